@@ -1,0 +1,54 @@
+/** The import directions of ARCHITECTURE.md, as rules. @type {import('dependency-cruiser').IConfiguration} */
+const adapters = ['dataverse', 'manifest', 'sinks', 'ledger', 'archive']
+const only = (name, pkg, from) => ({
+  name,
+  severity: 'error',
+  from: { path: '^(src|jobs|workers)/', pathNot: from },
+  to: { path: `node_modules/${pkg}/` },
+})
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'model-knows-nobody',
+      severity: 'error',
+      from: { path: '^src/(model/|errors\\.ts)' },
+      to: { path: '^(src|jobs|workers)/', pathNot: '^src/(model/|errors\\.ts)' },
+    },
+    {
+      name: 'jobs-import-model-only',
+      severity: 'error',
+      from: { path: '^jobs/' },
+      to: { path: '^(src|workers)/', pathNot: '^src/(model/|errors\\.ts)' },
+    },
+    ...adapters.map((adapter) => ({
+      name: `${adapter}-imports-no-other-adapter`,
+      severity: 'error',
+      from: { path: `^src/${adapter}/` },
+      to: { path: '^(src|workers|jobs)/', pathNot: `^src/(model/|errors\\.ts|log\\.ts|${adapter}/)` },
+    })),
+    {
+      name: 'middle-imports-no-queue-or-cli',
+      severity: 'error',
+      from: { path: '^src/(plan|batch|transfer)/' },
+      to: { path: '^(workers|jobs)/|^src/(queue|cli|dashboard|config)' },
+    },
+    {
+      name: 'transfer-imports-types-only-from-adapters',
+      severity: 'error',
+      from: { path: '^src/transfer/' },
+      to: { path: `^src/(${adapters.join('|')})/`, dependencyTypesNot: ['type-only'] },
+    },
+    { name: 'nothing-imports-cli', severity: 'error', from: { pathNot: '^src/cli/' }, to: { path: '^src/cli/' } },
+    only('bullmq-in-workers-queue-status', 'bullmq', '^(workers/|src/queue/|src/status\\.ts)'),
+    only('ioredis-in-queue-and-ledger', 'ioredis', '^src/(queue|ledger)/'),
+    only('aws-sdk-in-s3', '@aws-sdk', '^src/sinks/s3'),
+    only('undici-in-http', 'undici', '^src/dataverse/http'),
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^dist' },
+  },
+}

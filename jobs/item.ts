@@ -1,0 +1,14 @@
+import { z } from 'zod'
+
+/** The queue of one server's items. Names may not hold `:`, so the base URL is spelled with `_`. */
+export function itemQueue(server: string): string {
+  return `dl.${server.replaceAll(/[^A-Za-z0-9.-]+/g, '_')}`
+}
+
+/** One item of a batch, by its line number. About 40 bytes: the item itself is read from the destination. */
+export const itemJobSchema = z.object({ v: z.literal(1), batch: z.string(), n: z.number().int().nonnegative() })
+export type ItemJob = Readonly<z.infer<typeof itemJobSchema>>
+
+export function itemJobId(batch: string, n: number): string {
+  return `${batch}-${n}`
+}

@@ -1,0 +1,105 @@
+import type { Algorithm, Checksum } from '../model/checksum.ts'
+import type { CentralEntry } from './central-directory.ts'
+import { damaged } from './damage.ts'
+import type { LocalHeader } from './headers.ts'
+import type { ArchiveLimits } from './limits.ts'
+import { decodeManifestTxt, isManifestName, parseManifestTxt, type ManifestTxt } from './manifest-txt.ts'
+import { isFolder } from './names.ts'
+
+/** A file in an archive, its bytes proven by the archive's own records. Folders are not listed. */
+export interface ArchiveEntry {
+  /** Path in the archive: stays within its folder, but is otherwise as strangers wrote it. */
+  readonly name: string
+  /** Unpacked bytes. */
+  readonly size: number
+  readonly crc32: number
+  /** One per algorithm asked for. */
+  readonly checksums: readonly Checksum[]
+}
+
+/** What a sound archive holds. */
+export interface CheckedArchive {
+  /** In the order of the archive, without the server's manifest. */
+  readonly entries: readonly ArchiveEntry[]
+  /** Undefined: the archive has none, as those of the external zip service. */
+  readonly manifest: ManifestTxt | undefined
+  /** Unpacked bytes of `entries`. */
+  readonly bytes: number
+  /** Entries whose name another one had before. */
+  readonly duplicates: number
+  /** Entries with a backslash in their name, which unpacks differently from system to system. */
+  readonly backslashes: number
+}
+
+export interface CheckOptions {
+  readonly limits?: ArchiveLimits
+  /** Checksums to compute of every entry while it is read. */
+  readonly algorithms?: readonly Algorithm[]
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Puts together what was proven.
+ * @param all every entry in the order of the archive, folders too.
+ * @param text what may be the manifest: the bytes of the last entry, if it has the name.
+ */
+export function conclude(all: readonly ArchiveEntry[], text: ManifestText): CheckedArchive {
+  const names = new Set(all.map(({ name }) => name))
+  const files = all.filter(({ name }) => !isFolder(name))
+  const last = all.at(-1)
+  const manifest = last && isManifestName(last.name, names) ? ownManifest(text.bytes(), files) : undefined
+  const entries = manifest ? files.slice(0, -1) : files
+  return {
+    entries,
+    manifest,
+    bytes: entries.reduce((sum, { size }) => sum + size, 0),
+    duplicates: all.length - names.size,
+    backslashes: all.filter(({ name }) => name.includes('\\')).length,
+  }
+}
+
+/** A local header that tells another story than the directory: one of the two is wrong. Throws `ZIP_DAMAGED`. */
+export function refuseContradiction(local: LocalHeader, entry: CentralEntry): void {
+  const sameForm = local.flags === entry.flags && local.method === entry.method && local.rawName.equals(entry.rawName)
+  const sameValues = (['crc32', 'compressedSize', 'size'] as const).every((key) => local[key] === entry[key])
+  // With a descriptor behind the bytes, the header in front of them leaves the values open: mostly 0, or all ones.
+  if (sameForm && (local.descriptor || sameValues)) return
+  throw damaged(`The archive’s entry ${JSON.stringify(entry.name.slice(0, 200))} is described in two different ways.`)
+}
+
+/** Keeps a copy of an entry's bytes while they may be a manifest: one that is too long is none. */
+export class ManifestText {
+  readonly #most: number
+  #chunks: Uint8Array[] = []
+  #length = 0
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  add(chunk: Uint8Array): void {
+    this.#length += chunk.length
+    if (this.#length > this.#most) this.#chunks = []
+    else this.#chunks.push(Uint8Array.from(chunk))
+  }
+
+  clear(): void {
+    this.#chunks = []
+    this.#length = 0
+  }
+
+  bytes(): Uint8Array | undefined {
+    return this.#length > this.#most ? undefined : Buffer.concat(this.#chunks)
+  }
+}
+
+/**
+ * The text as the server's manifest, unless none of the files it lists is in this archive: then it is a file of the
+ * dataset, such as the manifest of another download, in an archive without one.
+ */
+function ownManifest(text: Uint8Array | undefined, entries: readonly ArchiveEntry[]): ManifestTxt | undefined {
+  const manifest = text && parseManifestTxt(decodeManifestTxt(text))
+  const sizes = new Map(entries.map(({ name, size }) => [name, size]))
+  const listed = manifest?.lines.filter((line) => line.kind === 'included') ?? []
+  return listed.length === 0 || listed.some(({ name, bytes }) => sizes.get(name) === bytes) ? manifest : undefined
+}

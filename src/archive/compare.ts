@@ -1,0 +1,183 @@
+import type { Checksum } from '../model/checksum.ts'
+import type { Format } from '../model/item.ts'
+import type { ListedFile } from '../model/listing.ts'
+import type { Verified } from '../model/receipt.ts'
+import type { ArchiveEntry } from './archive-report.ts'
+import { EntryPool, groupBy } from './entry-pool.ts'
+import { isFolder } from './names.ts'
+import type { ManifestTxt, SkipReason } from './manifest-txt.ts'
+
+/** A file that was asked for, as its dataset's listing describes it. */
+export type AskedFile = Pick<
+  ListedFile,
+  'id' | 'label' | 'directory' | 'size' | 'checksum' | 'tabular' | 'original' | 'withheld'
+>
+
+/**
+ * Why a file that was asked for is not in an archive: what the manifest says, or
+ * - `missing`: neither there nor mentioned
+ * - `other-form`: the archival form came in place of the original
+ * - `mismatch`: an entry has its name, but not its size or checksum
+ */
+export type LeftOutReason = SkipReason | 'missing' | 'other-form' | 'mismatch'
+
+export interface IncludedFile<F extends AskedFile> {
+  readonly file: F
+  readonly entry: ArchiveEntry
+  /** `structure`: the archive's own records agree, and the listing has nothing to compare with. */
+  readonly verified: Extract<Verified, 'checksum' | 'size' | 'structure'>
+}
+
+export interface LeftOutFile<F extends AskedFile> {
+  readonly file: F
+  readonly reason: LeftOutReason
+  /** The manifest names bare labels, and several files of that label are not there: which of them is meant is a guess. */
+  readonly ambiguous: boolean
+}
+
+export interface Comparison<F extends AskedFile> {
+  readonly included: readonly IncludedFile<F>[]
+  readonly leftOut: readonly LeftOutFile<F>[]
+  /** Entries that stand for no file that was asked for. */
+  readonly extra: readonly ArchiveEntry[]
+}
+
+/** What an asked file looks like in the archive. */
+interface Expected<F extends AskedFile> {
+  readonly file: F
+  /** Full path; a repeated one gets a number in the archive. */
+  readonly name: string
+  readonly checksum: Checksum | undefined
+  readonly size: number | undefined
+  /** Name of the form that was not asked for. */
+  readonly otherForm: string | undefined
+}
+
+/**
+ * Finds out which of the files that were asked for are in an archive, and why the others are not.
+ * Names in the archive are those of the newest metadata and may differ from the listing's, so equal checksums decide
+ * before names do; then name and size; then the name alone, where the listing promises nothing about the bytes, as for
+ * archival forms. An entry stands for one file.
+ * `entries` with the checksums of the algorithms that `asked` uses, see `algorithmsOf`.
+ * @see the protocol note §2.3–2.5 for names, numbers behind repeated names, and the manifest's lines.
+ */
+export function compareWithAsked<F extends AskedFile>(
+  entries: readonly ArchiveEntry[],
+  manifest: ManifestTxt | undefined,
+  asked: readonly F[],
+  format: Format,
+): Comparison<F> {
+  const pool = new EntryPool(entries.filter(({ name }) => !isFolder(name)))
+  const included: IncludedFile<F>[] = []
+  let open = asked.map((file) => expectation(file, format))
+  for (const { verified, find } of RULES) {
+    open = open.filter((expected) => {
+      const entry = find(pool, expected)
+      if (!entry) return true
+      pool.take(entry)
+      included.push({ file: expected.file, entry, verified })
+      return false
+    })
+  }
+  const leftOut = explain(open, manifest, pool)
+  return { included, leftOut, extra: pool.left() }
+}
+
+/** The strongest proof first; within one proof the closest name first. */
+const RULES: readonly {
+  readonly verified: IncludedFile<AskedFile>['verified']
+  readonly find: (pool: EntryPool, expected: Expected<AskedFile>) => ArchiveEntry | undefined
+}[] = [
+  { verified: 'checksum', find: (pool, file) => pool.named(file.name, agreesBy('checksum', file)) },
+  { verified: 'checksum', find: (pool, file) => pool.numbered(file.name, agreesBy('checksum', file)) },
+  { verified: 'checksum', find: (pool, file) => file.checksum && pool.withChecksum(file.checksum) },
+  { verified: 'size', find: (pool, file) => pool.named(file.name, agreesBy('size', file)) },
+  { verified: 'size', find: (pool, file) => pool.numbered(file.name, agreesBy('size', file)) },
+  { verified: 'structure', find: (pool, file) => pool.named(file.name, agreesBy('structure', file)) },
+  { verified: 'structure', find: (pool, file) => pool.numbered(file.name, agreesBy('structure', file)) },
+]
+
+function agreesBy(
+  proof: IncludedFile<AskedFile>['verified'],
+  file: Expected<AskedFile>,
+): (entry: ArchiveEntry) => boolean {
+  return (entry) => agrees(entry, file) === proof
+}
+
+/** How far an entry's bytes are what is expected; undefined: they are not. */
+function agrees(
+  entry: ArchiveEntry,
+  { checksum, size }: Expected<AskedFile>,
+): IncludedFile<AskedFile>['verified'] | undefined {
+  const own = entry.checksums.find(({ algorithm }) => algorithm === checksum?.algorithm)
+  if (own) return own.hex === checksum?.hex ? 'checksum' : undefined
+  if (size !== undefined) return size === entry.size ? 'size' : undefined
+  return 'structure'
+}
+
+function expectation<F extends AskedFile>(file: F, format: Format): Expected<F> {
+  const at = (name: string) => [...file.directory.split('/').filter((segment) => segment !== ''), name].join('/')
+  if (!file.tabular) {
+    return { file, name: at(file.label), checksum: file.checksum, size: file.size, otherForm: undefined }
+  }
+  // The listed size of an archival form lacks the header line that the server may add: nothing to compare with.
+  if (format === 'archival') {
+    return { file, name: at(file.label), checksum: undefined, size: undefined, otherForm: undefined }
+  }
+  // The server derives a name that it has not stored from the label: only a checksum finds that one.
+  const { name = file.label.replace(/\.tab$/i, ''), size } = file.original ?? {}
+  return { file, name: at(name), checksum: file.checksum, size, otherForm: at(file.label) }
+}
+
+/** Gives each file that is not there its reason: a line of the manifest first, then an entry that only has its name. */
+function explain<F extends AskedFile>(
+  open: readonly Expected<F>[],
+  manifest: ManifestTxt | undefined,
+  pool: EntryPool,
+): LeftOutFile<F>[] {
+  const reasons = skipReasons(manifest)
+  const byLabel = groupBy(open, (expected) => [...skipNames(expected)].find((name) => reasons.has(name)) ?? '')
+  return [...byLabel].flatMap(([label, group]) => {
+    const lines = [...(reasons.get(label) ?? [])]
+    const ambiguous = lines.length > 0 && (lines.length < group.length || new Set(lines).size > 1)
+    // What the listing says of a file is the best guess at which of several lines is its own.
+    const hinted = group.toSorted((a, b) => hintRank(a, lines) - hintRank(b, lines))
+    return hinted.map((expected) => {
+      const reason = takeReason(lines, expected.file) ?? reasonFromEntries(expected, pool)
+      return { file: expected.file, reason, ambiguous }
+    })
+  })
+}
+
+function skipReasons(manifest: ManifestTxt | undefined): Map<string, SkipReason[]> {
+  const reasons = new Map<string, SkipReason[]>()
+  for (const line of manifest?.lines ?? []) {
+    if (line.kind !== 'skipped') continue
+    const known = reasons.get(line.label)
+    if (known) known.push(line.reason)
+    else reasons.set(line.label, [line.reason])
+  }
+  return reasons
+}
+
+/** Names that a line of the manifest may call a file by: the label, and where the stream failed the name in the archive. */
+function skipNames({ file, name }: Expected<AskedFile>): Set<string> {
+  return new Set([name, file.label, name.slice(name.lastIndexOf('/') + 1)])
+}
+
+function hintRank({ file }: Expected<AskedFile>, lines: readonly SkipReason[]): number {
+  return lines.some((reason) => reason === file.withheld) ? 0 : 1
+}
+
+function takeReason(lines: SkipReason[], file: AskedFile): SkipReason | undefined {
+  const own = lines.findIndex((reason) => reason === file.withheld)
+  return lines.splice(Math.max(own, 0), 1)[0]
+}
+
+function reasonFromEntries(expected: Expected<AskedFile>, pool: EntryPool): LeftOutReason {
+  const other = expected.otherForm === undefined ? undefined : pool.like(expected.otherForm)
+  const entry = pool.like(expected.name) ?? other
+  if (!entry) return 'missing'
+  pool.take(entry)
+  return entry === other ? 'other-form' : 'mismatch'
+}

@@ -1,0 +1,93 @@
+import type { Item } from '../model/item.ts'
+
+export interface BundleOptions {
+  /** The server's `zipDownloadLimit`, bytes: a bundle stays below it. @see the protocol note §2.7 */
+  readonly limit: number
+  /** Items of more bytes go singly. */
+  readonly maxFileBytes: number
+  readonly maxFiles: number
+  /** Bytes that a bundle may have even where the server allows more: what is asked for again when one is cut off early. */
+  readonly maxBytes?: number
+  /** A bundle of fewer items is no bundle. 2 unless told. */
+  readonly minFiles?: number
+  /**
+   * Bundle items without a published checksum as well, where they can be verified by size or the archive's structure
+   * only. One of unknown size counts as `assumedBytes`.
+   */
+  readonly unverified?: { readonly assumedBytes: number }
+}
+
+/** What becomes one job: an item alone, or several in one archive. */
+export type Planned =
+  { readonly kind: 'single'; readonly item: Item } | { readonly kind: 'bundle'; readonly items: readonly Item[] }
+
+/** A bundle that still takes items. */
+interface OpenBundle {
+  readonly key: string
+  readonly items: Item[]
+  readonly files: Set<number>
+  bytes: number
+}
+
+/**
+ * Splits a run of items into bundles and singles, in the order of their first items; each item is in exactly one. A
+ * bundle holds small files of one dataset, server and form, each file once, and their sizes together are strictly below
+ * the limit, so the server leaves none out for it. Items that the server may refuse go singly: within a bundle they
+ * would be left out, or would make the server refuse all of it.
+ */
+export function planBundles(items: Iterable<Item>, options: BundleOptions): Planned[] {
+  const planned: Planned[] = []
+  let open: OpenBundle | undefined
+  for (const item of items) {
+    const candidate = candidateOf(item, options)
+    if (!candidate) {
+      planned.push({ kind: 'single', item })
+      continue
+    }
+    if (!open || !hasRoom(open, candidate, options)) {
+      open = { key: candidate.key, items: [], files: new Set(), bytes: 0 }
+      planned.push({ kind: 'bundle', items: open.items })
+    }
+    open.items.push(item)
+    open.files.add(candidate.file)
+    open.bytes += candidate.bytes
+  }
+  return planned.flatMap((one) => withoutTinyBundle(one, options.minFiles ?? 2))
+}
+
+interface Candidate {
+  readonly key: string
+  readonly file: number
+  readonly bytes: number
+}
+
+/** What a bundle must know of an item; undefined: it goes singly. */
+function candidateOf(item: Item, options: BundleOptions): Candidate | undefined {
+  const { ref, origin, expect } = item
+  // The server takes database ids only, and since 6.10 only those of one dataset (§1.4).
+  if (ref.kind !== 'file' || typeof ref.file !== 'number' || origin?.dataset === undefined) return undefined
+  if (item.withheld !== undefined || item.problem !== undefined) return undefined
+  if (!expect.checksum && !options.unverified) return undefined
+  const bytes = expect.size ?? (expect.checksum ? undefined : options.unverified?.assumedBytes)
+  if (bytes === undefined || bytes > options.maxFileBytes || bytes >= bytesAllowed(options)) return undefined
+  return { key: JSON.stringify([item.server, origin.dataset, ref.format]), file: ref.file, bytes }
+}
+
+function hasRoom(open: OpenBundle, { key, file, bytes }: Candidate, options: BundleOptions): boolean {
+  return (
+    open.key === key &&
+    open.items.length < options.maxFiles &&
+    !open.files.has(file) &&
+    open.bytes + bytes < bytesAllowed(options)
+  )
+}
+
+/** The server adds a file while the sum stays strictly below its limit; our own cap is read the same way. */
+function bytesAllowed({ limit, maxBytes }: BundleOptions): number {
+  return Math.min(limit, maxBytes ?? Infinity)
+}
+
+function withoutTinyBundle(planned: Planned, minFiles: number): Planned[] {
+  if (planned.kind === 'single' || planned.items.length >= minFiles) return [planned]
+  return planned.items.map((item) => ({ kind: 'single', item }))
+}

@@ -1,0 +1,89 @@
+import { DataferryError } from '../errors.ts'
+import { batchSchema, planStateSchema, type Batch, type BatchId, type PlanState } from '../model/batch.ts'
+import type { Records } from '../sinks/sink.ts'
+
+/** The names in a batch folder, relative to `.dataferry/`. */
+export const names = {
+  batch: (id: BatchId) => `${id}/batch.json`,
+  plan: (id: BatchId) => `${id}/plan.json`,
+  manifest: (id: BatchId) => `${id}/manifest`,
+  items: (id: BatchId) => `${id}/items.ndjson`,
+  index: (id: BatchId) => `${id}/items.index`,
+  receipts: (id: BatchId) => `${id}/receipts`,
+  report: (id: BatchId) => `${id}/report.json`,
+  failures: (id: BatchId) => `${id}/failures.csv`,
+  renamed: (id: BatchId) => `${id}/renamed.csv`,
+  sums: (id: BatchId, algorithm: string) => `${id}/${algorithm}sums.txt`,
+} as const
+
+export const EMPTY_PLAN: PlanState = {
+  entries: 0,
+  items: 0,
+  bytes: 0,
+  complete: false,
+  totals: {
+    size: 0,
+    unknownSize: 0,
+    noChecksum: 0,
+    restricted: 0,
+    embargoed: 0,
+    retentionExpired: 0,
+    problems: 0,
+    renamed: 0,
+    duplicates: 0,
+    datasets: 0,
+  },
+}
+
+/** Writes `batch.json`: from here on the batch exists. */
+export async function writeBatch(records: Records, batch: Batch): Promise<void> {
+  await records.write(names.batch(batch.id), json(batch))
+}
+
+/** @returns undefined when there is no such batch. Rejects with `SINK_FAILED` when its file cannot be understood. */
+export async function readBatch(records: Records, id: BatchId): Promise<Batch | undefined> {
+  const bytes = await records.read(names.batch(id))
+  if (!bytes) return undefined
+  const parsed = batchSchema.safeParse(fromJson(bytes))
+  if (parsed.success) return parsed.data
+  throw new DataferryError(
+    'SINK_FAILED',
+    `.dataferry/${names.batch(id)} is damaged or from another version of dataferry.`,
+  )
+}
+
+export async function writePlanState(records: Records, id: BatchId, state: PlanState): Promise<void> {
+  await records.write(names.plan(id), json(state))
+}
+
+/** How far planning is; the empty state when it has not begun. */
+export async function readPlanState(records: Records, id: BatchId): Promise<PlanState> {
+  const bytes = await records.read(names.plan(id))
+  return bytes ? planStateSchema.parse(fromJson(bytes)) : EMPTY_PLAN
+}
+
+/** Every batch of a destination, oldest first. */
+export async function listBatches(records: Records): Promise<Batch[]> {
+  const batches: Batch[] = []
+  for (const id of await records.folders()) {
+    const batch = await readBatch(records, id)
+    if (batch) batches.push(batch)
+  }
+  return batches.sort((a, b) => a.createdAt.localeCompare(b.createdAt))
+}
+
+export async function isReported(records: Records, id: BatchId): Promise<boolean> {
+  return (await records.read(names.report(id))) !== undefined
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`
+}
+
+function fromJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString('utf8'))
+  } catch {
+    return undefined
+  }
+}

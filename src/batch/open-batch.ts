@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto'
+import { basename } from 'node:path'
+import type { Batch, PlanState } from '../model/batch.ts'
+import type { Sink } from '../sinks/sink.ts'
+import { isReported, listBatches, names, readPlanState, writeBatch } from './folder.ts'
+
+/** What a command line asks for, before it is a batch. */
+export type Wish = Omit<Batch, 'v' | 'id' | 'key' | 'createdAt' | 'destination'>
+
+export interface OpenedBatch {
+  readonly batch: Batch
+  readonly plan: PlanState
+  /** It was begun by an earlier command and goes on now. */
+  readonly resumed: boolean
+}
+
+/**
+ * Finds the unfinished batch of the same wish at a destination, or begins one.
+ * @param manifest the manifest's bytes, kept in the batch folder of a new batch so that planning can go on from there
+ * @param fresh begin a new batch even where an unfinished one is there
+ */
+export async function openBatch(
+  sink: Sink,
+  wish: Wish,
+  manifest: () => AsyncIterable<Uint8Array>,
+  fresh: boolean,
+): Promise<OpenedBatch> {
+  const key = keyOf(wish)
+  const found = fresh ? undefined : await findUnfinished(sink, key)
+  if (found) return { ...(await goOn(sink, found, wish)), resumed: true }
+  const createdAt = new Date().toISOString()
+  const id = idFor(wish.manifest.name, createdAt, key)
+  const batch: Batch = { v: 1, id, key, createdAt, destination: sink.url, ...wish }
+  await sink.records.write(names.manifest(id), manifest())
+  await writeBatch(sink.records, batch)
+  return { batch, plan: await readPlanState(sink.records, id), resumed: false }
+}
+
+async function findUnfinished({ records }: Sink, key: string): Promise<Batch | undefined> {
+  for (const batch of (await listBatches(records)).reverse()) {
+    if (batch.key === key && !(await isReported(records, batch.id))) return batch
+  }
+  return undefined
+}
+
+/** What does not decide the plan may change between two runs of one batch. */
+async function goOn(
+  { records }: Sink,
+  batch: Batch,
+  { existing, servers }: Wish,
+): Promise<Omit<OpenedBatch, 'resumed'>> {
+  const changed: Batch = { ...batch, existing, servers: [...new Set([...batch.servers, ...servers])] }
+  if (JSON.stringify(changed) !== JSON.stringify(batch)) await writeBatch(records, changed)
+  return { batch: changed, plan: await readPlanState(records, batch.id) }
+}
+
+function keyOf({ manifest, format, servers }: Wish): string {
+  const decides = JSON.stringify([manifest.sha256, manifest.format, format, servers[0] ?? ''])
+  return createHash('sha256').update(decides).digest('hex').slice(0, 16)
+}
+
+/** `2026 list.csv` → `2026-list-20261123-150742-1f0c`: safe as a folder, in Redis and in a job id; sorts by time within a name. */
+function idFor(name: string, createdAt: string, key: string): string {
+  const stem = basename(name)
+    .replace(/\.[^.]*$/, '')
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '')
+    .slice(0, 40)
+  const [date = '', time = ''] = createdAt.replaceAll(/[-:]/g, '').split(/[T.]/)
+  return `${stem === '' ? 'batch' : stem}-${date}-${time}-${key.slice(0, 4)}`
+}

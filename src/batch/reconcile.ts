@@ -1,0 +1,45 @@
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Batch, PlanState } from '../model/batch.ts'
+import type { Failure, Receipt } from '../model/receipt.ts'
+import type { Records } from '../sinks/sink.ts'
+import { Outcomes } from './tally.ts'
+
+const CHUNK = 500
+
+/**
+ * Brings the ledger up to what the destination proves: a new or rolled-back Redis learns every outcome on record, one that
+ * knows them learns nothing. Repeatable, and safe while workers run.
+ * @returns how many items the ledger did not know to have ended
+ */
+export async function reconcile(ledger: Ledger, records: Records, batch: Batch, plan: PlanState): Promise<number> {
+  const { id, destination, servers, createdAt } = batch
+  await ledger.open({ id, destination, servers, createdAt })
+  await ledger.setPlanned(id, plan.items, plan.totals.size, plan.complete)
+  const outcomes = new Outcomes(records, id)
+  let learned = 0
+  for await (const some of chunks(outcomes.receipts())) learned += await settleAll(ledger, id, some)
+  for await (const some of chunks(outcomes.failures())) learned += await settleAll(ledger, id, some)
+  return learned
+}
+
+async function settleAll(ledger: Ledger, id: string, outcomes: readonly (Receipt | Failure)[]): Promise<number> {
+  const isNew = await Promise.all(
+    outcomes.map((outcome) => {
+      if (outcome.state !== 'failed') return ledger.settle(id, outcome.n, { state: outcome.state, bytes: outcome.size })
+      const { code, message, path, n } = outcome
+      return ledger.settle(id, n, { state: 'failed', bytes: 0, error: { code, message, path } })
+    }),
+  )
+  return isNew.filter(Boolean).length
+}
+
+async function* chunks<T>(all: AsyncIterable<T>): AsyncGenerator<readonly T[]> {
+  let chunk: T[] = []
+  for await (const one of all) {
+    chunk.push(one)
+    if (chunk.length < CHUNK) continue
+    yield chunk
+    chunk = []
+  }
+  if (chunk.length > 0) yield chunk
+}

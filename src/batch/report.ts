@@ -1,0 +1,140 @@
+import { z } from 'zod'
+import type { Batch, BatchId, PlanState } from '../model/batch.ts'
+import type { Item } from '../model/item.ts'
+import { VERIFIED } from '../model/receipt.ts'
+import type { Records } from '../sinks/sink.ts'
+import { names } from './folder.ts'
+import { allItems, ItemsReader } from './items-file.ts'
+import { Outcomes } from './tally.ts'
+
+const count = z.number().int().nonnegative()
+const reportSchema = z.object({
+  v: z.literal(1),
+  batch: z.string(),
+  destination: z.string(),
+  /** As the user named it. */
+  manifest: z.string(),
+  createdAt: z.string(),
+  finishedAt: z.string(),
+  planned: count,
+  plannedBytes: count,
+  /** Items of the plan without any outcome. Never hidden: 0 is what makes a batch whole. */
+  missing: count,
+  renamed: count,
+  duplicates: count,
+  /** Every planned item is there. */
+  complete: z.boolean(),
+  done: count,
+  kept: count,
+  failed: count,
+  bytes: count,
+  keptBytes: count,
+  resumed: count,
+  verified: z.record(z.enum(VERIFIED), count),
+  /** How many failed with each code. */
+  failures: z.record(z.string(), count),
+})
+/** `report.json`. */
+export type Report = Readonly<z.infer<typeof reportSchema>>
+
+/** @returns undefined when the batch has no report yet */
+export async function readReport(records: Records, id: BatchId): Promise<Report | undefined> {
+  const bytes = await records.read(names.report(id))
+  return bytes && reportSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')))
+}
+
+/**
+ * Writes the proof of a batch from its receipts alone: checksum files for the usual tools, `failures.csv` (itself a
+ * manifest), `renamed.csv`, and last `report.json`, whose presence says that the batch has ended. Repeatable.
+ */
+export async function writeReport(records: Records, batch: Batch, plan: PlanState): Promise<Report> {
+  const outcomes = new Outcomes(records, batch.id)
+  for (const algorithm of await outcomes.algorithms()) {
+    await records.write(names.sums(batch.id, algorithm), checksumLines(outcomes, algorithm))
+  }
+  const reader = new ItemsReader(records, batch.id)
+  await records.write(names.failures(batch.id), failureRows(outcomes, reader))
+  if (plan.totals.renamed > 0) await records.write(names.renamed(batch.id), renamedRows(records, batch.id, plan.items))
+  const tally = await outcomes.tally()
+  const ended = tally.done + tally.kept + tally.failed
+  const report: Report = {
+    v: 1,
+    batch: batch.id,
+    destination: batch.destination,
+    manifest: batch.manifest.name,
+    createdAt: batch.createdAt,
+    finishedAt: new Date().toISOString(),
+    planned: plan.items,
+    plannedBytes: plan.totals.size,
+    missing: plan.items - ended,
+    renamed: plan.totals.renamed,
+    duplicates: plan.totals.duplicates,
+    complete: plan.complete && tally.done + tally.kept === plan.items,
+    ...tally,
+  }
+  await records.write(names.report(batch.id), `${JSON.stringify(report, null, 2)}\n`)
+  return report
+}
+
+/** Lines as `md5sum -c` and its sisters read them, with paths relative to the destination. */
+async function* checksumLines(outcomes: Outcomes, algorithm: string): AsyncGenerator<Uint8Array> {
+  for await (const { checksum, path } of outcomes.receipts()) {
+    if (checksum?.algorithm === algorithm) yield Buffer.from(`${checksum.hex}  ${path}\n`)
+  }
+}
+
+const FAILURE_COLUMNS = [
+  'server',
+  'kind',
+  'id',
+  'dataset',
+  'version',
+  'path',
+  'format',
+  'size',
+  'checksum',
+  'code',
+  'message',
+]
+
+async function* failureRows(outcomes: Outcomes, items: ItemsReader): AsyncGenerator<Uint8Array> {
+  yield row(FAILURE_COLUMNS)
+  for await (const { n, code, message } of outcomes.failures()) {
+    const item = await items.item(n)
+    const { checksum, size } = item.expect
+    const promise = checksum ? `${checksum.algorithm}:${checksum.hex}` : ''
+    yield row([item.server, ...asked(item), item.path, formatOf(item), size ?? '', promise, code, message])
+  }
+}
+
+/** The columns kind, id, dataset, version. */
+function asked({ ref, problem }: Item): readonly (string | number)[] {
+  switch (ref.kind) {
+    case 'file':
+      return ['file', ref.file, '', '']
+    case 'zip':
+      return ['zip', ref.files.join(' '), '', '']
+    case 'bundle':
+      return ['bundle', ref.file, '', '']
+    case 'dataset-zip':
+      // An entry that could not be planned asked for the dataset's files.
+      return [problem ? 'dataset' : 'dataset-zip', '', ref.dataset, ref.version]
+  }
+}
+
+function formatOf({ ref }: Item): string {
+  return ref.kind === 'bundle' ? '' : ref.format
+}
+
+async function* renamedRows(records: Records, batch: string, count: number): AsyncGenerator<Uint8Array> {
+  yield row(['path', 'name on the server'])
+  for await (const { path, renamedFrom } of allItems(records, batch, count)) {
+    if (renamedFrom !== undefined) yield row([path, renamedFrom])
+  }
+}
+
+/** One CSV row (RFC 4180). */
+function row(cells: readonly (string | number)[]): Uint8Array {
+  const quoted = cells.map((cell) => (/[",\r\n]/.test(String(cell)) ? `"${String(cell).replaceAll('"', '""')}"` : cell))
+  return Buffer.from(`${quoted.join(',')}\r\n`)
+}

@@ -1,0 +1,88 @@
+import type { BatchId } from '../model/batch.ts'
+import type { Failure, Receipt, Verified } from '../model/receipt.ts'
+import type { Records } from '../sinks/sink.ts'
+import { Bitmap } from './bitmap.ts'
+import { readOutcomes } from './outcomes.ts'
+
+/** What the receipts of a batch say, each item counted once. */
+export interface Tally {
+  readonly done: number
+  readonly kept: number
+  readonly failed: number
+  /** Bytes of items `done`. */
+  readonly bytes: number
+  readonly keptBytes: number
+  readonly resumed: number
+  readonly verified: Readonly<Record<Verified, number>>
+  readonly failures: Readonly<Record<string, number>>
+}
+
+/**
+ * The one outcome of each item: a receipt beats failures, the first `done` beats `kept`, the last failure stands.
+ * Reads the records as often as needed instead of keeping them; memory is a few bits an item, and the failures of items
+ * that failed more than once.
+ */
+export class Outcomes {
+  readonly #records: Records
+  readonly #batch: BatchId
+
+  constructor(records: Records, batch: BatchId) {
+    this.#records = records
+    this.#batch = batch
+  }
+
+  /** The receipt of every item that has one, in no order. */
+  async *receipts(): AsyncGenerator<Receipt> {
+    const done = new Bitmap()
+    for await (const outcome of readOutcomes(this.#records, this.#batch)) {
+      if (outcome.state === 'done' && done.add(outcome.n)) yield outcome
+    }
+    const kept = new Bitmap()
+    for await (const outcome of readOutcomes(this.#records, this.#batch)) {
+      if (outcome.state === 'kept' && !done.has(outcome.n) && kept.add(outcome.n)) yield outcome
+    }
+  }
+
+  /** The last failure of every item that has no receipt, in no order. */
+  async *failures(): AsyncGenerator<Failure> {
+    const ended = new Bitmap()
+    const once = new Bitmap()
+    const again = new Map<number, Failure | undefined>()
+    for await (const outcome of readOutcomes(this.#records, this.#batch)) {
+      if (outcome.state !== 'failed') ended.add(outcome.n)
+      else if (!once.add(outcome.n)) again.set(outcome.n, undefined)
+    }
+    for await (const outcome of readOutcomes(this.#records, this.#batch)) {
+      if (outcome.state !== 'failed' || ended.has(outcome.n)) continue
+      const last = again.get(outcome.n)
+      if (!again.has(outcome.n)) yield outcome
+      else if (!last || last.finishedAt <= outcome.finishedAt) again.set(outcome.n, outcome)
+    }
+    for (const failure of again.values()) if (failure) yield failure
+  }
+
+  async tally(): Promise<Tally> {
+    const verified: Record<Verified, number> = { checksum: 0, size: 0, structure: 0, nothing: 0 }
+    const sum = { done: 0, kept: 0, failed: 0, bytes: 0, keptBytes: 0, resumed: 0 }
+    for await (const receipt of this.receipts()) {
+      sum[receipt.state]++
+      if (receipt.state === 'done') sum.bytes += receipt.size
+      else sum.keptBytes += receipt.size
+      if (receipt.resumedFrom > 0) sum.resumed++
+      verified[receipt.verified]++
+    }
+    const failures: Record<string, number> = {}
+    for await (const { code } of this.failures()) {
+      sum.failed++
+      failures[code] = (failures[code] ?? 0) + 1
+    }
+    return { ...sum, verified, failures }
+  }
+
+  /** The algorithms that occur among the receipts' checksums. */
+  async algorithms(): Promise<ReadonlySet<string>> {
+    const found = new Set<string>()
+    for await (const { checksum } of this.receipts()) if (checksum) found.add(checksum.algorithm)
+    return found
+  }
+}

@@ -1,0 +1,60 @@
+import type { LoadedConfig } from '../config.ts'
+import type { Logger } from '../log.ts'
+import type { SettingName } from '../settings.ts'
+import type { Output } from './output.ts'
+
+/**
+ * What the shell gets: 0 all there · 1 something failed · 2 usage, config or manifest · 3 cannot start (Redis, sink,
+ * server) · 130 interrupted, and the same command goes on.
+ */
+export type ExitCode = 0 | 1 | 2 | 3 | 130
+
+/** What was typed after the verb. Names are those of the long flags, without dashes: `dry-run`. */
+export interface Given {
+  /** Operands in order. */
+  readonly args: readonly string[]
+  /** Whether a flag without a value is there. */
+  has(flag: string): boolean
+  /** The value of a flag, the last one when it is there several times. */
+  text(flag: string): string | undefined
+}
+
+/** Everything a command works with. */
+export interface Context extends Given {
+  readonly config: LoadedConfig
+  readonly out: Output
+  /**
+   * Aborts at the first Ctrl-C, or SIGTERM. The command then parks what is in flight, says how to go on and ends with
+   * 130, or lets the signal's reason (`INTERRUPTED`) through. A second Ctrl-C ends the process at once.
+   */
+  readonly signal: AbortSignal
+  readonly log: Logger
+}
+
+/** A flag of one command that is no setting. Has a value when its notation ends in `<…>`. */
+export interface CommandFlag {
+  /** In commander's notation: `-n, --dry-run`, `-m, --manifest <file>`. */
+  readonly flags: string
+  readonly help: string
+}
+
+export interface Operand {
+  readonly name: string
+  readonly help: string
+  readonly optional?: true
+  /** Takes all that follow; only the last operand. */
+  readonly many?: true
+}
+
+/** A verb of the command line: `commands/<verb>.ts` exports one as `command`, and `commands.ts` lists it. */
+export interface Command {
+  /** Command lines that work as they stand; the first one opens the help. */
+  readonly examples: readonly [string, ...string[]]
+  /** One or two sentences more than the summary of the table. */
+  readonly about?: string
+  readonly operands: readonly Operand[]
+  /** Settings that matter here: their flags are offered. The others still come from environment and file. */
+  readonly settings: readonly SettingName[]
+  readonly flags: readonly CommandFlag[]
+  run(context: Context): Promise<ExitCode>
+}

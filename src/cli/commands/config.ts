@@ -1,0 +1,54 @@
+import type { LoadedConfig } from '../../config.ts'
+import { aboutSetting, SETTING_NAMES, type SettingName, type Settings } from '../../settings.ts'
+import type { Source } from '../../tokens.ts'
+import type { Command } from '../command.ts'
+
+/** `dataferry config`: what holds, and where it came from. */
+export const command: Command = {
+  examples: ['dataferry config', 'dataferry config --jobs 8 --json'],
+  about:
+    'A flag beats the environment, which beats the file, which beats the default. Tokens and passwords are hidden.',
+  operands: [],
+  settings: SETTING_NAMES,
+  flags: [],
+  run: ({ config, out }) => {
+    for (const row of rows(config)) out.record({ event: 'setting', ...row })
+    out.table(
+      [{ title: 'SETTING' }, { title: 'VALUE' }, { title: 'FROM' }],
+      rows(config).map(({ name, value, source, unit }) => [
+        { text: name },
+        { text: [shown(value), value === null ? undefined : unit].filter(Boolean).join(' ') },
+        { text: source.name, tone: source.kind === 'default' ? 'dim' : 'plain' },
+      ]),
+    )
+    return Promise.resolve(0)
+  },
+}
+
+interface Row {
+  readonly name: string
+  /** As JSON shows it: secrets hide themselves. */
+  readonly value: Settings[SettingName] | null
+  readonly unit?: string | undefined
+  readonly source: Source
+}
+
+function rows(config: LoadedConfig): Row[] {
+  const settings = SETTING_NAMES.map((name) => ({
+    name,
+    value: config.settings[name] ?? null,
+    unit: aboutSetting(name).unit,
+    source: config.sourceOf(name),
+  }))
+  const tokens = config.tokens.servers.flatMap((server) => {
+    const source = config.tokens.sourceOf(server)
+    return source ? [{ name: `token of ${server}`, value: '[hidden]', source }] : []
+  })
+  return [...settings, ...tokens]
+}
+
+function shown(value: Row['value']): string {
+  if (value === null || value === undefined) return '-'
+  if (Array.isArray(value)) return value.join(' ') || '-'
+  return String(value)
+}

@@ -1,0 +1,41 @@
+import { openSink } from '../../sinks/open-sink.ts'
+import { runBatch } from '../batch-run.ts'
+import type { Command } from '../command.ts'
+import { takeIn } from '../intake.ts'
+import { planBatch, printPlan } from '../planning.ts'
+import { Sources } from '../sources.ts'
+import { command as planCommand } from './plan.ts'
+
+/** `dataferry run`: plan, feed, work and wait, the one-liner. */
+export const command: Command = {
+  examples: [
+    'dataferry run manifest.csv --server https://demo.dataverse.org --to ./data',
+    'dataferry run doi:10.5072/FK2/ABCDEF --server https://demo.dataverse.org',
+    'cat ids.txt | dataferry run - --server https://demo.dataverse.org',
+  ],
+  about: 'Run again after any interruption, the same command goes on where it was.',
+  operands: planCommand.operands,
+  settings: [...planCommand.settings, 'jobs', 'retries', 'limitRate', 'redis', 'prefix', 'stateDir', 'logLevel'],
+  flags: [...planCommand.flags, { flags: '-n, --dry-run', help: 'only plan: print the totals and fetch nothing' }],
+  run: async (context) => {
+    const { config, out, signal } = context
+    const sink = await openSink(config.settings.destination)
+    try {
+      const opened = await takeIn(context, sink)
+      const { batch, resumed } = opened
+      if (!context.has('dry-run')) {
+        out.say(resumed ? `Going on with ${batch.id}.` : `Batch ${batch.id}: ${batch.manifest.entries} entries.`)
+        return await runBatch(context, sink, opened)
+      }
+      const sources = new Sources(config)
+      try {
+        await printPlan(out, sink, opened, await planBatch(sink, opened, { sources, signal }))
+      } finally {
+        await sources.close()
+      }
+      return 0
+    } finally {
+      await sink.close()
+    }
+  },
+}

@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DataferryError, isAbort } from '../../errors.ts'
+import { readStatus, type BatchStatus, type ServerStatus, type Status } from '../../status.ts'
+import type { Command, Context } from '../command.ts'
+import { formatBytes, formatClock, formatCount } from '../format.ts'
+import { openRuntime, type Runtime } from '../runtime.ts'
+
+const WATCH_MS = 1_000
+
+/** `dataferry status`: every batch of this Redis, or one. */
+export const command: Command = {
+  examples: ['dataferry status', 'dataferry status --watch', 'dataferry status manifest-20261123-150742-1f0c --json'],
+  about: 'Shows batches, servers and workers across all machines that share this Redis.',
+  operands: [{ name: 'batch', help: 'only this one', optional: true }],
+  settings: ['redis', 'prefix', 'stateDir'],
+  flags: [{ flags: '-w, --watch', help: 'show it again every second until Ctrl-C, or until this batch has ended' }],
+  run: async (context) => {
+    await using runtime = await openRuntime(context, 'producer')
+    const [id] = context.args
+    try {
+      for (;;) {
+        const status = await statusOf(runtime, id)
+        print(context, status)
+        if (!context.has('watch') || (id !== undefined && status.batches.every(hasEnded))) return 0
+        await sleep(WATCH_MS, undefined, { signal: context.signal })
+      }
+    } catch (error) {
+      // Ctrl-C is how watching ends.
+      if (isAbort(error) && context.has('watch')) return 0
+      throw error
+    }
+  },
+}
+
+async function statusOf(runtime: Runtime, id: string | undefined): Promise<Status> {
+  const status = await readStatus(runtime)
+  if (id === undefined) return status
+  const batches = status.batches.filter((batch) => batch.id === id)
+  if (batches.length === 0) throw new DataferryError('BATCH_NOT_FOUND', `No batch ${id} is known to this Redis.`)
+  const servers = new Set(batches.flatMap((batch) => batch.servers))
+  return { ...status, batches, servers: status.servers.filter(({ server }) => servers.has(server)) }
+}
+
+function hasEnded({ state }: BatchStatus): boolean {
+  return state === 'finished' || state === 'cancelled'
+}
+
+function print({ out }: Context, status: Status): void {
+  for (const batch of status.batches) out.record({ event: 'batch', ...batch })
+  for (const server of status.servers) out.record({ event: 'server', ...server })
+  for (const worker of status.workers) out.record({ event: 'worker', ...worker })
+  if (status.batches.length === 0) out.line('No batch is known to this Redis.')
+  else out.table(BATCH_COLUMNS, status.batches.map(batchRow))
+  if (status.servers.length > 0) out.table(SERVER_COLUMNS, status.servers.map(serverRow))
+  for (const { host, pid, holds } of status.workers) {
+    out.line(`worker ${host} (process ${pid}): ${holds.length === 0 ? 'idle' : ''}`)
+    for (const { path, bytes, size } of holds) {
+      out.line(`  ${path}  ${formatBytes(bytes)}${size === undefined ? '' : ` of ${formatBytes(size)}`}`)
+    }
+  }
+}
+
+const right = (title: string) => ({ title, align: 'right' as const })
+const BATCH_COLUMNS = [
+  { title: 'BATCH' },
+  { title: 'STATE' },
+  right('PLANNED'),
+  right('FETCHED'),
+  right('KEPT'),
+  right('FAILED'),
+  right('OPEN'),
+  right('BYTES'),
+  { title: 'DESTINATION' },
+]
+const SERVER_COLUMNS = [{ title: 'SERVER' }, right('WAITING'), right('ACTIVE'), right('DELAYED'), { title: 'NOW' }]
+
+function batchRow(batch: BatchStatus): { text: string; tone?: 'good' | 'bad' | 'warn' }[] {
+  const { id, state, reason, planned, planComplete, done, kept, failed, open, bytes, destination } = batch
+  return [
+    { text: id },
+    {
+      text: reason === undefined ? state : `${state} (${reason})`,
+      ...(state === 'paused' && { tone: 'warn' as const }),
+    },
+    { text: `${formatCount(planned)}${planComplete ? '' : '+'}` },
+    { text: formatCount(done) },
+    { text: formatCount(kept) },
+    { text: formatCount(failed), ...(failed > 0 && { tone: 'bad' as const }) },
+    { text: formatCount(open) },
+    { text: formatBytes(bytes) },
+    { text: destination },
+  ]
+}
+
+function serverRow({ server, waiting, active, delayed, waitMs, paused }: ServerStatus): { text: string }[] {
+  const now =
+    paused !== undefined
+      ? `paused: ${paused}`
+      : waitMs > 0
+        ? `backing off until ${formatClock(new Date(Date.now() + waitMs))}`
+        : ''
+  return [
+    { text: server },
+    { text: formatCount(waiting) },
+    { text: formatCount(active) },
+    { text: formatCount(delayed) },
+    { text: now },
+  ]
+}

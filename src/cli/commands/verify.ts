@@ -1,0 +1,69 @@
+import { verifyDestination, type Finding, type HashPath } from '../../batch/verify-batch.ts'
+import { openSink } from '../../sinks/open-sink.ts'
+import type { Sink } from '../../sinks/sink.ts'
+import { createHash } from '../../transfer/hash.ts'
+import { hashOf } from '../../transfer/transfer.ts'
+import type { Command, Context } from '../command.ts'
+import { formatBytes, formatCount } from '../format.ts'
+import { shownUrl } from '../summary.ts'
+
+/** `dataferry verify`: is everything that was ever brought here still here, byte for byte? */
+export const command: Command = {
+  examples: ['dataferry verify ./data', 'dataferry verify ./data --json'],
+  about:
+    'Reads every byte again and compares it with the receipts. Ends with 1 when a file is missing, changed or extra.',
+  operands: [{ name: 'destination', help: 'a folder or URL; default: the destination setting', optional: true }],
+  settings: ['destination'],
+  flags: [],
+  run: async (context) => {
+    const { config, args, out, signal } = context
+    const sink = await openSink(args[0] ?? config.settings.destination)
+    const counts = { ok: 0, 'size-only': 0, missing: 0, changed: 0, extra: 0 }
+    let bytes = 0
+    try {
+      for await (const finding of verifyDestination(sink, hasher(sink, signal), signal)) {
+        counts[finding.state]++
+        if ('size' in finding) bytes += finding.size
+        report(context, finding)
+      }
+    } finally {
+      await sink.close()
+    }
+    const wrong = counts.missing + counts.changed + counts.extra
+    out.record({ event: 'verified', destination: sink.url, bytes, ...counts })
+    out.line(
+      `${shownUrl(sink.url)}: ${formatCount(counts.ok)} right (${formatBytes(bytes)} read), ${counts['size-only']} compared by size only, ` +
+        `${counts.missing} missing, ${counts.changed} changed, ${counts.extra} extra`,
+      wrong === 0 ? 'good' : 'bad',
+    )
+    return wrong === 0 ? 0 : 1
+  },
+}
+
+function hasher(sink: Sink, signal: AbortSignal): HashPath {
+  return async (path, algorithm, size) => {
+    const hash = createHash({ algorithm, size, saveable: false })
+    try {
+      return (await hashOf(await sink.read(path, signal), hash)).checksum
+    } finally {
+      hash.close()
+    }
+  }
+}
+
+function report({ out }: Context, finding: Finding): void {
+  if (finding.state === 'ok') return
+  out.record({ event: 'finding', ...finding })
+  switch (finding.state) {
+    case 'size-only':
+      return
+    case 'missing':
+      out.line(`missing  ${finding.path}`, 'bad')
+      return
+    case 'changed':
+      out.line(`changed  ${finding.path}  (${finding.found}, was ${finding.expected})`, 'bad')
+      return
+    case 'extra':
+      out.line(`extra    ${finding.path}  (no receipt knows it)`, 'warn')
+  }
+}

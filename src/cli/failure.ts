@@ -1,0 +1,43 @@
+import { DataferryError, ERROR_CODES, isAbort, messageOf } from '../errors.ts'
+import type { ExitCode } from './command.ts'
+import type { Output } from './output.ts'
+
+/** The exit code for an error that ended a command. What happens to single items is not decided here. */
+export function exitCodeOf(error: unknown): ExitCode {
+  if (isAbort(error)) return 130
+  if (!(error instanceof DataferryError)) return 1
+  switch (ERROR_CODES[error.code].group) {
+    case 'input':
+      return 2
+    case 'bytes':
+      return 1
+    case 'source':
+    case 'sink':
+    case 'system':
+      return 3
+  }
+}
+
+/** Says in one sentence what happened and in the next one what to do; with `verbose` also where it came from. */
+export function reportError(error: unknown, out: Output, verbose: boolean): void {
+  if (isAbort(error)) {
+    out.say('dataferry: stopped. Run the same command again: it goes on where it was.')
+    return
+  }
+  const code = error instanceof DataferryError ? error.code : 'UNEXPECTED'
+  const message = error instanceof DataferryError ? error.message : `something unexpected happened: ${messageOf(error)}`
+  const advice = error instanceof DataferryError ? error.advice : UNEXPECTED_ADVICE
+  out.record({ event: 'error', code, message, advice })
+  // A usage error names its remedy itself.
+  out.error(message, code === 'ARGUMENT_INVALID' ? undefined : advice)
+  if (verbose) for (const stack of stacks(error)) out.error(stack)
+}
+
+const UNEXPECTED_ADVICE =
+  'This is a mistake in dataferry. Run the same command again, and with -v to see where; what was fetched is kept.'
+
+/** Stacks of an error and of what caused it. Only stacks: other properties may hold requests with their headers. */
+function stacks(error: unknown): string[] {
+  if (!(error instanceof Error)) return []
+  return [error.stack ?? error.message, ...stacks(error.cause)]
+}

@@ -1,0 +1,25 @@
+import { DataferryError } from '../errors.ts'
+
+/** How a person asks for an end. */
+export interface Interruption {
+  /** For the command: its reason is `INTERRUPTED`. */
+  readonly signal: AbortSignal
+  /** For SIGINT and SIGTERM: the first one asks the command to park its work, the second one does not wait for it. */
+  readonly onSignal: () => void
+  /** For a reader that went away: as a first signal, however often. */
+  readonly stop: (why: string) => void
+}
+
+/** Both ways to end are safe: whatever was fetched is kept. `exit` ends the process with the code. */
+export function interruption(exit: (code: 130) => void): Interruption {
+  const controller = new AbortController()
+  const stop = (why: string): void => controller.abort(new DataferryError('INTERRUPTED', why))
+  return {
+    signal: controller.signal,
+    stop,
+    onSignal: () => {
+      if (controller.signal.aborted) exit(130)
+      else stop('stopped by a signal')
+    },
+  }
+}

@@ -1,0 +1,147 @@
+import { displayWidth, pad, safeJson, safeLines, safeText } from './text.ts'
+
+/** The part of a stream that output needs; `process.stdout` and a test's recorder are both that. */
+export interface Sheet {
+  readonly isTTY?: boolean
+  readonly columns?: number | undefined
+  readonly rows?: number | undefined
+  write(text: string): unknown
+}
+
+export type Tone = 'plain' | 'bold' | 'dim' | 'good' | 'warn' | 'bad'
+const SGR: Readonly<Record<Tone, string>> = { plain: '', bold: '1', dim: '2', good: '32', warn: '33', bad: '31' }
+
+/** A cell of a table; numbers are best given as text already formatted, with `align` of the column. */
+export interface Cell {
+  readonly text: string
+  readonly tone?: Tone
+}
+
+export interface Column {
+  readonly title: string
+  readonly align?: 'left' | 'right'
+}
+
+/** Something drawn at the bottom of the terminal, such as the progress: it makes room for every other line. */
+export interface Overlay {
+  hide(): void
+  show(): void
+}
+
+export interface OutputOptions {
+  readonly stdout: Sheet
+  readonly stderr: Sheet
+  /** Results as one JSON object a line. */
+  readonly json: boolean
+  /** Nothing on standard error but warnings and errors. */
+  readonly quiet: boolean
+  /** False when colours are not wanted, terminal or not. */
+  readonly color: boolean
+  /** False when the terminal cannot move its cursor. */
+  readonly redraws: boolean
+}
+
+/**
+ * All that a command prints: results on standard output, everything else on standard error. Every text is escaped,
+ * so a caller passes names as they are; colour is asked for by tone and shown on terminals only.
+ */
+export class Output {
+  readonly json: boolean
+  readonly quiet: boolean
+  /** Whether a live display may be drawn on `terminal`. */
+  readonly redraws: boolean
+  readonly #stdout: Sheet
+  readonly #stderr: Sheet
+  readonly #color: boolean
+  #overlay: Overlay | undefined
+
+  constructor(options: OutputOptions) {
+    this.json = options.json
+    this.quiet = options.quiet
+    this.redraws = options.redraws && options.stderr.isTTY === true
+    this.#stdout = options.stdout
+    this.#stderr = options.stderr
+    this.#color = options.color
+  }
+
+  /** Where a live display may draw. */
+  get terminal(): Sheet {
+    return this.#stderr
+  }
+
+  /** A result in both forms: the record with `--json`, the text without. */
+  result(record: Readonly<Record<string, unknown>>, text: string, tone: Tone = 'plain'): void {
+    if (this.json) this.record(record)
+    else this.line(text, tone)
+  }
+
+  /** A line of results for people; nothing with `--json`. */
+  line(text = '', tone: Tone = 'plain'): void {
+    if (!this.json) this.#put(this.#stdout, this.#paint(this.#stdout, safeLines(text), tone))
+  }
+
+  /** Lines of results that are text whatever was asked for, such as a help. */
+  text(text: string): void {
+    this.#put(this.#stdout, safeLines(text))
+  }
+
+  /** A JSON line of results; nothing without `--json`. */
+  record(record: Readonly<Record<string, unknown>>): void {
+    if (this.json) this.#put(this.#stdout, safeJson(JSON.stringify(record)))
+  }
+
+  /** Aligned columns; nothing with `--json`. The last column is not padded, and nothing is cut: people copy from here. */
+  table(columns: readonly Column[], rows: readonly (readonly Cell[])[]): void {
+    const safe = rows.map((row) => row.map((cell) => ({ ...cell, text: safeText(cell.text) })))
+    const widths = columns.map(({ title }, at) =>
+      Math.max(displayWidth(title), ...safe.map((row) => displayWidth(row[at]?.text ?? ''))),
+    )
+    const print = (cells: readonly Cell[]): void => {
+      if (this.json) return
+      const texts = columns.map(({ align }, at) => {
+        const cell = cells[at] ?? { text: '' }
+        const last = at === columns.length - 1 && align !== 'right'
+        return this.#paint(
+          this.#stdout,
+          last ? cell.text : pad(cell.text, widths[at] ?? 0, align),
+          cell.tone ?? 'plain',
+        )
+      })
+      this.#put(this.#stdout, texts.join('  ').trimEnd())
+    }
+    print(columns.map(({ title }) => ({ text: title, tone: 'dim' })))
+    for (const row of safe) print(row)
+  }
+
+  /** A note for people; nothing with `-q`. */
+  say(text: string, tone: Tone = 'plain'): void {
+    if (!this.quiet) this.#put(this.#stderr, this.#paint(this.#stderr, safeLines(text), tone))
+  }
+
+  /** Something a person should look at, though the work goes on. */
+  warn(text: string): void {
+    this.#put(this.#stderr, this.#paint(this.#stderr, safeLines(`dataferry: warning: ${text}`), 'warn'))
+  }
+
+  /** Why the command ends without success, and what to do. */
+  error(text: string, advice?: string): void {
+    this.#put(this.#stderr, this.#paint(this.#stderr, safeLines(`dataferry: ${text}`), 'bad'))
+    if (advice !== undefined) this.#put(this.#stderr, safeLines(`  ${advice}`))
+  }
+
+  /** Lets a live display stand below all lines until it is taken away with `undefined`. */
+  cover(overlay: Overlay | undefined): void {
+    this.#overlay = overlay
+  }
+
+  #put(sheet: Sheet, text: string): void {
+    this.#overlay?.hide()
+    sheet.write(`${text}\n`)
+    this.#overlay?.show()
+  }
+
+  #paint(sheet: Sheet, text: string, tone: Tone): string {
+    if (!this.#color || sheet.isTTY !== true || SGR[tone] === '' || text === '') return text
+    return `\x1b[${SGR[tone]}m${text}\x1b[0m`
+  }
+}

@@ -1,0 +1,149 @@
+import { Command as Parser, CommanderError, Option } from 'commander'
+import type { GivenFlags } from '../config.ts'
+import { DataferryError } from '../errors.ts'
+import { aboutSetting, SETTING_NAMES, type SettingName } from '../settings.ts'
+import type { Command, Given, Operand } from './command.ts'
+
+/** Flags of every verb that are no settings. */
+const COMMON: readonly (readonly [flags: string, help: string])[] = [
+  ['--json', 'results as one JSON object a line'],
+  ['-q, --quiet', 'print only results, warnings and errors'],
+  ['-v, --verbose', 'say more, and show where an error came from'],
+  ['--no-color', 'no colours, as with NO_COLOR in the environment'],
+  ['--config <file>', 'settings file (default: ./dataferry.config.json, if it is there)'],
+  ['-h, --help', 'show this help'],
+]
+/** Settings that every verb understands. */
+const SHARED: readonly SettingName[] = ['redis', 'prefix', 'stateDir', 'logLevel']
+const OWN_GROUP = 'Flags:'
+const SHARED_GROUP = 'Flags of every command:'
+
+/** The command line of one verb, read. */
+export interface Typed extends Given {
+  readonly json: boolean
+  readonly quiet: boolean
+  readonly verbose: boolean
+  readonly color: boolean
+  /** Path of the settings file. */
+  readonly config: string | undefined
+  readonly settings: GivenFlags
+}
+
+interface SettingOption {
+  readonly name: SettingName
+  readonly option: Option
+}
+
+/** A parser that throws commander's errors, and neither writes nor exits by itself. */
+export function quietParser(name: string): Parser {
+  const silent = (): void => undefined
+  return new Parser(name)
+    .exitOverride()
+    .helpOption(false)
+    .helpCommand(false)
+    .configureHelp({ helpWidth: 100 })
+    .configureOutput({ writeOut: silent, writeErr: silent })
+}
+
+/** What `dataferry <name>` understands. */
+export function parserFor(name: string, summary: string, command: Command): Parser {
+  const about = `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.${command.about ? ` ${command.about}` : ''}`
+  const parser = quietParser(`dataferry ${name}`)
+    .description(about)
+    .usage([...command.operands.map(operandUsage), '[flags]'].join(' '))
+  for (const operand of command.operands) parser.argument(operandUsage(operand), operand.help)
+  for (const { flags, help } of command.flags) parser.addOption(new Option(flags, help).helpGroup(OWN_GROUP))
+  for (const { option } of settingOptions(command.settings)) parser.addOption(option.helpGroup(OWN_GROUP))
+  const others = SHARED.filter((one) => !command.settings.includes(one))
+  for (const { option } of settingOptions(others)) parser.addOption(option.helpGroup(SHARED_GROUP))
+  for (const [flags, help] of COMMON) parser.addOption(new Option(flags, help).helpGroup(SHARED_GROUP))
+  return parser
+}
+
+/**
+ * Reads what follows the verb. Throws `ARGUMENT_INVALID` with commander's sentence, which names the flag and, for a
+ * mistyped one, the flag that was probably meant.
+ */
+export function readArguments(parser: Parser, command: Command, argv: readonly string[]): Typed {
+  try {
+    parser.parse(argv, { from: 'user' })
+  } catch (error) {
+    if (error instanceof CommanderError) throw usageError(error.message, parser.name())
+    throw error
+  }
+  const values: Readonly<Record<string, unknown>> = parser.opts()
+  const text = (flag: string): string | undefined => {
+    const value = values[attribute(flag)]
+    return typeof value === 'string' ? value : undefined
+  }
+  const has = (flag: string): boolean => values[attribute(flag)] === !flag.startsWith('no-')
+  return {
+    args: parser.args,
+    has,
+    text,
+    json: has('json'),
+    quiet: has('quiet'),
+    verbose: has('verbose'),
+    color: !has('no-color'),
+    config: text('config'),
+    settings: givenSettings(parser, [...command.settings, ...SHARED]),
+  }
+}
+
+/** Flags, short and long, that take the next argument as their value. */
+export function valueFlags(): ReadonlySet<string> {
+  const options = [
+    ...COMMON.map(([flags]) => new Option(flags)),
+    ...settingOptions(SETTING_NAMES).map(({ option }) => option),
+  ]
+  return new Set(
+    options.filter(({ required }) => required).flatMap(({ short, long }) => [short ?? [], long ?? []].flat()),
+  )
+}
+
+/** An `ARGUMENT_INVALID` in the words of the command line. */
+export function usageError(message: string, name: string): DataferryError {
+  const sentence = message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)/i, '; did you mean $1?')
+  return new DataferryError('ARGUMENT_INVALID', `${sentence} (see ${name} --help)`)
+}
+
+function settingOptions(names: readonly SettingName[]): SettingOption[] {
+  return names.flatMap((name) => {
+    const about = aboutSetting(name)
+    return (about.flags ?? []).map((flags, at) => {
+      const notes = [about.fallback && `default: ${about.fallback}`, `environment: ${about.env.join(', ')}`]
+      const first = about.flags?.[0]?.match(/--[\w-]+/)?.[0] ?? ''
+      const help = at === 0 ? `${about.help} (${notes.filter(Boolean).join('; ')})` : `the same as ${first}`
+      return { name, option: new Option(flags, help).argParser(collect) }
+    })
+  })
+}
+
+/** Keeps every value of a flag: whether several make sense is the setting's business. */
+function collect(value: string, before: unknown): string[] {
+  return [...(Array.isArray(before) ? before.map(String) : []), value]
+}
+
+function givenSettings(parser: Parser, names: readonly SettingName[]): GivenFlags {
+  const given: Partial<Record<SettingName, { flag: string; value: string | readonly string[] }>> = {}
+  for (const { name, option } of settingOptions([...new Set(names)])) {
+    const value: unknown = parser.getOptionValue(option.attributeName())
+    if (!Array.isArray(value)) continue
+    const values = value.map(String)
+    const flag = option.long ?? option.flags
+    const earlier = given[name]
+    if (earlier) throw usageError(`${earlier.flag} and ${flag} mean the same: give one of them`, parser.name())
+    given[name] = { flag, value: name === 'server' ? values : (values.at(-1) ?? '') }
+  }
+  return given
+}
+
+function operandUsage({ name, optional, many }: Operand): string {
+  const text = many ? `${name}...` : name
+  return optional ? `[${text}]` : `<${text}>`
+}
+
+/** `dry-run` → `dryRun`, `no-resume` → `resume`: commander's name for the value of a long flag. */
+function attribute(flag: string): string {
+  return new Option(`--${flag}`).attributeName()
+}

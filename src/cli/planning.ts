@@ -1,0 +1,59 @@
+import { names } from '../batch/folder.ts'
+import type { OpenedBatch } from '../batch/open-batch.ts'
+import type { PlanState } from '../model/batch.ts'
+import { entriesOf } from '../plan/intake.ts'
+import { plan } from '../plan/planner.ts'
+import type { Sink } from '../sinks/sink.ts'
+import type { Output } from './output.ts'
+import { formatBytes, formatCount, plural } from './format.ts'
+import type { Sources } from './sources.ts'
+
+export interface PlanningOptions {
+  readonly sources: Sources
+  readonly signal: AbortSignal
+  readonly onCheckpoint?: (state: PlanState) => Promise<void>
+}
+
+/** Plans what is left to plan of a batch. A complete plan is returned as it is: it names fixed things. */
+export async function planBatch(sink: Sink, opened: OpenedBatch, options: PlanningOptions): Promise<PlanState> {
+  const { batch, plan: from } = opened
+  if (from.complete) return from
+  const { sources, signal, onCheckpoint } = options
+  return plan({
+    batch: batch.id,
+    entries: entriesOf(sink.records.streamLog(names.manifest(batch.id), 0), batch.manifest, batch.servers),
+    defaultServer: batch.servers[0] ?? '',
+    format: batch.format,
+    records: sink.records,
+    catalogue: (server) => sources.catalogue(server),
+    from,
+    signal,
+    ...(onCheckpoint && { onCheckpoint }),
+  })
+}
+
+/** Prints what a plan holds, and whether it fits. */
+export async function printPlan(out: Output, sink: Sink, { batch }: OpenedBatch, state: PlanState): Promise<void> {
+  const { totals, items, complete } = state
+  const free = await sink.free()
+  out.record({ event: 'plan', batch: batch.id, destination: sink.url, items, complete, ...totals, free: free ?? null })
+  const facts: [string, number | string][] = [
+    ['files', formatCount(items)],
+    ['bytes', formatBytes(totals.size)],
+    ['of unknown size', totals.unknownSize],
+    ['without a checksum', totals.noChecksum],
+    ['restricted', totals.restricted],
+    ['embargoed', totals.embargoed],
+    ['retention expired', totals.retentionExpired],
+    ['cannot be planned', totals.problems],
+    ['asked for twice', totals.duplicates],
+    ['renamed to be safe', totals.renamed],
+  ]
+  out.line(`Plan of ${batch.id}`, 'bold')
+  for (const [name, value] of facts) if (value !== 0) out.line(`  ${String(value).padStart(12)}  ${name}`)
+  out.line(`  ${(free === undefined ? 'unlimited' : formatBytes(free)).padStart(12)}  free at ${sink.url}`)
+  if (free !== undefined && free < totals.size)
+    out.warn(`The files need ${formatBytes(totals.size - free)} more than is free.`)
+  const hidden = totals.restricted + totals.embargoed + totals.retentionExpired
+  if (hidden > 0) out.line(`${plural(hidden, 'file')} may be refused: a token with access rights decides.`)
+}

@@ -1,0 +1,78 @@
+import { load } from '../config.ts'
+import type { Environment } from '../config-file.ts'
+import { DATAFERRY_VERSION } from '../dataverse/version.ts'
+import { createLogger } from '../log.ts'
+import { chooseVerb } from './choose-verb.ts'
+import type { ExitCode } from './command.ts'
+import type { Verb } from './commands.ts'
+import { exitCodeOf, reportError } from './failure.ts'
+import { commandHelp, programHelp } from './help.ts'
+import { Output, type Sheet } from './output.ts'
+import { parserFor, readArguments, type Typed } from './parser.ts'
+
+/** All that the program has of the world. */
+export interface World {
+  readonly stdout: Sheet
+  readonly stderr: Sheet
+  readonly env: Environment
+  readonly cwd: string
+  /** Aborts when a person asks for an end. */
+  readonly signal: AbortSignal
+  readonly verbs: readonly Verb[]
+}
+
+/** Runs one command line, given without the name of the program. Never rejects: what went wrong was printed. */
+export async function runProgram(argv: readonly string[], world: World): Promise<ExitCode> {
+  // Until the command line is understood, only what it plainly holds is known.
+  const out = outputFor(world, { json: argv.includes('--json'), quiet: false, color: !argv.includes('--no-color') })
+  try {
+    const choice = chooseVerb(argv, world.verbs, world.cwd)
+    switch (choice.kind) {
+      case 'command':
+        return await runVerb(choice.verb, choice.rest, world)
+      case 'help':
+        out.text(commandHelp(choice.verb, await choice.verb.load()))
+        return 0
+      case 'overview':
+        out.text(await programHelp(world.verbs))
+        return 0
+      case 'version':
+        out.text(DATAFERRY_VERSION)
+        return 0
+      case 'nothing':
+        out.say(await programHelp(world.verbs))
+        return 2
+    }
+  } catch (error) {
+    reportError(error, out, false)
+    return exitCodeOf(error)
+  }
+}
+
+/** Rejects with what is wrong in the command line itself; what goes wrong later is reported as that command line asks. */
+async function runVerb(verb: Verb, rest: readonly string[], world: World): Promise<ExitCode> {
+  const command = await verb.load()
+  const typed = readArguments(parserFor(verb.name, verb.summary, command), command, rest)
+  const out = outputFor(world, typed)
+  try {
+    const config = load({ flags: typed.settings, file: typed.config, env: world.env, cwd: world.cwd })
+    for (const warning of config.warnings) out.warn(warning)
+    const quietLog = config.sourceOf('logLevel').kind === 'default'
+    const log = createLogger(typed.verbose && quietLog ? 'info' : config.settings.logLevel)
+    world.signal.addEventListener('abort', () => out.say(STOPPING), { once: true })
+    return await command.run({ ...typed, config, out, log, signal: world.signal })
+  } catch (error) {
+    reportError(error, out, typed.verbose)
+    return exitCodeOf(error)
+  }
+}
+
+const STOPPING = 'dataferry: stopping; what was fetched is kept. Press Ctrl-C again to stop at once.'
+
+function outputFor(
+  { stdout, stderr, env }: World,
+  { json, quiet, color }: Pick<Typed, 'json' | 'quiet' | 'color'>,
+): Output {
+  const redraws = env['TERM'] !== 'dumb'
+  return new Output({ stdout, stderr, json, quiet, redraws, color: color && redraws && !env['NO_COLOR'] })
+}

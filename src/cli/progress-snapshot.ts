@@ -1,0 +1,50 @@
+/** How far a batch is. */
+export interface ProgressSnapshot {
+  readonly batch: string
+  /** Items known so far; all of them once `planComplete`. */
+  readonly planned: number
+  readonly planComplete: boolean
+  /** Sum of the known sizes of the planned items. */
+  readonly plannedBytes: number
+  readonly done: number
+  /** Items that were at the destination already. */
+  readonly kept: number
+  readonly failed: number
+  /** Bytes of items done, and of those under way so far. */
+  readonly bytes: number
+  /** Bytes of items kept: planned, but not to be fetched. */
+  readonly keptBytes: number
+  readonly active: readonly ActiveFile[]
+  /** For people, e.g. that a server asked for a pause. */
+  readonly notices: readonly string[]
+}
+
+export interface ActiveFile {
+  readonly path: string
+  readonly bytes: number
+  /** Undefined when the server did not say. */
+  readonly size: number | undefined
+}
+
+/** Items that have ended, in whichever way. */
+export function settledCount({ done, kept, failed }: ProgressSnapshot): number {
+  return done + kept + failed
+}
+
+/** Bytes that this batch has to fetch in all, as far as sizes are known. */
+export function bytesToFetch({ plannedBytes, keptBytes, bytes }: ProgressSnapshot): number {
+  return Math.max(bytes, plannedBytes - keptBytes)
+}
+
+/** Part of the batch that is done, 0 to 1: by bytes, or by files when no sizes are known. */
+export function fraction(snapshot: ProgressSnapshot): number {
+  const bytes = bytesToFetch(snapshot)
+  if (bytes > 0) return snapshot.bytes / bytes
+  return snapshot.planned > 0 ? settledCount(snapshot) / snapshot.planned : 0
+}
+
+/** Milliseconds to the end at this rate; undefined as long as that would be a guess. */
+export function remainingMs(snapshot: ProgressSnapshot, bytesPerSecond: number | undefined): number | undefined {
+  if (!snapshot.planComplete || bytesPerSecond === undefined || bytesPerSecond <= 0) return undefined
+  return ((bytesToFetch(snapshot) - snapshot.bytes) / bytesPerSecond) * 1000
+}

@@ -1,0 +1,61 @@
+import { environment } from '../config.ts'
+import { redisChanges } from '../ledger/redis-changes.ts'
+import { RedisLedger } from '../ledger/redis.ts'
+import { Servers } from '../ledger/servers.ts'
+import { Workers } from '../ledger/workers.ts'
+import type { Changes } from '../ledger/change.ts'
+import type { RedisClient } from '../ledger/client.ts'
+import { messageOf } from '../errors.ts'
+import { connect } from '../queue/connection.ts'
+import { startEmbeddedRedis } from '../queue/embedded-redis.ts'
+import { openQueues, type Queues } from '../queue/queues.ts'
+import { checkRedis } from '../queue/redis-settings.ts'
+import type { Context } from './command.ts'
+
+/** What commands share that talk to Redis. Disposing closes it; the private Redis stops when nobody else uses it. */
+export interface Runtime extends AsyncDisposable {
+  readonly client: RedisClient
+  readonly ledger: RedisLedger
+  readonly servers: Servers
+  readonly workers: Workers
+  readonly changes: Changes
+  readonly queues: Queues
+}
+
+/**
+ * Connects to the Redis of the settings, or starts the private one. Rejects with `REDIS_…` codes.
+ * @param role `producer` for commands that a person waits for, `worker` for work that outlives an outage of Redis
+ */
+export async function openRuntime(
+  { config, log, out, signal }: Context,
+  role: 'producer' | 'worker',
+): Promise<Runtime> {
+  const { redis, stateDir, prefix } = config.settings
+  const embedded = redis ? undefined : await startEmbeddedRedis({ stateDir, path: environment()['PATH'] ?? '', log })
+  const url = redis?.reveal() ?? embedded?.url ?? ''
+  try {
+    const client = await connect({ url, role, log, signal })
+    const { warnings } = await checkRedis(client)
+    for (const warning of warnings) out.warn(warning)
+    const changes = await redisChanges(client, prefix)
+    const onError = (error: Error): void => log.warn({ problem: messageOf(error) }, 'queue connection')
+    const queues = openQueues({ connection: client, prefix, onError })
+    return {
+      client,
+      ledger: new RedisLedger(client, { prefix }),
+      servers: new Servers(client, prefix),
+      workers: new Workers(client, prefix),
+      changes,
+      queues,
+      async [Symbol.asyncDispose]() {
+        await queues.close()
+        await changes.close()
+        client.disconnect()
+        await embedded?.release()
+      },
+    }
+  } catch (error) {
+    await embedded?.release()
+    throw error
+  }
+}

@@ -1,0 +1,57 @@
+import { tokenFor, type LoadedConfig } from '../config.ts'
+import { DataAccessApi } from '../dataverse/data-access-api.ts'
+import { Http } from '../dataverse/http.ts'
+import { NativeApi } from '../dataverse/native-api.ts'
+import { DataferryError } from '../errors.ts'
+import type { Catalogue } from '../model/listing.ts'
+import type { OpenSource } from '../model/source.ts'
+import { limitedSource, RateLimit } from '../transfer/rate-limit.ts'
+
+/** The installations that this process may contact, over one pool of connections. */
+export class Sources {
+  readonly #config: LoadedConfig
+  readonly #allowed: ReadonlySet<string>
+  readonly #http: Http
+  readonly #open = new Map<string, OpenSource>()
+  /** Bytes a second that all downloads of this process share. */
+  readonly rate: RateLimit
+
+  /** @param alsoAllowed servers that a batch was planned for, when its user named them then */
+  constructor(config: LoadedConfig, alsoAllowed: readonly string[] = []) {
+    const { connectTimeoutMs, idleTimeoutMs, jobs, limitRate } = config.settings
+    this.#config = config
+    this.#allowed = new Set([...config.servers, ...alsoAllowed])
+    this.#http = new Http({ timeouts: { connectMs: connectTimeoutMs, idleMs: idleTimeoutMs }, connections: jobs + 2 })
+    this.rate = new RateLimit(limitRate)
+  }
+
+  /** Downloads from one server. Throws `CONFIG_INVALID` for one that nobody named. */
+  source(server: string): OpenSource {
+    const known = this.#open.get(server)
+    if (known) return known
+    const api = new DataAccessApi(this.#installation(server))
+    const source = limitedSource(api.open, this.rate)
+    this.#open.set(server, source)
+    return source
+  }
+
+  /** Listings of one server. Throws `CONFIG_INVALID` for one that nobody named. */
+  catalogue(server: string): Catalogue {
+    return this.native(server)
+  }
+
+  native(server: string): NativeApi {
+    return new NativeApi({ ...this.#installation(server), throttleMs: this.#config.settings.throttleFirstMs })
+  }
+
+  async close(): Promise<void> {
+    await this.#http.close()
+  }
+
+  #installation(server: string): { baseUrl: string; apiToken: string | undefined; http: Http } {
+    if (!this.#allowed.has(server)) {
+      throw new DataferryError('CONFIG_INVALID', `${server} is named neither with --server nor in the config file.`)
+    }
+    return { baseUrl: server, apiToken: tokenFor(this.#config, server), http: this.#http }
+  }
+}

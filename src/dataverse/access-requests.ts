@@ -1,0 +1,135 @@
+import { z } from 'zod'
+import { DataferryError } from '../errors.ts'
+import type { Identifier } from './identifier.ts'
+import type { JsonCalls } from './json-call.ts'
+import { accessRequestsRoute, encodePath, fileRoute, type Query } from './route.ts'
+
+/** What the server said about something it did. */
+export interface Message {
+  readonly message: string
+}
+
+const text = z.string().nullish()
+/** Somebody who asked for access. The server leaves out what it does not know, and newer ones say more. */
+export const accessRequestSchema = z.looseObject({
+  /** `@name` */
+  identifier: z.string(),
+  id: z.number().nullish(),
+  displayName: text,
+  firstName: text,
+  lastName: text,
+  email: text,
+  affiliation: text,
+  position: text,
+  superuser: z.boolean().nullish(),
+  deactivated: z.boolean().nullish(),
+  createdTime: text,
+  lastLoginTime: text,
+  lastApiUseTime: text,
+  authenticationProviderId: text,
+  /** `created`, `granted` or `rejected`; absent on older servers, which list open requests only. */
+  requestState: text,
+})
+export type AccessRequest = z.infer<typeof accessRequestSchema>
+
+const permissionsSchema = z.looseObject({
+  canDownloadFile: z.boolean(),
+  canManageFilePermissions: z.boolean().nullish(),
+  canEditOwnerDataset: z.boolean().nullish(),
+})
+/**
+ * What the server thinks that the caller may do. Not what decides a download: it overlooks embargoes, retention, older
+ * versions and IP groups. @see the protocol note §1.7
+ */
+export type UserPermissions = z.infer<typeof permissionsSchema>
+
+export interface ListRequestsOptions {
+  /** Granted and rejected requests, too (6.11). */
+  readonly includeHistory?: boolean | undefined
+  readonly perPage?: number | undefined
+  /** Page, from 1. */
+  readonly start?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+type Signal = AbortSignal | undefined
+
+export async function putRequest(
+  calls: JsonCalls,
+  file: Identifier,
+  guestbookResponse: unknown,
+  signal: Signal,
+): Promise<Message> {
+  const answers = guestbookResponse === undefined ? {} : { body: jsonBody({ guestbookResponse }) }
+  return message(calls.message({ route: fileRoute(file, '/requestAccess'), method: 'PUT', ...answers, signal }))
+}
+
+/** The setting belongs to the dataset, and takes effect when its draft is published. */
+export async function putAllowance(
+  calls: JsonCalls,
+  dataset: Identifier,
+  allow: boolean,
+  signal: Signal,
+): Promise<Message> {
+  const body = { text: String(allow), type: 'text/plain' }
+  return message(calls.message({ route: accessRequestsRoute(dataset), method: 'PUT', body, signal }))
+}
+
+export async function decide(
+  calls: JsonCalls,
+  verb: 'grantAccess' | 'rejectAccess' | 'revokeAccess',
+  file: Identifier,
+  user: string,
+  signal: Signal,
+): Promise<Message> {
+  const route = fileRoute(file, `/${verb}/${encodePath(checkAssignee(user))}`)
+  return message(calls.message({ route, method: verb === 'revokeAccess' ? 'DELETE' : 'PUT', signal }))
+}
+
+export async function listRequests(
+  calls: JsonCalls,
+  file: Identifier,
+  { includeHistory, perPage, start, signal }: ListRequestsOptions,
+): Promise<readonly AccessRequest[]> {
+  const query: Query = [
+    ...(includeHistory ? [['includeHistory', 'true'] as const] : []),
+    ...(perPage === undefined ? [] : [['per_page', String(perPage)] as const]),
+    ...(start === undefined ? [] : [['start', String(start)] as const]),
+  ]
+  const route = fileRoute(file, '/listRequests')
+  // 404 in the API's own words means that there are none: an unknown file is 400 here.
+  const found = await calls.find(
+    { route, query, signal },
+    z.array(accessRequestSchema),
+    (status, envelope) => status === 404 && envelope !== undefined && typeof envelope.code !== 'number',
+  )
+  return found ?? []
+}
+
+export async function askedAlready(calls: JsonCalls, file: Identifier, signal: Signal): Promise<boolean> {
+  return calls.get({ route: fileRoute(file, '/userFileAccessRequested'), signal }, z.boolean())
+}
+
+export async function permissions(calls: JsonCalls, file: Identifier, signal: Signal): Promise<UserPermissions> {
+  return calls.get({ route: fileRoute(file, '/userPermissions'), signal }, permissionsSchema)
+}
+
+/** The server takes `@name` or a group such as `&explicit/1-staff`; pyDataverse's manual shows e-mails and numbers. */
+function checkAssignee(user: unknown): string {
+  if (typeof user === 'string' && /^[@&:][^\s]+$/.test(user)) return user
+  const name = String(user)
+  const hint = /^\d+$/.test(name)
+    ? 'The server does not take user numbers: listFileAccessRequests shows the identifier of who asked.'
+    : name.includes('@')
+      ? 'The server does not take e-mail addresses: listFileAccessRequests shows the identifier of who asked.'
+      : 'Write @name for a user, or a group such as &explicit/1-staff.'
+  throw new DataferryError('ARGUMENT_INVALID', `"${name}" is not how the server names a user. ${hint}`)
+}
+
+function jsonBody(value: unknown): { readonly text: string; readonly type: string } {
+  return { text: JSON.stringify(value), type: 'application/json' }
+}
+
+async function message(said: Promise<string | undefined>): Promise<Message> {
+  return { message: (await said) ?? '' }
+}

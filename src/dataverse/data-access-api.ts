@@ -1,0 +1,270 @@
+import type { Logger } from '../log.ts'
+import type { OpenSource } from '../model/source.ts'
+import * as requests from './access-requests.ts'
+import type { AccessRequest, ListRequestsOptions, Message, UserPermissions } from './access-requests.ts'
+import {
+  checkRange,
+  countQuery,
+  formQuery,
+  zipQuery,
+  type DatafileOptions,
+  type StreamDatafileOptions,
+  type TransferOptions,
+  type ZipOptions,
+} from './download-options.ts'
+import { downloadUrl } from './download-url.ts'
+import { Download } from './download.ts'
+import { DataferryError } from '../errors.ts'
+import { openAnswering, type GuestbookResponse, type Handshake } from './guestbook.ts'
+import type { Identifier } from './identifier.ts'
+import { Installation, type ApiRequest, type InstallationOptions } from './installation.ts'
+import { JsonCalls } from './json-call.ts'
+import { openRef, zipRequest } from './open.ts'
+import { DEFAULT_RETRIES, DEFAULT_THROTTLE_MS, withRetries, type RetryPolicy } from './retry.ts'
+import { bundleRoute, datasetZipRoute, fileRoute } from './route.ts'
+import * as sidecars from './sidecars.ts'
+import type { AuxiliaryFile, CitationFormat, MetadataOptions } from './sidecars.ts'
+
+export interface DataAccessOptions extends InstallationOptions {
+  /**
+   * Tries after the first one, for calls that only read, until their answer begins. Default 3. `open` never tries again,
+   * and neither does what changes something on the server.
+   */
+  readonly retries?: number | undefined
+  /** Milliseconds before the first try after a 429 without Retry-After. Default 60 000; doubled each time. */
+  readonly throttleMs?: number | undefined
+  /** Hears what was asked for, never with secrets. */
+  readonly logger?: Logger | undefined
+}
+
+/** A whole file in memory. */
+export interface Datafile {
+  /** Never parsed, even when they are JSON. */
+  readonly bytes: Uint8Array
+  /** As the server names it, without folders; not yet safe as a path. */
+  readonly name: string | undefined
+  readonly contentType: string | undefined
+  readonly size: number
+}
+
+/** Refuses files larger than this in memory, unless told otherwise: 256 MiB. */
+export const DEFAULT_MAX_BYTES = 256 * 1024 * 1024
+
+interface InMemory {
+  /** Largest answer to take into memory, in bytes. Default 256 MiB. */
+  readonly maxBytes?: number | undefined
+}
+interface Callable {
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * The complete client of the Data Access API of one Dataverse installation, as one user.
+ *
+ * Every method rejects with a `DataferryError`: `ARGUMENT_INVALID` before anything is sent, else a `SOURCE_…` or
+ * `TOKEN_REJECTED` code with the status and what the server said; or with the signal's reason.
+ * @example
+ * await using api = new DataAccessApi({ baseUrl: 'https://demo.dataverse.org' })
+ * await using file = await api.streamDatafile('doi:10.70122/FK2/ABC/DEF', { format: 'original' })
+ * await file.saveTo('survey.sav')
+ */
+export class DataAccessApi implements AsyncDisposable {
+  readonly #installation: Installation
+  readonly #calls: JsonCalls
+  readonly #policy: RetryPolicy
+  readonly #logger: Logger | undefined
+
+  constructor({ retries, throttleMs, logger, ...options }: DataAccessOptions) {
+    this.#installation = new Installation(options)
+    this.#policy = { retries: retries ?? DEFAULT_RETRIES, throttleMs: throttleMs ?? DEFAULT_THROTTLE_MS }
+    this.#calls = new JsonCalls(this.#installation, this.#policy)
+    this.#logger = logger
+  }
+
+  /** Opens what a plan names, near a byte, with no retry: what the runner reads from. */
+  readonly open: OpenSource = (ref, from, options) => openRef(this.#installation, ref, from, options)
+
+  /** A file in memory. Rejects with `ARGUMENT_INVALID` when it is larger than `maxBytes`, before it is fetched if it can. */
+  async getDatafile(file: Identifier, options: DatafileOptions & InMemory = {}): Promise<Datafile> {
+    return inMemory(await this.streamDatafile(file, options), options)
+  }
+
+  /** A file, or a range of it, as it arrives. The caller reads it to the end or closes it. */
+  async streamDatafile(file: Identifier, options: StreamDatafileOptions = {}): Promise<Download> {
+    const query = [...formQuery(options), ...countQuery(options)]
+    return this.#download({ route: fileRoute(file), query }, 'signed-url', options, checkRange(options.range))
+  }
+
+  /**
+   * A URL that gives the file to whoever opens it: a storage host's, which works for minutes and is a secret, or the
+   * API's own with the options, which wants the token where the file does. No bytes of the file are read.
+   */
+  async getDatafileDownloadUrl(file: Identifier, options: DatafileOptions = {}): Promise<string> {
+    const { signal, countDownload, guestbookResponse } = options
+    const request = { route: fileRoute(file), query: [...formQuery(options), ...countQuery(options)], signal }
+    return this.#reading(
+      () => downloadUrl(this.#installation, request, countDownload !== false, guestbookResponse),
+      signal,
+    )
+  }
+
+  /** Files of one dataset as a ZIP in memory. Its MANIFEST.TXT tells what the server left out, with status 200. */
+  async getDatafiles(files: readonly Identifier[], options: ZipOptions & InMemory = {}): Promise<Datafile> {
+    return inMemory(await this.streamDatafiles(files, options), options)
+  }
+
+  /**
+   * Files of one dataset as a ZIP, by database ids. Lists too long for a URL go by POST, which servers since 6.10 refuse
+   * whole when one file is not allowed.
+   */
+  async streamDatafiles(files: readonly Identifier[], options: ZipOptions = {}): Promise<Download> {
+    const request = zipRequest(files)
+    const query = [...zipQuery(options), ...countQuery(options)]
+    return this.#download({ ...request, query }, request.method === 'POST' ? 'direct' : 'signed-url', options)
+  }
+
+  /** All forms of a tabular file, with its metadata and citations, as a ZIP in memory. */
+  async getDatafileBundle(
+    file: Identifier,
+    options: TransferOptions & InMemory & { readonly fileMetadataId?: number | undefined } = {},
+  ): Promise<Datafile> {
+    return inMemory(await this.streamDatafilesBundle(file, options), options)
+  }
+
+  /** All forms of a tabular file as a ZIP. `fileMetadataId` chooses the version for citation and metadata. */
+  async streamDatafilesBundle(
+    file: Identifier,
+    options: TransferOptions & { readonly fileMetadataId?: number | undefined } = {},
+  ): Promise<Download> {
+    const { fileMetadataId } = options
+    const version = fileMetadataId === undefined ? [] : [['fileMetadataId', String(fileMetadataId)] as const]
+    return this.#download({ route: bundleRoute(file), query: [...version, ...countQuery(options)] }, 'direct', options)
+  }
+
+  /** A dataset version as a ZIP in memory. */
+  async getDataset(
+    dataset: Identifier,
+    options: ZipOptions & InMemory & { readonly version?: string | undefined } = {},
+  ): Promise<Datafile> {
+    return inMemory(await this.streamDataset(dataset, options), options)
+  }
+
+  /**
+   * A dataset version as a ZIP: `1.0`, `:latest`, `:latest-published` or `:draft`. Without a version it is the draft for
+   * who may see it, and the latest published version for all others.
+   */
+  async streamDataset(
+    dataset: Identifier,
+    options: ZipOptions & { readonly version?: string | undefined } = {},
+  ): Promise<Download> {
+    const route = datasetZipRoute(dataset, options.version)
+    return this.#download({ route, query: [...zipQuery(options), ...countQuery(options)] }, 'signed-url', options)
+  }
+
+  /** Asks for access to a restricted file. */
+  async requestAccess(
+    file: Identifier,
+    options: Callable & { readonly guestbookResponse?: GuestbookResponse | undefined } = {},
+  ): Promise<Message> {
+    return requests.putRequest(this.#calls, file, options.guestbookResponse, options.signal)
+  }
+
+  /** Lets people ask for access to the files of a dataset, or no longer, once its draft is published. */
+  async allowAccessRequest(dataset: Identifier, allow = true, { signal }: Callable = {}): Promise<Message> {
+    return requests.putAllowance(this.#calls, dataset, allow, signal)
+  }
+
+  /** Lets somebody have a file: `@name`, or a group such as `&explicit/1-staff`. */
+  async grantFileAccess(file: Identifier, user: string, { signal }: Callable = {}): Promise<Message> {
+    return requests.decide(this.#calls, 'grantAccess', file, user, signal)
+  }
+
+  /** Turns down somebody's request for a file. */
+  async rejectFileAccess(file: Identifier, user: string, { signal }: Callable = {}): Promise<Message> {
+    return requests.decide(this.#calls, 'rejectAccess', file, user, signal)
+  }
+
+  /** Takes access to a file back from somebody. */
+  async revokeFileAccess(file: Identifier, user: string, { signal }: Callable = {}): Promise<Message> {
+    return requests.decide(this.#calls, 'revokeAccess', file, user, signal)
+  }
+
+  /** Who asked for access to a file; empty when nobody did. */
+  async listFileAccessRequests(file: Identifier, options: ListRequestsOptions = {}): Promise<readonly AccessRequest[]> {
+    return requests.listRequests(this.#calls, file, options)
+  }
+
+  /** Whether the caller's own request for a file is open. */
+  async userFileAccessRequested(file: Identifier, { signal }: Callable = {}): Promise<boolean> {
+    return requests.askedAlready(this.#calls, file, signal)
+  }
+
+  /** What the server thinks that the caller may do with a file (6.1). Only a download tells what they really may. */
+  async userPermissions(file: Identifier, { signal }: Callable = {}): Promise<UserPermissions> {
+    return requests.permissions(this.#calls, file, signal)
+  }
+
+  /** The variables of a tabular file as DDI, in XML. */
+  async getDatafileMetadata(file: Identifier, options: MetadataOptions = {}): Promise<string> {
+    return sidecars.ddi(this.#calls, file, options)
+  }
+
+  /** Files that hang on a file, of one origin or of all; empty when there are none. */
+  async getAuxiliaryFiles(
+    file: Identifier,
+    { origin, signal }: Callable & { readonly origin?: string | undefined } = {},
+  ): Promise<readonly AuxiliaryFile[]> {
+    return sidecars.auxiliaryFiles(this.#calls, file, origin, signal)
+  }
+
+  /** One file that hangs on a file. It has no ranges. */
+  async streamAuxiliaryFile(
+    file: Identifier,
+    formatTag: string,
+    formatVersion: string,
+    { signal }: Callable = {},
+  ): Promise<Download> {
+    return this.#download({ route: sidecars.auxiliaryRoute(file, formatTag, formatVersion) }, 'direct', { signal })
+  }
+
+  /** How to cite a file (6.11). */
+  async getDatafileCitation(file: Identifier, format: CitationFormat, { signal }: Callable = {}): Promise<string> {
+    return sidecars.citation(this.#calls, file, format, signal)
+  }
+
+  /** Ends every transfer in flight and closes the connections, unless they were brought along. */
+  async close(): Promise<void> {
+    await this.#installation.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #download(
+    request: ApiRequest,
+    handshake: Handshake,
+    { signal, guestbookResponse }: TransferOptions,
+    range: { readonly from: number; readonly to: number | undefined } = { from: 0, to: undefined },
+  ): Promise<Download> {
+    const asked = { ...request, ...range, signal, continuation: false }
+    const opened = await this.#reading(
+      () => openAnswering(this.#installation, asked, handshake, guestbookResponse),
+      signal,
+    )
+    this.#logger?.debug({ host: opened.answer.host, size: opened.size }, `opened ${request.route.what}`)
+    if (opened.size === undefined || range.from === 0 || range.from < opened.size) return new Download(opened, range)
+    opened.answer.body.close()
+    const message = `The range begins beyond the end of ${request.route.what}, which has ${opened.size} bytes.`
+    throw new DataferryError('SOURCE_REJECTED', message)
+  }
+
+  async #reading<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    return withRetries(attempt, this.#policy, signal)
+  }
+}
+
+async function inMemory(download: Download, { maxBytes = DEFAULT_MAX_BYTES }: InMemory): Promise<Datafile> {
+  const bytes = await download.bytes(maxBytes)
+  return { bytes, name: download.name, contentType: download.contentType, size: bytes.length }
+}

@@ -1,0 +1,122 @@
+import { DataferryError } from '../errors.ts'
+import type { GuestbookResponse } from './guestbook.ts'
+import { UNCOUNTED } from './open.ts'
+import type { Query } from './route.ts'
+
+/**
+ * Forms of a tabular file: the `original` upload, tab-delimited (`tab`, or `tabular` as pyDataverse's manual says), an
+ * `RData` frame, or the `prep`rocessed summary. A file that is not tabular comes as it is with `original`, and is not
+ * found with the others.
+ */
+export type DownloadFormat = 'original' | 'tab' | 'tabular' | 'RData' | 'prep'
+
+interface FormOptions {
+  readonly format?: DownloadFormat | undefined
+  /** Only these columns of a tabular file: ids of variables, such as `12` or `v12`. */
+  readonly variables?: readonly (number | string)[] | undefined
+  /** Tab-delimited without the line of names. Tabular files only, and only those stored without that line. */
+  readonly noVarHeader?: boolean | undefined
+  /** A PNG thumbnail instead of the file: 64 pixels, or as many as given. */
+  readonly imageThumb?: boolean | number | undefined
+}
+
+/** Just one of the ways to ask for another form of the file: the server would apply only one of several. */
+type OneForm = {
+  [K in keyof FormOptions]: Pick<FormOptions, K> & { readonly [Other in Exclude<keyof FormOptions, K>]?: undefined }
+}[keyof FormOptions]
+/** Spelled out, since a mapped type over optional members yields `undefined` as well. */
+type AnyForm = NonNullable<OneForm>
+
+export interface TransferOptions {
+  /** False keeps this download out of the server's statistics. Default true. */
+  readonly countDownload?: boolean | undefined
+  /** Sent when, and only when, the dataset wants its guestbook answered first. */
+  readonly guestbookResponse?: GuestbookResponse | undefined
+  /** Calls the request and the transfer off. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Part of a file: offsets from 0, `end` inclusive and by default the last byte. */
+export interface ByteRange {
+  readonly start: number
+  readonly end?: number | undefined
+}
+
+export type DatafileOptions = TransferOptions & AnyForm
+export type StreamDatafileOptions = DatafileOptions & { readonly range?: ByteRange | undefined }
+
+export interface ZipOptions extends TransferOptions {
+  /** Tabular files as uploaded, instead of tab-delimited. */
+  readonly format?: 'original' | undefined
+}
+
+const FORMATS: Readonly<Record<string, string>> = {
+  original: 'original',
+  tab: 'tab',
+  tabular: 'tab',
+  RData: 'RData',
+  prep: 'prep',
+}
+/** What else is called a format elsewhere, and why it is none here. */
+const NO_FORMATS: Readonly<Record<string, string>> = {
+  bundle: 'use getDatafileBundle',
+  subset: 'give `variables` alone',
+  GlobusTransfer: 'it starts a Globus transfer in a browser and gives no bytes',
+  archival: 'use tab',
+}
+
+/** The query that a form of a file is asked with. Rejects with `ARGUMENT_INVALID` what the server would misread. */
+export function formQuery({ format, variables, noVarHeader, imageThumb }: FormOptions): Query {
+  const given: Query = [
+    ...(format === undefined ? [] : [['format', checkFormat(format)] as const]),
+    ...(variables === undefined ? [] : [['variables', checkVariables(variables)] as const]),
+    ...(noVarHeader ? [['noVarHeader', 'true'] as const] : []),
+    ...(imageThumb === undefined || imageThumb === false ? [] : [['imageThumb', checkThumb(imageThumb)] as const]),
+  ]
+  if (given.length < 2) return given
+  const names = given.map(([name]) => name).join(' and ')
+  throw new DataferryError('ARGUMENT_INVALID', `The server applies only one of ${names}: give one.`)
+}
+
+/** The query of a ZIP. */
+export function zipQuery({ format }: { readonly format?: string | undefined }): Query {
+  if (format === undefined) return []
+  if (format === 'original') return [['format', 'original']]
+  throw new DataferryError('ARGUMENT_INVALID', `The format of a ZIP can only be original, not ${format}.`)
+}
+
+export function countQuery({ countDownload }: TransferOptions): Query {
+  return countDownload === false ? [UNCOUNTED] : []
+}
+
+/** Checks a range. @returns the request's `from` and `to`. */
+export function checkRange(range: ByteRange | undefined): { readonly from: number; readonly to: number | undefined } {
+  if (range === undefined) return { from: 0, to: undefined }
+  const { start, end } = range
+  const sound = isOffset(start) && (end === undefined || (isOffset(end) && end >= start))
+  if (sound) return { from: start, to: end }
+  throw new DataferryError('ARGUMENT_INVALID', 'A range needs a start from 0 on and, if any, an end not before it.')
+}
+
+function isOffset(value: unknown): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
+
+function checkFormat(format: string): string {
+  const known = Object.hasOwn(FORMATS, format) ? FORMATS[format] : undefined
+  if (known !== undefined) return known
+  const why = Object.hasOwn(NO_FORMATS, format) ? NO_FORMATS[format] : undefined
+  const hint = why === undefined ? 'use original, tab, RData or prep' : why
+  throw new DataferryError('ARGUMENT_INVALID', `"${format}" is not a format of a file: ${hint}.`)
+}
+
+function checkVariables(variables: readonly (number | string)[]): string {
+  if (variables.length > 0 && variables.every((variable) => /^v?\d+$/.test(String(variable))))
+    return variables.join(',')
+  throw new DataferryError('ARGUMENT_INVALID', 'variables must list ids of variables, such as 12 or v12.')
+}
+
+function checkThumb(pixels: boolean | number): string {
+  if (pixels === true || (Number.isSafeInteger(pixels) && Number(pixels) > 0)) return String(pixels)
+  throw new DataferryError('ARGUMENT_INVALID', 'imageThumb must be true or a number of pixels.')
+}

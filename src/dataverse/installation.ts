@@ -1,0 +1,213 @@
+import { DataferryError } from '../errors.ts'
+import { failureFrom } from './failure.ts'
+import { header } from './headers.ts'
+import { Http, type HttpAnswer, type HttpOptions, type HttpRequest } from './http.ts'
+import { redact } from './redact.ts'
+import { nextHop, type Hop } from './redirect.ts'
+import { encodeQuery, type Query, type Route } from './route.ts'
+import { DATAFERRY_VERSION } from './version.ts'
+
+/** Bytes of an error page that are read for its message. */
+const LONGEST_COMPLAINT = 64 * 1024
+const MOST_HOPS = 8
+
+export interface InstallationOptions extends HttpOptions {
+  /** Address of the installation; a sub-path is kept. */
+  readonly baseUrl: string
+  /** Sent as `X-Dataverse-key`, to the origin of `baseUrl` alone. */
+  readonly apiToken?: string | undefined
+  /** Sent as `Authorization: Bearer`, to the origin of `baseUrl` alone. Only one of the two may be given. */
+  readonly bearerToken?: string | undefined
+  /** `v1` makes `/api/v1/…` of `/api/…`; the server treats both alike. */
+  readonly apiVersion?: string | undefined
+  /** Who to ask about this traffic, added to the User-Agent: an address or a URL. */
+  readonly contact?: string | undefined
+  /** Replaces the whole User-Agent. */
+  readonly userAgent?: string | undefined
+  /** Connections shared with other clients. The client does not close them, and its own connection options are not used. */
+  readonly http?: Http | undefined
+}
+
+export interface ApiRequest {
+  readonly route: Route
+  readonly method?: HttpRequest['method']
+  /** Added to what the route already asks. */
+  readonly query?: Query
+  readonly body?: { readonly text: string; readonly type: string }
+  readonly range?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** An answer after all redirects, with what is needed to judge it. */
+export interface Answer extends HttpAnswer {
+  readonly what: string
+  readonly host: string
+  readonly elsewhere: boolean
+  readonly authenticated: boolean
+  /** Where the first redirect to another origin led: a signed URL, so a secret; undefined when there was none. */
+  readonly handedTo: string | undefined
+}
+
+/** One Dataverse installation as one user sees it: builds URLs, keeps the token to itself, follows redirects. */
+export class Installation {
+  /** Without trailing slash. */
+  readonly baseUrl: string
+  readonly #origin: string
+  readonly #api: string
+  readonly #credentials: Readonly<Record<string, string>>
+  readonly #secrets: readonly string[]
+  readonly #userAgent: string
+  readonly #http: Http
+  readonly #ownsHttp: boolean
+
+  constructor(options: InstallationOptions) {
+    const { baseUrl, apiToken, bearerToken, apiVersion, http } = options
+    this.baseUrl = checkBaseUrl(baseUrl)
+    this.#origin = new URL(this.baseUrl).origin
+    this.#api = `${this.baseUrl}/api${apiVersion === undefined ? '' : `/${checkVersion(apiVersion)}`}`
+    this.#credentials = credentials(apiToken, bearerToken)
+    this.#secrets = [apiToken, bearerToken].filter((secret) => secret !== undefined)
+    this.#userAgent =
+      options.userAgent ?? `dataferry/${DATAFERRY_VERSION}${options.contact ? ` (${options.contact})` : ''}`
+    this.#http = http ?? new Http(options)
+    this.#ownsHttp = http === undefined
+  }
+
+  get hasToken(): boolean {
+    return this.#secrets.length > 0
+  }
+
+  /** Host of the installation, for messages. */
+  get host(): string {
+    return new URL(this.#origin).host
+  }
+
+  url(route: Route, query: Query = []): string {
+    return `${this.#api}/${route.path}${encodeQuery([...route.query, ...query])}`
+  }
+
+  /** Takes secrets out of text that somebody else wrote. */
+  redact(text: string): string {
+    return redact(text, this.#secrets)
+  }
+
+  /**
+   * Asks, and follows redirects until an answer comes, whatever its status. With `handOver` it stops where the first
+   * redirect leaves the installation's origin, and answers that redirect.
+   */
+  async send(request: ApiRequest, handOver = false): Promise<Answer> {
+    const hop: Hop = {
+      url: this.url(request.route, request.query),
+      method: request.method ?? 'GET',
+      body: request.body,
+      withCredentials: true,
+    }
+    return this.#follow(hop, request, handOver)
+  }
+
+  /** Opens a URL that the installation itself signed: it needs no credentials and gets none. */
+  async sendSigned(url: string, request: Pick<ApiRequest, 'route' | 'range' | 'signal'>): Promise<Answer> {
+    // Behind a proxy that ends TLS the server signs `http:` for itself; only https may be used to get there.
+    const same = new URL(this.baseUrl)
+    const target = new URL(url)
+    const secure = same.protocol === 'https:' && target.protocol === 'http:' && target.hostname === same.hostname
+    const signed = secure ? url.replace(/^http:/i, 'https:') : url
+    return this.#follow({ url: signed, method: 'GET', body: undefined, withCredentials: false }, request, false)
+  }
+
+  /** The error that a failed answer stands for; reads the beginning of its body and closes it. */
+  async failure(answer: Answer, { continuation = false } = {}): Promise<DataferryError> {
+    const text = new TextDecoder().decode(await answer.body.beginning(LONGEST_COMPLAINT))
+    return this.failureOf(answer, text, continuation)
+  }
+
+  /** As `failure`, with the body read already. */
+  failureOf(answer: Answer, text: string, continuation = false): DataferryError {
+    return failureFrom({ ...answer, text, continuation }, (said) => this.redact(said))
+  }
+
+  async close(): Promise<void> {
+    if (this.#ownsHttp) await this.#http.close()
+  }
+
+  async #follow(first: Hop, request: ApiRequest, handOver: boolean): Promise<Answer> {
+    let hop = first
+    let handedTo: string | undefined
+    for (let hops = 0; hops <= MOST_HOPS; hops += 1) {
+      const { origin, host } = new URL(hop.url)
+      const authenticated = hop.withCredentials && this.hasToken
+      const answer = await this.#http.send({
+        method: hop.method,
+        url: hop.url,
+        headers: this.#headers(hop, request.range),
+        body: hop.body?.text,
+        signal: request.signal,
+      })
+      const seen = { ...answer, what: request.route.what, host, elsewhere: origin !== this.#origin, authenticated }
+      const location = header(answer.headers, 'location')
+      if (![301, 302, 303, 307, 308].includes(answer.status) || location === undefined) return { ...seen, handedTo }
+      const next = nextHop(hop, answer.status, location, this.#origin)
+      if (!next.withCredentials) handedTo ??= next.url
+      if (handOver && handedTo !== undefined) return { ...seen, handedTo }
+      await answer.body.beginning(LONGEST_COMPLAINT)
+      hop = next
+    }
+    const message = `${this.host} redirected more than ${MOST_HOPS} times for ${request.route.what}.`
+    throw new DataferryError('SOURCE_UNEXPECTED', message)
+  }
+
+  #headers(hop: Hop, range: string | undefined): Record<string, string> {
+    return {
+      // A compressed answer has another length and other ranges.
+      'accept-encoding': 'identity',
+      accept: '*/*',
+      'user-agent': this.#userAgent,
+      ...(range === undefined ? {} : { range }),
+      ...(hop.body ? { 'content-type': hop.body.type } : {}),
+      ...(hop.withCredentials ? this.#credentials : {}),
+    }
+  }
+}
+
+function credentials(apiToken: string | undefined, bearerToken: string | undefined): Record<string, string> {
+  if (apiToken !== undefined && bearerToken !== undefined) {
+    throw new DataferryError(
+      'ARGUMENT_INVALID',
+      'Give apiToken or bearerToken, not both: the server would use only one.',
+    )
+  }
+  if (apiToken !== undefined) return { 'x-dataverse-key': checkToken('apiToken', apiToken) }
+  if (bearerToken !== undefined) return { authorization: `Bearer ${checkToken('bearerToken', bearerToken)}` }
+  return {}
+}
+
+/** Callers without types may hand in anything; and a header can carry visible ASCII only. */
+function checkToken(name: string, token: unknown): string {
+  if (typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)) return token
+  throw new DataferryError(
+    'ARGUMENT_INVALID',
+    `${name} must be text without blanks or line ends; leave it out for public files.`,
+  )
+}
+
+function checkBaseUrl(baseUrl: string): string {
+  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw new DataferryError(
+      'ARGUMENT_INVALID',
+      'baseUrl must be an http(s) address such as https://demo.dataverse.org.',
+    )
+  }
+  if (url.username || url.password || url.search || url.hash) {
+    throw new DataferryError(
+      'ARGUMENT_INVALID',
+      'baseUrl must hold no user name, query or fragment: tokens go in apiToken.',
+    )
+  }
+  return url.origin + url.pathname.replace(/\/+$/, '')
+}
+
+function checkVersion(apiVersion: string): string {
+  if (/^v\d+$/.test(apiVersion)) return apiVersion
+  throw new DataferryError('ARGUMENT_INVALID', 'apiVersion must look like v1.')
+}

@@ -1,0 +1,94 @@
+import type { z } from 'zod'
+import { DataferryError } from '../errors.ts'
+import { envelopeMessage, parseEnvelope, type Envelope } from './envelope.ts'
+import type { Answer, ApiRequest, Installation } from './installation.ts'
+import { withRetries, type RetryPolicy } from './retry.ts'
+
+/** Largest JSON answer that is taken whole: a version of an old server that lists all its files. */
+const LONGEST_JSON = 512 * 1024 * 1024
+
+/** Asks for JSON and takes it out of its envelope. `TOKEN_REJECTED` or `SOURCE_…` otherwise. */
+export class JsonCalls {
+  readonly #installation: Installation
+  readonly #policy: RetryPolicy
+
+  constructor(installation: Installation, policy: RetryPolicy) {
+    this.#installation = installation
+    this.#policy = policy
+  }
+
+  /** The `data` of a GET, checked with `schema`. */
+  async get<T>(request: ApiRequest, schema: z.ZodType<T>): Promise<T> {
+    return this.#checked(await this.envelope(request), schema, request)
+  }
+
+  /** The `data` of a GET, or undefined when `absent` says that this refusal means "there is none". */
+  async find<T>(
+    request: ApiRequest,
+    schema: z.ZodType<T>,
+    absent: (status: number, envelope: Envelope | undefined) => boolean,
+  ): Promise<T | undefined> {
+    const envelope = await this.#retrying(request, async () => {
+      const answer = await this.#installation.send(request)
+      return answer.status === 404 || answer.status === 204 ? this.#unless(answer, absent) : this.#envelopeOf(answer)
+    })
+    return envelope && this.#checked(envelope, schema, request)
+  }
+
+  /** The sentence that a PUT or DELETE answers. Sent once: whether a lost answer means done, nobody knows. */
+  async message(request: ApiRequest): Promise<string | undefined> {
+    return envelopeMessage(await this.#envelopeOf(await this.#installation.send(request)))
+  }
+
+  /** The envelope of any request, after retries for a GET. */
+  async envelope(request: ApiRequest): Promise<Envelope> {
+    return this.#retrying(request, async () => this.#envelopeOf(await this.#installation.send(request)))
+  }
+
+  /** Text that comes without an envelope, e.g. XML. */
+  async text(request: ApiRequest): Promise<string> {
+    return this.#retrying(request, async () => {
+      const answer = await this.#installation.send(request)
+      if (answer.status !== 200) throw await this.#installation.failure(answer)
+      return (await answer.body.bytes(LONGEST_JSON)).toString('utf8')
+    })
+  }
+
+  async #retrying<T>(request: ApiRequest, attempt: () => Promise<T>): Promise<T> {
+    const repeatable = (request.method ?? 'GET') === 'GET'
+    return repeatable ? withRetries(attempt, this.#policy, request.signal) : attempt()
+  }
+
+  async #unless(
+    answer: Answer,
+    absent: (status: number, envelope: Envelope | undefined) => boolean,
+  ): Promise<Envelope | undefined> {
+    const text = await answer.body.bytes(LONGEST_JSON)
+    if (absent(answer.status, parseEnvelope(text.toString('utf8')))) return undefined
+    throw this.#installation.failureOf(answer, text.toString('utf8'))
+  }
+
+  async #envelopeOf(answer: Answer): Promise<Envelope> {
+    if (answer.status < 200 || answer.status > 299 || answer.status === 202) {
+      throw await this.#installation.failure(answer)
+    }
+    const envelope = parseEnvelope((await answer.body.bytes(LONGEST_JSON)).toString('utf8'))
+    if (envelope?.status === 'OK') return envelope
+    const message = `${answer.host} answered ${answer.what} with something that is not the API's JSON.`
+    throw new DataferryError('SOURCE_UNEXPECTED', message, { status: answer.status })
+  }
+
+  #checked<T>(envelope: Envelope, schema: z.ZodType<T>, { route }: ApiRequest): T {
+    return checkData(envelope.data, schema, this.#installation.host, route.what)
+  }
+}
+
+/** Checks what a server sent; `SOURCE_UNEXPECTED` names the first place that differs, not its value. */
+export function checkData<T>(data: unknown, schema: z.ZodType<T>, host: string, what: string): T {
+  const checked = schema.safeParse(data)
+  if (checked.success) return checked.data
+  const issue = checked.error.issues[0]
+  const place = issue?.path.join('.') ?? ''
+  const message = `${host} describes ${what} in a way that cannot be understood: ${place || 'data'}: ${issue?.message ?? ''}.`
+  throw new DataferryError('SOURCE_UNEXPECTED', message)
+}

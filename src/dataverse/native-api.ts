@@ -1,0 +1,162 @@
+import { z } from 'zod'
+import { DataferryError } from '../errors.ts'
+import type { Catalogue, ListedFile, ListedVersion } from '../model/listing.ts'
+import {
+  fileElementSchema,
+  listedFile,
+  listedVersion,
+  versionElementSchema,
+  type VersionElement,
+} from './file-element.ts'
+import { parseIdentifier } from './identifier.ts'
+import { Installation, type InstallationOptions } from './installation.ts'
+import { JsonCalls } from './json-call.ts'
+import { Listing } from './listing.ts'
+import { DEFAULT_RETRIES, DEFAULT_THROTTLE_MS, type RetryPolicy } from './retry.ts'
+import { datasetRoute, encodePath, fileInfoRoute, type Query, type Route } from './route.ts'
+
+export interface NativeApiOptions extends InstallationOptions {
+  /** Tries after the first one, for calls that only read. Default 3. */
+  readonly retries?: number | undefined
+  /** Milliseconds before the first try after a 429 without Retry-After. Default 60 000. */
+  readonly throttleMs?: number | undefined
+  /** The clock that embargoes are judged by. */
+  readonly now?: (() => Date) | undefined
+}
+
+const userSchema = z.looseObject({
+  identifier: z.string(),
+  displayName: z.string().nullish(),
+  email: z.string().nullish(),
+  superuser: z.boolean().nullish(),
+})
+/** Who a token belongs to: `identifier` is `@name`. */
+export type TokenUser = z.infer<typeof userSchema>
+
+/**
+ * The metadata calls that planning needs. All of them try again on errors that pass, and reject with `SOURCE_…` and
+ * `TOKEN_REJECTED` codes.
+ */
+export class NativeApi implements Catalogue {
+  readonly #installation: Installation
+  readonly #policy: RetryPolicy
+  readonly #calls: JsonCalls
+  readonly #now: () => Date
+
+  constructor({ retries, throttleMs, now, ...options }: NativeApiOptions) {
+    this.#installation = new Installation(options)
+    this.#policy = { retries: retries ?? DEFAULT_RETRIES, throttleMs: throttleMs ?? DEFAULT_THROTTLE_MS }
+    this.#calls = new JsonCalls(this.#installation, this.#policy)
+    this.#now = now ?? (() => new Date())
+  }
+
+  async version(dataset: number | string, selector: string, signal: AbortSignal): Promise<ListedVersion> {
+    const route = datasetRoute(dataset, `/versions/${encodePath(selector)}`)
+    const element = await this.#calls.get({ route, query: [['excludeFiles', 'true']], signal }, versionElementSchema)
+    return this.#pinned(element, dataset, route, signal)
+  }
+
+  async *files(dataset: number | string, version: string, signal: AbortSignal): AsyncGenerator<ListedFile, void> {
+    const listing = new Listing(this.#installation, this.#policy, dataset, version, signal)
+    const today = this.#today()
+    for await (const element of listing.files()) yield listedFile(element, today)
+  }
+
+  async file(file: number | string, signal: AbortSignal): Promise<ListedFile & { readonly in: ListedVersion }> {
+    const route = fileInfoRoute(file)
+    const element = await this.#calls.get(
+      { route, query: [['returnDatasetVersion', 'true']], signal },
+      withVersionSchema,
+    )
+    const listed = listedFile(element, this.#today())
+    const version = element.datasetVersion && listedVersion(element.datasetVersion, undefined)
+    return { ...listed, in: version ?? (await this.#searchedVersion(listed.id, route, signal)) }
+  }
+
+  /** `6.11`, as the server names itself. */
+  async serverVersion(signal?: AbortSignal): Promise<string> {
+    const route = infoRoute('info/version', 'its version')
+    return (await this.#calls.get({ route, signal }, z.looseObject({ version: z.string() }))).version
+  }
+
+  /** Bytes that one ZIP may hold; undefined where the server (before 6.1) does not say. */
+  async zipDownloadLimit(signal?: AbortSignal): Promise<number | undefined> {
+    const route = infoRoute('info/zipDownloadLimit', 'its ZIP limit')
+    const limit = z.union([
+      z.number(),
+      z.looseObject({ message: z.coerce.number() }).transform(({ message }) => message),
+    ])
+    return this.#calls.find({ route, signal }, limit, (status) => status === 404)
+  }
+
+  /**
+   * Whoever the token belongs to. Rejects with `TOKEN_REJECTED` when the server does not take it, and with
+   * `ARGUMENT_INVALID` when this client has none.
+   */
+  async tokenUser(signal?: AbortSignal): Promise<TokenUser> {
+    if (!this.#installation.hasToken) {
+      throw new DataferryError('ARGUMENT_INVALID', `No token is set for ${this.#installation.host}.`)
+    }
+    return this.#calls.get({ route: infoRoute('users/:me', 'the user of the token'), signal }, userSchema)
+  }
+
+  /** Closes the connections, unless they were brought along. */
+  async close(): Promise<void> {
+    await this.#installation.close()
+  }
+
+  #today(): string {
+    return this.#now().toISOString().slice(0, 10)
+  }
+
+  async #pinned(
+    element: VersionElement,
+    dataset: number | string,
+    route: Route,
+    signal: AbortSignal,
+  ): Promise<ListedVersion> {
+    const known = parseIdentifier(dataset)
+    const pid = known.kind === 'pid' ? known.pid : undefined
+    const version = listedVersion(element, pid) ?? listedVersion(element, await this.#datasetPid(dataset, signal))
+    if (version) return version
+    const message = `${this.#installation.host} describes ${route.what} without a version number or a PID.`
+    throw new DataferryError('SOURCE_UNEXPECTED', message)
+  }
+
+  /** Old servers name the dataset of a version only here, in pieces. */
+  async #datasetPid(dataset: number | string, signal: AbortSignal): Promise<string> {
+    const { protocol, authority, identifier } = await this.#calls.get(
+      { route: datasetRoute(dataset), signal },
+      pidSchema,
+    )
+    return `${protocol}:${authority}/${identifier}`
+  }
+
+  /** Servers that do not say which version a file was found in (5.x) know its dataset from the search index. */
+  async #searchedVersion(id: number, route: Route, signal: AbortSignal): Promise<ListedVersion> {
+    const query: Query = [
+      ['q', `entityId:${id}`],
+      ['type', 'file'],
+    ]
+    const { items } = await this.#calls.get({ route: infoRoute('search', route.what), query, signal }, foundSchema)
+    const dataset = items.find(({ file_id }) => String(file_id) === String(id))?.dataset_persistent_id
+    if (dataset) return this.version(dataset, ':latest', signal)
+    const message = `${this.#installation.host} does not say which dataset ${route.what} belongs to: name the dataset instead.`
+    throw new DataferryError('SOURCE_UNEXPECTED', message)
+  }
+}
+
+const withVersionSchema = fileElementSchema.extend({ datasetVersion: versionElementSchema.nullish() })
+const pidSchema = z.looseObject({ protocol: z.string(), authority: z.string(), identifier: z.string() })
+const foundSchema = z.looseObject({
+  items: z.array(
+    z.looseObject({
+      file_id: z.union([z.string(), z.number()]).nullish(),
+      dataset_persistent_id: z.string().nullish(),
+    }),
+  ),
+})
+
+function infoRoute(path: string, what: string): Route {
+  return { path, query: [], what }
+}

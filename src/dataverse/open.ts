@@ -1,0 +1,115 @@
+import { DataferryError } from '../errors.ts'
+import type { Ref } from '../model/item.ts'
+import type { OpenBody, OpenOptions } from '../model/source.ts'
+import { impostor, partialExtent, silentExtent, wholeExtent, type Extent } from './file-answer.ts'
+import { header, strongEtag } from './headers.ts'
+import type { Answer, ApiRequest, Installation } from './installation.ts'
+import { bundleRoute, datasetZipRoute, fileRoute, zipRoute, type Query } from './route.ts'
+
+/** An answer that carries file bytes, and which. */
+export interface Opened extends Extent {
+  readonly answer: Answer
+}
+
+export interface FileRequest extends ApiRequest {
+  /** First byte wanted; 0 asks for everything. */
+  readonly from: number
+  /** Last byte wanted, inclusive; the rest of the file when left out. */
+  readonly to?: number | undefined
+  /** The caller knows that `from` lies within the file, so a range that cannot be had means that the file changed. */
+  readonly continuation: boolean
+  readonly expectedSize?: number | undefined
+  readonly expectedContentType?: string | undefined
+}
+
+/** `OpenSource` for one installation: see the contract in `model/source.ts`. */
+export async function openRef(
+  installation: Installation,
+  ref: Ref,
+  from: number,
+  options: OpenOptions,
+): Promise<OpenBody> {
+  const { answer, ...extent } = await openFile(installation, {
+    ...requestFor(ref, options),
+    // A ZIP is made anew for each request: it has no ranges.
+    from: ref.kind === 'file' ? from : 0,
+    continuation: true,
+    signal: options.signal,
+    expectedSize: options.expectedSize,
+    expectedContentType: options.expectedContentType,
+  })
+  return {
+    ...extent,
+    body: answer.body.batches(),
+    etag: strongEtag(header(answer.headers, 'etag')),
+    contentType: header(answer.headers, 'content-type'),
+  }
+}
+
+/** Sends a request for file bytes and finds out which bytes came. Everything but those is an error and never data. */
+export async function openFile(installation: Installation, request: FileRequest): Promise<Opened> {
+  const ranged = request.from > 0 || request.to !== undefined
+  const range = ranged ? `bytes=${request.from}-${request.to ?? ''}` : undefined
+  return openedFrom(installation, await installation.send({ ...request, range }), request)
+}
+
+/** Judges an answer to `request`, as `openFile` does. */
+export async function openedFrom(installation: Installation, answer: Answer, request: FileRequest): Promise<Opened> {
+  const ranged = request.from > 0 || request.to !== undefined
+  if (answer.status !== 200 && !(answer.status === 206 && ranged)) {
+    throw await installation.failure(answer, { continuation: request.continuation && ranged })
+  }
+  try {
+    const wrong = impostor(answer, request.expectedContentType)
+    if (wrong) throw new DataferryError('SOURCE_UNEXPECTED', `${answer.host} ${wrong} ${answer.what}.`, { status: 200 })
+    return { answer, ...(await extentOf(installation, answer, request, ranged)) }
+  } catch (error) {
+    answer.body.close()
+    throw error
+  }
+}
+
+async function extentOf(
+  installation: Installation,
+  answer: Answer,
+  request: FileRequest,
+  ranged: boolean,
+): Promise<Extent> {
+  if (!ranged) return wholeExtent(answer)
+  if (answer.status === 206) return partialExtent(answer, request.from)
+  const query = [...(request.query ?? []).filter(([name]) => name !== 'gbrecs'), UNCOUNTED]
+  const probe = () => installation.send({ ...request, query, range: 'bytes=0-0' })
+  return silentExtent(answer, request.from, request.expectedSize, probe)
+}
+
+/** Keeps a request out of the server's download counts. @see the protocol note §1.1, `gbrecs` */
+export const UNCOUNTED = ['gbrecs', 'true'] as const
+
+function requestFor(
+  ref: Ref,
+  { count, headerless }: OpenOptions,
+): Pick<ApiRequest, 'route' | 'method' | 'query' | 'body'> {
+  const counting: Query = count ? [] : [UNCOUNTED]
+  const format: Query = ref.kind !== 'bundle' && ref.format === 'original' ? [['format', 'original']] : []
+  switch (ref.kind) {
+    case 'file':
+      // Of `format` and `noVarHeader` the server applies only one.
+      return { route: fileRoute(ref.file), query: [...(headerless ? HEADERLESS : format), ...counting] }
+    case 'zip':
+      return { ...zipRequest(ref.files), query: [...format, ...counting] }
+    case 'dataset-zip':
+      return { route: datasetZipRoute(ref.dataset, ref.version), query: [...format, ...counting] }
+    case 'bundle':
+      return { route: bundleRoute(ref.file), query: counting }
+  }
+}
+
+const HEADERLESS: Query = [['noVarHeader', 'true']]
+
+/** A ZIP of files. The POST form is for lists too long for a URL; since 6.10 it wants every file to be allowed. */
+export function zipRequest(files: readonly (number | string)[]): Pick<ApiRequest, 'route' | 'method' | 'body'> {
+  const { method, ids, ...route } = zipRoute(files)
+  if (method === 'GET') return { route, method }
+  // Anything but text/plain is refused with 415.
+  return { route, method, body: { text: `fileIds=${ids.join(',')}`, type: 'text/plain' } }
+}

@@ -1,0 +1,30 @@
+const URL_WITH_SECRETS = /\b(https?:\/\/)(?:[^\s/?#@"'<>]*@)?([^\s?#"'<>\\]*)(\?[^\s"'<>]*)?/gi
+const SECRET_PARAMETER =
+  /(?<![A-Za-z0-9])(?:(?:[a-z]+-)?(?:api[-_]?)?key|(?:api[-_]?)?token|x-amz-[a-z-]+|signature|sig|awsaccesskeyid)=[^&\s"'<>\\]*/gi
+const SECRET_HEADER = /\b(x-dataverse-key|authorization)\s*:\s*(?:bearer\s+)?[^\s"',;]+/gi
+// Terminals act on these, and strangers wrote the text.
+// eslint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]+/g
+const LONGEST = 500
+
+/**
+ * Makes text of a server safe for a message or a log: takes out the query and user of every URL, parameters and headers
+ * that carry secrets, the given secrets themselves (plain or percent-encoded) and control characters; at most 500
+ * characters.
+ * @see the protocol note §0.1: error bodies repeat the request URL with `?key=` and signed-URL tokens in it.
+ */
+export function redact(text: string, secrets: readonly string[]): string {
+  let safe = text.replaceAll(CONTROL, ' ')
+  for (const secret of secrets) {
+    safe = safe.replaceAll(secret, '[hidden]').replaceAll(encodeURIComponent(secret), '[hidden]')
+  }
+  safe = safe
+    .replaceAll(
+      URL_WITH_SECRETS,
+      (_, scheme: string, place: string, query?: string) => scheme + place + (query ? '?…' : ''),
+    )
+    .replaceAll(SECRET_PARAMETER, '[hidden]')
+    .replaceAll(SECRET_HEADER, '$1: [hidden]')
+    .trim()
+  return safe.length > LONGEST ? `${safe.slice(0, LONGEST)}…` : safe
+}

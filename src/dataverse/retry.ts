@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pRetry from 'p-retry'
+import { DataferryError } from '../errors.ts'
+
+/** How often and how soon to try again. */
+export interface RetryPolicy {
+  /** Tries after the first one. */
+  readonly retries: number
+  /** First wait after a 429 that names none, doubled each time. Dataverse refills its buckets in whole minutes. */
+  readonly throttleMs: number
+}
+
+export const DEFAULT_RETRIES = 3
+/** @see the protocol note §7: the limiter sends no Retry-After, so begin at a minute and grow. */
+export const DEFAULT_THROTTLE_MS = 60_000
+const FIRST_WAIT_MS = 500
+const LONGEST_WAIT_MS = 30_000
+const LONGEST_THROTTLE_MS = 15 * 60_000
+
+/**
+ * Milliseconds to wait before try number `failures` + 1, or undefined when trying again cannot help or was tried enough.
+ * What the server asked for counts in full; our own waits grow and are spread, so that clients do not come in step.
+ */
+export function waitBeforeRetry(error: unknown, failures: number, policy: RetryPolicy): number | undefined {
+  if (!(error instanceof DataferryError) || failures > policy.retries) return undefined
+  const growth = 2 ** (failures - 1)
+  switch (error.remedy) {
+    case 'throttle':
+      return error.retryAfterMs ?? Math.min(policy.throttleMs * growth, LONGEST_THROTTLE_MS)
+    case 'retry':
+    case 'restart':
+      return error.retryAfterMs ?? Math.min(FIRST_WAIT_MS * growth, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2)
+    case 'park':
+    case 'fail':
+      return undefined
+  }
+}
+
+/** Runs `attempt` until it succeeds or `waitBeforeRetry` says that it will not. Rejects with its last error. */
+export async function withRetries<T>(
+  attempt: () => Promise<T>,
+  policy: RetryPolicy,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  return pRetry(attempt, {
+    retries: policy.retries,
+    minTimeout: 0,
+    // p-retry has one growing wait for all errors; ours depends on the error, so it happens here.
+    shouldRetry: async ({ error, attemptNumber }) => {
+      const wait = waitBeforeRetry(error, attemptNumber, policy)
+      if (wait === undefined) return false
+      await pause(wait, signal)
+      return true
+    },
+  })
+}
+
+/** Waits; rejects with the signal's reason when called off. */
+export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(ms, undefined, signal ? { signal } : {})
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw error
+  }
+}

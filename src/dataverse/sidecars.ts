@@ -1,0 +1,69 @@
+import { z } from 'zod'
+import { DataferryError } from '../errors.ts'
+import type { Identifier } from './identifier.ts'
+import type { JsonCalls } from './json-call.ts'
+import { encodePath, fileInfoRoute, fileRoute, type Query, type Route } from './route.ts'
+
+/** What hangs on a file besides its bytes. */
+export const auxiliaryFileSchema = z.looseObject({
+  formatTag: z.string().nullish(),
+  formatVersion: z.string().nullish(),
+  fileSize: z.number().nullish(),
+  contentType: z.string().nullish(),
+  isPublic: z.boolean().nullish(),
+  type: z.string().nullish(),
+  origin: z.string().nullish(),
+})
+export type AuxiliaryFile = z.infer<typeof auxiliaryFileSchema>
+
+export interface MetadataOptions {
+  /** Of which version: `id` of the file's metadata there. */
+  readonly fileMetadataId?: number | undefined
+  /** Only these sections, or all but these. */
+  readonly include?: string | undefined
+  readonly exclude?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** How a citation is written. `CSL` is JSON, `EndNote` XML, `Internal` HTML, the others plain text. */
+export const CITATION_FORMATS = ['EndNote', 'RIS', 'BibTeX', 'CSL', 'Internal'] as const
+export type CitationFormat = (typeof CITATION_FORMATS)[number]
+
+export async function ddi(calls: JsonCalls, file: Identifier, options: MetadataOptions): Promise<string> {
+  const { fileMetadataId, include, exclude, signal } = options
+  const query: Query = [
+    ...(fileMetadataId === undefined ? [] : [['fileMetadataId', String(fileMetadataId)] as const]),
+    ...(include === undefined ? [] : [['include', include] as const]),
+    ...(exclude === undefined ? [] : [['exclude', exclude] as const]),
+  ]
+  return calls.text({ route: fileRoute(file, '/metadata/ddi'), query, signal })
+}
+
+export async function citation(
+  calls: JsonCalls,
+  file: Identifier,
+  format: CitationFormat,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  if (CITATION_FORMATS.includes(format)) return calls.text({ route: fileRoute(file, `/citation/${format}`), signal })
+  const message = `"${format as string}" is not a citation format: use ${CITATION_FORMATS.join(', ')}.`
+  throw new DataferryError('ARGUMENT_INVALID', message)
+}
+
+/** 404 stands for "none" and for "no such file" alike, so then the file itself is asked for. */
+export async function auxiliaryFiles(
+  calls: JsonCalls,
+  file: Identifier,
+  origin: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<readonly AuxiliaryFile[]> {
+  const route = fileRoute(file, origin === undefined ? '/auxiliary' : `/auxiliary/${encodePath(origin)}`)
+  const found = await calls.find({ route, signal }, z.array(auxiliaryFileSchema), (status) => status === 404)
+  if (found) return found
+  await calls.envelope({ route: fileInfoRoute(file), signal })
+  return []
+}
+
+export function auxiliaryRoute(file: Identifier, formatTag: string, formatVersion: string): Route {
+  return fileRoute(file, `/auxiliary/${encodePath(formatTag)}/${encodePath(formatVersion)}`)
+}

@@ -1,0 +1,2 @@
+/** Version of dataferry, as servers see it in the User-Agent; a test keeps it in step with package.json. */
+export const DATAFERRY_VERSION = '0.1.0'

@@ -1,0 +1,269 @@
+/**
+ * What is done about an error. Only the processors in `workers/` turn this into queue actions.
+ * - `retry`: the same request may succeed later; what was kept is used again
+ * - `restart`: as `retry`, but from byte 0, because what was kept cannot be trusted
+ * - `throttle`: the whole server wants a pause; uses no attempt
+ * - `park`: nothing is wrong with the item; hand it back and wait until somebody or something changes
+ * - `fail`: trying again cannot help
+ */
+export type Remedy = 'retry' | 'restart' | 'throttle' | 'park' | 'fail'
+
+interface CodeEntry {
+  readonly group: 'source' | 'bytes' | 'sink' | 'input' | 'system'
+  readonly remedy: Remedy
+  /** What happened, for `docs/errors.md`. */
+  readonly meaning: string
+  /** What a person does next. */
+  readonly advice: string
+}
+
+/** Every code dataferry can report. Codes are public and stable; `docs/errors.md` is made from this table. */
+export const ERROR_CODES = {
+  SOURCE_UNREACHABLE: {
+    group: 'source',
+    remedy: 'retry',
+    meaning: 'The server could not be reached, or the connection broke before an answer.',
+    advice: 'Check the address and the network; dataferry tries again by itself.',
+  },
+  SOURCE_THROTTLED: {
+    group: 'source',
+    remedy: 'throttle',
+    meaning: 'The server asked for fewer requests (429, or 503 from an overloaded server or proxy).',
+    advice: 'Nothing: all workers pause for this server and go on. Use fewer --jobs if it happens often.',
+  },
+  SOURCE_FAILED: {
+    group: 'source',
+    remedy: 'retry',
+    meaning: 'The server or a proxy in front of it answered with an error of its own (5xx).',
+    advice: 'dataferry tries again; if it stays, tell the installation’s support the file id and time.',
+  },
+  SOURCE_UNEXPECTED: {
+    group: 'source',
+    remedy: 'retry',
+    meaning: 'Something else than the file came with a success status: a login, maintenance or firewall page.',
+    advice: 'Open the server in a browser; if a firewall blocks you, ask its operators to allow your User-Agent.',
+  },
+  SOURCE_CHANGED: {
+    group: 'source',
+    remedy: 'restart',
+    meaning: 'The file’s size or identity changed between two requests.',
+    advice: 'dataferry starts the file again; if it stays, plan again, as the dataset was edited.',
+  },
+  SOURCE_DENIED: {
+    group: 'source',
+    remedy: 'fail',
+    meaning: 'The server does not allow this user to have the file (403): restricted, embargoed or unpublished.',
+    advice: 'Request access to the file on the server, set DATAVERSE_API_TOKEN, then run `dataferry retry`.',
+  },
+  SOURCE_BLOCKED: {
+    group: 'source',
+    remedy: 'retry',
+    meaning: 'A firewall in front of the server refused the request (403 or 202 with a page of its own).',
+    advice: 'Use fewer --jobs, and ask the installation’s operators to allow dataferry’s User-Agent.',
+  },
+  SOURCE_GUESTBOOK: {
+    group: 'source',
+    remedy: 'fail',
+    meaning: 'The dataset wants its guestbook filled in before a download.',
+    advice: 'Give a truthful guestbook response, or a token with edit rights on the dataset.',
+  },
+  SOURCE_NOT_FOUND: {
+    group: 'source',
+    remedy: 'fail',
+    meaning: 'The server does not know this file, dataset, version or format (404).',
+    advice: 'Check the identifier and the version; unpublished items need a token.',
+  },
+  SOURCE_REJECTED: {
+    group: 'source',
+    remedy: 'fail',
+    meaning: 'The server understood the request and refused it (another 4xx).',
+    advice: 'Read the server’s message; this is often a parameter it does not support.',
+  },
+  TOKEN_REJECTED: {
+    group: 'source',
+    remedy: 'park',
+    meaning: 'The server does not accept the API token (401); it refuses even public files then.',
+    advice: 'Set a valid DATAVERSE_API_TOKEN (or none at all for public files) and run the same command again.',
+  },
+  SHORT_BODY: {
+    group: 'bytes',
+    remedy: 'retry',
+    meaning: 'Fewer bytes came than promised.',
+    advice: 'Nothing: dataferry goes on at the byte where it broke.',
+  },
+  LONG_BODY: {
+    group: 'bytes',
+    remedy: 'restart',
+    meaning: 'More bytes came than promised.',
+    advice: 'dataferry starts the file again; if it stays, plan again, as the listing does not describe this file.',
+  },
+  CHECKSUM_MISMATCH: {
+    group: 'bytes',
+    remedy: 'restart',
+    meaning: 'The bytes that came do not have the published checksum.',
+    advice: 'dataferry starts the file again; if it stays, the file is damaged on the server: report it there.',
+  },
+  ZIP_DAMAGED: {
+    group: 'bytes',
+    remedy: 'restart',
+    meaning: 'The archive is cut off or its structure is not sound.',
+    advice: 'dataferry asks for it again; if it stays, fetch the files singly.',
+  },
+  ZIP_INCOMPLETE: {
+    group: 'bytes',
+    remedy: 'fail',
+    meaning: 'The server left files out of the archive and said so in its MANIFEST.TXT.',
+    advice: 'Fetch the named files singly, or use --complete.',
+  },
+  ZIP_HOSTILE: {
+    group: 'bytes',
+    remedy: 'fail',
+    meaning: 'The archive breaks a safety limit: size, count, overlapping entries or names that leave the folder.',
+    advice: 'Fetch the files singly, and report the archive to the installation.',
+  },
+  SINK_BUSY: {
+    group: 'sink',
+    remedy: 'retry',
+    meaning: 'Another live process is writing the same item.',
+    advice: 'Nothing: dataferry waits for the other one and checks its result.',
+  },
+  SINK_FAILED: {
+    group: 'sink',
+    remedy: 'retry',
+    meaning: 'The destination failed while reading or writing.',
+    advice: 'Check the disk or the object store; dataferry tries again.',
+  },
+  SINK_DENIED: {
+    group: 'sink',
+    remedy: 'fail',
+    meaning: 'The destination does not allow this write.',
+    advice: 'Check owner and rights of the destination folder or bucket.',
+  },
+  SINK_UNAUTHORIZED: {
+    group: 'sink',
+    remedy: 'park',
+    meaning: 'The destination has no credentials to go by, or no longer accepts them: missing, expired or unknown.',
+    advice: 'Renew the credentials (AWS_… variables, profile or role); dataferry waits and goes on where it was.',
+  },
+  SINK_UNAVAILABLE: {
+    group: 'sink',
+    remedy: 'park',
+    meaning: 'The destination as a whole cannot be used: unreachable, no such bucket, wrong region, or a clock that is off.',
+    advice: 'Correct what the message names; dataferry waits and goes on where it was.',
+  },
+  SINK_EXISTS: {
+    group: 'sink',
+    remedy: 'fail',
+    meaning: 'Another file is at the destination already and is not the one asked for.',
+    advice: 'Move it away, or choose -e skip, overwrite-different or overwrite.',
+  },
+  SINK_FULL: {
+    group: 'sink',
+    remedy: 'park',
+    meaning: 'No space is left at the destination.',
+    advice: 'Free some space: dataferry waits and goes on by itself.',
+  },
+  MANIFEST_INVALID: {
+    group: 'input',
+    remedy: 'fail',
+    meaning: 'A manifest has lines that cannot be understood.',
+    advice: 'Correct the named lines and run again; nothing was fetched.',
+  },
+  CONFIG_INVALID: {
+    group: 'input',
+    remedy: 'fail',
+    meaning: 'A flag, an environment variable or the config file has a value that cannot be used.',
+    advice: 'Correct the named setting; `dataferry config` shows where each value came from.',
+  },
+  ARGUMENT_INVALID: {
+    group: 'input',
+    remedy: 'fail',
+    meaning: 'A method or command got an argument that it cannot use.',
+    advice: 'Read the message: it names the argument and what is allowed.',
+  },
+  BATCH_NOT_FOUND: {
+    group: 'input',
+    remedy: 'fail',
+    meaning: 'No batch of this name is known here.',
+    advice: 'See `dataferry status` for the batches of this Redis, or `dataferry resume <destination>`.',
+  },
+  REDIS_UNAVAILABLE: {
+    group: 'system',
+    remedy: 'park',
+    meaning: 'Redis cannot be reached or started.',
+    advice: 'Install redis-server, or name a running Redis with --redis or REDIS_URL.',
+  },
+  REDIS_MISCONFIGURED: {
+    group: 'system',
+    remedy: 'park',
+    meaning: 'Redis has a setting with which jobs could be lost.',
+    advice: 'Set maxmemory-policy to noeviction, then start again.',
+  },
+  WORKER_CRASHED: {
+    group: 'system',
+    remedy: 'fail',
+    meaning: 'Three workers in a row died or froze while they had this item.',
+    advice: 'Look at the workers’ logs and memory limits, then run `dataferry retry`.',
+  },
+  INTERRUPTED: {
+    group: 'system',
+    remedy: 'park',
+    meaning: 'The work was asked to stop.',
+    advice: 'Run the same command again: it goes on where it was.',
+  },
+} as const satisfies Record<string, CodeEntry>
+
+export type ErrorCode = keyof typeof ERROR_CODES
+
+export interface ErrorDetails {
+  readonly cause?: unknown
+  /** HTTP status, where one was received. */
+  readonly status?: number
+  /** How long the server asked to wait. */
+  readonly retryAfterMs?: number
+}
+
+/**
+ * The one error class. `message` is one sentence for people: what, where, and what to do next where that is not plain
+ * from the code. It never holds a token or a signed URL.
+ */
+export class DataferryError extends Error {
+  override readonly name = 'DataferryError'
+  readonly code: ErrorCode
+  readonly status: number | undefined
+  readonly retryAfterMs: number | undefined
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = code
+    this.status = details.status
+    this.retryAfterMs = details.retryAfterMs
+  }
+
+  get remedy(): Remedy {
+    return ERROR_CODES[this.code].remedy
+  }
+
+  /** What a person does next. */
+  get advice(): string {
+    return ERROR_CODES[this.code].advice
+  }
+}
+
+/** True for the error that an aborted signal, ours or the platform's, makes an operation reject with. */
+export function isAbort(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    (error.name === 'AbortError' || (error instanceof DataferryError && error.code === 'INTERRUPTED'))
+  )
+}
+
+/** The `code` of a Node.js system error such as `ENOENT`, or undefined. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
+
+/** The message of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,37 @@
+/** The Dataverse client. Importing it loads neither the queue nor any store. */
+export { DataAccessApi, DEFAULT_MAX_BYTES } from './dataverse/data-access-api.ts'
+export type { DataAccessOptions, Datafile } from './dataverse/data-access-api.ts'
+export { Download } from './dataverse/download.ts'
+export type {
+  ByteRange,
+  DatafileOptions,
+  DownloadFormat,
+  StreamDatafileOptions,
+  TransferOptions,
+  ZipOptions,
+} from './dataverse/download-options.ts'
+export type { GuestbookResponse } from './dataverse/guestbook.ts'
+export type { Identifier } from './dataverse/identifier.ts'
+export type { AccessRequest, ListRequestsOptions, Message, UserPermissions } from './dataverse/access-requests.ts'
+export { CITATION_FORMATS } from './dataverse/sidecars.ts'
+export type { AuxiliaryFile, CitationFormat, MetadataOptions } from './dataverse/sidecars.ts'
+
+/** Listings and facts of an installation. */
+export { NativeApi } from './dataverse/native-api.ts'
+export type { NativeApiOptions, TokenUser } from './dataverse/native-api.ts'
+export type { Catalogue, ListedFile, ListedVersion } from './model/listing.ts'
+
+/** Connections, to share between clients. */
+export { Http } from './dataverse/http.ts'
+export type { HttpOptions, Timeouts } from './dataverse/http.ts'
+export type { InstallationOptions } from './dataverse/installation.ts'
+
+/** Errors: one class, stable codes. */
+export { DataferryError, ERROR_CODES } from './errors.ts'
+export type { ErrorCode, ErrorDetails, Remedy } from './errors.ts'
+
+/** What `DataAccessApi#open` takes and gives. */
+export { ALGORITHMS, parseChecksum } from './model/checksum.ts'
+export type { Algorithm, Checksum } from './model/checksum.ts'
+export type { Format, Ref, Withheld } from './model/item.ts'
+export type { OpenBody, OpenOptions, OpenSource } from './model/source.ts'

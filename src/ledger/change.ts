@@ -1,0 +1,38 @@
+import { z } from 'zod'
+import type { BatchId } from '../model/batch.ts'
+import type { BatchState } from './ledger.ts'
+
+/** What a process hears about what another one did. */
+export type Change =
+  | { readonly kind: 'batch'; readonly id: BatchId; readonly state: BatchState | 'forgotten' }
+  | { readonly kind: 'server'; readonly server: string }
+  /** The connection was away: changes may have passed unheard, so read again whatever matters. */
+  | { readonly kind: 'missed' }
+
+/** Where changes are heard. Every process has one; `redisChanges` is the real one. */
+export interface Changes {
+  /** Calls `listener` at each change from now on, one made by this process included. @returns what ends it */
+  onChange(listener: (change: Change) => void): () => void
+  /** Ends every listener and the connection. */
+  close(): Promise<void>
+}
+
+const STATES = ['open', 'paused', 'cancelled', 'finished', 'forgotten'] as const satisfies (BatchState | 'forgotten')[]
+
+const changeSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('batch'), id: z.string(), state: z.enum(STATES) }),
+  z.object({ kind: z.literal('server'), server: z.string() }),
+])
+
+export function changeMessage(change: z.infer<typeof changeSchema>): string {
+  return JSON.stringify(change)
+}
+
+/** Reads a message of the channel; undefined for one that this version does not know. */
+export function parseChange(message: string): Change | undefined {
+  try {
+    return changeSchema.safeParse(JSON.parse(message)).data
+  } catch {
+    return undefined
+  }
+}

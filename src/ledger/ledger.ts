@@ -1,0 +1,88 @@
+import type { BatchId } from '../model/batch.ts'
+
+/** - `open`: work goes on · `paused`: nothing starts, what runs parks · `cancelled`: as paused, for good · `finished`: the report is written */
+export type BatchState = 'open' | 'paused' | 'cancelled' | 'finished'
+
+/** What workers must know of a batch without reading its folder. Holds no secret. */
+export interface LedgerBatch {
+  readonly id: BatchId
+  readonly destination: string
+  readonly servers: readonly string[]
+  readonly createdAt: string
+}
+
+export interface LedgerEntry extends LedgerBatch {
+  readonly state: BatchState
+  /** Why it is paused, for people. */
+  readonly reason: string | undefined
+  /** Lines of `items.ndjson` that may be fed. */
+  readonly planned: number
+  readonly planComplete: boolean
+}
+
+/** How an item ended, as far as the index must know it. */
+export interface Settled {
+  readonly state: 'done' | 'kept' | 'failed'
+  /** Of the committed file. */
+  readonly bytes: number
+  /** For `failed`: code and message. */
+  readonly error?: { readonly code: string; readonly message: string; readonly path: string }
+}
+
+/** How many items ended how. */
+export interface Counts {
+  readonly done: number
+  readonly kept: number
+  readonly failed: number
+  /** Bytes of items `done`. */
+  readonly bytes: number
+  /** Bytes of items `kept`. */
+  readonly keptBytes: number
+}
+
+export interface Summary extends Counts {
+  readonly planned: number
+  readonly planComplete: boolean
+  readonly plannedBytes: number
+}
+
+export interface LedgerError {
+  readonly n: number
+  readonly code: string
+  readonly message: string
+  readonly path: string
+}
+
+/** The fast exact index of what has ended. It can always be rebuilt from the destination; see ARCHITECTURE.md. */
+export interface Ledger {
+  /** Makes the batch known; repeatable, keeps what is there. */
+  open(batch: LedgerBatch): Promise<void>
+  get(id: BatchId): Promise<LedgerEntry | undefined>
+  list(): Promise<readonly LedgerEntry[]>
+  setState(id: BatchId, state: BatchState, reason?: string): Promise<void>
+  /** Lines 0 … planned − 1 may be fed; `plannedBytes` is the sum of their known sizes. */
+  setPlanned(id: BatchId, planned: number, plannedBytes: number, complete: boolean): Promise<void>
+  isSettled(id: BatchId, n: number): Promise<boolean>
+  /** For lines `from` … `to` − 1: whether each has ended. */
+  settledIn(id: BatchId, from: number, to: number): Promise<readonly boolean[]>
+  /** Counts an end exactly once. @returns false: it had ended before, nothing was counted. */
+  settle(id: BatchId, n: number, end: Settled): Promise<boolean>
+  /** Takes the failed state of these lines back, so that they are fed again; lines that did not fail are left alone. @returns how many */
+  reopen(id: BatchId, lines: readonly number[]): Promise<number>
+  /** The first line that has not ended: where feeding goes on, always. May be ≥ planned. */
+  firstOpen(id: BatchId): Promise<number>
+  /** Line numbers that failed, ascending. */
+  failed(id: BatchId): AsyncIterable<number>
+  /** The kept errors of failed items: at most 100,000. */
+  errors(id: BatchId): AsyncIterable<LedgerError>
+  summary(id: BatchId): Promise<Summary>
+  /** Counts one more crash of the worker that had this line. @returns crashes so far. */
+  crashed(id: BatchId, n: number): Promise<number>
+  /**
+   * Replaces the counters by what the receipts say: after a crash between receipt and settle the two may differ in whether
+   * an item was fetched or found there. For a batch whose every line has ended.
+   */
+  correct(id: BatchId, counts: Counts): Promise<void>
+  /** Drops everything known about a batch. */
+  forget(id: BatchId): Promise<void>
+}

@@ -1,0 +1,149 @@
+import type { BatchId } from '../model/batch.ts'
+import type { Change, Changes } from './change.ts'
+import type { BatchState, Counts, Ledger, LedgerBatch, LedgerEntry, LedgerError, Settled, Summary } from './ledger.ts'
+import { unknownBatch } from './unknown-batch.ts'
+
+interface Kept {
+  entry: LedgerEntry
+  plannedBytes: number
+  corrected?: Counts
+  readonly ends: Map<number, Settled>
+  readonly crashes: Map<number, number>
+}
+
+/** A ledger in the memory of one process, for tests. It keeps the contract of `Ledger`, and is its own `Changes`. */
+export class MemoryLedger implements Ledger, Changes {
+  readonly #batches = new Map<BatchId, Kept>()
+  readonly #listeners = new Set<(change: Change) => void>()
+
+  open(batch: LedgerBatch): Promise<void> {
+    if (!this.#batches.has(batch.id)) {
+      const entry: LedgerEntry = { ...batch, state: 'open', reason: undefined, planned: 0, planComplete: false }
+      this.#batches.set(batch.id, { entry, plannedBytes: 0, ends: new Map(), crashes: new Map() })
+    }
+    return Promise.resolve()
+  }
+
+  get(id: BatchId): Promise<LedgerEntry | undefined> {
+    return Promise.resolve(this.#batches.get(id)?.entry)
+  }
+
+  list(): Promise<readonly LedgerEntry[]> {
+    const entries = [...this.#batches.values()].map(({ entry }) => entry)
+    return Promise.resolve(entries.sort((a, b) => a.createdAt.localeCompare(b.createdAt) || a.id.localeCompare(b.id)))
+  }
+
+  async setState(id: BatchId, state: BatchState, reason?: string): Promise<void> {
+    const batch = await this.#known(id)
+    batch.entry = { ...batch.entry, state, reason }
+    this.#tell({ kind: 'batch', id, state })
+  }
+
+  async setPlanned(id: BatchId, planned: number, plannedBytes: number, complete: boolean): Promise<void> {
+    const batch = await this.#known(id)
+    batch.entry = { ...batch.entry, planned, planComplete: complete }
+    batch.plannedBytes = plannedBytes
+  }
+
+  isSettled(id: BatchId, n: number): Promise<boolean> {
+    return Promise.resolve(this.#batches.get(id)?.ends.has(n) ?? false)
+  }
+
+  settledIn(id: BatchId, from: number, to: number): Promise<readonly boolean[]> {
+    const lines = Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i)
+    return Promise.all(lines.map((n) => this.isSettled(id, n)))
+  }
+
+  async settle(id: BatchId, n: number, end: Settled): Promise<boolean> {
+    const { ends, crashes } = await this.#known(id)
+    if (ends.has(n)) return false
+    ends.set(n, end)
+    if (end.state !== 'failed') crashes.delete(n)
+    return true
+  }
+
+  async reopen(id: BatchId, lines: readonly number[]): Promise<number> {
+    const { ends, crashes } = await this.#known(id)
+    const failed = new Set(lines.filter((n) => ends.get(n)?.state === 'failed'))
+    for (const n of failed) {
+      ends.delete(n)
+      crashes.delete(n)
+    }
+    return failed.size
+  }
+
+  firstOpen(id: BatchId): Promise<number> {
+    const ends = this.#batches.get(id)?.ends
+    let n = 0
+    while (ends?.has(n)) n += 1
+    return Promise.resolve(n)
+  }
+
+  async *failed(id: BatchId): AsyncGenerator<number> {
+    yield* await Promise.resolve(this.#failures(id).map(([n]) => n))
+  }
+
+  async *errors(id: BatchId): AsyncGenerator<LedgerError> {
+    yield* await Promise.resolve(this.#failures(id).flatMap(([n, { error }]) => (error ? { n, ...error } : [])))
+  }
+
+  async summary(id: BatchId): Promise<Summary> {
+    const { entry, plannedBytes, ends, corrected } = await this.#known(id)
+    const of = (state: Settled['state']): Settled[] => [...ends.values()].filter((end) => end.state === state)
+    const bytes = (some: Settled[]): number => some.reduce((sum, end) => sum + end.bytes, 0)
+    const [done, kept, failed] = [of('done'), of('kept'), of('failed')]
+    return {
+      planned: entry.planned,
+      planComplete: entry.planComplete,
+      plannedBytes,
+      done: done.length,
+      kept: kept.length,
+      failed: failed.length,
+      bytes: bytes(done),
+      keptBytes: bytes(kept),
+      ...corrected,
+    }
+  }
+
+  async crashed(id: BatchId, n: number): Promise<number> {
+    const { crashes } = await this.#known(id)
+    const count = (crashes.get(n) ?? 0) + 1
+    crashes.set(n, count)
+    return count
+  }
+
+  async correct(id: BatchId, counts: Counts): Promise<void> {
+    const batch = await this.#known(id)
+    batch.corrected = counts
+  }
+
+  forget(id: BatchId): Promise<void> {
+    this.#batches.delete(id)
+    this.#tell({ kind: 'batch', id, state: 'forgotten' })
+    return Promise.resolve()
+  }
+
+  onChange(listener: (change: Change) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  close(): Promise<void> {
+    this.#listeners.clear()
+    return Promise.resolve()
+  }
+
+  #tell(change: Change): void {
+    for (const listener of this.#listeners) listener(change)
+  }
+
+  #failures(id: BatchId): [number, Settled][] {
+    const ends = [...(this.#batches.get(id)?.ends ?? [])]
+    return ends.filter(([, end]) => end.state === 'failed').sort(([a], [b]) => a - b)
+  }
+
+  #known(id: BatchId): Promise<Kept> {
+    const batch = this.#batches.get(id)
+    return batch ? Promise.resolve(batch) : Promise.reject(unknownBatch(id))
+  }
+}

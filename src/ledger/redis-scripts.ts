@@ -1,0 +1,70 @@
+import { script } from './script.ts'
+
+/** A batch is known from its first `open` on. KEYS: batches, batch. ARGV: id, then fields and values. */
+export const OPEN = script(`
+redis.call('SADD', KEYS[1], ARGV[1])
+if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+redis.call('HSET', KEYS[2], unpack(ARGV, 2))
+return 1
+`)
+
+/** Writes fields of a known batch and tells it. KEYS: batch. ARGV: channel, message or '', then fields and values. @returns −1: unknown batch. */
+export const UPDATE = script(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
+redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+if ARGV[2] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
+return 1
+`)
+
+/**
+ * Counts an end exactly once: nothing changes unless the bit was clear.
+ * KEYS: batch, settled, failed, counters, errors, crashes. ARGV: line, state, bytes, error as JSON or '', cap of errors.
+ * @returns −1: unknown batch; 0: had ended; 1: counted.
+ */
+export const SETTLE = script(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
+local n, state = ARGV[1], ARGV[2]
+if redis.call('SETBIT', KEYS[2], n, 1) == 1 then return 0 end
+redis.call('HINCRBY', KEYS[4], state, 1)
+if state == 'failed' then
+  redis.call('SETBIT', KEYS[3], n, 1)
+  if ARGV[4] ~= '' and redis.call('HLEN', KEYS[5]) < tonumber(ARGV[5]) then redis.call('HSET', KEYS[5], n, ARGV[4]) end
+else
+  redis.call('HINCRBY', KEYS[4], state .. 'Bytes', ARGV[3])
+  redis.call('HDEL', KEYS[6], n)
+end
+return 1
+`)
+
+/**
+ * Makes failed lines open again. KEYS: batch, settled, failed, counters, errors, crashes. ARGV: lines.
+ * @returns −1: unknown batch, else how many had failed.
+ */
+export const REOPEN = script(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
+local reopened = 0
+for _, n in ipairs(ARGV) do
+  if redis.call('GETBIT', KEYS[3], n) == 1 then
+    redis.call('SETBIT', KEYS[3], n, 0)
+    redis.call('SETBIT', KEYS[2], n, 0)
+    redis.call('HDEL', KEYS[5], n)
+    redis.call('HDEL', KEYS[6], n)
+    reopened = reopened + 1
+  end
+end
+if reopened > 0 then redis.call('HINCRBY', KEYS[4], 'failed', -reopened) end
+return reopened
+`)
+
+/** KEYS: batch, crashes. ARGV: line. @returns −1: unknown batch, else crashes so far. */
+export const CRASHED = script(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
+return redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
+`)
+
+/** KEYS: batches, then all keys of the batch. ARGV: id, channel, message. */
+export const FORGET = script(`
+redis.call('SREM', KEYS[1], ARGV[1])
+redis.call('UNLINK', unpack(KEYS, 2))
+redis.call('PUBLISH', ARGV[2], ARGV[3])
+`)

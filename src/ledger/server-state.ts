@@ -1,0 +1,41 @@
+import { z } from 'zod'
+
+/** What all workers of all machines know of one server. */
+export interface ServerState {
+  /** Base URL of the installation. */
+  readonly server: string
+  /** How long nobody may ask it; 0: go on. */
+  readonly waitMs: number
+  /** Back-off periods in a row, without a success in between. */
+  readonly throttles: number
+  /** Streams at once, over all workers; undefined: the default. */
+  readonly concurrency: number | undefined
+  /** Items started per span of time, over all workers; undefined: no limit. */
+  readonly rate: Rate | undefined
+  /** Why somebody paused it; undefined: it is not paused. */
+  readonly paused: string | undefined
+}
+
+export interface Rate {
+  readonly max: number
+  readonly durationMs: number
+}
+
+const count = z.coerce.number()
+const fieldsSchema = z.object({
+  waitMs: count.default(0),
+  throttles: count.default(0),
+  concurrency: count.optional(),
+  rateMax: count.optional(),
+  rateMs: count.optional(),
+  paused: z.string().optional(),
+})
+
+/** Reads the flat list of fields and values that a script answers with. */
+export function parseServer(server: string, reply: unknown): ServerState {
+  const list = z.array(z.string()).parse(reply)
+  const pairs = list.flatMap((field, i) => (i % 2 === 0 ? [[field, list[i + 1]]] : []))
+  const { waitMs, throttles, concurrency, rateMax, rateMs, paused } = fieldsSchema.parse(Object.fromEntries(pairs))
+  const rate = rateMax !== undefined && rateMs !== undefined ? { max: rateMax, durationMs: rateMs } : undefined
+  return { server, waitMs, throttles, concurrency, rate, paused }
+}

@@ -1,0 +1,75 @@
+import { z } from 'zod'
+import type { RedisClient } from './client.ts'
+import { DEFAULT_PREFIX, workerKey, workersKey } from './keys.ts'
+
+/** A process that works on items, as it described itself last. Holds no secret. */
+const workerSchema = z.object({
+  /** Made anew by each process at its start. */
+  id: z.string(),
+  /** Name of the machine, for people. */
+  host: z.string(),
+  /** What the process id is valid in: boot and process namespace; equal only where one process can see the other. */
+  space: z.string(),
+  pid: z.number().int(),
+  /** When the process started, in its machine's own words: tells it from a later one with the same id. */
+  startTime: z.string(),
+  /** Ids of its BullMQ workers, with which their lock tokens begin. */
+  tokens: z.array(z.string()),
+  /** When it started to work. */
+  since: z.string(),
+  /** When it was last heard. */
+  at: z.string(),
+  /** What it works on now: at most 50 are told. */
+  holds: z.array(
+    z.object({
+      batch: z.string(),
+      n: z.number().int().nonnegative(),
+      path: z.string(),
+      /** Bytes at the destination so far. */
+      bytes: z.number().int().nonnegative(),
+      size: z.number().int().nonnegative().optional(),
+    }),
+  ),
+})
+export type WorkerRecord = Readonly<z.infer<typeof workerSchema>>
+export type HeldItem = WorkerRecord['holds'][number]
+
+/** Long enough that whoever starts after a crash still finds who held the jobs. */
+const KEPT_MS = 5 * 60_000
+const HELD_TOLD = 50
+
+/** Who works: written by every working process every few seconds, read by `status` and by whoever takes over from the dead. */
+export class Workers {
+  readonly #client: RedisClient
+  readonly #prefix: string
+
+  constructor(client: RedisClient, prefix = DEFAULT_PREFIX) {
+    this.#client = client
+    this.#prefix = prefix
+  }
+
+  /** Writes or renews a record; it vanishes five minutes after the last call. */
+  async beat(record: WorkerRecord): Promise<void> {
+    const text = JSON.stringify({ ...record, holds: record.holds.slice(0, HELD_TOLD) })
+    await this.#client
+      .multi()
+      .sadd(workersKey(this.#prefix), record.id)
+      .set(workerKey(this.#prefix, record.id), text, 'PX', KEPT_MS)
+      .exec()
+  }
+
+  /** Everybody heard in the last five minutes, the living and the dead. */
+  async list(): Promise<readonly WorkerRecord[]> {
+    const ids = await this.#client.smembers(workersKey(this.#prefix))
+    if (ids.length === 0) return []
+    const texts = await this.#client.mget(ids.map((id) => workerKey(this.#prefix, id)))
+    const gone = ids.filter((_, i) => !texts[i])
+    if (gone.length > 0) await this.#client.srem(workersKey(this.#prefix), ...gone)
+    return texts.flatMap((text) => (text ? (workerSchema.safeParse(JSON.parse(text)).data ?? []) : []))
+  }
+
+  /** Takes a record away: a process that ends calls it for itself, whoever took over for the dead one. */
+  async remove(id: string): Promise<void> {
+    await this.#client.multi().srem(workersKey(this.#prefix), id).del(workerKey(this.#prefix, id)).exec()
+  }
+}

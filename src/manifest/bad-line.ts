@@ -1,0 +1,44 @@
+import { DataferryError } from '../errors.ts'
+import type { Entry, ManifestLine } from '../model/entry.ts'
+
+/** What is wrong with a line and what to do about it; `attempt` adds where it stands. */
+export function badLine(problem: string): DataferryError {
+  return new DataferryError('MANIFEST_INVALID', problem)
+}
+
+/** The error of one line: `manifest.csv:7: …`. */
+export function lineError(name: string, line: number, problem: string): ManifestLine {
+  return { line, error: badLine(`${name}:${line}: ${problem}`) }
+}
+
+/** Reads one line: what `read` throws with `badLine` becomes that line's error. */
+export function attempt(name: string, line: number, read: () => Entry): ManifestLine
+/** The same, where a line may ask for nothing. */
+export function attempt(name: string, line: number, read: () => Entry | undefined): ManifestLine | undefined
+export function attempt(name: string, line: number, read: () => Entry | undefined): ManifestLine | undefined {
+  try {
+    const entry = read()
+    return entry && { line, entry }
+  } catch (error) {
+    if (error instanceof DataferryError && error.code === 'MANIFEST_INVALID')
+      return lineError(name, line, error.message)
+    throw error
+  }
+}
+
+const SECRET_VALUE = /\b((?:unblock-)?key|[a-z_-]*token|sig|signature|x-amz-[a-z-]+)=[^&\s]+/gi
+const USER_INFO = /(\/\/)[^/@\s]+@/g
+/** Dataverse API tokens are UUIDs, and one may stand in the wrong column. */
+const UUID_END = /\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi
+const SHOWN = 80
+
+/** A value of the manifest as it may stand in a message: quoted, at most 80 characters, on one line, secrets masked. */
+export function quoted(text: string): string {
+  const masked = text
+    .slice(0, 8 * SHOWN)
+    .replace(SECRET_VALUE, '$1=***')
+    .replace(USER_INFO, '$1***@')
+    .replace(UUID_END, '$1-***')
+  const shown = masked.length > SHOWN ? `${masked.slice(0, SHOWN)}…` : masked
+  return `"${shown.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '·')}"`
+}

@@ -1,0 +1,131 @@
+import type { ManifestLine } from '../model/entry.ts'
+import { attempt, badLine, lineError, quoted } from './bad-line.ts'
+import { NAMING, roleOf, type Role } from './columns.ts'
+import type { Line } from './lines.ts'
+import type { Reading } from './reading.ts'
+import { RecordReader, type TableRecord } from './records.ts'
+import { looksLikeReference } from './reference.ts'
+import { readRow } from './row.ts'
+
+/**
+ * Reads CSV or TSV. The first row is a header, names in any case and order; without one, when it begins with an id, PID or
+ * URL itself, only the first column counts. Rows after a header that names nothing to fetch are not read.
+ * @param delimiter undefined: the one of `,` `;` and tab that splits the first row into most cells
+ */
+export async function* readDelimited(
+  lines: AsyncIterable<readonly Line[]>,
+  reading: Reading,
+  delimiter?: string,
+): AsyncIterable<readonly ManifestLine[]> {
+  let table: Table | undefined
+  for await (const batch of lines) {
+    const found: ManifestLine[] = []
+    for (const line of batch) {
+      table ??= isIdle(line) ? undefined : new Table(delimiter ?? delimiterOf(line.text), reading)
+      if (table && !table.hopeless) table.push(line, found)
+    }
+    yield found
+    if (table?.hopeless) return
+  }
+  if (table) yield table.finish()
+}
+
+const NAMELESS = 'no column says what to fetch: name one id, persistentId, url or dataset'
+
+/** Nothing before the header. */
+function isIdle({ text, problem }: Line): boolean {
+  return problem === undefined && (text.trim() === '' || text.startsWith('#'))
+}
+
+/** The delimiter of a CSV file by its first row: some countries' spreadsheets write semicolons. */
+function delimiterOf(first: string): string {
+  const count = (delimiter: string): number => first.split(delimiter).length
+  return [',', ';', '\t'].reduce((best, other) => (count(other) > count(best) ? other : best))
+}
+
+class Table {
+  readonly #reading: Reading
+  readonly #records: RecordReader
+  #roles: readonly (Role | undefined)[] | undefined
+  /** There is no header. */
+  #headless = false
+  /** The header names nothing to fetch. */
+  hopeless = false
+
+  constructor(delimiter: string, reading: Reading) {
+    this.#reading = reading
+    this.#records = new RecordReader(delimiter)
+  }
+
+  /** Takes the next line, and adds what its record turns out to be to `found`. */
+  push(line: Line, found: ManifestLine[]): void {
+    for (const record of this.#records.push(line)) this.#read(record, found)
+  }
+
+  finish(): readonly ManifestLine[] {
+    const found: ManifestLine[] = []
+    for (const record of this.#records.finish()) this.#read(record, found)
+    return found
+  }
+
+  #read({ line, cells, problem }: TableRecord, found: ManifestLine[]): void {
+    if (this.hopeless) return
+    if (problem !== undefined) {
+      found.push(lineError(this.#reading.name, line, problem))
+      return
+    }
+    const isFirst = !this.#roles
+    const roles = (this.#roles ??= this.#header(line, cells))
+    if (!roles) {
+      this.hopeless = true
+      found.push(lineError(this.#reading.name, line, NAMELESS))
+    } else if (!isFirst || this.#headless) {
+      const read = this.#row(line, cells, roles)
+      if (read) found.push(read)
+    }
+  }
+
+  /** The roles of the columns by the first row; undefined when none names what to fetch. */
+  #header(line: number, cells: readonly string[]): readonly (Role | undefined)[] | undefined {
+    const { name, notice } = this.#reading
+    if (looksLikeReference(cells[0] ?? '')) {
+      this.#headless = true
+      if (cells.length > 1) notice(`${name}: line ${line} is no header, so only the first column is read`)
+      return ['id']
+    }
+    const roles = cells.map(roleOf)
+    if (!roles.some((role) => role !== undefined && NAMING.includes(role))) return undefined
+    const unused = cells.filter((_, at) => !roles[at])
+    if (unused.length > 0) notice(`${name}: columns not used: ${unused.map(quoted).join(', ')}`)
+    return roles
+  }
+
+  #row(line: number, cells: readonly string[], roles: readonly (Role | undefined)[]): ManifestLine | undefined {
+    if (isComment(cells, roles)) return undefined
+    return attempt(this.#reading.name, line, () => {
+      this.#checkSurplus(cells.slice(roles.length), roles.length)
+      const row: Partial<Record<Role, string>> = {}
+      for (const [at, role] of roles.entries()) {
+        const cell = cells[at]
+        if (role && cell) row[role] ??= cell
+      }
+      return cells.every((cell) => cell === '') ? undefined : readRow(row, this.#reading.servers)
+    })
+  }
+
+  /** Cells that no column stands for: an unquoted delimiter in a name, or a second id that would be left out silently. */
+  #checkSurplus(surplus: readonly string[], columns: number): void {
+    if (this.#headless && surplus.some(looksLikeReference)) {
+      throw badLine('the row names more than one id, PID or URL: give one a line')
+    }
+    if (!this.#headless && surplus.some((cell) => cell !== '')) {
+      throw badLine(`the row has more cells than the header's ${columns}: quote a cell that holds the delimiter`)
+    }
+  }
+}
+
+/** A row that is switched off with `#`, which is certain only where no name of a file can stand. */
+function isComment(cells: readonly string[], roles: readonly (Role | undefined)[]): boolean {
+  const [first] = roles
+  return first !== undefined && NAMING.includes(first) && (cells[0]?.startsWith('#') ?? false)
+}

@@ -1,0 +1,70 @@
+/** A persistent identifier as dataferry writes it: `doi:10.5072/FK2/ABC`, `hdl:1902.1/A`, `perma:ABC`. */
+export interface Pid {
+  readonly pid: string
+  /** From a suffix: `doi:10.5072/FK2/ABC@2.0`. */
+  readonly version?: string
+}
+
+const DOI = /^10\.\d{2,9}(?:\.\d+)*\/[^\s\p{Cc}\p{Cf}\p{Cs}]+$/u
+const HANDLE = /^[^\s/\p{Cc}\p{Cf}\p{Cs}]+\/[^\s\p{Cc}\p{Cf}\p{Cs}]+$/u
+const PERMA = /^[^\s\p{Cc}\p{Cf}\p{Cs}]+$/u
+const RESOLVERS: Readonly<Record<string, 'doi' | 'hdl'>> = {
+  'doi.org': 'doi',
+  'www.doi.org': 'doi',
+  'dx.doi.org': 'doi',
+  'hdl.handle.net': 'hdl',
+}
+
+/**
+ * Reads a PID, with or without `doi:`, in any case of the prefix; the rest keeps its case, as PermaLinks and handles may
+ * tell cases apart. Returns undefined when it is none.
+ */
+export function readPid(text: string): Pid | undefined {
+  const at = text.lastIndexOf('@')
+  const version = at > 0 ? readVersion(text.slice(at + 1)) : undefined
+  const pid = normalise(version === undefined ? text : text.slice(0, at))
+  return pid === undefined ? undefined : { pid, ...(version === undefined ? {} : { version }) }
+}
+
+function normalise(text: string): string | undefined {
+  if (DOI.test(text)) return `doi:${text}`
+  const colon = text.indexOf(':')
+  const scheme = text.slice(0, colon).toLowerCase()
+  const rest = text.slice(colon + 1)
+  if (scheme === 'doi' && DOI.test(rest)) return `doi:${rest}`
+  if (scheme === 'hdl' && HANDLE.test(rest)) return `hdl:${rest}`
+  if (scheme === 'perma' && PERMA.test(rest)) return `perma:${rest}`
+  return undefined
+}
+
+/** Whether the address is that of a PID resolver, which names no server and is never contacted. */
+export function isResolver(url: URL): boolean {
+  return url.hostname in RESOLVERS
+}
+
+/** Reads `https://doi.org/10.5072/FK2/ABC`; undefined when the path is no PID. */
+export function readResolverUrl(url: URL): Pid | undefined {
+  const name = decode(url.pathname.slice(1))
+  if (name === undefined) return undefined
+  // The handle system resolves DOIs as well.
+  return RESOLVERS[url.hostname] === 'doi' || name.startsWith('10.') ? readPid(name) : readPid(`hdl:${name}`)
+}
+
+function decode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Reads a version selector as Dataverse knows it: `2.0`, `2`, `:latest`, `:latest-published`, `:draft`; the words also
+ * without colon and in any case, as in the address of a draft's page.
+ */
+export function readVersion(text: string): string | undefined {
+  const version = text.toLowerCase()
+  if (/^\d{1,9}(?:\.\d{1,9})?$/.test(version)) return version
+  const word = version.replace(/^:/, '')
+  return word === 'latest' || word === 'latest-published' || word === 'draft' ? `:${word}` : undefined
+}

@@ -1,0 +1,106 @@
+import type { Entry, ManifestLine } from '../model/entry.ts'
+import { attempt, lineError } from './bad-line.ts'
+import { readFetchLine } from './bagit-fetch.ts'
+import { readDelimited } from './delimited.ts'
+import { detectFormat, type ManifestFormat } from './detect-format.ts'
+import { readJsonListing } from './json-listing.ts'
+import { readJsonLine } from './json-row.ts'
+import { splitLines, type Line } from './lines.ts'
+import { readListLine } from './plain-list.ts'
+import type { Reading } from './reading.ts'
+import { ServerList } from './server-list.ts'
+import { openText, type SourceText } from './source-text.ts'
+
+export interface ReadOptions {
+  /** As messages name the manifest, and for its extension: a path, or `-` for standard input. */
+  readonly name: string
+  /** `auto`, the default, tells it by name and content. */
+  readonly format?: ManifestFormat | 'auto'
+  /** Base URLs that entries may name, the default one first. No other host gets into an entry. */
+  readonly servers: readonly string[]
+  /** Gets what is worth knowing and no error, e.g. which columns are not used. */
+  readonly notice?: (text: string) => void
+}
+
+/** A manifest whose format is known. */
+export interface OpenManifest {
+  readonly format: ManifestFormat
+  /** To be read once. */
+  readonly lines: AsyncIterable<ManifestLine>
+}
+
+/**
+ * Reads a manifest of any format, in bounded memory. A bad line is a value with its number, and reading goes on; what
+ * breaks the structure of the whole ends it with one more such value. Rejects only when the source cannot be read.
+ * @param source a path, or bytes such as those of standard input
+ */
+export async function* readManifest(
+  source: string | AsyncIterable<Uint8Array>,
+  options: ReadOptions,
+): AsyncIterable<ManifestLine> {
+  yield* (await openManifest(source, options)).lines
+}
+
+/** Begins to read a manifest, as `readManifest` does, and tells its format. Rejects when the source cannot be read. */
+export async function openManifest(
+  source: string | AsyncIterable<Uint8Array>,
+  { name, format = 'auto', servers, notice = () => undefined }: ReadOptions,
+): Promise<OpenManifest> {
+  const shown = name === '-' ? 'standard input' : name
+  const text = await openText(source, shown)
+  const known = format === 'auto' ? detectFormat(name, text.head) : format
+  return { format: known, lines: readText(text, known, { name: shown, servers: new ServerList(servers), notice }) }
+}
+
+async function* readText(text: SourceText, format: ManifestFormat, reading: Reading): AsyncIterable<ManifestLine> {
+  let empty = true
+  if (text.refused === undefined) {
+    for await (const batch of readBatches(text, format, reading)) {
+      for (const line of batch) {
+        empty = false
+        yield line
+      }
+    }
+  }
+  if (empty) yield lineError(reading.name, 1, text.refused ?? 'the manifest is empty: give one id, PID or URL a line')
+}
+
+function readBatches(
+  text: SourceText,
+  format: ManifestFormat,
+  reading: Reading,
+): AsyncIterable<readonly ManifestLine[]> {
+  if (format === 'json') return readJsonListing(text.bytes, reading)
+  const lines = splitLines(text.bytes, /\r(?!\n)/.test(text.head) && !text.head.includes('\n') ? '\r' : '\n')
+  switch (format) {
+    case 'csv':
+      return readDelimited(lines, reading)
+    case 'tsv':
+      return readDelimited(lines, reading, '\t')
+    case 'list':
+      return readEach(lines, reading, readListLine)
+    case 'ndjson':
+      return readEach(lines, reading, readJsonLine)
+    case 'bagit':
+      return readEach(lines, reading, readFetchLine)
+  }
+}
+
+/** Formats whose lines stand each for itself. */
+async function* readEach(
+  lines: AsyncIterable<readonly Line[]>,
+  reading: Reading,
+  read: (text: string, reading: Reading) => Entry | undefined,
+): AsyncIterable<readonly ManifestLine[]> {
+  for await (const batch of lines) {
+    const found: ManifestLine[] = []
+    for (const { number, text, problem } of batch) {
+      const line =
+        problem === undefined
+          ? attempt(reading.name, number, () => read(text, reading))
+          : lineError(reading.name, number, problem)
+      if (line) found.push(line)
+    }
+    yield found
+  }
+}

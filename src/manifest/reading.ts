@@ -1,0 +1,10 @@
+import type { ServerList } from './server-list.ts'
+
+/** What every format's reader needs to know of the manifest at hand. */
+export interface Reading {
+  /** As messages name it: `manifest.csv`. */
+  readonly name: string
+  readonly servers: ServerList
+  /** Tells the user something that is no error, such as columns that are not used. */
+  readonly notice: (text: string) => void
+}

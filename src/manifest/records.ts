@@ -1,0 +1,66 @@
+import { MAX_LINE_BYTES, type Line } from './lines.ts'
+import { splitRecord } from './record.ts'
+
+/** A record of CSV or TSV with the line where it begins. */
+export interface TableRecord {
+  readonly line: number
+  readonly cells: readonly string[]
+  /** Why it cannot be read; then there are no cells. */
+  readonly problem?: string
+}
+
+const OPEN = 'a quote opens here that nothing closes'
+
+/**
+ * Joins lines to records. A quoted cell may go over many lines, up to 64 KiB; when a quote is never closed, its own line is
+ * a problem and reading goes on with the next line.
+ */
+export class RecordReader {
+  readonly #delimiter: string
+  /** Lines of a record that is still open. */
+  #open: Line[] = []
+  #text = ''
+
+  constructor(delimiter: string) {
+    this.#delimiter = delimiter
+  }
+
+  /** Takes the next line. @returns records that are complete with it */
+  push(line: Line): readonly TableRecord[] {
+    if (line.problem !== undefined) {
+      const unclosed = this.#giveUp(`${OPEN} before an unreadable line: close it`)
+      return [...unclosed, { line: line.number, cells: [], problem: line.problem }]
+    }
+    const before = this.#open.at(-1)
+    this.#text = before ? this.#text + (before.crlf ? '\r\n' : '\n') + line.text : line.text
+    this.#open.push(line)
+    if (this.#text.length > MAX_LINE_BYTES) {
+      return this.#giveUp(`${OPEN} within 64 KiB: close it, or double it if it is part of the text`)
+    }
+    return before && !line.text.includes('"') ? [] : this.#split()
+  }
+
+  /** Ends the table. @returns what is left, all of it problems or lines after them */
+  finish(): readonly TableRecord[] {
+    const records: TableRecord[] = []
+    while (this.#open.length > 0) records.push(...this.#giveUp(`${OPEN} before the end: close it`))
+    return records
+  }
+
+  #split(): readonly TableRecord[] {
+    const split = splitRecord(this.#text, this.#delimiter)
+    if (split.state === 'open') return []
+    if (split.state === 'broken') return this.#giveUp(split.problem)
+    const line = this.#open[0]?.number ?? 1
+    this.#open = []
+    return [{ line, cells: split.cells }]
+  }
+
+  /** Blames the first line of the open record and reads the others anew. */
+  #giveUp(problem: string): readonly TableRecord[] {
+    const [first, ...others] = this.#open
+    this.#open = []
+    if (!first) return []
+    return [{ line: first.number, cells: [], problem }, ...others.flatMap((line) => this.push(line))]
+  }
+}

@@ -1,0 +1,17 @@
+import { badLine, quoted } from './bad-line.ts'
+
+/** Reads a database id. Throws a bad line. */
+export function readId(text: string): number {
+  const id = Number(text)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(id) || id === 0) {
+    throw badLine(`${quoted(text)} is no id: ids are whole numbers from 1`)
+  }
+  return id
+}
+
+/** Reads ids separated by blanks, commas or semicolons; repeated ones count once, as in Dataverse. Throws a bad line. */
+export function readIds(text: string): readonly number[] {
+  const ids = text.split(/[\s,;]+/).filter((id) => id !== '')
+  if (ids.length === 0) throw badLine('no id is given for the ZIP: give file ids separated by blanks')
+  return [...new Set(ids.map(readId))]
+}

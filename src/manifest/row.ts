@@ -1,0 +1,119 @@
+import { HEX_LENGTH, ALGORITHMS, parseChecksum, type Algorithm, type Checksum } from '../model/checksum.ts'
+import type { Entry, Target } from '../model/entry.ts'
+import { badLine, quoted } from './bad-line.ts'
+import type { Role } from './columns.ts'
+import { readFormat } from './dataverse-url.ts'
+import { readVersion } from './pid.ts'
+import { KINDS, readReference, type Kind, type Reference } from './reference.ts'
+import type { ServerList } from './server-list.ts'
+
+/** The cells of a row by what they mean; an empty cell is as good as none. */
+export type Row = Readonly<Partial<Record<Role, string>>>
+
+/** Reads a row. Throws a bad line. */
+export function readRow(row: Row, servers: ServerList): Entry {
+  const reference = referenceOf(row, kindOf(row.kind), servers)
+  const server = serverOf(row.server, reference.server, servers)
+  const path = pathOf(row)
+  const checksum = checksumOf(row)
+  const size = sizeOf(row.size)
+  const format = row.format ? readFormat(row.format) : reference.format
+  return {
+    target: withVersion(reference.target, row.version),
+    ...(server === undefined ? {} : { server }),
+    ...(path === undefined ? {} : { path }),
+    ...(checksum === undefined ? {} : { checksum }),
+    ...(size === undefined ? {} : { size }),
+    ...(format === undefined ? {} : { format }),
+  }
+}
+
+function kindOf(text: string | undefined): Kind {
+  if (!text) return 'any'
+  const word = text.toLowerCase().replaceAll(/[_ ]/g, '-')
+  const kind = KINDS.find((known) => known === word)
+  if (!kind) throw badLine(`kind ${quoted(text)} is unknown: give file, dataset, zip, dataset-zip or bundle`)
+  return kind
+}
+
+function referenceOf(row: Row, kind: Kind, servers: ServerList): Reference {
+  const read = (text: string, whenAny: Kind): Reference => readReference(text, kind === 'any' ? whenAny : kind, servers)
+  // With an archive of a dataset, a file named beside it is only where the row comes from.
+  if ((kind === 'dataset' || kind === 'dataset-zip') && row.dataset) return read(row.dataset, 'dataset')
+  if (row.ids) return readReference(row.ids, 'zip', servers)
+  if (row.file) return read(row.file, 'file')
+  const either = row.id || row.url || row.pid
+  if (either) return read(either, 'any')
+  if (row.dataset) return read(row.dataset, 'dataset')
+  throw badLine('the row names nothing to fetch: fill in an id, a PID, a URL or a dataset')
+}
+
+function serverOf(column: string | undefined, ofUrl: string | undefined, servers: ServerList): string | undefined {
+  const named = column ? servers.named(column) : undefined
+  if (named !== undefined && ofUrl !== undefined && named !== ofUrl) {
+    throw badLine(`the URL is on ${ofUrl}, but the server column says ${named}: make them agree`)
+  }
+  return named ?? ofUrl
+}
+
+function withVersion(target: Target, text: string | undefined): Target {
+  if (!text || target.kind === 'file' || target.kind === 'zip' || target.kind === 'bundle') return target
+  const version = readVersion(text)
+  if (version === undefined) throw badLine(`version ${quoted(text)} is none: give e.g. 2.0, :latest or :draft`)
+  if (target.version !== undefined && target.version !== version) {
+    throw badLine(`version ${quoted(text)} and the reference's ${target.version} differ: make them agree`)
+  }
+  return { ...target, version }
+}
+
+/** A directory alone ends in `/`: the planner puts the server's own name below it. */
+function pathOf({ path, directory, name }: Row): string | undefined {
+  if (path) return path
+  if (directory) return `${directory.replace(/\/+$/, '')}/${name ?? ''}`
+  return name || undefined
+}
+
+/** What statistics programs write into an empty cell. */
+function isBlank(text: string | undefined): text is '' | undefined {
+  return !text || text === '-' || text === 'NA'
+}
+
+function sizeOf(text: string | undefined): number | undefined {
+  if (isBlank(text)) return undefined
+  const size = Number(text)
+  if (/^\d+$/.test(text) && Number.isSafeInteger(size)) return size
+  throw badLine(`size ${quoted(text)} is no whole number of bytes: correct it or leave it empty`)
+}
+
+/** The strongest of the given checksums; each given one must be well formed. */
+function checksumOf(row: Row): Checksum | undefined {
+  let strongest = isBlank(row.checksum) ? undefined : prefixed(row.checksum, row.checksumtype)
+  for (const algorithm of ALGORITHMS) {
+    const text = row[algorithm]
+    if (isBlank(text)) continue
+    const checksum = wellFormed(algorithm, text)
+    if (!strongest || strength(checksum) >= strength(strongest)) strongest = checksum
+  }
+  return strongest
+}
+
+function strength({ algorithm }: Checksum): number {
+  return ALGORITHMS.indexOf(algorithm)
+}
+
+/** Reads `MD5:9e10…`, or bare hex, whose algorithm a `checksum_type` column or else its length tells. */
+function prefixed(text: string, type: string | undefined): Checksum {
+  const colon = text.indexOf(':')
+  const hex = text.slice(colon + 1).trim()
+  const name =
+    colon === -1 ? type || ALGORITHMS.find((known) => HEX_LENGTH[known] === hex.length) : text.slice(0, colon)
+  const checksum = name ? parseChecksum(name.trim(), hex) : undefined
+  if (checksum) return checksum
+  throw badLine(`checksum ${quoted(text)} is none: give e.g. MD5:<32 hex digits>, with MD5, SHA-1, SHA-256 or SHA-512`)
+}
+
+function wellFormed(algorithm: Algorithm, text: string): Checksum {
+  const checksum = parseChecksum(algorithm, text)
+  if (checksum) return checksum
+  throw badLine(`${algorithm} ${quoted(text)} is not ${HEX_LENGTH[algorithm]} hex digits: correct it or leave it empty`)
+}

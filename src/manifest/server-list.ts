@@ -1,0 +1,77 @@
+import { badLine, quoted } from './bad-line.ts'
+
+/** An installation that this batch may contact. */
+interface Base {
+  /** As entries name it: no trailing slash. */
+  readonly base: string
+  readonly url: URL
+  /** Its sub-path without trailing slash, '' when it has none. */
+  readonly path: string
+}
+
+/** The installations that a manifest may name: an address elsewhere is a bad line, so that a manifest cannot choose hosts. */
+export class ServerList {
+  readonly #bases: readonly Base[]
+
+  constructor(servers: readonly string[]) {
+    this.#bases = servers.map((server) => {
+      const url = new URL(server)
+      return { base: server.replace(/\/+$/, ''), url, path: url.pathname.replace(/\/+$/, '') }
+    })
+  }
+
+  /** The base URL that an address belongs to, and the address's path below it. Throws a bad line when there is none. */
+  locate(address: URL): { readonly server: string; readonly path: string } {
+    let best: Base | undefined
+    for (const base of this.#bases) {
+      if (belongs(address, base) && base.path.length >= (best?.path.length ?? 0)) best = base
+    }
+    if (!best) throw unknownServer(address.origin)
+    return { server: best.base, path: address.pathname.slice(best.path.length) }
+  }
+
+  /** Reads a `server` column: a base URL, or its host alone. Throws a bad line when it is none of the list. */
+  named(text: string): string {
+    const wanted = text.replace(/\/+$/, '')
+    const known = this.#bases.find(({ base, url, path }) => base === wanted || url.host + path === wanted.toLowerCase())
+    if (known) return known.base
+    if (!wanted.includes('://') || !URL.canParse(wanted)) throw unknownServer(wanted)
+    const address = readAddress(wanted)
+    const { server, path } = this.locate(address)
+    if (path !== '' && path !== '/') throw badLine(`server ${quoted(text)} is more than a base URL: give ${server}`)
+    return server
+  }
+}
+
+/** Plain http is taken for the same host's https, since only the address in the list is ever contacted. */
+function belongs(address: URL, { url, path }: Base): boolean {
+  const sameOrigin =
+    address.origin === url.origin ||
+    (address.protocol === 'http:' && url.protocol === 'https:' && address.host === url.host)
+  return sameOrigin && (address.pathname === path || address.pathname.startsWith(`${path}/`))
+}
+
+function unknownServer(server: string): Error {
+  const shown = quoted(server).slice(1, -1)
+  return badLine(
+    `server ${shown} is not named with --server or in the config: add --server ${shown}, or take the line out`,
+  )
+}
+
+/** Query parameters that are credentials, with Dataverse or with storage: such addresses are personal and expire. */
+const SECRETS = /^(?:(?:unblock-)?key|.*token|sig|signature|x-amz-.*|invocationid)$/i
+
+/** Reads an http(s) address. Throws a bad line when it is malformed or holds a secret, which the message does not show. */
+export function readAddress(text: string): URL {
+  if (!URL.canParse(text)) throw badLine(`${quoted(text)} is no valid URL: check its spelling`)
+  const url = new URL(text)
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    throw badLine(`${quoted(text)} is no http or https URL: give a Dataverse address, an id or a PID`)
+  }
+  const secret = [...url.searchParams.keys()].find((name) => SECRETS.test(name))
+  if (secret !== undefined || url.username !== '' || url.password !== '') {
+    const what = secret === undefined ? 'a user name or password' : `a secret (${quoted(secret).slice(1, -1)}=***)`
+    throw badLine(`the address at ${url.host} holds ${what}: take it out, and set DATAVERSE_API_TOKEN instead`)
+  }
+  return url
+}

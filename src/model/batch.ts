@@ -1,0 +1,62 @@
+import { z } from 'zod'
+import { FORMATS } from './item.ts'
+
+/** What is done when something is at an item's path already. `error` and the overwriting ones never touch identical files. */
+export const EXISTING = ['error', 'skip', 'overwrite', 'overwrite-different', 'refresh'] as const
+export type Existing = (typeof EXISTING)[number]
+
+/** A name that is safe as a folder, in a Redis key and in a job id: `[a-z0-9][a-z0-9._-]*`, never all digits. */
+export type BatchId = string
+
+/**
+ * `batch.json`: what was asked for. Written once, before planning; never holds a secret.
+ * Everything that decides the plan is in here, so that planning can go on on another machine.
+ */
+export const batchSchema = z.object({
+  v: z.literal(1),
+  id: z.string(),
+  /** Hash of all that decides the plan: the same command finds its unfinished batch again by it. */
+  key: z.string(),
+  createdAt: z.string(),
+  /** URL of the sink, without credentials. */
+  destination: z.string(),
+  /** Base URLs that this batch may contact, the default one first. */
+  servers: z.array(z.string()),
+  format: z.enum(FORMATS),
+  existing: z.enum(EXISTING),
+  manifest: z.object({
+    /** As the user named it, `-` for standard input; the copy is `manifest` in the batch folder. */
+    name: z.string(),
+    /** Name of the reader: `list`, `csv`, … */
+    format: z.string(),
+    sha256: z.string(),
+    entries: z.number().int().nonnegative(),
+  }),
+})
+export type Batch = Readonly<z.infer<typeof batchSchema>>
+
+/** `plan.json`: how far planning is. Rewritten whole at each checkpoint; lines of `items.ndjson` beyond it do not count. */
+export const planStateSchema = z.object({
+  /** Manifest entries planned so far. */
+  entries: z.number().int().nonnegative(),
+  /** Items written so far: lines 0 … items − 1 are fixed. */
+  items: z.number().int().nonnegative(),
+  /** Length of `items.ndjson` that holds them. */
+  bytes: z.number().int().nonnegative(),
+  complete: z.boolean(),
+  totals: z.object({
+    /** Sum of the known sizes. */
+    size: z.number().int().nonnegative(),
+    unknownSize: z.number().int().nonnegative(),
+    noChecksum: z.number().int().nonnegative(),
+    restricted: z.number().int().nonnegative(),
+    embargoed: z.number().int().nonnegative(),
+    retentionExpired: z.number().int().nonnegative(),
+    problems: z.number().int().nonnegative(),
+    renamed: z.number().int().nonnegative(),
+    duplicates: z.number().int().nonnegative(),
+    datasets: z.number().int().nonnegative(),
+  }),
+})
+export type PlanState = Readonly<z.infer<typeof planStateSchema>>
+export type PlanTotals = PlanState['totals']

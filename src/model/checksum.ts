@@ -1,0 +1,27 @@
+import { z } from 'zod'
+
+export const ALGORITHMS = ['md5', 'sha1', 'sha256', 'sha512'] as const
+export type Algorithm = (typeof ALGORITHMS)[number]
+
+/** Hex digits of each algorithm's digest. */
+export const HEX_LENGTH: Readonly<Record<Algorithm, number>> = { md5: 32, sha1: 40, sha256: 64, sha512: 128 }
+
+/** A checksum as dataferry keeps it: our algorithm name, lower-case hex of the right length. */
+export const checksumSchema = z.object({ algorithm: z.enum(ALGORITHMS), hex: z.string().regex(/^[0-9a-f]+$/) })
+export type Checksum = Readonly<z.infer<typeof checksumSchema>>
+
+/**
+ * Reads a checksum as a server or a manifest spells it: `('SHA-1', '9E10…')` → `{ algorithm: 'sha1', hex: '9e10…' }`.
+ * @returns undefined for an unknown algorithm or a value of the wrong length, which counts as absent.
+ * @see the protocol note §3: Dataverse writes `MD5`, `SHA-1`, `SHA-256`, `SHA-512` (DataFile.java:115-120).
+ */
+export function parseChecksum(type: string, value: string): Checksum | undefined {
+  const algorithm = ALGORITHMS.find((name) => name === type.toLowerCase().replaceAll(/[-_ ]/g, ''))
+  const hex = value.trim().toLowerCase()
+  if (!algorithm || hex.length !== HEX_LENGTH[algorithm] || !/^[0-9a-f]+$/.test(hex)) return undefined
+  return { algorithm, hex }
+}
+
+export function sameChecksum(a: Checksum, b: Checksum): boolean {
+  return a.algorithm === b.algorithm && a.hex === b.hex
+}

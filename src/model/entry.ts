@@ -1,0 +1,33 @@
+import type { DataferryError } from '../errors.ts'
+import type { Checksum } from './checksum.ts'
+import type { Format } from './item.ts'
+import type { ListedFile, ListedVersion } from './listing.ts'
+
+/** What a manifest line asks for, as far as the line itself says. */
+export type Target =
+  | { readonly kind: 'file'; readonly file: number | string }
+  | { readonly kind: 'dataset'; readonly dataset: number | string; readonly version?: string }
+  /** A PID that may name a dataset or a file: only the server knows. */
+  | { readonly kind: 'pid'; readonly pid: string; readonly version?: string }
+  | { readonly kind: 'zip'; readonly files: readonly number[] }
+  | { readonly kind: 'dataset-zip'; readonly dataset: number | string; readonly version?: string }
+  | { readonly kind: 'bundle'; readonly file: number | string }
+
+/** One line of a manifest, understood but not yet resolved with the server. */
+export interface Entry {
+  readonly target: Target
+  /** Base URL without trailing slash; undefined: the default server. */
+  readonly server?: string
+  /** Where the user wants it, as written: made safe by the planner. */
+  readonly path?: string
+  readonly checksum?: Checksum
+  readonly size?: number
+  readonly format?: Format
+  /** A row of a file listing says all that planning needs: no request is made for it. */
+  readonly listed?: ListedFile
+  /** The dataset version that `listed` belongs to, where the listing says so. */
+  readonly listedIn?: ListedVersion
+}
+
+/** A bad line is a value: the reader goes on, and the CLI shows every error before anything is enqueued. */
+export type ManifestLine = { readonly line: number } & ({ readonly entry: Entry } | { readonly error: DataferryError })

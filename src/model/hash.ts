@@ -1,0 +1,18 @@
+import type { Algorithm } from './checksum.ts'
+
+/** A running hash over a stream of bytes. */
+export interface Hash {
+  readonly algorithm: Algorithm
+  /** Adds bytes. The chunk must stay unchanged until the promise resolves; calls are not concurrent. */
+  update(chunk: Uint8Array): Promise<void>
+  /** Lower-case hex. Ends the hash. */
+  digest(): Promise<string>
+  /** The state, to go on from in another process with `load`; undefined when this implementation cannot. */
+  save(): Promise<Uint8Array | undefined>
+  /** Replaces the state by a saved one. @returns false when this implementation cannot, or the state is not its own. */
+  load(state: Uint8Array): Promise<boolean>
+  /** Back to the empty hash. */
+  reset(): Promise<void>
+  /** Frees what the hash holds; may be called after `digest`. */
+  close(): void
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod'
+import { checksumSchema } from './checksum.ts'
+
+/** Which bytes of a file: the uploaded original (the only form with a published checksum) or the archival one (`.tab`). */
+export const FORMATS = ['original', 'archival'] as const
+export type Format = (typeof FORMATS)[number]
+
+export const refSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('file'),
+    /** Database id, or a file PID. */
+    file: z.union([z.number().int().nonnegative(), z.string()]),
+    format: z.enum(FORMATS),
+    /** An ingested tabular file: it has several forms, and its checksum is that of the original. */
+    tabular: z.literal(true).optional(),
+  }),
+  z.object({ kind: z.literal('zip'), files: z.array(z.number().int().nonnegative()), format: z.enum(FORMATS) }),
+  z.object({
+    kind: z.literal('dataset-zip'),
+    dataset: z.string(),
+    version: z.string(),
+    format: z.enum(FORMATS),
+  }),
+  z.object({ kind: z.literal('bundle'), file: z.union([z.number().int().nonnegative(), z.string()]) }),
+])
+/** What to ask a server for. */
+export type Ref = Readonly<z.infer<typeof refSchema>>
+
+/** Why a listing says that the bytes may be withheld. A hint for totals and messages: only a real request decides. */
+export const WITHHELD = ['restricted', 'embargoed', 'retention-expired'] as const
+export type Withheld = (typeof WITHHELD)[number]
+
+/**
+ * One thing to bring home, complete: nothing downstream asks the server for metadata again or fills in fields.
+ * One line of `items.ndjson`; line number `n` (from 0) is its identity in the ledger.
+ */
+export const itemSchema = z.object({
+  n: z.number().int().nonnegative(),
+  /** Base URL of the installation, no trailing slash; a sub-path is kept. */
+  server: z.string(),
+  ref: refSchema,
+  /** Relative path in the sink: safe, unique in the batch, `/` between segments. */
+  path: z.string(),
+  /** Promises about the bytes *as they will arrive*. */
+  expect: z.object({ size: z.number().int().nonnegative().optional(), checksum: checksumSchema.optional() }),
+  /** Where it comes from, for receipts and object metadata. */
+  origin: z
+    .object({ dataset: z.string().optional(), version: z.string().optional(), pid: z.string().optional() })
+    .optional(),
+  contentType: z.string().optional(),
+  withheld: z.enum(WITHHELD).optional(),
+  /** The server's own path, when `path` had to differ from it. */
+  renamedFrom: z.string().optional(),
+  /** Line of the manifest that asked for it, from 1. */
+  line: z.number().int().positive().optional(),
+  /** Planning already knows that it cannot be had: settled as failed without a request. */
+  problem: z.object({ code: z.string(), message: z.string() }).optional(),
+})
+export type Item = Readonly<z.infer<typeof itemSchema>>
+export type Expectation = Item['expect']

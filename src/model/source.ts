@@ -1,0 +1,36 @@
+import type { Ref } from './item.ts'
+
+/** What a source answered: bytes from an offset on. */
+export interface OpenBody {
+  /**
+   * The bytes, in order. A chunk is valid until the next one is asked for: copy what must live longer.
+   * The caller reads to the end or leaves the loop, which closes the connection. Rejects with `DataferryError`
+   * (`SOURCE_UNREACHABLE`, `SHORT_BODY`) when the connection breaks or idles.
+   */
+  readonly body: AsyncIterable<Uint8Array>
+  /** Offset of the first byte, as the server says: 0 when it ignored the range. */
+  readonly from: number
+  /** Bytes in the whole, not in this part; undefined when the server does not say. */
+  readonly size: number | undefined
+  /** Strong validators only. */
+  readonly etag: string | undefined
+  readonly contentType: string | undefined
+}
+
+export interface OpenOptions {
+  readonly signal: AbortSignal
+  /** False for a continuation, so that the server's download count stays honest (`gbrecs=true`). */
+  readonly count: boolean
+  /** Ask for the tabular bytes without their header line: the form that some legacy checksums describe. */
+  readonly headerless?: boolean
+  /** Bytes in the whole as far as known: helps to judge a server that answers a range with status 200. */
+  readonly expectedSize?: number
+  /** What a listing says of the file: a web page is taken for the file only when it should be one. */
+  readonly expectedContentType?: string
+}
+
+/**
+ * Opens `ref` near byte `from`: a plain request when `from` is 0, else one with a `Range`.
+ * Never retries. Rejects with a `DataferryError` of group `source`, or the signal's reason.
+ */
+export type OpenSource = (ref: Ref, from: number, options: OpenOptions) => Promise<OpenBody>

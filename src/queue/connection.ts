@@ -1,0 +1,166 @@
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { DataferryError, isAbort, messageOf, systemCode } from '../errors.ts'
+import type { RedisClient } from '../ledger/client.ts'
+import type { Logger } from '../log.ts'
+import { parseRedisUrl, redisLabel, type RedisTarget } from './redis-url.ts'
+
+export interface ConnectOptions {
+  /** See `parseRedisUrl` for the forms. */
+  readonly url: string
+  /**
+   * - `worker`: commands wait for ever while Redis is away; what BullMQ's workers need
+   * - `producer`: commands fail after about two seconds without Redis; for commands that a person waits for
+   */
+  readonly role: 'producer' | 'worker'
+  /** Certificate authority in PEM, for a `rediss://` server whose certificate no public authority signed. */
+  readonly ca?: string
+  /** How long to wait for the first connection; by default 3 s for a producer, 30 s for a worker. */
+  readonly patienceMs?: number
+  readonly signal?: AbortSignal
+  /** Hears when the connection is lost and back. */
+  readonly log?: Logger
+}
+
+const PATIENCE_MS = { producer: 3_000, worker: 30_000 }
+const RECONNECT_MAX_MS = 5_000
+/** With the reconnection pauses below, about two seconds. */
+const PRODUCER_RETRIES = 5
+
+/**
+ * Connects to Redis and resolves when it answers; from then on the client reconnects for ever by itself.
+ * Rejects with `CONFIG_INVALID` for a URL that cannot be read, `REDIS_UNAVAILABLE` when there is no answer in time or
+ * the login or certificate is refused, or the signal's reason. No message holds the password.
+ * The caller ends it with `disconnect()`; connections that BullMQ makes of it are BullMQ's to close.
+ */
+export async function connect(options: ConnectOptions): Promise<RedisClient> {
+  const target = parseRedisUrl(options.url)
+  options.signal?.throwIfAborted()
+  const client = build(target, options)
+  const { log, role, patienceMs = PATIENCE_MS[role] } = options
+  let last: unknown
+  client.on('error', (error: unknown) => {
+    last = error
+    log?.warn({ redis: redisLabel(target), problem: withoutSecrets(messageOf(error), target) }, 'Redis connection')
+  })
+  const timer = AbortSignal.timeout(patienceMs)
+  const stop = options.signal ? AbortSignal.any([options.signal, timer]) : timer
+  try {
+    await firstAnswer(client, stop)
+    return client
+  } catch (error) {
+    client.disconnect()
+    options.signal?.throwIfAborted()
+    throw unavailable(target, isAbort(error) || error === timer.reason ? (last ?? error) : error)
+  }
+}
+
+/**
+ * Turns what a Redis command rejected with into `REDIS_UNAVAILABLE`, when Redis is the reason: away, full or refusing.
+ * Any other error is returned as it is.
+ */
+export function redisError(error: unknown, url: string): unknown {
+  if (!(error instanceof Error) || error instanceof DataferryError) return error
+  const known = [
+    'MaxRetriesPerRequestError',
+    'ReplyError',
+    'ClusterAllFailedError',
+    'AbortError',
+    'ConnectionClosedError',
+  ]
+  const isRedis =
+    known.includes(error.name) || systemCode(error) !== undefined || /connection is closed/i.test(error.message)
+  return isRedis ? unavailable(parseRedisUrl(url), error) : error
+}
+
+function build(target: RedisTarget, { role, ca }: ConnectOptions): RedisClient {
+  const common = {
+    ...(target.username === undefined ? {} : { username: target.username }),
+    ...(target.password === undefined ? {} : { password: target.password }),
+    ...(target.tls ? { tls: ca === undefined ? {} : { ca } } : {}),
+    maxRetriesPerRequest: role === 'worker' ? null : PRODUCER_RETRIES,
+    // A server that loads its files after a restart is as good as away: wait for it as long as for one that is down.
+    maxLoadingRetryTime: RECONNECT_MAX_MS,
+  } satisfies RedisOptions
+  const nodes = [...target.nodes]
+  if (target.kind === 'cluster') {
+    return new Cluster(nodes, { clusterRetryStrategy: pause, redisOptions: common, slotsRefreshTimeout: 5_000 })
+  }
+  const own = { ...common, db: target.db, retryStrategy: pause }
+  if (target.kind === 'sentinel') {
+    const tls = target.tls ? { enableTLSForSentinelMode: true, sentinelTLS: common.tls ?? {} } : {}
+    // Sentinels that want no password accept any.
+    const login = target.password === undefined ? {} : { sentinelPassword: target.password }
+    const group = { sentinels: nodes, name: target.group ?? '', sentinelRetryStrategy: pause }
+    return new Redis({ ...own, ...tls, ...login, ...group })
+  }
+  if (target.socket !== undefined) return new Redis({ ...own, path: target.socket })
+  const [node] = nodes
+  return new Redis({ ...own, ...node })
+}
+
+/** Milliseconds before reconnection number `times`: 100, 200, 400 … 5,000, less up to a quarter. */
+function pause(times: number): number {
+  return Math.round(Math.min(RECONNECT_MAX_MS, 50 * 2 ** Math.min(times, 10)) * (1 - Math.random() / 4))
+}
+
+/** Resolves when Redis answers a command; rejects at once for what waiting cannot cure. */
+async function firstAnswer(client: RedisClient, stop: AbortSignal): Promise<void> {
+  for (;;) {
+    const attempt = new AbortController()
+    try {
+      await Promise.race([client.ping(), whenHopeless(client, attempt.signal), whenAborted(stop, attempt.signal)])
+      return
+    } catch (error) {
+      // A producer's command gives up earlier than its caller does.
+      if (stop.aborted || !(error instanceof Error) || error.name !== 'MaxRetriesPerRequestError') throw error
+    } finally {
+      attempt.abort()
+    }
+  }
+}
+
+/** Login and certificate errors: `WRONGPASS`, `NOAUTH`, `NOPERM`, and the names that OpenSSL gives. */
+const HOPELESS = /WRONGPASS|NOAUTH|NOPERM|ERR (?:AUTH|DB index)|certificate|CERT_|self.signed|wrong version number/i
+
+function whenHopeless(client: RedisClient, done: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const listen = (error: unknown): void => {
+      const causes = [error, error instanceof Error && 'lastNodeError' in error ? error.lastNodeError : undefined]
+      const hopeless = causes.find((cause) => cause !== undefined && HOPELESS.test(messageOf(cause)))
+      if (hopeless !== undefined) reject(hopeless instanceof Error ? hopeless : new Error(messageOf(hopeless)))
+    }
+    client.on('error', listen)
+    done.addEventListener('abort', () => client.off('error', listen), { once: true })
+  })
+}
+
+function whenAborted(stop: AbortSignal, done: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const give = (): void => reject(stop.reason instanceof Error ? stop.reason : new Error(String(stop.reason)))
+    if (stop.aborted) give()
+    stop.addEventListener('abort', give, { once: true, signal: done })
+  })
+}
+
+function unavailable(target: RedisTarget, error: unknown): DataferryError {
+  const why = withoutSecrets(reasonOf(error), target)
+  const message = `Redis at ${redisLabel(target)} cannot be used: ${why}. Start it, or name another with --redis.`
+  // Not the error itself: what Redis rejects with carries the command, and the command may be AUTH.
+  return new DataferryError('REDIS_UNAVAILABLE', message, { cause: new Error(why) })
+}
+
+function reasonOf(error: unknown): string {
+  const nested = error instanceof Error && 'lastNodeError' in error ? error.lastNodeError : undefined
+  const text = messageOf(nested ?? error)
+  const inner = nested ?? error
+  if (text === '' && inner instanceof AggregateError) return inner.errors.map(messageOf).join('; ')
+  if (inner instanceof Error && inner.name === 'TimeoutError') return 'it did not answer in time'
+  if (inner instanceof Error && inner.name === 'MaxRetriesPerRequestError')
+    return 'the connection was lost and did not come back in time'
+  // ioredis wraps what a sentinel said into a sentence about its own plans.
+  return text.replace(/^.*Last error: /, '').replace(/[.\s]+$/, '')
+}
+
+function withoutSecrets(text: string, { password }: RedisTarget): string {
+  return password === undefined ? text : text.replaceAll(password, '[hidden]')
+}

@@ -1,0 +1,167 @@
+import { Queue, type JobsOptions, type QueueOptions as QueueSettings } from 'bullmq'
+import pRetry from 'p-retry'
+import { CONTROL_QUEUE, type ControlJob } from '../../jobs/control.ts'
+import { FEED_QUEUE, type FeedJob } from '../../jobs/feed.ts'
+import { itemJobId, itemQueue, type ItemJob } from '../../jobs/item.ts'
+import { messageOf } from '../errors.ts'
+import type { RedisClient } from '../ledger/client.ts'
+import { DEFAULT_PREFIX } from '../ledger/keys.ts'
+
+export type ItemQueue = Queue<ItemJob, void, 'item'>
+export type FeedQueue = Queue<FeedJob, void, 'feed'>
+export type ControlQueue = Queue<ControlJob, void, 'report'>
+
+export interface QueueOptions {
+  /** Stays the caller's to close. */
+  readonly connection: RedisClient
+  /** Of every key; must hold a `{tag}`, so that a cluster keeps all keys in one slot. */
+  readonly prefix?: string
+  /** Hears the connection's errors; BullMQ reports each to every queue. */
+  readonly onError?: (error: Error) => void
+}
+
+export interface ServerLimits {
+  /** Streams at once over all workers. */
+  readonly concurrency?: number
+  /** Items started per span of time over all workers; null: as many as there are. */
+  readonly rate?: { readonly max: number; readonly durationMs: number } | null
+}
+
+/** Kept or failed jobs would block their ids and fill Redis: the ledger knows what has ended. */
+const JOB_OPTIONS = { removeOnComplete: true, removeOnFail: true, stackTraceLimit: 0 } satisfies JobsOptions
+
+/** `workers/` gives the strategy of this name: exponential, capped, with jitter. */
+export const BACKOFF = 'dataferry'
+export const ITEM_ATTEMPTS = 8
+
+/** Streams per server unless somebody says otherwise: few, as a good guest. */
+const DEFAULT_CONCURRENCY = 4
+/** Never reached; but BullMQ obeys `Queue#rateLimit` only where some limit is set. */
+const NO_RATE = { max: 1_000_000, durationMs: 1000 }
+/** Every job writes some events that nobody reads: keep few. */
+const EVENTS_KEPT = 100
+const JOBS_A_CALL = 500
+/** A batch must not get stuck because feeding or reporting met an outage. */
+const TIRELESS = { attempts: Number.MAX_SAFE_INTEGER, backoff: { type: 'dataferry' } } satisfies JobsOptions
+
+/** Every queue of one Redis, opened when it is first asked for. */
+export class Queues {
+  readonly feed: FeedQueue
+  readonly control: ControlQueue
+  readonly #options: QueueOptions
+  readonly #items = new Map<string, ItemQueue>()
+
+  constructor(options: QueueOptions) {
+    this.#options = options
+    this.feed = this.#heard(new Queue<FeedJob, void, 'feed'>(FEED_QUEUE, this.#settings()))
+    this.control = this.#heard(new Queue<ControlJob, void, 'report'>(CONTROL_QUEUE, this.#settings()))
+  }
+
+  /** The queue of one server's items, by its base URL. */
+  items(server: string): ItemQueue {
+    const name = itemQueue(server)
+    const open = this.#items.get(name)
+    if (open) return open
+    const queue = this.#heard(new Queue<ItemJob, void, 'item'>(name, this.#settings()))
+    this.#items.set(name, queue)
+    return queue
+  }
+
+  /** Gives a server's queue its limits where it has none yet. Called before anything is fed to it; may be repeated. */
+  async prepare(server: string): Promise<void> {
+    const queue = this.items(server)
+    const [concurrency, rate] = await Promise.all([queue.getGlobalConcurrency(), queue.getGlobalRateLimit()])
+    if (concurrency === null) await queue.setGlobalConcurrency(DEFAULT_CONCURRENCY)
+    if (rate === null) await queue.setGlobalRateLimit(NO_RATE.max, NO_RATE.durationMs)
+  }
+
+  /** Sets what is named, for all workers of all machines; running jobs go on. Idle workers notice within five seconds. */
+  async limit(server: string, { concurrency, rate }: ServerLimits): Promise<void> {
+    const queue = this.items(server)
+    if (concurrency !== undefined) await queue.setGlobalConcurrency(concurrency)
+    const { max, durationMs } = rate ?? NO_RATE
+    if (rate !== undefined) await queue.setGlobalRateLimit(max, durationMs)
+  }
+
+  /** Lets nobody start an item of this server for `ms` from now; a longer stop that is in force stays. */
+  async hold(server: string, ms: number): Promise<void> {
+    const queue = this.items(server)
+    if ((await queue.getRateLimitTtl()) < ms) await queue.rateLimit(Math.ceil(ms))
+  }
+
+  /** Ends such a stop. */
+  async unhold(server: string): Promise<void> {
+    await this.items(server).removeRateLimitKey()
+  }
+
+  /** Jobs of a server that are queued or running, a paused queue's included. */
+  async windowSize(server: string): Promise<number> {
+    return this.items(server).getJobCountByTypes('waiting', 'prioritized', 'delayed', 'active')
+  }
+
+  /** Closes the queues; the connection stays. */
+  async close(): Promise<void> {
+    await Promise.all([this.feed, this.control, ...this.#items.values()].map((queue) => queue.close()))
+  }
+
+  #settings(): QueueSettings {
+    const { connection, prefix = DEFAULT_PREFIX } = this.#options
+    return { connection, prefix, defaultJobOptions: JOB_OPTIONS, streams: { events: { maxLen: EVENTS_KEPT } } }
+  }
+
+  /** An error that nobody hears would end the process. */
+  #heard<Q extends ItemQueue | FeedQueue | ControlQueue>(queue: Q): Q {
+    queue.on('error', (error) => this.#options.onError?.(error))
+    return queue
+  }
+}
+
+export function openQueues(options: QueueOptions): Queues {
+  return new Queues(options)
+}
+
+export interface AddOptions {
+  /** Attempts for each item; 8 unless given. */
+  readonly attempts?: number
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Queues items. An item that is queued already is left as it is, so that repeating is harmless; and it is repeated,
+ * since `addBulk` is a pipeline of which a lost connection may cut off any part.
+ * Rejects with Redis' own error when it stays away for about half a minute, or the signal's reason.
+ */
+export async function addItems(
+  queue: ItemQueue,
+  items: readonly ItemJob[],
+  { attempts = ITEM_ATTEMPTS, signal }: AddOptions = {},
+): Promise<void> {
+  for (let i = 0; i < items.length; i += JOBS_A_CALL) {
+    const jobs = items
+      .slice(i, i + JOBS_A_CALL)
+      .map((data) => ({ name: 'item' as const, data, opts: itemOptions(data, attempts) }))
+    await pRetry(() => queue.addBulk(jobs), {
+      retries: 8,
+      minTimeout: 100,
+      maxTimeout: 10_000,
+      randomize: true,
+      shouldRetry: ({ error }) => !/^(?:OOM|NOPERM|WRONGPASS|READONLY|Custom Id)/.test(messageOf(error)),
+      ...(signal && { signal }),
+    })
+  }
+}
+
+function itemOptions({ batch, n }: ItemJob, attempts: number): JobsOptions {
+  return { jobId: itemJobId(batch, n), attempts, backoff: { type: BACKOFF } }
+}
+
+/** Starts feeding a batch from one server; does nothing while that is going on. */
+export async function startFeeding(queues: Queues, batch: string, server: string): Promise<void> {
+  const data: FeedJob = { v: 1, batch, server }
+  await queues.feed.add('feed', data, { jobId: `${batch}-${itemQueue(server)}`, ...TIRELESS })
+}
+
+/** Asks for the report of a batch; does nothing while one is being written. */
+export async function askReport(queues: Queues, batch: string): Promise<void> {
+  await queues.control.add('report', { v: 1, task: 'report', batch }, { jobId: `${batch}-report`, ...TIRELESS })
+}

@@ -1,0 +1,57 @@
+import type { Job } from 'bullmq'
+import { itemJobSchema, type ItemJob } from '../../jobs/item.ts'
+import type { RedisClient } from '../ledger/client.ts'
+import type { Workers } from '../ledger/workers.ts'
+import { lifeOf } from './process-identity.ts'
+import type { ItemQueue } from './queues.ts'
+
+export interface ReclaimOptions {
+  readonly connection: RedisClient
+  /** Where working processes register themselves. */
+  readonly workers: Workers
+  /** The item queues of every server that is worked on. */
+  readonly queues: readonly ItemQueue[]
+}
+
+/**
+ * Hands the jobs of dead processes back to the queue, so that they go on at once instead of when their locks run out.
+ * Dead is only what is proved to be: a process of this machine, boot and container that is no more. All others are
+ * left to BullMQ's check for stalled jobs. Several processes may call it at once: each job is handed back once.
+ * @returns the items handed back; the caller counts a crash for each.
+ */
+export async function reclaim({ connection, workers, queues }: ReclaimOptions): Promise<readonly ItemJob[]> {
+  const records = await workers.list()
+  const lives = await Promise.all(records.map(lifeOf))
+  const dead = records.filter((_, i) => lives[i] === 'dead')
+  if (dead.length === 0) return []
+  const tokens = new Set(dead.flatMap((record) => record.tokens))
+  const items = await Promise.all(queues.map((queue) => reclaimFrom(queue, connection, tokens)))
+  await Promise.all(dead.map(({ id }) => workers.remove(id)))
+  return items.flat()
+}
+
+async function reclaimFrom(queue: ItemQueue, redis: RedisClient, dead: ReadonlySet<string>): Promise<ItemJob[]> {
+  const active = (await queue.getActive()).flatMap((job) => (job.id === undefined ? [] : [{ job, id: job.id }]))
+  if (active.length === 0) return []
+  // BullMQ keeps the token of a job's lock beside the job: `<id of the worker>:<count>`.
+  const tokens = await redis.mget(active.map(({ id }) => `${queue.toKey(id)}:lock`))
+  const handed: ItemJob[] = []
+  for (const [i, { job }] of active.entries()) {
+    const token = tokens[i]
+    if (!token || !dead.has(token.slice(0, token.lastIndexOf(':')))) continue
+    if (await handBack(job, token)) handed.push(itemJobSchema.parse(job.data))
+  }
+  return handed
+}
+
+async function handBack(job: Job, token: string): Promise<boolean> {
+  try {
+    await job.moveToWait(token)
+    return true
+  } catch (error) {
+    // BullMQ's own codes are numbers: the lock is another's by now, or the job is gone. So somebody else was first.
+    const isOthers = error instanceof Error && 'code' in error && typeof error.code === 'number'
+    if (isOthers) return false
+    throw error
+  }
+}

@@ -1,0 +1,51 @@
+import type { FileHandle } from 'node:fs/promises'
+
+/** Bytes read or handed on at a time. */
+export const CHUNK_SIZE = 1024 * 1024
+
+/** Writes all of `data` at `position`, however few bytes each call takes. */
+export async function writeAt(handle: FileHandle, data: Uint8Array, position: number): Promise<void> {
+  let done = 0
+  while (done < data.length) {
+    const { bytesWritten } = await handle.write(data, done, data.length - done, position + done)
+    done += bytesWritten
+  }
+}
+
+/** Reads up to `length` bytes at `position`; fewer only at the end of the file. */
+export async function readAt(handle: FileHandle, position: number, length: number): Promise<Uint8Array> {
+  const buffer = Buffer.allocUnsafe(length)
+  let done = 0
+  while (done < length) {
+    const { bytesRead } = await handle.read(buffer, done, length - done, position + done)
+    if (bytesRead === 0) break
+    done += bytesRead
+  }
+  return buffer.subarray(0, done)
+}
+
+/**
+ * Reads the first `length` bytes of a file, or fewer when it is shorter, one chunk ahead of the caller.
+ * A chunk is valid until the next one is asked for. Rejects with the signal's reason. The caller closes the handle.
+ */
+export async function* readAhead(handle: FileHandle, length: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const size = Math.min(CHUNK_SIZE, length)
+  let [next, spare] = [Buffer.allocUnsafe(size), Buffer.allocUnsafe(size)]
+  let position = 0
+  let reading = handle.read(next, 0, size, 0)
+  try {
+    while (position < length) {
+      const { bytesRead, buffer } = await reading
+      signal.throwIfAborted()
+      if (bytesRead === 0) return
+      position += bytesRead
+      ;[next, spare] = [spare, next]
+      // At the end this reads nothing, and nobody waits for it but the line below.
+      reading = handle.read(next, 0, Math.min(size, length - position), position)
+      yield buffer.subarray(0, bytesRead)
+    }
+  } finally {
+    // A caller that leaves early closes the handle: the read ahead must be over by then, and its failure is nobody's.
+    await reading.catch(() => undefined)
+  }
+}

@@ -1,0 +1,56 @@
+import { DataferryError } from '../errors.ts'
+
+/** The folder beside the data that holds stages, marks and records. */
+export const RECORDS_FOLDER = '.dataferry'
+
+/** Names directly below `.dataferry/` that a sink keeps for itself: no batch may be called so. */
+export const RESERVED_FOLDERS: readonly string[] = ['parts', 'marks']
+
+/**
+ * Checks a path of an item: relative, `/` between segments, without empty segments, `.` and `..`, and not in `.dataferry`.
+ * The planner makes paths safe; this keeps a sink safe from everybody else. Throws `ARGUMENT_INVALID`.
+ */
+export function checkPath(path: string): void {
+  const first = checkSegments(path, 'path').at(0)
+  // Case-insensitive, because many file systems are.
+  if (first?.toLowerCase() === RECORDS_FOLDER) {
+    throw new DataferryError(
+      'ARGUMENT_INVALID',
+      `The path ${quote(path)} lies in ${RECORDS_FOLDER}, which is not for data.`,
+    )
+  }
+}
+
+/** Checks the name of a record or of a folder of records, relative to `.dataferry/`. Throws `ARGUMENT_INVALID`. */
+export function checkRecordName(name: string): void {
+  const first = checkSegments(name, 'record name').at(0)
+  if (first !== undefined && RESERVED_FOLDERS.includes(first.toLowerCase())) {
+    throw new DataferryError(
+      'ARGUMENT_INVALID',
+      `The record name ${quote(name)} begins with a folder kept for the sink.`,
+    )
+  }
+}
+
+/** Checks the key of a stage: 1–200 letters, digits, `.`, `_` and `-`, not beginning with `.`. Throws `ARGUMENT_INVALID`. */
+export function checkKey(key: string): void {
+  if (!/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/.test(key)) {
+    throw new DataferryError(
+      'ARGUMENT_INVALID',
+      `The key ${quote(key)} is not made of 1–200 letters, digits, '.', '_' and '-'.`,
+    )
+  }
+}
+
+function checkSegments(name: string, what: string): string[] {
+  const segments = name.split('/')
+  const bad = segments.some((segment) => segment === '' || segment === '.' || segment === '..')
+  if (bad || name.includes('\0')) {
+    throw new DataferryError('ARGUMENT_INVALID', `The ${what} ${quote(name)} is not a plain relative one.`)
+  }
+  return segments
+}
+
+function quote(name: string): string {
+  return JSON.stringify(name)
+}

@@ -1,0 +1,42 @@
+const MIB = 1 << 20
+/** Bytes of a part unless the size asks for more. */
+export const DEFAULT_PART_SIZE = 8 * MIB
+/** Every part but the last has at least this many bytes. @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
+export const MIN_PART_SIZE = 5 * MIB
+const MAX_GROWN_PART = 64 * MIB
+/** Parts of an upload: at most 10,000. Known sizes plan with half, since a listing may be wrong and the checksum decides. */
+export const MAX_PARTS = 10_000
+const PLANNED_PARTS = 4_900
+/** For unknown sizes: every so many parts the part size doubles, up to 64 MiB: room for 570 GB. */
+const GROW_EVERY = 1_000
+
+/**
+ * How an object is cut into parts: a rule, so that the borders are the same in every process that goes on with it.
+ * With a known size all parts but the last are equal, which some stores demand (Cloudflare R2).
+ */
+export interface Layout {
+  /** Bytes of the first part. */
+  readonly partSize: number
+  /** Whether later parts are larger. */
+  readonly growing: boolean
+}
+
+export function layoutFor(size: number | undefined, partSize: number): Layout {
+  if (size === undefined) return { partSize, growing: true }
+  const needed = Math.ceil(size / PLANNED_PARTS / MIB) * MIB
+  return { partSize: Math.max(partSize, needed), growing: false }
+}
+
+/** Bytes of part `n`, from 1, when it is not the last. */
+export function bytesOfPart({ partSize, growing }: Layout, n: number): number {
+  if (!growing) return partSize
+  return Math.max(partSize, Math.min(MAX_GROWN_PART, partSize * 2 ** Math.floor((n - 1) / GROW_EVERY)))
+}
+
+/** Bytes in the first `parts` parts. */
+export function bytesBefore(layout: Layout, parts: number): number {
+  if (!layout.growing) return parts * layout.partSize
+  let sum = 0
+  for (let n = 1; n <= parts; n++) sum += bytesOfPart(layout, n)
+  return sum
+}

@@ -1,0 +1,172 @@
+import { DataferryError } from '../errors.ts'
+import type { Hash } from '../model/hash.ts'
+import type { PartBuffer, PartBuffers } from './s3-buffers.ts'
+import type { Claim } from './s3-claim.ts'
+import { bytesBefore, bytesOfPart, MAX_PARTS, type Layout } from './s3-layout.ts'
+import { addEtag, type UploadState } from './s3-upload-record.ts'
+import type { Part, Uploads } from './s3-uploads.ts'
+
+export interface UploadPlace {
+  readonly uploads: Uploads
+  readonly claim: Claim
+  readonly buffers: PartBuffers
+  /** Object key. */
+  readonly object: string
+  readonly signal: AbortSignal
+  /** Parts on their way or not yet saved, at most. */
+  readonly max: number
+}
+
+export type UploadIdentity = Pick<UploadState, 'uploadId' | 'write' | 'stated' | 'layout'>
+
+/** A part border and the hash just after it: worth saving once all parts before it are stored. */
+interface Border {
+  readonly parts: number
+  readonly at: number
+  readonly hash: NonNullable<UploadState['hash']>
+  readonly tail: Buffer
+}
+
+/**
+ * One open multipart upload that is being fed. A part is *sent* (on its way), then *stored* (the store answered), and its
+ * border is *saved* once everything before it is stored and the claim's record says so: from there a crash goes on.
+ * Failures of parts on their way are kept and thrown by the next call.
+ */
+export class OpenUpload {
+  readonly identity: UploadIdentity
+  readonly #place: UploadPlace
+  readonly #stored: (Part | undefined)[]
+  /** Digests of the ETags of the first 0, 1, 2 … parts; as many as are stored without a gap. */
+  readonly #digests: string[] = ['']
+  readonly #sending = new Set<Promise<void>>()
+  #sent: number
+  #borders: Border[] = []
+  #saving: Promise<void> | undefined
+  #failure: Error | undefined
+
+  /** @param stored parts 1, 2 … that the store already holds */
+  constructor(place: UploadPlace, identity: UploadIdentity, stored: readonly Part[]) {
+    this.identity = identity
+    this.#place = place
+    this.#stored = [...stored]
+    this.#sent = stored.length
+    this.#extendDigests()
+  }
+
+  get layout(): Layout {
+    return this.identity.layout
+  }
+
+  /** Bytes sent so far. */
+  get bytes(): number {
+    return bytesBefore(this.layout, this.#sent)
+  }
+
+  /** Bytes of the part that comes next. */
+  get nextPartSize(): number {
+    return bytesOfPart(this.layout, this.#sent + 1)
+  }
+
+  get etags(): string {
+    return this.#digests.at(-1) ?? ''
+  }
+
+  /** Sends a part and gives its buffer back when it is stored. */
+  send(buffer: PartBuffer): void {
+    const number = ++this.#sent
+    const { uploads, buffers, object, signal } = this.#place
+    if (number > MAX_PARTS)
+      throw new DataferryError('SINK_FAILED', `${object} needs more than ${MAX_PARTS} parts: use a larger part size.`)
+    const sending = uploads.send(object, this.identity.uploadId, number, buffer.content, signal).then(
+      (part) => {
+        this.#stored[number - 1] = part
+        this.#extendDigests()
+        buffers.put(buffer)
+        this.#saveNewest()
+      },
+      (error: unknown) => this.#fail(error),
+    )
+    this.#sending.add(sending)
+    void sending.then(() => this.#sending.delete(sending))
+  }
+
+  /**
+   * Notes that the hash stands at `at`, just after a border, with `tail` being gathered. Waits while too much is unsaved.
+   * Does nothing with a hash whose state cannot be saved: such an upload begins again after a crash.
+   */
+  async border(at: number, tail: Buffer, hash: Hash): Promise<void> {
+    const state = await hash.save()
+    if (!state) return
+    const saved = { algorithm: hash.algorithm, state: Buffer.from(state).toString('base64') }
+    this.#borders.push({ parts: this.#sent, at, hash: saved, tail: Buffer.from(tail) })
+    this.#saveNewest()
+    process.stderr.write(`note ${this.#sent} at ${at/262144} unsaved ${this.#unsaved}\n`)
+    while (this.#unsaved >= this.#place.max) await this.oneStep()
+  }
+
+  /** Waits until a part is stored or a border saved. Rejects with what failed. */
+  async oneStep(): Promise<void> {
+    this.throwIfFailed()
+    const steps = [...this.#sending, ...(this.#saving ? [this.#saving] : [])]
+    if (steps.length > 0) await Promise.race(steps)
+    this.throwIfFailed()
+  }
+
+  /** Waits for everything on its way; never rejects. */
+  async settle(): Promise<void> {
+    while (this.#sending.size > 0 || this.#saving) await Promise.all([...this.#sending, this.#saving])
+  }
+
+  throwIfFailed(): void {
+    if (this.#failure) throw this.#failure
+  }
+
+  /** Every part, once all are stored. Rejects with what failed. */
+  async parts(): Promise<Part[]> {
+    await this.settle()
+    this.throwIfFailed()
+    return this.#stored.filter((part) => part !== undefined)
+  }
+
+  /** Borders noted and not yet saved, those included that are being saved. */
+  get #unsaved(): number {
+    return this.#borders.length + (this.#saving ? 1 : 0)
+  }
+
+  #extendDigests(): void {
+    for (;;) {
+      const next = this.#stored[this.#digests.length - 1]
+      if (!next) return
+      this.#digests.push(addEtag(this.etags, next.etag))
+    }
+  }
+
+  /** Saves the newest border whose parts are all stored; one save at a time, older borders are passed over. */
+  #saveNewest(): void {
+    if (this.#saving || this.#failure) return
+    const reached = this.#borders.findLastIndex(({ parts }) => parts < this.#digests.length)
+    const border = this.#borders[reached]
+    if (!border) return
+    this.#borders = this.#borders.slice(reached + 1)
+    const { tail, parts, at, hash } = border
+    const etags = this.#digests[parts] ?? ''
+    process.stderr.write(`saving ${parts} ${at/262144}\n`)
+    this.#saving = this.#place.claim.save({ ...this.identity, parts, etags, at, hash, tail }).then(
+      () => this.#saved(),
+      (error: unknown) => {
+        this.#fail(error)
+        this.#saved()
+      },
+    )
+  }
+
+  #saved(): void {
+    process.stderr.write(`saved\n`)
+    this.#saving = undefined
+    this.#saveNewest()
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error instanceof Error ? error : new Error(String(error))
+  }
+}

@@ -1,0 +1,130 @@
+import type { Readable } from 'node:stream'
+import type { Checksum } from '../model/checksum.ts'
+import type { Hash } from '../model/hash.ts'
+import type { Item } from '../model/item.ts'
+import type { Verified } from '../model/receipt.ts'
+
+/** What is committed at a path. */
+export interface Committed {
+  /** Bytes. */
+  readonly size: number
+  /**
+   * What a commit proved about the bytes that are there, where the sink remembers it (object metadata, or the mark
+   * that a disk sink leaves for items without a published checksum until they are forgotten). Undefined means: read them.
+   */
+  readonly proof: Proof | undefined
+}
+
+/** What is known about bytes when they are committed. */
+export interface Proof {
+  readonly checksum: Checksum
+  readonly size: number
+  readonly verified: Verified
+  /** Key of the stage that committed it, where the sink remembers it. */
+  readonly key?: string
+}
+
+export interface StageOptions {
+  /** One writer per key: `<batch>-<n>`. */
+  readonly key: string
+  readonly item: Item
+  readonly signal: AbortSignal
+}
+
+/**
+ * A place where files and the batch folder end up. Every method rejects with `SINK_…` codes or the signal's reason, and
+ * with `ARGUMENT_INVALID` for a path, key or record name that could leave its place.
+ */
+export interface Sink {
+  /** For receipts and logs: absolute, without credentials. */
+  readonly url: string
+  /** Whether `stage` can only resume from a saved hash state, so that `Hash#save` must work. */
+  readonly needsHashState: boolean
+  /** What is committed at `path`; undefined: nothing. `key` finds marks that a commit of this very item left. */
+  stat(path: string, key: string, signal: AbortSignal): Promise<Committed | undefined>
+  /**
+   * The committed bytes. Rejects with `SINK_FAILED` when nothing is there. The caller reads to the end or destroys the
+   * stream, which fails with `SINK_…` codes or the signal's reason.
+   */
+  read(path: string, signal: AbortSignal): Promise<Readable>
+  /**
+   * Opens the one stage of a key; the caller disposes it. Nothing shows at `item.path` before `commit`.
+   * Rejects with `SINK_BUSY` when the key has an open stage, in this or another live process; with `SINK_FULL` when
+   * `item.expect.size` is known not to fit; with `SINK_EXISTS` or `SINK_DENIED` when its folder cannot be.
+   */
+  stage(options: StageOptions): Promise<Stage>
+  /**
+   * Drops what marks and parts of `key` are left; called when the item's outcome is on record. Repeatable. The part of
+   * a stage that is open in this process goes when that stage is disposed; what another live process writes is left.
+   */
+  forget(key: string): Promise<void>
+  /** Every committed file with its size, in no order, without the `.dataferry` folder; for `verify`. */
+  list(signal: AbortSignal): AsyncIterable<{ readonly path: string; readonly size: number }>
+  /** Bytes that can still be written; undefined when unlimited or unknown. */
+  free(): Promise<number | undefined>
+  /** The small files of the batch folder, beside the data. */
+  readonly records: Records
+  /** Frees what the sink holds. Logs are closed before, by whoever opened them; a stage still open is disposed. */
+  close(): Promise<void>
+}
+
+/** Bytes on their way to a path. Disposing without commit keeps what can be resumed and shows nothing. */
+export interface Stage extends AsyncDisposable {
+  /**
+   * Feeds `hash` every byte already held and resolves to their count. What it cannot re-read it drops, and gives 0.
+   * `hash` is empty before; if this rejects, its state is of no use.
+   */
+  resume(hash: Hash, signal: AbortSignal): Promise<number>
+  /** Drops every byte held. */
+  restart(): Promise<0>
+  /**
+   * Adds chunks to the end; a chunk is valid until the next one is asked for. `hash` has seen exactly the chunks
+   * that were asked for: a sink that saves its state does so at its own borders.
+   * `chunks` ends by itself when `signal` aborts: a sink cannot interrupt the wait for a chunk.
+   * If it rejects, what was kept is there for the next `resume`, of this stage or of a later one with its key.
+   * Rejects with `SINK_FULL`, and with `SINK_BUSY` when another process took this key over.
+   */
+  append(chunks: AsyncIterable<Uint8Array>, hash: Hash, signal: AbortSignal): Promise<void>
+  /**
+   * Makes the bytes durable and publishes them at the path in one step, replacing what was there. Ends the stage.
+   * `proof.size` is the count of bytes held, else `SINK_FAILED`. If it rejects, nothing shows, and the bytes are kept.
+   * Rejects with `SINK_BUSY` when another process took this key over in the meantime.
+   */
+  commit(proof: Proof): Promise<void>
+}
+
+/**
+ * The batch folder's files: whole files that are replaced in one step, and logs that only grow.
+ * Names are relative to `.dataferry/`, with `/` between segments, e.g. `b1/receipts/host-12.ndjson`.
+ */
+export interface Records {
+  /** The whole file; undefined: not there. */
+  read(name: string): Promise<Uint8Array | undefined>
+  /** Writes the whole file, durable and in one step: a reader finds the old content or the new. */
+  write(name: string, content: AsyncIterable<Uint8Array> | Uint8Array | string): Promise<void>
+  /** Files (not folders) below a folder, at any depth. A log is one name, whatever it is made of. */
+  list(folder: string): Promise<readonly string[]>
+  /** Names directly below `.dataferry/` that hold a record: the batches. A folder goes with its last record. */
+  folders(): Promise<readonly string[]>
+  /** Removes a file or log; nothing there is no error. */
+  remove(name: string): Promise<void>
+  /**
+   * Opens a log for appending, cut to `length` bytes first when given; the caller closes it. One writer per name:
+   * `SINK_BUSY` when this sink has it open. `SINK_FAILED` when the log is shorter than `length`.
+   * A crash may leave a log that ends in the middle of what was last appended: readers drop a torn last line.
+   */
+  appendTo(name: string, length?: number): Promise<RecordLog>
+  /** Bytes `from` … `to` − 1 of a log, or fewer when it is shorter; none when it is not there. */
+  readLog(name: string, from: number, to: number): Promise<Uint8Array>
+  /** A log from an offset to its present end; nothing when it is not there. */
+  streamLog(name: string, from: number): AsyncIterable<Uint8Array>
+}
+
+export interface RecordLog {
+  /** Bytes in the log: where it was opened, and every `append` that has resolved. */
+  readonly length: number
+  /** Adds bytes; durable when it resolves. Concurrent calls keep their order and share one sync. */
+  append(data: string | Uint8Array): Promise<void>
+  /** Waits for the appends that were made; later ones reject with `SINK_FAILED`. Repeatable. */
+  close(): Promise<void>
+}

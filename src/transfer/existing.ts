@@ -1,0 +1,84 @@
+import { DataferryError } from '../errors.ts'
+import type { Existing } from '../model/batch.ts'
+import { sameChecksum, type Checksum } from '../model/checksum.ts'
+import type { Item } from '../model/item.ts'
+import type { Receipt, Verified } from '../model/receipt.ts'
+import type { Committed, Sink } from '../sinks/sink.ts'
+import { createHash } from './hash.ts'
+import { hashOf } from './transfer.ts'
+
+export interface ExistingRun {
+  readonly key: string
+  readonly policy: Existing
+  readonly signal: AbortSignal
+}
+
+/**
+ * Decides about what is at an item's path already.
+ * @returns a receipt when it stays, undefined when the item has to be fetched (nothing there, or it may be replaced)
+ * Rejects with `SINK_EXISTS` when something else is there and the policy is `error`.
+ */
+export async function keepExisting(item: Item, sink: Sink, run: ExistingRun): Promise<Receipt | undefined> {
+  const there = await sink.stat(item.path, run.key, run.signal)
+  if (!there) return undefined
+  // A commit of this very item whose receipt was lost in a crash: the bytes were judged already.
+  if (there.proof?.key === run.key) return receipt(item, 'done', there.size, there.proof.verified, there.proof.checksum)
+  switch (run.policy) {
+    case 'overwrite':
+      return undefined
+    case 'skip':
+      return receipt(item, 'kept', there.size, 'nothing')
+    case 'refresh':
+      return there.size === item.expect.size ? receipt(item, 'kept', there.size, 'size') : undefined
+    case 'overwrite-different':
+      return identical(item, sink, there, run.signal)
+    case 'error': {
+      const same = await identical(item, sink, there, run.signal)
+      if (same) return same
+      throw new DataferryError('SINK_EXISTS', `${item.path} is at the destination already and ${reason(item)}.`)
+    }
+  }
+}
+
+function reason({ expect }: Item): string {
+  return expect.checksum
+    ? 'differs from the file on the server'
+    : 'cannot be compared with the file on the server, which publishes no checksum for this form'
+}
+
+/** A receipt when the published checksum proves that the same bytes are there. */
+async function identical(item: Item, sink: Sink, there: Committed, signal: AbortSignal): Promise<Receipt | undefined> {
+  const { checksum, size } = item.expect
+  if (!checksum || (size !== undefined && size !== there.size)) return undefined
+  const found = await checksumThere(item, sink, there, checksum, signal)
+  return sameChecksum(found, checksum) ? receipt(item, 'kept', there.size, 'checksum', found) : undefined
+}
+
+async function checksumThere(
+  item: Item,
+  sink: Sink,
+  there: Committed,
+  wanted: Checksum,
+  signal: AbortSignal,
+): Promise<Checksum> {
+  if (there.proof?.checksum.algorithm === wanted.algorithm) return there.proof.checksum
+  const hash = createHash({ algorithm: wanted.algorithm, size: there.size, saveable: false })
+  try {
+    return (await hashOf(await sink.read(item.path, signal), hash)).checksum
+  } finally {
+    hash.close()
+  }
+}
+
+function receipt(item: Item, state: 'done' | 'kept', size: number, verified: Verified, checksum?: Checksum): Receipt {
+  return {
+    state,
+    n: item.n,
+    path: item.path,
+    size,
+    verified,
+    resumedFrom: 0,
+    finishedAt: new Date().toISOString(),
+    ...(checksum && { checksum }),
+  }
+}

@@ -1,0 +1,18 @@
+import type { Algorithm } from '../model/checksum.ts'
+
+/** `native`: node:crypto, fastest. `saveable`: hash-wasm, whose state can be kept and loaded. */
+export type HashKind = 'native' | 'saveable'
+
+/** A request to a hash thread; answered in order by a `HashReply` of the same `call`. */
+export type HashRequest = { readonly call: number; readonly id: number } & (
+  | { readonly op: 'open'; readonly algorithm: Algorithm; readonly kind: HashKind }
+  | { readonly op: 'update'; readonly chunk: Uint8Array }
+  | { readonly op: 'load'; readonly state: Uint8Array }
+  | { readonly op: 'digest' | 'save' | 'reset' | 'close' }
+)
+
+export interface HashReply {
+  readonly call: number
+  readonly value?: string | Uint8Array | boolean
+  readonly error?: string
+}

@@ -1,0 +1,57 @@
+import { DataferryError } from '../errors.ts'
+import type { Checksum } from '../model/checksum.ts'
+import type { Hash } from '../model/hash.ts'
+
+/** What was received. */
+export interface Received {
+  readonly size: number
+  readonly checksum: Checksum
+}
+
+/** The one place where bytes are counted and hashed, while they pass. */
+export class Meter {
+  readonly #hash: Hash
+  readonly #limit: number
+  readonly #onProgress: ((bytes: number) => void) | undefined
+  #bytes: number
+
+  /**
+   * @param from bytes that the hash has seen already
+   * @param limit more bytes than this are an error: a server that never stops must not fill the disk
+   * @param onProgress told the bytes so far after each chunk
+   */
+  constructor(hash: Hash, from: number, limit: number | undefined, onProgress?: (bytes: number) => void) {
+    this.#hash = hash
+    this.#bytes = from
+    this.#limit = limit ?? Number.MAX_SAFE_INTEGER
+    this.#onProgress = onProgress
+  }
+
+  /** Passes chunks on; the next one is asked for only when the hash is done with the last. */
+  async *through(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of chunks) {
+      this.#bytes += chunk.byteLength
+      if (this.#bytes > this.#limit) {
+        throw new DataferryError('LONG_BODY', `More than the promised ${this.#limit} bytes came.`)
+      }
+      const hashed = this.#hash.update(chunk)
+      // Awaited below; the sink may fail first and leave the loop.
+      hashed.catch(() => undefined)
+      try {
+        yield chunk
+      } finally {
+        await hashed
+      }
+      this.#onProgress?.(this.#bytes)
+    }
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Ends the hash. */
+  async result(): Promise<Received> {
+    return { size: this.#bytes, checksum: { algorithm: this.#hash.algorithm, hex: await this.#hash.digest() } }
+  }
+}

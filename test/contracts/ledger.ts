@@ -1,0 +1,194 @@
+import { randomBytes } from 'node:crypto'
+import fc from 'fast-check'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { Ledger, LedgerBatch, Settled } from '../../src/ledger/ledger.ts'
+
+const DONE: Settled = { state: 'done', bytes: 10 }
+const KEPT: Settled = { state: 'kept', bytes: 7 }
+const FAILED: Settled = {
+  state: 'failed',
+  bytes: 0,
+  error: { code: 'SOURCE_DENIED', message: 'The server does not allow file 7.', path: 'a/b.csv' },
+}
+const NOTHING = {
+  planned: 0,
+  planComplete: false,
+  plannedBytes: 0,
+  done: 0,
+  kept: 0,
+  failed: 0,
+  bytes: 0,
+  keptBytes: 0,
+}
+
+/** What every ledger promises. `make` gives one that may know other batches already. */
+export function describeLedger(name: string, make: () => Ledger): void {
+  describe(name, () => {
+    let ledger: Ledger
+    let batch: LedgerBatch
+    let id: string
+
+    beforeEach(async () => {
+      ledger = make()
+      id = `b-${randomBytes(6).toString('hex')}`
+      batch = { id, destination: 'file:///data', servers: ['https://a.example', 'https://b.example'], createdAt: 'now' }
+      await ledger.open(batch)
+    })
+
+    it('opening again keeps what is there', async () => {
+      await ledger.setState(id, 'paused', 'The disk is full.')
+      await ledger.setPlanned(id, 5, 500, false)
+      await ledger.settle(id, 0, DONE)
+      await ledger.open({ ...batch, destination: 'file:///elsewhere' })
+      const entry = { ...batch, state: 'paused', reason: 'The disk is full.', planned: 5, planComplete: false }
+      expect(await ledger.get(id)).toEqual(entry)
+      expect(await ledger.isSettled(id, 0)).toBe(true)
+    })
+
+    it('a state without a reason takes the old reason away', async () => {
+      await ledger.setState(id, 'paused', 'Because.')
+      await ledger.setState(id, 'open')
+      expect(await ledger.get(id)).toMatchObject({ state: 'open', reason: undefined })
+    })
+
+    it('batches are listed in the order in which they were made', async () => {
+      const ids = ['z', 'm', 'a'].map((letter) => `${letter}-${id}`)
+      for (const [i, other] of ids.entries()) await ledger.open({ ...batch, id: other, createdAt: `2026-01-0${i + 1}` })
+      const listed = (await ledger.list()).map((entry) => entry.id)
+      expect(listed.filter((other) => ids.includes(other))).toEqual(ids)
+      expect(listed).toContain(id)
+    })
+
+    it('an end is counted once, whatever comes after it', async () => {
+      expect(await ledger.settle(id, 3, DONE)).toBe(true)
+      for (const end of [DONE, KEPT, FAILED]) expect(await ledger.settle(id, 3, end)).toBe(false)
+      expect(await ledger.summary(id)).toEqual({ ...NOTHING, done: 1, bytes: 10 })
+    })
+
+    it('of many who settle the same lines at once exactly one counts each', async () => {
+      const claims = Array.from({ length: 200 }, (_, i) => ledger.settle(id, i % 20, i % 2 ? DONE : KEPT))
+      expect((await Promise.all(claims)).filter(Boolean)).toHaveLength(20)
+      const { done, kept } = await ledger.summary(id)
+      expect(done + kept).toBe(20)
+    })
+
+    it('done, kept and failed are counted apart, with their bytes', async () => {
+      await ledger.setPlanned(id, 4, 4000, true)
+      await ledger.settle(id, 0, DONE)
+      await ledger.settle(id, 1, DONE)
+      await ledger.settle(id, 2, KEPT)
+      await ledger.settle(id, 3, FAILED)
+      const expected = { planned: 4, planComplete: true, plannedBytes: 4000, done: 2, kept: 1, failed: 1 }
+      expect(await ledger.summary(id)).toEqual({ ...expected, bytes: 20, keptBytes: 7 })
+    })
+
+    it('bytes beyond 32 bits are counted exactly', async () => {
+      await ledger.settle(id, 0, { state: 'done', bytes: 5_000_000_000_001 })
+      await ledger.settle(id, 1, { state: 'done', bytes: 3 })
+      expect((await ledger.summary(id)).bytes).toBe(5_000_000_000_004)
+    })
+
+    it('a failed line has ended: settling it as done changes nothing', async () => {
+      await ledger.settle(id, 1, FAILED)
+      expect(await ledger.settle(id, 1, DONE)).toBe(false)
+      expect(await ledger.summary(id)).toEqual({ ...NOTHING, failed: 1 })
+      expect(await collect(ledger.failed(id))).toEqual([1])
+    })
+
+    it('a reopened line is open, uncounted, without an error and without crashes', async () => {
+      await ledger.settle(id, 0, DONE)
+      await ledger.crashed(id, 1)
+      await ledger.settle(id, 1, FAILED)
+      await ledger.settle(id, 2, FAILED)
+      expect(await ledger.reopen(id, [0, 1, 1, 5])).toBe(1)
+      expect(await ledger.settledIn(id, 0, 4)).toEqual([true, false, true, false])
+      expect(await ledger.summary(id)).toEqual({ ...NOTHING, done: 1, bytes: 10, failed: 1 })
+      expect((await collect(ledger.errors(id))).map(({ n }) => n)).toEqual([2])
+      expect(await ledger.crashed(id, 1)).toBe(1)
+      expect(await ledger.settle(id, 1, DONE)).toBe(true)
+    })
+
+    it('many thousand lines can be reopened at once', async () => {
+      const lines = Array.from({ length: 2500 }, (_, n) => n)
+      await Promise.all(lines.map((n) => ledger.settle(id, n, FAILED)))
+      expect(await ledger.reopen(id, lines)).toBe(2500)
+      expect(await ledger.firstOpen(id)).toBe(0)
+      expect(await collect(ledger.errors(id))).toEqual([])
+    })
+
+    it('failed lines and their errors come in ascending order', async () => {
+      const lines = [9, 0, 70_000, 8, 7, 131_072, 200_000]
+      for (const n of lines) await ledger.settle(id, n, FAILED)
+      const sorted = lines.toSorted((a, b) => a - b)
+      expect(await collect(ledger.failed(id))).toEqual(sorted)
+      expect(await collect(ledger.errors(id))).toEqual(sorted.map((n) => ({ n, ...FAILED.error })))
+    })
+
+    it('the first open line is found from the very start to beyond the end of the plan', async () => {
+      for (let n = 0; n < 17; n += 1) {
+        expect(await ledger.firstOpen(id)).toBe(n)
+        await ledger.settle(id, n, n % 5 ? DONE : FAILED)
+      }
+      await ledger.settle(id, 40, DONE)
+      expect(await ledger.firstOpen(id)).toBe(17)
+    })
+
+    it('any ranges of any settled lines are answered line by line', async () => {
+      const lines = fc.uniqueArray(fc.nat(60), { maxLength: 40 })
+      await fc.assert(
+        fc.asyncProperty(lines, fc.nat(70), fc.nat(30), async (settled, from, length) => {
+          const other = `p-${randomBytes(8).toString('hex')}`
+          await ledger.open({ ...batch, id: other })
+          await Promise.all(settled.map((n) => ledger.settle(other, n, DONE)))
+          const expected = Array.from({ length }, (_, i) => settled.includes(from + i))
+          expect(await ledger.settledIn(other, from, from + length)).toEqual(expected)
+          let first = 0
+          while (settled.includes(first)) first += 1
+          expect(await ledger.firstOpen(other)).toBe(first)
+          await ledger.forget(other)
+        }),
+        { numRuns: 60 },
+      )
+    })
+
+    it('crashes add up until the line ends well', async () => {
+      expect(await ledger.crashed(id, 4)).toBe(1)
+      expect(await ledger.crashed(id, 4)).toBe(2)
+      expect(await ledger.crashed(id, 5)).toBe(1)
+    })
+
+    it('a forgotten batch leaves nothing behind', async () => {
+      await ledger.settle(id, 0, FAILED)
+      await ledger.forget(id)
+      expect(await ledger.get(id)).toBeUndefined()
+      expect((await ledger.list()).map((entry) => entry.id)).not.toContain(id)
+      await ledger.open(batch)
+      expect(await ledger.summary(id)).toEqual(NOTHING)
+      expect(await collect(ledger.failed(id))).toEqual([])
+    })
+
+    it('nothing can be written to an unknown batch, and reading it finds everything open', async () => {
+      await ledger.forget(id)
+      const writes = [
+        () => ledger.settle(id, 0, DONE),
+        () => ledger.reopen(id, [0]),
+        () => ledger.setState(id, 'paused'),
+        () => ledger.setPlanned(id, 1, 1, true),
+        () => ledger.crashed(id, 0),
+        () => ledger.summary(id),
+      ]
+      for (const write of writes) await expect(write()).rejects.toMatchObject({ code: 'BATCH_NOT_FOUND' })
+      expect(await ledger.isSettled(id, 0)).toBe(false)
+      expect(await ledger.settledIn(id, 0, 3)).toEqual([false, false, false])
+      expect(await ledger.firstOpen(id)).toBe(0)
+      expect(await collect(ledger.failed(id))).toEqual([])
+      expect(await collect(ledger.errors(id))).toEqual([])
+    })
+  })
+}
+
+async function collect<T>(values: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const value of values) all.push(value)
+  return all
+}

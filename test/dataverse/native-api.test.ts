@@ -1,0 +1,274 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { jsonElements, type JsonPart } from '../../src/dataverse/json-elements.ts'
+import { NativeApi, type NativeApiOptions } from '../../src/dataverse/native-api.ts'
+import type { ListedFile } from '../../src/model/listing.ts'
+import { World } from '../fakes/dataverse/world.ts'
+import { scriptedServer, sendJson } from './scripted-server.ts'
+import { BOOKED, BYTES, DATASET, PROFILES, withStandIn } from './stand-in.ts'
+
+const { signal } = new AbortController()
+
+async function withNative<T>(options: NativeApiOptions, work: (api: NativeApi) => Promise<T>): Promise<T> {
+  const api = new NativeApi(options)
+  try {
+    return await work(api)
+  } finally {
+    await api.close()
+  }
+}
+
+async function all<T>(values: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = []
+  for await (const value of values) list.push(value)
+  return list
+}
+
+describe.each(PROFILES)('NativeApi on %s', (profile) => {
+  it('pins a version and lists its files', async () => {
+    await withStandIn({ profile }, (server) =>
+      withNative({ baseUrl: server.url }, async (api) => {
+        for (const dataset of [1, DATASET, `https://doi.org/${DATASET.slice(4)}`]) {
+          expect(await api.version(dataset, ':latest', signal)).toMatchObject({ dataset: DATASET, version: '1.0' })
+        }
+        expect(await api.version(BOOKED, '1', signal)).toMatchObject({ version: '1.0', guestbookId: 7 })
+        const files = new Map((await all(api.files(1, '1.0', signal))).map((file) => [file.id, file]))
+        expect([...files.keys()].sort()).toEqual([10, 11, 12, 13, 14, 15, 16, 18])
+        expect(files.get(10)).toMatchObject({
+          pid: `${DATASET}/PLAIN`,
+          label: 'hello.txt',
+          directory: 'raw/2024',
+          size: BYTES.length,
+          tabular: false,
+          checksum: { algorithm: 'md5' },
+        })
+        expect(files.get(11)).toMatchObject({
+          tabular: true,
+          original: { name: 'table.csv', size: 12, contentType: 'text/csv' },
+        })
+        expect(files.get(12)).toMatchObject({ withheld: 'restricted' })
+        expect(files.get(12)).not.toHaveProperty('pid')
+      }),
+    )
+  })
+
+  it('finds one file, by id and by PID, with its version', async () => {
+    await withStandIn({ profile }, (server) =>
+      withNative({ baseUrl: server.url }, async (api) => {
+        for (const file of [10, '10', `${DATASET}/PLAIN`]) {
+          expect(await api.file(file, signal)).toMatchObject({ id: 10, in: { dataset: DATASET, version: '1.0' } })
+        }
+        await expect(api.file(99, signal)).rejects.toMatchObject({ code: 'SOURCE_NOT_FOUND' })
+        await expect(api.version(99, ':latest', signal)).rejects.toMatchObject({ code: 'SOURCE_NOT_FOUND' })
+        await expect(api.version(DATASET, '9.0', signal)).rejects.toMatchObject({ code: 'SOURCE_NOT_FOUND' })
+      }),
+    )
+  })
+
+  it('lists every file of a large dataset exactly once, equal names included', async () => {
+    const large = new World()
+    const files = Array.from({ length: 2500 }, (_, index) => ({
+      id: 1000 + index,
+      label: `same-${index % 7}.txt`,
+      directory: `folder-${index}`,
+      content: 'x',
+    }))
+    large.dataset('doi:10.5072/FK2/LARGE', { id: 5, files })
+    await withStandIn({ profile, world: large }, (server) =>
+      withNative({ baseUrl: server.url }, async (api) => {
+        const ids = (await all(api.files(5, '1.0', signal))).map(({ id }) => id)
+        expect(ids.length).toBe(2500)
+        expect(new Set(ids).size).toBe(2500)
+      }),
+    )
+  })
+
+  it('knows the server, and whose token it holds', async () => {
+    await withStandIn({ profile }, async (server) => {
+      await withNative({ baseUrl: server.url, apiToken: 'jane' }, async (api) => {
+        expect(await api.serverVersion()).toBe(profile)
+        expect(await api.zipDownloadLimit()).toBe(profile.startsWith('5') ? undefined : 104_857_600)
+        expect(await api.tokenUser()).toMatchObject({ identifier: '@jane' })
+      })
+      await withNative({ baseUrl: server.url, apiToken: 'wrong' }, async (api) => {
+        await expect(api.tokenUser()).rejects.toMatchObject({ code: 'TOKEN_REJECTED' })
+      })
+      await withNative({ baseUrl: server.url }, async (api) => {
+        await expect(api.tokenUser()).rejects.toMatchObject({ code: 'ARGUMENT_INVALID' })
+      })
+    })
+  })
+})
+
+describe('NativeApi', () => {
+  it('unpublished things are denied to guests and shown to curators', async () => {
+    const drafts = new World()
+    const files = [{ id: 10, label: 'a.txt', content: 'a' }]
+    drafts.dataset('doi:10.5072/FK2/DRAFT', { id: 5, versions: [{ state: 'DRAFT', files }] })
+    await withStandIn({ world: drafts }, async (server) => {
+      await withNative({ baseUrl: server.url }, async (api) => {
+        await expect(api.version(5, ':draft', signal)).rejects.toMatchObject({ code: 'SOURCE_DENIED', status: 401 })
+      })
+      await withNative({ baseUrl: server.url, apiToken: 'admin' }, async (api) => {
+        expect(await api.version(5, ':latest', signal)).toMatchObject({ version: ':draft' })
+        expect((await all(api.files(5, ':draft', signal))).length).toBe(1)
+      })
+    })
+  })
+
+  it('tries again after errors that pass, and after being told to wait', async () => {
+    const answers = [502, 429, 200]
+    await using server = await scriptedServer((_, response, count) => {
+      const status = answers[count - 1] ?? 200
+      sendJson(response, status, { status: status === 200 ? 'OK' : 'ERROR', data: { version: '6.11' } })
+    })
+    await withNative({ baseUrl: server.url, throttleMs: 1 }, async (api) => {
+      expect(await api.serverVersion()).toBe('6.11')
+    })
+    expect(server.seen.length).toBe(3)
+  })
+
+  it('gives up when it was told not to try again, or is called off while it waits', async () => {
+    await using server = await scriptedServer((_, response) => sendJson(response, 429, { status: 'ERROR' }))
+    await withNative({ baseUrl: server.url, retries: 0 }, async (api) => {
+      await expect(api.serverVersion()).rejects.toMatchObject({ code: 'SOURCE_THROTTLED' })
+    })
+    const reason = new Error('enough')
+    const controller = new AbortController()
+    await withNative({ baseUrl: server.url }, async (api) => {
+      const asking = api.serverVersion(controller.signal)
+      setTimeout(() => controller.abort(reason), 50)
+      await expect(asking).rejects.toBe(reason)
+    })
+  })
+
+  it('a listing that breaks off is fetched again, and no file comes twice', async () => {
+    const elements = Array.from({ length: 300 }, (_, index) => ({ label: `f${index}`, dataFile: { id: index + 1 } }))
+    const text = JSON.stringify({ status: 'OK', totalCount: 300, data: elements })
+    await using server = await scriptedServer((_, response, count) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': String(text.length) })
+      if (count > 1) response.end(text)
+      else response.write(text.slice(0, text.length / 2), () => response.destroy())
+    })
+    await withNative({ baseUrl: server.url }, async (api) => {
+      expect((await all(api.files(1, '1.0', signal))).map(({ id }) => id)).toEqual(
+        elements.map((_, index) => index + 1),
+      )
+    })
+    expect(server.seen.length).toBe(2)
+  })
+
+  it('a listing with fewer files than the server counts is no listing', async () => {
+    await using server = await scriptedServer((_, response) => {
+      sendJson(response, 200, { status: 'OK', totalCount: 2, data: [{ label: 'a', dataFile: { id: 1 } }] })
+    })
+    await withNative({ baseUrl: server.url, retries: 0 }, async (api) => {
+      await expect(all(api.files(1, '1.0', signal))).rejects.toMatchObject({ code: 'SOURCE_UNEXPECTED' })
+    })
+  })
+
+  it('reads files as servers old and new describe them', async () => {
+    const checksum = { type: 'SHA-1', value: 'A'.repeat(40) }
+    const cases: [object, Partial<ListedFile>][] = [
+      [{ filesize: -1, md5: 'b'.repeat(32), checksum: null }, { checksum: { algorithm: 'md5', hex: 'b'.repeat(32) } }],
+      [
+        { checksum, embargo: { dateAvailable: '2026-07-23' } },
+        { withheld: 'embargoed', checksum: { algorithm: 'sha1', hex: 'a'.repeat(40) } },
+      ],
+      [{ embargo: { dateAvailable: '2026-07-22' }, checksum: { type: 'MD5', value: 'short' } }, {}],
+      [{ retention: { dateUnavailable: '2026-07-21' } }, { withheld: 'retention-expired' }],
+      [{ retention: { dateUnavailable: '2026-07-22' } }, {}],
+      [
+        { tabularData: true, originalFileSize: -1, originalFileName: 'x.csv' },
+        { tabular: true, original: { name: 'x.csv' } },
+      ],
+      [
+        { originalFileFormat: 'text/csv', originalFileSize: 0 },
+        { tabular: true, original: { contentType: 'text/csv' } },
+      ],
+    ]
+    const data = cases.map(([dataFile], index) => ({
+      label: null,
+      dataFile: { id: index + 1, filename: 'f', ...dataFile },
+    }))
+    await using server = await scriptedServer((_, response) =>
+      sendJson(response, 200, { data, status: 'OK', totalCount: data.length }),
+    )
+    await withNative({ baseUrl: server.url, now: () => new Date('2026-07-22T12:00:00Z') }, async (api) => {
+      expect(await all(api.files(1, '1.0', signal))).toEqual(
+        cases.map(([, expected], index) => ({ id: index + 1, label: 'f', directory: '', tabular: false, ...expected })),
+      )
+    })
+  })
+
+  it('a server that does not say where it found a file is asked for its dataset', async () => {
+    await using server = await scriptedServer(({ url }, response) => {
+      const data = url.startsWith('/api/files/')
+        ? { label: 'a', dataFile: { id: 42 } }
+        : url.startsWith('/api/search')
+          ? { items: [{ file_id: '42', dataset_persistent_id: 'doi:10.5072/FK2/A' }] }
+          : { versionNumber: 2, versionMinorNumber: 1, versionState: 'RELEASED' }
+      sendJson(response, 200, { status: 'OK', data })
+    })
+    await withNative({ baseUrl: server.url }, async (api) => {
+      expect(await api.file(42, signal)).toMatchObject({ id: 42, in: { dataset: 'doi:10.5072/FK2/A', version: '2.1' } })
+    })
+  })
+
+  it('a login page instead of JSON is no answer', async () => {
+    await using server = await scriptedServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<html><body>{"status":"OK"}</body></html>')
+    })
+    await withNative({ baseUrl: server.url, retries: 0 }, async (api) => {
+      await expect(api.serverVersion()).rejects.toMatchObject({ code: 'SOURCE_UNEXPECTED' })
+      await expect(all(api.files(1, '1.0', signal))).rejects.toMatchObject({ code: 'SOURCE_UNEXPECTED' })
+    })
+  })
+})
+
+describe('jsonElements', () => {
+  async function* inPieces(text: string, size: number): AsyncGenerator<Uint8Array> {
+    const bytes = Buffer.from(text)
+    // The same memory again and again, as the pool does it.
+    const shared = Buffer.alloc(size)
+    for (let at = 0; at < bytes.length; at += size) {
+      const length = bytes.copy(shared, 0, at, at + size)
+      yield await Promise.resolve(shared.subarray(0, length))
+    }
+  }
+
+  it('finds every element and member, however the bytes are cut', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.jsonValue(), { maxLength: 6 }),
+        fc.jsonValue(),
+        fc.integer({ min: 1, max: 40 }),
+        fc.constantFrom(0, 1, 2),
+        async (data, other, size, indent) => {
+          const text = JSON.stringify(
+            { status: 'OK', other, list: [1, [2]], data, after: { data: [other] } },
+            null,
+            indent,
+          )
+          const parts: JsonPart[] = await all(jsonElements(inPieces(text, size)))
+          expect(parts.filter(({ key }) => key === 'data').map(({ value }) => value)).toEqual(
+            JSON.parse(JSON.stringify(data)),
+          )
+          const members = Object.fromEntries(
+            parts.filter(({ key }) => key !== 'data').map(({ key, value }) => [key, value]),
+          )
+          expect(members).toEqual(
+            JSON.parse(JSON.stringify({ status: 'OK', other, list: [1, [2]], after: { data: [other] } })),
+          )
+        },
+      ),
+    )
+  })
+
+  it.each(['', '{"data":[{"id":1}', '{"data":[{"id":1},{"id":}]}', '<html>', '[]x'])(
+    '%j is not taken for a listing',
+    async (text) => {
+      await expect(all(jsonElements(inPieces(text, 5)))).rejects.toMatchObject({ code: 'SOURCE_UNEXPECTED' })
+    },
+  )
+})

@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest'
+import { redact } from '../../src/dataverse/redact.ts'
+
+const TOKEN = '6f1e7a3c-9f60-4b1c-8a55-0c2d3e4f5a6b'
+
+describe('redact', () => {
+  it.each([
+    `https://dv.example.edu/api/v1/access/datafile/9?key=${TOKEN}&x=1`,
+    `Bad link https://s3.example/b/o?X-Amz-Credential=AK%2F1&X-Amz-Signature=deadbeef&X-Amz-Security-Token=abc`,
+    `https://dv.example.edu/api/access/datafile/4?gbrids=9&until=2026&user=guest&method=GET&token=deadbeef`,
+    `asked with key=deadbeef and token=deadbeef`,
+    `X-Dataverse-key: deadbeef`,
+    `Authorization: Bearer deadbeef`,
+    `https://me:deadbeef@dv.example.edu/x`,
+    `the token ${TOKEN} is not known`,
+    `{"requestUrl":"https://dv.example.edu/x?key=deadbeef\\u0026b=1"}`,
+  ])('takes the secrets out of %s', (text) => {
+    const safe = redact(text, [TOKEN])
+    expect(safe).not.toContain(TOKEN)
+    expect(safe).not.toMatch(/deadbeef|key=|token=|Signature|Credential/)
+  })
+
+  it('leaves sentences alone', () => {
+    const text = 'Datafile 42: Failed to locate and/or open physical file. See https://guides.dataverse.org/en/latest.'
+    expect(redact(text, [TOKEN])).toBe(text)
+    expect(redact('monkey=1 turkey=2', [])).toBe('monkey=1 turkey=2')
+  })
+
+  it('lets nothing through that a terminal acts on, and keeps messages short', () => {
+    expect(redact('a\u001b[2Jb\r\nc\u202ed', [])).toBe('a [2Jb c d')
+    expect(redact('x'.repeat(5000), []).length).toBeLessThan(600)
+  })
+})

@@ -1,0 +1,57 @@
+import type { Call } from './call.ts'
+import type { Features } from './profile.ts'
+import type { Settings } from './settings.ts'
+import type { World } from './world.ts'
+
+/** Who asks. Undefined stands for the guest. */
+export interface User {
+  /** Assignee, e.g. `@jane`. */
+  readonly name: string
+  readonly superuser: boolean
+  /** Ids of files with DownloadFile; access grants add to it. */
+  readonly grants: Set<number>
+  /** PIDs of datasets with all rights (view unpublished, edit, manage file permissions); `'all'` for every one. */
+  readonly curates: ReadonlySet<string> | 'all'
+}
+
+/** What routes work with. */
+export interface Context {
+  readonly world: World
+  readonly features: Features
+  /** Current values: read them at each use. */
+  readonly settings: Settings
+  /** Milliseconds since 1970. */
+  readonly clock: () => number
+  /** Origins, without trailing slash. */
+  readonly url: string
+  readonly storageUrl: string
+  readonly secret: string
+  readonly tokens: ReadonlyMap<string, User>
+  readonly memory: Memory
+}
+
+/** What requests leave behind. */
+export interface Memory {
+  /** Guestbook responses by id. */
+  readonly responses: Map<number, { readonly guestbook: number | undefined; readonly at: number }>
+  /** Access requests: file → user → state. */
+  readonly accessRequests: Map<number, Map<string, 'created' | 'granted' | 'rejected'>>
+  /** Jobs of the external ZIP service. */
+  readonly zipJobs: Map<string, { readonly files: readonly number[]; readonly at: number }>
+  /** Limiter buckets. */
+  readonly buckets: Map<string, { tokens: number; minute: number }>
+  /** Listings so far: what makes paging unstable. */
+  listings: number
+}
+
+export function freshMemory(): Memory {
+  return { responses: new Map(), accessRequests: new Map(), zipJobs: new Map(), buckets: new Map(), listings: 0 }
+}
+
+/** A request with its sender. */
+export interface Visit {
+  readonly call: Call
+  readonly user: User | undefined
+  /** Authenticated by a signed URL. */
+  readonly signed: boolean
+}

@@ -1,0 +1,34 @@
+import type { Context, Visit } from '../context.ts'
+import { guestbookJson } from '../guestbook.ts'
+import { failure, ok, Refusal, unknownRoute, unless } from '../reply.ts'
+import type { Reply } from '../reply.ts'
+
+/** `GET /api/info/...` */
+export function getInfo({ call }: Visit, segments: readonly string[], context: Context): Reply {
+  switch (segments.join('/')) {
+    case 'version':
+      return ok({ version: context.features.version, build: null })
+    case 'zipDownloadLimit':
+      unless('paging', context.features, call)
+      return ok(context.settings.zipLimit)
+    default:
+      throw unknownRoute(call)
+  }
+}
+
+/** `GET /api/users/:me`: who a token belongs to. */
+export function getUsers({ call, user }: Visit, segments: readonly string[]): Reply {
+  if (segments.join('/') !== ':me') throw unknownRoute(call)
+  if (!user) throw new Refusal(failure(401, 'User :guest is not permitted to perform requested action.'))
+  const { name, superuser } = user
+  const data = { id: 2, identifier: name, displayName: name.slice(1), email: `${name.slice(1)}@example.org`, superuser }
+  return ok(data)
+}
+
+/** `GET /api/guestbooks/{id}` */
+export function getGuestbooks({ call }: Visit, segments: readonly string[], context: Context): Reply {
+  unless('strict', context.features, call)
+  for (const dataset of context.world.datasets.values())
+    if (dataset.guestbook && String(dataset.guestbook.id) === segments[0]) return ok(guestbookJson(dataset.guestbook))
+  throw new Refusal(failure(404, `Guestbook with ID ${segments[0] ?? ''} not found.`))
+}

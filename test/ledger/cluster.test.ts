@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto'
+import { Worker } from 'bullmq'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { RedisClient } from '../../src/ledger/client.ts'
+import { RedisLedger } from '../../src/ledger/redis.ts'
+import { redisChanges } from '../../src/ledger/redis-changes.ts'
+import { Servers } from '../../src/ledger/servers.ts'
+import { Workers } from '../../src/ledger/workers.ts'
+import { connect } from '../../src/queue/connection.ts'
+import { addItems, openQueues } from '../../src/queue/queues.ts'
+import { describeLedger } from '../contracts/ledger.ts'
+import { useRedisServers } from '../queue/redis-servers.ts'
+
+const prefix = `{test-${randomBytes(4).toString('hex')}}`
+const servers = useRedisServers()
+let client: RedisClient
+
+beforeAll(async () => {
+  const { ports } = await servers.cluster()
+  client = await connect({ url: `redis+cluster://127.0.0.1:${String(ports[0])}`, role: 'worker' })
+})
+afterAll(() => client.disconnect())
+
+describeLedger('the ledger in a Redis cluster', () => new RedisLedger(client, { prefix }))
+
+it('changes, server states and worker records work in a cluster too', async () => {
+  const changes = await redisChanges(client, prefix)
+  const heard = new Promise((resolve) => changes.onChange(resolve))
+  const states = new Servers(client, prefix)
+  await states.throttled('https://a.example', { firstMs: 1000, maxMs: 1000 })
+  expect(await heard).toEqual({ kind: 'server', server: 'https://a.example' })
+  expect((await states.list())[0]?.waitMs).toBeGreaterThan(0)
+  await changes.close()
+  const at = new Date().toISOString()
+  const record = { id: 'w', host: 'h', space: 's', pid: 1, startTime: '1', tokens: [], since: at, at, holds: [] }
+  const workers = new Workers(client, prefix)
+  await workers.beat(record)
+  expect(await workers.list()).toEqual([record])
+})
+
+it('items are queued and worked on in a cluster too', async () => {
+  const queues = openQueues({ connection: client, prefix })
+  await queues.prepare('https://a.example')
+  await addItems(
+    queues.items('https://a.example'),
+    [0, 1, 2].map((n) => ({ v: 1, batch: 'b', n })),
+  )
+  const seen: unknown[] = []
+  await new Promise<void>((resolve) => {
+    const process = ({ id }: { id?: string }): Promise<void> => {
+      if (seen.push(id) === 3) resolve()
+      return Promise.resolve()
+    }
+    const worker = new Worker(queues.items('https://a.example').name, process, { connection: client, prefix })
+    stopping.push(() => worker.close())
+  })
+  for (const stop of stopping) await stop()
+  expect(seen.sort()).toEqual(['b-0', 'b-1', 'b-2'])
+  await queues.close()
+})
+const stopping: (() => Promise<void>)[] = []

@@ -1,0 +1,44 @@
+import { expect, it } from 'vitest'
+import { workerKey, workersKey } from '../../src/ledger/keys.ts'
+import { Workers, type WorkerRecord } from '../../src/ledger/workers.ts'
+import { useRedis } from '../redis.ts'
+
+const redis = useRedis()
+const held = { batch: 'b', n: 1, path: 'a/b.csv', bytes: 5, size: 10 }
+const record: WorkerRecord = {
+  id: 'w1',
+  host: 'here',
+  space: 'boot-1',
+  pid: 42,
+  startTime: '4711',
+  tokens: ['t1', 't2'],
+  since: '2026-01-01T00:00:00.000Z',
+  at: '2026-01-01T00:00:01.000Z',
+  holds: [held],
+}
+
+it('whoever beats is listed with what it holds, as it said last', async () => {
+  const workers = new Workers(redis.client, redis.prefix)
+  expect(await workers.list()).toEqual([])
+  await workers.beat(record)
+  await workers.beat({ ...record, holds: [] })
+  expect(await workers.list()).toEqual([{ ...record, holds: [] }])
+  await workers.remove('w1')
+  expect(await workers.list()).toEqual([])
+})
+
+it('whoever is silent for five minutes is forgotten', async () => {
+  const workers = new Workers(redis.client, redis.prefix)
+  await workers.beat(record)
+  const key = workerKey(redis.prefix, 'w1')
+  expect(await redis.client.pttl(key)).toBeGreaterThan(290_000)
+  await redis.client.del(key)
+  expect(await workers.list()).toEqual([])
+  expect(await redis.client.scard(workersKey(redis.prefix))).toBe(0)
+})
+
+it('a process with thousands of items tells of a few', async () => {
+  const workers = new Workers(redis.client, redis.prefix)
+  await workers.beat({ ...record, holds: Array.from({ length: 3000 }, (_, n) => ({ ...held, n })) })
+  expect((await workers.list())[0]?.holds).toHaveLength(50)
+})

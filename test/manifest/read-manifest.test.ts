@@ -1,0 +1,251 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { detectFormat, MANIFEST_FORMATS } from '../../src/manifest/detect-format.ts'
+import { openManifest, readManifest } from '../../src/manifest/read-manifest.ts'
+import { entriesOf, errorsOf, inPieces, readAll, SERVERS } from './reading.ts'
+
+const file = (id: number): object => ({ target: { kind: 'file', file: id } })
+
+describe('a plain list', () => {
+  it('skips comments, blank lines and comments behind an entry', async () => {
+    const text = '# ids\n\n42\n  43  # the second\n\t# none\ndoi:10.5072/a#b\t#c\n'
+    expect(await entriesOf(text)).toEqual([file(42), file(43), { target: { kind: 'pid', pid: 'doi:10.5072/a#b' } }])
+  })
+
+  it.each([
+    ['LF', '1\n2\n3'],
+    ['CRLF', '1\r\n2\r\n3\r\n'],
+    ['CR', '1\r2\r3\r'],
+    ['a byte order mark', '\ufeff1\n2\n3\n'],
+  ])('reads the same with %s', async (_, text) => {
+    for (const size of [1, 2, 3, 100]) {
+      const lines = await readAll(text, {}, size)
+      expect(lines).toEqual([1, 2, 3].map((n) => ({ line: n, entry: file(n) })))
+    }
+  })
+
+  it('reads UTF-16 with its mark, as spreadsheets write it', async () => {
+    const text = '\ufeffid\tpath\n1\té😀.csv\n'
+    const little = Buffer.from(text, 'utf16le')
+    const wanted = [{ ...file(1), path: 'é😀.csv' }]
+    expect(await entriesOf(little)).toEqual(wanted)
+    expect(await entriesOf(Buffer.from(little).swap16())).toEqual(wanted)
+  })
+
+  it.each([
+    ['nothing', '', 'the manifest is empty'],
+    ['blanks and comments', '\n \n# x\n', 'the manifest is empty'],
+    ['a spreadsheet', 'PK\x03\x04rest', 'save it as CSV'],
+    ['UTF-16 without a mark', '1\0\n\0', 'is no text'],
+  ])('gives one error for %s', async (_, text, why) => {
+    const [message, ...more] = await errorsOf(text)
+    expect(more).toEqual([])
+    expect(message).toMatch(/^manifest:1: /)
+    expect(message).toContain(why)
+  })
+
+  it('says that a compressed manifest is one', async () => {
+    expect(await errorsOf(Uint8Array.from([0x1f, 0x8b, 8, 0]))).toEqual([expect.stringContaining('is compressed')])
+  })
+
+  it('drops a line that is too long while it passes, and reads the next', async () => {
+    async function* long(): AsyncIterable<Uint8Array> {
+      yield Buffer.from('1\n2')
+      for (let n = 0; n < 640; n += 1) yield await Promise.resolve(Buffer.alloc(100_000, '3'))
+      yield Buffer.from('\n4\n')
+    }
+    const before = process.memoryUsage().arrayBuffers
+    const lines = []
+    for await (const line of readManifest(long(), { name: 'ids.txt', servers: SERVERS })) lines.push(line)
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * 1024 * 1024)
+    expect(lines).toMatchObject([
+      { line: 1 },
+      { line: 2, error: { code: 'MANIFEST_INVALID' } },
+      { line: 3, entry: file(4) },
+    ])
+    expect(lines[1]).toHaveProperty(
+      'error.message',
+      expect.stringMatching(/^ids\.txt:2: the line is longer than 64 KiB/),
+    )
+  })
+
+  it('names a line that is not UTF-8, and reads those around it', async () => {
+    const bytes = Buffer.concat([Buffer.from('1\n'), Buffer.from('é\n', 'latin1'), Buffer.from('3 # é\n')])
+    expect(await readAll(bytes)).toMatchObject([
+      { line: 1, entry: file(1) },
+      { line: 2, error: { message: 'manifest:2: the line is not UTF-8: save the manifest as UTF-8' } },
+      { line: 3, entry: file(3) },
+    ])
+  })
+})
+
+describe('NDJSON', () => {
+  it('takes the names of the columns as keys', async () => {
+    const md5 = 'd41d8cd98f00b204e9800998ecf8427e'
+    const lines = [
+      { fileId: 42, path: 'a b.csv', size: 0, md5, extra: { x: 1 }, version: null },
+      { kind: 'zip', ids: [1, 2] },
+      { id: '43', checksum: { type: 'MD5', value: md5 } },
+    ]
+    expect(await entriesOf(lines.map((line) => JSON.stringify(line)).join('\n\n'))).toEqual([
+      { ...file(42), path: 'a b.csv', size: 0, checksum: { algorithm: 'md5', hex: md5 } },
+      { target: { kind: 'zip', files: [1, 2] } },
+      { ...file(43), checksum: { algorithm: 'md5', hex: md5 } },
+    ])
+  })
+
+  it('names each bad line', async () => {
+    const messages = await errorsOf('{"id":1}\n{"id":\n[1]\n{"id":true}\n{"id":12345678901234567890}\n{"path":"x"}\n', {
+      name: 'm.ndjson',
+    })
+    expect(messages.map((message) => message.slice(0, 11))).toEqual([2, 3, 4, 5, 6].map((n) => `m.ndjson:${n}:`))
+  })
+})
+
+describe('a BagIt fetch.txt', () => {
+  it('keeps the path below data/ and decodes line ends in it', async () => {
+    const url = 'https://dv.example.edu/api/access/datafile'
+    const text = `${url}/1 12 data/a b.csv\n${url}/2\t-\tdata/x%0Ay%25.csv\n`
+    expect(await entriesOf(text, { name: 'bag/fetch.txt' })).toEqual([
+      { ...file(1), server: SERVERS[0], size: 12, path: 'data/a b.csv' },
+      { ...file(2), server: SERVERS[0], path: 'data/x\ny%.csv' },
+    ])
+  })
+
+  it('refuses paths that leave data/ and lines of another shape', async () => {
+    const url = 'https://dv.example.edu/api/files/1'
+    const text = `${url} 1 ../x\n${url} 1 data/../../x\n${url} many data/x\nhttps://other.example/api/files/1 1 data/x\n`
+    expect(await errorsOf(text, { name: 'fetch.txt' })).toEqual([
+      expect.stringContaining('fetch.txt:1: path "../x" is not below data/'),
+      expect.stringContaining('fetch.txt:2: path'),
+      expect.stringContaining('fetch.txt:3: '),
+      expect.stringContaining('fetch.txt:4: server https://other.example is not named'),
+    ])
+  })
+})
+
+describe('the format', () => {
+  it.each([
+    ['m.csv', '1', 'csv'],
+    ['M.TSV', '1', 'tsv'],
+    ['m.jsonl', '', 'ndjson'],
+    ['bag/fetch.txt', '', 'bagit'],
+    ['m.json', '{"status":"OK","data":[]}', 'json'],
+    ['m.json', '{"id":1}\n{"id":2}\n', 'ndjson'],
+    ['-', '{"id":1}', 'ndjson'],
+    ['-', '{"latestVersion":{}}', 'json'],
+    ['-', '{\n"status"', 'json'],
+    ['-', '[1]', 'json'],
+    ['-', '1\n2', 'list'],
+    ['-', 'doi:10.5072/A', 'list'],
+    ['-', 'https://dv.example.edu/dataset.xhtml?persistentId=doi:10.5072/A&version=1.0', 'list'],
+    ['-', '# made by hand\n\nid,path\n', 'csv'],
+    ['-', 'persistentId\n', 'csv'],
+    ['-', '"File ID";"path"\n', 'csv'],
+    ['-', '42,a.csv\n', 'csv'],
+    ['m.txt', 'id\tfilename\tmd5\n', 'tsv'],
+    ['m.txt', 'https://x.example/1 - data/x', 'bagit'],
+    ['m', 'anything else', 'list'],
+  ])('of %s that begins %j is %s', (name, head, format) => {
+    expect(detectFormat(name, head)).toBe(format)
+  })
+
+  it('is told to the caller, who may also name it', async () => {
+    const options = { name: '-', servers: SERVERS }
+    expect((await openManifest(inPieces('id,path\n'), options)).format).toBe('csv')
+    expect((await openManifest(inPieces('id,path\n'), { ...options, format: 'list' })).format).toBe('list')
+    expect(await errorsOf('nonsense\n', { name: '-' })).toEqual([expect.stringMatching(/^standard input:1: /)])
+  })
+})
+
+describe('any manifest', () => {
+  it('is read from a path, and one that cannot be read is named', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'dataferry-manifest-'))
+    try {
+      const path = join(folder, 'ids.txt')
+      await writeFile(path, '1\n2\n')
+      const read = async (name: string): Promise<number> => {
+        let lines = 0
+        for await (const line of readManifest(name, { name, servers: SERVERS })) lines += Number('entry' in line)
+        return lines
+      }
+      expect(await read(path)).toBe(2)
+      await expect(read(join(folder, 'none.csv'))).rejects.toThrow('none.csv: the manifest cannot be read (ENOENT)')
+      await expect(read(folder)).rejects.toMatchObject({ code: 'MANIFEST_INVALID' })
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  it('closes its source when the caller leaves early', async () => {
+    let closed = false
+    async function* endless(): AsyncIterable<Uint8Array> {
+      try {
+        for (;;) yield await Promise.resolve(Buffer.from('1\n'.repeat(1000)))
+      } finally {
+        closed = true
+      }
+    }
+    for await (const line of readManifest(endless(), { name: '-', servers: SERVERS })) if (line.line === 5) break
+    expect(closed).toBe(true)
+  })
+
+  it('of any bytes gives numbered lines or numbered errors, in order, and at least one', async () => {
+    const parts = fc.constantFrom(
+      '"',
+      ',',
+      '\n',
+      '\r',
+      '{',
+      '}',
+      '[',
+      ']',
+      ':',
+      '\\',
+      '1',
+      'id',
+      'data',
+      'é',
+      ' ',
+      '\t',
+      '#',
+      '@',
+      'e',
+    )
+    const text = fc.array(parts, { maxLength: 60 }).map((pieces) => Buffer.from(pieces.join('')))
+    const header = fc
+      .tuple(fc.constantFrom('id,path\n', '{"data":[', '[', ''), text)
+      .map(([start, rest]) => Buffer.concat([Buffer.from(start), rest]))
+    const bytes = fc.oneof(fc.uint8Array({ maxLength: 200 }), text, header)
+    await fc.assert(
+      fc.asyncProperty(
+        bytes,
+        fc.constantFrom('auto' as const, ...MANIFEST_FORMATS),
+        fc.integer({ min: 1, max: 64 }),
+        async (content, format, size) => {
+          const lines = await readAll(content, { format }, size)
+          expect(lines.length).toBeGreaterThan(0)
+          let last = 1
+          for (const line of lines) {
+            expect(line.line).toBeGreaterThanOrEqual(last)
+            last = line.line
+            if ('error' in line) expect(line.error.message.startsWith(`manifest:${line.line}: `)).toBe(true)
+          }
+          expect(await readAll(content, { format }, 1000)).toEqual(lines)
+        },
+      ),
+      { numRuns: 500 },
+    )
+  })
+
+  it('of 200,000 lines is read whole', async () => {
+    const text = Array.from({ length: 200_000 }, (_, n) => `${n + 1},raw/${n}.csv,${n}`).join('\n')
+    let sum = 0
+    const source = inPieces(`id,path,size\n${text}`, 65_536)
+    for await (const line of readManifest(source, { name: 'm.csv', servers: SERVERS })) sum += Number('entry' in line)
+    expect(sum).toBe(200_000)
+  })
+})

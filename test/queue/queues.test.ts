@@ -1,0 +1,157 @@
+import { Worker } from 'bullmq'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { ItemJob } from '../../jobs/item.ts'
+import { connect } from '../../src/queue/connection.ts'
+import { addItems, openQueues, type Queues } from '../../src/queue/queues.ts'
+import { useRedis } from '../redis.ts'
+
+const SERVER = 'https://data.example.org/sub'
+const redis = useRedis()
+let queues: Queues
+const workers: Worker[] = []
+
+beforeEach(() => {
+  queues = openQueues({ connection: redis.client, prefix: redis.prefix })
+})
+afterEach(async () => {
+  await Promise.all(workers.splice(0).map((worker) => worker.close(true)))
+  await queues.items(SERVER).obliterate({ force: true })
+  await queues.close()
+})
+
+it('an item is queued once, however often it is added', async () => {
+  const items = jobs(1200)
+  await addItems(queues.items(SERVER), items)
+  await addItems(queues.items(SERVER), items)
+  expect(await queues.windowSize(SERVER)).toBe(1200)
+})
+
+it('an item that has ended, well or not, leaves nothing and can be queued again', async () => {
+  const queue = queues.items(SERVER)
+  await addItems(queue, jobs(2))
+  const worker = work((n) => (n === 1 ? Promise.reject(new Error('Broken for good.')) : Promise.resolve()))
+  const ended = (name: 'completed' | 'failed'): Promise<void> =>
+    new Promise((resolve) => worker.once(name, () => resolve()))
+  await Promise.all([ended('completed'), ended('failed')])
+  await worker.close()
+  expect(await redis.client.exists(queue.toKey('b-0'), queue.toKey('b-1'))).toBe(0)
+  await addItems(queue, jobs(2))
+  expect(await queues.windowSize(SERVER)).toBe(2)
+})
+
+it('adding goes on where a lost connection cut it off', async () => {
+  const queue = queues.items(SERVER)
+  await queue.waitUntilReady()
+  const id = await redis.client.client('ID')
+  const other = await connect({ url: redis.url, role: 'worker' })
+  const adding = addItems(queue, jobs(3000))
+  expect(await other.call('CLIENT', 'KILL', 'ID', id)).toBe(1)
+  await adding
+  other.disconnect()
+  expect(await queues.windowSize(SERVER)).toBe(3000)
+})
+
+it('the window counts what waits, what is delayed, what runs and what is paused', async () => {
+  const queue = queues.items(SERVER)
+  await addItems(queue, jobs(3))
+  await queue.add('item', { v: 1, batch: 'b', n: 9 }, { jobId: 'b-9', delay: 60_000 })
+  const held = hold()
+  work(() => held.until, 1)
+  await held.begun
+  await queue.pause()
+  expect(await queues.windowSize(SERVER)).toBe(4)
+  await queue.resume()
+  held.release()
+})
+
+it('a server gets its limits once, and keeps those that somebody set', async () => {
+  const queue = queues.items(SERVER)
+  await queues.prepare(SERVER)
+  expect(await queue.getGlobalConcurrency()).toBe(4)
+  await queues.limit(SERVER, { concurrency: 2, rate: { max: 5, durationMs: 60_000 } })
+  await queues.prepare(SERVER)
+  expect(await queue.getGlobalConcurrency()).toBe(2)
+  expect(await queue.getGlobalRateLimit()).toEqual({ max: 5, duration: 60_000 })
+  await queues.limit(SERVER, { rate: null })
+  expect((await queue.getGlobalRateLimit())?.max).toBeGreaterThan(100_000)
+})
+
+it('no more items run at once than the limit says, over all workers', async () => {
+  await queues.limit(SERVER, { concurrency: 2 })
+  await addItems(queues.items(SERVER), jobs(12))
+  let running = 0
+  let most = 0
+  const ended = gathered(12)
+  const process = async (n: number): Promise<void> => {
+    most = Math.max(most, (running += 1))
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    running -= 1
+    ended.add(n)
+  }
+  for (let i = 0; i < 3; i += 1) work(process, 4)
+  await ended.done
+  expect(most).toBe(2)
+})
+
+it('a held server starts nothing until it is let go, and a shorter hold does not shorten a longer one', async () => {
+  await queues.prepare(SERVER)
+  await queues.hold(SERVER, 60_000)
+  await queues.hold(SERVER, 10)
+  expect(await queues.items(SERVER).getRateLimitTtl()).toBeGreaterThan(30_000)
+  await addItems(queues.items(SERVER), jobs(1))
+  const ended = gathered(1)
+  const worker = work((n) => Promise.resolve().then(() => ended.add(n)))
+  await worker.waitUntilReady()
+  expect(await worker.getNextJob('0', { block: false })).toBeUndefined()
+  await worker.close(true)
+  await queues.unhold(SERVER)
+  work((n) => Promise.resolve().then(() => ended.add(n)))
+  await ended.done
+})
+
+it('few events are kept, since nobody reads them', async () => {
+  await addItems(queues.items(SERVER), jobs(2000))
+  expect(await redis.client.xlen(queues.items(SERVER).toKey('events'))).toBeLessThan(400)
+})
+
+function jobs(count: number): ItemJob[] {
+  return Array.from({ length: count }, (_, n) => ({ v: 1, batch: 'b', n }))
+}
+
+function work(process: (n: number) => Promise<void>, concurrency = 1): Worker {
+  const worker = new Worker<ItemJob>(queues.items(SERVER).name, ({ data }) => process(data.n), {
+    connection: redis.client,
+    prefix: redis.prefix,
+    concurrency,
+    settings: { backoffStrategy: () => -1 },
+  })
+  worker.on('error', () => undefined)
+  workers.push(worker)
+  return worker
+}
+
+function gathered(count: number): { add: (n: number) => void; done: Promise<void>; values: Set<number> } {
+  const values = new Set<number>()
+  let finish = (): void => undefined
+  const done = new Promise<void>((resolve) => (finish = resolve))
+  const add = (n: number): void => {
+    values.add(n)
+    if (values.size === count) finish()
+  }
+  return { add, done, values }
+}
+
+function hold(): { begun: Promise<void>; until: Promise<void>; release: () => void } {
+  let release = (): void => undefined
+  let begin = (): void => undefined
+  const begun = new Promise<void>((resolve) => (begin = resolve))
+  const until = new Promise<void>((resolve) => (release = resolve))
+  return {
+    begun,
+    release,
+    get until() {
+      begin()
+      return until
+    },
+  }
+}

@@ -1,0 +1,73 @@
+import { readBatch } from '../src/batch/folder.ts'
+import { ItemsReader } from '../src/batch/items-file.ts'
+import { OutcomeWriter } from '../src/batch/outcomes.ts'
+import type { Ledger } from '../src/ledger/ledger.ts'
+import type { Batch, BatchId } from '../src/model/batch.ts'
+import type { Sink } from '../src/sinks/sink.ts'
+
+/** A batch that this process works on. */
+export interface OpenBatch {
+  readonly batch: Batch
+  readonly sink: Sink
+  readonly items: ItemsReader
+  readonly outcomes: OutcomeWriter
+}
+
+/** Opens each destination and batch once per process, whoever asks first. */
+export class Batches {
+  readonly #ledger: Ledger
+  readonly #openSink: (url: string) => Promise<Sink>
+  /** Names this process's own file of receipts. */
+  readonly #writer: string
+  readonly #sinks = new Map<string, Promise<Sink>>()
+  readonly #batches = new Map<BatchId, Promise<OpenBatch | undefined>>()
+
+  constructor(ledger: Ledger, openSink: (url: string) => Promise<Sink>, writer: string) {
+    this.#ledger = ledger
+    this.#openSink = openSink
+    this.#writer = writer
+  }
+
+  /** @returns undefined when neither the ledger nor the destination knows the batch */
+  open(id: BatchId): Promise<OpenBatch | undefined> {
+    return once(this.#batches, id, () => this.#load(id))
+  }
+
+  sink(url: string): Promise<Sink> {
+    return once(this.#sinks, url, () => this.#openSink(url))
+  }
+
+  async #load(id: BatchId): Promise<OpenBatch | undefined> {
+    const known = await this.#ledger.get(id)
+    if (!known) return undefined
+    const sink = await this.sink(known.destination)
+    const batch = await readBatch(sink.records, id)
+    if (!batch) return undefined
+    const { records } = sink
+    return { batch, sink, items: new ItemsReader(records, id), outcomes: new OutcomeWriter(records, id, this.#writer) }
+  }
+
+  /** Ends the receipts file of a batch that has ended; opening it again starts over. */
+  async release(id: BatchId): Promise<void> {
+    const opened = await this.#batches.get(id)
+    this.#batches.delete(id)
+    await opened?.outcomes.close()
+  }
+
+  async close(): Promise<void> {
+    for (const id of [...this.#batches.keys()]) await this.release(id)
+    for (const sink of this.#sinks.values()) await (await sink).close()
+    this.#sinks.clear()
+  }
+}
+
+/** Remembers a promise by key, but not one that failed or found nothing. */
+function once<K, V>(known: Map<K, Promise<V>>, key: K, make: () => Promise<V>): Promise<V> {
+  const existing = known.get(key)
+  if (existing) return existing
+  const made = make()
+  known.set(key, made)
+  const forget = () => void known.delete(key)
+  made.then((value) => (value === undefined ? forget() : undefined), forget)
+  return made
+}

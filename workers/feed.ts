@@ -1,0 +1,152 @@
+import type { ItemJob } from '../jobs/item.ts'
+import type { FeedJob } from '../jobs/feed.ts'
+import type { Ledger, LedgerEntry } from '../src/ledger/ledger.ts'
+import type { Item } from '../src/model/item.ts'
+import type { Batches, OpenBatch } from './batches.ts'
+import { settleProblem } from './item.ts'
+import { OVER, type Step } from './step.ts'
+
+export interface FeedDeps {
+  readonly ledger: Ledger
+  readonly batches: Pick<Batches, 'open'>
+  /** Items that are queued for a server now, in whatever state. */
+  readonly queued: (server: string) => Promise<number>
+  readonly add: (server: string, jobs: readonly ItemJob[]) => Promise<void>
+  /** Asks for the report of a batch whose every line has ended; repeatable. */
+  readonly askReport: (batch: string) => Promise<void>
+  /** Jobs to keep queued for a server. */
+  readonly window: (server: string) => Promise<number>
+  /** Share of Redis' memory that is in use; undefined: unlimited. */
+  readonly memoryPressure: () => Promise<number | undefined>
+  readonly notice: (message: string | undefined) => void
+}
+
+const IDLE_MS = 250
+const HELD_MS = 1_000
+const MIN_WAIT_MS = 10
+/** Lines looked at in one pass, so that a pass is short even where all have ended. */
+const LINES_PER_PASS = 20_000
+const CHUNK = 1_000
+const MAX_MEMORY = 0.65
+
+/** How far feeding got, and how fast its window drains. */
+interface Cursor {
+  next: number
+  drained: { at: number; perMs: number }
+}
+
+/**
+ * Keeps a server's window of jobs full for one batch, pass by pass. The cursor is only a convenience of this process:
+ * without one, and whenever the window is empty, feeding starts at the first line that has not ended. So a killed
+ * producer, a resume, a retry and a new Redis all follow one rule, and adding a job that is queued already does nothing.
+ */
+export class Feeder {
+  readonly #deps: FeedDeps
+  readonly #cursors = new Map<string, Cursor>()
+
+  constructor(deps: FeedDeps) {
+    this.#deps = deps
+  }
+
+  /** One pass. @returns when the next one is due, or that the batch has ended */
+  async pass({ batch, server }: FeedJob): Promise<Step> {
+    const { ledger, batches } = this.#deps
+    const entry = await ledger.get(batch)
+    const opened = entry && (await batches.open(batch))
+    if (!opened || entry.state === 'cancelled' || entry.state === 'finished') return this.#forget(batch, server)
+    if (entry.state === 'paused') return { kind: 'later', ms: HELD_MS }
+    if (await this.#hasEnded(entry)) {
+      await this.#deps.askReport(batch)
+      return this.#forget(batch, server)
+    }
+    return { kind: 'later', ms: await this.#fill(entry, opened, server) }
+  }
+
+  #forget(batch: string, server: string): Step {
+    this.#cursors.delete(`${batch} ${server}`)
+    return OVER
+  }
+
+  async #hasEnded(entry: LedgerEntry): Promise<boolean> {
+    if (!entry.planComplete) return false
+    const { done, kept, failed, planned } = await this.#deps.ledger.summary(entry.id)
+    return done + kept + failed >= planned
+  }
+
+  /** Adds what there is room for. @returns how long to wait for the next pass, in ms */
+  async #fill(entry: LedgerEntry, opened: OpenBatch, server: string): Promise<number> {
+    const { queued, window, memoryPressure, notice, ledger } = this.#deps
+    const size = await window(server)
+    const before = await queued(server)
+    const cursor = this.#cursor(entry.id, server)
+    if (before === 0) cursor.next = await ledger.firstOpen(entry.id)
+    const pressure = await memoryPressure()
+    if (pressure !== undefined && pressure > MAX_MEMORY) {
+      notice(`Redis uses ${Math.round(pressure * 100)} % of its memory: feeding waits until there is room.`)
+      return HELD_MS
+    }
+    notice(undefined)
+    const room = size - before
+    if (room <= 0) return wait(cursor, size)
+    const added = await this.#addFrom(cursor, entry, opened, server, room)
+    learn(cursor, added)
+    if (added >= room || cursor.next < entry.planned) return wait(cursor, size)
+    return IDLE_MS
+  }
+
+  #cursor(batch: string, server: string): Cursor {
+    const key = `${batch} ${server}`
+    const known = this.#cursors.get(key) ?? { next: 0, drained: { at: Date.now(), perMs: 0 } }
+    this.#cursors.set(key, known)
+    return known
+  }
+
+  async #addFrom(cursor: Cursor, entry: LedgerEntry, opened: OpenBatch, server: string, room: number): Promise<number> {
+    const stopAt = Math.min(entry.planned, cursor.next + LINES_PER_PASS)
+    let added = 0
+    while (cursor.next < stopAt && added < room) {
+      const to = Math.min(stopAt, cursor.next + CHUNK)
+      const { items, next } = await this.#openLines(cursor.next, to, room - added, entry, opened, server)
+      const jobs = items.map(({ n }) => ({ v: 1 as const, batch: entry.id, n }))
+      if (jobs.length > 0) await this.#deps.add(server, jobs)
+      added += jobs.length
+      cursor.next = next
+    }
+    return added
+  }
+
+  /** Up to `most` items of this server among the lines that have not ended, and the line after the last one looked at. */
+  async #openLines(
+    from: number,
+    to: number,
+    most: number,
+    entry: LedgerEntry,
+    opened: OpenBatch,
+    server: string,
+  ): Promise<{ items: Item[]; next: number }> {
+    const settled = await this.#deps.ledger.settledIn(entry.id, from, to)
+    const items: Item[] = []
+    for (let n = from; n < to; n++) {
+      if (settled[n - from] === true) continue
+      if (items.length >= most) return { items, next: n }
+      const item = await opened.items.item(n)
+      if (item.server !== server) continue
+      if (item.problem) await settleProblem(item, opened, this.#deps)
+      else items.push(item)
+    }
+    return { items, next: to }
+  }
+}
+
+/** Follows how fast jobs leave: what was added now is what has left since the last pass. */
+function learn({ drained }: Cursor, added: number): void {
+  const now = Date.now()
+  drained.perMs = added / Math.max(1, now - drained.at)
+  drained.at = now
+}
+
+/** Long enough not to ask needlessly, short enough that half the window is left. */
+function wait({ drained }: Cursor, window: number): number {
+  if (drained.perMs === 0) return IDLE_MS
+  return Math.round(Math.min(IDLE_MS, Math.max(MIN_WAIT_MS, window / 2 / drained.perMs)))
+}

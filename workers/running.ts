@@ -1,0 +1,77 @@
+import { DataferryError } from '../src/errors.ts'
+import type { HeldItem } from '../src/ledger/workers.ts'
+import type { Item } from '../src/model/item.ts'
+
+/**
+ * Why an item's work ends early.
+ * - `shutdown`: this process stops; another one may go on at once
+ * - `held`: the batch or its server is paused or cancelled; the feeder brings the item back when that ends
+ * - `lost`: the job's lock went to another worker, which works on it now
+ */
+export type StopReason = 'shutdown' | 'held' | 'lost'
+
+/** An item that this process works on. */
+export class Task {
+  readonly batch: string
+  readonly item: Item
+  readonly #controller = new AbortController()
+  bytes = 0
+  stopped: StopReason | undefined
+
+  constructor(batch: string, item: Item) {
+    this.batch = batch
+    this.item = item
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  stop(reason: StopReason): void {
+    this.stopped ??= reason
+    this.#controller.abort(
+      new DataferryError('INTERRUPTED', `The work on ${this.item.path} was asked to stop (${reason}).`),
+    )
+  }
+}
+
+/** What this process works on now, and the way to stop it. */
+export class Running {
+  readonly #tasks = new Set<Task>()
+  #shutdown = false
+
+  /** @param lock aborts when the job's lock is lost */
+  start(batch: string, item: Item, lock: AbortSignal | undefined): { task: Task; end: () => void } {
+    const task = new Task(batch, item)
+    const lost = () => task.stop('lost')
+    lock?.addEventListener('abort', lost, { once: true })
+    if (lock?.aborted) lost()
+    if (this.#shutdown) task.stop('shutdown')
+    this.#tasks.add(task)
+    const end = () => {
+      lock?.removeEventListener('abort', lost)
+      this.#tasks.delete(task)
+    }
+    return { task, end }
+  }
+
+  stopWhere(matches: (task: Task) => boolean, reason: StopReason): void {
+    for (const task of this.#tasks) if (matches(task)) task.stop(reason)
+  }
+
+  /** Stops everything, and whatever is started from now on. */
+  shutDown(): void {
+    this.#shutdown = true
+    this.stopWhere(() => true, 'shutdown')
+  }
+
+  held(): HeldItem[] {
+    return [...this.#tasks].map(({ batch, item, bytes }) => ({
+      batch,
+      n: item.n,
+      path: item.path,
+      bytes,
+      ...(item.expect.size !== undefined && { size: item.expect.size }),
+    }))
+  }
+}

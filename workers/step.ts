@@ -1,0 +1,42 @@
+import { DelayedError, RateLimitError, WaitingError, type Job, type Queue } from 'bullmq'
+import { DataferryError, messageOf } from '../src/errors.ts'
+
+/** What the queue does with a job after its processor is through. */
+export type Step =
+  /** The job is over: its item has ended, or the feeder will bring it back when it may go on. */
+  | { readonly kind: 'over' }
+  /** Back to the front for the next worker; uses no attempt. */
+  | { readonly kind: 'hand-back' }
+  /** Again after a while; uses no attempt. */
+  | { readonly kind: 'later'; readonly ms: number }
+  /** The whole queue pauses; uses no attempt. */
+  | { readonly kind: 'throttle'; readonly ms: number }
+  /** Uses an attempt; BullMQ waits as the back-off strategy says. */
+  | { readonly kind: 'retry'; readonly error: unknown }
+
+export const OVER: Step = { kind: 'over' }
+
+/** Carries a step out in BullMQ's vocabulary: returns, or throws what BullMQ understands. */
+export async function carryOut(step: Step, job: Job, token: string, queue: Pick<Queue, 'rateLimit'>): Promise<void> {
+  switch (step.kind) {
+    case 'over':
+      return
+    case 'hand-back':
+      await job.moveToWait(token)
+      throw new WaitingError()
+    case 'later':
+      await job.moveToDelayed(Date.now() + step.ms, token)
+      throw new DelayedError()
+    case 'throttle':
+      await queue.rateLimit(step.ms)
+      throw new RateLimitError()
+    case 'retry':
+      throw codeFirst(step.error)
+  }
+}
+
+/** BullMQ keeps only an error's text, so the code comes first in it. */
+function codeFirst(error: unknown): Error {
+  const text = messageOf(error)
+  return new Error(error instanceof DataferryError ? `${error.code} ${text}` : text, { cause: error })
+}
