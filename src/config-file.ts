@@ -6,7 +6,7 @@ import { nearest } from './nearest.ts'
 import { normalServer } from './setting-values.ts'
 import { SETTING_NAMES } from './settings.ts'
 
-export const CONFIG_FILE = 'dataferry.config.json'
+const CONFIG_FILE = 'dataferry.config.json'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 

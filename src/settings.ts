@@ -3,7 +3,7 @@ import { EXISTING } from './model/batch.ts'
 import { FORMATS } from './model/item.ts'
 import { byteCount, choice, durationMs, Secret, serverUrls, whole, word } from './setting-values.ts'
 
-export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
+const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
 
 /** What people must know of a setting besides its type. Flags, `docs/cli.md` and messages are made from it. */
 export interface Setting {

@@ -1,3 +1,4 @@
+import { EarlierBatches } from '../src/batch/earlier.ts'
 import { readBatch } from '../src/batch/folder.ts'
 import { ItemsReader } from '../src/batch/items-file.ts'
 import { OutcomeWriter } from '../src/batch/outcomes.ts'
@@ -11,6 +12,7 @@ export interface OpenBatch {
   readonly sink: Sink
   readonly items: ItemsReader
   readonly outcomes: OutcomeWriter
+  readonly earlier: EarlierBatches
 }
 
 /** Opens each destination and batch once per process, whoever asks first. */
@@ -44,7 +46,13 @@ export class Batches {
     const batch = await readBatch(sink.records, id)
     if (!batch) return undefined
     const { records } = sink
-    return { batch, sink, items: new ItemsReader(records, id), outcomes: new OutcomeWriter(records, id, this.#writer) }
+    return {
+      batch,
+      sink,
+      items: new ItemsReader(records, id),
+      outcomes: new OutcomeWriter(records, id, this.#writer),
+      earlier: new EarlierBatches(records, id),
+    }
   }
 
   /** Ends the receipts file of a batch that has ended; opening it again starts over. */

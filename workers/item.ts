@@ -100,11 +100,16 @@ async function outcomeOf(
       new DataferryError('WORKER_CRASHED', `${MAX_STALLS} workers were lost while they had this item.`),
     )
   }
-  const { sink, batch } = opened
+  const { sink, batch, earlier } = opened
   const { signal } = task
   const key = keyOf(opened, item)
   signal.throwIfAborted()
-  const kept = await keepExisting(item, sink, { key, policy: batch.existing, signal })
+  const kept = await keepExisting(item, sink, {
+    key,
+    policy: batch.existing,
+    earlier: (one) => earlier.find(one),
+    signal,
+  })
   if (kept) return kept
   const receipt = await transfer(
     item,

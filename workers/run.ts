@@ -107,6 +107,7 @@ class WorkerProcess implements RunningWorkers {
     this.#startFeed()
     this.#startControl()
     await this.#beat()
+    for (const worker of this.#workers) worker.run().catch((error: unknown) => this.#log(error))
     const timer = setInterval(() => {
       this.#beating = this.#beat().catch((error: unknown) => this.#log(error))
     }, BEAT_MS)
@@ -149,7 +150,7 @@ class WorkerProcess implements RunningWorkers {
         stalled: job.stalledCounter,
       }
       const step = await processItem(itemJobSchema.parse(job.data), attempt, signal, deps)
-      await carryOut(step, job, token ?? '', queue)
+      await carryOut(step, job, token ?? '', (ms) => queues.hold(server, ms))
     }
     this.#open(itemQueue(server), jobs, processor)
   }
@@ -168,7 +169,7 @@ class WorkerProcess implements RunningWorkers {
     })
     const processor = async (job: Job, token: string | undefined): Promise<void> => {
       const step = await feeder.pass(feedJobSchema.parse(job.data))
-      await carryOut(step, job, token ?? '', queues.feed)
+      await carryOut(step, job, token ?? '', () => Promise.resolve())
     }
     this.#open(FEED_QUEUE, 4, processor)
   }
@@ -191,9 +192,16 @@ class WorkerProcess implements RunningWorkers {
       lockDuration: LOCK_MS,
       stalledInterval: STALLED_CHECK_MS,
       maxStalledCount: MAX_STALLED,
+      // Waits for a throttled server are looked at this often, so that what a person changes acts soon.
+      maximumRateLimitDelay: 5_000,
+      // Nobody could tell whose a job is before this process has registered.
+      autorun: false,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 0 },
       settings: { backoffStrategy: (attempts) => backoff(attempts, retry) },
+    })
+    worker.on('lockRenewalFailed', (ids: string[]) => {
+      for (const id of ids) worker.cancelJob(id)
     })
     worker.on('error', (error) => log.warn({ queue: name, problem: messageOf(error) }, 'queue error'))
     this.#workers.push(worker)
@@ -230,7 +238,7 @@ class WorkerProcess implements RunningWorkers {
   }
 
   #log(error: unknown): void {
-    this.#deps.log.warn({ problem: messageOf(error) }, 'heartbeat failed')
+    this.#deps.log.warn({ problem: messageOf(error) }, 'background work failed')
   }
 }
 

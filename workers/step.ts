@@ -1,4 +1,4 @@
-import { DelayedError, RateLimitError, WaitingError, type Job, type Queue } from 'bullmq'
+import { DelayedError, RateLimitError, WaitingError, type Job } from 'bullmq'
 import { DataferryError, messageOf } from '../src/errors.ts'
 
 /** What the queue does with a job after its processor is through. */
@@ -16,8 +16,16 @@ export type Step =
 
 export const OVER: Step = { kind: 'over' }
 
-/** Carries a step out in BullMQ's vocabulary: returns, or throws what BullMQ understands. */
-export async function carryOut(step: Step, job: Job, token: string, queue: Pick<Queue, 'rateLimit'>): Promise<void> {
+/**
+ * Carries a step out in BullMQ's vocabulary: returns, or throws what BullMQ understands.
+ * @param hold lets nobody take a job of this queue for a while
+ */
+export async function carryOut(
+  step: Step,
+  job: Job,
+  token: string,
+  hold: (ms: number) => Promise<void>,
+): Promise<void> {
   switch (step.kind) {
     case 'over':
       return
@@ -28,7 +36,7 @@ export async function carryOut(step: Step, job: Job, token: string, queue: Pick<
       await job.moveToDelayed(Date.now() + step.ms, token)
       throw new DelayedError()
     case 'throttle':
-      await queue.rateLimit(step.ms)
+      await hold(step.ms)
       throw new RateLimitError()
     case 'retry':
       throw codeFirst(step.error)

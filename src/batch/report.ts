@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { formatRecord } from '../manifest/record.ts'
 import type { Batch, BatchId, PlanState } from '../model/batch.ts'
 import type { Item } from '../model/item.ts'
 import { VERIFIED } from '../model/receipt.ts'
@@ -133,8 +134,6 @@ async function* renamedRows(records: Records, batch: string, count: number): Asy
   }
 }
 
-/** One CSV row (RFC 4180). */
 function row(cells: readonly (string | number)[]): Uint8Array {
-  const quoted = cells.map((cell) => (/[",\r\n]/.test(String(cell)) ? `"${String(cell).replaceAll('"', '""')}"` : cell))
-  return Buffer.from(`${quoted.join(',')}\r\n`)
+  return Buffer.from(`${formatRecord(cells.map(String))}\r\n`)
 }

@@ -32,7 +32,7 @@ export interface Context extends Given {
 }
 
 /** A flag of one command that is no setting. Has a value when its notation ends in `<…>`. */
-export interface CommandFlag {
+interface CommandFlag {
   /** In commander's notation: `-n, --dry-run`, `-m, --manifest <file>`. */
   readonly flags: string
   readonly help: string

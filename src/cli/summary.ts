@@ -37,7 +37,7 @@ export async function printSummary(out: Output, sink: Sink, id: string): Promise
 function headline({ complete, planned, done, kept }: Report): string {
   return complete
     ? `All ${plural(planned, 'file')} are there.`
-    : `${formatCount(planned - done - kept)} of ${plural(planned, 'file')} are missing.`
+    : `${formatCount(planned - done - kept)} of ${plural(planned, 'file')} could not be had.`
 }
 
 function verification({ verified }: Report): string {

@@ -11,7 +11,7 @@ export interface Message {
 
 const text = z.string().nullish()
 /** Somebody who asked for access. The server leaves out what it does not know, and newer ones say more. */
-export const accessRequestSchema = z.looseObject({
+const accessRequestSchema = z.looseObject({
   /** `@name` */
   identifier: z.string(),
   id: z.number().nullish(),
@@ -30,6 +30,7 @@ export const accessRequestSchema = z.looseObject({
   /** `created`, `granted` or `rejected`; absent on older servers, which list open requests only. */
   requestState: text,
 })
+/** One entry of the list of requests. */
 export type AccessRequest = z.infer<typeof accessRequestSchema>
 
 const permissionsSchema = z.looseObject({
@@ -43,6 +44,7 @@ const permissionsSchema = z.looseObject({
  */
 export type UserPermissions = z.infer<typeof permissionsSchema>
 
+/** Options for the list of requests. */
 export interface ListRequestsOptions {
   /** Granted and rejected requests, too (6.11). */
   readonly includeHistory?: boolean | undefined
@@ -54,6 +56,7 @@ export interface ListRequestsOptions {
 
 type Signal = AbortSignal | undefined
 
+/** Asks for access to a file. */
 export async function putRequest(
   calls: JsonCalls,
   file: Identifier,
@@ -75,6 +78,7 @@ export async function putAllowance(
   return message(calls.message({ route: accessRequestsRoute(dataset), method: 'PUT', body, signal }))
 }
 
+/** Grants, rejects or revokes somebody’s access. `ARGUMENT_INVALID` for a name that the server does not use. */
 export async function decide(
   calls: JsonCalls,
   verb: 'grantAccess' | 'rejectAccess' | 'revokeAccess',
@@ -86,6 +90,7 @@ export async function decide(
   return message(calls.message({ route, method: verb === 'revokeAccess' ? 'DELETE' : 'PUT', signal }))
 }
 
+/** The requests for a file; empty when there are none. */
 export async function listRequests(
   calls: JsonCalls,
   file: Identifier,
@@ -106,10 +111,12 @@ export async function listRequests(
   return found ?? []
 }
 
+/** Whether the caller’s own request is open. */
 export async function askedAlready(calls: JsonCalls, file: Identifier, signal: Signal): Promise<boolean> {
   return calls.get({ route: fileRoute(file, '/userFileAccessRequested'), signal }, z.boolean())
 }
 
+/** What the server thinks that the caller may do. */
 export async function permissions(calls: JsonCalls, file: Identifier, signal: Signal): Promise<UserPermissions> {
   return calls.get({ route: fileRoute(file, '/userPermissions'), signal }, permissionsSchema)
 }

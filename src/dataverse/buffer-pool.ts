@@ -1,5 +1,5 @@
 /** Size of a pooled buffer, and so of the largest batch. */
-export const BATCH = 1024 * 1024
+const BATCH = 1024 * 1024
 /** Up to here a batch is worth no pooled buffer. */
 export const SMALL = 64 * 1024
 /** Buffers kept for the next transfer: as many as a busy worker has transfers. */

@@ -25,6 +25,7 @@ import { bundleRoute, datasetZipRoute, fileRoute } from './route.ts'
 import * as sidecars from './sidecars.ts'
 import type { AuxiliaryFile, CitationFormat, MetadataOptions } from './sidecars.ts'
 
+/** Options of `DataAccessApi`. */
 export interface DataAccessOptions extends InstallationOptions {
   /**
    * Tries after the first one, for calls that only read, until their answer begins. Default 3. `open` never tries again,

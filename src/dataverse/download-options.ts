@@ -27,6 +27,7 @@ type OneForm = {
 /** Spelled out, since a mapped type over optional members yields `undefined` as well. */
 type AnyForm = NonNullable<OneForm>
 
+/** What every download can be told. */
 export interface TransferOptions {
   /** False keeps this download out of the server's statistics. Default true. */
   readonly countDownload?: boolean | undefined
@@ -42,9 +43,12 @@ export interface ByteRange {
   readonly end?: number | undefined
 }
 
+/** Options for one file: at most one of `format`, `variables`, `noVarHeader` and `imageThumb`. */
 export type DatafileOptions = TransferOptions & AnyForm
+/** As `DatafileOptions`, and a range. */
 export type StreamDatafileOptions = DatafileOptions & { readonly range?: ByteRange | undefined }
 
+/** Options for downloads as ZIP. */
 export interface ZipOptions extends TransferOptions {
   /** Tabular files as uploaded, instead of tab-delimited. */
   readonly format?: 'original' | undefined
@@ -85,6 +89,7 @@ export function zipQuery({ format }: { readonly format?: string | undefined }): 
   throw new DataferryError('ARGUMENT_INVALID', `The format of a ZIP can only be original, not ${format}.`)
 }
 
+/** The query that decides whether the server counts the download. */
 export function countQuery({ countDownload }: TransferOptions): Query {
   return countDownload === false ? [UNCOUNTED] : []
 }

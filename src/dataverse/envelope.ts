@@ -11,6 +11,7 @@ const envelopeSchema = z.looseObject({
   message: z.unknown().optional(),
   data: z.unknown().optional(),
 })
+/** An envelope, checked. */
 export type Envelope = z.infer<typeof envelopeSchema>
 
 /** Reads an envelope; undefined when the text is none, e.g. a page of a proxy. Never throws. */

@@ -31,6 +31,7 @@ export const fileElementSchema = z.looseObject({
     retention: z.looseObject({ dateUnavailable: text }).nullish(),
   }),
 })
+/** A file element, checked. */
 export type FileElement = z.infer<typeof fileElementSchema>
 
 /** A dataset version as the server describes it. */
@@ -48,6 +49,7 @@ export const versionElementSchema = z.looseObject({
     })
     .nullish(),
 })
+/** A version element, checked. */
 export type VersionElement = z.infer<typeof versionElementSchema>
 
 /** Our view of a file element; `today` is the day (`2026-07-22`) that embargo and retention are judged by. */

@@ -16,6 +16,7 @@ export interface Timeouts {
   readonly totalMs?: number
 }
 
+/** How connections are made and how long is waited. */
 export interface HttpOptions {
   readonly timeouts?: Timeouts
   /** Connections per origin at the same time. Default 8. Not used with a dispatcher of your own. */
@@ -24,6 +25,7 @@ export interface HttpOptions {
   readonly dispatcher?: Dispatcher
 }
 
+/** One request, as it goes over the wire. */
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** Sent exactly as written (a signed URL breaks when it is spelled anew), without any fragment. */

@@ -3,7 +3,7 @@ import { failureFrom } from './failure.ts'
 import { header } from './headers.ts'
 import { Http, type HttpAnswer, type HttpOptions, type HttpRequest } from './http.ts'
 import { redact } from './redact.ts'
-import { nextHop, type Hop } from './redirect.ts'
+import { isElsewhere, nextHop, type Hop } from './redirect.ts'
 import { encodeQuery, type Query, type Route } from './route.ts'
 import { DATAFERRY_VERSION } from './version.ts'
 
@@ -11,6 +11,7 @@ import { DATAFERRY_VERSION } from './version.ts'
 const LONGEST_COMPLAINT = 64 * 1024
 const MOST_HOPS = 8
 
+/** Where an installation is, who asks, and over which connections. */
 export interface InstallationOptions extends HttpOptions {
   /** Address of the installation; a sub-path is kept. */
   readonly baseUrl: string
@@ -28,6 +29,7 @@ export interface InstallationOptions extends HttpOptions {
   readonly http?: Http | undefined
 }
 
+/** One call of the API. */
 export interface ApiRequest {
   readonly route: Route
   readonly method?: HttpRequest['method']
@@ -143,7 +145,13 @@ export class Installation {
         body: hop.body?.text,
         signal: request.signal,
       })
-      const seen = { ...answer, what: request.route.what, host, elsewhere: origin !== this.#origin, authenticated }
+      const seen = {
+        ...answer,
+        what: request.route.what,
+        host,
+        elsewhere: isElsewhere(origin, this.#origin),
+        authenticated,
+      }
       const location = header(answer.headers, 'location')
       if (![301, 302, 303, 307, 308].includes(answer.status) || location === undefined) return { ...seen, handedTo }
       const next = nextHop(hop, answer.status, location, this.#origin)

@@ -8,7 +8,7 @@ import { pause, waitBeforeRetry, type RetryPolicy } from './retry.ts'
 import { datasetRoute, encodePath, type Query, type Route } from './route.ts'
 
 /** Files asked for at a time. */
-export const PAGE = 1000
+const PAGE = 1000
 
 /**
  * Every file of one dataset version exactly once, a page at a time.

@@ -15,6 +15,7 @@ import { Listing } from './listing.ts'
 import { DEFAULT_RETRIES, DEFAULT_THROTTLE_MS, type RetryPolicy } from './retry.ts'
 import { datasetRoute, encodePath, fileInfoRoute, type Query, type Route } from './route.ts'
 
+/** Options of `NativeApi`. */
 export interface NativeApiOptions extends InstallationOptions {
   /** Tries after the first one, for calls that only read. Default 3. */
   readonly retries?: number | undefined

@@ -11,6 +11,7 @@ export interface Opened extends Extent {
   readonly answer: Answer
 }
 
+/** A call that is to give file bytes, and which of them. */
 export interface FileRequest extends ApiRequest {
   /** First byte wanted; 0 asks for everything. */
   readonly from: number

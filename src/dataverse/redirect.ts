@@ -34,6 +34,14 @@ export function nextHop(hop: Hop, status: number, location: string, origin: stri
   throw new DataferryError('SOURCE_REJECTED', message)
 }
 
+/**
+ * Whether an answer came from somebody else than the installation: from storage, or a firewall's page. An installation
+ * named with `http:` that sends everybody to its `https:` address is still itself, though it gets no token there.
+ */
+export function isElsewhere(origin: string, home: string): boolean {
+  return origin !== home && origin !== home.replace(/^http:\/\/([^:]+)$/, 'https://$1')
+}
+
 /** A full URL is taken as written, since spelling it anew could break its signature. */
 function resolve(base: string, location: string): string {
   if (!URL.canParse(location, base)) {

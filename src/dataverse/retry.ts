@@ -10,6 +10,7 @@ export interface RetryPolicy {
   readonly throttleMs: number
 }
 
+/** Tries after the first one, where nobody says otherwise. */
 export const DEFAULT_RETRIES = 3
 /** @see the protocol note §7: the limiter sends no Retry-After, so begin at a minute and grow. */
 export const DEFAULT_THROTTLE_MS = 60_000

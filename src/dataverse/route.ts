@@ -1,6 +1,7 @@
 import { DataferryError } from '../errors.ts'
 import { parseIdentifier, type Identifier } from './identifier.ts'
 
+/** Parameters in their order, not yet encoded. */
 export type Query = readonly (readonly [name: string, value: string])[]
 
 /** A place below `/api/`, ready to send, with its name for people. */

@@ -5,7 +5,7 @@ import type { JsonCalls } from './json-call.ts'
 import { encodePath, fileInfoRoute, fileRoute, type Query, type Route } from './route.ts'
 
 /** What hangs on a file besides its bytes. */
-export const auxiliaryFileSchema = z.looseObject({
+const auxiliaryFileSchema = z.looseObject({
   formatTag: z.string().nullish(),
   formatVersion: z.string().nullish(),
   fileSize: z.number().nullish(),
@@ -14,8 +14,10 @@ export const auxiliaryFileSchema = z.looseObject({
   type: z.string().nullish(),
   origin: z.string().nullish(),
 })
+/** A file that hangs on a file. */
 export type AuxiliaryFile = z.infer<typeof auxiliaryFileSchema>
 
+/** Options for the metadata of a tabular file. */
 export interface MetadataOptions {
   /** Of which version: `id` of the file's metadata there. */
   readonly fileMetadataId?: number | undefined
@@ -27,8 +29,10 @@ export interface MetadataOptions {
 
 /** How a citation is written. `CSL` is JSON, `EndNote` XML, `Internal` HTML, the others plain text. */
 export const CITATION_FORMATS = ['EndNote', 'RIS', 'BibTeX', 'CSL', 'Internal'] as const
+/** One of `CITATION_FORMATS`. */
 export type CitationFormat = (typeof CITATION_FORMATS)[number]
 
+/** The DDI of a tabular file, in XML. */
 export async function ddi(calls: JsonCalls, file: Identifier, options: MetadataOptions): Promise<string> {
   const { fileMetadataId, include, exclude, signal } = options
   const query: Query = [
@@ -39,6 +43,7 @@ export async function ddi(calls: JsonCalls, file: Identifier, options: MetadataO
   return calls.text({ route: fileRoute(file, '/metadata/ddi'), query, signal })
 }
 
+/** A citation of a file, as the server writes it. */
 export async function citation(
   calls: JsonCalls,
   file: Identifier,
@@ -64,6 +69,7 @@ export async function auxiliaryFiles(
   return []
 }
 
+/** The bytes of one auxiliary file. */
 export function auxiliaryRoute(file: Identifier, formatTag: string, formatVersion: string): Route {
   return fileRoute(file, `/auxiliary/${encodePath(formatTag)}/${encodePath(formatVersion)}`)
 }

@@ -57,7 +57,7 @@ export class Resolver {
 
   async #file(file: number | string, context: Context): Promise<Draft> {
     const { entry } = context
-    if (entry.listed) return listedItem(entry.listed, undefined, context)
+    if (entry.listed) return listedItem(entry.listed, entry.listedIn, context)
     if (entry.path !== undefined && entry.checksum && !entry.path.endsWith('/')) {
       return selfContainedItem(file, entry.path, context)
     }

@@ -67,6 +67,8 @@ const BY_NAME: Readonly<Partial<Record<string, Kind>>> = {
   InvalidAccessKeyId: REFUSED,
   SignatureDoesNotMatch: REFUSED,
   InvalidToken: REFUSED,
+  // versitygw, for an unknown access key.
+  XAdminUserNotFound: REFUSED,
   InvalidSecurity: REFUSED,
   Unauthorized: REFUSED,
   ExpiredToken: EXPIRED,
@@ -170,14 +172,12 @@ function metadataOf(error: unknown): { status: number | undefined; requestId: st
   }
 }
 
-/** Nothing is there: no such object, or a `HEAD` without a body to say what. */
+/**
+ * Nothing is there: no such object, or a `HEAD`, whose answer has no body to say what. A 404 alone does not say so, as it may
+ * be about the bucket, the upload or even the user.
+ */
 export function isMissing(error: unknown): boolean {
-  const name = nameOf(error)
-  return (
-    name === 'NoSuchKey' ||
-    name === 'NotFound' ||
-    (statusOf(error) === 404 && name !== 'NoSuchBucket' && name !== 'NoSuchUpload')
-  )
+  return ['NoSuchKey', 'NoSuchVersion', 'NotFound'].includes(nameOf(error))
 }
 
 /** The upload was completed or aborted: its id is no longer known. */

@@ -41,6 +41,9 @@ export class OpenUpload {
   readonly #sending = new Set<Promise<void>>()
   #sent: number
   #borders: Border[] = []
+  /** Parts before the newest border that was noted, and before the newest that was saved. */
+  #noted: number
+  #savedParts: number
   #saving: Promise<void> | undefined
   #failure: Error | undefined
 
@@ -49,7 +52,7 @@ export class OpenUpload {
     this.identity = identity
     this.#place = place
     this.#stored = [...stored]
-    this.#sent = stored.length
+    this.#sent = this.#noted = this.#savedParts = stored.length
     this.#extendDigests()
   }
 
@@ -98,9 +101,9 @@ export class OpenUpload {
     const state = await hash.save()
     if (!state) return
     const saved = { algorithm: hash.algorithm, state: Buffer.from(state).toString('base64') }
+    this.#noted = this.#sent
     this.#borders.push({ parts: this.#sent, at, hash: saved, tail: Buffer.from(tail) })
     this.#saveNewest()
-    process.stderr.write(`note ${this.#sent} at ${at/262144} unsaved ${this.#unsaved}\n`)
     while (this.#unsaved >= this.#place.max) await this.oneStep()
   }
 
@@ -128,9 +131,9 @@ export class OpenUpload {
     return this.#stored.filter((part) => part !== undefined)
   }
 
-  /** Borders noted and not yet saved, those included that are being saved. */
+  /** Parts whose border is noted and not yet saved. */
   get #unsaved(): number {
-    return this.#borders.length + (this.#saving ? 1 : 0)
+    return this.#noted - this.#savedParts
   }
 
   #extendDigests(): void {
@@ -150,9 +153,11 @@ export class OpenUpload {
     this.#borders = this.#borders.slice(reached + 1)
     const { tail, parts, at, hash } = border
     const etags = this.#digests[parts] ?? ''
-    process.stderr.write(`saving ${parts} ${at/262144}\n`)
     this.#saving = this.#place.claim.save({ ...this.identity, parts, etags, at, hash, tail }).then(
-      () => this.#saved(),
+      () => {
+        this.#savedParts = parts
+        this.#saved()
+      },
       (error: unknown) => {
         this.#fail(error)
         this.#saved()
@@ -161,7 +166,6 @@ export class OpenUpload {
   }
 
   #saved(): void {
-    process.stderr.write(`saved\n`)
     this.#saving = undefined
     this.#saveNewest()
   }

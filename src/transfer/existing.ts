@@ -8,6 +8,8 @@ import { createHash } from './hash.ts'
 import { hashOf } from './transfer.ts'
 
 export interface ExistingRun {
+  /** What an earlier batch recorded about the same item at the same path, for items without a published checksum. */
+  readonly earlier: (item: Item) => Promise<{ readonly checksum: Checksum; readonly verified: Verified } | undefined>
   readonly key: string
   readonly policy: Existing
   readonly signal: AbortSignal
@@ -31,9 +33,9 @@ export async function keepExisting(item: Item, sink: Sink, run: ExistingRun): Pr
     case 'refresh':
       return there.size === item.expect.size ? receipt(item, 'kept', there.size, 'size') : undefined
     case 'overwrite-different':
-      return identical(item, sink, there, run.signal)
+      return identical(item, sink, there, run)
     case 'error': {
-      const same = await identical(item, sink, there, run.signal)
+      const same = await identical(item, sink, there, run)
       if (same) return same
       throw new DataferryError('SINK_EXISTS', `${item.path} is at the destination already and ${reason(item)}.`)
     }
@@ -46,12 +48,18 @@ function reason({ expect }: Item): string {
     : 'cannot be compared with the file on the server, which publishes no checksum for this form'
 }
 
-/** A receipt when the published checksum proves that the same bytes are there. */
-async function identical(item: Item, sink: Sink, there: Committed, signal: AbortSignal): Promise<Receipt | undefined> {
+/** A receipt when the published checksum, or that of an earlier fetch, proves that the same bytes are there. */
+async function identical(
+  item: Item,
+  sink: Sink,
+  there: Committed,
+  { earlier, signal }: ExistingRun,
+): Promise<Receipt | undefined> {
   const { checksum, size } = item.expect
-  if (!checksum || (size !== undefined && size !== there.size)) return undefined
-  const found = await checksumThere(item, sink, there, checksum, signal)
-  return sameChecksum(found, checksum) ? receipt(item, 'kept', there.size, 'checksum', found) : undefined
+  const proof = checksum ? { checksum, verified: 'checksum' as const } : await earlier(item)
+  if (!proof || (size !== undefined && size !== there.size)) return undefined
+  const found = await checksumThere(item, sink, there, proof.checksum, signal)
+  return sameChecksum(found, proof.checksum) ? receipt(item, 'kept', there.size, proof.verified, found) : undefined
 }
 
 async function checksumThere(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Installation, type InstallationOptions } from '../../src/dataverse/installation.ts'
-import { nextHop } from '../../src/dataverse/redirect.ts'
+import { isElsewhere, nextHop } from '../../src/dataverse/redirect.ts'
 import { fileRoute } from '../../src/dataverse/route.ts'
 import { bytesOf, scriptedServer, sendFile } from './scripted-server.ts'
 
@@ -96,6 +96,13 @@ describe('redirects', () => {
     expect(up.withCredentials).toBe(false)
     expect(nextHop(up, 301, `${plain}/a`, plain).withCredentials).toBe(false)
     expect(nextHop({ ...hop, url: 'https://dv.example.edu/a' }, 301, `${plain}/a`, plain).withCredentials).toBe(false)
+  })
+
+  it('an installation that moves to https is still itself, a storage host is not', () => {
+    expect(isElsewhere('https://dv.example.edu', 'http://dv.example.edu')).toBe(false)
+    expect(isElsewhere('http://dv.example.edu', 'https://dv.example.edu')).toBe(true)
+    expect(isElsewhere('https://s3.example', 'http://dv.example.edu')).toBe(true)
+    expect(isElsewhere('http://127.0.0.1:2', 'http://127.0.0.1:1')).toBe(true)
   })
 
   it('what was posted goes to nobody else', () => {

@@ -2,7 +2,7 @@ import { startDataverse, type StandIn, type StandInOptions } from '../fakes/data
 import { World } from '../fakes/dataverse/world.ts'
 
 export const PROFILES = ['5.9', '5.12', '6.9', '6.11'] as const
-export const TOKENS = {
+const TOKENS = {
   admin: { user: '@admin', superuser: true, curates: 'all' },
   jane: { user: '@jane' },
   granted: { user: '@granted', grants: [12] },
@@ -10,7 +10,7 @@ export const TOKENS = {
 export const DATASET = 'doi:10.5072/FK2/ABCDEF'
 export const BOOKED = 'doi:10.5072/FK2/BOOKED'
 export const BYTES = Buffer.from('Hello, Dataverse! These bytes are served as they are.\n')
-export const BIG = { size: 3_000_000, seed: 7 }
+const BIG = { size: 3_000_000, seed: 7 }
 export const TABLE = {
   original: 'a,b\n1,x\n2,y\n',
   header: ['a', 'b'],
@@ -19,7 +19,7 @@ export const TABLE = {
 }
 
 /** Ids: 10 plain, 11 table, 12 restricted, 13 stored in S3, 14 empty, 15 a web page as data, 16 big, 17 broken, 31 behind a guestbook. */
-export function world(): World {
+function world(): World {
   const made = new World()
   made.dataset(DATASET, {
     id: 1,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ask, at, count } from './ask.ts'
 import { World } from './dataverse/world.ts'
-import { tinyWorld } from './dataverse/worlds.ts'
+import { tinyWorld, WORLD_PID } from './dataverse/worlds.ts'
 import { PID, standIns, TABLE, worldOf } from './worlds.ts'
 
 const start = standIns()
@@ -98,7 +98,7 @@ describe('a file listing', () => {
 
 /** The route of the last file of a dataset named by PID. */
 function lastFileOf(dataset: number): string {
-  return `:persistentId/versions/:latest/files?persistentId=${encodeURIComponent(`doi:10.5072/FK2/WORLD-${dataset}`)}&limit=1&offset=9999`
+  return `:persistentId/versions/:latest/files?persistentId=${encodeURIComponent(`${WORLD_PID}-${dataset}`)}&limit=1&offset=9999`
 }
 
 describe('versions', () => {

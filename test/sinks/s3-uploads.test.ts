@@ -131,10 +131,11 @@ await describeWithS3('uploads', (kind) => {
   })
 
   it('have one live writer', async () => {
-    await using _ = await sink.stage({ key: KEY, item: ITEM, signal: never })
+    await using stage = await sink.stage({ key: KEY, item: ITEM, signal: never })
     const other = await open()
     const busy = other.stage({ key: KEY, item: ITEM, signal: never })
     await expect(busy).rejects.toMatchObject({ code: 'SINK_BUSY' })
+    expect(await stage.restart()).toBe(0)
   })
 
   it('pass to the next writer, and the one that wakes cannot publish over it', async () => {
@@ -187,7 +188,7 @@ await describeWithS3('uploads', (kind) => {
     await feedSome(lost, BYTES, 2 * PART)
     const [ours] = await openUploads()
     await server.client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: 'folder/of another program' }))
-    await using _ = await sink.stage({ key: 'b2-0', item: promised('other', BYTES), signal: never })
+    await using live = await sink.stage({ key: 'b2-0', item: promised('other', BYTES), signal: never })
     expect(await all(sink.abandonedUploads('b', never))).toEqual([])
     expect(await all(sink.abandonedUploads('b2', never))).toEqual([])
     const found = await all(sink.abandonedUploads(undefined, never))
@@ -197,6 +198,7 @@ await describeWithS3('uploads', (kind) => {
     expect(await openUploads()).not.toContain(ours)
     await sink.forget(KEY)
     expect(await keysIn(server, bucket)).toEqual(['.dataferry/parts/b2-0'])
+    await live.restart()
   })
 
   it('go with their key', async () => {

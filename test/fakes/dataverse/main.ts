@@ -31,8 +31,9 @@ const processOptionsSchema = z.looseObject({
 
 /**
  * The stand-in as a process of its own. Prints one line `{"url":…,"storageUrl":…}` when it is ready and runs until
- * SIGTERM or SIGINT. `--world demo | tiny:<count>[:<size>[:<datasets>]] | big:<size>[,<size>…] | <module>`, the
- * module's default export being a function that makes a `World`.
+ * SIGTERM, SIGINT, or the end of a parent that is connected by IPC.
+ * `--world demo | tiny:<count>[:<size>[:<datasets>]] | big:<size>[,<size>…] | <module>`, the module's default export
+ * being a function that makes a `World`. The demo world comes with its faults unless others are given.
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -57,7 +58,12 @@ async function main(): Promise<void> {
     ...(storagePort !== undefined && { storagePort }),
     ...(keepRequests !== undefined && { keepRequests }),
   })
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void standIn.close())
+  const stop = async (): Promise<void> => {
+    await standIn.close()
+    if (process.connected) process.disconnect()
+  }
+  // A parent that dies takes the stand-in with it.
+  for (const end of ['SIGTERM', 'SIGINT', 'disconnect']) process.once(end, () => void stop())
   process.stdout.write(`${JSON.stringify({ url: standIn.url, storageUrl: standIn.storageUrl })}\n`)
 }
 

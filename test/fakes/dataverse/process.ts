@@ -45,13 +45,15 @@ export async function startDataverseProcess({ world, ...options }: ProcessOption
   const main = fileURLToPath(new URL('main.ts', import.meta.url))
   const named = typeof world === 'string' ? ['--world', world] : []
   const child = spawn(process.execPath, ['--import', 'tsx', main, ...named, '--stdin'], {
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
   })
   const ended = once(child, 'exit')
   const errors: string[] = []
-  child.stderr.setEncoding('utf8').on('data', (text: string) => errors.push(text))
-  child.stdin.end(JSON.stringify(typeof world === 'string' ? options : { ...options, world }))
-  const lines = createInterface({ input: child.stdout })
+  const { stdin, stdout, stderr } = child
+  if (!stdin || !stdout || !stderr) throw new Error('The stand-in has no streams.')
+  stderr.setEncoding('utf8').on('data', (text: string) => errors.push(text))
+  stdin.end(JSON.stringify(typeof world === 'string' ? options : { ...options, world }))
+  const lines = createInterface({ input: stdout })
   const first = await Promise.race([once(lines, 'line'), ended.then(() => undefined)])
   if (!first || child.pid === undefined) throw new Error(`The stand-in did not start: ${errors.join('')}`)
   const { url, storageUrl } = readySchema.parse(JSON.parse(String(first[0])))

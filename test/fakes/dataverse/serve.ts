@@ -23,7 +23,9 @@ export interface Running {
 }
 
 /** A listener out of a promise: a bug of the stand-in shows as a broken connection and an unhandled rejection. */
-export function listener(serve: (message: IncomingMessage, response: ServerResponse) => Promise<void>): RequestListener {
+export function listener(
+  serve: (message: IncomingMessage, response: ServerResponse) => Promise<void>,
+): RequestListener {
   return (message, response) => {
     serve(message, response).catch((error: unknown) => {
       response.destroy()
@@ -33,7 +35,11 @@ export function listener(serve: (message: IncomingMessage, response: ServerRespo
 }
 
 /** One request to Dataverse. */
-export async function serveDataverse(message: IncomingMessage, response: ServerResponse, running: Running): Promise<void> {
+export async function serveDataverse(
+  message: IncomingMessage,
+  response: ServerResponse,
+  running: Running,
+): Promise<void> {
   const { context } = running
   const call = readCall(message, context.url)
   const file = call && requestedFile(call, context)
@@ -44,7 +50,11 @@ export async function serveDataverse(message: IncomingMessage, response: ServerR
 }
 
 /** One request to the storage host; counts credentials that should not have come. */
-export async function serveStorage(message: IncomingMessage, response: ServerResponse, running: Running): Promise<void> {
+export async function serveStorage(
+  message: IncomingMessage,
+  response: ServerResponse,
+  running: Running,
+): Promise<void> {
   const id = Number.parseInt(/\/(\d+)(?:\.orig)?\?/.exec(message.url ?? '')?.[1] ?? '', 10)
   const record = recordOf(message, 'storage', Number.isNaN(id) ? undefined : id, running)
   if (record.hasToken) running.records.leaks += 1

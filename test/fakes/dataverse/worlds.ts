@@ -34,15 +34,15 @@ export function tinyWorld(count: number, options: TinyOptions = {}): World {
 }
 
 export interface BigOptions {
-  readonly store?: FileSpec['store']
+  readonly store?: NonNullable<FileSpec['store']>
   /** Default MD5, computed at the first listing (about 1.5 s a GiB); give a value or null where that is too long. */
-  readonly checksum?: FileSpec['checksum']
+  readonly checksum?: Exclude<FileSpec['checksum'], undefined>
 }
 
 /** One dataset with one generated file for each size, in bytes. */
 export function bigWorld(sizes: readonly number[], options: BigOptions = {}): World {
   const world = new World()
-  const files = sizes.map((size, seed) => ({
+  const files = sizes.map((size, seed): FileSpec => ({
     label: `big-${seed}.bin`,
     content: { size, seed },
     ...options,

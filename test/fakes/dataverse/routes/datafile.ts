@@ -24,7 +24,7 @@ export function getDataFile(visit: Visit, segments: readonly string[], context: 
   const counted = form.counts && file.released && call.query.get('gbrecs') !== 'true'
   return {
     ...(reply.status === 200 ? ranged(call, reply, form, context) : reply),
-    download: { file: file.id, counted },
+    counted: counted ? [file.id] : [],
   }
 }
 

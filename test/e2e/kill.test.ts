@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
+import type { WorldJson } from '../fakes/dataverse/world-json.ts'
+import { makeHome, records, type Home } from './cli.ts'
+
+const MIB = 1 << 20
+const SMALL = 296
+const LARGE = [24, 32, 40, 48].map((mib) => mib * MIB)
+const KILLS = 12
+/** What a file in flight may have fetched again for each kill. */
+const LOST_PER_KILL = 8 * MIB
+
+const world: WorldJson = {
+  datasets: [
+    {
+      pid: 'doi:10.5072/FK2/KILL',
+      files: [
+        ...LARGE.map((size, i) => ({ id: 100 + i, label: `large-${i}.bin`, content: { size, seed: i } })),
+        ...Array.from({ length: SMALL }, (_, i) => ({
+          id: 1000 + i,
+          label: `small-${i}.bin`,
+          directory: `folder-${i % 7}`,
+          content: { size: (i * 977) % 30_000, seed: 100 + i },
+          checksum: (['MD5', 'SHA-1', 'SHA-256', 'SHA-512'] as const)[i % 4] ?? 'MD5',
+        })),
+      ],
+    },
+  ],
+}
+
+let dataverse: DataverseProcess
+let home: Home
+beforeAll(async () => {
+  home = await makeHome()
+  dataverse = await startDataverseProcess({
+    world,
+    bytesPerSecond: 12 * MIB,
+    chaos: {
+      seed: 7,
+      probability: 0.08,
+      perFile: 2,
+      kinds: ['cut', 'reset', '500', '502', '503', 'ignore-range', 'flip', 'longer', 'early-end'],
+    },
+  })
+})
+afterAll(async () => {
+  await dataverse.close()
+  await home[Symbol.asyncDispose]()
+})
+
+test('a command that is killed again and again ends with every file right, once, and counted once', async () => {
+  const args = ['run', 'doi:10.5072/FK2/KILL', '--server', dataverse.url, '--to', home.data, '--json']
+  for (let kill = 0; kill < KILLS; kill++) {
+    const { child, ended } = home.start(args)
+    await Promise.race([ended, sleep(900 + ((kill * 617) % 1500))])
+    child.kill('SIGKILL')
+    await ended
+    await expectNothingPartial()
+  }
+  const { code, stdout, stderr } = await home.run(args)
+  expect(stderr).not.toContain('dataferry:')
+  expect(code).toBe(0)
+  const [summary] = records(stdout).filter(({ event }) => event === 'summary')
+  const all = LARGE.length + SMALL
+  expect(summary).toMatchObject({ planned: all, missing: 0, failed: 0, complete: true, verified: { checksum: all } })
+  const items = records(stdout).filter(({ event }) => event === 'item')
+  expect(new Set(items.map(({ n }) => n)).size).toBe(all)
+  expect(items.length).toBe(all)
+  const status = await home.run(['status', '--json'])
+  const [batch] = records(status.stdout).filter(({ event }) => event === 'batch')
+  expect(batch).toMatchObject({ state: 'finished', failed: 0, done: summary?.['done'], kept: summary?.['kept'] })
+  expect((await home.run(['verify', home.data])).code).toBe(0)
+  expect(await readdir(join(home.data, '.dataferry', 'parts')).catch(() => [])).toEqual([])
+  for (const [i, size] of LARGE.entries()) {
+    const { bytes } = await dataverse.counters(100 + i)
+    // Faults of the server cost bytes too: each of the two may spoil the whole file.
+    expect(bytes).toBeLessThan(size * 3 + KILLS * LOST_PER_KILL)
+  }
+}, 240_000)
+
+/** Whatever has its final name is whole: its size is the listed one, and its checksum too. */
+async function expectNothingPartial(): Promise<void> {
+  const root = join(home.data, 'doi-10.5072-FK2-KILL')
+  const there = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => [])
+  const promised = await promises()
+  for (const entry of there) {
+    if (!entry.isFile()) continue
+    const path = join(entry.parentPath, entry.name)
+    const promise = promised.get(path)
+    if (!promise) throw new Error(`${path} is not in the plan`)
+    expect({ path, hex: await hashFile(path, promise.algorithm) }).toEqual({ path, hex: promise.hex })
+  }
+}
+
+async function promises(): Promise<Map<string, { algorithm: string; hex: string }>> {
+  const batches = join(home.data, '.dataferry')
+  const found = new Map<string, { algorithm: string; hex: string }>()
+  for (const batch of await readdir(batches).catch(() => [])) {
+    const text = await readFile(join(batches, batch, 'items.ndjson'), 'utf8').catch(() => '')
+    for (const line of text.split('\n').slice(0, -1)) {
+      const item: { path: string; expect: { checksum: { algorithm: string; hex: string } } } = JSON.parse(line)
+      found.set(join(home.data, item.path), item.expect.checksum)
+    }
+  }
+  return found
+}
+
+async function hashFile(path: string, algorithm: string): Promise<string> {
+  const hash = createHash(algorithm)
+  for await (const chunk of createReadStream(path)) if (Buffer.isBuffer(chunk)) hash.update(chunk)
+  return hash.digest('hex')
+}
