@@ -11,7 +11,7 @@ const PROGRAMS = ['dist', 'source'] as const
 export type Program = (typeof PROGRAMS)[number]
 
 const MIB = 1024 * 1024
-const count = (from: number): z.ZodType<number> => z.coerce.number().int().min(from)
+const count = (from: number): z.ZodCoercedNumber => z.coerce.number().int().min(from)
 const optionsSchema = z.object({
   /** Bytes of the one file of `large`. */
   size: count(1).default(2048 * MIB),
@@ -24,7 +24,7 @@ const optionsSchema = z.object({
     .string()
     .default('0,50')
     .transform((text) => text.split(',').map(Number))
-    .pipe(z.array(count(0)).min(1)),
+    .pipe(z.array(z.number().int().min(0)).min(1)),
   /** Streams at once, for every contender alike. */
   streams: count(1).default(4),
   /** Items of `queue`. */

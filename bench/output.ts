@@ -41,9 +41,17 @@ export function standings(results: readonly Result[], amount: number): Standing[
 
 /** Prints a table of standings on standard error. */
 export function table(title: string, unit: string, rows: readonly Standing[]): void {
-  say('', title, `  ${'contender'.padEnd(26)}${'seconds'.padStart(10)}${unit.padStart(12)}${'CPU s'.padStart(9)}  dataferry is`)
+  say(
+    '',
+    title,
+    `  ${'contender'.padEnd(26)}${'seconds'.padStart(10)}${unit.padStart(12)}${'CPU s'.padStart(9)}  dataferry is`,
+  )
   for (const { name, seconds, perSecond, cpuSeconds, dataferryIs } of rows) {
-    const numbers = [seconds.toFixed(2).padStart(10), perSecond.toFixed(1).padStart(12), cpuSeconds.toFixed(2).padStart(9)]
+    const numbers = [
+      seconds.toFixed(2).padStart(10),
+      perSecond.toFixed(1).padStart(12),
+      cpuSeconds.toFixed(2).padStart(9),
+    ]
     say(`  ${name.padEnd(26)}${numbers.join('')}  ${name === 'dataferry' ? '' : `${dataferryIs.toFixed(2)} ×`}`)
   }
 }

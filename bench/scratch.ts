@@ -20,7 +20,8 @@ export interface Scratch extends AsyncDisposable {
  */
 export async function scratch(bytes: number, parent?: string): Promise<Scratch> {
   const fitting = parent ?? ((await hasRoom(MEMORY, bytes)) ? MEMORY : tmpdir())
-  if (!(await hasRoom(fitting, bytes))) throw new Error(`${fitting} has no room for ${bytes} bytes: name a folder with --dir.`)
+  if (!(await hasRoom(fitting, bytes)))
+    throw new Error(`${fitting} has no room for ${bytes} bytes: name a folder with --dir.`)
   const path = await mkdtemp(join(fitting, 'dataferry-bench-'))
   const { type } = await statfs(path)
   return {

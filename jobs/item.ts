@@ -6,7 +6,13 @@ export function itemQueue(server: string): string {
 }
 
 /** One item of a batch, by its line number. About 40 bytes: the item itself is read from the destination. */
-export const itemJobSchema = z.object({ v: z.literal(1), batch: z.string(), n: z.number().int().nonnegative() })
+export const itemJobSchema = z.object({
+  v: z.literal(1),
+  batch: z.string(),
+  n: z.number().int().nonnegative(),
+  /** The server has counted this download already, as part of an archive that lacked it. */
+  counted: z.literal(true).optional(),
+})
 export type ItemJob = Readonly<z.infer<typeof itemJobSchema>>
 
 export function itemJobId(batch: string, n: number): string {

@@ -148,7 +148,8 @@ export const ERROR_CODES = {
   SINK_UNAVAILABLE: {
     group: 'sink',
     remedy: 'park',
-    meaning: 'The destination as a whole cannot be used: unreachable, no such bucket, wrong region, or a clock that is off.',
+    meaning:
+      'The destination as a whole cannot be used: unreachable, no such bucket, wrong region, or a clock that is off.',
     advice: 'Correct what the message names; dataferry waits and goes on where it was.',
   },
   SINK_EXISTS: {
@@ -202,7 +203,7 @@ export const ERROR_CODES = {
   WORKER_CRASHED: {
     group: 'system',
     remedy: 'fail',
-    meaning: 'Three workers in a row died or froze while they had this item.',
+    meaning: 'Several workers in a row died or froze while they had this item.',
     advice: 'Look at the workers’ logs and memory limits, then run `dataferry retry`.',
   },
   INTERRUPTED: {
@@ -214,6 +215,11 @@ export const ERROR_CODES = {
 } as const satisfies Record<string, CodeEntry>
 
 export type ErrorCode = keyof typeof ERROR_CODES
+
+/** Whether a text, e.g. from a record, is one of our codes. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(ERROR_CODES, text)
+}
 
 export interface ErrorDetails {
   readonly cause?: unknown

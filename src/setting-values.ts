@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { z } from 'zod'
+import type { Bundle } from './model/batch.ts'
 
 /**
  * How a setting's text becomes a value. Flags and the environment give text, the config file also numbers and lists;
@@ -36,11 +37,18 @@ export function word(wanted: string, form = /./) {
 const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }
 
 /** Bytes as `curl` and `wget` write them: `500K`, `10M`, `1.5G`; K is 1024. */
-export const byteCount = value('a number of bytes such as 500K or 10M', (text) => {
+export const byteCount = value('a number of bytes such as 500K or 10M', bytesOf)
+
+/** `off`, `auto`, or bytes. */
+export const bundleSize = value('off, auto, or a number of bytes such as 500K', (text): Bundle | undefined =>
+  text === 'off' || text === 'auto' ? text : bytesOf(text),
+)
+
+function bytesOf(text: string): number | undefined {
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?$/i.exec(text) ?? []
   const bytes = Math.round(Number(number) * (BYTE_UNITS[unit.toUpperCase()] ?? NaN))
   return bytes > 0 ? bytes : undefined
-})
+}
 
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { EXISTING } from './model/batch.ts'
 import { FORMATS } from './model/item.ts'
-import { byteCount, choice, durationMs, Secret, serverUrls, whole, word } from './setting-values.ts'
+import { bundleSize, byteCount, choice, durationMs, Secret, serverUrls, whole, word } from './setting-values.ts'
 
 const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
 
@@ -84,6 +84,12 @@ export const settingsSchema = z.object({
     fallback: '5m',
     unit: 'ms',
   }),
+  bundle: setting(bundleSize, {
+    help: 'fetch many small files of a dataset in one ZIP: off, auto (files up to 1M), or the size up to which a file is small',
+    flags: ['--bundle <size>'],
+    env: ['DATAFERRY_BUNDLE'],
+    fallback: 'off',
+  }),
   limitRate: setting(byteCount.optional(), {
     help: 'most bytes a second for all files of this machine, e.g. 500K or 10M (K = 1024)',
     flags: ['--limit-rate <rate>'],
@@ -126,6 +132,47 @@ export const settingsSchema = z.object({
     flags: ['--log-level <level>'],
     env: ['DATAFERRY_LOG_LEVEL'],
     fallback: 'silent',
+  }),
+  s3Endpoint: setting(word('an address such as https://s3.example.org', /^https?:\/\/\S+$/).optional(), {
+    help: 'address of an S3-compatible store that is not AWS',
+    flags: ['--endpoint <url>'],
+    env: ['DATAFERRY_S3_ENDPOINT', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'],
+  }),
+  s3Region: setting(word('a region').optional(), {
+    help: 'region of the bucket',
+    flags: ['--region <name>'],
+    env: ['AWS_REGION', 'AWS_DEFAULT_REGION'],
+  }),
+  s3Profile: setting(word('a profile').optional(), {
+    help: 'profile of the AWS config and credentials files; credentials come from where the AWS tools find them',
+    flags: ['--profile <name>'],
+    env: ['AWS_PROFILE'],
+  }),
+  s3PathStyle: setting(choice(['auto', 'path', 'host']), {
+    help: 'endpoint/bucket/key (path) or bucket.endpoint/key (host); auto: path when an endpoint is given',
+    flags: ['--s3-style <style>'],
+    env: ['DATAFERRY_S3_STYLE'],
+    fallback: 'auto',
+  }),
+  s3Encryption: setting(choice(['AES256', 'aws:kms', 'aws:kms:dsse']).optional(), {
+    help: 'server-side encryption of what is written',
+    flags: ['--sse <kind>'],
+    env: ['DATAFERRY_S3_SSE'],
+  }),
+  s3KmsKey: setting(word('a key id').optional(), {
+    help: 'id of the KMS key',
+    flags: ['--sse-kms-key <id>'],
+    env: ['DATAFERRY_S3_KMS_KEY'],
+  }),
+  s3StorageClass: setting(word('a storage class').optional(), {
+    help: 'storage class of the data, e.g. STANDARD_IA',
+    flags: ['--storage-class <name>'],
+    env: ['DATAFERRY_S3_STORAGE_CLASS'],
+  }),
+  s3Parts: setting(whole(1, 16), {
+    help: 'parts of one upload held in memory; a crash costs at most so many of them',
+    env: ['DATAFERRY_S3_PARTS'],
+    fallback: '2',
   }),
   throttleFirstMs: setting(durationMs(1), {
     help: 'first pause for a server that asks for fewer requests without saying how long',

@@ -2,21 +2,46 @@ import type { ControlJob } from '../jobs/control.ts'
 import { readPlanState } from '../src/batch/folder.ts'
 import { writeReport } from '../src/batch/report.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
-import type { Batches } from './batches.ts'
+import type { PlanState } from '../src/model/batch.ts'
+import { planLeftOut } from '../src/plan/left-out.ts'
+import type { Batches, OpenBatch } from './batches.ts'
 
 export interface ControlDeps {
-  readonly ledger: Pick<Ledger, 'correct' | 'setState'>
+  readonly ledger: Pick<Ledger, 'correct' | 'get' | 'setState' | 'setPlanned' | 'summary'>
   readonly batches: Pick<Batches, 'open' | 'release'>
+  /** Goes on feeding a batch from one server. */
+  readonly feed: (batch: string, server: string) => Promise<void>
 }
 
-/** Ends a batch whose every line has ended: its proof is written first, then the ledger says so. Repeatable. */
-export async function processControl({ batch: id }: ControlJob, { ledger, batches }: ControlDeps): Promise<void> {
+/**
+ * Ends a batch whose every line has ended: its proof is written first, then the ledger says so. A batch that wants what
+ * archives left out gets those files as more lines before that, and ends when they have. Repeatable.
+ */
+export async function processControl({ batch: id }: ControlJob, deps: ControlDeps): Promise<void> {
+  const { ledger, batches } = deps
   const opened = await batches.open(id)
   if (!opened) return
   const { sink, batch } = opened
-  const plan = await readPlanState(sink.records, id)
+  const plan = await wholePlan(opened)
+  if (plan.leftOutFrom !== undefined && (await isUnfinished(plan, id, deps))) {
+    await ledger.setPlanned(id, plan.items, plan.totals.size, plan.complete)
+    for (const server of batch.servers) await deps.feed(id, server)
+    return
+  }
   const { done, kept, failed, bytes, keptBytes } = await writeReport(sink.records, batch, plan)
   await ledger.correct(id, { done, kept, failed, bytes, keptBytes })
   await ledger.setState(id, 'finished')
   await batches.release(id)
+}
+
+async function wholePlan({ batch, sink }: OpenBatch): Promise<PlanState> {
+  const plan = await readPlanState(sink.records, batch.id)
+  return batch.complete === true && plan.complete ? planLeftOut(sink.records, batch.id, plan) : plan
+}
+
+/** Whether lines that were added have not ended, or the ledger does not know of them yet. */
+async function isUnfinished({ items }: PlanState, id: string, { ledger }: ControlDeps): Promise<boolean> {
+  if ((await ledger.get(id))?.state !== 'open') return false
+  const { planned, done, kept, failed } = await ledger.summary(id)
+  return planned < items || done + kept + failed < items
 }

@@ -1,9 +1,12 @@
+import type { ArchiveJob } from '../jobs/archive.ts'
 import type { ItemJob } from '../jobs/item.ts'
 import type { FeedJob } from '../jobs/feed.ts'
+import type { BundleOptions } from '../src/archive/plan-bundles.ts'
 import type { Ledger, LedgerEntry } from '../src/ledger/ledger.ts'
 import type { Item } from '../src/model/item.ts'
 import type { Batches, OpenBatch } from './batches.ts'
-import { settleProblem } from './item.ts'
+import { BLOCK, blockJobs, windowOfArchives } from './feed-blocks.ts'
+import { settleProblem } from './settle.ts'
 import { OVER, type Step } from './step.ts'
 
 export interface FeedDeps {
@@ -19,6 +22,13 @@ export interface FeedDeps {
   /** Share of Redis' memory that is in use; undefined: unlimited. */
   readonly memoryPressure: () => Promise<number | undefined>
   readonly notice: (message: string | undefined) => void
+  /** Puts small files of one dataset together. */
+  readonly bundles?: {
+    /** Undefined: not in this batch, or no more on this server. */
+    readonly options: (opened: OpenBatch, server: string) => Promise<BundleOptions | undefined>
+    readonly add: (server: string, jobs: readonly ArchiveJob[]) => Promise<void>
+    readonly isQueued: (server: string, job: ArchiveJob) => Promise<boolean>
+  }
 }
 
 const IDLE_MS = 250
@@ -28,17 +38,31 @@ const MIN_WAIT_MS = 10
 const LINES_PER_PASS = 20_000
 const CHUNK = 1_000
 const MAX_MEMORY = 0.65
+/** How often feeding looks again for lines whose job is gone although they have not ended. */
+const REWIND_MS = 10_000
 
 /** How far feeding got, and how fast its window drains. */
 interface Cursor {
   next: number
+  rewoundAt: number
+  /** Archives that were queued. */
+  readonly bundled: Set<string>
   drained: { at: number; perMs: number }
+}
+
+/** Where feeding is. */
+interface Place {
+  readonly cursor: Cursor
+  readonly entry: LedgerEntry
+  readonly opened: OpenBatch
+  readonly server: string
 }
 
 /**
  * Keeps a server's window of jobs full for one batch, pass by pass. The cursor is only a convenience of this process:
- * without one, and whenever the window is empty, feeding starts at the first line that has not ended. So a killed
- * producer, a resume, a retry and a new Redis all follow one rule, and adding a job that is queued already does nothing.
+ * without one, whenever the window is empty, and now and then at the end, feeding starts at the first line that has not
+ * ended. So a killed producer, a resume, a retry and a new Redis all follow one rule, and adding a job that is queued
+ * already does nothing.
  */
 export class Feeder {
   readonly #deps: FeedDeps
@@ -54,7 +78,11 @@ export class Feeder {
     const entry = await ledger.get(batch)
     const opened = entry && (await batches.open(batch))
     if (!opened || entry.state === 'cancelled' || entry.state === 'finished') return this.#forget(batch, server)
-    if (entry.state === 'paused') return { kind: 'later', ms: HELD_MS }
+    if (entry.state === 'paused') {
+      // Whatever was queued ends without its item: feeding starts over afterwards.
+      this.#forget(batch, server)
+      return { kind: 'later', ms: HELD_MS }
+    }
     if (await this.#hasEnded(entry)) {
       await this.#deps.askReport(batch)
       return this.#forget(batch, server)
@@ -75,11 +103,12 @@ export class Feeder {
 
   /** Adds what there is room for. @returns how long to wait for the next pass, in ms */
   async #fill(entry: LedgerEntry, opened: OpenBatch, server: string): Promise<number> {
-    const { queued, window, memoryPressure, notice, ledger } = this.#deps
-    const size = await window(server)
+    const { queued, window, memoryPressure, notice } = this.#deps
+    const bundles = await this.#deps.bundles?.options(opened, server)
+    const size = bundles ? windowOfArchives(await window(server)) : await window(server)
     const before = await queued(server)
-    const cursor = this.#cursor(entry.id, server)
-    if (before === 0) cursor.next = await ledger.firstOpen(entry.id)
+    const cursor = await this.#cursor(entry.id, server)
+    if (before === 0 || isRewindDue(cursor, entry)) await this.#rewind(cursor, entry.id)
     const pressure = await memoryPressure()
     if (pressure !== undefined && pressure > MAX_MEMORY) {
       notice(`Redis uses ${Math.round(pressure * 100)} % of its memory: feeding waits until there is room.`)
@@ -88,17 +117,28 @@ export class Feeder {
     notice(undefined)
     const room = size - before
     if (room <= 0) return wait(cursor, size)
-    const added = await this.#addFrom(cursor, entry, opened, server, room)
+    const place = { cursor, entry, opened, server }
+    const added = bundles
+      ? await this.#addBlocks(place, room, bundles)
+      : await this.#addFrom(cursor, entry, opened, server, room)
     learn(cursor, added)
     if (added >= room || cursor.next < entry.planned) return wait(cursor, size)
     return IDLE_MS
   }
 
-  #cursor(batch: string, server: string): Cursor {
+  async #cursor(batch: string, server: string): Promise<Cursor> {
     const key = `${batch} ${server}`
-    const known = this.#cursors.get(key) ?? { next: 0, drained: { at: Date.now(), perMs: 0 } }
-    this.#cursors.set(key, known)
-    return known
+    const known = this.#cursors.get(key)
+    if (known) return known
+    const cursor: Cursor = { next: 0, rewoundAt: 0, bundled: new Set(), drained: { at: Date.now(), perMs: 0 } }
+    await this.#rewind(cursor, batch)
+    this.#cursors.set(key, cursor)
+    return cursor
+  }
+
+  async #rewind(cursor: Cursor, batch: string): Promise<void> {
+    cursor.next = await this.#deps.ledger.firstOpen(batch)
+    cursor.rewoundAt = Date.now()
   }
 
   async #addFrom(cursor: Cursor, entry: LedgerEntry, opened: OpenBatch, server: string, room: number): Promise<number> {
@@ -113,6 +153,42 @@ export class Feeder {
       cursor.next = next
     }
     return added
+  }
+
+  /** As `addFrom`, block by block, so that small files travel together. */
+  async #addBlocks({ cursor, entry, opened, server }: Place, room: number, options: BundleOptions): Promise<number> {
+    const stopAt = Math.min(entry.planned, cursor.next + LINES_PER_PASS)
+    let added = 0
+    while (cursor.next < stopAt && added < room) {
+      const from = Math.floor(cursor.next / BLOCK) * BLOCK
+      const to = Math.min(from + BLOCK, entry.planned)
+      // What is bundled must not depend on how far planning is.
+      if (to < from + BLOCK && !entry.planComplete) break
+      added += await this.#addBlock({ cursor, entry, opened, server }, from, to, options)
+      cursor.next = to
+    }
+    return added
+  }
+
+  async #addBlock(place: Place, from: number, to: number, options: BundleOptions): Promise<number> {
+    const { cursor, entry, opened, server } = place
+    const { add, bundles } = this.#deps
+    const settled = await this.#deps.ledger.settledIn(entry.id, from, to)
+    if (!bundles || settled.every(Boolean)) return 0
+    const items: Item[] = []
+    for await (const item of opened.items.range(from, to)) {
+      if (item.server !== server) continue
+      if (!item.problem) items.push(item)
+      else if (settled[item.n - from] !== true) await settleProblem(item, opened, this.#deps)
+    }
+    const block = { batch: entry.id, items, isSettled: (n: number) => settled[n - from] === true }
+    const { archives, singles } = await blockJobs(block, options, {
+      ids: cursor.bundled,
+      isQueued: (job) => bundles.isQueued(server, job),
+    })
+    if (archives.length > 0) await bundles.add(server, archives)
+    if (singles.length > 0) await add(server, singles)
+    return archives.length + singles.length
   }
 
   /** Up to `most` items of this server among the lines that have not ended, and the line after the last one looked at. */
@@ -136,6 +212,14 @@ export class Feeder {
     }
     return { items, next: to }
   }
+}
+
+/**
+ * The window may never be empty, as other batches of the server share it. A line whose job is gone, by a pause or a retry,
+ * must not wait for that.
+ */
+function isRewindDue({ next, rewoundAt }: Cursor, { planned }: LedgerEntry): boolean {
+  return next >= planned && Date.now() - rewoundAt >= REWIND_MS
 }
 
 /** Follows how fast jobs leave: what was added now is what has left since the last pass. */

@@ -1,18 +1,25 @@
 import type { ItemJob } from '../jobs/item.ts'
-import { DataferryError, messageOf } from '../src/errors.ts'
+import { readAsked } from '../src/batch/asked.ts'
+import { DataferryError } from '../src/errors.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
-import type { BackoffLimits } from '../src/ledger/servers.ts'
 import type { Logger } from '../src/log.ts'
 import type { Item } from '../src/model/item.ts'
-import type { Outcome } from '../src/model/receipt.ts'
+import type { Outcome, Receipt } from '../src/model/receipt.ts'
 import type { OpenSource } from '../src/model/source.ts'
-import type { Sink } from '../src/sinks/sink.ts'
+import { transferArchive, withInspection } from '../src/transfer/archive.ts'
 import { keepExisting } from '../src/transfer/existing.ts'
 import type { ReconnectOptions } from '../src/transfer/resuming-reader.ts'
-import { transfer } from '../src/transfer/transfer.ts'
+import { transfer, type Run } from '../src/transfer/transfer.ts'
 import type { Batches, OpenBatch } from './batches.ts'
-import type { Running, StopReason, Task } from './running.ts'
+import { BUSY_MS, hindrance, stepAfterStop, type HindranceDeps } from './hindrance.ts'
+import { inspector } from './inspect.ts'
+import { openAllowed } from './open-allowed.ts'
+import type { Running, Task } from './running.ts'
+import { failure, keyOf, settle } from './settle.ts'
 import { OVER, type Step } from './step.ts'
+
+export type { SpaceGate } from './hindrance.ts'
+export { settleCrashed, settleProblem } from './settle.ts'
 
 /** How a job got here, as BullMQ counts. */
 export interface Attempt {
@@ -25,38 +32,21 @@ export interface Attempt {
   readonly stalled: number
 }
 
-export interface ItemDeps {
+export interface ItemDeps extends HindranceDeps {
   readonly ledger: Pick<Ledger, 'isSettled' | 'get' | 'settle' | 'setState'>
   readonly batches: Pick<Batches, 'open'>
   readonly running: Running
   /** The source of one server. Rejects with `CONFIG_INVALID` when this process may not contact it. */
   readonly openSource: (server: string) => OpenSource
-  readonly throttled: (
-    server: string,
-    limits: BackoffLimits,
-    retryAfterMs?: number,
-  ) => Promise<{ readonly waitMs: number }>
   readonly succeeded: (server: string) => void
-  readonly space: SpaceGate
-  readonly backoff: BackoffLimits
   readonly reconnect?: ReconnectOptions
   readonly log: Logger
-}
-
-/** Keeps items away from a full destination; see `workers/space.ts`. */
-export interface SpaceGate {
-  isOpen(sink: Sink): Promise<boolean>
-  /** @param wantedBytes room that makes it worth trying again */
-  full(sink: Sink, wantedBytes: number): void
 }
 
 /** An item whose worker was lost this often takes no more workers with it. */
 const MAX_STALLS = 3
 /** Pauses use no attempt, but an item that was started this often ends as failed. */
 const MAX_STARTS = 500
-const BUSY_MS = 5_000
-/** Room to wait for at least, and for items of unknown size. */
-const UNKNOWN_ROOM = 1 << 20
 
 /**
  * The work on one item: settled already? there already? else transfer; then receipt, then settle. Each step may be
@@ -77,7 +67,7 @@ export async function processItem(
   if (!(await deps.space.isOpen(opened.sink))) return { kind: 'later', ms: BUSY_MS }
   const { task, end } = deps.running.start(job.batch, item, lock)
   try {
-    await settle(await outcomeOf(item, opened, attempt, task, deps), opened, deps)
+    await settle(await outcomeOf(item, opened, { ...attempt, counted: job.counted === true }, task, deps), opened, deps)
     return OVER
   } catch (error) {
     if (task.stopped) return stepAfterStop(task.stopped, error)
@@ -90,7 +80,7 @@ export async function processItem(
 async function outcomeOf(
   item: Item,
   opened: OpenBatch,
-  attempt: Attempt,
+  attempt: Attempt & { readonly counted: boolean },
   task: Task,
   deps: ItemDeps,
 ): Promise<Outcome> {
@@ -110,73 +100,35 @@ async function outcomeOf(
     earlier: (one) => earlier.find(one),
     signal,
   })
-  if (kept) return kept
-  const receipt = await transfer(
-    item,
-    { open: deps.openSource(item.server), sink },
-    {
-      key,
-      signal,
-      count: attempt.made === 0,
-      onProgress: (bytes) => (task.bytes = bytes),
-      ...(deps.reconnect && { reconnect: deps.reconnect }),
-    },
-  )
-  deps.succeeded(item.server)
+  const run: Run = {
+    key,
+    signal,
+    count: attempt.made === 0 && !attempt.counted,
+    onProgress: (bytes) => task.progress(bytes),
+    ...(deps.reconnect && { reconnect: deps.reconnect }),
+  }
+  const receipt =
+    item.ref.kind === 'file'
+      ? (kept ?? (await transfer(item, { open: deps.openSource(item.server), sink }, run)))
+      : await archiveReceipt(item, opened, kept, run, deps)
+  if (!kept) deps.succeeded(item.server)
   return receipt
 }
 
-/** First on record, then counted, then nothing of it is left over. */
-async function settle(
-  outcome: Outcome,
-  opened: OpenBatch,
-  { ledger }: { readonly ledger: Pick<Ledger, 'settle'> },
-): Promise<void> {
-  const { batch, sink, outcomes } = opened
-  await outcomes.record(outcome)
-  const { n, path } = outcome
-  if (outcome.state === 'failed') {
-    const { code, message } = outcome
-    await ledger.settle(batch.id, n, { state: 'failed', bytes: 0, error: { code, message, path } })
-    return
-  }
-  await ledger.settle(batch.id, n, { state: outcome.state, bytes: outcome.size })
-  if (outcome.verified !== 'checksum') await sink.forget(`${batch.id}-${n}`)
-}
-
-/** Settles an item that planning found out of reach, without asking any server. */
-export async function settleProblem(
+/** An archive is looked into wherever it comes from: only its content tells what was left out of it. */
+async function archiveReceipt(
   item: Item,
-  opened: OpenBatch,
-  deps: { readonly ledger: Pick<Ledger, 'settle'> },
-): Promise<void> {
-  const { code = 'SOURCE_NOT_FOUND', message = '' } = item.problem ?? {}
-  await settle({ state: 'failed', n: item.n, path: item.path, code, message, finishedAt: now() }, opened, deps)
-}
-
-/** Settles an item that too many processes died with. */
-export async function settleCrashed(
-  item: Item,
-  opened: OpenBatch,
-  deps: { readonly ledger: Pick<Ledger, 'settle'> },
-): Promise<void> {
-  await settle(failure(item, crashed()), opened, deps)
-}
-
-function crashed(): DataferryError {
-  return new DataferryError('WORKER_CRASHED', 'Several workers in a row were lost while they had this item.')
-}
-
-function stepAfterStop(reason: StopReason, error: unknown): Step {
-  switch (reason) {
-    case 'shutdown':
-      return { kind: 'hand-back' }
-    case 'held':
-      return OVER
-    case 'lost':
-      // Another worker has the job; BullMQ refuses whatever this one says about it.
-      return { kind: 'retry', error }
-  }
+  { batch, sink }: OpenBatch,
+  kept: Receipt | undefined,
+  run: Run,
+  deps: ItemDeps,
+): Promise<Receipt> {
+  const asked = await readAsked(sink.records, batch.id, item.n)
+  const inspect = inspector(item.ref, asked)
+  // `skip` asks for not looking at what is there.
+  if (kept?.verified === 'nothing') return kept
+  if (kept) return withInspection(kept, await inspect(await sink.read(item.path, run.signal), run.signal))
+  return transferArchive(item, { open: openAllowed(deps.openSource(item.server), asked), sink }, run, inspect)
 }
 
 async function stepAfter(
@@ -193,53 +145,15 @@ async function stepAfter(
   }
   deps.log.info({ code: error.code, batch: opened.batch.id, n: item.n, detail: error.message }, 'attempt ended')
   if (attempt.started >= MAX_STARTS) return fail(error, item, opened, deps)
-  if (error.code === 'SINK_BUSY') return { kind: 'later', ms: BUSY_MS }
-  switch (error.remedy) {
-    case 'throttle': {
-      const { waitMs } = await deps.throttled(item.server, deps.backoff, error.retryAfterMs)
-      return { kind: 'throttle', ms: waitMs }
-    }
-    case 'park':
-      return park(error, task, opened, deps)
-    case 'retry':
-    case 'restart':
-      return attempt.made + 1 < attempt.allowed ? { kind: 'retry', error } : fail(error, item, opened, deps)
-    case 'fail':
-      return fail(error, item, opened, deps)
-  }
-}
-
-/** Nothing is wrong with the item: a full disk is waited for, anything else needs a person. */
-async function park(
-  error: DataferryError,
-  task: Task,
-  { sink, batch }: OpenBatch,
-  { space, ledger }: ItemDeps,
-): Promise<Step> {
-  if (error.code === 'SINK_FULL') {
-    space.full(sink, Math.max(UNKNOWN_ROOM, (task.item.expect.size ?? 0) - task.bytes))
-    return { kind: 'later', ms: BUSY_MS }
-  }
-  await ledger.setState(batch.id, 'paused', `${error.code}: ${error.message} ${error.advice}`)
-  return OVER
+  const openBytes = (item.expect.size ?? 0) - task.bytes
+  const step = await hindrance(error, { server: item.server, opened, openBytes }, deps)
+  if (step) return step
+  const again = error.remedy !== 'fail' && attempt.made + 1 < attempt.allowed
+  return again ? { kind: 'retry', error } : fail(error, item, opened, deps)
 }
 
 async function fail(error: unknown, item: Item, opened: OpenBatch, deps: ItemDeps): Promise<Step> {
   await settle(failure(item, error), opened, deps)
   await opened.sink.forget(keyOf(opened, item))
   return OVER
-}
-
-function failure(item: Item, error: unknown): Outcome {
-  const code = error instanceof DataferryError ? error.code : 'UNEXPECTED'
-  return { state: 'failed', n: item.n, path: item.path, code, message: messageOf(error), finishedAt: now() }
-}
-
-/** One writer per key; also names the item's part and mark in the sink. */
-function keyOf({ batch }: OpenBatch, item: Item): string {
-  return `${batch.id}-${item.n}`
-}
-
-function now(): string {
-  return new Date().toISOString()
 }

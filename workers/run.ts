@@ -1,27 +1,31 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { Worker, type Job, type Processor } from 'bullmq'
+import type { Job, Processor, Worker } from 'bullmq'
+import { archiveJobSchema } from '../jobs/archive.ts'
 import { CONTROL_QUEUE, controlJobSchema } from '../jobs/control.ts'
 import { FEED_QUEUE, feedJobSchema } from '../jobs/feed.ts'
-import { itemJobSchema, itemQueue } from '../jobs/item.ts'
+import { itemJobSchema, itemQueue, type ItemJob } from '../jobs/item.ts'
 import { messageOf } from '../src/errors.ts'
 import type { Change, Changes } from '../src/ledger/change.ts'
 import type { RedisClient } from '../src/ledger/client.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import type { BackoffLimits, Servers } from '../src/ledger/servers.ts'
-import type { Workers } from '../src/ledger/workers.ts'
+import type { WorkerRecord, Workers } from '../src/ledger/workers.ts'
 import type { Logger } from '../src/log.ts'
 import type { OpenSource } from '../src/model/source.ts'
 import { ownProcess } from '../src/queue/process-identity.ts'
-import { addItems, askReport, type Queues } from '../src/queue/queues.ts'
+import { addArchives, addItems, askReport, isArchiveQueued, startFeeding, type Queues } from '../src/queue/queues.ts'
 import { reclaim } from '../src/queue/reclaim.ts'
 import type { Sink } from '../src/sinks/sink.ts'
 import type { ReconnectOptions } from '../src/transfer/resuming-reader.ts'
+import { processArchive, type ArchiveDeps } from './archive.ts'
 import { Batches } from './batches.ts'
+import { Bundling } from './bundling.ts'
 import { processControl } from './control.ts'
 import { Feeder } from './feed.ts'
-import { processItem, settleCrashed, type ItemDeps } from './item.ts'
+import { processItem, settleCrashed } from './item.ts'
 import { Notices } from './notices.ts'
+import { queueWorker } from './queue-worker.ts'
 import { Running } from './running.ts'
 import { ServerPauses } from './server-pauses.ts'
 import { FullDestinations } from './space.ts'
@@ -37,6 +41,10 @@ export interface WorkerDeps {
   readonly changes: Changes
   readonly openSink: (url: string) => Promise<Sink>
   readonly openSource: (server: string) => OpenSource
+  /** Bytes that one ZIP of a server may hold; undefined: it does not say. */
+  readonly zipLimit: (server: string) => Promise<number | undefined>
+  /** Sets how fast this process may read from one server; undefined: as fast as it can. */
+  readonly limitBandwidth: (server: string, bytesPerSecond: number | undefined) => void
   readonly memoryPressure: () => Promise<number | undefined>
   readonly log: Logger
 }
@@ -63,13 +71,9 @@ export interface RunningWorkers {
   close(): Promise<void>
 }
 
-/** A lock that its worker does not renew for this long is anybody's. */
-const LOCK_MS = 60_000
-const STALLED_CHECK_MS = 10_000
-const MAX_STALLED = 20
 const BEAT_MS = 2_000
-/** An item that was in the hands of this many dying processes is not handed to another. */
-const MAX_CRASHES = 10
+/** An item that this many processes died with, without a byte of progress, is not handed to another. */
+const MAX_CRASHES = 20
 
 /** Starts this process's workers: items of its servers, feeding and control. */
 export async function startWorkers(deps: WorkerDeps, options: WorkerOptions): Promise<RunningWorkers> {
@@ -86,7 +90,9 @@ class WorkerProcess implements RunningWorkers {
   readonly #id = `${hostname().replaceAll(/[^A-Za-z0-9-]/g, '_')}-${randomUUID().slice(0, 8)}`
   readonly #batches: Batches
   readonly #workers: Worker[] = []
+  readonly #itemWorkers = new Map<string, Worker>()
   readonly #pauses: ServerPauses
+  readonly #bundling: Bundling
   readonly #since = new Date().toISOString()
   readonly #stops: (() => void)[] = []
   #beating: Promise<void> = Promise.resolve()
@@ -96,6 +102,7 @@ class WorkerProcess implements RunningWorkers {
     this.#options = options
     this.#batches = new Batches(deps.ledger, deps.openSink, this.#id)
     this.#pauses = new ServerPauses(deps.servers, this.notices)
+    this.#bundling = new Bundling({ zipLimit: deps.zipLimit, notice: (...told) => this.notices.set(...told) })
   }
 
   async start(): Promise<void> {
@@ -107,7 +114,7 @@ class WorkerProcess implements RunningWorkers {
     this.#startFeed()
     this.#startControl()
     await this.#beat()
-    for (const worker of this.#workers) worker.run().catch((error: unknown) => this.#log(error))
+    for (const worker of this.#workers) this.#inBackground(worker.run())
     const timer = setInterval(() => {
       this.#beating = this.#beat().catch((error: unknown) => this.#log(error))
     }, BEAT_MS)
@@ -115,27 +122,29 @@ class WorkerProcess implements RunningWorkers {
   }
 
   async close(): Promise<void> {
+    // Workers stop taking jobs first: a job that is handed back would come to this process again at once.
+    const closing = this.#workers.map((worker) => worker.close())
     this.running.shutDown()
     for (const stop of this.#stops) stop()
     await this.#beating
-    await Promise.all(this.#workers.map((worker) => worker.close()))
+    await Promise.all(closing)
     await this.#batches.close()
     await this.#deps.workers.remove(this.#id)
   }
 
   async #startItems(server: string, space: FullDestinations): Promise<void> {
-    const { ledger, servers, openSource, log, queues } = this.#deps
+    const { ledger, openSource, log, queues } = this.#deps
     const { jobs, throttle, reconnect } = this.#options
-    const queue = queues.items(server)
     await queues.prepare(server)
-    await queues.limit(server, { concurrency: (await servers.get(server)).concurrency ?? jobs })
-    const deps: ItemDeps = {
+    const deps: ArchiveDeps = {
       ledger,
       batches: this.#batches,
       running: this.running,
       openSource,
       throttled: (...report) => this.#pauses.throttled(...report),
       succeeded: (name) => this.#pauses.succeeded(name),
+      bundling: this.#bundling,
+      addSingles: (name, jobs) => this.#addItems(name, jobs),
       space,
       backoff: throttle,
       log,
@@ -149,10 +158,14 @@ class WorkerProcess implements RunningWorkers {
         started: job.attemptsStarted,
         stalled: job.stalledCounter,
       }
-      const step = await processItem(itemJobSchema.parse(job.data), attempt, signal, deps)
+      const step =
+        job.name === 'archive'
+          ? await processArchive(archiveJobSchema.parse(job.data), attempt, signal, deps)
+          : await processItem(itemJobSchema.parse(job.data), attempt, signal, deps)
       await carryOut(step, job, token ?? '', (ms) => queues.hold(server, ms))
     }
-    this.#open(itemQueue(server), jobs, processor)
+    this.#itemWorkers.set(server, this.#open(itemQueue(server), jobs, processor))
+    await this.#obey(server)
   }
 
   #startFeed(): void {
@@ -161,7 +174,12 @@ class WorkerProcess implements RunningWorkers {
       ledger,
       batches: this.#batches,
       queued: (server) => queues.windowSize(server),
-      add: (server, jobs) => addItems(queues.items(server), jobs, { attempts: this.#options.attempts }),
+      add: (server, jobs) => this.#addItems(server, jobs),
+      bundles: {
+        options: (...place) => this.#bundling.options(...place),
+        add: (server, jobs) => addArchives(queues.items(server), jobs, { attempts: this.#options.attempts }),
+        isQueued: (server, job) => isArchiveQueued(queues.items(server), job),
+      },
       askReport: (batch) => askReport(queues, batch),
       window: async (server) => Math.max(200, 20 * ((await servers.get(server)).concurrency ?? this.#options.jobs)),
       memoryPressure,
@@ -175,42 +193,65 @@ class WorkerProcess implements RunningWorkers {
   }
 
   #startControl(): void {
-    const { ledger } = this.#deps
+    const { ledger, queues } = this.#deps
+    const feed = (batch: string, server: string): Promise<void> => startFeeding(queues, batch, server)
     const processor = async (job: Job): Promise<void> => {
-      await processControl(controlJobSchema.parse(job.data), { ledger, batches: this.#batches })
+      await processControl(controlJobSchema.parse(job.data), { ledger, batches: this.#batches, feed })
     }
     this.#open(CONTROL_QUEUE, 1, processor)
   }
 
-  #open(name: string, concurrency: number, processor: Processor): void {
+  #addItems(server: string, jobs: readonly ItemJob[]): Promise<void> {
+    return addItems(this.#deps.queues.items(server), jobs, { attempts: this.#options.attempts })
+  }
+
+  #open(name: string, concurrency: number, processor: Processor): Worker {
     const { client, log } = this.#deps
     const { prefix, retry } = this.#options
-    const worker = new Worker(name, processor, {
-      connection: client,
-      prefix,
-      concurrency,
-      lockDuration: LOCK_MS,
-      stalledInterval: STALLED_CHECK_MS,
-      maxStalledCount: MAX_STALLED,
-      // Waits for a throttled server are looked at this often, so that what a person changes acts soon.
-      maximumRateLimitDelay: 5_000,
-      // Nobody could tell whose a job is before this process has registered.
-      autorun: false,
-      removeOnComplete: { count: 0 },
-      removeOnFail: { count: 0 },
-      settings: { backoffStrategy: (attempts) => backoff(attempts, retry) },
-    })
-    worker.on('lockRenewalFailed', (ids: string[]) => {
-      for (const id of ids) worker.cancelJob(id)
-    })
-    worker.on('error', (error) => log.warn({ queue: name, problem: messageOf(error) }, 'queue error'))
+    const worker = queueWorker(name, processor, { client, prefix, concurrency, retry, log })
     this.#workers.push(worker)
+    return worker
   }
 
   #heard(change: Change): void {
-    if (change.kind === 'batch' && change.state !== 'open' && change.state !== 'finished') {
-      this.running.stopWhere((task) => task.batch === change.id, 'held')
+    switch (change.kind) {
+      case 'batch':
+        if (change.state !== 'open' && change.state !== 'finished') this.#hold(change.id)
+        return
+      case 'server':
+        this.#inBackground(this.#obey(change.server))
+        return
+      case 'missed':
+        this.#inBackground(this.#readAgain())
     }
+  }
+
+  #hold(batch: string): void {
+    this.running.stopWhere((task) => task.batch === batch, 'held')
+  }
+
+  /** Does what people set for a server, on this process's part of it. */
+  async #obey(server: string): Promise<void> {
+    const worker = this.#itemWorkers.get(server)
+    if (!worker) return
+    const { servers, queues, workers, limitBandwidth } = this.#deps
+    const { concurrency = this.#options.jobs, bandwidth, paused, waitMs } = await servers.get(server)
+    this.#pauses.tell(server, waitMs)
+    worker.concurrency = concurrency
+    await queues.limit(server, { concurrency })
+    const sharers = bandwidth === undefined ? 1 : Math.max(1, (await workers.list()).filter(isBusy).length)
+    limitBandwidth(server, bandwidth === undefined ? undefined : bandwidth / sharers)
+    this.notices.set(`paused ${server}`, paused === undefined ? undefined : `${server} is paused: ${paused}`)
+    if (paused !== undefined) this.running.stopWhere((task) => task.item.server === server, 'shutdown')
+  }
+
+  /** The connection was away: whatever changed meanwhile went unheard. */
+  async #readAgain(): Promise<void> {
+    for (const batch of new Set(this.running.held().map((held) => held.batch))) {
+      const entry = await this.#deps.ledger.get(batch)
+      if (entry?.state === 'paused' || entry?.state === 'cancelled') this.#hold(batch)
+    }
+    for (const server of this.#options.servers) await this.#obey(server)
   }
 
   async #beat(): Promise<void> {
@@ -224,17 +265,23 @@ class WorkerProcess implements RunningWorkers {
       holds: this.running.held(),
     })
     await this.#reclaim()
+    for (const server of this.#options.servers) await this.#obey(server)
   }
 
-  /** A crash of a worker counts against the items that it had: one of them may be the cause. */
+  /** A crash of a worker counts against the items that it had and got nothing of: one of them may be the cause. */
   async #reclaim(): Promise<void> {
     const { client, queues, workers, ledger } = this.#deps
     const items = this.#options.servers.map((server) => queues.items(server))
-    for (const { batch, n } of await reclaim({ connection: client, workers, queues: items })) {
-      if ((await ledger.crashed(batch, n)) < MAX_CRASHES) continue
+    const handedBack = await reclaim({ connection: client, workers, queues: [...items, queues.feed, queues.control] })
+    for (const { batch, n, progressed } of handedBack) {
+      if (progressed || (await ledger.crashed(batch, n)) < MAX_CRASHES) continue
       const opened = await this.#batches.open(batch)
       if (opened) await settleCrashed(await opened.items.item(n), opened, { ledger })
     }
+  }
+
+  #inBackground(work: Promise<void>): void {
+    work.catch((error: unknown) => this.#log(error))
   }
 
   #log(error: unknown): void {
@@ -242,8 +289,6 @@ class WorkerProcess implements RunningWorkers {
   }
 }
 
-/** Capped exponential with jitter: BullMQ's own has no cap. */
-function backoff(attempts: number, { firstMs, maxMs }: BackoffLimits): number {
-  const full = Math.min(maxMs, firstMs * 2 ** (attempts - 1))
-  return Math.round(full * (0.75 + Math.random() / 4))
+function isBusy({ holds }: WorkerRecord): boolean {
+  return holds.length > 0
 }

@@ -16,6 +16,8 @@ export class Task {
   readonly item: Item
   readonly #controller = new AbortController()
   bytes = 0
+  /** Bytes that came in this attempt. */
+  received = 0
   stopped: StopReason | undefined
 
   constructor(batch: string, item: Item) {
@@ -25,6 +27,12 @@ export class Task {
 
   get signal(): AbortSignal {
     return this.#controller.signal
+  }
+
+  /** @param bytes at the destination so far */
+  progress(bytes: number): void {
+    if (this.bytes > 0) this.received += Math.max(0, bytes - this.bytes)
+    this.bytes = bytes
   }
 
   stop(reason: StopReason): void {
@@ -66,11 +74,12 @@ export class Running {
   }
 
   held(): HeldItem[] {
-    return [...this.#tasks].map(({ batch, item, bytes }) => ({
+    return [...this.#tasks].map(({ batch, item, bytes, received }) => ({
       batch,
       n: item.n,
       path: item.path,
       bytes,
+      received,
       ...(item.expect.size !== undefined && { size: item.expect.size }),
     }))
   }

@@ -22,7 +22,7 @@ export const OVER: Step = { kind: 'over' }
  */
 export async function carryOut(
   step: Step,
-  job: Job,
+  job: Pick<Job, 'moveToWait' | 'moveToDelayed'>,
   token: string,
   hold: (ms: number) => Promise<void>,
 ): Promise<void> {

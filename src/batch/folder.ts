@@ -13,6 +13,11 @@ export const names = {
   report: (id: BatchId) => `${id}/report.json`,
   failures: (id: BatchId) => `${id}/failures.csv`,
   renamed: (id: BatchId) => `${id}/renamed.csv`,
+  leftOut: (id: BatchId) => `${id}/left-out.csv`,
+  /** What the archive on line `n` was asked for. */
+  asked: (id: BatchId, n: number) => `${id}/asked/${n}.json`,
+  /** One file for each server that gets no more archives in this batch. */
+  archivesOff: (id: BatchId) => `${id}/archives-off`,
   sums: (id: BatchId, algorithm: string) => `${id}/${algorithm}sums.txt`,
 } as const
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { basename } from 'node:path'
 import type { Batch, PlanState } from '../model/batch.ts'
 import type { Sink } from '../sinks/sink.ts'
@@ -29,7 +29,7 @@ export async function openBatch(
   const found = fresh ? undefined : await findUnfinished(sink, key)
   if (found) return { ...(await goOn(sink, found, wish)), resumed: true }
   const createdAt = new Date().toISOString()
-  const id = idFor(wish.manifest.name, createdAt, key)
+  const id = idFor(wish.manifest.name, createdAt)
   const batch: Batch = { v: 1, id, key, createdAt, destination: sink.url, ...wish }
   await sink.records.write(names.manifest(id), manifest())
   await writeBatch(sink.records, batch)
@@ -47,9 +47,15 @@ async function findUnfinished({ records }: Sink, key: string): Promise<Batch | u
 async function goOn(
   { records }: Sink,
   batch: Batch,
-  { existing, servers }: Wish,
+  { existing, servers, bundle, complete = batch.complete }: Wish,
 ): Promise<Omit<OpenedBatch, 'resumed'>> {
-  const changed: Batch = { ...batch, existing, servers: [...new Set([...batch.servers, ...servers])] }
+  const changed: Batch = {
+    ...batch,
+    existing,
+    servers: [...new Set([...batch.servers, ...servers])],
+    ...(bundle !== undefined && { bundle }),
+    ...(complete !== undefined && { complete }),
+  }
   if (JSON.stringify(changed) !== JSON.stringify(batch)) await writeBatch(records, changed)
   return { batch: changed, plan: await readPlanState(records, batch.id) }
 }
@@ -59,8 +65,11 @@ function keyOf({ manifest, format, servers }: Wish): string {
   return createHash('sha256').update(decides).digest('hex').slice(0, 16)
 }
 
-/** `2026 list.csv` → `2026-list-20261123-150742-1f0c`: safe as a folder, in Redis and in a job id; sorts by time within a name. */
-function idFor(name: string, createdAt: string, key: string): string {
+/**
+ * `2026 list.csv` → `2026-list-20261123-150742-1f0c9a`: safe as a folder, in Redis and in a job id; sorts by time within a
+ * name. The end is random, since one Redis may serve two commands that bring the same manifest to two destinations.
+ */
+function idFor(name: string, createdAt: string): string {
   const stem = basename(name)
     .replace(/\.[^.]*$/, '')
     .toLowerCase()
@@ -68,5 +77,5 @@ function idFor(name: string, createdAt: string, key: string): string {
     .replaceAll(/^-+|-+$/g, '')
     .slice(0, 40)
   const [date = '', time = ''] = createdAt.replaceAll(/[-:]/g, '').split(/[T.]/)
-  return `${stem === '' ? 'batch' : stem}-${date}-${time}-${key.slice(0, 4)}`
+  return `${stem === '' ? 'batch' : stem}-${date}-${time}-${randomBytes(3).toString('hex')}`
 }

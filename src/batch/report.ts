@@ -4,8 +4,10 @@ import type { Batch, BatchId, PlanState } from '../model/batch.ts'
 import type { Item } from '../model/item.ts'
 import { VERIFIED } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
+import { archivesOff } from './archives-off.ts'
 import { names } from './folder.ts'
 import { allItems, ItemsReader } from './items-file.ts'
+import { leftOutRows } from './left-out.ts'
 import { Outcomes } from './tally.ts'
 
 const count = z.number().int().nonnegative()
@@ -23,7 +25,7 @@ const reportSchema = z.object({
   missing: count,
   renamed: count,
   duplicates: count,
-  /** Every planned item is there. */
+  /** Every planned item is there, and nothing that was left out of an archive is still to be fetched. */
   complete: z.boolean(),
   done: count,
   kept: count,
@@ -31,6 +33,12 @@ const reportSchema = z.object({
   bytes: count,
   keptBytes: count,
   resumed: count,
+  /** Files that archives lack; named in `left-out.csv`. */
+  leftOut: count.default(0),
+  /** They were added to the plan, and count there. */
+  leftOutPlanned: z.boolean().default(false),
+  /** Servers that got no more requests for bundles, since those kept failing. */
+  archivesOff: z.array(z.string()).default([]),
   verified: z.record(z.enum(VERIFIED), count),
   /** How many failed with each code. */
   failures: z.record(z.string(), count),
@@ -57,6 +65,8 @@ export async function writeReport(records: Records, batch: Batch, plan: PlanStat
   await records.write(names.failures(batch.id), failureRows(outcomes, reader))
   if (plan.totals.renamed > 0) await records.write(names.renamed(batch.id), renamedRows(records, batch.id, plan.items))
   const tally = await outcomes.tally()
+  if (tally.leftOut > 0) await records.write(names.leftOut(batch.id), leftOutRows(records, batch.id))
+  const leftOutPlanned = plan.leftOutFrom !== undefined
   const ended = tally.done + tally.kept + tally.failed
   const report: Report = {
     v: 1,
@@ -70,7 +80,9 @@ export async function writeReport(records: Records, batch: Batch, plan: PlanStat
     missing: plan.items - ended,
     renamed: plan.totals.renamed,
     duplicates: plan.totals.duplicates,
-    complete: plan.complete && tally.done + tally.kept === plan.items,
+    complete: plan.complete && tally.done + tally.kept === plan.items && (tally.leftOut === 0 || leftOutPlanned),
+    leftOutPlanned,
+    archivesOff: await archivesOff(records, batch.id),
     ...tally,
   }
   await records.write(names.report(batch.id), `${JSON.stringify(report, null, 2)}\n`)
@@ -83,6 +95,8 @@ async function* checksumLines(outcomes: Outcomes, algorithm: string): AsyncGener
     if (checksum?.algorithm === algorithm) yield Buffer.from(`${checksum.hex}  ${path}\n`)
   }
 }
+
+type Asked = NonNullable<NonNullable<Item['problem']>['asked']>
 
 const FAILURE_COLUMNS = [
   'server',
@@ -104,23 +118,28 @@ async function* failureRows(outcomes: Outcomes, items: ItemsReader): AsyncGenera
     const item = await items.item(n)
     const { checksum, size } = item.expect
     const promise = checksum ? `${checksum.algorithm}:${checksum.hex}` : ''
-    yield row([item.server, ...asked(item), item.path, formatOf(item), size ?? '', promise, code, message])
+    yield row([item.server, ...asked(item), formatOf(item), size ?? '', promise, code, message])
   }
 }
 
-/** The columns kind, id, dataset, version. */
-function asked({ ref, problem }: Item): readonly (string | number)[] {
+/** The columns kind, id, dataset, version and path. */
+function asked({ ref, path, problem }: Item): readonly (string | number)[] {
+  // What could not be planned is asked for in the words of the manifest: its path is only a stand-in.
+  if (problem?.asked) return askedAgain(problem.asked)
   switch (ref.kind) {
     case 'file':
-      return ['file', ref.file, '', '']
+      return ['file', ref.file, '', '', path]
     case 'zip':
-      return ['zip', ref.files.join(' '), '', '']
+      return ['zip', ref.files.join(' '), '', '', path]
     case 'bundle':
-      return ['bundle', ref.file, '', '']
+      return ['bundle', ref.file, '', '', path]
     case 'dataset-zip':
-      // An entry that could not be planned asked for the dataset's files.
-      return [problem ? 'dataset' : 'dataset-zip', '', ref.dataset, ref.version]
+      return ['dataset-zip', '', ref.dataset, ref.version, path]
   }
+}
+
+function askedAgain({ kind, id, version = '', path = '' }: Asked): readonly string[] {
+  return kind.startsWith('dataset') ? [kind, '', id, version, path] : [kind, id, '', version, path]
 }
 
 function formatOf({ ref }: Item): string {

@@ -1,5 +1,5 @@
 import type { BatchId } from '../model/batch.ts'
-import type { Failure, Receipt, Verified } from '../model/receipt.ts'
+import type { Failure, LogLine, Receipt, Verified } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { Bitmap } from './bitmap.ts'
 import { readOutcomes } from './outcomes.ts'
@@ -13,6 +13,8 @@ export interface Tally {
   readonly bytes: number
   readonly keptBytes: number
   readonly resumed: number
+  /** Files that archives lack. */
+  readonly leftOut: number
   readonly verified: Readonly<Record<Verified, number>>
   readonly failures: Readonly<Record<string, number>>
 }
@@ -34,41 +36,48 @@ export class Outcomes {
   /** The receipt of every item that has one, in no order. */
   async *receipts(): AsyncGenerator<Receipt> {
     const done = new Bitmap()
-    for await (const outcome of readOutcomes(this.#records, this.#batch)) {
+    for await (const outcome of this.#lines()) {
       if (outcome.state === 'done' && done.add(outcome.n)) yield outcome
     }
     const kept = new Bitmap()
-    for await (const outcome of readOutcomes(this.#records, this.#batch)) {
+    for await (const outcome of this.#lines()) {
       if (outcome.state === 'kept' && !done.has(outcome.n) && kept.add(outcome.n)) yield outcome
     }
   }
 
-  /** The last failure of every item that has no receipt, in no order. */
+  /** The last failure of every item that has no receipt and was not reopened since, in no order. */
   async *failures(): AsyncGenerator<Failure> {
     const ended = new Bitmap()
     const once = new Bitmap()
-    const again = new Map<number, Failure | undefined>()
-    for await (const outcome of readOutcomes(this.#records, this.#batch)) {
-      if (outcome.state !== 'failed') ended.add(outcome.n)
-      else if (!once.add(outcome.n)) again.set(outcome.n, undefined)
+    /** Items with several lines, of which the last one stands. */
+    const last = new Map<number, Exclude<LogLine, Receipt> | undefined>()
+    for await (const line of this.#lines()) {
+      if (isReceipt(line)) ended.add(line.n)
+      else if (!once.add(line.n)) last.set(line.n, undefined)
     }
-    for await (const outcome of readOutcomes(this.#records, this.#batch)) {
-      if (outcome.state !== 'failed' || ended.has(outcome.n)) continue
-      const last = again.get(outcome.n)
-      if (!again.has(outcome.n)) yield outcome
-      else if (!last || last.finishedAt <= outcome.finishedAt) again.set(outcome.n, outcome)
+    for await (const line of this.#lines()) {
+      if (isReceipt(line) || ended.has(line.n)) continue
+      const known = last.get(line.n)
+      if (last.has(line.n)) {
+        if (!known || known.finishedAt <= line.finishedAt) last.set(line.n, line)
+      } else if (line.state === 'failed') yield line
     }
-    for (const failure of again.values()) if (failure) yield failure
+    for (const line of last.values()) if (line?.state === 'failed') yield line
+  }
+
+  #lines(): AsyncGenerator<LogLine> {
+    return readOutcomes(this.#records, this.#batch)
   }
 
   async tally(): Promise<Tally> {
     const verified: Record<Verified, number> = { checksum: 0, size: 0, structure: 0, nothing: 0 }
-    const sum = { done: 0, kept: 0, failed: 0, bytes: 0, keptBytes: 0, resumed: 0 }
+    const sum = { done: 0, kept: 0, failed: 0, bytes: 0, keptBytes: 0, resumed: 0, leftOut: 0 }
     for await (const receipt of this.receipts()) {
       sum[receipt.state]++
       if (receipt.state === 'done') sum.bytes += receipt.size
       else sum.keptBytes += receipt.size
       if (receipt.resumedFrom > 0) sum.resumed++
+      sum.leftOut += receipt.leftOut?.length ?? 0
       verified[receipt.verified]++
     }
     const failures: Record<string, number> = {}
@@ -85,4 +94,8 @@ export class Outcomes {
     for await (const { checksum } of this.receipts()) if (checksum) found.add(checksum.algorithm)
     return found
   }
+}
+
+function isReceipt(line: LogLine): line is Receipt {
+  return line.state === 'done' || line.state === 'kept'
 }

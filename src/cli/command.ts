@@ -14,9 +14,9 @@ export interface Given {
   /** Operands in order. */
   readonly args: readonly string[]
   /** Whether a flag without a value is there. */
-  has(flag: string): boolean
+  readonly has: (flag: string) => boolean
   /** The value of a flag, the last one when it is there several times. */
-  text(flag: string): string | undefined
+  readonly text: (flag: string) => string | undefined
 }
 
 /** Everything a command works with. */

@@ -30,9 +30,59 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./commands/resume.ts')).command,
   },
   {
+    name: 'enqueue',
+    summary: 'plan a manifest and leave the fetching to workers',
+    load: async () => (await import('./commands/enqueue.ts')).command,
+  },
+  {
+    name: 'work',
+    summary: 'fetch what was enqueued, with any number of processes and machines',
+    load: async () => (await import('./commands/work.ts')).command,
+  },
+  {
+    name: 'pause',
+    summary: 'hold a batch or a server; what is in flight is parked',
+    load: async () => (await import('./commands/pause.ts')).command,
+  },
+  {
+    name: 'continue',
+    summary: 'take a pause back',
+    load: async () => (await import('./commands/continue.ts')).command,
+  },
+  {
+    name: 'cancel',
+    summary: 'fetch nothing more of a batch',
+    load: async () => (await import('./commands/cancel.ts')).command,
+  },
+  {
+    name: 'retry',
+    summary: 'try failed files of a batch again',
+    load: async () => (await import('./commands/retry.ts')).command,
+  },
+  {
+    name: 'limit',
+    summary: 'change how hard a server may be asked, for all workers at once',
+    load: async () => (await import('./commands/limit.ts')).command,
+  },
+  {
     name: 'verify',
     summary: 'read every byte of a destination again and compare it with the receipts',
     load: async () => (await import('./commands/verify.ts')).command,
+  },
+  {
+    name: 'get',
+    summary: 'fetch one file, or one ZIP, verified, to a file or to standard output',
+    load: async () => (await import('./commands/get.ts')).command,
+  },
+  {
+    name: 'url',
+    summary: 'print the address that a file can be fetched from',
+    load: async () => (await import('./commands/url.ts')).command,
+  },
+  {
+    name: 'access',
+    summary: 'ask for a restricted file, and decide about those who asked',
+    load: async () => (await import('./commands/access.ts')).command,
   },
   {
     name: 'doctor',

@@ -76,9 +76,16 @@ export async function takeIn(context: Context, sink: Sink): Promise<OpenedBatch>
       'The manifest does not say which server its entries are on: name it with --server.',
     )
   }
-  const { existing, format } = config.settings
+  const { existing, format, bundle } = config.settings
   const { format: kind, sha256, entries } = inspected
-  const wish = { servers: [...config.servers], format, existing, manifest: { name, format: kind, sha256, entries } }
+  const wish = {
+    servers: [...config.servers],
+    format,
+    existing,
+    bundle,
+    ...(context.has('complete') && { complete: true }),
+    manifest: { name, format: kind, sha256, entries },
+  }
   return await openBatch(sink, wish, () => createReadStream(path), context.has('new'))
 }
 

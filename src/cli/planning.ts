@@ -1,9 +1,11 @@
 import { names } from '../batch/folder.ts'
+import { allItems } from '../batch/items-file.ts'
 import type { OpenedBatch } from '../batch/open-batch.ts'
 import type { PlanState } from '../model/batch.ts'
 import { entriesOf } from '../plan/intake.ts'
 import { plan } from '../plan/planner.ts'
 import type { Sink } from '../sinks/sink.ts'
+import type { ExitCode } from './command.ts'
 import type { Output } from './output.ts'
 import { formatBytes, formatCount, plural } from './format.ts'
 import type { Sources } from './sources.ts'
@@ -32,8 +34,11 @@ export async function planBatch(sink: Sink, opened: OpenedBatch, options: Planni
   })
 }
 
-/** Prints what a plan holds, and whether it fits. */
-export async function printPlan(out: Output, sink: Sink, { batch }: OpenedBatch, state: PlanState): Promise<void> {
+/** Entries that cannot be planned, told one by one; the rest is counted. */
+const SHOWN_PROBLEMS = 20
+
+/** Prints what a plan holds, and whether it fits. @returns 0 only when everything that was asked for could be planned */
+export async function printPlan(out: Output, sink: Sink, { batch }: OpenedBatch, state: PlanState): Promise<ExitCode> {
   const { totals, items, complete } = state
   const free = await sink.free()
   out.record({ event: 'plan', batch: batch.id, destination: sink.url, items, complete, ...totals, free: free ?? null })
@@ -56,4 +61,16 @@ export async function printPlan(out: Output, sink: Sink, { batch }: OpenedBatch,
     out.warn(`The files need ${formatBytes(totals.size - free)} more than is free.`)
   const hidden = totals.restricted + totals.embargoed + totals.retentionExpired
   if (hidden > 0) out.line(`${plural(hidden, 'file')} may be refused: a token with access rights decides.`)
+  if (totals.problems > 0) await printProblems(out, sink, batch.id, items)
+  return totals.problems > 0 ? 1 : 0
+}
+
+async function printProblems(out: Output, sink: Sink, id: string, items: number): Promise<void> {
+  let shown = 0
+  for await (const { line, problem, path } of allItems(sink.records, id, items)) {
+    if (!problem) continue
+    if (++shown > SHOWN_PROBLEMS) return
+    out.record({ event: 'problem', line: line ?? null, path, ...problem })
+    out.line(`  line ${line ?? '?'}: ${problem.code}: ${problem.message}`, 'bad')
+  }
 }

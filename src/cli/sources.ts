@@ -13,8 +13,9 @@ export class Sources {
   readonly #allowed: ReadonlySet<string>
   readonly #http: Http
   readonly #open = new Map<string, OpenSource>()
-  /** Bytes a second that all downloads of this process share. */
-  readonly rate: RateLimit
+  readonly #limits = new Map<string, RateLimit>()
+  /** Shared by all downloads of this process. */
+  readonly #rate: RateLimit
 
   /** @param alsoAllowed servers that a batch was planned for, when its user named them then */
   constructor(config: LoadedConfig, alsoAllowed: readonly string[] = []) {
@@ -22,7 +23,7 @@ export class Sources {
     this.#config = config
     this.#allowed = new Set([...config.servers, ...alsoAllowed])
     this.#http = new Http({ timeouts: { connectMs: connectTimeoutMs, idleMs: idleTimeoutMs }, connections: jobs + 2 })
-    this.rate = new RateLimit(limitRate)
+    this.#rate = new RateLimit(limitRate)
   }
 
   /** Downloads from one server. Throws `CONFIG_INVALID` for one that nobody named. */
@@ -30,9 +31,29 @@ export class Sources {
     const known = this.#open.get(server)
     if (known) return known
     const api = new DataAccessApi(this.#installation(server))
-    const source = limitedSource(api.open, this.rate)
+    const source = limitedSource(limitedSource(api.open, this.#limit(server)), this.#rate)
     this.#open.set(server, source)
     return source
+  }
+
+  /** Sets how fast this process may read from one server; undefined: as fast as it can. */
+  limit(server: string, bytesPerSecond: number | undefined): void {
+    this.#limit(server).set(bytesPerSecond)
+  }
+
+  #limit(server: string): RateLimit {
+    const limit = this.#limits.get(server) ?? new RateLimit()
+    this.#limits.set(server, limit)
+    return limit
+  }
+
+  /**
+   * The whole client of one server. Throws `CONFIG_INVALID` for one that nobody named.
+   * @param retries of calls that read; 0 for who tries again by itself
+   */
+  access(server: string, retries?: number): DataAccessApi {
+    const { throttleFirstMs: throttleMs } = this.#config.settings
+    return new DataAccessApi({ ...this.#installation(server), throttleMs, retries })
   }
 
   /** Listings of one server. Throws `CONFIG_INVALID` for one that nobody named. */

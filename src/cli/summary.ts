@@ -1,5 +1,5 @@
 import { Outcomes } from '../batch/tally.ts'
-import { DataferryError, ERROR_CODES } from '../errors.ts'
+import { DataferryError, ERROR_CODES, isErrorCode } from '../errors.ts'
 import { readReport, type Report } from '../batch/report.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { ExitCode } from './command.ts'
@@ -22,6 +22,7 @@ export async function printSummary(out: Output, sink: Sink, id: string): Promise
     [report.kept, `there already (${formatBytes(report.keptBytes)})`],
     [report.failed, 'failed'],
     [report.missing, 'without any outcome'],
+    [report.leftOut, `left out of archives${report.leftOutPlanned ? ', asked for singly' : ''}; see left-out.csv`],
     [report.renamed, 'renamed to be safe; see renamed.csv'],
     [report.duplicates, 'asked for more than once, fetched once'],
   ]
@@ -31,12 +32,19 @@ export async function printSummary(out: Output, sink: Sink, id: string): Promise
   out.line(`Files:  ${shownUrl(sink.url)}`)
   out.line(`Report: ${folder}/report.json`)
   if (report.failed > 0) out.line(`Failed: ${folder}/failures.csv  (a manifest: fix the cause, then dataferry run it)`)
+  if (report.leftOut > 0 && !report.leftOutPlanned)
+    out.line(`Left out: ${folder}/left-out.csv  (a manifest: dataferry run it, or run again with --complete)`)
+  for (const server of report.archivesOff)
+    out.line(`${server} failed to send several bundles in a row, so its files were fetched singly.`)
   return report.complete ? 0 : 1
 }
 
-function headline({ complete, planned, done, kept }: Report): string {
+function headline({ complete, planned, done, kept, leftOut }: Report): string {
+  if (!complete && done + kept === planned) return `${plural(leftOut, 'file')} are missing from the archives.`
   return complete
-    ? `All ${plural(planned, 'file')} are there.`
+    ? planned === 1
+      ? 'The file is there.'
+      : `All ${plural(planned, 'file')} are there.`
     : `${formatCount(planned - done - kept)} of ${plural(planned, 'file')} could not be had.`
 }
 
@@ -57,7 +65,7 @@ async function printFailures(out: Output, outcomes: Outcomes, { failed }: Report
     if (++shown > SHOWN_FAILURES) break
     out.line(`  ${path}`, 'bad')
     out.line(`    ${code}: ${message}`)
-    const advice = isCode(code) ? ERROR_CODES[code].advice : undefined
+    const advice = isErrorCode(code) ? ERROR_CODES[code].advice : undefined
     if (advice !== undefined) out.line(`    ${advice}`)
   }
   if (failed > SHOWN_FAILURES) out.line(`  … and ${formatCount(failed - SHOWN_FAILURES)} more`)
@@ -66,10 +74,6 @@ async function printFailures(out: Output, outcomes: Outcomes, { failed }: Report
 async function recordItems(out: Output, outcomes: Outcomes): Promise<void> {
   for await (const receipt of outcomes.receipts()) out.record({ event: 'item', ...receipt })
   for await (const failure of outcomes.failures()) out.record({ event: 'item', ...failure })
-}
-
-function isCode(code: string): code is keyof typeof ERROR_CODES {
-  return Object.hasOwn(ERROR_CODES, code)
 }
 
 /** A folder as people type it; any other destination as it is. */

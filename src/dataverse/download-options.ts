@@ -24,8 +24,8 @@ interface FormOptions {
 type OneForm = {
   [K in keyof FormOptions]: Pick<FormOptions, K> & { readonly [Other in Exclude<keyof FormOptions, K>]?: undefined }
 }[keyof FormOptions]
-/** Spelled out, since a mapped type over optional members yields `undefined` as well. */
-type AnyForm = NonNullable<OneForm>
+/** One form of a file. Spelled out, since a mapped type over optional members yields `undefined` as well. */
+export type AnyForm = NonNullable<OneForm>
 
 /** What every download can be told. */
 export interface TransferOptions {

@@ -12,6 +12,8 @@ export interface ServerState {
   readonly concurrency: number | undefined
   /** Items started per span of time, over all workers; undefined: no limit. */
   readonly rate: Rate | undefined
+  /** Bytes a second, over all workers; undefined: no limit. */
+  readonly bandwidth: number | undefined
   /** Why somebody paused it; undefined: it is not paused. */
   readonly paused: string | undefined
 }
@@ -28,6 +30,7 @@ const fieldsSchema = z.object({
   concurrency: count.optional(),
   rateMax: count.optional(),
   rateMs: count.optional(),
+  bandwidth: count.optional(),
   paused: z.string().optional(),
 })
 
@@ -35,7 +38,9 @@ const fieldsSchema = z.object({
 export function parseServer(server: string, reply: unknown): ServerState {
   const list = z.array(z.string()).parse(reply)
   const pairs = list.flatMap((field, i) => (i % 2 === 0 ? [[field, list[i + 1]]] : []))
-  const { waitMs, throttles, concurrency, rateMax, rateMs, paused } = fieldsSchema.parse(Object.fromEntries(pairs))
+  const { waitMs, throttles, concurrency, rateMax, rateMs, bandwidth, paused } = fieldsSchema.parse(
+    Object.fromEntries(pairs),
+  )
   const rate = rateMax !== undefined && rateMs !== undefined ? { max: rateMax, durationMs: rateMs } : undefined
-  return { server, waitMs, throttles, concurrency, rate, paused }
+  return { server, waitMs, throttles, concurrency, rate, bandwidth, paused }
 }

@@ -24,6 +24,8 @@ export interface Backoff {
 export interface ServerSettings {
   readonly concurrency?: number | null
   readonly rate?: Rate | null
+  /** Bytes a second. */
+  readonly bandwidth?: number | null
   /** A reason for people. */
   readonly paused?: string | null
 }
@@ -52,10 +54,11 @@ export class Servers {
   }
 
   /** Writes what is named and leaves the rest, and tells every process. */
-  async set(server: string, { concurrency, rate, paused }: ServerSettings): Promise<void> {
+  async set(server: string, { concurrency, rate, bandwidth, paused }: ServerSettings): Promise<void> {
     const fields = [
       ...(concurrency === undefined ? [] : ['concurrency', concurrency ?? '']),
       ...(rate === undefined ? [] : ['rateMax', rate?.max ?? '', 'rateMs', rate?.durationMs ?? '']),
+      ...(bandwidth === undefined ? [] : ['bandwidth', bandwidth ?? '']),
       ...(paused === undefined ? [] : ['paused', paused ?? '']),
     ]
     await run(this.#client, WRITE_SERVER, this.#keys(server), [...this.#change(server), ...fields])

@@ -27,6 +27,8 @@ const workerSchema = z.object({
       path: z.string(),
       /** Bytes at the destination so far. */
       bytes: z.number().int().nonnegative(),
+      /** Of these, bytes that this process received. */
+      received: z.number().int().nonnegative().optional(),
       size: z.number().int().nonnegative().optional(),
     }),
   ),

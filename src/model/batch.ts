@@ -5,6 +5,10 @@ import { FORMATS } from './item.ts'
 export const EXISTING = ['error', 'skip', 'overwrite', 'overwrite-different', 'refresh'] as const
 export type Existing = (typeof EXISTING)[number]
 
+/** `off`, `auto`, or the bytes up to which a file counts as small. */
+const bundleSchema = z.union([z.literal('auto'), z.literal('off'), z.number().int().positive()])
+export type Bundle = z.infer<typeof bundleSchema>
+
 /** A name that is safe as a folder, in a Redis key and in a job id: `[a-z0-9][a-z0-9._-]*`, never all digits. */
 export type BatchId = string
 
@@ -24,6 +28,10 @@ export const batchSchema = z.object({
   servers: z.array(z.string()),
   format: z.enum(FORMATS),
   existing: z.enum(EXISTING),
+  /** Whether small files travel together in ZIPs: up to so many bytes each. Absent: `off`. */
+  bundle: bundleSchema.optional(),
+  /** Files that archives leave out are fetched singly beside them. Absent: no. */
+  complete: z.boolean().optional(),
   manifest: z.object({
     /** As the user named it, `-` for standard input; the copy is `manifest` in the batch folder. */
     name: z.string(),
@@ -44,6 +52,8 @@ export const planStateSchema = z.object({
   /** Length of `items.ndjson` that holds them. */
   bytes: z.number().int().nonnegative(),
   complete: z.boolean(),
+  /** First of the items that were added for files left out of archives, once that is done. */
+  leftOutFrom: z.number().int().nonnegative().optional(),
   totals: z.object({
     /** Sum of the known sizes. */
     size: z.number().int().nonnegative(),

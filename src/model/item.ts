@@ -54,7 +54,16 @@ export const itemSchema = z.object({
   /** Line of the manifest that asked for it, from 1. */
   line: z.number().int().positive().optional(),
   /** Planning already knows that it cannot be had: settled as failed without a request. */
-  problem: z.object({ code: z.string(), message: z.string() }).optional(),
+  problem: z
+    .object({
+      code: z.string(),
+      message: z.string(),
+      /** What the manifest asked for, in the words of `failures.csv`, since `ref` and `path` are only stand-ins then. */
+      asked: z
+        .object({ kind: z.string(), id: z.string(), version: z.string().optional(), path: z.string().optional() })
+        .optional(),
+    })
+    .optional(),
 })
 export type Item = Readonly<z.infer<typeof itemSchema>>
 export type Expectation = Item['expect']

@@ -5,6 +5,18 @@ import { checksumSchema } from './checksum.ts'
 export const VERIFIED = ['checksum', 'size', 'structure', 'nothing'] as const
 export type Verified = (typeof VERIFIED)[number]
 
+/** A file that was asked for and is not in an archive. */
+const leftOutSchema = z.object({
+  id: z.number().int(),
+  /** Folder and name as the server has them; the id where the server knows none. */
+  path: z.string(),
+  /** `limit`, `restricted`, `embargoed`, `retention-expired`, `not-authorized`, `io-error`, `missing`, `other-form`, `mismatch` or `unknown`. */
+  reason: z.string(),
+  /** The archive's manifest names bare labels, and which of several files of that label is meant is a guess. */
+  ambiguous: z.literal(true).optional(),
+})
+export type LeftOut = Readonly<z.infer<typeof leftOutSchema>>
+
 const receiptSchema = z.object({
   /** `done`: fetched now. `kept`: was at the destination already. */
   state: z.enum(['done', 'kept']),
@@ -19,6 +31,8 @@ const receiptSchema = z.object({
   finishedAt: z.string(),
   /** Anything a person should know, e.g. that a legacy checksum rule was used. */
   note: z.string().optional(),
+  /** Of an archive: files that the server left out, so that the archive alone is not all that was asked for. */
+  leftOut: z.array(leftOutSchema).optional(),
 })
 const failureSchema = z.object({
   state: z.literal('failed'),
@@ -29,8 +43,17 @@ const failureSchema = z.object({
   finishedAt: z.string(),
 })
 
-/** How an item ended: one line of `receipts/*.ndjson`. Of several lines for one item a receipt beats a failure. */
-export const outcomeSchema = z.union([receiptSchema, failureSchema])
+/** A failed item that somebody wants tried again: takes earlier failures back. */
+const reopenedSchema = z.object({
+  state: z.literal('reopened'),
+  n: z.number().int().nonnegative(),
+  finishedAt: z.string(),
+})
+
+/** One line of `receipts/*.ndjson`. Of several lines for one item a receipt beats failures, and the last of those stands. */
+export const logLineSchema = z.union([receiptSchema, failureSchema, reopenedSchema])
+export type LogLine = Readonly<z.infer<typeof logLineSchema>>
 export type Receipt = Readonly<z.infer<typeof receiptSchema>>
 export type Failure = Readonly<z.infer<typeof failureSchema>>
+/** How an item ended. */
 export type Outcome = Receipt | Failure

@@ -1,3 +1,4 @@
+import type { Asked } from '../batch/asked.ts'
 import type { Entry } from '../model/entry.ts'
 import type { Format, Item, Ref } from '../model/item.ts'
 import type { ListedFile, ListedVersion } from '../model/listing.ts'
@@ -6,6 +7,8 @@ import type { ListedFile, ListedVersion } from '../model/listing.ts'
 export type Draft = Omit<Item, 'n' | 'path' | 'renamedFrom'> & {
   /** Folder and name as the server or the user wrote them. */
   readonly wanted: { readonly directory: string; readonly name: string }
+  /** Of an archive: what it is to hold. Recorded beside the plan. */
+  readonly asked?: Asked
 }
 
 /** What the manifest, the listing and the command line say together. */
@@ -62,11 +65,13 @@ export function selfContainedItem(file: number | string, path: string, context: 
     line,
     ref: { kind: 'file', file, format: entry.format ?? context.format },
     wanted: splitPath(path),
-    expect: {
-      ...(entry.size !== undefined && { size: entry.size }),
-      ...(entry.checksum && { checksum: entry.checksum }),
-    },
+    expect: ownPromises(entry),
   }
+}
+
+/** What the manifest itself promises about the bytes. */
+export function ownPromises({ size, checksum }: Entry): Draft['expect'] {
+  return { ...(size !== undefined && { size }), ...(checksum && { checksum }) }
 }
 
 /**
@@ -75,10 +80,7 @@ export function selfContainedItem(file: number | string, path: string, context: 
  * that the archival form has, so nothing is promised about that form.
  */
 function promises(file: ListedFile, format: Format, entry: Entry): Draft['expect'] {
-  const own = {
-    ...(entry.size !== undefined && { size: entry.size }),
-    ...(entry.checksum && { checksum: entry.checksum }),
-  }
+  const own = ownPromises(entry)
   if (file.tabular && format === 'archival') return own
   const size = file.tabular ? file.original?.size : file.size
   return { ...(size !== undefined && { size }), ...(file.checksum && { checksum: file.checksum }), ...own }
@@ -92,9 +94,9 @@ function wantedPath(
 ): Draft['wanted'] {
   const name = file.tabular && format === 'original' ? originalName(file) : file.label
   if (entry.path !== undefined && entry.target.kind !== 'dataset' && entry.target.kind !== 'pid') {
-    return entry.path.endsWith('/') ? { directory: entry.path, name } : splitPath(entry.path)
+    return wantedAs(entry.path, name)
   }
-  const top = entry.path ?? (version ? datasetFolder(version.dataset) : '')
+  const top = entry.path === undefined ? (version ? datasetFolder(version.dataset) : '') : withoutSlash(entry.path)
   return { directory: [top, file.directory].filter((part) => part !== '').join('/'), name }
 }
 
@@ -109,7 +111,16 @@ export function datasetFolder(pid: string): string {
   return pid.replaceAll(/[:/]+/g, '-')
 }
 
-export function splitPath(path: string): Draft['wanted'] {
+/** A path that the user gave: a folder when it ends in `/`, for a file that keeps its `name`. */
+export function wantedAs(path: string, name: string): Draft['wanted'] {
+  return path.endsWith('/') ? { directory: withoutSlash(path), name } : splitPath(path)
+}
+
+function withoutSlash(path: string): string {
+  return path.replace(/\/+$/, '')
+}
+
+function splitPath(path: string): Draft['wanted'] {
   const slash = path.lastIndexOf('/')
   return { directory: path.slice(0, Math.max(0, slash)), name: path.slice(slash + 1) }
 }

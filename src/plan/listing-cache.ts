@@ -9,66 +9,86 @@ export interface Located {
 /** A listing is fetched when this many single files of one dataset version have been asked for. */
 const LIST_AFTER = 2
 
-/** Files kept in memory, over all listings but the newest. */
+/** Files kept in memory, over all listings; a longer listing is kept as far as this. */
 const KEPT_FILES = 50_000
+/** Dataset versions whose single files are counted. */
+const KEPT_COUNTS = 50_000
 
 /**
  * Finds single files with few requests: the second file of a dataset version brings its whole listing, which then
  * answers for all others. Keeps the newest listings only, so memory does not grow with the manifest.
+ *
+ * Only the newest version of a dataset is listed: a file is described as of the newest version that has it, and the
+ * listing of an older version would describe it otherwise than the server does when it is asked for the file alone.
+ * So what is found never depends on what was asked for before.
  */
 export class ListingCache {
   readonly #catalogue: Catalogue
-  readonly #listings = new Map<string, Map<number | string, Located>>()
+  readonly #keptFiles: number
+  readonly #found = new Map<number | string, Located>()
+  /** Ids and PIDs of each listing, oldest listing first. */
+  readonly #listings = new Map<string, readonly (number | string)[]>()
   readonly #asked = new Map<string, number>()
+  #files = 0
 
-  constructor(catalogue: Catalogue) {
+  constructor(catalogue: Catalogue, keptFiles = KEPT_FILES) {
     this.#catalogue = catalogue
+    this.#keptFiles = keptFiles
   }
 
   /** Rejects with the codes of `Catalogue#file`. */
   async find(file: number | string, signal: AbortSignal): Promise<Located> {
-    const known = this.#lookUp(file)
+    const known = this.#found.get(file)
     if (known) return known
     const { in: version, ...found } = await this.#catalogue.file(file, signal)
     const key = `${version.dataset} ${version.version}`
-    const asked = (this.#asked.get(key) ?? 0) + 1
-    this.#asked.set(key, asked)
-    if (asked === LIST_AFTER) await this.#list(key, version, signal)
+    if (this.#count(key) === LIST_AFTER) await this.#list(key, version, signal)
     return { file: found, version }
   }
 
-  #lookUp(file: number | string): Located | undefined {
-    for (const listing of this.#listings.values()) {
-      const found = listing.get(file)
-      if (found) return found
-    }
-    return undefined
+  #count(key: string): number {
+    const asked = (this.#asked.get(key) ?? 0) + 1
+    this.#asked.delete(key)
+    this.#asked.set(key, asked)
+    const oldest = this.#asked.keys().next()
+    if (this.#asked.size > KEPT_COUNTS && !oldest.done) this.#asked.delete(oldest.value)
+    return asked
   }
 
   async #list(key: string, version: ListedVersion, signal: AbortSignal): Promise<void> {
-    const listing = new Map<number | string, Located>()
+    const listed: Located[] = []
     try {
+      const newest = await this.#catalogue.version(version.dataset, ':latest', signal)
+      if (newest.version !== version.version) return
       for await (const file of this.#catalogue.files(version.dataset, version.version, signal)) {
-        const located = { file, version }
-        listing.set(file.id, located)
-        if (file.pid !== undefined) listing.set(file.pid, located)
+        listed.push({ file, version })
+        if (listed.length >= this.#keptFiles) break
       }
     } catch (error) {
       // The listing only saves requests: where it is refused, files are asked for one by one.
       if (error instanceof DataferryError && error.remedy === 'fail') return
       throw error
     }
-    this.#listings.set(key, listing)
-    this.#evict()
+    this.#keep(key, listed)
   }
 
-  #evict(): void {
-    let kept = [...this.#listings.values()].reduce((sum, listing) => sum + listing.size, 0)
-    for (const [key, listing] of this.#listings) {
-      if (kept <= KEPT_FILES || this.#listings.size === 1) return
-      kept -= listing.size
-      this.#listings.delete(key)
-      this.#asked.delete(key)
+  #keep(key: string, listed: readonly Located[]): void {
+    for (const [oldest, ids] of this.#listings) {
+      if (this.#files + listed.length <= this.#keptFiles) break
+      for (const id of ids) if (this.#found.delete(id) && typeof id === 'number') this.#files--
+      this.#listings.delete(oldest)
+      this.#asked.delete(oldest)
     }
+    const ids: (number | string)[] = []
+    for (const located of listed) {
+      const { id, pid } = located.file
+      this.#found.set(id, located)
+      ids.push(id)
+      if (pid === undefined) continue
+      this.#found.set(pid, located)
+      ids.push(pid)
+    }
+    this.#files += listed.length
+    this.#listings.set(key, ids)
   }
 }

@@ -1,3 +1,4 @@
+import { writeAsked } from '../batch/asked.ts'
 import { writePlanState } from '../batch/folder.ts'
 import { allItems, ItemsWriter } from '../batch/items-file.ts'
 import type { BatchId, PlanState, PlanTotals } from '../model/batch.ts'
@@ -23,6 +24,8 @@ export interface PlanRequest {
   /** Where an earlier run of planning got to. */
   readonly from: PlanState
   readonly signal: AbortSignal
+  /** Items between two checkpoints at most, but for those of one entry. */
+  readonly checkpointItems?: number
   /** Told after each checkpoint: from then on those lines are fixed and may be fed. */
   readonly onCheckpoint?: (state: PlanState) => Promise<void>
 }
@@ -90,7 +93,7 @@ class Planner {
     const server = entry.server ?? defaultServer
     const context = { server, entry, line, format }
     for await (const draft of this.#resolver(server).resolve(context, () => this.#totals.datasets++)) {
-      this.#add(draft)
+      await this.#add(draft)
       if (this.#writer.buffered >= FLUSH_ITEMS) await this.#writer.flush()
     }
   }
@@ -103,7 +106,7 @@ class Planner {
     return resolver
   }
 
-  #add({ wanted, ...draft }: Draft): void {
+  async #add({ wanted, asked, ...draft }: Draft): Promise<void> {
     const asWanted = [wanted.directory, wanted.name].filter((part) => part !== '').join('/')
     if (!this.#isNew(draft, asWanted)) {
       this.#totals.duplicates++
@@ -111,6 +114,7 @@ class Planner {
     }
     const path = this.#paths.claim(safeFilePath(wanted.directory, wanted.name).path)
     const item = { ...draft, path, ...(path !== asWanted && { renamedFrom: asWanted }) }
+    if (asked) await writeAsked(this.#request.records, this.#request.batch, this.#writer.position.items, asked)
     this.#count(item)
     this.#writer.add(item)
   }
@@ -143,7 +147,8 @@ class Planner {
 
   #isCheckpointDue(): boolean {
     const { items, at } = this.#lastCheckpoint
-    return this.#writer.position.items - items >= CHECKPOINT_ITEMS || Date.now() - at >= CHECKPOINT_MS
+    const { checkpointItems = CHECKPOINT_ITEMS } = this.#request
+    return this.#writer.position.items - items >= checkpointItems || Date.now() - at >= CHECKPOINT_MS
   }
 
   /** The order matters: lines are durable before the state says that they count. */

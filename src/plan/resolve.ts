@@ -1,8 +1,17 @@
 import { DataferryError } from '../errors.ts'
-import type { Entry } from '../model/entry.ts'
-import type { Catalogue, ListedVersion } from '../model/listing.ts'
-import { datasetFolder, listedItem, selfContainedItem, splitPath, type Context, type Draft } from './file-item.ts'
-import { ListingCache } from './listing-cache.ts'
+import type { Entry, Target } from '../model/entry.ts'
+import type { Format, Ref } from '../model/item.ts'
+import type { Catalogue, ListedFile, ListedVersion } from '../model/listing.ts'
+import {
+  datasetFolder,
+  listedItem,
+  ownPromises,
+  selfContainedItem,
+  wantedAs,
+  type Context,
+  type Draft,
+} from './file-item.ts'
+import { ListingCache, type Located } from './listing-cache.ts'
 
 /** Turns the entries of one server into drafts of items, asking as little as possible. */
 export class Resolver {
@@ -44,10 +53,10 @@ export class Resolver {
         yield* this.#pid(target.pid, target.version, context, onDataset)
         return
       case 'zip':
-        yield zipDraft(target.files, context)
+        yield await this.#zip(target.files, context)
         return
       case 'dataset-zip':
-        yield await this.#datasetZip(target.dataset, target.version, context)
+        yield await this.#datasetZip(target.dataset, target.version, context, onDataset)
         return
       case 'bundle':
         yield await this.#bundle(target.file, context)
@@ -96,8 +105,45 @@ export class Resolver {
     }
   }
 
-  async #datasetZip(dataset: number | string, selector: string | undefined, context: Context): Promise<Draft> {
+  /** A ZIP of those files that the server knows: since 6.10 an unknown one makes it refuse them all. */
+  async #zip(files: readonly number[], context: Context): Promise<Draft> {
+    const found: Located[] = []
+    const unknown: number[] = []
+    for (const id of files) {
+      try {
+        found.push(await this.#cache.find(id, this.#signal))
+      } catch (error) {
+        if (!(error instanceof DataferryError) || error.code !== 'SOURCE_NOT_FOUND') throw error
+        unknown.push(id)
+      }
+    }
+    const [first] = found
+    if (!first) throw new DataferryError('SOURCE_NOT_FOUND', 'The server knows none of the files of this ZIP.')
+    const { dataset, version } = first.version
+    const { entry, server, line, format } = context
+    const name = `files-${files[0] ?? 0}-and-${files.length - 1}-more.zip`
+    return {
+      server,
+      line,
+      ref: { kind: 'zip', files: found.map(({ file }) => file.id), format: entry.format ?? format },
+      wanted: wantedArchive(entry, name),
+      expect: {},
+      origin: found.every((one) => one.version.dataset === dataset) ? { dataset, version } : {},
+      contentType: 'application/zip',
+      asked: { files: found.map(({ file }) => file), unknown },
+    }
+  }
+
+  async #datasetZip(
+    dataset: number | string,
+    selector: string | undefined,
+    context: Context,
+    onDataset: (version: ListedVersion) => void,
+  ): Promise<Draft> {
     const version = await this.#catalogue.version(dataset, selector ?? ':latest', this.#signal)
+    onDataset(version)
+    const files: ListedFile[] = []
+    for await (const file of this.#catalogue.files(version.dataset, version.version, this.#signal)) files.push(file)
     const { entry, server, line } = context
     const name = `${datasetFolder(version.dataset)}_${version.version.replace(':', '')}.zip`
     return {
@@ -113,6 +159,7 @@ export class Resolver {
       expect: {},
       origin: { dataset: version.dataset, version: version.version },
       contentType: 'application/zip',
+      asked: { files, unknown: [] },
     }
   }
 
@@ -131,25 +178,14 @@ export class Resolver {
       expect: {},
       origin: { dataset: version.dataset, version: version.version },
       contentType: 'application/zip',
+      // Of its parts only the original is described by a listing.
+      asked: { files: found.tabular ? [found] : [], unknown: [] },
     }
   }
 }
 
-function zipDraft(files: readonly number[], { entry, server, line, format }: Context): Draft {
-  const name = `files-${files[0] ?? 0}-and-${Math.max(0, files.length - 1)}-more.zip`
-  return {
-    server,
-    line,
-    ref: { kind: 'zip', files: [...files], format: entry.format ?? format },
-    wanted: wantedArchive(entry, name),
-    expect: {},
-    contentType: 'application/zip',
-  }
-}
-
 function wantedArchive(entry: Entry, name: string): Draft['wanted'] {
-  if (entry.path === undefined) return { directory: '', name }
-  return entry.path.endsWith('/') ? { directory: entry.path, name } : splitPath(entry.path)
+  return entry.path === undefined ? { directory: '', name } : wantedAs(entry.path, name)
 }
 
 function asFileEntry(entry: Entry, pid: string): Entry {
@@ -162,30 +198,55 @@ function neither(pid: string, cause: DataferryError): DataferryError {
 
 /** An entry that cannot be had, as an item that ends as failed without a request. */
 function problemDraft({ entry, server, line, format }: Context, error: DataferryError): Draft {
-  const { target } = entry
-  const asked =
-    target.kind === 'file' || target.kind === 'bundle'
-      ? target.file
-      : target.kind === 'pid'
-        ? target.pid
-        : target.kind === 'zip'
-          ? (target.files[0] ?? 0)
-          : target.dataset
-  const ref: Draft['ref'] =
-    target.kind === 'file' || target.kind === 'bundle' || target.kind === 'zip'
-      ? { kind: 'file', file: asked, format: entry.format ?? format }
-      : {
-          kind: 'dataset-zip',
-          dataset: String(asked),
-          version: 'version' in target ? (target.version ?? ':latest') : ':latest',
-          format: entry.format ?? format,
-        }
+  const { target, path } = entry
+  const id = idOf(target)
+  const name = id.replaceAll(/[:/]+/g, '-')
   return {
     server,
     line,
-    ref,
-    wanted: { directory: '', name: entry.path ?? String(asked).replaceAll(/[:/]+/g, '-') },
-    expect: {},
-    problem: { code: error.code, message: error.message },
+    ref: problemRef(target, id, entry.format ?? format),
+    wanted: path === undefined ? { directory: '', name } : wantedAs(path, name),
+    expect: ownPromises(entry),
+    problem: {
+      code: error.code,
+      message: error.message,
+      asked: {
+        kind: target.kind === 'pid' ? 'any' : target.kind,
+        id,
+        ...('version' in target && target.version !== undefined && { version: target.version }),
+        ...(path !== undefined && { path }),
+      },
+    },
+  }
+}
+
+function idOf(target: Target): string {
+  switch (target.kind) {
+    case 'file':
+    case 'bundle':
+      return String(target.file)
+    case 'pid':
+      return target.pid
+    case 'zip':
+      return target.files.join(' ')
+    case 'dataset':
+    case 'dataset-zip':
+      return String(target.dataset)
+  }
+}
+
+/** The nearest that there is: a dataset, and a PID that may name one, have no form of their own. */
+function problemRef(target: Target, id: string, format: Format): Ref {
+  switch (target.kind) {
+    case 'file':
+      return { kind: 'file', file: target.file, format }
+    case 'bundle':
+      return { kind: 'bundle', file: target.file }
+    case 'zip':
+      return { kind: 'zip', files: [...target.files], format }
+    case 'dataset':
+    case 'dataset-zip':
+    case 'pid':
+      return { kind: 'dataset-zip', dataset: id, version: target.version ?? ':latest', format }
   }
 }

@@ -1,5 +1,6 @@
 import { Queue, type JobsOptions, type QueueOptions as QueueSettings } from 'bullmq'
 import pRetry from 'p-retry'
+import { archiveJobId, type ArchiveJob } from '../../jobs/archive.ts'
 import { CONTROL_QUEUE, type ControlJob } from '../../jobs/control.ts'
 import { FEED_QUEUE, type FeedJob } from '../../jobs/feed.ts'
 import { itemJobId, itemQueue, type ItemJob } from '../../jobs/item.ts'
@@ -7,7 +8,8 @@ import { messageOf } from '../errors.ts'
 import type { RedisClient } from '../ledger/client.ts'
 import { DEFAULT_PREFIX } from '../ledger/keys.ts'
 
-export type ItemQueue = Queue<ItemJob, void, 'item'>
+/** Items, alone or several in an archive. */
+export type ItemQueue = Queue<ItemJob | ArchiveJob, void, 'item' | 'archive'>
 export type FeedQueue = Queue<FeedJob, void, 'feed'>
 export type ControlQueue = Queue<ControlJob, void, 'report'>
 
@@ -62,7 +64,7 @@ export class Queues {
     const name = itemQueue(server)
     const open = this.#items.get(name)
     if (open) return open
-    const queue = this.#heard(new Queue<ItemJob, void, 'item'>(name, this.#settings()))
+    const queue = this.#heard(new Queue<ItemJob | ArchiveJob, void, 'item' | 'archive'>(name, this.#settings()))
     this.#items.set(name, queue)
     return queue
   }
@@ -134,12 +136,34 @@ export interface AddOptions {
 export async function addItems(
   queue: ItemQueue,
   items: readonly ItemJob[],
-  { attempts = ITEM_ATTEMPTS, signal }: AddOptions = {},
+  options: AddOptions = {},
 ): Promise<void> {
-  for (let i = 0; i < items.length; i += JOBS_A_CALL) {
-    const jobs = items
-      .slice(i, i + JOBS_A_CALL)
-      .map((data) => ({ name: 'item' as const, data, opts: itemOptions(data, attempts) }))
+  const jobs = items.map((data) => ({ name: 'item' as const, data, opts: jobOptions(itemJobId(data.batch, data.n), options) }))
+  await addAll(queue, jobs, options)
+}
+
+/** Queues archives, as `addItems` does items. */
+export async function addArchives(
+  queue: ItemQueue,
+  archives: readonly ArchiveJob[],
+  options: AddOptions = {},
+): Promise<void> {
+  const jobs = archives.map((data) => ({ name: 'archive' as const, data, opts: jobOptions(archiveJobId(data), options) }))
+  await addAll(queue, jobs, options)
+}
+
+/** Whether an archive waits or is worked on. */
+export async function isArchiveQueued(queue: ItemQueue, job: ArchiveJob): Promise<boolean> {
+  return (await queue.getJob(archiveJobId(job))) !== undefined
+}
+
+async function addAll(
+  queue: ItemQueue,
+  all: Parameters<ItemQueue['addBulk']>[0],
+  { signal }: AddOptions,
+): Promise<void> {
+  for (let i = 0; i < all.length; i += JOBS_A_CALL) {
+    const jobs = all.slice(i, i + JOBS_A_CALL)
     await pRetry(() => queue.addBulk(jobs), {
       retries: 8,
       minTimeout: 100,
@@ -151,8 +175,8 @@ export async function addItems(
   }
 }
 
-function itemOptions({ batch, n }: ItemJob, attempts: number): JobsOptions {
-  return { jobId: itemJobId(batch, n), attempts, backoff: { type: BACKOFF } }
+function jobOptions(jobId: string, { attempts = ITEM_ATTEMPTS }: AddOptions): JobsOptions {
+  return { jobId, attempts, backoff: { type: BACKOFF } }
 }
 
 /** Starts feeding a batch from one server; does nothing while that is going on. */

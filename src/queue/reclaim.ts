@@ -1,25 +1,30 @@
-import type { Job } from 'bullmq'
+import type { Job, Queue } from 'bullmq'
 import { itemJobSchema, type ItemJob } from '../../jobs/item.ts'
 import type { RedisClient } from '../ledger/client.ts'
-import type { Workers } from '../ledger/workers.ts'
+import type { HeldItem, Workers } from '../ledger/workers.ts'
 import { lifeOf } from './process-identity.ts'
-import type { ItemQueue } from './queues.ts'
 
 export interface ReclaimOptions {
   readonly connection: RedisClient
   /** Where working processes register themselves. */
   readonly workers: Workers
-  /** The item queues of every server that is worked on. */
-  readonly queues: readonly ItemQueue[]
+  /** Every queue whose jobs a dead process may hold. */
+  readonly queues: readonly Queue[]
+}
+
+/** An item that a dead process had. */
+export interface Reclaimed extends ItemJob {
+  /** The process had received bytes of it, as far as it told. */
+  readonly progressed: boolean
 }
 
 /**
  * Hands the jobs of dead processes back to the queue, so that they go on at once instead of when their locks run out.
  * Dead is only what is proved to be: a process of this machine, boot and container that is no more. All others are
  * left to BullMQ's check for stalled jobs. Several processes may call it at once: each job is handed back once.
- * @returns the items handed back; the caller counts a crash for each.
+ * @returns the items handed back; the caller counts a crash for each that had got nowhere.
  */
-export async function reclaim({ connection, workers, queues }: ReclaimOptions): Promise<readonly ItemJob[]> {
+export async function reclaim({ connection, workers, queues }: ReclaimOptions): Promise<readonly Reclaimed[]> {
   const records = await workers.list()
   const lives = await Promise.all(records.map(lifeOf))
   const dead = records.filter((_, i) => lives[i] === 'dead')
@@ -27,10 +32,15 @@ export async function reclaim({ connection, workers, queues }: ReclaimOptions): 
   const tokens = new Set(dead.flatMap((record) => record.tokens))
   const items = await Promise.all(queues.map((queue) => reclaimFrom(queue, connection, tokens)))
   await Promise.all(dead.map(({ id }) => workers.remove(id)))
-  return items.flat()
+  const held = dead.flatMap((record) => record.holds)
+  return items.flat().map((item) => ({ ...item, progressed: held.some((one) => isProgress(one, item)) }))
 }
 
-async function reclaimFrom(queue: ItemQueue, redis: RedisClient, dead: ReadonlySet<string>): Promise<ItemJob[]> {
+function isProgress({ batch, n, received }: HeldItem, item: ItemJob): boolean {
+  return batch === item.batch && n === item.n && (received ?? 0) > 0
+}
+
+async function reclaimFrom(queue: Queue, redis: RedisClient, dead: ReadonlySet<string>): Promise<ItemJob[]> {
   const active = (await queue.getActive()).flatMap((job) => (job.id === undefined ? [] : [{ job, id: job.id }]))
   if (active.length === 0) return []
   // BullMQ keeps the token of a job's lock beside the job: `<id of the worker>:<count>`.
@@ -39,7 +49,9 @@ async function reclaimFrom(queue: ItemQueue, redis: RedisClient, dead: ReadonlyS
   for (const [i, { job }] of active.entries()) {
     const token = tokens[i]
     if (!token || !dead.has(token.slice(0, token.lastIndexOf(':')))) continue
-    if (await handBack(job, token)) handed.push(itemJobSchema.parse(job.data))
+    if (!(await handBack(job, token))) continue
+    const item = itemJobSchema.safeParse(job.data).data
+    if (item) handed.push(item)
   }
   return handed
 }

@@ -75,8 +75,8 @@ class DiskFolder implements DiskSink {
     return translated(`look at ${path}`, async () => {
       const stats = await unless(ABSENT, stat(join(this.#root, path)))
       if (!stats?.isFile()) return undefined
-      const mark = join(this.#root, MARKS_FOLDER, `${key}.json`)
-      return { size: stats.size, proof: await readMark(mark, path, stats) }
+      const proof = await readMark(join(this.#root, MARKS_FOLDER, `${key}.json`), path, stats)
+      return { size: stats.size, proof: proof && { ...proof, key } }
     })
   }
 

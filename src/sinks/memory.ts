@@ -57,7 +57,9 @@ class MemorySink implements Sink {
     checkKey(key)
     signal.throwIfAborted()
     const file = this.#store.files.get(path)
-    return Promise.resolve(file && { size: file.bytes.length, proof: file.key === key ? file.proof : undefined })
+    return Promise.resolve(
+      file && { size: file.bytes.length, proof: file.key === key ? { ...file.proof, key } : undefined },
+    )
   }
 
   async read(path: string, signal: AbortSignal): Promise<Readable> {

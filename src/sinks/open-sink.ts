@@ -2,6 +2,8 @@ import { isAbsolute, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { DataferryError } from '../errors.ts'
 import { diskSink, type DiskSinkOptions } from './disk.ts'
+import { parseLocation } from './s3-location.ts'
+import type { S3Options } from './s3-client.ts'
 import type { Sink } from './sink.ts'
 
 /** What each kind of sink can be told; every field is for one kind. */
@@ -9,6 +11,7 @@ export interface OpenSinkOptions {
   /** What relative paths are relative to; default: the working directory of the process. */
   readonly cwd?: string
   readonly disk?: DiskSinkOptions
+  readonly s3?: S3Options
 }
 
 interface Scheme {
@@ -23,10 +26,15 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
     normalize: (url) => pathToFileURL(folderOf(url)).href,
     open: (url, { disk }) => Promise.resolve(diskSink(fileURLToPath(url), disk)),
   },
+  s3: {
+    normalize: (url) => parseLocation(url.href).url,
+    open: async (url, { s3 }) => (await import('./s3.ts')).openS3Sink(url, s3),
+  },
 }
 
 /**
- * Opens the sink for a destination as a user or a batch names it: `./dir`, `/abs/dir`, `file:///abs/dir`.
+ * Opens the sink for a destination as a user or a batch names it: `./dir`, `/abs/dir`, `file:///abs/dir`,
+ * `s3://bucket/prefix`.
  * Nothing is made or contacted yet. The caller closes it. Rejects with `CONFIG_INVALID`.
  */
 export async function openSink(destination: string, options: OpenSinkOptions = {}): Promise<Sink> {

@@ -17,6 +17,8 @@ export interface AbandonedTerms {
   readonly uploads: Uploads
   readonly owner: OwnerId
   readonly leaseMs: number
+  /** Whether this very sink has a stage of the key open. */
+  readonly isOpen: (key: string) => boolean
 }
 
 /** How far the store's two clocks, for objects and for uploads, may be apart. */
@@ -36,7 +38,7 @@ export async function* abandonedUploads(
   const folder = bucket.location.ownKey(`${PARTS}/`)
   for await (const { key: object } of bucket.list(folder, signal)) {
     const key = object.slice(folder.length)
-    if (batch !== undefined && !isOf(batch, key)) continue
+    if (terms.isOpen(key) || (batch !== undefined && !isOf(batch, key))) continue
     const found = await readRecord(bucket, object, signal)
     if (found && (await isFree(found, terms, bucket))) yield* uploadsOf(terms, key, found)
   }

@@ -85,7 +85,7 @@ class BucketSink implements S3Sink {
     this.#uploads = uploads
     this.#marks = new Marks(bucket, encryption)
     this.#options = options
-    this.#terms = { ...lease, encryption, abort, bucket, uploads }
+    this.#terms = { ...lease, encryption, abort, bucket, uploads, isOpen: (key) => this.#open.has(key) }
     this.#budget = new ByteBudget(options.memory ?? DEFAULT_MEMORY)
   }
 

@@ -32,6 +32,7 @@ class HashThread {
   readonly #worker: Worker
   readonly #pending = new Map<number, { resolve(value: HashReply['value']): void; reject(error: Error): void }>()
   #calls = 0
+  #dead: Error | undefined
 
   constructor() {
     this.#worker = new Worker(new URL('./hash-thread.js', import.meta.url))
@@ -42,6 +43,8 @@ class HashThread {
   }
 
   call(id: number, request: Call): Promise<HashReply['value']> {
+    // A thread that has ended answers nothing any more.
+    if (this.#dead) return Promise.reject(this.#dead)
     const call = this.#calls++
     // A pending call must keep the process alive; an idle thread must not.
     if (this.#pending.size === 0) this.#worker.ref()
@@ -60,6 +63,7 @@ class HashThread {
   }
 
   #fail(error: Error): void {
+    this.#dead ??= error
     const index = threads.indexOf(this)
     if (index >= 0) threads.splice(index, 1)
     for (const waiting of this.#pending.values()) waiting.reject(error)

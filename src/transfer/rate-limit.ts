@@ -22,7 +22,9 @@ export class RateLimit {
     const now = performance.now()
     this.#paidAt = Math.max(now, this.#paidAt) + (bytes / this.#bytesPerSecond) * 1_000
     const waitMs = this.#paidAt - now
-    if (waitMs > 5) await sleep(waitMs, undefined, { signal })
+    if (waitMs <= 5) return
+    // The timer rejects with an error of its own.
+    await sleep(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted())
   }
 }
 

@@ -14,7 +14,7 @@ export interface ReadOptions {
 
 /** How often and how fast a broken connection is tried again within one attempt. */
 export interface ReconnectOptions {
-  /** Failures in a row, without a byte between them, that end the attempt. */
+  /** Connections in a row without a new byte that are followed by another one; the next such ends the attempt. */
   readonly retries: number
   readonly minDelayMs: number
   readonly maxDelayMs: number
@@ -22,24 +22,26 @@ export interface ReconnectOptions {
 
 export const DEFAULT_RECONNECT: ReconnectOptions = { retries: 3, minDelayMs: 250, maxDelayMs: 4_000 }
 
-/** The part of the source that is being read, and what is known about the whole. */
+/** A connection that brought something new, or ended in order. */
 interface Connection {
-  readonly body: OpenBody
-  readonly chunks: AsyncIterator<Uint8Array>
-  readonly first: IteratorResult<Uint8Array>
+  readonly first: IteratorResult<Uint8Array, void>
+  readonly rest: AsyncGenerator<Uint8Array, void, undefined>
 }
 
 /** What every connection to one source must agree on. */
 interface Identity {
   size: number | undefined
   etag: string | undefined
+  /** Whether an answer came that the server counted as a download. */
+  counted: boolean
 }
 
 /**
  * The bytes of `ref` from an offset to the end, reconnecting at the current offset when a connection breaks.
- * A chunk is valid until the next one is asked for. Rejects with the last error when `retries` connections in a row
- * brought no byte, at once when trying again cannot help, and with `SOURCE_CHANGED` when size or validator differ
- * between two connections, since two halves of different files must never be joined.
+ * A chunk is valid until the next one is asked for. Rejects with the last error when more than `retries` connections in
+ * a row brought no new byte, at once when trying again cannot help, and with `SOURCE_CHANGED` when size or validator
+ * differ between two connections, since two halves of different files must never be joined. Archives are made anew for
+ * each request, so one that breaks is not gone on with at all.
  */
 export async function* readFrom(
   open: OpenSource,
@@ -47,30 +49,30 @@ export async function* readFrom(
   from: number,
   options: ReadOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const identity: Identity = { size: undefined, etag: undefined }
+  const identity: Identity = { size: undefined, etag: undefined, counted: !options.count }
   let at = from
-  let count = options.count
   // A range that starts at the very end is answered with an error, and there is nothing left to ask for.
   if (from > 0 && from === options.expectedSize) return
   for (;;) {
-    const connection = await connect(open, ref, at, { ...options, count }, identity)
-    count = false
+    const { first, rest } = await connect(open, ref, at, options, identity)
     try {
-      for await (const chunk of surplusDropped(connection, at)) {
-        at += chunk.byteLength
-        yield chunk
+      for (let next = first; !next.done; next = await rest.next()) {
+        at += next.value.byteLength
+        yield next.value
       }
-      if (identity.size === undefined || at >= identity.size) return
-      throw new DataferryError('SHORT_BODY', `The answer ended at byte ${at} of ${identity.size}.`)
+      checkEnd(at, identity)
+      return
     } catch (error) {
       options.signal.throwIfAborted()
-      if (!isWorthReconnecting(error)) throw error
+      if (!isWorthReconnecting(error) || ref.kind !== 'file') throw error
+    } finally {
+      await rest.return()
     }
     if (identity.size !== undefined && at >= identity.size) return
   }
 }
 
-/** Opens the source and waits for its first bytes, so that connections without any count as failures in a row. */
+/** Opens the source and waits for its first new bytes, so that connections without any count as failures in a row. */
 async function connect(
   open: OpenSource,
   ref: Ref,
@@ -83,13 +85,19 @@ async function connect(
     const expectedSize = identity.size ?? options.expectedSize
     const body = await open(ref, at, {
       signal: options.signal,
-      count: options.count,
+      count: !identity.counted,
       ...(expectedSize !== undefined && { expectedSize }),
     })
+    identity.counted = true
     const chunks = body.body[Symbol.asyncIterator]()
     try {
+      // Before anything else: leaving a body that was never begun would not close its connection.
+      const begun = await chunks.next()
       checkIdentity(body, at, identity)
-      return { body, chunks, first: await chunks.next() }
+      const rest = surplusDropped(begun, chunks, at - body.from)
+      const first = await rest.next()
+      if (first.done) checkEnd(at, identity)
+      return { first, rest }
     } catch (error) {
       await chunks.return?.()
       throw error
@@ -125,22 +133,30 @@ function checkIdentity(body: OpenBody, at: number, identity: Identity): void {
   identity.etag ??= body.etag
 }
 
+function checkEnd(at: number, { size }: Identity): void {
+  if (size !== undefined && at < size) {
+    throw new DataferryError('SHORT_BODY', `The answer ended at byte ${at} of ${size}.`)
+  }
+}
+
 /** A server that ignores a range starts earlier than asked: what is there already is read past. */
-async function* surplusDropped({ body, chunks, first }: Connection, at: number): AsyncGenerator<Uint8Array> {
-  let surplus = at - body.from
+async function* surplusDropped(
+  begun: IteratorResult<Uint8Array>,
+  chunks: AsyncIterator<Uint8Array>,
+  surplus: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let left = surplus
   try {
-    for (let next = first; !next.done; next = await chunks.next()) {
+    for (let next = begun; !next.done; next = await chunks.next()) {
       const chunk = next.value
-      if (surplus >= chunk.byteLength) {
-        surplus -= chunk.byteLength
-        continue
-      }
-      yield surplus > 0 ? chunk.subarray(surplus) : chunk
-      surplus = 0
+      const skipped = Math.min(left, chunk.byteLength)
+      left -= skipped
+      if (skipped < chunk.byteLength) yield skipped > 0 ? chunk.subarray(skipped) : chunk
     }
   } finally {
     await chunks.return?.()
   }
+  if (left > 0) throw new DataferryError('SHORT_BODY', `The answer ended ${left} bytes before the place to go on from.`)
 }
 
 function isWorthReconnecting(error: unknown): boolean {

@@ -1,8 +1,8 @@
-import { openSink } from '../../sinks/open-sink.ts'
 import type { Command } from '../command.ts'
 import { takeIn } from '../intake.ts'
 import { planBatch, printPlan } from '../planning.ts'
 import { Sources } from '../sources.ts'
+import { DESTINATION_SETTINGS, openDestination } from '../destination.ts'
 
 /** `dataferry plan`: what would be fetched, fixed to the byte where the server says so, without fetching it. */
 export const command: Command = {
@@ -13,20 +13,19 @@ export const command: Command = {
   about:
     'Writes the plan to .dataferry/<batch>/ at the destination; `dataferry run` with the same manifest carries it out.',
   operands: [{ name: 'manifest', help: 'a file, - for standard input, or ids and PIDs', optional: true, many: true }],
-  settings: ['server', 'destination', 'format', 'existing', 'tokenFile'],
+  settings: ['server', ...DESTINATION_SETTINGS, 'format', 'existing', 'tokenFile'],
   flags: [
     { flags: '-m, --manifest <file>', help: 'the manifest, - for standard input' },
     { flags: '--new', help: 'begin a new batch even where an unfinished one of this manifest is there' },
   ],
   run: async (context) => {
     const { config, out, signal } = context
-    const sink = await openSink(config.settings.destination)
+    const sink = await openDestination(config)
     const sources = new Sources(config)
     try {
       const opened = await takeIn(context, sink)
       const state = await planBatch(sink, opened, { sources, signal })
-      await printPlan(out, sink, opened, state)
-      return 0
+      return await printPlan(out, sink, opened, state)
     } finally {
       await sources.close()
       await sink.close()

@@ -1,10 +1,11 @@
-import { openSink } from '../../sinks/open-sink.ts'
 import { runBatch } from '../batch-run.ts'
 import type { Command } from '../command.ts'
+import { plural } from '../format.ts'
 import { takeIn } from '../intake.ts'
 import { planBatch, printPlan } from '../planning.ts'
 import { Sources } from '../sources.ts'
 import { command as planCommand } from './plan.ts'
+import { openDestination } from '../destination.ts'
 
 /** `dataferry run`: plan, feed, work and wait, the one-liner. */
 export const command: Command = {
@@ -15,25 +16,42 @@ export const command: Command = {
   ],
   about: 'Run again after any interruption, the same command goes on where it was.',
   operands: planCommand.operands,
-  settings: [...planCommand.settings, 'jobs', 'retries', 'limitRate', 'redis', 'prefix', 'stateDir', 'logLevel'],
-  flags: [...planCommand.flags, { flags: '-n, --dry-run', help: 'only plan: print the totals and fetch nothing' }],
+  settings: [
+    ...planCommand.settings,
+    'jobs',
+    'bundle',
+    'retries',
+    'limitRate',
+    'redis',
+    'prefix',
+    'stateDir',
+    'logLevel',
+  ],
+  flags: [
+    ...planCommand.flags,
+    { flags: '-n, --dry-run', help: 'only plan: print the totals and fetch nothing' },
+    { flags: '--complete', help: 'fetch files that the server leaves out of a ZIP singly, beside the archive' },
+  ],
   run: async (context) => {
     const { config, out, signal } = context
-    const sink = await openSink(config.settings.destination)
+    const sink = await openDestination(config)
     try {
       const opened = await takeIn(context, sink)
       const { batch, resumed } = opened
       if (!context.has('dry-run')) {
-        out.say(resumed ? `Going on with ${batch.id}.` : `Batch ${batch.id}: ${batch.manifest.entries} entries.`)
+        out.say(
+          resumed
+            ? `Going on with ${batch.id}.`
+            : `Batch ${batch.id}: ${plural(batch.manifest.entries, 'entry', 'entries')}.`,
+        )
         return await runBatch(context, sink, opened)
       }
       const sources = new Sources(config)
       try {
-        await printPlan(out, sink, opened, await planBatch(sink, opened, { sources, signal }))
+        return await printPlan(out, sink, opened, await planBatch(sink, opened, { sources, signal }))
       } finally {
         await sources.close()
       }
-      return 0
     } finally {
       await sink.close()
     }

@@ -1,11 +1,11 @@
 import { verifyDestination, type Finding, type HashPath } from '../../batch/verify-batch.ts'
-import { openSink } from '../../sinks/open-sink.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { createHash } from '../../transfer/hash.ts'
 import { hashOf } from '../../transfer/transfer.ts'
 import type { Command, Context } from '../command.ts'
 import { formatBytes, formatCount } from '../format.ts'
 import { shownUrl } from '../summary.ts'
+import { DESTINATION_SETTINGS, openDestination } from '../destination.ts'
 
 /** `dataferry verify`: is everything that was ever brought here still here, byte for byte? */
 export const command: Command = {
@@ -13,11 +13,11 @@ export const command: Command = {
   about:
     'Reads every byte again and compares it with the receipts. Ends with 1 when a file is missing, changed or extra.',
   operands: [{ name: 'destination', help: 'a folder or URL; default: the destination setting', optional: true }],
-  settings: ['destination'],
+  settings: DESTINATION_SETTINGS,
   flags: [],
   run: async (context) => {
     const { config, args, out, signal } = context
-    const sink = await openSink(args[0] ?? config.settings.destination)
+    const sink = await openDestination(config, args[0])
     const counts = { ok: 0, 'size-only': 0, missing: 0, changed: 0, extra: 0 }
     let bytes = 0
     try {

@@ -1,0 +1,114 @@
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { WORLD_PID } from '../test/fakes/dataverse/worlds.ts'
+import { dataferryOptions, toolOptions, type Bench } from './bench.ts'
+import { contest, median, type Contender } from './contest.ts'
+import { dataferry, type DataferryCost } from './dataferry.ts'
+import { emit, say, standings, table } from './output.ts'
+import { scratch } from './scratch.ts'
+import { startServer, type BenchFile, type BenchServer } from './stand-in.ts'
+import { isInstalled, shell, type Cost } from './tools.ts'
+
+const MIB = 1024 * 1024
+
+/** Many small files with the same number of streams, near (no wait) and far (a wait before each answer). */
+export async function small(bench: Bench): Promise<void> {
+  const { options, signal } = bench
+  const { files: count, 'file-size': size } = options
+  // A page for each file at least, and the records beside them.
+  await using folder = await scratch(count * (size + 8192), options.dir)
+  say(`small: ${count} files of ${size} bytes to ${folder.path}${folder.memory ? ' (in memory)' : ''}`)
+  await using server = await startServer({ world: `tiny:${count}:${size}` })
+  const files = await server.files(signal)
+  if (files.length !== count) throw new Error(`The stand-in lists ${files.length} files, not ${count}.`)
+  await writeLists(folder.path, files)
+  for (const latencyMs of options.latency) {
+    await server.set({ latencyMs })
+    await compare(bench, server, folder, latencyMs)
+  }
+}
+
+async function compare(
+  bench: Bench,
+  server: BenchServer,
+  { path, memory }: { readonly path: string; readonly memory: boolean },
+  latencyMs: number,
+): Promise<void> {
+  const { files, 'file-size': size, streams, repeat } = bench.options
+  const costs: DataferryCost[] = []
+  const steady: number[] = []
+  const clean = async (work: (to: string) => Promise<Cost>): Promise<Cost> => {
+    const to = join(path, 'run')
+    await mkdir(to)
+    try {
+      return await work(to)
+    } finally {
+      await rm(to, { recursive: true, force: true })
+    }
+  }
+  const own = async (to: string): Promise<Cost> => {
+    const data = join(to, 'data')
+    const args = ['run', WORLD_PID, '--server', server.url, '--to', data, '--jobs', String(streams), '-q']
+    const cost = await dataferry(args, dataferryOptions(bench, to))
+    costs.push(cost)
+    steady.push(await steadyRate(data))
+    return cost
+  }
+  const contenders: Contender[] = [{ name: 'dataferry', run: () => clean(own) }]
+  for (const [name, script] of Object.entries(SCRIPTS)) {
+    const installed = await isInstalled(name.split(/[ ,]/, 1).join(''), toolOptions(bench, '/'))
+    if (!installed) say(`  ${name}: not installed`)
+    else {
+      const work = (to: string): Promise<Cost> =>
+        shell(script, [path, String(streams), String(files)], toolOptions(bench, to))
+      contenders.push({ name, run: () => clean(work) })
+    }
+  }
+  const rows = standings(await contest(contenders, repeat), files)
+  const about = { benchmark: 'small', files, bytes: size, streams, latencyMs, inMemory: memory }
+  for (const row of rows) emit({ ...about, unit: 'files/s', ...row })
+  const peakRssMiB = median(costs.map(({ peakRss }) => peakRss)) / MIB
+  const cpuMsPerFile = (median(costs.map(({ cpuSeconds }) => cpuSeconds)) * 1000) / files
+  emit({ ...about, steadyFilesPerSecond: median(steady), cpuMsPerFile, peakRssMiB })
+  table(`${files} files of ${size} bytes, ${latencyMs} ms before each answer, ${streams} streams`, 'files/s', rows)
+  say(
+    `  dataferry between its first and last receipt: ${median(steady).toFixed(1)} files/s; ${cpuMsPerFile.toFixed(2)} ms CPU a file; peak memory ${peakRssMiB.toFixed(0)} MiB`,
+  )
+}
+
+/** Scripts get the folder of the lists as `$1`, the streams as `$2`, the count of files as `$3`. */
+const CURL = 'curl --fail --silent --show-error --parallel --parallel-max "$2" --config "$1/curl.txt"'
+const ARIA2C =
+  'aria2c --quiet --file-allocation=none --max-connection-per-server=1 --split=1 --max-concurrent-downloads="$2"'
+const ALL_THERE = 'test "$(ls | wc -l)" -eq "$3"'
+const SCRIPTS: Readonly<Record<string, string>> = {
+  'curl -Z, no checksum': `${CURL}; ${ALL_THERE}`,
+  'curl -Z, then md5sum': `${CURL}; md5sum --check --quiet "$1/md5sums.txt"`,
+  'aria2c -i, with checksums': `${ARIA2C} --input-file="$1/aria2c.txt"; ${ALL_THERE}`,
+}
+
+async function writeLists(folder: string, files: readonly BenchFile[]): Promise<void> {
+  const write = (name: string, line: (file: BenchFile) => string): Promise<void> =>
+    writeFile(join(folder, name), files.map(line).join(''))
+  await write('curl.txt', ({ url, id }) => `url = "${url}"\noutput = "${id}"\n`)
+  await write('aria2c.txt', ({ url, id, md5 }) => `${url}\n  out=${id}\n  checksum=md5=${md5}\n`)
+  await write('md5sums.txt', ({ id, md5 }) => `${md5}  ${id}\n`)
+}
+
+const receiptSchema = z.object({ finishedAt: z.iso.datetime() })
+
+/** Files a second between the first and the last receipt: without start-up, planning and report. */
+async function steadyRate(data: string): Promise<number> {
+  const records = join(data, '.dataferry')
+  let [count, first, last] = [0, Infinity, -Infinity]
+  for (const name of await readdir(records, { recursive: true })) {
+    if (!/\/receipts\/[^/]+\.ndjson$/.test(name)) continue
+    const lines = (await readFile(join(records, name), 'utf8')).split('\n').filter((line) => line !== '')
+    const times = lines.map((line) => Date.parse(receiptSchema.parse(JSON.parse(line)).finishedAt))
+    count += times.length
+    first = times.reduce((a, b) => Math.min(a, b), first)
+    last = times.reduce((a, b) => Math.max(a, b), last)
+  }
+  return (count - 1) / Math.max(0.001, (last - first) / 1000)
+}

@@ -1,0 +1,14 @@
+import { z } from 'zod'
+
+/** Several small items of one dataset and server, fetched in one ZIP: by their line numbers, ascending, each once. */
+export const archiveJobSchema = z.object({
+  v: z.literal(1),
+  batch: z.string(),
+  ns: z.array(z.number().int().nonnegative()).min(1),
+})
+export type ArchiveJob = Readonly<z.infer<typeof archiveJobSchema>>
+
+/** The same items give the same id, so that adding them again does nothing while the job is queued. */
+export function archiveJobId({ batch, ns }: ArchiveJob): string {
+  return `${batch}-zip-${ns[0] ?? 0}-${ns.length}`
+}

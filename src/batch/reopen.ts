@@ -1,0 +1,43 @@
+import type { Ledger } from '../ledger/ledger.ts'
+import type { BatchId } from '../model/batch.ts'
+import type { Records } from '../sinks/sink.ts'
+import { names } from './folder.ts'
+import { OutcomeWriter } from './outcomes.ts'
+import { Outcomes } from './tally.ts'
+
+const CHUNK = 1_000
+
+/**
+ * Takes failures back, so that those items are fed again: on record first, then in the ledger. Removes the report, which no
+ * longer tells the truth.
+ * @param codes only failures with these codes; empty: all
+ * @returns how many items were reopened
+ */
+export async function reopenFailed(
+  ledger: Ledger,
+  records: Records,
+  batch: BatchId,
+  codes: ReadonlySet<string>,
+  writer: string,
+): Promise<number> {
+  const lines: number[] = []
+  for await (const { n, code } of new Outcomes(records, batch).failures()) {
+    if (codes.size === 0 || codes.has(code)) lines.push(n)
+  }
+  if (lines.length === 0) return 0
+  await records.remove(names.report(batch))
+  const log = new OutcomeWriter(records, batch, writer)
+  let reopened = 0
+  try {
+    for (let i = 0; i < lines.length; i += CHUNK) {
+      const some = lines.slice(i, i + CHUNK)
+      const finishedAt = new Date().toISOString()
+      await Promise.all(some.map((n) => log.record({ state: 'reopened', n, finishedAt })))
+      reopened += await ledger.reopen(batch, some)
+    }
+  } finally {
+    await log.close()
+  }
+  await ledger.setState(batch, 'open')
+  return reopened
+}

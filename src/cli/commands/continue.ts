@@ -1,0 +1,31 @@
+import { startFeeding } from '../../queue/queues.ts'
+import type { Command } from '../command.ts'
+import { refuseFinished, subject, SUBJECT } from '../control.ts'
+import { openRuntime } from '../runtime.ts'
+
+/** `dataferry continue`: takes a pause back. */
+export const command: Command = {
+  examples: [
+    'dataferry continue manifest-20261123-150742-1f0c',
+    'dataferry continue --only-server https://demo.dataverse.org',
+  ],
+  operands: SUBJECT,
+  settings: [],
+  flags: [{ flags: '--only-server <url>', help: 'continue one installation for all batches' }],
+  run: async (context) => {
+    await using runtime = await openRuntime(context, 'producer')
+    const { ledger, queues, servers } = runtime
+    const what = await subject(context, runtime)
+    if ('batch' in what) {
+      refuseFinished(what.batch)
+      await ledger.setState(what.batch.id, 'open')
+      for (const server of what.batch.servers) await startFeeding(queues, what.batch.id, server)
+      context.out.line(`${what.batch.id} goes on.`)
+    } else {
+      await servers.set(what.server, { paused: null })
+      await queues.items(what.server).resume()
+      context.out.line(`${what.server} goes on.`)
+    }
+    return 0
+  },
+}

@@ -1,0 +1,42 @@
+import type { Command } from '../command.ts'
+import { takeIn } from '../intake.ts'
+import { planBatch, printPlan } from '../planning.ts'
+import { recover } from '../recover.ts'
+import { openRuntime } from '../runtime.ts'
+import { Sources } from '../sources.ts'
+import { command as planCommand } from './plan.ts'
+import { openDestination } from '../destination.ts'
+
+/** `dataferry enqueue`: plan, put on record, return; `dataferry work` does the rest. */
+export const command: Command = {
+  examples: [
+    'dataferry enqueue manifest.csv --redis redis://queue.example.org --server https://demo.dataverse.org --to /srv/data',
+  ],
+  about: 'Workers may begin while planning goes on. `dataferry status` shows how far the batch is.',
+  operands: planCommand.operands,
+  settings: planCommand.settings,
+  flags: planCommand.flags,
+  run: async (context) => {
+    const { config, out, signal } = context
+    const sink = await openDestination(config)
+    const sources = new Sources(config)
+    try {
+      const opened = await takeIn(context, sink)
+      const { batch } = opened
+      await using runtime = await openRuntime(context, 'producer')
+      const { ledger } = runtime
+      await recover(runtime, sink, opened)
+      const state = await planBatch(sink, opened, {
+        sources,
+        signal,
+        onCheckpoint: ({ items, totals, complete }) => ledger.setPlanned(batch.id, items, totals.size, complete),
+      })
+      await printPlan(out, sink, opened, state)
+      out.line(`Enqueued as ${batch.id}; dataferry work fetches it.`)
+      return 0
+    } finally {
+      await sources.close()
+      await sink.close()
+    }
+  },
+}

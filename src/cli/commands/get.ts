@@ -1,0 +1,94 @@
+import { DataferryError } from '../../errors.ts'
+import type { Receipt } from '../../model/receipt.ts'
+import type { Command, Context, ExitCode } from '../command.ts'
+import { FORM_FLAGS, TRANSFER_FLAGS } from '../download-flags.ts'
+import { formatBytes } from '../format.ts'
+import { listing } from '../get-listing.ts'
+import { readRequest } from '../get-request.ts'
+import { fileProgress, type GetRun } from '../get-run.ts'
+import { getToFile } from '../get-to-file.ts'
+import { getToStream, type Streamed } from '../get-to-stream.ts'
+import type { GetRequest } from '../get-wanted.ts'
+import { outputTarget, type OutputTarget } from '../output-target.ts'
+import { refusedOrThrow } from '../refusal.ts'
+import { Sources } from '../sources.ts'
+
+/** `dataferry get`: one file, or one ZIP, without a batch and without Redis. */
+export const command: Command = {
+  examples: [
+    'dataferry get 42 --server https://demo.dataverse.org',
+    'dataferry get doi:10.5072/FK2/ABCDEF/GHIJKL -o survey.csv --server https://demo.dataverse.org',
+    'dataferry get 42 --format tab -o - --server https://demo.dataverse.org',
+    'dataferry get doi:10.5072/FK2/ABCDEF --dataset-zip --server https://demo.dataverse.org',
+  ],
+  about:
+    'The file shows only when it is whole and, where the server publishes a checksum, proven; run again, the same command goes on where it was.',
+  operands: [{ name: 'id', help: 'a file id, a PID, or the address of a page; with --zip several ids', many: true }],
+  settings: ['server', 'existing', 'retries', 'limitRate', 'tokenFile'],
+  flags: [
+    {
+      flags: '-o, --output <path>',
+      help: 'a file, a folder, or - for standard output (default: the server’s name, here)',
+    },
+    ...FORM_FLAGS,
+    { flags: '--range <bytes>', help: 'only these bytes, from 0: 0-499, or 500- for the rest' },
+    { flags: '--zip', help: 'several files of one dataset as one ZIP' },
+    { flags: '--bundle', help: 'a tabular file in all its forms as one ZIP' },
+    { flags: '--file-metadata-id <id>', help: 'with --bundle: the version for citation and metadata' },
+    { flags: '--dataset-zip', help: 'the id is a dataset: a whole version as one ZIP' },
+    { flags: '--dataset-version <version>', help: 'with --dataset-zip: 1.0, :latest, :latest-published or :draft' },
+    ...TRANSFER_FLAGS,
+  ],
+  run: async (context) => {
+    const request = await readRequest(context)
+    const target = await outputTarget(context.text('output'))
+    if (target.kind === 'stream' && context.out.json) {
+      throw new DataferryError('ARGUMENT_INVALID', '--json needs standard output for itself: give -o a file.')
+    }
+    const sources = new Sources(context.config, [request.server])
+    try {
+      return await get(context, request, target, sources)
+    } catch (error) {
+      return refusedOrThrow(error, context)
+    } finally {
+      await sources.close()
+    }
+  },
+}
+
+async function get(context: Context, request: GetRequest, target: OutputTarget, sources: Sources): Promise<ExitCode> {
+  const { out, signal } = context
+  const progress = fileProgress(context)
+  const run: GetRun = { context, request, sources, api: sources.access(request.server, 0), progress: progress.of }
+  try {
+    const listed = request.whole ? await listing(sources.native(request.server), request, signal) : undefined
+    if (target.kind === 'stream') {
+      const streamed = await getToStream(run, target.path, listed)
+      progress.stop()
+      out.say(`${streamed.name}: ${proof(streamed)}`)
+      return 0
+    }
+    const { path, receipt } = await getToFile(run, target, listed)
+    progress.stop()
+    const { n: _, path: __, ...facts } = receipt
+    out.result(
+      { event: 'file', ...facts, path },
+      `${path}: ${receipt.state === 'kept' ? 'there already, ' : ''}${proof(receipt)}`,
+    )
+    return 0
+  } finally {
+    progress.stop()
+  }
+}
+
+/** `12 MiB, md5 9e10… as published`. */
+function proof({ size, checksum, verified, note }: Receipt | Streamed): string {
+  const hash = checksum ? `${checksum.algorithm} ${checksum.hex}` : 'not read'
+  const facts = {
+    checksum: `${hash} as published`,
+    structure: 'a sound ZIP',
+    size: `as long as announced, ${hash}; this form has no published checksum`,
+    nothing: `${hash}; nothing is published to compare it with`,
+  }[verified]
+  return `${formatBytes(size)}, ${facts}${note === undefined ? '' : ` (${note})`}`
+}

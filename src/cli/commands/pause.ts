@@ -1,0 +1,31 @@
+import type { Command } from '../command.ts'
+import { refuseFinished, subject, SUBJECT } from '../control.ts'
+import { openRuntime } from '../runtime.ts'
+
+const BY_HAND = 'by hand'
+
+/** `dataferry pause`: everywhere, within two seconds; what is in flight is parked at its byte. */
+export const command: Command = {
+  examples: [
+    'dataferry pause manifest-20261123-150742-1f0c',
+    'dataferry pause --only-server https://demo.dataverse.org',
+  ],
+  about: 'Uses no attempt and loses no byte. `dataferry continue` goes on.',
+  operands: SUBJECT,
+  settings: [],
+  flags: [{ flags: '--only-server <url>', help: 'pause one installation for all batches' }],
+  run: async (context) => {
+    await using runtime = await openRuntime(context, 'producer')
+    const what = await subject(context, runtime)
+    if ('batch' in what) {
+      refuseFinished(what.batch)
+      await runtime.ledger.setState(what.batch.id, 'paused', BY_HAND)
+      context.out.line(`Paused ${what.batch.id}.`)
+    } else {
+      await runtime.queues.items(what.server).pause()
+      await runtime.servers.set(what.server, { paused: BY_HAND })
+      context.out.line(`Paused ${what.server} for all batches.`)
+    }
+    return 0
+  },
+}

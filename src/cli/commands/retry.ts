@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto'
+import { readBatch, readPlanState } from '../../batch/folder.ts'
+import { reopenFailed } from '../../batch/reopen.ts'
+import { DataferryError } from '../../errors.ts'
+import { lifeOf } from '../../queue/process-identity.ts'
+import { startFeeding } from '../../queue/queues.ts'
+import { runBatch } from '../batch-run.ts'
+import type { Command } from '../command.ts'
+import { knownBatch } from '../control.ts'
+import { plural } from '../format.ts'
+import { openRuntime, type Runtime } from '../runtime.ts'
+import { command as runCommand } from './run.ts'
+import { openDestination } from '../destination.ts'
+
+/** `dataferry retry`: failed items only, again. */
+export const command: Command = {
+  examples: [
+    'dataferry retry manifest-20261123-150742-1f0c',
+    'dataferry retry manifest-20261123-150742-1f0c --code SOURCE_DENIED',
+  ],
+  about: 'Where workers run they do it; otherwise this command fetches them itself, as `dataferry run` does.',
+  operands: [{ name: 'batch', help: 'as `dataferry status` names it' }],
+  settings: runCommand.settings,
+  flags: [{ flags: '--code <codes>', help: 'only failures with these codes, separated by commas' }],
+  run: async (context) => {
+    const { out, args, text } = context
+    const runtime = await openRuntime(context, 'producer')
+    let isClosed = false
+    const close = async (): Promise<void> => {
+      if (!isClosed) await runtime[Symbol.asyncDispose]()
+      isClosed = true
+    }
+    try {
+      const { id, destination, servers } = await knownBatch(runtime.ledger, args[0] ?? '')
+      const sink = await openDestination(context.config, destination)
+      try {
+        const codes = new Set((text('code') ?? '').split(',').filter((code) => code !== ''))
+        const count = await reopenFailed(runtime.ledger, sink.records, id, codes, `retry-${randomUUID().slice(0, 8)}`)
+        out.line(`${plural(count, 'failed file')} of ${id} ${count === 1 ? 'is' : 'are'} tried again.`)
+        if (count === 0) return 0
+        if (await somebodyWorks(runtime)) {
+          for (const server of servers) await startFeeding(runtime.queues, id, server)
+          return 0
+        }
+        const batch = await readBatch(sink.records, id)
+        if (!batch) throw new DataferryError('BATCH_NOT_FOUND', `${destination} has no batch ${id} any more.`)
+        const plan = await readPlanState(sink.records, id)
+        await close()
+        return await runBatch(context, sink, { batch, plan, resumed: true })
+      } finally {
+        await sink.close()
+      }
+    } finally {
+      await close()
+    }
+  },
+}
+
+async function somebodyWorks({ workers }: Runtime): Promise<boolean> {
+  const lives = await Promise.all((await workers.list()).map(lifeOf))
+  return lives.some((life) => life !== 'dead')
+}

@@ -1,0 +1,43 @@
+import type { Command } from '../command.ts'
+import { FORM_FLAGS, readForm, readGuestbook, TRANSFER_FLAGS } from '../download-flags.ts'
+import { fileOf, identify } from '../identify.ts'
+import { refusedOrThrow } from '../refusal.ts'
+import { Sources } from '../sources.ts'
+
+/** `dataferry url`: an address for another tool. */
+export const command: Command = {
+  examples: [
+    'dataferry url 42 --server https://demo.dataverse.org',
+    'dataferry url doi:10.5072/FK2/ABCDEF/GHIJKL --format original --server https://demo.dataverse.org',
+  ],
+  about:
+    'Prints where the file itself can be fetched: a link of the storage host, which works for minutes for whoever has it, or the API address, which wants the token where the file does. Fetches nothing.',
+  operands: [{ name: 'id', help: 'a file id, a PID, or the address of a page' }],
+  settings: ['server', 'tokenFile'],
+  flags: [...FORM_FLAGS, ...TRANSFER_FLAGS],
+  run: async (context) => {
+    const { config, out, args, has, signal } = context
+    const [id = ''] = args
+    const named = identify(id, 'any', config)
+    const file = fileOf(named, id)
+    const guestbookResponse = await readGuestbook(context)
+    const sources = new Sources(config, [named.server])
+    try {
+      const url = await sources.access(named.server).getDatafileDownloadUrl(file, {
+        ...readForm(context),
+        countDownload: !has('no-count'),
+        guestbookResponse,
+        signal,
+      })
+      const secret = !url.startsWith(`${named.server}/`) || /[?&](?:token|key)=/.test(url)
+      out.result({ event: 'url', url, secret }, url)
+      if (secret)
+        out.say('Whoever has this link can have the file while it works, for a few minutes: keep it to yourself.')
+      return 0
+    } catch (error) {
+      return refusedOrThrow(error, context)
+    } finally {
+      await sources.close()
+    }
+  },
+}

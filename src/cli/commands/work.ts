@@ -1,0 +1,145 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { availableParallelism } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { reclaim } from '../../queue/reclaim.ts'
+import { DataferryError } from '../../errors.ts'
+import type { Command, Context, ExitCode } from '../command.ts'
+import { DESTINATION_SETTINGS } from '../destination.ts'
+import { plural } from '../format.ts'
+import { openRuntime, type Runtime } from '../runtime.ts'
+import { Sources } from '../sources.ts'
+import { startWork } from '../start-work.ts'
+import { supervise } from '../../../workers/supervisor.ts'
+
+/** A child parks its files within this; then it is killed, which loses nothing that was kept. */
+const GRACE_MS = 20_000
+/** A process that ends by itself does so before it is made to. */
+const MARGIN_MS = 5_000
+const LOOK_MS = 500
+
+/** `dataferry work`: fetch what anybody on any machine has enqueued in this Redis. */
+export const command: Command = {
+  examples: [
+    'dataferry work --redis redis://queue.example.org --server https://demo.dataverse.org',
+    'dataferry work --processes 4 --until-done',
+  ],
+  about:
+    'Runs until SIGTERM or Ctrl-C; then it parks what is in flight, hands its jobs back and ends with 0. ' +
+    'Every machine must see the destinations under the same path or URL.',
+  operands: [],
+  settings: [
+    'server',
+    ...DESTINATION_SETTINGS,
+    'jobs',
+    'processes',
+    'retries',
+    'retryFirstMs',
+    'retryMaxMs',
+    'limitRate',
+    'tokenFile',
+    'idleTimeoutMs',
+    'connectTimeoutMs',
+    'throttleFirstMs',
+    'throttleMaxMs',
+  ],
+  flags: [{ flags: '--until-done', help: 'end when no batch has anything left to do' }],
+  run: async (context) => {
+    const { config } = context
+    if (config.servers.length === 0) {
+      throw new DataferryError(
+        'CONFIG_INVALID',
+        'No server is named that may be contacted: use --server, DATAVERSE_SERVER or the config file.',
+      )
+    }
+    const isSet = config.sourceOf('processes').kind !== 'default'
+    const processes = isSet ? config.settings.processes : Math.max(1, availableParallelism() - 1)
+    await using runtime = await openRuntime(context, 'worker')
+    return processes === 1 ? await workHere(context, runtime) : await workBelow(context, runtime, processes)
+  },
+}
+
+/** Works in this process until it is asked to stop. */
+async function workHere(context: Context, runtime: Runtime): Promise<ExitCode> {
+  const { config, out } = context
+  const signal = AbortSignal.any([context.signal, supervisorGone()])
+  const sources = new Sources(config)
+  try {
+    const workers = await startWork(context, runtime, sources, config.servers)
+    try {
+      out.say(`Working for ${config.servers.join(', ')}. Ctrl-C parks what is in flight.`)
+      await untilStopped({ signal, has: context.has }, runtime)
+    } finally {
+      // While Redis is away jobs cannot be handed back. What was fetched is kept all the same, so nothing is waited for.
+      await within(GRACE_MS - MARGIN_MS, workers.close())
+    }
+  } finally {
+    await sources.close()
+  }
+  return 0
+}
+
+/** Aborts when the supervisor that started this process has died: the one that follows it starts its own. */
+function supervisorGone(): AbortSignal {
+  const gone = new AbortController()
+  if (process.channel) process.once('disconnect', () => gone.abort())
+  return gone.signal
+}
+
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  const timer = new AbortController()
+  await Promise.race([work, sleep(ms, undefined, { signal: timer.signal }).catch(() => undefined)])
+  timer.abort()
+}
+
+/** Keeps worker processes alive, each the same command with `--processes 1`. */
+async function workBelow(
+  { out, log, config, signal, has }: Context,
+  runtime: Runtime,
+  count: number,
+): Promise<ExitCode> {
+  const stop = new AbortController()
+  const ended = untilStopped({ signal, has }, runtime).finally(() => stop.abort())
+  out.say(`${plural(count, 'worker process', 'worker processes')} for ${config.servers.join(', ')}.`)
+  const queues = [
+    ...config.servers.map((server) => runtime.queues.items(server)),
+    runtime.queues.feed,
+    runtime.queues.control,
+  ]
+  await supervise({
+    count,
+    spawn: startChild,
+    reclaim: async () => {
+      const handedBack = await reclaim({ connection: runtime.client, workers: runtime.workers, queues })
+      for (const { batch, n, progressed } of handedBack) if (!progressed) await runtime.ledger.crashed(batch, n)
+    },
+    signal: stop.signal,
+    graceMs: GRACE_MS,
+    log,
+  })
+  await ended
+  return 0
+}
+
+function startChild(): ChildProcess {
+  const [, main = '', ...args] = process.argv
+  return spawn(process.execPath, [...process.execArgv, main, ...args, '--processes', '1'], {
+    // The channel carries nothing: its end tells the child that nobody looks after it any more.
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    // Ctrl-C in a terminal goes to the supervisor, which asks its children.
+    detached: true,
+  })
+}
+
+/** Resolves at the signal, even while Redis is away, or with `--until-done` when every batch has ended. */
+async function untilStopped({ signal, has }: Pick<Context, 'signal' | 'has'>, { ledger }: Runtime): Promise<void> {
+  const stopped = new Promise<true>((resolve) => {
+    if (signal.aborted) resolve(true)
+    signal.addEventListener('abort', () => resolve(true), { once: true })
+  })
+  const noneOpen = async (): Promise<boolean> => (await ledger.list()).every(({ state }) => state !== 'open')
+  for (;;) {
+    if (has('until-done') && (await Promise.race([stopped, noneOpen()]))) return
+    await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)
+    if (signal.aborted) return
+  }
+}

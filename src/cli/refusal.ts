@@ -1,0 +1,15 @@
+import { DataferryError, ERROR_CODES } from '../errors.ts'
+import type { Context, ExitCode } from './command.ts'
+import { reportError } from './failure.ts'
+
+/**
+ * For commands that are about one thing: what the server or the destination refuses for good is a failure of that thing
+ * (exit code 1), and not of the machinery. Reports it; throws everything else again.
+ */
+export function refusedOrThrow(error: unknown, { out, has }: Pick<Context, 'out' | 'has'>): ExitCode {
+  if (!(error instanceof DataferryError)) throw error
+  const { group, remedy } = ERROR_CODES[error.code]
+  if (remedy !== 'fail' || (group !== 'source' && group !== 'sink')) throw error
+  reportError(error, out, has('verbose'))
+  return 1
+}

@@ -1,0 +1,75 @@
+import { DataferryError } from '../errors.ts'
+import type { Item } from '../model/item.ts'
+import type { LeftOut, Receipt } from '../model/receipt.ts'
+import { createHash } from './hash.ts'
+import { Meter } from './meter.ts'
+import { tap } from './tap.ts'
+import type { Endpoints, Run } from './transfer.ts'
+
+/** What a sound archive turned out to hold. */
+export interface Inspection {
+  /** Files that were asked for and are not in it. */
+  readonly leftOut: readonly LeftOut[]
+  /** For people: what its entries were compared with. */
+  readonly note: string
+}
+
+/** Reads an archive to its end. Rejects with `ZIP_DAMAGED`, `ZIP_HOSTILE`, or what `bytes` rejects with. */
+export type Inspect = (bytes: AsyncIterable<Uint8Array>, signal: AbortSignal) => Promise<Inspection>
+
+/**
+ * Brings an archive to the sink and proves its structure while it passes, so that nothing has to be read back. The server
+ * makes an archive anew for each request: there is no going on with an earlier one, neither between attempts nor within.
+ * Nothing shows at `item.path` unless it resolves. Rejects as `transfer` does, and with what `inspect` rejects with.
+ */
+export async function transferArchive(
+  item: Item,
+  { open, sink }: Endpoints,
+  run: Run,
+  inspect: Inspect,
+): Promise<Receipt> {
+  const { key, signal, count, onProgress } = run
+  const hash = createHash({ algorithm: 'sha256', size: undefined, saveable: sink.needsHashState })
+  try {
+    await using stage = await sink.stage({ key, item, signal })
+    await stage.restart()
+    const { body, size: servedSize } = await open(item.ref, 0, { signal, count })
+    const { passing, result } = tap(body, (bytes) => inspect(bytes, signal))
+    const meter = new Meter(hash, 0, undefined, onProgress)
+    try {
+      await stage.append(meter.through(passing), hash, signal)
+      const { size, checksum } = await meter.result()
+      if (servedSize !== undefined && servedSize !== size) {
+        throw new DataferryError('ZIP_DAMAGED', `${size} bytes of the archive came; ${servedSize} were promised.`)
+      }
+      const inspection = await result
+      await stage.commit({ checksum, size, verified: 'structure' })
+      return { ...receiptFor(item, size, inspection), checksum }
+    } catch (error) {
+      await stage.restart()
+      throw error
+    }
+  } finally {
+    hash.close()
+  }
+}
+
+function receiptFor(item: Item, size: number, inspection: Inspection): Receipt {
+  return withInspection(
+    {
+      state: 'done',
+      n: item.n,
+      path: item.path,
+      size,
+      verified: 'structure',
+      resumedFrom: 0,
+      finishedAt: new Date().toISOString(),
+    },
+    inspection,
+  )
+}
+
+/** The receipt of an archive with what is known of its content. */
+export function withInspection(receipt: Receipt, { leftOut, note }: Inspection): Receipt {
+  return { ...receipt, note, ...(leftOut.length > 0 && { leftOut: [...leftOut] }) }
+}

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest'
+import { names } from '../../src/batch/folder.ts'
+import { openBatch, type Wish } from '../../src/batch/open-batch.ts'
+import { writeReport } from '../../src/batch/report.ts'
+import { memorySink } from '../../src/sinks/memory.ts'
+import { SERVER } from './fixtures.ts'
+
+const WISH: Wish = {
+  servers: [SERVER],
+  format: 'original',
+  existing: 'error',
+  manifest: { name: '/some/where/2026 List.csv', format: 'csv', sha256: 'a'.repeat(64), entries: 1 },
+}
+
+async function* manifest(): AsyncGenerator<Uint8Array> {
+  yield await Promise.resolve(Buffer.from('id\n42\n'))
+}
+
+describe('opening a batch', () => {
+  it('begins one, with a copy of its manifest and a name that is safe everywhere', async () => {
+    const sink = memorySink()
+    const { batch, plan, resumed } = await openBatch(sink, WISH, manifest, false)
+    expect(resumed).toBe(false)
+    expect(batch.id).toMatch(/^2026-list-\d{8}-\d{6}-[0-9a-f]{6}$/)
+    expect(batch).toMatchObject({ ...WISH, destination: 'memory://' })
+    expect(plan).toMatchObject({ items: 0, complete: false })
+    expect(String(await sink.records.read(names.manifest(batch.id)))).toBe('id\n42\n')
+  })
+
+  it('finds the unfinished one of the same wish, until its report is written', async () => {
+    const sink = memorySink()
+    const first = await openBatch(sink, WISH, manifest, false)
+    const again = await openBatch(sink, { ...WISH, existing: 'overwrite' }, manifest, false)
+    expect(again).toMatchObject({ resumed: true, batch: { id: first.batch.id, existing: 'overwrite' } })
+    await writeReport(sink.records, again.batch, again.plan)
+    const next = await openBatch(sink, WISH, manifest, false)
+    expect(next.resumed).toBe(false)
+    expect(next.batch.id).not.toBe(first.batch.id)
+  })
+
+  it('keeps the servers that an earlier run was allowed to contact', async () => {
+    const sink = memorySink()
+    await openBatch(sink, { ...WISH, servers: [SERVER, 'https://a.invalid'] }, manifest, false)
+    const { batch } = await openBatch(sink, { ...WISH, servers: [SERVER, 'https://b.invalid'] }, manifest, false)
+    expect(batch.servers).toEqual([SERVER, 'https://a.invalid', 'https://b.invalid'])
+  })
+
+  it.each<[string, Partial<Wish>]>([
+    ['manifest', { manifest: { ...WISH.manifest, sha256: 'b'.repeat(64) } }],
+    ['format', { format: 'archival' }],
+    ['server', { servers: ['https://b.invalid'] }],
+  ])('begins another one for another %s', async (_, change) => {
+    const sink = memorySink()
+    await openBatch(sink, WISH, manifest, false)
+    expect((await openBatch(sink, { ...WISH, ...change }, manifest, false)).resumed).toBe(false)
+  })
+
+  it('begins another one when asked to, and gives no two the same name', async () => {
+    const made = await Promise.all([1, 2, 3].map(() => openBatch(memorySink(), WISH, manifest, true)))
+    expect(new Set(made.map(({ batch }) => batch.id)).size).toBe(3)
+  })
+})

@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest'
+import { OutcomeWriter, readOutcomes } from '../../src/batch/outcomes.ts'
+import { Outcomes } from '../../src/batch/tally.ts'
+import { DataferryError } from '../../src/errors.ts'
+import { memorySink } from '../../src/sinks/memory.ts'
+import type { Records } from '../../src/sinks/sink.ts'
+import { bytesOf } from '../contracts/sink-bytes.ts'
+import { all, done, failed, recorded } from './fixtures.ts'
+
+const BYTES = bytesOf(100)
+
+describe('outcomes on record', () => {
+  it('survive torn lines, foreign lines and several writers', async () => {
+    const { records } = memorySink()
+    await recorded(records, [done(0, 'a', BYTES)], 'w1')
+    const log = await records.appendTo('b1/receipts/w1.ndjson')
+    await log.append('{"state":"done","n":7,"pa')
+    await log.close()
+    await recorded(records, [done(1, 'b', BYTES), failed(2, 'SOURCE_DENIED')], 'w1')
+    await recorded(records, [done(3, 'ü', BYTES)], 'w2')
+    const other = await records.appendTo('b1/receipts/w3.ndjson')
+    await other.append('{"state":"future","n":9}\nno json\n\n{"state":"done","n":8,"path":"x"')
+    await other.close()
+    const found = await all(readOutcomes(records, 'b1'))
+    expect(found.map(({ n }) => n).sort()).toEqual([0, 1, 2, 3])
+    expect(found.find(({ n }) => n === 3)).toEqual(done(3, 'ü', BYTES))
+  })
+
+  it('are read whole wherever the chunks of a file end', async () => {
+    const text = Buffer.from(`\n${JSON.stringify(done(0, 'übergrößenträger', BYTES))}\n`)
+    const { records } = memorySink()
+    const cut: Records = {
+      ...records,
+      list: () => Promise.resolve(['b1/receipts/w1.ndjson']),
+      streamLog: async function* () {
+        for (let at = 0; at < text.length; at += 7) yield await Promise.resolve(text.subarray(at, at + 7))
+      },
+    }
+    expect(await all(readOutcomes(cut, 'b1'))).toEqual([done(0, 'übergrößenträger', BYTES)])
+  })
+
+  it('are taken again after the destination was away for a while', async () => {
+    const { records } = memorySink()
+    let away: DataferryError | undefined = new DataferryError('SINK_FULL', 'No space is left.')
+    const shaky: Records = {
+      ...records,
+      async appendTo(name, length) {
+        if (away) throw away
+        const log = await records.appendTo(name, length)
+        return {
+          length: log.length,
+          append: async (data) => {
+            if (away) throw away
+            await log.append(data)
+          },
+          close: () => log.close(),
+        }
+      },
+    }
+    const writer = new OutcomeWriter(shaky, 'b1', 'w1')
+    await expect(writer.record(done(0, 'a', BYTES))).rejects.toBe(away)
+    away = undefined
+    await writer.record(done(0, 'a', BYTES))
+    away = new DataferryError('SINK_FAILED', 'The disk is gone.')
+    await expect(writer.record(done(1, 'b', BYTES))).rejects.toBe(away)
+    away = undefined
+    await writer.record(done(1, 'b', BYTES)).catch(() => writer.record(done(1, 'b', BYTES)))
+    await writer.close()
+    expect((await all(readOutcomes(records, 'b1'))).map(({ n }) => n)).toEqual([0, 1])
+  })
+
+  it('leave no file when there are none, and are not taken after the end', async () => {
+    const { records } = memorySink()
+    const writer = new OutcomeWriter(records, 'b1', 'w1')
+    await writer.close()
+    expect(await records.list('b1/receipts')).toEqual([])
+    await expect(writer.record(done(0, 'a', BYTES))).rejects.toMatchObject({ code: 'SINK_FAILED' })
+  })
+})
+
+describe('the one outcome of an item', () => {
+  it('is its receipt, whatever failed before or after', async () => {
+    const { records } = memorySink()
+    await recorded(records, [failed(0, 'SOURCE_FAILED'), done(0, 'a', BYTES), failed(0, 'SHORT_BODY')])
+    const outcomes = new Outcomes(records, 'b1')
+    expect(await all(outcomes.receipts())).toHaveLength(1)
+    expect(await all(outcomes.failures())).toEqual([])
+  })
+
+  it('is the first fetch rather than what was found there later', async () => {
+    const { records } = memorySink()
+    await recorded(records, [done(0, 'a', BYTES, { state: 'kept' })], 'w1')
+    await recorded(records, [done(0, 'a', BYTES), done(0, 'a', BYTES, { resumedFrom: 5 })], 'w2')
+    const receipts = await all(new Outcomes(records, 'b1').receipts())
+    expect(receipts).toEqual([done(0, 'a', BYTES)])
+  })
+
+  it('is its last failure, whoever recorded it', async () => {
+    const { records } = memorySink()
+    await recorded(records, [failed(0, 'SOURCE_DENIED', 9), failed(1, 'SHORT_BODY')], 'w1')
+    await recorded(records, [failed(0, 'SOURCE_FAILED', 3), failed(0, 'SHORT_BODY', 4)], 'w2')
+    const failures = await all(new Outcomes(records, 'b1').failures())
+    expect(Object.fromEntries(failures.map(({ n, code }) => [n, code]))).toEqual({
+      0: 'SOURCE_DENIED',
+      1: 'SHORT_BODY',
+    })
+  })
+
+  it('is counted once', async () => {
+    const { records } = memorySink()
+    const kept = done(1, 'b', bytesOf(30), { state: 'kept', verified: 'size' })
+    await recorded(records, [done(0, 'a', BYTES, { resumedFrom: 4 }), kept, failed(2, 'SOURCE_DENIED')], 'w1')
+    await recorded(records, [done(0, 'a', BYTES), kept, failed(2, 'SHORT_BODY', 5), failed(3, 'SHORT_BODY')], 'w2')
+    expect(await new Outcomes(records, 'b1').tally()).toMatchObject({
+      done: 1,
+      kept: 1,
+      failed: 2,
+      bytes: 100,
+      keptBytes: 30,
+      resumed: 1,
+      verified: { checksum: 1, size: 1, structure: 0, nothing: 0 },
+      failures: { SHORT_BODY: 2 },
+    })
+  })
+})

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest'
+import { reconcile } from '../../src/batch/reconcile.ts'
+import { verifyDestination, type HashPath } from '../../src/batch/verify-batch.ts'
+import { MemoryLedger } from '../../src/ledger/memory.ts'
+import { memorySink } from '../../src/sinks/memory.ts'
+import type { Sink } from '../../src/sinks/sink.ts'
+import { checksumOf } from '../contracts/hash.ts'
+import { bytesOf, contentOf, never, store } from '../contracts/sink-bytes.ts'
+import { all, batchOf, done, failed, itemAt, plannedBatch, recorded } from './fixtures.ts'
+
+const BYTES = bytesOf(100)
+
+describe('a ledger that knows nothing', () => {
+  it('learns exactly what the receipts say, and nothing the second time', async () => {
+    const { records } = memorySink()
+    const items = Array.from({ length: 1300 }, (_, n) => itemAt(`f${n}`))
+    const { batch, plan } = await plannedBatch(records, items)
+    const fetched = Array.from({ length: 1200 }, (_, n) => done(n, `f${n}`, BYTES))
+    await recorded(records, [failed(0, 'SHORT_BODY'), ...fetched], 'w1')
+    await recorded(records, [done(1200, 'f1200', BYTES, { state: 'kept' }), failed(1201, 'SOURCE_DENIED')], 'w2')
+    const ledger = new MemoryLedger()
+    expect(await reconcile(ledger, records, batch, plan)).toBe(1202)
+    const summary = { planned: 1300, planComplete: true, plannedBytes: 13_000, done: 1200, kept: 1, failed: 1 }
+    expect(await ledger.summary(batch.id)).toEqual({ ...summary, bytes: 120_000, keptBytes: 100 })
+    expect(await ledger.firstOpen(batch.id)).toBe(1202)
+    expect(await all(ledger.errors(batch.id))).toMatchObject([{ n: 1201, code: 'SOURCE_DENIED' }])
+    expect(await reconcile(ledger, records, batch, plan)).toBe(0)
+    expect(await ledger.summary(batch.id)).toMatchObject(summary)
+  })
+})
+
+function hashIn(sink: Sink): HashPath {
+  return async (path, algorithm) => checksumOf(await contentOf(sink, path), algorithm)
+}
+
+describe('verifying a destination', () => {
+  it('finds what is missing, changed and extra, and what has only a size', async () => {
+    const sink = memorySink()
+    const paths = ['fine', 'changed', 'cut', 'missing', 'unread']
+    const { batch } = await plannedBatch(
+      sink.records,
+      paths.map((path) => itemAt(path)),
+    )
+    const { checksum: _, ...unread } = done(4, 'unread', BYTES, { state: 'kept', verified: 'nothing' })
+    await recorded(sink.records, [...paths.slice(0, 4).map((path, n) => done(n, path, BYTES)), unread])
+    await store(sink, 'fine', BYTES)
+    await store(sink, 'changed', bytesOf(100, 2))
+    await store(sink, 'cut', bytesOf(99))
+    await store(sink, 'unread', BYTES)
+    await store(sink, 'extra', bytesOf(7))
+    const found = await all(verifyDestination(sink, hashIn(sink), never))
+    const byPath = Object.fromEntries(found.map((finding) => [finding.path, finding]))
+    expect(byPath).toMatchObject({
+      fine: { state: 'ok', size: 100 },
+      changed: { state: 'changed', batch: batch.id, n: 1, expected: `md5 ${checksumOf(BYTES).hex}` },
+      cut: { state: 'changed', n: 2, expected: '100 bytes', found: '99 bytes' },
+      missing: { state: 'missing', n: 3 },
+      unread: { state: 'size-only', size: 100 },
+      extra: { state: 'extra', size: 7 },
+    })
+    expect(found).toHaveLength(6)
+  })
+
+  it('compares with the newest batch that saw the bytes', async () => {
+    const sink = memorySink()
+    const second = batchOf('b2', { createdAt: '2026-02-01T00:00:00.000Z' })
+    const third = batchOf('b3', { createdAt: '2026-03-01T00:00:00.000Z' })
+    await plannedBatch(sink.records, [itemAt('a')])
+    await plannedBatch(sink.records, [itemAt('a')], second)
+    await plannedBatch(sink.records, [itemAt('a')], third)
+    await recorded(sink.records, [done(0, 'a', bytesOf(100, 1))])
+    await recorded(sink.records, [done(0, 'a', bytesOf(100, 2))], 'w', 'b2')
+    const { checksum: _, ...unread } = done(0, 'a', bytesOf(100, 1), { state: 'kept', verified: 'nothing' })
+    await recorded(sink.records, [unread], 'w', 'b3')
+    await store(sink, 'a', bytesOf(100, 2))
+    expect(await all(verifyDestination(sink, hashIn(sink), never))).toEqual([{ state: 'ok', path: 'a', size: 100 }])
+  })
+
+  it('re-reads nothing where nothing was fetched', async () => {
+    expect(await all(verifyDestination(memorySink(), () => Promise.reject(new Error('read')), never))).toEqual([])
+  })
+})

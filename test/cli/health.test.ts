@@ -1,0 +1,64 @@
+import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { Workers } from '../../src/ledger/workers.ts'
+import { ownProcess } from '../../src/queue/process-identity.ts'
+import { useRedis } from '../redis.ts'
+
+const HEALTH = fileURLToPath(new URL('../../src/cli/health.ts', import.meta.url))
+
+interface Answer {
+  readonly code: number
+  readonly said: string
+}
+
+/** Runs the check as the container engine does: a process of its own, with the worker's environment. */
+function health(env: Readonly<Record<string, string>>): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(process.execPath, ['--import', 'tsx', HEALTH], { env }, (_error, stdout) =>
+      resolve({ code: child.exitCode ?? -1, said: stdout }),
+    )
+    child.once('error', reject)
+  })
+}
+
+describe('the health check of a worker', () => {
+  const redis = useRedis()
+  const environment = (prefix: string) => ({ REDIS_URL: redis.url, DATAFERRY_PREFIX: prefix })
+
+  async function beat(prefix: string, at: Date, space?: string): Promise<void> {
+    const self = await ownProcess()
+    const told = { id: randomUUID(), tokens: [], since: at.toISOString(), at: at.toISOString(), holds: [] }
+    await new Workers(redis.client, prefix).beat({ ...self, ...told, ...(space !== undefined && { space }) })
+  }
+
+  it('is well when Redis answers and the worker beside it was heard lately', async () => {
+    const prefix = `${redis.prefix}:well`
+    await beat(prefix, new Date())
+    expect(await health(environment(prefix))).toEqual({ code: 0, said: 'Redis answers and the worker lives\n' })
+  })
+
+  it('is not well when only workers of other containers are heard', async () => {
+    const prefix = `${redis.prefix}:others`
+    await beat(prefix, new Date(), 'another-boot-4026531836')
+    const { code, said } = await health(environment(prefix))
+    expect(code).toBe(1)
+    expect(said).toContain('no worker of this container')
+  })
+
+  it('is not well when the worker has been silent', async () => {
+    const prefix = `${redis.prefix}:silent`
+    await beat(prefix, new Date(Date.now() - 60_000))
+    const { code, said } = await health(environment(prefix))
+    expect(code).toBe(1)
+    expect(said).toContain('no sign of life from the worker for 6')
+  })
+
+  it('is not well without a Redis, and shows no password', async () => {
+    const { code, said } = await health({ REDIS_URL: 'redis://user:secret@127.0.0.1:1' })
+    expect(code).toBe(1)
+    expect(said).toContain('cannot be used')
+    expect(said).not.toContain('secret')
+  })
+})

@@ -1,0 +1,101 @@
+import { execFile } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { connect } from '../../src/queue/connection.ts'
+import { socketUrl } from '../../src/queue/redis-url.ts'
+import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
+import { makeHome, type Home } from './cli.ts'
+
+/** A token that is easy to find wherever it must not be. */
+const CANARY = 'c0ffee00-dead-4bee-8bad-canary000001'
+
+let dataverse: DataverseProcess
+let home: Home
+beforeAll(async () => {
+  home = await makeHome()
+  dataverse = await startDataverseProcess({
+    world: {
+      datasets: [
+        {
+          pid: 'doi:10.5072/FK2/SECRET',
+          files: [
+            { id: 1, label: 'restricted.bin', content: { size: 30_000_000, seed: 1 }, restricted: true },
+            { id: 2, label: 'elsewhere.bin', content: { size: 5_000, seed: 2 }, store: 's3-redirect' },
+            { id: 3, label: 'never.bin', content: { size: 10, seed: 3 }, restricted: true },
+            ...Array.from({ length: 20 }, (_, i) => ({
+              id: 10 + i,
+              label: `${i}.bin`,
+              content: { size: 99, seed: i },
+            })),
+          ],
+        },
+      ],
+    },
+    tokens: { [CANARY]: { user: '@jane', grants: [1] } },
+    bytesPerSecond: 10_000_000,
+    faults: [{ file: 10, steps: [{ kind: 'status', status: 500 }] }],
+  })
+})
+afterAll(async () => {
+  await dataverse.close()
+  await home[Symbol.asyncDispose]()
+})
+
+test('the token is in requests to its own origin, and nowhere else', async () => {
+  const args = ['run', 'doi:10.5072/FK2/SECRET', '--server', dataverse.url, '--to', home.data, '--log-level', 'debug']
+  const { child, ended } = home.start(args, { DATAVERSE_API_TOKEN: CANARY })
+  const seen: string[] = []
+  const look = setInterval(() => {
+    void everythingVisible().then((texts) => seen.push(...texts))
+  }, 300)
+  const { code, stdout, stderr } = await ended
+  clearInterval(look)
+  expect(child.spawnargs.join(' ')).not.toContain(CANARY)
+  // File 3 was not granted.
+  expect(code).toBe(1)
+  expect(stdout).toContain('SOURCE_DENIED')
+  seen.push(stdout, stderr, ...(await filesBelow(home.folder)))
+  expect(seen.length).toBeGreaterThan(30)
+  expect(seen.filter((text) => text.includes(CANARY))).toEqual([])
+  const requests = await dataverse.requests()
+  expect(requests.some(({ origin, hasToken }) => origin === 'dataverse' && hasToken)).toBe(true)
+  expect(requests.filter(({ origin, hasToken }) => origin === 'storage' && hasToken)).toEqual([])
+  expect(requests.filter(({ url }) => url.includes(CANARY))).toEqual([])
+  expect((await dataverse.totals()).leaks).toBe(0)
+}, 120_000)
+
+/** Every value in Redis, and the command line of every process. */
+async function everythingVisible(): Promise<string[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-eo', 'args'])
+  return [stdout, ...(await redisValues().catch(() => []))]
+}
+
+async function redisValues(): Promise<string[]> {
+  const socket = (await readdir(home.env['DATAFERRY_STATE_DIR'] ?? '', { recursive: true, withFileTypes: true })).find(
+    (entry) => entry.isSocket(),
+  )
+  const url = process.env['REDIS_URL'] ?? (socket && socketUrl(join(socket.parentPath, socket.name)))
+  if (url === undefined) return []
+  const client = await connect({ url, role: 'producer' })
+  try {
+    if (!('dumpBuffer' in client) || 'nodes' in client) return []
+    const values: string[] = []
+    for await (const keys of client.scanStream({ count: 1000 })) {
+      for (const key of Array.isArray(keys) ? keys.map(String) : []) {
+        values.push(key, (await client.dumpBuffer(key))?.toString('latin1') ?? '')
+      }
+    }
+    return values
+  } finally {
+    client.disconnect()
+  }
+}
+
+/** Receipts, report, plan, logs and the append-only file of Redis. */
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  return Promise.all(files.map((file) => readFile(file, 'latin1')))
+}

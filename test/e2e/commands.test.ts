@@ -1,0 +1,152 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
+import { makeHome, records, type Home } from './cli.ts'
+
+let dataverse: DataverseProcess
+let home: Home
+beforeAll(async () => {
+  home = await makeHome()
+  dataverse = await startDataverseProcess({
+    world: {
+      datasets: [
+        {
+          pid: 'doi:10.5072/FK2/ONE',
+          files: [
+            { id: 1, label: 'a.txt', content: 'alpha' },
+            { id: 2, label: 'empty.txt', content: '' },
+            { id: 3, label: 'b.txt', directory: 'sub', content: 'beta', checksum: 'SHA-256' },
+            { id: 4, label: 'large.bin', content: { size: 40_000_000, seed: 4 } },
+          ],
+        },
+        { pid: 'doi:10.5072/FK2/TWO', files: [{ id: 9, label: 'secret.txt', content: 'x', restricted: true }] },
+      ],
+    },
+  })
+})
+afterAll(async () => {
+  await dataverse.close()
+  await home[Symbol.asyncDispose]()
+})
+
+const to = (name: string): string => join(home.folder, name)
+
+test('a manifest of a file id, a dataset and a page address brings each file once', async () => {
+  const manifest = to('list.txt')
+  await writeFile(manifest, `# mine\n1\ndoi:10.5072/FK2/ONE\n${dataverse.url}/file.xhtml?fileId=3\n`)
+  const { code, stdout } = await home.run([manifest, '--server', dataverse.url, '--to', to('each'), '--json'])
+  expect(code).toBe(0)
+  const [summary] = records(stdout).filter(({ event }) => event === 'summary')
+  expect(summary).toMatchObject({ planned: 4, done: 4, duplicates: 2, complete: true })
+  expect(await readFile(join(to('each'), 'doi-10.5072-FK2-ONE', 'sub', 'b.txt'), 'utf8')).toBe('beta')
+})
+
+test('run again, everything is found there and nothing is fetched', async () => {
+  const before = (await dataverse.totals()).requests
+  const args = ['run', to('list.txt'), '--server', dataverse.url, '--to', to('each'), '--json']
+  const { code, stdout } = await home.run(args)
+  expect(code).toBe(0)
+  const [summary] = records(stdout).filter(({ event }) => event === 'summary')
+  expect(summary).toMatchObject({ planned: 4, done: 0, kept: 4, verified: { checksum: 4 } })
+  const requests = await dataverse.requests(before)
+  expect(requests.filter(({ url }) => url.includes('/access/'))).toEqual([])
+})
+
+test('a bad line is named with its number before any server is asked', async () => {
+  const manifest = to('bad.csv')
+  await writeFile(manifest, 'id,md5\n1,\n2,nothex\nhttps://elsewhere.example/dataset.xhtml?persistentId=doi:10.1/x,\n')
+  const before = (await dataverse.totals()).requests
+  const { code, stderr } = await home.run(['run', manifest, '--server', dataverse.url, '--to', to('none')])
+  expect(code).toBe(2)
+  expect(stderr).toContain('bad.csv:3:')
+  expect(stderr).toContain('bad.csv:4:')
+  expect(stderr).not.toContain('    at ')
+  expect((await dataverse.totals()).requests).toBe(before)
+  await expect(readdir(to('none'))).rejects.toThrow()
+})
+
+test('a manifest on standard input is planned without a download by --dry-run, and carried out by the same command', async () => {
+  const args = ['run', '-', '--server', dataverse.url, '--to', to('stdin')]
+  const dry = await home.run([...args, '--dry-run', '--json'], {}, 'doi:10.5072/FK2/ONE\n')
+  expect(dry.code).toBe(0)
+  expect(records(dry.stdout)[0]).toMatchObject({ event: 'plan', items: 4, size: 40_000_009, complete: true })
+  expect(await readdir(to('stdin'))).toEqual(['.dataferry'])
+  const real = await home.run([...args, '--json'], {}, 'doi:10.5072/FK2/ONE\n')
+  expect(real.code).toBe(0)
+  expect((await readdir(join(to('stdin'), '.dataferry'))).filter((name) => name.startsWith('batch-'))).toHaveLength(1)
+})
+
+test('what could not be had makes exit code 1, and failures.csv is a manifest for it', async () => {
+  const { code, stdout } = await home.run(['run', '9', '--server', dataverse.url, '--to', to('denied')])
+  expect(code).toBe(1)
+  expect(stdout).toContain('SOURCE_DENIED')
+  const [batch = ''] = await readdir(join(to('denied'), '.dataferry')).then((all) =>
+    all.filter((name) => name !== 'parts'),
+  )
+  const failures = join(to('denied'), '.dataferry', batch, 'failures.csv')
+  const again = await home.run(['plan', failures, '--server', dataverse.url, '--to', to('again'), '--json'])
+  expect(again.code).toBe(0)
+  expect(records(again.stdout)[0]).toMatchObject({ items: 1 })
+})
+
+test('verify tells missing, changed and extra files apart', async () => {
+  const folder = join(to('each'), 'doi-10.5072-FK2-ONE')
+  await writeFile(join(folder, 'a.txt'), 'alphb')
+  await writeFile(join(folder, 'extra.txt'), '?')
+  const { code, stdout } = await home.run(['verify', to('each'), '--json'])
+  expect(code).toBe(1)
+  const findings = records(stdout).filter(({ event }) => event === 'finding')
+  expect(findings.map(({ state, path }) => `${String(state)} ${String(path)}`).sort()).toEqual([
+    'changed doi-10.5072-FK2-ONE/a.txt',
+    'extra doi-10.5072-FK2-ONE/extra.txt',
+  ])
+})
+
+test('a different file in the way fails its item and is not touched, unless told otherwise', async () => {
+  const args = ['run', to('list.txt'), '--server', dataverse.url, '--to', to('each')]
+  const refused = await home.run(args)
+  expect(refused.code).toBe(1)
+  expect(refused.stdout).toContain('SINK_EXISTS')
+  const path = join(to('each'), 'doi-10.5072-FK2-ONE', 'a.txt')
+  expect(await readFile(path, 'utf8')).toBe('alphb')
+  expect((await home.run([...args, '-e', 'overwrite-different'])).code).toBe(0)
+  expect(await readFile(path, 'utf8')).toBe('alpha')
+})
+
+test('Ctrl-C parks what is in flight, says how to go on, and the same command goes on at the byte', async () => {
+  await dataverse.set({ bytesPerSecond: 8_000_000 })
+  await mkdir(to('parked'), { recursive: true })
+  const args = ['run', '4', '--server', dataverse.url, '--to', to('parked'), '--json']
+  const { child, ended } = home.start(args)
+  child.stdout?.on('data', (text: string) => {
+    if (/"bytes":[1-9]/.test(text)) child.kill('SIGINT')
+  })
+  const stopped = await ended
+  expect(stopped.code).toBe(130)
+  expect(stopped.stderr).toContain('run the same command again')
+  await dataverse.set({ bytesPerSecond: 0 })
+  const { code, stdout } = await home.run(args)
+  expect(code).toBe(0)
+  const [item] = records(stdout).filter(({ event }) => event === 'item')
+  expect(item).toMatchObject({ state: 'done', verified: 'checksum' })
+  expect(Number(item?.['resumedFrom'])).toBeGreaterThan(0)
+}, 60_000)
+
+test('a rejected token stops the run with exit code 3 and names what to do', async () => {
+  const args = ['run', '1', '--server', dataverse.url, '--to', to('token')]
+  const { code, stderr } = await home.run(args, { DATAVERSE_API_TOKEN: 'expired-0000' })
+  expect(code).toBe(3)
+  expect(stderr).toContain('DATAVERSE_API_TOKEN')
+  expect(stderr).not.toContain('expired-0000')
+})
+
+test('without a Redis binary the error names the command that installs one', async () => {
+  const { code, stderr } = await home.run(['run', '1', '--server', dataverse.url, '--to', to('redis')], {
+    PATH: '/nonexistent',
+    REDIS_URL: '',
+    DATAFERRY_STATE_DIR: to('other-state'),
+  })
+  expect(code).toBe(3)
+  expect(stderr).toMatch(/install/)
+})

@@ -1,0 +1,278 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { readPlanState } from '../../src/batch/folder.ts'
+import { DataferryError } from '../../src/errors.ts'
+import type { Entry, Target } from '../../src/model/entry.ts'
+import type { ListedFile } from '../../src/model/listing.ts'
+import { memorySink } from '../../src/sinks/memory.ts'
+import { catalogueOf, listed, type Datasets } from './catalogue.ts'
+import { BATCH, itemsIn, planAll, planFrom, SERVER, textIn } from './planning.ts'
+
+const A = 'doi:10.5072/FK2/A'
+const TABLE: ListedFile = listed(3, {
+  label: 'table.tab',
+  directory: 'raw/2024',
+  size: 17,
+  contentType: 'text/tab-separated-values',
+  tabular: true,
+  original: { name: 'table.csv', size: 12, contentType: 'text/csv' },
+})
+const DATASETS: Datasets = {
+  [A]: [
+    { version: '1.0', files: [listed(1), listed(2), listed(9)] },
+    { version: '2.0', files: [listed(1), listed(2, { pid: `${A}/TWO`, withheld: 'restricted' }), TABLE] },
+  ],
+}
+
+function dataset(pid: string, more: Partial<Entry> = {}, version?: string): Entry {
+  return { target: { kind: 'dataset', dataset: pid, ...(version !== undefined && { version }) }, ...more }
+}
+
+function file(id: number | string, more: Partial<Entry> = {}): Entry {
+  return { target: { kind: 'file', file: id }, ...more }
+}
+
+describe('planning a dataset', () => {
+  it('pins its version, and promises of each file the bytes that will arrive', async () => {
+    const catalogue = catalogueOf(DATASETS)
+    const { items, state } = await planAll([dataset(A)], catalogue)
+    const origin = { dataset: A, version: '2.0' }
+    expect(items).toMatchObject([
+      { n: 0, server: SERVER, path: 'doi-10.5072-FK2-A/f1.bin', expect: { size: 10 }, origin, line: 1 },
+      { n: 1, origin: { ...origin, pid: `${A}/TWO` }, withheld: 'restricted' },
+      {
+        n: 2,
+        ref: { kind: 'file', file: 3, format: 'original', tabular: true },
+        path: 'doi-10.5072-FK2-A/raw/2024/table.csv',
+        expect: { size: 12, checksum: TABLE.checksum },
+        contentType: 'text/csv',
+      },
+    ])
+    expect(catalogue.calls).toEqual([`version ${A} :latest`, `files ${A} 2.0`])
+    expect(state).toMatchObject({ entries: 1, items: 3, complete: true })
+    expect(state.totals).toMatchObject({ size: 42, restricted: 1, datasets: 1, noChecksum: 0, renamed: 0 })
+  })
+
+  it('promises nothing of a generated form', async () => {
+    const { items, state } = await planAll([dataset(A)], catalogueOf(DATASETS), { format: 'archival' })
+    expect(items[2]).toMatchObject({ path: 'doi-10.5072-FK2-A/raw/2024/table.tab', expect: {} })
+    expect(items[2]?.ref).toEqual({ kind: 'file', file: 3, format: 'archival', tabular: true })
+    expect(state.totals).toMatchObject({ noChecksum: 1, unknownSize: 1 })
+  })
+
+  it('takes the version and the folder that the manifest names', async () => {
+    const { items, state } = await planAll([dataset(A, { path: 'climate/' }, '1.0')], catalogueOf(DATASETS))
+    expect(items.map(({ path }) => path)).toEqual(['climate/f1.bin', 'climate/f2.bin', 'climate/f9.bin'])
+    expect(items[0]?.origin?.version).toBe('1.0')
+    expect(state.totals.renamed).toBe(0)
+  })
+
+  it('makes paths safe and unique, and says what they were', async () => {
+    const names = ['a.txt', 'A.txt', '../evil', 'con.txt', 'x/y']
+    const files = names.map((label, i) => listed(i + 1, { label, directory: i === 2 ? '../..' : 'd' }))
+    const { items, state } = await planAll([dataset(A)], catalogueOf({ [A]: [{ version: '1.0', files }] }))
+    expect(items.map(({ path }) => path.replace('doi-10.5072-FK2-A/', ''))).toEqual([
+      'd/a.txt',
+      'd/A (2).txt',
+      '__/__/.._evil',
+      'd/_con.txt',
+      'd/x_y',
+    ])
+    expect(items.map(({ renamedFrom }) => renamedFrom?.replace('doi-10.5072-FK2-A/', ''))).toEqual([
+      undefined,
+      'd/A.txt',
+      '../../../evil',
+      'd/con.txt',
+      'd/x/y',
+    ])
+    expect(state.totals.renamed).toBe(4)
+  })
+
+  it('drops what is asked for twice', async () => {
+    const entries = [dataset(A), dataset(A), file(1), file(1, { path: 'elsewhere/f1.bin' })]
+    const { items, state } = await planAll(entries, catalogueOf(DATASETS))
+    expect(items).toHaveLength(4)
+    expect(state.totals.duplicates).toBe(4)
+    expect(items[3]).toMatchObject({ path: 'elsewhere/f1.bin', line: 4 })
+  })
+})
+
+describe('planning single files', () => {
+  it('asks nothing for rows that say all themselves', async () => {
+    const catalogue = catalogueOf(DATASETS)
+    const checksum = { algorithm: 'md5', hex: 'a'.repeat(32) } as const
+    const { items } = await planAll([file(77, { path: 'x/y.bin', checksum, size: 5 })], catalogue)
+    expect(items).toEqual([
+      {
+        n: 0,
+        server: SERVER,
+        line: 1,
+        ref: { kind: 'file', file: 77, format: 'original' },
+        path: 'x/y.bin',
+        expect: { size: 5, checksum },
+      },
+    ])
+    expect(catalogue.calls).toEqual([])
+  })
+
+  it('asks nothing for rows of a file listing', async () => {
+    const catalogue = catalogueOf(DATASETS)
+    const entry = file(3, { listed: TABLE, listedIn: { dataset: A, version: '2.0' } })
+    const { items } = await planAll([entry], catalogue)
+    expect(items[0]).toMatchObject({ path: 'doi-10.5072-FK2-A/raw/2024/table.csv', origin: { version: '2.0' } })
+    expect(catalogue.calls).toEqual([])
+  })
+
+  it('brings one listing with the second file of a dataset, and asks no more', async () => {
+    const files = Array.from({ length: 50 }, (_, i) => listed(i + 1, { pid: `${A}/${i + 1}` }))
+    const catalogue = catalogueOf({ [A]: [{ version: '1.0', files }] })
+    const entries = files.map(({ id }) => file(id % 2 === 0 ? id : `${A}/${id}`))
+    const { items } = await planAll(entries, catalogue)
+    expect(items).toHaveLength(50)
+    expect(catalogue.calls).toEqual([`file ${A}/1`, 'file 2', `version ${A} :latest`, `files ${A} 1.0`])
+  })
+
+  it('takes the path and the promises of the manifest before those of the listing', async () => {
+    const checksum = { algorithm: 'sha256', hex: 'b'.repeat(64) } as const
+    const entries = [file(3, { path: 'mine/' }), file(1, { path: 'own.name', size: 99 }), file(2, { checksum })]
+    const { items, state } = await planAll(entries, catalogueOf(DATASETS))
+    expect(items.map(({ path }) => path)).toEqual(['mine/table.csv', 'own.name', 'doi-10.5072-FK2-A/f2.bin'])
+    expect(items[1]?.expect).toMatchObject({ size: 99, checksum: listed(1).checksum })
+    expect(items[2]?.expect).toEqual({ size: 20, checksum })
+    expect(state.totals.renamed).toBe(0)
+  })
+
+  it('finds out whether a PID names a dataset or a file', async () => {
+    const pids: Entry[] = [A, `${A}/TWO`, `${A}/NONE`].map((pid) => ({ target: { kind: 'pid', pid } }))
+    const { items, state } = await planAll(pids.slice(0, 1), catalogueOf(DATASETS))
+    expect(items).toHaveLength(3)
+    expect(state.totals.datasets).toBe(1)
+    const second = await planAll(pids.slice(1), catalogueOf(DATASETS))
+    expect(second.items).toMatchObject([
+      { ref: { kind: 'file', file: 2 } },
+      { problem: { code: 'SOURCE_NOT_FOUND', asked: { kind: 'any', id: `${A}/NONE` } } },
+    ])
+  })
+})
+
+describe('planning what is no file', () => {
+  it('pins the version of archives, and needs no listing for them', async () => {
+    const targets: Target[] = [
+      { kind: 'zip', files: [1, 2, 3] },
+      { kind: 'dataset-zip', dataset: A },
+      { kind: 'bundle', file: 3 },
+    ]
+    const { items } = await planAll(
+      targets.map((target) => ({ target })),
+      catalogueOf(DATASETS),
+    )
+    expect(items).toMatchObject([
+      { ref: { kind: 'zip', files: [1, 2, 3] }, path: 'files-1-and-2-more.zip', expect: {} },
+      { ref: { kind: 'dataset-zip', dataset: A, version: '2.0' }, path: 'doi-10.5072-FK2-A_2.0.zip' },
+      { ref: { kind: 'bundle', file: 3 }, path: 'doi-10.5072-FK2-A/raw/2024/table-bundle.zip' },
+    ])
+  })
+})
+
+describe('a server that refuses', () => {
+  it('makes of each such entry an item with a problem, and the rest is planned', async () => {
+    const catalogue = catalogueOf(DATASETS)
+    catalogue.fail = (call) => (call === 'file 5' ? new DataferryError('SOURCE_DENIED', 'No.') : undefined)
+    const entries = [dataset('doi:10.5072/FK2/NONE', { path: 'a/b' }, '3.0'), file(5, { path: 'x/' }), file(1)]
+    const { items, state } = await planAll(entries, catalogue)
+    expect(items).toMatchObject([
+      {
+        path: 'a/b',
+        problem: { code: 'SOURCE_NOT_FOUND', asked: { kind: 'dataset', version: '3.0', path: 'a/b' } },
+      },
+      { path: 'x/5', problem: { code: 'SOURCE_DENIED', asked: { kind: 'file', id: '5', path: 'x/' } } },
+      { ref: { file: 1 } },
+    ])
+    expect(state.totals).toMatchObject({ problems: 2, renamed: 0, size: 10 })
+  })
+
+  it.each(['SOURCE_UNREACHABLE', 'SOURCE_THROTTLED', 'TOKEN_REJECTED'] as const)(
+    'for now (%s) ends planning, which stays at its last checkpoint',
+    async (code) => {
+      const { records } = memorySink()
+      const files = Array.from({ length: 1500 }, (_, i) => listed(i + 1))
+      const catalogue = catalogueOf({ [A]: [{ version: '1.0', files }] })
+      catalogue.fail = (call) => (call === 'file 9999' ? new DataferryError(code, 'Away.') : undefined)
+      const entries = [dataset(A), file(9999)]
+      await expect(planFrom(records, entries, catalogue)).rejects.toMatchObject({ code })
+      expect(await readPlanState(records, BATCH)).toMatchObject({ entries: 1, items: 1500, complete: false })
+      catalogue.fail = () => undefined
+      const state = await planFrom(records, entries, catalogue)
+      expect(state).toMatchObject({ entries: 2, items: 1501, complete: true })
+      expect(catalogue.calls.filter((call) => call.startsWith('files'))).toHaveLength(1)
+    },
+  )
+})
+
+describe('planning that is stopped anywhere', () => {
+  const label = fc.constantFrom('a.txt', 'A.TXT', 'b', '..', 'con', 'ä/ö.csv', 'x'.repeat(300))
+  const directory = fc.constantFrom('', 'd', 'D', '../up', 'd/a.txt')
+  const shapes = fc.array(fc.record({ label, directory, both: fc.boolean() }), { minLength: 1, maxLength: 12 })
+  const worlds = fc.array(shapes, { minLength: 1, maxLength: 3 })
+  const entries = fc.array(
+    fc.record({ kind: fc.constantFrom('file', 'dataset', 'pid', 'zip', 'bundle', 'gone'), which: fc.nat(30) }),
+    { minLength: 1, maxLength: 30 },
+  )
+
+  it('and gone on with gives exactly the same plan', async () => {
+    await fc.assert(
+      fc.asyncProperty(worlds, entries, fc.array(fc.nat(40), { maxLength: 5 }), async (world, wishes, stops) => {
+        const datasets = worldOf(world)
+        const wanted = wishes.map(({ kind, which }) => entryFor(kind, which, Object.keys(datasets)))
+        const whole = await planAll(wanted, catalogueOf(datasets), { onCheckpoint: () => Promise.resolve() })
+        const { records } = memorySink()
+        for (const stop of stops) {
+          const catalogue = catalogueOf(datasets)
+          catalogue.fail = () =>
+            catalogue.calls.length > stop ? new DataferryError('SOURCE_UNREACHABLE', 'Away.') : undefined
+          await planFrom(records, wanted, catalogue, { checkpointItems: 1 }).catch(() => undefined)
+        }
+        const state = await planFrom(records, wanted, catalogueOf(datasets), { checkpointItems: 1 })
+        expect(await textIn(records)).toBe(await textIn(whole.records))
+        expect(state).toEqual(whole.state)
+        expect(await itemsIn(records, state.items)).toEqual(whole.items)
+      }),
+      { numRuns: 150 },
+    )
+  })
+})
+
+/** Datasets with an older version that lacks some files, and files that only an older version has. */
+function worldOf(world: readonly (readonly { label: string; directory: string; both: boolean }[])[]): Datasets {
+  let id = 0
+  return Object.fromEntries(
+    world.map((shape, index) => {
+      const files = shape.map(({ label, directory, both }) => ({ both, file: listed(++id, { label, directory }) }))
+      const newest = files.filter(({ file }) => file.id % 3 !== 0).map(({ file }) => file)
+      const oldest = files.filter(({ file, both }) => both || file.id % 3 === 0).map(({ file }) => file)
+      const versions = [
+        { version: '1.0', files: oldest.map((file) => ({ ...file, directory: 'old' })) },
+        { version: '2.0', files: newest },
+      ]
+      return [`doi:10.5072/FK2/W${index}`, versions]
+    }),
+  )
+}
+
+function entryFor(kind: string, which: number, pids: readonly string[]): Entry {
+  const pid = pids[which % pids.length] ?? A
+  switch (kind) {
+    case 'file':
+      return file(which, which % 4 === 0 ? { path: `own/${which % 3}.bin` } : {})
+    case 'dataset':
+      return dataset(pid, which % 2 === 0 ? { path: 'all' } : {}, which % 3 === 0 ? '1.0' : undefined)
+    case 'pid':
+      return { target: { kind: 'pid', pid } }
+    case 'zip':
+      return { target: { kind: 'zip', files: [1, which] } }
+    case 'bundle':
+      return { target: { kind: 'bundle', file: which } }
+    default:
+      return { target: { kind: 'dataset-zip', dataset: `doi:10.5072/FK2/GONE${which % 2}` } }
+  }
+}

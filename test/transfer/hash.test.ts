@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest'
+import { ALGORITHMS } from '../../src/model/checksum.ts'
+import { createHash } from '../../src/transfer/hash.ts'
+import { hashOf } from '../../src/transfer/transfer.ts'
+import { checksumOf } from '../contracts/hash.ts'
+import { bytesOf, chunked } from '../contracts/sink-bytes.ts'
+
+const BYTES = bytesOf(2_000_000)
+const LARGE = 8 << 20
+
+describe.each(ALGORITHMS)('%s', (algorithm) => {
+  const expected = checksumOf(BYTES, algorithm).hex
+
+  it.each([
+    ['inline', { size: BYTES.length, saveable: false }],
+    ['inline for a sink that saves states', { size: BYTES.length, saveable: true }],
+    ['on a thread', { size: LARGE, saveable: false }],
+    ['on a thread, saveable', { size: LARGE, saveable: true }],
+    ['on a thread, of unknown size', { size: undefined, saveable: false }],
+  ])('gives the same digest %s', async (_, options) => {
+    const hash = createHash({ algorithm, ...options })
+    const { checksum, size } = await hashOf(chunked(BYTES), hash)
+    expect(checksum).toEqual({ algorithm, hex: expected })
+    expect(size).toBe(BYTES.length)
+    hash.close()
+  })
+
+  it.each([LARGE, BYTES.length])('begins anew after a reset, with %i bytes expected', async (size) => {
+    const hash = createHash({ algorithm, size, saveable: false })
+    await hash.update(bytesOf(100, 9))
+    await hash.reset()
+    await hash.update(BYTES)
+    expect(await hash.digest()).toBe(expected)
+    hash.close()
+  })
+
+  it('goes on from a saved state, in another hash', async () => {
+    const first = createHash({ algorithm, size: LARGE, saveable: true })
+    await first.update(BYTES.subarray(0, 777_777))
+    const state = await first.save()
+    first.close()
+    if (!state) throw new Error('no state was saved')
+    const second = createHash({ algorithm, size: LARGE, saveable: true })
+    expect(await second.load(state)).toBe(true)
+    await second.update(BYTES.subarray(777_777))
+    expect(await second.digest()).toBe(expected)
+    second.close()
+  })
+
+  it('takes a foreign state for none, and is empty then', async () => {
+    const hash = createHash({ algorithm, size: LARGE, saveable: true })
+    await hash.update(bytesOf(10))
+    expect(await hash.load(Buffer.from('no state at all'))).toBe(false)
+    await hash.update(BYTES)
+    expect(await hash.digest()).toBe(expected)
+    hash.close()
+  })
+})
+
+describe('hashes', () => {
+  it('that cannot save say so', async () => {
+    for (const size of [10, LARGE]) {
+      const hash = createHash({ algorithm: 'md5', size, saveable: false })
+      expect(await hash.save()).toBeUndefined()
+      expect(await hash.load(new Uint8Array(100))).toBe(false)
+      hash.close()
+    }
+  })
+
+  it('run beside one another without mixing their bytes', async () => {
+    const seeds = [1, 2, 3, 4, 5, 6]
+    const digests = seeds.map(async (seed) => {
+      const hash = createHash({ algorithm: 'md5', size: LARGE, saveable: seed % 2 === 0 })
+      try {
+        return (await hashOf(chunked(bytesOf(300_000, seed)), hash)).checksum
+      } finally {
+        hash.close()
+      }
+    })
+    expect(await Promise.all(digests)).toEqual(seeds.map((seed) => checksumOf(bytesOf(300_000, seed))))
+  })
+
+  it('may be closed twice, and refuse to go on afterwards', async () => {
+    const hash = createHash({ algorithm: 'md5', size: LARGE, saveable: false })
+    hash.close()
+    hash.close()
+    await expect(hash.update(BYTES)).rejects.toThrow('not open')
+  })
+})

@@ -1,0 +1,217 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { DataferryError } from '../../src/errors.ts'
+import type { Item } from '../../src/model/item.ts'
+import type { Receipt } from '../../src/model/receipt.ts'
+import { memorySink, memoryStore } from '../../src/sinks/memory.ts'
+import type { Sink } from '../../src/sinks/sink.ts'
+import { transfer, type Run } from '../../src/transfer/transfer.ts'
+import { checksumOf } from '../contracts/hash.ts'
+import { bytesOf, contentOf, listing, never } from '../contracts/sink-bytes.ts'
+import { AT_ONCE, broken, itemFor, scriptedSource, type ScriptedSource } from './scripted-source.ts'
+
+const BYTES = bytesOf(10_000)
+const AWAY = { refuse: broken() }
+const RUN: Run = { key: 'b1-0', signal: never, count: true, reconnect: { ...AT_ONCE, retries: 0 } }
+
+function bring(item: Item, source: ScriptedSource, sink: Sink, run: Partial<Run> = {}): Promise<Receipt> {
+  return transfer(item, { open: source.open, sink }, { ...RUN, ...run })
+}
+
+/** Bytes that a sink holds for the next attempt. */
+function heldBy(store: ReturnType<typeof memoryStore>): number {
+  return store.parts.get(RUN.key)?.bytes.length ?? 0
+}
+
+describe('a transfer', () => {
+  it.each([0, 1, 10_000])('brings %i bytes home, verified', async (size) => {
+    const bytes = BYTES.subarray(0, size)
+    const sink = memorySink()
+    const receipt = await bring(itemFor(bytes), scriptedSource(bytes), sink)
+    expect(receipt).toMatchObject({ state: 'done', n: 0, size, verified: 'checksum', resumedFrom: 0 })
+    expect(receipt.checksum).toEqual(checksumOf(bytes))
+    expect(receipt.note).toBeUndefined()
+    expect((await contentOf(sink, 'a/data.bin')).equals(bytes)).toBe(true)
+  })
+
+  it.each(['md5', 'sha1', 'sha256', 'sha512'] as const)('verifies %s', async (algorithm) => {
+    const receipt = await bring(
+      itemFor(BYTES, { checksum: checksumOf(BYTES, algorithm) }),
+      scriptedSource(BYTES),
+      memorySink(),
+    )
+    expect(receipt).toMatchObject({ verified: 'checksum', checksum: checksumOf(BYTES, algorithm) })
+  })
+
+  it('goes on from what earlier attempts kept, wherever they were cut', async () => {
+    const cuts = fc.array(fc.nat(5000), { maxLength: 6 })
+    await fc.assert(
+      fc.asyncProperty(cuts, async (lengths) => {
+        const store = memoryStore()
+        const item = itemFor(BYTES)
+        let held = 0
+        for (const cutAfter of lengths) {
+          const source = scriptedSource(BYTES, [{ cutAfter }, AWAY])
+          const ended = await bring(item, source, memorySink(store)).catch((error: unknown) => error)
+          held = Math.min(10_000, held + cutAfter)
+          if (held === 10_000 && !(ended instanceof Error)) return
+          expect(ended).toMatchObject({ code: 'SOURCE_UNREACHABLE' })
+          expect(heldBy(store)).toBe(held)
+          expect(await listing(memorySink(store))).toEqual({})
+        }
+        const receipt = await bring(item, scriptedSource(BYTES), memorySink(store))
+        expect(receipt).toMatchObject({ resumedFrom: held, size: 10_000, verified: 'checksum' })
+        expect((await contentOf(memorySink(store), item.path)).equals(BYTES)).toBe(true)
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  it('that is stopped keeps what was there, and the next one goes on with exactly that', async () => {
+    const store = memoryStore()
+    const stop = new AbortController()
+    const reason = new DataferryError('INTERRUPTED', 'Stop.')
+    const first = scriptedSource(BYTES, [{ cutAfter: 6000, then: () => stop.abort(reason) }])
+    await expect(bring(itemFor(BYTES), first, memorySink(store), { signal: stop.signal })).rejects.toBe(reason)
+    expect(heldBy(store)).toBe(6000)
+    const second = scriptedSource(BYTES)
+    const receipt = await bring(itemFor(BYTES), second, memorySink(store), { count: false })
+    expect(receipt).toMatchObject({ resumedFrom: 6000, verified: 'checksum' })
+    expect(second.asked).toMatchObject([{ from: 6000, count: false }])
+  })
+
+  it('without a checksum begins again', async () => {
+    const store = memoryStore()
+    const item = itemFor(BYTES, { checksum: undefined })
+    await expect(bring(item, scriptedSource(BYTES, [{ cutAfter: 6000 }, AWAY]), memorySink(store))).rejects.toThrow(
+      'broke',
+    )
+    const second = scriptedSource(BYTES)
+    const receipt = await bring(item, second, memorySink(store))
+    expect(receipt).toMatchObject({ resumedFrom: 0, verified: 'size', checksum: checksumOf(BYTES, 'sha256') })
+    expect(second.asked).toMatchObject([{ from: 0 }])
+  })
+
+  it('verifies what everything was there of already, without a request', async () => {
+    const store = memoryStore()
+    const first = scriptedSource(BYTES, [{ cutAfter: 10_000, size: null }, AWAY])
+    await expect(bring(itemFor(BYTES), first, memorySink(store))).rejects.toMatchObject({ code: 'SOURCE_UNREACHABLE' })
+    const second = scriptedSource(BYTES)
+    expect(await bring(itemFor(BYTES), second, memorySink(store))).toMatchObject({ resumedFrom: 10_000 })
+    expect(second.asked).toHaveLength(0)
+  })
+
+  it.each([
+    ['the listing', { size: 10_000 }, 10_000, 'size'],
+    ['the answer', { size: undefined }, 10_000, 'size'],
+    ['nobody', { size: undefined }, null, 'nothing'],
+  ] as const)('says honestly what was verified when %s tells the size', async (_, promise, said, verified) => {
+    const item = itemFor(BYTES, { checksum: undefined, ...promise })
+    const receipt = await bring(item, scriptedSource(BYTES, [{ size: said }]), memorySink())
+    expect(receipt).toMatchObject({ verified, size: 10_000, checksum: checksumOf(BYTES, 'sha256') })
+  })
+
+  it('refuses more bytes than promised, and keeps none of them', async () => {
+    const store = memoryStore()
+    const item = itemFor(BYTES.subarray(0, 5000), { checksum: undefined })
+    await expect(bring(item, scriptedSource(BYTES), memorySink(store))).rejects.toMatchObject({ code: 'LONG_BODY' })
+    expect(heldBy(store)).toBe(0)
+    expect(await listing(memorySink(store))).toEqual({})
+  })
+
+  it('refuses fewer bytes than promised', async () => {
+    const item = itemFor(BYTES, { checksum: undefined })
+    const source = scriptedSource(BYTES.subarray(0, 5000), [{ size: null }])
+    await expect(bring(item, source, memorySink())).rejects.toMatchObject({ code: 'SHORT_BODY' })
+  })
+
+  it('starts from zero after a wrong checksum, and shows nothing', async () => {
+    const store = memoryStore()
+    const damaged = Buffer.from(BYTES)
+    damaged[5000] = (damaged[5000] ?? 0) ^ 1
+    const source = scriptedSource(BYTES, [{ bytes: damaged }])
+    await expect(bring(itemFor(BYTES), source, memorySink(store))).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' })
+    expect(heldBy(store)).toBe(0)
+    expect(await listing(memorySink(store))).toEqual({})
+    expect(await bring(itemFor(BYTES), source, memorySink(store))).toMatchObject({
+      resumedFrom: 0,
+      verified: 'checksum',
+    })
+  })
+
+  it.each([
+    ['size', { size: 10_001 }],
+    ['validator', { etag: '"b"' }],
+  ])('keeps nothing of a file whose %s changed', async (_, second) => {
+    const store = memoryStore()
+    const source = scriptedSource(BYTES, [{ cutAfter: 3000, etag: '"a"' }, second])
+    await expect(bring(itemFor(BYTES), source, memorySink(store))).rejects.toMatchObject({ code: 'SOURCE_CHANGED' })
+    expect(heldBy(store)).toBe(0)
+  })
+
+  it('keeps what came before an answer that starts too late', async () => {
+    const store = memoryStore()
+    const source = scriptedSource(BYTES, [{ cutAfter: 3000 }, { shift: 1 }])
+    await expect(bring(itemFor(BYTES), source, memorySink(store))).rejects.toMatchObject({ code: 'SOURCE_UNEXPECTED' })
+    expect(heldBy(store)).toBe(3000)
+  })
+
+  it('accepts a wrong listed size with the right checksum, and notes it', async () => {
+    for (const size of [9000, 11_000]) {
+      const receipt = await bring(itemFor(BYTES, { size }), scriptedSource(BYTES), memorySink())
+      expect(receipt).toMatchObject({ verified: 'checksum', size: 10_000, note: `the listing says ${size} bytes` })
+    }
+  })
+
+  it('tells its progress, which only grows and counts what earlier attempts kept', async () => {
+    const store = memoryStore()
+    const told: number[] = []
+    const onProgress = (bytes: number): number => told.push(bytes)
+    const steps = [{ cutAfter: 3000 }, { ignoreRange: true, cutAfter: 5000 }, AWAY]
+    const source = scriptedSource(BYTES, steps)
+    await expect(bring(itemFor(BYTES), source, memorySink(store), { onProgress })).rejects.toThrow('broke')
+    const before = told.length
+    await bring(itemFor(BYTES), scriptedSource(BYTES), memorySink(store), { onProgress })
+    expect(told).toEqual([...told].sort((a, b) => a - b))
+    expect(new Set(told).size).toBe(told.length)
+    expect(told[before - 1]).toBe(5000)
+    expect(told[before]).toBeGreaterThan(5000)
+    expect(told.at(-1)).toBe(10_000)
+  })
+})
+
+describe('a tabular file of an old installation', () => {
+  const ORIGINAL = Buffer.from('a,b\n1,x\n')
+  const HEADERLESS = Buffer.from('1\t"x"\n')
+  const tabular = { ref: { kind: 'file', file: 1, format: 'original', tabular: true } } as const
+
+  it('is accepted with a note when its checksum is that of the form without header', async () => {
+    const item = itemFor(ORIGINAL, { ...tabular, checksum: checksumOf(HEADERLESS) })
+    const sink = memorySink()
+    const source = scriptedSource(ORIGINAL, [{}, { bytes: HEADERLESS }])
+    const receipt = await bring(item, source, sink)
+    expect(receipt).toMatchObject({ verified: 'size', size: ORIGINAL.length, checksum: checksumOf(ORIGINAL) })
+    expect(receipt.note).toContain('without its header line')
+    expect(source.asked).toMatchObject([
+      { count: true, headerless: false },
+      { count: false, headerless: true },
+    ])
+    expect((await contentOf(sink, item.path)).equals(ORIGINAL)).toBe(true)
+  })
+
+  it('is refused when that form cannot be had or has another checksum', async () => {
+    const item = itemFor(ORIGINAL, { ...tabular, checksum: checksumOf(HEADERLESS) })
+    const away = new DataferryError('SOURCE_NOT_FOUND', 'No such form.')
+    for (const second of [{ refuse: away }, { bytes: ORIGINAL }]) {
+      const source = scriptedSource(ORIGINAL, [{}, second])
+      await expect(bring(item, source, memorySink())).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' })
+    }
+  })
+
+  it('has no such rule for other files', async () => {
+    const source = scriptedSource(ORIGINAL, [{}, { bytes: HEADERLESS }])
+    const item = itemFor(ORIGINAL, { checksum: checksumOf(HEADERLESS) })
+    await expect(bring(item, source, memorySink())).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' })
+    expect(source.asked).toHaveLength(1)
+  })
+})

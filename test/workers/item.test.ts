@@ -1,0 +1,241 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { Outcomes } from '../../src/batch/tally.ts'
+import { DataferryError, type ErrorCode } from '../../src/errors.ts'
+import { diskSink } from '../../src/sinks/disk.ts'
+import { memorySink, memoryStore } from '../../src/sinks/memory.ts'
+import { transfer } from '../../src/transfer/transfer.ts'
+import { settleCrashed } from '../../workers/item.ts'
+import { bytesOf, contentOf, listing, never } from '../contracts/sink-bytes.ts'
+import { temporaryFolder } from '../sinks/temporary-folder.ts'
+import { broken, itemFor, scriptedSource } from '../transfer/scripted-source.ts'
+import { deskFor, FIRST, LAST } from './desk.ts'
+
+const BYTES = bytesOf(10_000)
+const ITEM = itemFor(BYTES)
+const UNPROVEN = itemFor(BYTES, { checksum: undefined })
+const OVER = { kind: 'over' }
+
+function refusing(code: ErrorCode, details = {}): ReturnType<typeof scriptedSource> {
+  const refuse = new DataferryError(code, `It was ${code}.`, details)
+  return scriptedSource(
+    BYTES,
+    Array.from({ length: 5 }, () => ({ refuse })),
+  )
+}
+
+describe('the work on an item', () => {
+  it('ends with the file, its receipt and a settled line', async () => {
+    const source = scriptedSource(BYTES)
+    const desk = await deskFor([ITEM], source)
+    expect(await desk.work({ n: 0 })).toEqual(OVER)
+    expect((await contentOf(desk.sink, ITEM.path)).equals(BYTES)).toBe(true)
+    expect(await desk.outcomes()).toMatchObject([{ state: 'done', n: 0, verified: 'checksum', size: 10_000 }])
+    expect(await desk.ledger.summary('b1')).toMatchObject({ done: 1, failed: 0, bytes: 10_000 })
+    expect(desk.succeeded).toEqual([ITEM.server])
+    expect(desk.running.held()).toEqual([])
+  })
+
+  it('is nothing once the line has ended, or where the batch is not open', async () => {
+    const source = scriptedSource(BYTES)
+    const desk = await deskFor([ITEM], source)
+    for (const state of ['paused', 'cancelled', 'finished'] as const) {
+      await desk.ledger.setState('b1', state)
+      expect(await desk.work({ n: 0 })).toEqual(OVER)
+    }
+    await desk.ledger.setState('b1', 'open')
+    await desk.ledger.settle('b1', 0, { state: 'done', bytes: 1 })
+    expect(await desk.work({ n: 0 })).toEqual(OVER)
+    await desk.ledger.forget('b1')
+    expect(await desk.work({ n: 0 })).toEqual(OVER)
+    expect(source.asked).toEqual([])
+    expect(await desk.outcomes()).toEqual([])
+  })
+
+  it('keeps what is there already, without a request', async () => {
+    const source = scriptedSource(BYTES)
+    const desk = await deskFor([ITEM], source)
+    await desk.work({ n: 0 })
+    const again = await deskFor([ITEM], source, { sink: desk.sink, batch: { id: 'b2' } })
+    expect(await again.work({ n: 0 })).toEqual(OVER)
+    expect(await again.outcomes()).toMatchObject([{ state: 'kept', verified: 'checksum', size: 10_000 }])
+    expect(source.asked).toHaveLength(1)
+  })
+
+  it('has its download counted by the first attempt alone', async () => {
+    const source = scriptedSource(BYTES, [{ cutAfter: 0 }, { cutAfter: 0 }])
+    const desk = await deskFor([UNPROVEN], source)
+    for (const made of [0, 1, 2]) await desk.work({ n: 0 }, { ...FIRST, made })
+    expect(source.asked.map(({ count }) => count)).toEqual([true, false, false])
+  })
+})
+
+describe('an error', () => {
+  it.each(['SOURCE_UNREACHABLE', 'SOURCE_FAILED', 'SHORT_BODY', 'SOURCE_CHANGED', 'CHECKSUM_MISMATCH'] as const)(
+    'that may pass (%s) uses an attempt, and the last one fails the item',
+    async (code) => {
+      const desk = await deskFor([ITEM], refusing(code))
+      expect(await desk.work({ n: 0 })).toMatchObject({ kind: 'retry', error: { code } })
+      expect(await desk.ledger.isSettled('b1', 0)).toBe(false)
+      expect(await desk.work({ n: 0 }, LAST)).toEqual(OVER)
+      expect(await desk.outcomes()).toMatchObject([{ state: 'failed', code, message: `It was ${code}.` }])
+      expect(await desk.ledger.summary('b1')).toMatchObject({ failed: 1, done: 0 })
+    },
+  )
+
+  it.each(['SOURCE_DENIED', 'SOURCE_NOT_FOUND', 'SOURCE_GUESTBOOK', 'CONFIG_INVALID'] as const)(
+    'that stays (%s) fails the item at once',
+    async (code) => {
+      const desk = await deskFor([ITEM], refusing(code))
+      expect(await desk.work({ n: 0 })).toEqual(OVER)
+      expect(await desk.outcomes()).toMatchObject([{ state: 'failed', code }])
+    },
+  )
+
+  it('by a server that wants a pause pauses its queue, and uses no attempt', async () => {
+    const desk = await deskFor([ITEM], refusing('SOURCE_THROTTLED', { retryAfterMs: 700 }))
+    expect(await desk.work({ n: 0 }, LAST)).toEqual({ kind: 'throttle', ms: 4321 })
+    expect(desk.throttles).toEqual([[ITEM.server, 700]])
+    expect(await desk.ledger.isSettled('b1', 0)).toBe(false)
+    expect(await desk.work({ n: 0 }, { ...FIRST, started: 500 })).toEqual(OVER)
+    expect(await desk.outcomes()).toMatchObject([{ code: 'SOURCE_THROTTLED' }])
+  })
+
+  it('about the token pauses the batch with a reason, and settles nothing', async () => {
+    const desk = await deskFor([ITEM], refusing('TOKEN_REJECTED'))
+    expect(await desk.work({ n: 0 }, LAST)).toEqual(OVER)
+    const entry = await desk.ledger.get('b1')
+    expect(entry?.state).toBe('paused')
+    expect(entry?.reason).toMatch(/^TOKEN_REJECTED: .*DATAVERSE_API_TOKEN/)
+    expect(await desk.ledger.isSettled('b1', 0)).toBe(false)
+    expect(await desk.outcomes()).toEqual([])
+  })
+
+  it('that is a bug is retried, and fails the item in the end', async () => {
+    const open = () => Promise.reject(new RangeError('A bug.'))
+    const desk = await deskFor([ITEM], { open })
+    expect(await desk.work({ n: 0 })).toMatchObject({ kind: 'retry' })
+    expect(await desk.work({ n: 0 }, LAST)).toEqual(OVER)
+    expect(await desk.outcomes()).toMatchObject([{ code: 'UNEXPECTED', message: 'A bug.' }])
+  })
+
+  it('because another process has the item makes it wait', async () => {
+    const desk = await deskFor([ITEM], scriptedSource(BYTES))
+    await using stage = await desk.sink.stage({ key: 'b1-0', item: { ...ITEM, n: 0 }, signal: never })
+    expect(await desk.work({ n: 0 }, LAST)).toMatchObject({ kind: 'later' })
+    await stage.restart()
+  })
+})
+
+describe('a full destination', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it('is waited for without requests, said once, and filled when there is room', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const sink = memorySink()
+    const stage = sink.stage.bind(sink)
+    let free = 0
+    sink.free = () => Promise.resolve(free)
+    sink.stage = (options) =>
+      free > 0 ? stage(options) : Promise.reject(new DataferryError('SINK_FULL', 'No space is left.'))
+    const source = scriptedSource(BYTES)
+    const desk = await deskFor([ITEM, { ...ITEM, path: 'b' }], source, { sink })
+    for (const n of [0, 1, 0]) expect(await desk.work({ n }, LAST)).toMatchObject({ kind: 'later' })
+    expect(source.asked).toEqual([])
+    expect(desk.notices).toHaveLength(1)
+    vi.setSystemTime(Date.now() + 5_001)
+    expect(await desk.work({ n: 0 })).toMatchObject({ kind: 'later' })
+    free = 2 << 20
+    expect(await desk.work({ n: 0 })).toMatchObject({ kind: 'later' })
+    vi.setSystemTime(Date.now() + 5_001)
+    expect(await desk.work({ n: 0 })).toEqual(OVER)
+    expect(desk.notices).toEqual([expect.stringContaining('No space is left'), undefined])
+    expect(await desk.ledger.summary('b1')).toMatchObject({ done: 1, failed: 0 })
+  })
+})
+
+describe('being asked to stop', () => {
+  it.each([
+    ['shutdown', { kind: 'hand-back' }],
+    ['held', OVER],
+    ['lost', { kind: 'retry' }],
+  ] as const)('(%s) is no failure: what came is kept', async (reason, step) => {
+    const store = memoryStore()
+    const lock = new AbortController()
+    const stop = (): void => {
+      if (reason === 'lost') lock.abort()
+      else desk.running.stopWhere(() => true, reason)
+    }
+    const source = scriptedSource(BYTES, [{ cutAfter: 6000, then: stop }])
+    const desk = await deskFor([ITEM], source, { sink: memorySink(store) })
+    expect(await desk.work({ n: 0 }, LAST, lock.signal)).toMatchObject(step)
+    expect(await desk.outcomes()).toEqual([])
+    expect(desk.running.held()).toEqual([])
+    expect(store.parts.get('b1-0')?.bytes).toHaveLength(6000)
+    expect(await desk.work({ n: 0 })).toEqual(OVER)
+    expect(await desk.outcomes()).toMatchObject([{ resumedFrom: 6000, verified: 'checksum' }])
+  })
+
+  it('reaches items that are only begun afterwards', async () => {
+    const source = scriptedSource(BYTES)
+    const desk = await deskFor([ITEM], source)
+    desk.running.shutDown()
+    expect(await desk.work({ n: 0 })).toEqual({ kind: 'hand-back' })
+    expect(await desk.work({ n: 0 }, FIRST, AbortSignal.abort())).toMatchObject({ kind: 'retry' })
+    expect(source.asked).toEqual([])
+  })
+})
+
+describe('after a crash', () => {
+  it.each(['memory', 'disk'])('between commit and receipt the item ends without a fetch, in %s', async (kind) => {
+    await using folder = await temporaryFolder()
+    for (const item of [ITEM, UNPROVEN]) {
+      const sink = kind === 'disk' ? diskSink(`${folder.path}/${item === ITEM ? 'a' : 'b'}`) : memorySink()
+      const source = scriptedSource(BYTES)
+      const desk = await deskFor([item], source, { sink })
+      await transfer(item, { open: scriptedSource(BYTES).open, sink }, { key: 'b1-0', signal: never, count: true })
+      expect(await desk.work({ n: 0 })).toEqual(OVER)
+      expect(source.asked).toEqual([])
+      const verified = item === ITEM ? 'checksum' : 'size'
+      expect(await desk.outcomes()).toMatchObject([{ size: 10_000, verified }])
+      expect(await desk.ledger.isSettled('b1', 0)).toBe(true)
+      await desk.batches.close()
+    }
+  })
+
+  it('between receipt and settling it is settled without a fetch, and counts once', async () => {
+    const source = scriptedSource(BYTES)
+    const desk = await deskFor([UNPROVEN], source)
+    const settle = desk.ledger.settle.bind(desk.ledger)
+    desk.ledger.settle = () => Promise.reject(new Error('Redis is away.'))
+    expect(await desk.work({ n: 0 })).toMatchObject({ kind: 'retry' })
+    desk.ledger.settle = settle
+    expect(await desk.work({ n: 0 })).toEqual(OVER)
+    expect(source.asked).toHaveLength(1)
+    expect(await desk.ledger.summary('b1')).toMatchObject({ done: 1, bytes: 10_000 })
+    expect(await new Outcomes(desk.sink.records, 'b1').tally()).toMatchObject({ done: 1, bytes: 10_000 })
+  })
+
+  it('of three workers in a row the item takes no more of them with it', async () => {
+    const source = scriptedSource(BYTES)
+    const desk = await deskFor([ITEM, { ...ITEM, path: 'b' }], source)
+    expect(await desk.work({ n: 0 }, { ...FIRST, stalled: 3 })).toEqual(OVER)
+    const opened = await desk.batches.open('b1')
+    if (opened) await settleCrashed(await opened.items.item(1), opened, desk)
+    expect(await desk.outcomes()).toMatchObject([
+      { n: 0, code: 'WORKER_CRASHED' },
+      { n: 1, code: 'WORKER_CRASHED' },
+    ])
+    expect(source.asked).toEqual([])
+    expect(await listing(desk.sink)).toEqual({})
+  })
+
+  it('of the connection a failed item leaves no part behind', async () => {
+    const store = memoryStore()
+    const source = scriptedSource(BYTES, [{ cutAfter: 6000 }, { refuse: broken() }])
+    const desk = await deskFor([ITEM], source, { sink: memorySink(store) })
+    expect(await desk.work({ n: 0 }, LAST)).toEqual(OVER)
+    expect(store.parts.size).toBe(0)
+  })
+})

@@ -1,0 +1,177 @@
+import { archiveJobId, type ArchiveJob } from '../../jobs/archive.ts'
+import { itemJobId, type ItemJob } from '../../jobs/item.ts'
+import { EMPTY_PLAN, readPlanState, writeBatch } from '../../src/batch/folder.ts'
+import { readReport, type Report } from '../../src/batch/report.ts'
+import { Outcomes } from '../../src/batch/tally.ts'
+import { DataAccessApi } from '../../src/dataverse/data-access-api.ts'
+import { NativeApi } from '../../src/dataverse/native-api.ts'
+import { MemoryLedger } from '../../src/ledger/memory.ts'
+import { createLogger } from '../../src/log.ts'
+import type { Batch } from '../../src/model/batch.ts'
+import type { Entry } from '../../src/model/entry.ts'
+import type { Failure, Receipt } from '../../src/model/receipt.ts'
+import { plan } from '../../src/plan/planner.ts'
+import { memorySink, memoryStore, type MemoryStore } from '../../src/sinks/memory.ts'
+import { processArchive, type ArchiveDeps } from '../../workers/archive.ts'
+import { Batches } from '../../workers/batches.ts'
+import { Bundling } from '../../workers/bundling.ts'
+import { processControl } from '../../workers/control.ts'
+import { Feeder } from '../../workers/feed.ts'
+import { processItem, type Attempt } from '../../workers/item.ts'
+import { Running } from '../../workers/running.ts'
+import type { Step } from '../../workers/step.ts'
+import type { StandIn } from '../fakes/dataverse/server.ts'
+
+export interface Wanted {
+  readonly server: StandIn
+  readonly entries: readonly Entry[]
+  readonly apiToken?: string
+  readonly batch?: Partial<Pick<Batch, 'bundle' | 'complete' | 'existing' | 'format'>>
+  /** What an earlier run left. */
+  readonly store?: MemoryStore
+  /** In place of what the server says. */
+  readonly zipLimit?: number
+  readonly attempts?: number
+}
+
+export interface Ran {
+  readonly store: MemoryStore
+  readonly report: Report
+  readonly receipts: ReadonlyMap<string, Receipt>
+  readonly failures: ReadonlyMap<string, Failure>
+  readonly notices: readonly string[]
+  /** Attempts that were used beyond the first, of items and archives. */
+  readonly retries: { readonly items: number; readonly archives: number }
+}
+
+interface Queued {
+  readonly job: ItemJob | ArchiveJob
+  made: number
+  started: number
+}
+
+/** A batch from its manifest to its report, with every part but Redis: jobs run one after the other, waits are left out. */
+export async function wholeRun(wanted: Wanted): Promise<Ran> {
+  const { server, entries, apiToken, attempts = 3 } = wanted
+  const store = wanted.store ?? memoryStore()
+  const sink = memorySink(store)
+  const ledger = new MemoryLedger()
+  const id = 'b1'
+  const batch: Batch = {
+    v: 1,
+    id,
+    key: id,
+    createdAt: '2026-01-01T00:00:00.000Z',
+    destination: sink.url,
+    servers: [server.url],
+    format: 'original',
+    existing: 'error',
+    manifest: { name: 'test', format: 'list', sha256: '', entries: entries.length },
+    ...wanted.batch,
+  }
+  const installation = { baseUrl: server.url, apiToken, throttleMs: 1, retries: 0 }
+  const catalogue = new NativeApi(installation)
+  const source = new DataAccessApi(installation)
+  await writeBatch(sink.records, batch)
+  const planned = await plan({
+    batch: id,
+    entries: numbered(entries),
+    defaultServer: server.url,
+    format: batch.format,
+    records: sink.records,
+    catalogue: () => catalogue,
+    from: EMPTY_PLAN,
+    signal: new AbortController().signal,
+  })
+  await ledger.open({ id, destination: sink.url, servers: batch.servers, createdAt: batch.createdAt })
+  await ledger.setPlanned(id, planned.items, planned.totals.size, true)
+
+  const queue = new Map<string, Queued>()
+  const notices: string[] = []
+  const retries = { items: 0, archives: 0 }
+  const batches = new Batches(ledger, () => Promise.resolve(sink), 'w1')
+  const bundling = new Bundling({
+    zipLimit: async () => wanted.zipLimit ?? (await catalogue.zipDownloadLimit()),
+    notice: (_, text) => void (text !== undefined && notices.push(text)),
+  })
+  const add = (job: ItemJob | ArchiveJob): void => {
+    const key = 'ns' in job ? archiveJobId(job) : itemJobId(job.batch, job.n)
+    if (!queue.has(key)) queue.set(key, { job, made: 0, started: 0 })
+  }
+  const addAll = (_: string, jobs: readonly (ItemJob | ArchiveJob)[]): Promise<void> => Promise.resolve(jobs.forEach(add))
+  let reports = 0
+  const feeder = new Feeder({
+    ledger,
+    batches,
+    queued: () => Promise.resolve(queue.size),
+    add: addAll,
+    askReport: () => Promise.resolve(void reports++),
+    window: () => Promise.resolve(1_000),
+    memoryPressure: () => Promise.resolve(undefined),
+    notice: () => undefined,
+    bundles: {
+      options: (...place) => bundling.options(...place),
+      add: addAll,
+      isQueued: (_, job) => Promise.resolve(queue.has(archiveJobId(job))),
+    },
+  })
+  const deps: ArchiveDeps = {
+    ledger,
+    batches,
+    running: new Running(),
+    openSource: () => source.open,
+    throttled: () => Promise.resolve({ waitMs: 0 }),
+    succeeded: () => undefined,
+    space: { isOpen: () => Promise.resolve(true), full: () => undefined },
+    backoff: { firstMs: 1, maxMs: 1 },
+    reconnect: { retries: 1, minDelayMs: 1, maxDelayMs: 1 },
+    log: createLogger('silent'),
+    bundling,
+    addSingles: addAll,
+  }
+  const work = (job: ItemJob | ArchiveJob, attempt: Attempt): Promise<Step> =>
+    'ns' in job ? processArchive(job, attempt, undefined, deps) : processItem(job, attempt, undefined, deps)
+
+  while ((await ledger.get(id))?.state === 'open') {
+    const due = reports
+    await feeder.pass({ v: 1, batch: id, server: server.url })
+    if (reports > due) await processControl({ v: 1, task: 'report', batch: id }, { ledger, batches, feed: () => Promise.resolve() })
+    for (const [key, queued] of [...queue]) {
+      queued.started++
+      const step = await work(queued.job, { made: queued.made, allowed: attempts, started: queued.started, stalled: 0 })
+      if (step.kind === 'over') queue.delete(key)
+      if (step.kind !== 'retry') continue
+      queued.made++
+      retries['ns' in queued.job ? 'archives' : 'items']++
+    }
+  }
+  await batches.close()
+  await Promise.all([catalogue.close(), source.close()])
+  return { store, notices, retries, ...(await results(store, id)) }
+}
+
+async function results(store: MemoryStore, id: string): Promise<Pick<Ran, 'report' | 'receipts' | 'failures'>> {
+  const { records } = memorySink(store)
+  const report = await readReport(records, id)
+  if (!report) throw new Error(`No report; the plan: ${JSON.stringify(await readPlanState(records, id))}`)
+  const outcomes = new Outcomes(records, id)
+  const receipts = new Map<string, Receipt>()
+  for await (const receipt of outcomes.receipts()) receipts.set(receipt.path, receipt)
+  const failures = new Map<string, Failure>()
+  for await (const failure of outcomes.failures()) failures.set(failure.path, failure)
+  return { report, receipts, failures }
+}
+
+async function* numbered(entries: readonly Entry[]): AsyncGenerator<{ line: number; entry: Entry }> {
+  for (const [index, entry] of entries.entries()) yield await Promise.resolve({ line: index + 1, entry })
+}
+
+/** The text of a record of the batch. */
+export async function recordText(store: MemoryStore, name: string): Promise<string> {
+  return Buffer.from((await memorySink(store).records.read(`b1/${name}`)) ?? '').toString()
+}
+
+/** Requests for archives that the server has had. */
+export function zipRequests(server: StandIn): number {
+  return server.requests.filter(({ url }) => url.includes('/access/datafiles') || url.includes('/zipdownload')).length
+}

@@ -1,0 +1,146 @@
+import { tmpdir } from 'node:os'
+import { holdEntry, type HeldEntry } from '../src/archive/hold-entry.ts'
+import { limitsFor } from '../src/archive/limits.ts'
+import { bundleMatcher } from '../src/archive/match-entry.ts'
+import { readEntries } from '../src/archive/read-entries.ts'
+import { DataferryError } from '../src/errors.ts'
+import type { Item } from '../src/model/item.ts'
+import type { OpenSource } from '../src/model/source.ts'
+import { keepExisting } from '../src/transfer/existing.ts'
+import { transfer } from '../src/transfer/transfer.ts'
+import type { OpenBatch } from './batches.ts'
+import { FewAtOnce } from './few-at-once.ts'
+import type { Task } from './running.ts'
+import { keyOf, settle, type SettleDeps } from './settle.ts'
+
+/** Entries that are written at the same time: most of that is waiting for the disk or the object store. */
+const WRITES = 8
+/** Bytes of one entry that are held in memory; a longer one goes to a scratch file. */
+const HELD_BYTES = 4 << 20
+
+/** Items that travel together, each of which ends by itself. */
+export class Bundle {
+  readonly #opened: OpenBatch
+  readonly #task: Task
+  readonly #deps: SettleDeps
+  readonly #open: Map<number, Item>
+  #counted = false
+  /** Bytes of entries that have come and are not settled yet. */
+  #inHand = 0
+
+  constructor(items: readonly Item[], opened: OpenBatch, task: Task, deps: SettleDeps) {
+    this.#open = new Map(items.map((item) => [item.n, item]))
+    this.#opened = opened
+    this.#task = task
+    this.#deps = deps
+  }
+
+  /** Items that have not ended. */
+  left(): readonly Item[] {
+    return [...this.#open.values()]
+  }
+
+  /** Whether the server has sent, and counted, an archive of these items. */
+  get counted(): { readonly counted?: true } {
+    return this.#counted ? { counted: true } : {}
+  }
+
+  /** Settles what is at the destination already. @returns what has to be fetched; an item in doubt is left to go singly */
+  async keepExisting(): Promise<readonly Item[]> {
+    const { sink, batch, earlier } = this.#opened
+    const { signal } = this.#task
+    const wanted: Item[] = []
+    const checks = new FewAtOnce(WRITES)
+    for (const item of this.left()) {
+      await checks.start(async () => {
+        signal.throwIfAborted()
+        const find = (one: Item) => earlier.find(one)
+        const kept = await leftToGoSingly(
+          keepExisting(item, sink, { key: keyOf(this.#opened, item), policy: batch.existing, earlier: find, signal }),
+        )
+        if (kept === 'singly') return
+        if (!kept) return void wanted.push(item)
+        await settle(kept, this.#opened, this.#deps)
+        this.#open.delete(item.n)
+      })
+    }
+    await checks.all()
+    return wanted.sort((a, b) => a.n - b.n)
+  }
+
+  /**
+   * Asks for one ZIP and settles every item that is in it. Rejects when the archive breaks off or is not sound, with
+   * everything before that settled, and with what concerns the whole destination.
+   * @returns how many items it held
+   */
+  async fetch(wanted: readonly Item[], open: OpenSource, count: boolean): Promise<number> {
+    const { signal } = this.#task
+    const files = wanted.flatMap(({ ref }) => (ref.kind === 'file' && typeof ref.file === 'number' ? [ref.file] : []))
+    const format = wanted[0]?.ref.kind === 'file' ? wanted[0].ref.format : 'original'
+    const { body } = await open({ kind: 'zip', files, format }, 0, { signal, count })
+    this.#counted = true
+    const matcher = bundleMatcher(wanted)
+    const bytes = wanted.reduce((sum, { expect }) => sum + (expect.size ?? 0), 0)
+    const hold = { algorithms: matcher.algorithms, memory: HELD_BYTES, scratch: tmpdir() }
+    const writes = new FewAtOnce(WRITES)
+    let had = 0
+    try {
+      for await (const entry of readEntries(body, limitsFor({ files: files.length, bytes }))) {
+        signal.throwIfAborted()
+        const held = await holdEntry(upTo(entry.open(), matcher.largest ?? Infinity), hold)
+        const match = matcher.claim({ name: entry.name, size: held.size, checksums: held.checksums })
+        if (!match) {
+          await held[Symbol.asyncDispose]()
+          continue
+        }
+        had++
+        this.#progress(held.size)
+        await writes.start(() => this.#write(match.item, held))
+      }
+    } finally {
+      await writes.settled()
+    }
+    await writes.all()
+    return had
+  }
+
+  /** Exactly as if it had come alone. */
+  async #write(item: Item, held: HeldEntry): Promise<void> {
+    const { sink } = this.#opened
+    await using bytes = held
+    const open: OpenSource = () =>
+      Promise.resolve({ body: bytes.bytes(), from: 0, size: bytes.size, etag: undefined, contentType: undefined })
+    const run = { key: keyOf(this.#opened, item), signal: this.#task.signal, count: false }
+    const receipt = await leftToGoSingly(transfer(item, { open, sink }, run))
+    if (receipt !== 'singly') {
+      await settle(receipt, this.#opened, this.#deps)
+      this.#open.delete(item.n)
+    }
+    this.#progress(-bytes.size)
+  }
+
+  #progress(bytes: number): void {
+    this.#inHand += bytes
+    this.#task.progress(this.#inHand)
+  }
+}
+
+/** What stands in one item's way is that item's affair; what holds up everything is not. */
+async function leftToGoSingly<T>(step: Promise<T>): Promise<T | 'singly'> {
+  try {
+    return await step
+  } catch (error) {
+    if (error instanceof DataferryError && error.remedy !== 'park') return 'singly'
+    throw error
+  }
+}
+
+/** The chunks until they are more than `most` bytes: longer entries are none of the items. */
+async function* upTo(chunks: AsyncIterable<Uint8Array>, most: number): AsyncGenerator<Uint8Array> {
+  let length = 0
+  for await (const chunk of chunks) {
+    yield chunk
+    length += chunk.byteLength
+    if (length > most) return
+  }
+}

@@ -1,0 +1,86 @@
+import type { BundleOptions } from '../src/archive/plan-bundles.ts'
+import { areArchivesOff, recordArchivesOff } from '../src/batch/archives-off.ts'
+import type { Batch } from '../src/model/batch.ts'
+import type { OpenBatch } from './batches.ts'
+
+export interface BundlingDeps {
+  /** Bytes that one ZIP of this server may hold; undefined: it does not say. Asked once per server. */
+  readonly zipLimit: (server: string) => Promise<number | undefined>
+  readonly notice: (cause: string, text: string | undefined) => void
+}
+
+/** What Dataverse allows unless its operators say otherwise; servers before 6.1 do not tell. @see the protocol note §2.7 */
+const USUAL_LIMIT = 104_857_600
+/** Up to this size one more request costs more than what a ZIP adds. */
+const AUTO_BYTES = 1 << 20
+/** So that ids of up to nine digits fit into a URL: the other form of the request is refused when one file may not be had. */
+const MAX_FILES = 200
+/** What is fetched again at most when an archive is cut off early. */
+const MAX_BYTES = 32 << 20
+/** Archives that fail in a row before a server gets no more of them. */
+const MAX_FAILURES = 3
+
+/** Decides which batches and servers get archives of small files, and stops where they keep failing. */
+export class Bundling {
+  readonly #deps: BundlingDeps
+  readonly #limits = new Map<string, Promise<number>>()
+  readonly #off = new Map<string, Promise<boolean>>()
+  readonly #failures = new Map<string, number>()
+
+  constructor(deps: BundlingDeps) {
+    this.#deps = deps
+  }
+
+  /** @returns undefined: every file of this batch goes singly on this server */
+  async options(
+    { batch, sink }: Pick<OpenBatch, 'batch' | 'sink'>,
+    server: string,
+  ): Promise<BundleOptions | undefined> {
+    const maxFileBytes = fileBytes(batch)
+    if (maxFileBytes === undefined) return undefined
+    const key = keyOf(batch.id, server)
+    const off = this.#off.get(key) ?? areArchivesOff(sink.records, batch.id, server)
+    this.#off.set(key, off)
+    off.catch(() => this.#off.delete(key))
+    if (await off) return undefined
+    return { limit: await this.#limit(server), maxFileBytes, maxFiles: MAX_FILES, maxBytes: MAX_BYTES }
+  }
+
+  /** An archive failed, or held nothing of what was asked for. */
+  async failed({ batch, sink }: Pick<OpenBatch, 'batch' | 'sink'>, server: string): Promise<void> {
+    const key = keyOf(batch.id, server)
+    const failures = (this.#failures.get(key) ?? 0) + 1
+    this.#failures.set(key, failures)
+    if (failures < MAX_FAILURES) return
+    this.#off.set(key, Promise.resolve(true))
+    this.#deps.notice(key, `${server} failed to send ${failures} bundles in a row: its files are fetched singly.`)
+    await recordArchivesOff(sink.records, batch.id, server)
+  }
+
+  succeeded({ batch }: Pick<OpenBatch, 'batch'>, server: string): void {
+    this.#failures.delete(keyOf(batch.id, server))
+  }
+
+  #limit(server: string): Promise<number> {
+    const known = this.#limits.get(server)
+    if (known) return known
+    const asked = this.#deps.zipLimit(server).then(
+      (limit) => limit ?? USUAL_LIMIT,
+      () => {
+        this.#limits.delete(server)
+        return USUAL_LIMIT
+      },
+    )
+    this.#limits.set(server, asked)
+    return asked
+  }
+}
+
+function fileBytes({ bundle = 'off' }: Batch): number | undefined {
+  if (bundle === 'off') return undefined
+  return bundle === 'auto' ? AUTO_BYTES : bundle
+}
+
+function keyOf(batch: string, server: string): string {
+  return `archives ${batch} ${server}`
+}

@@ -1,0 +1,57 @@
+import { archiveJobId, type ArchiveJob } from '../jobs/archive.ts'
+import type { ItemJob } from '../jobs/item.ts'
+import { planBundles, type BundleOptions } from '../src/archive/plan-bundles.ts'
+import type { BatchId } from '../src/model/batch.ts'
+import type { Item } from '../src/model/item.ts'
+
+/**
+ * Lines that are looked at together. Blocks begin at multiples of this and bundles do not reach beyond them: so what is in
+ * a bundle depends on the plan alone, whoever feeds, from wherever, and adding it again does nothing.
+ */
+export const BLOCK = 200
+
+/** Jobs to keep queued where many are archives: each is worth hundreds, so that a few for each stream are enough. */
+export function windowOfArchives(window: number): number {
+  return Math.max(8, Math.floor(window / 12))
+}
+
+export interface Block {
+  readonly batch: BatchId
+  /** All items of one server in the block, those that have ended too. */
+  readonly items: readonly Item[]
+  readonly isSettled: (n: number) => boolean
+}
+
+/** What feeding has bundled and may not bundle again. */
+export interface Bundled {
+  /** Ids of archives that were added before. */
+  readonly ids: Set<string>
+  readonly isQueued: (job: ArchiveJob) => Promise<boolean>
+}
+
+/**
+ * The jobs for what is open in a block. A bundle is made once, and only while none of its items has ended: whatever is open
+ * when it is over, because the archive lacked it or a worker died, goes singly.
+ */
+export async function blockJobs(
+  { batch, items, isSettled }: Block,
+  options: BundleOptions,
+  bundled: Bundled,
+): Promise<{ readonly archives: ArchiveJob[]; readonly singles: ItemJob[] }> {
+  const archives: ArchiveJob[] = []
+  const singles: ItemJob[] = []
+  for (const planned of planBundles(items, options)) {
+    const all = planned.kind === 'single' ? [planned.item] : planned.items
+    const open = all.filter(({ n }) => !isSettled(n))
+    if (open.length === 0) continue
+    const job: ArchiveJob = { v: 1, batch, ns: all.map(({ n }) => n) }
+    const id = archiveJobId(job)
+    if (planned.kind === 'bundle' && open.length === all.length && !bundled.ids.has(id)) {
+      bundled.ids.add(id)
+      archives.push(job)
+    } else if (planned.kind === 'single' || !(await bundled.isQueued(job))) {
+      singles.push(...open.map(({ n }) => ({ v: 1 as const, batch, n })))
+    }
+  }
+  return { archives, singles }
+}

@@ -1,0 +1,50 @@
+import { DataferryError, messageOf } from '../src/errors.ts'
+import type { Ledger } from '../src/ledger/ledger.ts'
+import type { Item } from '../src/model/item.ts'
+import type { Outcome } from '../src/model/receipt.ts'
+import type { OpenBatch } from './batches.ts'
+
+export interface SettleDeps {
+  readonly ledger: Pick<Ledger, 'settle'>
+}
+
+/** Ends an item: first on record, then counted, then nothing of it is left over. Repeatable. */
+export async function settle(outcome: Outcome, opened: OpenBatch, { ledger }: SettleDeps): Promise<void> {
+  const { batch, sink, outcomes } = opened
+  await outcomes.record(outcome)
+  const { n, path } = outcome
+  if (outcome.state === 'failed') {
+    const { code, message } = outcome
+    await ledger.settle(batch.id, n, { state: 'failed', bytes: 0, error: { code, message, path } })
+    return
+  }
+  await ledger.settle(batch.id, n, { state: outcome.state, bytes: outcome.size })
+  if (outcome.verified !== 'checksum') await sink.forget(keyOf(opened, outcome))
+}
+
+/** Settles an item that planning found out of reach, without asking any server. */
+export async function settleProblem(item: Item, opened: OpenBatch, deps: SettleDeps): Promise<void> {
+  const { code = 'SOURCE_NOT_FOUND', message = '' } = item.problem ?? {}
+  await settle({ state: 'failed', n: item.n, path: item.path, code, message, finishedAt: now() }, opened, deps)
+}
+
+/** Settles an item that too many processes died with. */
+export async function settleCrashed(item: Item, opened: OpenBatch, deps: SettleDeps): Promise<void> {
+  const message = 'Several workers in a row were lost while they had this item.'
+  await settle(failure(item, new DataferryError('WORKER_CRASHED', message)), opened, deps)
+}
+
+/** The outcome of an item that cannot be had. */
+export function failure(item: Item, error: unknown): Outcome {
+  const code = error instanceof DataferryError ? error.code : 'UNEXPECTED'
+  return { state: 'failed', n: item.n, path: item.path, code, message: messageOf(error), finishedAt: now() }
+}
+
+/** One writer per key; also names the item's part and mark in the sink. */
+export function keyOf({ batch }: Pick<OpenBatch, 'batch'>, { n }: Pick<Item, 'n'>): string {
+  return `${batch.id}-${n}`
+}
+
+function now(): string {
+  return new Date().toISOString()
+}

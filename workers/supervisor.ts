@@ -1,0 +1,65 @@
+import type { ChildProcess } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from '../src/log.ts'
+
+export interface SupervisorOptions {
+  readonly count: number
+  /** Starts one worker process. */
+  readonly spawn: () => ChildProcess
+  /** Hands the jobs of dead processes back to the queue. */
+  readonly reclaim: () => Promise<void>
+  /** Asks the children to park and end. */
+  readonly signal: AbortSignal
+  /** After this long, children that have not ended are killed: what they hold is kept all the same. */
+  readonly graceMs: number
+  readonly log: Logger
+}
+
+/** A child that lives shorter than this counts as a failed start. */
+const HEALTHY_MS = 10_000
+const RESTART_FIRST_MS = 200
+const RESTART_MAX_MS = 30_000
+
+/**
+ * Keeps a number of worker processes alive until the signal. A child that dies is followed by another, after a pause that
+ * grows while children die young, and its jobs go back to the queue at once. Resolves when all have ended.
+ */
+export async function supervise(options: SupervisorOptions): Promise<void> {
+  await Promise.all(Array.from({ length: options.count }, () => keepOne(options)))
+}
+
+async function keepOne(options: SupervisorOptions): Promise<void> {
+  const { signal, log, reclaim } = options
+  let pauseMs = RESTART_FIRST_MS
+  while (!signal.aborted) {
+    const startedAt = performance.now()
+    const how = await lifeOfOne(options)
+    if (options.signal.aborted) return
+    log.warn({ how }, 'a worker process ended; another one is started')
+    await reclaim().catch((error: unknown) => log.warn({ err: error }, 'handing jobs back failed'))
+    pauseMs = performance.now() - startedAt > HEALTHY_MS ? RESTART_FIRST_MS : Math.min(RESTART_MAX_MS, pauseMs * 2)
+    await sleep(pauseMs, undefined, { signal }).catch(() => undefined)
+  }
+}
+
+/** Starts one child and waits for its end; when the signal comes, it is asked to end, and after the grace period made to. */
+async function lifeOfOne({ spawn, signal, graceMs }: SupervisorOptions): Promise<string> {
+  const child = spawn()
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(error.message))
+    child.once('exit', (code, name) => resolve(name ?? `exit code ${code ?? 0}`))
+  })
+  let killer: NodeJS.Timeout | undefined
+  const stop = (): void => {
+    child.kill('SIGTERM')
+    killer = setTimeout(() => child.kill('SIGKILL'), graceMs)
+  }
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
+  try {
+    return await ended
+  } finally {
+    clearTimeout(killer)
+    signal.removeEventListener('abort', stop)
+  }
+}
