@@ -55,6 +55,7 @@ function benchSink(root: string): Sink {
     forget: (key) => files.forget(key),
     list: (signal) => files.list(signal),
     free: () => files.free(),
+    sweep: (...about) => files.sweep(...about),
     close: () => Promise.resolve(),
   }
 }
@@ -125,6 +126,8 @@ const workers = await startWorkers(
     workers: new Workers(client, PREFIX),
     openSink: () => Promise.resolve(sink),
     openSource: () => instantSource,
+    zipLimit: () => Promise.resolve(undefined),
+    limitBandwidth: () => undefined,
     memoryPressure: () => memoryPressure(client),
     log: createLogger('silent'),
   },

@@ -51,6 +51,11 @@ export function tokenFor(config: LoadedConfig, server: string): string | undefin
   return config.tokens.get(normalServer(server) ?? server)
 }
 
+/** Defaults of other people's variables: the AWS SDK would warn about Node 20 in every process that loads it. */
+export function setEnvironmentDefaults(): void {
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
+}
+
 /**
  * Reads and checks all settings: a flag beats the environment, which beats the config file, which beats the default.
  * Throws one `CONFIG_INVALID` that names every problem with its flag, variable or key.

@@ -54,25 +54,21 @@ const CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'dat
  * known binary on PATH or in the cache folder, else a container. Without any it is skipped and says so; in CI it fails.
  */
 export async function describeWithS3(name: string, suite: (kind: S3Kind) => void): Promise<void> {
-  const kinds = await availableKinds()
-  if (kinds.length === 0 && process.env.CI)
-    throw new Error('No S3 server for the tests: run node scripts/s3-server.mjs first.')
-  if (kinds.length === 0) {
-    describe.skip(`${name}: SKIPPED, as there is no S3 server (run node scripts/s3-server.mjs)`, () =>
-      it('needs a server', () => undefined))
-    return
-  }
-  for (const kind of kinds) describe(`${name} on ${kind.name}`, () => suite(kind))
+  for (const kind of await kindsFor(name)) describe(`${name} on ${kind.name}`, () => suite(kind))
 }
 
 /** The same, with one server only: for suites about our side alone. */
 export async function describeWithOneS3(name: string, suite: (kind: S3Kind) => void): Promise<void> {
-  let first = true
-  await describeWithS3(name, (kind) => {
-    if (first) suite(kind)
-    else it('runs on the first server only', () => undefined)
-    first = false
-  })
+  for (const kind of (await kindsFor(name)).slice(0, 1)) describe(`${name} on ${kind.name}`, () => suite(kind))
+}
+
+async function kindsFor(name: string): Promise<S3Kind[]> {
+  const kinds = await availableKinds()
+  if (kinds.length > 0) return kinds
+  if (process.env.CI) throw new Error('No S3 server for the tests: run node scripts/s3-server.mjs first.')
+  describe.skip(`${name}: SKIPPED, as there is no S3 server (run node scripts/s3-server.mjs)`, () =>
+    it('needs a server', () => undefined))
+  return []
 }
 
 async function availableKinds(): Promise<S3Kind[]> {

@@ -13,6 +13,8 @@ export interface ControlDeps {
   readonly feed: (batch: string, server: string) => Promise<void>
 }
 
+const SWEEP_MS = 60_000
+
 /**
  * Ends a batch whose every line has ended: its proof is written first, then the ledger says so. A batch that wants what
  * archives left out gets those files as more lines before that, and ends when they have. Repeatable.
@@ -30,6 +32,8 @@ export async function processControl({ batch: id }: ControlJob, deps: ControlDep
   }
   const { done, kept, failed, bytes, keptBytes } = await writeReport(sink.records, batch, plan)
   await ledger.correct(id, { done, kept, failed, bytes, keptBytes })
+  // Leftovers cost space and nothing else: a store that does not let us look for them must not keep a batch from ending.
+  await sink.sweep(id, AbortSignal.timeout(SWEEP_MS)).catch(() => 0)
   await ledger.setState(id, 'finished')
   await batches.release(id)
 }

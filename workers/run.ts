@@ -29,6 +29,7 @@ import { queueWorker } from './queue-worker.ts'
 import { Running } from './running.ts'
 import { ServerPauses } from './server-pauses.ts'
 import { FullDestinations } from './space.ts'
+import { Sweep } from './sweep.ts'
 import { carryOut } from './step.ts'
 
 export interface WorkerDeps {
@@ -93,6 +94,7 @@ class WorkerProcess implements RunningWorkers {
   readonly #itemWorkers = new Map<string, Worker>()
   readonly #pauses: ServerPauses
   readonly #bundling: Bundling
+  readonly #sweep: Sweep
   readonly #since = new Date().toISOString()
   readonly #stops: (() => void)[] = []
   #beating: Promise<void> = Promise.resolve()
@@ -102,6 +104,7 @@ class WorkerProcess implements RunningWorkers {
     this.#options = options
     this.#batches = new Batches(deps.ledger, deps.openSink, this.#id)
     this.#pauses = new ServerPauses(deps.servers, this.notices)
+    this.#sweep = new Sweep({ ledger: deps.ledger, batches: this.#batches, feed: (...fed) => this.#feed(...fed) })
     this.#bundling = new Bundling({ zipLimit: deps.zipLimit, notice: (...told) => this.notices.set(...told) })
   }
 
@@ -193,12 +196,16 @@ class WorkerProcess implements RunningWorkers {
   }
 
   #startControl(): void {
-    const { ledger, queues } = this.#deps
-    const feed = (batch: string, server: string): Promise<void> => startFeeding(queues, batch, server)
+    const { ledger } = this.#deps
+    const feed = (batch: string, server: string): Promise<void> => this.#feed(batch, server)
     const processor = async (job: Job): Promise<void> => {
       await processControl(controlJobSchema.parse(job.data), { ledger, batches: this.#batches, feed })
     }
     this.#open(CONTROL_QUEUE, 1, processor)
+  }
+
+  #feed(batch: string, server: string): Promise<void> {
+    return startFeeding(this.#deps.queues, batch, server)
   }
 
   #addItems(server: string, jobs: readonly ItemJob[]): Promise<void> {
@@ -216,6 +223,7 @@ class WorkerProcess implements RunningWorkers {
   #heard(change: Change): void {
     switch (change.kind) {
       case 'batch':
+        if (change.state === 'forgotten') this.#sweep.forget(change.id)
         if (change.state !== 'open' && change.state !== 'finished') this.#hold(change.id)
         return
       case 'server':
@@ -252,6 +260,7 @@ class WorkerProcess implements RunningWorkers {
       if (entry?.state === 'paused' || entry?.state === 'cancelled') this.#hold(batch)
     }
     for (const server of this.#options.servers) await this.#obey(server)
+    await this.#sweep.now()
   }
 
   async #beat(): Promise<void> {
@@ -266,6 +275,7 @@ class WorkerProcess implements RunningWorkers {
     })
     await this.#reclaim()
     for (const server of this.#options.servers) await this.#obey(server)
+    await this.#sweep.whenDue()
   }
 
   /** A crash of a worker counts against the items that it had and got nothing of: one of them may be the cause. */

@@ -28,8 +28,12 @@ export class EarlierBatches {
   }
 
   async find(item: Item): Promise<EarlierRecord | undefined> {
-    this.#known ??= this.#load()
-    return (await this.#known).get(identity(item))
+    const loading = (this.#known ??= this.#load())
+    loading.catch(() => {
+      // A destination that was away for a while is read again at the next item.
+      if (this.#known === loading) this.#known = undefined
+    })
+    return (await loading).get(identity(item))
   }
 
   async #load(): Promise<ReadonlyMap<string, EarlierRecord>> {

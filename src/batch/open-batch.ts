@@ -31,9 +31,19 @@ export async function openBatch(
   const createdAt = new Date().toISOString()
   const id = idFor(wish.manifest.name, createdAt)
   const batch: Batch = { v: 1, id, key, createdAt, destination: sink.url, ...wish }
-  await sink.records.write(names.manifest(id), manifest())
+  await keepManifest(sink, id, manifest())
   await writeBatch(sink.records, batch)
   return { batch, plan: await readPlanState(sink.records, id), resumed: false }
+}
+
+/** As a log, which can be read piece by piece wherever it is. */
+async function keepManifest({ records }: Sink, id: string, manifest: AsyncIterable<Uint8Array>): Promise<void> {
+  const log = await records.appendTo(names.manifest(id))
+  try {
+    for await (const chunk of manifest) await log.append(chunk)
+  } finally {
+    await log.close()
+  }
 }
 
 async function findUnfinished({ records }: Sink, key: string): Promise<Batch | undefined> {

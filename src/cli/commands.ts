@@ -85,6 +85,11 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./commands/access.ts')).command,
   },
   {
+    name: 'clean',
+    summary: 'drop parts and uploads that nobody goes on with',
+    load: async () => (await import('./commands/clean.ts')).command,
+  },
+  {
     name: 'doctor',
     summary: 'check this machine, Redis, the server, the token and the destination',
     load: async () => (await import('./commands/doctor.ts')).command,

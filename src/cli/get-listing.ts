@@ -32,9 +32,18 @@ export async function listing(
     })
     return { item: { ...draft, n: 0 }, name: wanted.name }
   } catch (error) {
-    const withoutListing =
-      error instanceof DataferryError && (error.remedy === 'fail' || error.code === 'SOURCE_UNEXPECTED')
-    if (withoutListing) return undefined
+    if (!(error instanceof DataferryError)) throw error
+    if (error.code === 'SOURCE_NOT_FOUND' && typeof file === 'string') await refuseDataset(native, file, signal)
+    if (error.remedy === 'fail' || error.code === 'SOURCE_UNEXPECTED') return undefined
     throw error
   }
+}
+
+/** A PID does not show whether it is that of a file, and the server would only say that there is no such file. */
+async function refuseDataset(native: NativeApi, pid: string, signal: AbortSignal): Promise<void> {
+  const version = await native.version(pid, ':latest', signal).catch(() => undefined)
+  signal.throwIfAborted()
+  if (!version) return
+  const message = `${pid} names a dataset: --dataset-zip brings it as one ZIP, and dataferry run as single files.`
+  throw new DataferryError('ARGUMENT_INVALID', message)
 }

@@ -20,9 +20,8 @@ async function check(): Promise<string> {
   try {
     const { space } = await ownProcess()
     const records = (await new Workers(client, prefix).list()).filter((record) => record.space === space)
-    const last = Math.max(...records.map(({ at }) => Date.parse(at)))
     if (records.length === 0) throw new Error('Redis answers, but no worker of this container is known to it')
-    const silentMs = Date.now() - last
+    const silentMs = Date.now() - Math.max(...records.map(({ at }) => Date.parse(at)))
     if (silentMs > SILENT_MS) throw new Error(`no sign of life from the worker for ${Math.round(silentMs / 1000)} s`)
     return 'Redis answers and the worker lives'
   } finally {

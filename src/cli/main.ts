@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-import { environment } from '../config.ts'
+import { environment, setEnvironmentDefaults } from '../config.ts'
 import { systemCode } from '../errors.ts'
 import { VERBS } from './commands.ts'
 import { interruption } from './interruption.ts'
 import { runProgram } from './program.ts'
 
+setEnvironmentDefaults()
 const { signal, onSignal, stop } = interruption((code) => process.exit(code))
 process.on('SIGINT', onSignal)
 process.on('SIGTERM', onSignal)

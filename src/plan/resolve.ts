@@ -213,7 +213,7 @@ function problemDraft({ entry, server, line, format }: Context, error: Dataferry
       asked: {
         kind: target.kind === 'pid' ? 'any' : target.kind,
         id,
-        ...('version' in target && target.version !== undefined && { version: target.version }),
+        ...('version' in target && { version: target.version }),
         ...(path !== undefined && { path }),
       },
     },

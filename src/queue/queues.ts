@@ -133,12 +133,12 @@ export interface AddOptions {
  * since `addBulk` is a pipeline of which a lost connection may cut off any part.
  * Rejects with Redis' own error when it stays away for about half a minute, or the signal's reason.
  */
-export async function addItems(
-  queue: ItemQueue,
-  items: readonly ItemJob[],
-  options: AddOptions = {},
-): Promise<void> {
-  const jobs = items.map((data) => ({ name: 'item' as const, data, opts: jobOptions(itemJobId(data.batch, data.n), options) }))
+export async function addItems(queue: ItemQueue, items: readonly ItemJob[], options: AddOptions = {}): Promise<void> {
+  const jobs = items.map((data) => ({
+    name: 'item' as const,
+    data,
+    opts: jobOptions(itemJobId(data.batch, data.n), options),
+  }))
   await addAll(queue, jobs, options)
 }
 
@@ -148,7 +148,11 @@ export async function addArchives(
   archives: readonly ArchiveJob[],
   options: AddOptions = {},
 ): Promise<void> {
-  const jobs = archives.map((data) => ({ name: 'archive' as const, data, opts: jobOptions(archiveJobId(data), options) }))
+  const jobs = archives.map((data) => ({
+    name: 'archive' as const,
+    data,
+    opts: jobOptions(archiveJobId(data), options),
+  }))
   await addAll(queue, jobs, options)
 }
 

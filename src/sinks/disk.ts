@@ -138,6 +138,17 @@ class DiskFolder implements DiskSink {
     })
   }
 
+  async sweep(batch: string | undefined, signal: AbortSignal): Promise<number> {
+    let dropped = 0
+    for (const { key, holder } of await this.parts()) {
+      signal.throwIfAborted()
+      if (holder === 'live' || (batch !== undefined && batchOf(key) !== batch)) continue
+      await this.forget(key)
+      dropped++
+    }
+    return dropped
+  }
+
   async parts(): Promise<readonly Leftover[]> {
     return translated(`look for parts in ${this.#root}`, async () => {
       const { claims } = await this.#open()
@@ -242,4 +253,9 @@ async function* sizes(root: string, paths: readonly string[]): AsyncGenerator<{ 
     paths.map(async (path) => ({ path, stats: await unless(ABSENT, lstat(join(root, path))) })),
   )
   for (const { path, stats: found } of stats) if (found) yield { path, size: found.size }
+}
+
+/** A key is `<batch>-<n>`. */
+function batchOf(key: string): string {
+  return key.slice(0, key.lastIndexOf('-'))
 }

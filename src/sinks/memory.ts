@@ -86,6 +86,13 @@ class MemorySink implements Sink {
     return Promise.resolve()
   }
 
+  async sweep(batch: string | undefined, signal: AbortSignal): Promise<number> {
+    signal.throwIfAborted()
+    const idle = [...this.#store.parts].filter(([key, part]) => !part.holder && key.startsWith(`${batch ?? ''}`))
+    for (const [key] of idle) this.#store.parts.delete(key)
+    return Promise.resolve(idle.length)
+  }
+
   async *list(signal: AbortSignal): AsyncGenerator<{ path: string; size: number }> {
     for (const [path, { bytes }] of this.#store.files) {
       await Promise.resolve()

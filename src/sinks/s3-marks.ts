@@ -37,7 +37,7 @@ export class Marks {
     const found = await this.#bucket.get(this.#object(key), undefined, signal)
     const mark = found && markSchema.safeParse(parseJson((await bytesOf(found)).toString()))
     if (!mark?.success || mark.data.write !== writeOf(head)) return undefined
-    return { checksum: mark.data.checksum, verified: mark.data.verified, size: head.size }
+    return { checksum: mark.data.checksum, verified: mark.data.verified, size: head.size, key }
   }
 
   async remove(key: string): Promise<void> {

@@ -65,7 +65,9 @@ export function proofOf({ metadata, size }: Head): Proof | undefined {
   const [algorithm = '', hex = ''] = (metadata[NAMES.checksum] ?? '').split(':')
   const checksum = parseChecksum(algorithm, hex)
   const verified = z.enum(VERIFIED).safeParse(metadata[NAMES.verified])
-  return checksum && verified.success ? { checksum, size, verified: verified.data } : undefined
+  const key = metadata[NAMES.key]
+  if (!checksum || !verified.success) return undefined
+  return { checksum, size, verified: verified.data, ...(key !== undefined && { key }) }
 }
 
 /** The id of the write that made an object. */

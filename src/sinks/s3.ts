@@ -163,6 +163,10 @@ class BucketSink implements S3Sink {
     return abandonedUploads(this.#terms, batch, signal)
   }
 
+  sweep(batch: string | undefined, signal: AbortSignal): Promise<number> {
+    return this.abortAbandoned(batch, signal)
+  }
+
   async abortAbandoned(batch: string | undefined, signal: AbortSignal): Promise<number> {
     let count = 0
     for await (const upload of abandonedUploads(this.#terms, batch, signal)) {

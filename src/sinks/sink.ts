@@ -58,6 +58,12 @@ export interface Sink {
    * a stage that is open in this process goes when that stage is disposed; what another live process writes is left.
    */
   forget(key: string): Promise<void>
+  /**
+   * Drops what no live writer goes on with: parts, open uploads and marks. Of one batch when named, which has ended; else of
+   * all, and then unfinished items begin again.
+   * @returns how many parts and uploads were dropped
+   */
+  sweep(batch: string | undefined, signal: AbortSignal): Promise<number>
   /** Every committed file with its size, in no order, without the `.dataferry` folder; for `verify`. */
   list(signal: AbortSignal): AsyncIterable<{ readonly path: string; readonly size: number }>
   /** Bytes that can still be written; undefined when unlimited or unknown. */

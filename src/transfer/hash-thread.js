@@ -1,3 +1,4 @@
+// @ts-check
 // JavaScript, since Node.js 20 runs no TypeScript on a thread; checked by the compiler all the same.
 import { createHash } from 'node:crypto'
 import { parentPort } from 'node:worker_threads'

@@ -65,6 +65,12 @@ export function done(n: number, path: string, bytes: Uint8Array, more: Partial<R
   }
 }
 
+/** Found there and not read: all that is known is its size. */
+export function unread(n: number, path: string, size: number): Receipt {
+  const finishedAt = '2026-01-01T00:00:05.000Z'
+  return { state: 'kept', n, path, size, verified: 'nothing', resumedFrom: 0, finishedAt }
+}
+
 export function failed(n: number, code: string, second = 1): Failure {
   const finishedAt = `2026-01-01T00:00:0${second}.000Z`
   return { state: 'failed', n, path: `p${n}`, code, message: `It was "bad", ${code}.`, finishedAt }

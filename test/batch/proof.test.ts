@@ -6,7 +6,7 @@ import { memorySink } from '../../src/sinks/memory.ts'
 import type { Sink } from '../../src/sinks/sink.ts'
 import { checksumOf } from '../contracts/hash.ts'
 import { bytesOf, contentOf, never, store } from '../contracts/sink-bytes.ts'
-import { all, batchOf, done, failed, itemAt, plannedBatch, recorded } from './fixtures.ts'
+import { all, batchOf, done, failed, itemAt, plannedBatch, recorded, unread } from './fixtures.ts'
 
 const BYTES = bytesOf(100)
 
@@ -41,8 +41,10 @@ describe('verifying a destination', () => {
       sink.records,
       paths.map((path) => itemAt(path)),
     )
-    const { checksum: _, ...unread } = done(4, 'unread', BYTES, { state: 'kept', verified: 'nothing' })
-    await recorded(sink.records, [...paths.slice(0, 4).map((path, n) => done(n, path, BYTES)), unread])
+    await recorded(sink.records, [
+      ...paths.slice(0, 4).map((path, n) => done(n, path, BYTES)),
+      unread(4, 'unread', 100),
+    ])
     await store(sink, 'fine', BYTES)
     await store(sink, 'changed', bytesOf(100, 2))
     await store(sink, 'cut', bytesOf(99))
@@ -70,8 +72,7 @@ describe('verifying a destination', () => {
     await plannedBatch(sink.records, [itemAt('a')], third)
     await recorded(sink.records, [done(0, 'a', bytesOf(100, 1))])
     await recorded(sink.records, [done(0, 'a', bytesOf(100, 2))], 'w', 'b2')
-    const { checksum: _, ...unread } = done(0, 'a', bytesOf(100, 1), { state: 'kept', verified: 'nothing' })
-    await recorded(sink.records, [unread], 'w', 'b3')
+    await recorded(sink.records, [unread(0, 'a', 100)], 'w', 'b3')
     await store(sink, 'a', bytesOf(100, 2))
     expect(await all(verifyDestination(sink, hashIn(sink), never))).toEqual([{ state: 'ok', path: 'a', size: 100 }])
   })

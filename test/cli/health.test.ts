@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { Workers } from '../../src/ledger/workers.ts'
 import { ownProcess } from '../../src/queue/process-identity.ts'
 import { useRedis } from '../redis.ts'
@@ -25,32 +25,34 @@ function health(env: Readonly<Record<string, string>>): Promise<Answer> {
 
 describe('the health check of a worker', () => {
   const redis = useRedis()
-  const environment = (prefix: string) => ({ REDIS_URL: redis.url, DATAFERRY_PREFIX: prefix })
+  const check = () => health({ REDIS_URL: redis.url, DATAFERRY_PREFIX: redis.prefix })
+  const workers = () => new Workers(redis.client, redis.prefix)
 
-  async function beat(prefix: string, at: Date, space?: string): Promise<void> {
+  async function beat(at: Date, space?: string): Promise<void> {
     const self = await ownProcess()
     const told = { id: randomUUID(), tokens: [], since: at.toISOString(), at: at.toISOString(), holds: [] }
-    await new Workers(redis.client, prefix).beat({ ...self, ...told, ...(space !== undefined && { space }) })
+    await workers().beat({ ...self, ...told, ...(space !== undefined && { space }) })
   }
 
+  afterEach(async () => {
+    for (const { id } of await workers().list()) await workers().remove(id)
+  })
+
   it('is well when Redis answers and the worker beside it was heard lately', async () => {
-    const prefix = `${redis.prefix}:well`
-    await beat(prefix, new Date())
-    expect(await health(environment(prefix))).toEqual({ code: 0, said: 'Redis answers and the worker lives\n' })
+    await beat(new Date())
+    expect(await check()).toEqual({ code: 0, said: 'Redis answers and the worker lives\n' })
   })
 
   it('is not well when only workers of other containers are heard', async () => {
-    const prefix = `${redis.prefix}:others`
-    await beat(prefix, new Date(), 'another-boot-4026531836')
-    const { code, said } = await health(environment(prefix))
+    await beat(new Date(), 'another-boot-4026531836')
+    const { code, said } = await check()
     expect(code).toBe(1)
     expect(said).toContain('no worker of this container')
   })
 
   it('is not well when the worker has been silent', async () => {
-    const prefix = `${redis.prefix}:silent`
-    await beat(prefix, new Date(Date.now() - 60_000))
-    const { code, said } = await health(environment(prefix))
+    await beat(new Date(Date.now() - 60_000))
+    const { code, said } = await check()
     expect(code).toBe(1)
     expect(said).toContain('no sign of life from the worker for 6')
   })

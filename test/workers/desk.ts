@@ -78,7 +78,7 @@ export async function deskFor(
     throttles,
     succeeded,
     notices,
-    work: ({ n }, attempt = FIRST, lock = undefined) => processItem({ v: 1, batch: id, n }, attempt, lock, deps),
+    work: ({ n }, attempt = FIRST, lock) => processItem({ v: 1, batch: id, n }, attempt, lock, deps),
     async outcomes() {
       const found: Outcome[] = []
       for await (const line of readOutcomes(sink.records, id)) if (line.state !== 'reopened') found.push(line)

@@ -36,9 +36,9 @@ interface Fed {
   readonly feeder: Feeder
   readonly reports: string[]
   readonly notices: (string | undefined)[]
-  pass(server?: string): Promise<Step>
+  readonly pass: (server?: string) => Promise<Step>
   /** Ends the queued items of a server, as workers would. */
-  end(server?: string, most?: number): Promise<void>
+  readonly end: (server?: string, most?: number) => Promise<void>
 }
 
 async function fed(items: readonly Item[], more: Partial<FeedDeps> = {}): Promise<Fed> {

@@ -98,7 +98,8 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
     const key = 'ns' in job ? archiveJobId(job) : itemJobId(job.batch, job.n)
     if (!queue.has(key)) queue.set(key, { job, made: 0, started: 0 })
   }
-  const addAll = (_: string, jobs: readonly (ItemJob | ArchiveJob)[]): Promise<void> => Promise.resolve(jobs.forEach(add))
+  const addAll = (_: string, jobs: readonly (ItemJob | ArchiveJob)[]): Promise<void> =>
+    Promise.resolve(jobs.forEach(add))
   let reports = 0
   const feeder = new Feeder({
     ledger,
@@ -135,7 +136,8 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
   while ((await ledger.get(id))?.state === 'open') {
     const due = reports
     await feeder.pass({ v: 1, batch: id, server: server.url })
-    if (reports > due) await processControl({ v: 1, task: 'report', batch: id }, { ledger, batches, feed: () => Promise.resolve() })
+    if (reports > due)
+      await processControl({ v: 1, task: 'report', batch: id }, { ledger, batches, feed: () => Promise.resolve() })
     for (const [key, queued] of [...queue]) {
       queued.started++
       const step = await work(queued.job, { made: queued.made, allowed: attempts, started: queued.started, stalled: 0 })

@@ -70,11 +70,8 @@ async function get(context: Context, request: GetRequest, target: OutputTarget, 
     }
     const { path, receipt } = await getToFile(run, target, listed)
     progress.stop()
-    const { n: _, path: __, ...facts } = receipt
-    out.result(
-      { event: 'file', ...facts, path },
-      `${path}: ${receipt.state === 'kept' ? 'there already, ' : ''}${proof(receipt)}`,
-    )
+    const there = receipt.state === 'kept' ? 'there already, ' : ''
+    out.result({ event: 'file', ...receipt, n: undefined, path }, `${path}: ${there}${proof(receipt)}`, 'good')
     return 0
   } finally {
     progress.stop()

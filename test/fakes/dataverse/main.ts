@@ -22,6 +22,7 @@ const processOptionsSchema = z.looseObject({
   profile: z.enum(PROFILES).exactOptional(),
   tokens: z.record(z.string(), tokenSchema).exactOptional(),
   faults: z.array(faultSchema).exactOptional(),
+  host: z.string().exactOptional(),
   port: z.number().exactOptional(),
   storagePort: z.number().exactOptional(),
   keepRequests: z.number().exactOptional(),
@@ -44,7 +45,7 @@ async function main(): Promise<void> {
     },
   })
   const given: unknown = JSON.parse(values.options ?? (values.stdin ? await standardInput() : '{}'))
-  const { profile, tokens, faults, port, storagePort, keepRequests, world, ...settings } =
+  const { profile, tokens, faults, host, port, storagePort, keepRequests, world, ...settings } =
     processOptionsSchema.parse(given)
   const demoOnly = world === undefined && values.world === 'demo' ? demoFaults() : []
   const standIn = await startDataverse({
@@ -54,6 +55,7 @@ async function main(): Promise<void> {
     faults: faults ?? demoOnly,
     ...(profile && { profile }),
     ...(tokens && { tokens }),
+    ...(host !== undefined && { host }),
     ...(port !== undefined && { port }),
     ...(storagePort !== undefined && { storagePort }),
     ...(keepRequests !== undefined && { keepRequests }),

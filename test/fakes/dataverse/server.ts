@@ -35,6 +35,11 @@ export interface StandInOptions extends SettingsInput {
   readonly faults?: readonly Fault[]
   /** Milliseconds since 1970; default the real time. */
   readonly clock?: () => number
+  /**
+   * The name under which other containers reach it: then it listens on all addresses, and its URLs have this name.
+   * Default: this machine alone, by 127.0.0.1.
+   */
+  readonly host?: string
   /** Ports; default any free one. */
   readonly port?: number
   readonly storagePort?: number
@@ -62,7 +67,7 @@ export interface StandIn {
   close(): Promise<void>
 }
 
-/** Starts the stand-in on 127.0.0.1: a real HTTP server for Dataverse and a second one as its storage host. */
+/** Starts the stand-in, on 127.0.0.1 unless told otherwise: a real HTTP server for Dataverse and a second one as its storage host. */
 export async function startDataverse(options: StandInOptions): Promise<StandIn> {
   const {
     world,
@@ -70,6 +75,7 @@ export async function startDataverse(options: StandInOptions): Promise<StandIn> 
     tokens,
     faults,
     clock,
+    host,
     port,
     storagePort,
     keepRequests,
@@ -82,7 +88,7 @@ export async function startDataverse(options: StandInOptions): Promise<StandIn> 
   const settings = settingsSchema.parse(given)
   const dataverse = createServer({ keepAliveTimeout: 60_000 })
   const storage = createServer({ keepAliveTimeout: 60_000 })
-  const [url, storageUrl] = [await listen(dataverse, port), await listen(storage, storagePort)]
+  const [url, storageUrl] = [await listen(dataverse, host, port), await listen(storage, host, storagePort)]
   const context: Context = {
     world,
     features: features(profile ?? '6.11'),
@@ -125,12 +131,12 @@ export async function startDataverse(options: StandInOptions): Promise<StandIn> 
   return standIn
 }
 
-async function listen(server: Server, port = 0): Promise<string> {
-  server.listen(port, '127.0.0.1')
+async function listen(server: Server, host: string | undefined, port = 0): Promise<string> {
+  server.listen(port, host === undefined ? '127.0.0.1' : '0.0.0.0')
   await once(server, 'listening')
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('The stand-in has no TCP port.')
-  return `http://127.0.0.1:${address.port}`
+  return `http://${host ?? '127.0.0.1'}:${address.port}`
 }
 
 function usersOf(tokens: Readonly<Record<string, TokenSpec>>): ReadonlyMap<string, User> {

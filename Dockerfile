@@ -1,0 +1,56 @@
+# The image of dataferry: workers and command line, without a Redis. `docker build -t dataferry .`; see docs/docker.md.
+ARG NODE_IMAGE=node:24-bookworm-slim
+
+# Compiles, then keeps of node_modules what runs.
+FROM ${NODE_IMAGE} AS build
+WORKDIR /app
+# The packages alone first: this layer is built again only when the lock changes.
+COPY package.json package-lock.json ./
+# No package that runs needs its install script, and a script could do anything.
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY src src
+COPY jobs jobs
+COPY workers workers
+# Types and maps are for those who import the package, not for those who run it.
+RUN npm run build -- --declaration false --sourceMap false \
+ && npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
+ && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete \
+ && chmod 755 dist/src/cli/main.js
+
+# A Dataverse installation to try things with, for the profile `demo` of docker-compose.yml. Node.js runs its TypeScript.
+FROM ${NODE_IMAGE} AS standin
+WORKDIR /app
+COPY --from=build /app/package.json ./
+COPY --from=build /app/node_modules/zod node_modules/zod
+COPY test/fakes/dataverse test/fakes/dataverse
+USER node
+ENTRYPOINT ["node", "test/fakes/dataverse/main.ts"]
+
+# The last stage is what `docker build` makes.
+FROM ${NODE_IMAGE} AS dataferry
+LABEL org.opencontainers.image.title="dataferry" \
+      org.opencontainers.image.description="Durable batch downloads from Dataverse repositories" \
+      org.opencontainers.image.licenses="Apache-2.0"
+ENV NODE_ENV=production \
+    DATAFERRY_TO=/data
+WORKDIR /app
+# Owned by root: the process cannot change its own program, even where the root file system can be written to.
+COPY LICENSE package.json ./
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/dist dist
+# A named volume mounted on /data for the first time takes its owner from here.
+RUN ln -s /app/dist/src/cli/main.js /usr/local/bin/dataferry \
+ && mkdir /data /work && chown node:node /data
+VOLUME /data
+# Where relative manifests and dataferry.config.json are looked for.
+WORKDIR /work
+USER node
+# Alive means more than running: Redis answers, and the worker of this container told it so within 15 seconds. It costs
+# a start of Node.js and one read; `dataferry status` would ask about every batch and server.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
+  CMD ["node", "/app/dist/src/cli/health.js"]
+# Without a shell in between, so that SIGTERM reaches the process that parks its files. It reaps its own children and
+# has no others, so it needs no init above it.
+ENTRYPOINT ["dataferry"]
+CMD ["--help"]

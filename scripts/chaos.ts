@@ -1,0 +1,28 @@
+import { parseArgs } from 'node:util'
+import { runChaos } from './chaos/run.ts'
+
+/** `npm run chaos`: see docs/chaos.md. Prints its figures as JSON and ends with 0 when nothing was lost, doubled or wrong. */
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    kills: { type: 'string', default: '200' },
+    files: { type: 'string', default: '2000' },
+    minutes: { type: 'string', default: '20' },
+    every: { type: 'string', default: '1000' },
+    main: { type: 'string' },
+    quiet: { type: 'boolean', default: false },
+  },
+})
+const figures = await runChaos({
+  seed: Number(values.seed),
+  kills: Number(values.kills),
+  files: Number(values.files),
+  minutes: Number(values.minutes),
+  everyMs: Number(values.every),
+  ...(values.main !== undefined && { main: values.main }),
+  say: (text) => {
+    if (!values.quiet) process.stderr.write(`${text}\n`)
+  },
+})
+process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`)
+process.exitCode = figures.problems.length === 0 ? 0 : 1

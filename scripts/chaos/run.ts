@@ -1,0 +1,204 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { RedisLedger } from '../../src/ledger/redis.ts'
+import { connect } from '../../src/queue/connection.ts'
+import { openQueues } from '../../src/queue/queues.ts'
+import { startDataverseProcess } from '../../test/fakes/dataverse/process.ts'
+import { check, type Checked } from './check.ts'
+import { Dice } from './dice.ts'
+import { Player, type Program } from './player.ts'
+import { RedisPlayer } from './redis-player.ts'
+import { Strikes, type StrikeCounts } from './strikes.ts'
+import { chaosWorld, pidOf } from './world.ts'
+
+export interface ChaosOptions {
+  readonly seed: number
+  /** Processes to kill with SIGKILL, Redis included; further ones are frozen or asked to end. */
+  readonly kills: number
+  readonly files: number
+  /** The whole run rejects after this long. */
+  readonly minutes: number
+  /** Between two strikes, in ms; 1000 unless given. */
+  readonly everyMs?: number
+  /** The program under test; the sources unless given. */
+  readonly main?: string
+  readonly say: (text: string) => void
+}
+
+/** The figures of a run. It went well when `problems` is empty. */
+export interface ChaosFigures extends Checked {
+  readonly seed: number
+  readonly files: number
+  readonly strikes: StrikeCounts
+  /** Seconds with strikes, and from the last one to the end of all batches. */
+  readonly seconds: { readonly chaos: number; readonly calm: number }
+  /** Requests that the server answered, and downloads that it counted. */
+  readonly server: { readonly requests: number; readonly counted: number }
+}
+
+const SOURCES = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+const FILES_A_BATCH = 250
+const JOBS = 8
+const FAULTS = [
+  'cut',
+  'reset',
+  '429',
+  '500',
+  '502',
+  '503',
+  'ignore-range',
+  'flip',
+  'longer',
+  'early-end',
+  'stall',
+] as const
+/** Waits are short, so that there is much to be met in a short time. */
+const FAST = {
+  DATAFERRY_THROTTLE_FIRST: '50ms',
+  DATAFERRY_THROTTLE_MAX: '500ms',
+  DATAFERRY_RETRY_WAIT: '50ms',
+  DATAFERRY_RETRY_MAX_WAIT: '500ms',
+  DATAFERRY_IDLE_TIMEOUT: '2s',
+}
+
+/** Plays a run: strikes until enough were killed, then a calm end, then every check. Leaves nothing behind. */
+export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
+  const { seed, kills, files, say } = options
+  const folder = await mkdtemp(join(tmpdir(), 'df-chaos-'))
+  const stop = AbortSignal.timeout(options.minutes * 60_000)
+  const dice = new Dice(seed)
+  const batches = Math.ceil(files / FILES_A_BATCH)
+  const everyMs = options.everyMs ?? 1_000
+  // The work should last as long as the strikes do.
+  const latencyMs = Math.round((0.5 * kills * everyMs * JOBS) / files)
+  const redis = await RedisPlayer.start(join(folder, 'redis'))
+  const dataverse = await startDataverseProcess({
+    world: chaosWorld(files, batches),
+    latencyMs,
+    bytesPerSecond: 3 << 20,
+    chaos: { seed, probability: 0.08, perFile: 2, kinds: [...FAULTS] },
+  })
+  const data = join(folder, 'data')
+  const program = programOf(options.main ?? SOURCES, folder, redis.url)
+  const restart = (): number => dice.between(0, 500)
+  const work = ['work', '--server', dataverse.url, '--processes', '2', '--jobs', String(JOBS), '--log-level', 'warn']
+  const supervisors = ['a', 'b'].map((name) => new Player(`supervisor ${name}`, program(work), restart))
+  const strikes = new Strikes({ dice, redis, supervisors, say })
+  try {
+    const begun = performance.now()
+    const enqueued = enqueueAll(
+      batches,
+      (pid) => {
+        const args = ['enqueue', pid, '--server', dataverse.url, '--to', data]
+        return new Player('producer', program(args), restart)
+      },
+      strikes,
+      kills,
+    )
+    while (strikes.counts.kills < kills) {
+      stop.throwIfAborted()
+      await sleep(everyMs)
+      await strikes.one()
+    }
+    await strikes.end()
+    const calm = performance.now()
+    say(`${kills} kills; now it is calm.`)
+    await Promise.race([enqueued, rejection(stop)])
+    const client = await connect({ url: redis.url, role: 'worker' })
+    const ledger = new RedisLedger(client, {})
+    const queues = openQueues({ connection: client })
+    try {
+      await untilFinished(ledger, batches, stop, say)
+      const ended = performance.now()
+      const codes = await Promise.all(supervisors.map((supervisor) => supervisor.dismiss()))
+      const checked = await check(data, ledger, queues, dataverse.url)
+      const problems = [...checked.problems]
+      for (const code of codes) if (code !== 0) problems.push(`a supervisor ended with ${code} and not 0`)
+      const verified = await promisify(execFile)(process.execPath, [...program(['verify', data]).args], {
+        env: program([]).env,
+      }).catch((error: unknown) => problems.push(`verify: ${String(error)}`))
+      if (typeof verified === 'object') say(verified.stdout.trim().split('\n').at(-1) ?? '')
+      const seconds = { chaos: round(calm - begun), calm: round(ended - calm) }
+      const { requests } = await dataverse.totals()
+      const counted = await countedDownloads(files, dataverse.counters)
+      return { seed, files, strikes: strikes.counts, seconds, ...checked, server: { requests, counted }, problems }
+    } finally {
+      await queues.close()
+      client.disconnect()
+    }
+  } catch (error) {
+    for (const { name, said } of supervisors) say(`${name} said last:\n${said.slice(-3000)}`)
+    throw error
+  } finally {
+    await strikes.end()
+    await Promise.all(supervisors.map((supervisor) => supervisor.dismiss()))
+    await dataverse.close()
+    await redis.stop()
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+function programOf(main: string, folder: string, redisUrl: string): (args: readonly string[]) => Program {
+  const { PATH = '' } = process.env
+  const env = { PATH, HOME: folder, DATAFERRY_STATE_DIR: join(folder, 'state'), REDIS_URL: redisUrl, ...FAST }
+  const loader = main.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : []
+  return (args) => ({ file: process.execPath, args: [...loader, main, ...args], env, cwd: folder })
+}
+
+/** One batch after the other, spread over the time of the strikes; each is enqueued again until that has succeeded. */
+async function enqueueAll(
+  batches: number,
+  enqueue: (pid: string) => Player,
+  strikes: Strikes,
+  kills: number,
+): Promise<void> {
+  for (let batch = 0; batch < batches; batch += 1) {
+    while (strikes.counts.kills < (0.7 * kills * batch) / batches) await sleep(200)
+    const producer = enqueue(pidOf(batch))
+    strikes.producer = producer
+    await producer.over
+    strikes.producer = undefined
+  }
+}
+
+async function untilFinished(
+  ledger: RedisLedger,
+  batches: number,
+  stop: AbortSignal,
+  say: (text: string) => void,
+): Promise<void> {
+  for (let look = 0; ; look += 1) {
+    const entries = await ledger.list()
+    if (entries.length >= batches && entries.every(({ state }) => state === 'finished')) return
+    if (look % 40 === 39) {
+      const open = await Promise.all(entries.map(({ id }) => ledger.summary(id)))
+      say(open.map(({ planned, done, kept, failed }) => `${done + kept + failed}/${planned}`).join(' '))
+    }
+    stop.throwIfAborted()
+    await sleep(250)
+  }
+}
+
+async function countedDownloads(
+  files: number,
+  counters: (file: number) => Promise<{ readonly counted: number }>,
+): Promise<number> {
+  let sum = 0
+  for (let n = 0; n < files; n += 1) sum += (await counters(1000 + n)).counted
+  return sum
+}
+
+function rejection(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('The time is over.')), { once: true })
+  })
+}
+
+function round(ms: number): number {
+  return Math.round(ms / 100) / 10
+}

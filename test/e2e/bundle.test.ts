@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
+import type { WorldJson } from '../fakes/dataverse/world-json.ts'
+import { makeHome, records, type Home } from './cli.ts'
+
+const PID = 'doi:10.5072/FK2/BUNDLES'
+const FOLDER = 'doi-10.5072-FK2-BUNDLES'
+const SMALL = 1_200
+const KILLS = 10
+const WITHHELD = 3
+
+const world: WorldJson = {
+  datasets: [
+    {
+      pid: PID,
+      files: [
+        { id: 100, label: 'large.bin', content: { size: 20 << 20, seed: 1 } },
+        ...Array.from({ length: SMALL }, (_, i) => ({
+          id: 1000 + i,
+          label: `small-${i}.bin`,
+          directory: `folder-${i % 7}`,
+          content: { size: (i * 977) % 30_000, seed: 100 + i },
+          checksum: (['MD5', 'SHA-1', 'SHA-256', 'SHA-512'] as const)[i % 4] ?? 'MD5',
+          ...(i % 500 === 77 && { restricted: true }),
+        })),
+      ],
+    },
+  ],
+}
+
+let dataverse: DataverseProcess
+let home: Home
+beforeAll(async () => {
+  home = await makeHome()
+  dataverse = await startDataverseProcess({
+    world,
+    bytesPerSecond: 2 << 20,
+    latencyMs: 30,
+    chaos: { seed: 3, probability: 0.1, perFile: 2, kinds: ['cut', 'reset', '500', '503', 'flip', 'early-end'] },
+  })
+})
+afterAll(async () => {
+  await dataverse.close()
+  await home[Symbol.asyncDispose]()
+})
+
+test('with --bundle a command that is killed again and again ends with every file right and once', async () => {
+  // Archives are no file's requests, so that chaos does not meet them: some break off, and some are refused.
+  await dataverse.fault({
+    path: '/access/datafiles/',
+    steps: [
+      { kind: 'fine' },
+      { kind: 'early-end', after: 300_000 },
+      { kind: 'fine' },
+      { kind: 'status', status: 429, body: 'json' },
+      { kind: 'cut', after: 500_000 },
+      { kind: 'fine' },
+      { kind: 'status', status: 500, body: 'json' },
+    ],
+  })
+  const args = ['run', PID, '--server', dataverse.url, '--to', home.data, '--bundle', 'auto', '--json']
+  for (let kill = 0; kill < KILLS; kill++) {
+    const { child, ended } = home.start(args)
+    await Promise.race([ended, sleep(1_200 + ((kill * 617) % 1_500))])
+    child.kill('SIGKILL')
+    await ended
+    await expectNothingPartial()
+  }
+  const { code, stdout, stderr } = await home.run(args)
+  expect(stderr).not.toContain('dataferry:')
+  expect(code).toBe(1)
+  const all = SMALL + 1
+  const [summary] = records(stdout).filter(({ event }) => event === 'summary')
+  expect(summary).toMatchObject({ planned: all, missing: 0, failed: WITHHELD, failures: { SOURCE_DENIED: WITHHELD } })
+  expect(summary).toMatchObject({ verified: { checksum: all - WITHHELD } })
+  const items = records(stdout).filter(({ event }) => event === 'item')
+  expect(new Set(items.map(({ n }) => n)).size).toBe(all)
+  expect(items.length).toBe(all)
+  expect((await expectNothingPartial()).length).toBe(all - WITHHELD)
+  expect((await home.run(['verify', home.data])).code).toBe(0)
+  expect(await readdir(join(home.data, '.dataferry', 'parts')).catch(() => [])).toEqual([])
+  const zips = (await dataverse.requests()).filter(({ url }) => url.includes('/access/datafiles/'))
+  expect(zips.length).toBeGreaterThan(3)
+}, 240_000)
+
+/** Whatever has its final name has the bytes that the listing promises. @returns what is there */
+async function expectNothingPartial(): Promise<string[]> {
+  const found = await readdir(join(home.data, FOLDER), { recursive: true, withFileTypes: true }).catch(() => [])
+  const promised = await promises()
+  const paths: string[] = []
+  for (const entry of found) {
+    if (!entry.isFile()) continue
+    const path = join(entry.parentPath, entry.name)
+    const { algorithm = '', hex = '' } = promised.get(path) ?? {}
+    const bytes = await readFile(path)
+    expect({ path, hex: createHash(algorithm).update(bytes).digest('hex') }).toEqual({ path, hex })
+    paths.push(path)
+  }
+  return paths
+}
+
+async function promises(): Promise<Map<string, { algorithm: string; hex: string }>> {
+  const batches = join(home.data, '.dataferry')
+  const found = new Map<string, { algorithm: string; hex: string }>()
+  for (const batch of await readdir(batches).catch(() => [])) {
+    const text = await readFile(join(batches, batch, 'items.ndjson'), 'utf8').catch(() => '')
+    for (const line of text.split('\n').slice(0, -1)) {
+      const item: { path: string; expect: { checksum: { algorithm: string; hex: string } } } = JSON.parse(line)
+      found.set(join(home.data, item.path), item.expect.checksum)
+    }
+  }
+  return found
+}

@@ -1,0 +1,69 @@
+import { readBatch, isReported, readPlanState } from '../src/batch/folder.ts'
+import { reconcile } from '../src/batch/reconcile.ts'
+import type { Ledger, LedgerEntry } from '../src/ledger/ledger.ts'
+import type { BatchId } from '../src/model/batch.ts'
+import type { Batches } from './batches.ts'
+
+export interface SweepDeps {
+  readonly ledger: Ledger
+  readonly batches: Pick<Batches, 'sink'>
+  /** Goes on feeding a batch from one server; does nothing while that is going on. */
+  readonly feed: (batch: BatchId, server: string) => Promise<void>
+}
+
+/** Between two sweeps, in ms. */
+const EVERY_MS = 10_000
+
+/**
+ * Brings back what Redis may forget when it is killed, cut back or emptied under running workers: the feeding of an open
+ * batch, and whole batches that this process has seen open, which the destination knows by heart.
+ */
+export class Sweep {
+  readonly #deps: SweepDeps
+  /** Batches that were open when this process looked last. */
+  readonly #open = new Map<BatchId, LedgerEntry>()
+  #sweptAt = Number.NEGATIVE_INFINITY
+
+  constructor(deps: SweepDeps) {
+    this.#deps = deps
+  }
+
+  /** Sweeps when it is time for it. */
+  async whenDue(): Promise<void> {
+    if (performance.now() - this.#sweptAt >= EVERY_MS) await this.now()
+  }
+
+  async now(): Promise<void> {
+    this.#sweptAt = performance.now()
+    const entries = await this.#deps.ledger.list()
+    const known = new Set(entries.map(({ id }) => id))
+    const lost = [...this.#open.values()].filter(({ id }) => !known.has(id))
+    for (const entry of lost) await this.#restore(entry)
+    for (const entry of entries) await this.#keepFed(entry)
+  }
+
+  /** Somebody took the batch out of Redis on purpose. */
+  forget(batch: BatchId): void {
+    this.#open.delete(batch)
+  }
+
+  async #keepFed(entry: LedgerEntry): Promise<void> {
+    if (entry.state !== 'open') {
+      this.#open.delete(entry.id)
+      return
+    }
+    this.#open.set(entry.id, entry)
+    for (const server of entry.servers) await this.#deps.feed(entry.id, server)
+  }
+
+  async #restore({ id, destination, servers }: LedgerEntry): Promise<void> {
+    const { records } = await this.#deps.batches.sink(destination)
+    const batch = await readBatch(records, id)
+    if (!batch || (await isReported(records, id))) {
+      this.#open.delete(id)
+      return
+    }
+    await reconcile(this.#deps.ledger, records, batch, await readPlanState(records, id))
+    for (const server of servers) await this.#deps.feed(id, server)
+  }
+}
