@@ -30,7 +30,10 @@ const accessRequestSchema = z.looseObject({
   /** `created`, `granted` or `rejected`; absent on older servers, which list open requests only. */
   requestState: text,
 })
-/** One entry of the list of requests. */
+/**
+ * One entry of the list of requests.
+ * @useDeclaredType
+ */
 export type AccessRequest = z.infer<typeof accessRequestSchema>
 
 const permissionsSchema = z.looseObject({
@@ -41,6 +44,7 @@ const permissionsSchema = z.looseObject({
 /**
  * What the server thinks that the caller may do. Not what decides a download: it overlooks embargoes, retention, older
  * versions and IP groups. @see the protocol note §1.7
+ * @useDeclaredType
  */
 export type UserPermissions = z.infer<typeof permissionsSchema>
 

@@ -51,10 +51,12 @@ export interface Datafile {
 /** Refuses files larger than this in memory, unless told otherwise: 256 MiB. */
 export const DEFAULT_MAX_BYTES = 256 * 1024 * 1024
 
+/** @inline */
 interface InMemory {
   /** Largest answer to take into memory, in bytes. Default 256 MiB. */
   readonly maxBytes?: number | undefined
 }
+/** @inline */
 interface Callable {
   readonly signal?: AbortSignal | undefined
 }

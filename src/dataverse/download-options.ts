@@ -24,7 +24,10 @@ interface FormOptions {
 type OneForm = {
   [K in keyof FormOptions]: Pick<FormOptions, K> & { readonly [Other in Exclude<keyof FormOptions, K>]?: undefined }
 }[keyof FormOptions]
-/** One form of a file. Spelled out, since a mapped type over optional members yields `undefined` as well. */
+/**
+ * One form of a file. Spelled out, since a mapped type over optional members yields `undefined` as well.
+ * @inline
+ */
 export type AnyForm = NonNullable<OneForm>
 
 /** What every download can be told. */

@@ -22,6 +22,7 @@ export class Download implements AsyncIterable<Uint8Array>, AsyncDisposable {
   readonly #most: number
   #taken = false
 
+  /** @internal */
   constructor({ answer, from, size }: Opened, range: { readonly from: number; readonly to: number | undefined }) {
     this.name = parseFileName(header(answer.headers, 'content-disposition'))
     this.contentType = header(answer.headers, 'content-type')

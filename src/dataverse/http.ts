@@ -59,6 +59,7 @@ export class Http {
   /**
    * Resolves with the answer, whatever its status, as soon as its headers are there. Rejects with `SOURCE_UNREACHABLE`,
    * `ARGUMENT_INVALID` for what HTTP cannot carry, or the signal's reason.
+   * @internal
    */
   async send(request: HttpRequest): Promise<HttpAnswer> {
     if (request.signal?.aborted) throw abortError(request.signal)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
-import { fileElementSchema, type FileElement } from './file-element.ts'
+import { fileElementSchema, type FileElement } from '../model/file-element.ts'
 import type { Answer, Installation } from './installation.ts'
 import { jsonElements } from './json-elements.ts'
 import { checkData } from './json-call.ts'

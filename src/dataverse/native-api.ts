@@ -1,19 +1,14 @@
 import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
+import { fileElementSchema, listedFile } from '../model/file-element.ts'
 import type { Catalogue, ListedFile, ListedVersion } from '../model/listing.ts'
-import {
-  fileElementSchema,
-  listedFile,
-  listedVersion,
-  versionElementSchema,
-  type VersionElement,
-} from './file-element.ts'
 import { parseIdentifier } from './identifier.ts'
 import { Installation, type InstallationOptions } from './installation.ts'
 import { JsonCalls } from './json-call.ts'
 import { Listing } from './listing.ts'
 import { DEFAULT_RETRIES, DEFAULT_THROTTLE_MS, type RetryPolicy } from './retry.ts'
 import { datasetRoute, encodePath, fileInfoRoute, type Query, type Route } from './route.ts'
+import { listedVersion, versionElementSchema, type VersionElement } from './version-element.ts'
 
 /** Options of `NativeApi`. */
 export interface NativeApiOptions extends InstallationOptions {
@@ -31,7 +26,10 @@ const userSchema = z.looseObject({
   email: z.string().nullish(),
   superuser: z.boolean().nullish(),
 })
-/** Who a token belongs to: `identifier` is `@name`. */
+/**
+ * Who a token belongs to: `identifier` is `@name`.
+ * @useDeclaredType
+ */
 export type TokenUser = z.infer<typeof userSchema>
 
 /**

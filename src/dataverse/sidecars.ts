@@ -14,7 +14,10 @@ const auxiliaryFileSchema = z.looseObject({
   type: z.string().nullish(),
   origin: z.string().nullish(),
 })
-/** A file that hangs on a file. */
+/**
+ * A file that hangs on a file.
+ * @useDeclaredType
+ */
 export type AuxiliaryFile = z.infer<typeof auxiliaryFileSchema>
 
 /** Options for the metadata of a tabular file. */

@@ -6,8 +6,12 @@ export type Algorithm = (typeof ALGORITHMS)[number]
 /** Hex digits of each algorithm's digest. */
 export const HEX_LENGTH: Readonly<Record<Algorithm, number>> = { md5: 32, sha1: 40, sha256: 64, sha512: 128 }
 
-/** A checksum as dataferry keeps it: our algorithm name, lower-case hex of the right length. */
+/** See `Checksum`. */
 export const checksumSchema = z.object({ algorithm: z.enum(ALGORITHMS), hex: z.string().regex(/^[0-9a-f]+$/) })
+/**
+ * A checksum as dataferry keeps it: our algorithm name, lower-case hex of the right length.
+ * @useDeclaredType
+ */
 export type Checksum = Readonly<z.infer<typeof checksumSchema>>
 
 /**

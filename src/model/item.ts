@@ -3,6 +3,10 @@ import { checksumSchema } from './checksum.ts'
 
 /** Which bytes of a file: the uploaded original (the only form with a published checksum) or the archival one (`.tab`). */
 export const FORMATS = ['original', 'archival'] as const
+/**
+ * One of `FORMATS`.
+ * @useDeclaredType
+ */
 export type Format = (typeof FORMATS)[number]
 
 export const refSchema = z.discriminatedUnion('kind', [
@@ -23,11 +27,18 @@ export const refSchema = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('bundle'), file: z.union([z.number().int().nonnegative(), z.string()]) }),
 ])
-/** What to ask a server for. */
+/**
+ * What to ask a server for.
+ * @useDeclaredType
+ */
 export type Ref = Readonly<z.infer<typeof refSchema>>
 
 /** Why a listing says that the bytes may be withheld. A hint for totals and messages: only a real request decides. */
 export const WITHHELD = ['restricted', 'embargoed', 'retention-expired'] as const
+/**
+ * One of `WITHHELD`.
+ * @useDeclaredType
+ */
 export type Withheld = (typeof WITHHELD)[number]
 
 /**

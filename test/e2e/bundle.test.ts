@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { itemSchema } from '../../src/model/item.ts'
 import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
 import type { WorldJson } from '../fakes/dataverse/world-json.ts'
 import { makeHome, records, type Home } from './cli.ts'
@@ -109,8 +110,8 @@ async function promises(): Promise<Map<string, { algorithm: string; hex: string 
   for (const batch of await readdir(batches).catch(() => [])) {
     const text = await readFile(join(batches, batch, 'items.ndjson'), 'utf8').catch(() => '')
     for (const line of text.split('\n').slice(0, -1)) {
-      const item: { path: string; expect: { checksum: { algorithm: string; hex: string } } } = JSON.parse(line)
-      found.set(join(home.data, item.path), item.expect.checksum)
+      const { path, expect: promise } = itemSchema.parse(JSON.parse(line))
+      if (promise.checksum) found.set(join(home.data, path), promise.checksum)
     }
   }
   return found

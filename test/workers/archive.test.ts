@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { NativeApi } from '../../src/dataverse/native-api.ts'
 import type { Entry } from '../../src/model/entry.ts'
+import type { OpenSource } from '../../src/model/source.ts'
 import type { ListedFile } from '../../src/model/listing.ts'
-import type { FileSpec } from '../fakes/dataverse/specs.ts'
 import { startDataverse, type StandIn, type StandInOptions } from '../fakes/dataverse/server.ts'
 import { World } from '../fakes/dataverse/world.ts'
-import type { DatasetSpec } from '../fakes/dataverse/specs.ts'
+import type { DatasetSpec, FileSpec } from '../fakes/dataverse/specs.ts'
 import { wholeRun, zipRequests, type Ran, type Wanted } from './whole-run.ts'
 
 const PID = 'doi:10.5072/FK2/SMALL'
@@ -182,6 +182,77 @@ test('a server whose archives fail three times in a row gets no more of them in 
   expect(ran.report.archivesOff).toEqual([standIn.url])
   expect(ran.notices).toHaveLength(1)
   expect(zipRequests(standIn)).toBe(3)
+})
+
+describe('What stops an archive in the middle', () => {
+  /** Does something once, when so many bytes of an archive have come. */
+  function after(bytes: number, then: () => Promise<void>): (open: OpenSource) => OpenSource {
+    let left = bytes
+    return (open) => async (ref, from, options) => {
+      const opened = await open(ref, from, options)
+      return ref.kind === 'zip' ? { ...opened, body: watched(opened.body) } : opened
+    }
+    async function* watched(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+      for await (const chunk of body) {
+        // In small pieces, as a network gives them.
+        for (let at = 0; at < chunk.length; at += 1_000) {
+          const piece = chunk.subarray(at, at + 1_000)
+          yield piece
+          left -= piece.length
+          if (left <= 0 && left + piece.length > 0) await then()
+        }
+      }
+    }
+  }
+
+  function singles(standIn: StandIn): number {
+    return standIn.requests.filter(({ url }) => url.includes('/access/datafile/')).length
+  }
+
+  test('a pause keeps every entry that was committed, and the rest goes on singly afterwards', async () => {
+    const standIn = await start({ files: small(60) })
+    let paused = 0
+    const between: Wanted['between'] = (open, ledger, running) =>
+      after(50_000, async () => {
+        paused++
+        await ledger.setState('b1', 'paused')
+        running.stopWhere(() => true, 'held')
+      })(open)
+    const ran = await run(standIn, { between })
+    expect(paused).toBe(1)
+    expect(countsOf(ran)).toMatchObject({ done: 60, failed: 0, complete: true })
+    expect(zipRequests(standIn)).toBe(1)
+    expect(singles(standIn)).toBeGreaterThan(0)
+    expect(singles(standIn)).toBeLessThan(40)
+  })
+
+  test('a shutdown keeps every entry that was committed, and the next worker asks for an archive of the rest', async () => {
+    const standIn = await start({ files: small(60) })
+    let stopped = 0
+    const between: Wanted['between'] = (open, _, running) =>
+      after(50_000, () => {
+        if (stopped++ === 0) running.stopWhere(() => true, 'shutdown')
+        return Promise.resolve()
+      })(open)
+    const ran = await run(standIn, { between })
+    expect(countsOf(ran)).toMatchObject({ done: 60, complete: true })
+    expect(singles(standIn)).toBe(0)
+    const [first = '', second = ''] = standIn.requests.flatMap(({ url }) =>
+      url.includes('/access/datafiles/') ? [url] : [],
+    )
+    expect(second.split(',').length).toBeLessThan(first.split(',').length)
+    expect(ran.retries).toEqual({ items: 0, archives: 0 })
+  })
+
+  test('a server that wants a pause gets it, and is asked for the archive again', async () => {
+    const standIn = await start({ files: small(60) })
+    standIn.fault({ path: '/access/datafiles/', steps: [{ kind: 'status', status: 429, body: 'json' }] })
+    const ran = await run(standIn)
+    expect(countsOf(ran)).toMatchObject({ done: 60, complete: true })
+    expect(zipRequests(standIn)).toBe(2)
+    expect(singles(standIn)).toBe(0)
+    expect(ran.retries).toEqual({ items: 0, archives: 0 })
+  })
 })
 
 test('files that are there already are not asked for again', async () => {

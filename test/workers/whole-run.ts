@@ -10,6 +10,7 @@ import { createLogger } from '../../src/log.ts'
 import type { Batch } from '../../src/model/batch.ts'
 import type { Entry } from '../../src/model/entry.ts'
 import type { Failure, Receipt } from '../../src/model/receipt.ts'
+import type { OpenSource } from '../../src/model/source.ts'
 import { plan } from '../../src/plan/planner.ts'
 import { memorySink, memoryStore, type MemoryStore } from '../../src/sinks/memory.ts'
 import { processArchive, type ArchiveDeps } from '../../workers/archive.ts'
@@ -32,6 +33,8 @@ export interface Wanted {
   /** In place of what the server says. */
   readonly zipLimit?: number
   readonly attempts?: number
+  /** Stands between the run and the server, with the means to stop what runs. */
+  readonly between?: (open: OpenSource, ledger: MemoryLedger, running: Running) => OpenSource
 }
 
 export interface Ran {
@@ -92,21 +95,28 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
   const batches = new Batches(ledger, () => Promise.resolve(sink), 'w1')
   const bundling = new Bundling({
     zipLimit: async () => wanted.zipLimit ?? (await catalogue.zipDownloadLimit()),
-    notice: (_, text) => void (text !== undefined && notices.push(text)),
+    notice: (_, text) => {
+      if (text !== undefined) notices.push(text)
+    },
   })
   const add = (job: ItemJob | ArchiveJob): void => {
     const key = 'ns' in job ? archiveJobId(job) : itemJobId(job.batch, job.n)
     if (!queue.has(key)) queue.set(key, { job, made: 0, started: 0 })
   }
-  const addAll = (_: string, jobs: readonly (ItemJob | ArchiveJob)[]): Promise<void> =>
-    Promise.resolve(jobs.forEach(add))
+  const addAll = (_: string, jobs: readonly (ItemJob | ArchiveJob)[]): Promise<void> => {
+    for (const job of jobs) add(job)
+    return Promise.resolve()
+  }
   let reports = 0
   const feeder = new Feeder({
     ledger,
     batches,
     queued: () => Promise.resolve(queue.size),
     add: addAll,
-    askReport: () => Promise.resolve(void reports++),
+    askReport: () => {
+      reports++
+      return Promise.resolve()
+    },
     window: () => Promise.resolve(1_000),
     memoryPressure: () => Promise.resolve(undefined),
     notice: () => undefined,
@@ -116,11 +126,12 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
       isQueued: (_, job) => Promise.resolve(queue.has(archiveJobId(job))),
     },
   })
+  const running = new Running()
   const deps: ArchiveDeps = {
     ledger,
     batches,
-    running: new Running(),
-    openSource: () => source.open,
+    running,
+    openSource: () => wanted.between?.(source.open, ledger, running) ?? source.open,
     throttled: () => Promise.resolve({ waitMs: 0 }),
     succeeded: () => undefined,
     space: { isOpen: () => Promise.resolve(true), full: () => undefined },
@@ -133,7 +144,7 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
   const work = (job: ItemJob | ArchiveJob, attempt: Attempt): Promise<Step> =>
     'ns' in job ? processArchive(job, attempt, undefined, deps) : processItem(job, attempt, undefined, deps)
 
-  while ((await ledger.get(id))?.state === 'open') {
+  for (let state: string | undefined = 'open'; state !== 'finished'; state = (await ledger.get(id))?.state) {
     const due = reports
     await feeder.pass({ v: 1, batch: id, server: server.url })
     if (reports > due)
@@ -146,6 +157,8 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
       queued.made++
       retries['ns' in queued.job ? 'archives' : 'items']++
     }
+    // What was paused goes on when everything has heard of it.
+    if (queue.size === 0 && state === 'paused') await ledger.setState(id, 'open')
   }
   await batches.close()
   await Promise.all([catalogue.close(), source.close()])

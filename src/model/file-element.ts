@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { parseChecksum, type Checksum } from '../model/checksum.ts'
-import type { Withheld } from '../model/item.ts'
-import type { ListedFile, ListedVersion } from '../model/listing.ts'
+import { parseChecksum, type Checksum } from './checksum.ts'
+import type { Withheld } from './item.ts'
+import type { ListedFile } from './listing.ts'
 
 const text = z.string().nullish()
 const count = z.number().nullish()
@@ -34,24 +34,6 @@ export const fileElementSchema = z.looseObject({
 /** A file element, checked. */
 export type FileElement = z.infer<typeof fileElementSchema>
 
-/** A dataset version as the server describes it. */
-export const versionElementSchema = z.looseObject({
-  datasetPersistentId: text,
-  versionNumber: count,
-  versionMinorNumber: count,
-  versionState: text,
-  guestbookId: count,
-  metadataBlocks: z
-    .looseObject({
-      citation: z
-        .looseObject({ fields: z.array(z.looseObject({ typeName: text, value: z.unknown() })).nullish() })
-        .nullish(),
-    })
-    .nullish(),
-})
-/** A version element, checked. */
-export type VersionElement = z.infer<typeof versionElementSchema>
-
 /** Our view of a file element; `today` is the day (`2026-07-22`) that embargo and retention are judged by. */
 export function listedFile(element: FileElement, today: string): ListedFile {
   const { dataFile } = element
@@ -69,25 +51,6 @@ export function listedFile(element: FileElement, today: string): ListedFile {
     ...(tabular ? { original: originalOf(dataFile) } : {}),
     ...some('withheld', withheld(element, today)),
   }
-}
-
-/** Our view of a dataset version. `dataset` stands in where an old server leaves the PID out. */
-export function listedVersion(element: VersionElement, dataset: string | undefined): ListedVersion | undefined {
-  const pid = filled(element.datasetPersistentId) ?? dataset
-  const { versionState, versionNumber, versionMinorNumber } = element
-  const version = versionState === 'DRAFT' ? ':draft' : numbered(versionNumber, versionMinorNumber)
-  if (pid === undefined || version === undefined) return undefined
-  const title = element.metadataBlocks?.citation?.fields?.find(({ typeName }) => typeName === 'title')?.value
-  return {
-    dataset: pid,
-    version,
-    ...(typeof title === 'string' && title !== '' ? { title } : {}),
-    ...some('guestbookId', element.guestbookId ?? undefined),
-  }
-}
-
-function numbered(major: number | null | undefined, minor: number | null | undefined): string | undefined {
-  return typeof major !== 'number' ? undefined : `${major}.${minor ?? 0}`
 }
 
 function originalOf(dataFile: FileElement['dataFile']): NonNullable<ListedFile['original']> {
@@ -113,7 +76,8 @@ function withheld({ dataFile, restricted }: FileElement, today: string): Withhel
   return restricted ? 'restricted' : undefined
 }
 
-function filled(value: string | null | undefined): string | undefined {
+/** The text, unless it is empty. */
+export function filled(value: string | null | undefined): string | undefined {
   return value === '' ? undefined : (value ?? undefined)
 }
 
@@ -122,6 +86,6 @@ function atLeast(least: number, value: number | null | undefined): number | unde
 }
 
 /** A property that is there only when its value is. The cast says what TypeScript cannot see of a computed key. */
-function some<K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } {
+export function some<K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } {
   return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]: V })
 }
