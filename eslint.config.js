@@ -7,7 +7,7 @@ const PROCESS_ENV = {
 }
 const PROCESS_EXIT = {
   selector: "CallExpression[callee.object.name='process'][callee.property.name='exit']",
-  message: 'Only src/cli and workers/main.ts end the process.',
+  message: 'Only src/cli ends the process.',
 }
 
 export default tseslint.config(
@@ -22,7 +22,10 @@ export default tseslint.config(
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
-      '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: 'only-allowed-literals' }],
+      '@typescript-eslint/no-unnecessary-condition': [
+        'error',
+        { allowConstantLoopConditions: 'only-allowed-literals' },
+      ],
       'no-console': 'error',
       eqeqeq: 'error',
     },
@@ -32,7 +35,7 @@ export default tseslint.config(
     rules: { 'no-restricted-syntax': ['error', PROCESS_ENV, PROCESS_EXIT] },
   },
   { files: ['src/config.ts'], rules: { 'no-restricted-syntax': ['error', PROCESS_EXIT] } },
-  { files: ['src/cli/**/*.ts', 'workers/main.ts'], rules: { 'no-restricted-syntax': ['error', PROCESS_ENV] } },
+  { files: ['src/cli/**/*.ts'], rules: { 'no-restricted-syntax': ['error', PROCESS_ENV] } },
   {
     files: ['**/*.mjs', '*.js'],
     languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly' } },

@@ -3,9 +3,11 @@ export { DataAccessApi, DEFAULT_MAX_BYTES } from './dataverse/data-access-api.ts
 export type { DataAccessOptions, Datafile } from './dataverse/data-access-api.ts'
 export { Download } from './dataverse/download.ts'
 export type {
+  AnyForm,
   ByteRange,
   DatafileOptions,
   DownloadFormat,
+  FormOptions,
   StreamDatafileOptions,
   TransferOptions,
   ZipOptions,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { tmpdir } from 'node:os'
 import { holdEntry, type HeldEntry } from '../src/archive/hold-entry.ts'
 import { limitsFor } from '../src/archive/limits.ts'
@@ -33,6 +34,8 @@ export class Bundle {
     this.#opened = opened
     this.#task = task
     this.#deps = deps
+    // Every write listens to it a few times; Node.js warns of a leak from eleven listeners on.
+    setMaxListeners(8 * WRITES, task.signal)
   }
 
   /** Items that have not ended. */

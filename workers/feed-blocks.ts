@@ -53,5 +53,6 @@ export async function blockJobs(
       singles.push(...open.map(({ n }) => ({ v: 1 as const, batch, n })))
     }
   }
+  singles.sort((a, b) => a.n - b.n)
   return { archives, singles }
 }

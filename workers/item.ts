@@ -19,7 +19,7 @@ import { failure, keyOf, settle } from './settle.ts'
 import { OVER, type Step } from './step.ts'
 
 export type { SpaceGate } from './hindrance.ts'
-export { settleCrashed, settleProblem } from './settle.ts'
+export { settleCrashed } from './settle.ts'
 
 /** How a job got here, as BullMQ counts. */
 export interface Attempt {
@@ -58,9 +58,11 @@ export async function processItem(
   lock: AbortSignal | undefined,
   deps: ItemDeps,
 ): Promise<Step> {
-  if (await deps.ledger.isSettled(job.batch, job.n)) return OVER
-  const entry = await deps.ledger.get(job.batch)
-  if (entry?.state !== 'open') return OVER
+  const [isSettled, entry] = await Promise.all([
+    deps.ledger.isSettled(job.batch, job.n),
+    deps.ledger.get(job.batch),
+  ])
+  if (isSettled || entry?.state !== 'open') return OVER
   const opened = await deps.batches.open(job.batch)
   if (!opened) return OVER
   const item = await opened.items.item(job.n)

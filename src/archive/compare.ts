@@ -19,16 +19,16 @@ export type AskedFile = Pick<
  * - `other-form`: the archival form came in place of the original
  * - `mismatch`: an entry has its name, but not its size or checksum
  */
-export type LeftOutReason = SkipReason | 'missing' | 'other-form' | 'mismatch'
+type LeftOutReason = SkipReason | 'missing' | 'other-form' | 'mismatch'
 
-export interface IncludedFile<F extends AskedFile> {
+interface IncludedFile<F extends AskedFile> {
   readonly file: F
   readonly entry: ArchiveEntry
   /** `structure`: the archive's own records agree, and the listing has nothing to compare with. */
   readonly verified: Extract<Verified, 'checksum' | 'size' | 'structure'>
 }
 
-export interface LeftOutFile<F extends AskedFile> {
+interface LeftOutFile<F extends AskedFile> {
   readonly file: F
   readonly reason: LeftOutReason
   /** The manifest names bare labels, and several files of that label are not there: which of them is meant is a guess. */

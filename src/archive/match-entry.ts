@@ -5,14 +5,14 @@ import { algorithmsOf } from './algorithms.ts'
 import { withoutSuffix } from './names.ts'
 
 /** An entry of a bundle, its content known. */
-export interface HashedEntry {
+interface HashedEntry {
   readonly name: string
   readonly size: number
   /** In the algorithms of `BundleMatcher.algorithms`. */
   readonly checksums: readonly Checksum[]
 }
 
-export interface Match {
+interface Match {
   readonly item: Item
   /** What the entry was compared with to be this item. */
   readonly verified: Extract<Verified, 'checksum' | 'size' | 'structure'>

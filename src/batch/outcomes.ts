@@ -79,7 +79,7 @@ function parse(line: string): LogLine | undefined {
 }
 
 /** Complete lines of a byte stream, without their line breaks. */
-export async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder()
   let rest = ''
   for await (const chunk of chunks) {

@@ -12,7 +12,7 @@ import type { Sink } from '../sinks/sink.ts'
 import type { Context } from './command.ts'
 
 /** A manifest as the user gave it, in a file that can be read more than once. Disposing removes a copy made for that. */
-export interface ManifestFile extends AsyncDisposable {
+interface ManifestFile extends AsyncDisposable {
   readonly path: string
   /** For people: the path as typed, `-`, or what was given in its place. */
   readonly name: string
@@ -22,7 +22,7 @@ export interface ManifestFile extends AsyncDisposable {
  * The manifest that a command line names: `-m FILE`, an operand, or `-` for standard input; several operands, or one
  * that is no file but an id, PID or address, are themselves the lines of a list.
  */
-export async function manifestFile({ args, text }: Pick<Context, 'args' | 'text'>): Promise<ManifestFile> {
+async function manifestFile({ args, text }: Pick<Context, 'args' | 'text'>): Promise<ManifestFile> {
   const given = [...(text('manifest') === undefined ? [] : [text('manifest') ?? '']), ...args]
   const [first] = given
   if (first === undefined) {

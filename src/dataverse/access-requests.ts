@@ -32,9 +32,11 @@ const accessRequestSchema = z.looseObject({
 })
 /**
  * One entry of the list of requests.
- * @useDeclaredType
  */
-export type AccessRequest = z.infer<typeof accessRequestSchema>
+export interface AccessRequest extends z.infer<typeof accessRequestSchema> {
+  /** Newer servers say more. */
+  readonly [more: string]: unknown
+}
 
 const permissionsSchema = z.looseObject({
   canDownloadFile: z.boolean(),
@@ -44,9 +46,11 @@ const permissionsSchema = z.looseObject({
 /**
  * What the server thinks that the caller may do. Not what decides a download: it overlooks embargoes, retention, older
  * versions and IP groups. @see the protocol note §1.7
- * @useDeclaredType
  */
-export type UserPermissions = z.infer<typeof permissionsSchema>
+export interface UserPermissions extends z.infer<typeof permissionsSchema> {
+  /** Newer servers say more. */
+  readonly [more: string]: unknown
+}
 
 /** Options for the list of requests. */
 export interface ListRequestsOptions {

@@ -10,7 +10,9 @@ import type { Query } from './route.ts'
  */
 export type DownloadFormat = 'original' | 'tab' | 'tabular' | 'RData' | 'prep'
 
-interface FormOptions {
+/** The ways to ask for another form of a file, see `AnyForm`. */
+export interface FormOptions {
+  /** One of the forms of a tabular file. */
   readonly format?: DownloadFormat | undefined
   /** Only these columns of a tabular file: ids of variables, such as `12` or `v12`. */
   readonly variables?: readonly (number | string)[] | undefined
@@ -20,14 +22,12 @@ interface FormOptions {
   readonly imageThumb?: boolean | number | undefined
 }
 
-/** Just one of the ways to ask for another form of the file: the server would apply only one of several. */
+/** @inline */
 type OneForm = {
   [K in keyof FormOptions]: Pick<FormOptions, K> & { readonly [Other in Exclude<keyof FormOptions, K>]?: undefined }
 }[keyof FormOptions]
-/**
- * One form of a file. Spelled out, since a mapped type over optional members yields `undefined` as well.
- * @inline
- */
+/** Just one of the ways to ask for another form of the file: the server would apply only one of several. */
+// `NonNullable`, since a mapped type over optional members yields `undefined` as well.
 export type AnyForm = NonNullable<OneForm>
 
 /** What every download can be told. */

@@ -28,9 +28,11 @@ const userSchema = z.looseObject({
 })
 /**
  * Who a token belongs to: `identifier` is `@name`.
- * @useDeclaredType
  */
-export type TokenUser = z.infer<typeof userSchema>
+export interface TokenUser extends z.infer<typeof userSchema> {
+  /** Newer servers say more. */
+  readonly [more: string]: unknown
+}
 
 /**
  * The metadata calls that planning needs. All of them try again on errors that pass, and reject with `SOURCE_…` and

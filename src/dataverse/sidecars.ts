@@ -16,9 +16,11 @@ const auxiliaryFileSchema = z.looseObject({
 })
 /**
  * A file that hangs on a file.
- * @useDeclaredType
  */
-export type AuxiliaryFile = z.infer<typeof auxiliaryFileSchema>
+export interface AuxiliaryFile extends z.infer<typeof auxiliaryFileSchema> {
+  /** Newer servers say more. */
+  readonly [more: string]: unknown
+}
 
 /** Options for the metadata of a tabular file. */
 export interface MetadataOptions {

@@ -9,7 +9,7 @@ export const FORMATS = ['original', 'archival'] as const
  */
 export type Format = (typeof FORMATS)[number]
 
-export const refSchema = z.discriminatedUnion('kind', [
+const refSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('file'),
     /** Database id, or a file PID. */

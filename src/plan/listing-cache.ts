@@ -10,7 +10,7 @@ export interface Located {
 const LIST_AFTER = 2
 
 /** Files kept in memory, over all listings; a longer listing is kept as far as this. */
-const KEPT_FILES = 50_000
+const KEPT_FILES = 30_000
 /** Dataset versions whose single files are counted. */
 const KEPT_COUNTS = 50_000
 

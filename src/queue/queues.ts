@@ -33,8 +33,8 @@ export interface ServerLimits {
 const JOB_OPTIONS = { removeOnComplete: true, removeOnFail: true, stackTraceLimit: 0 } satisfies JobsOptions
 
 /** `workers/` gives the strategy of this name: exponential, capped, with jitter. */
-export const BACKOFF = 'dataferry'
-export const ITEM_ATTEMPTS = 8
+const BACKOFF = 'dataferry'
+const ITEM_ATTEMPTS = 8
 
 /** Streams per server unless somebody says otherwise: few, as a good guest. */
 const DEFAULT_CONCURRENCY = 4

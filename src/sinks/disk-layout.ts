@@ -7,7 +7,7 @@ import { Marks } from './disk-marks.ts'
 import { newOwner, ownIdentity, type ProcessIdentity } from './disk-owner.ts'
 import { RECORDS_FOLDER } from './names.ts'
 
-export const PARTS_FOLDER = `${RECORDS_FOLDER}/parts`
+const PARTS_FOLDER = `${RECORDS_FOLDER}/parts`
 export const MARKS_FOLDER = `${RECORDS_FOLDER}/marks`
 
 export interface DiskSinkOptions {

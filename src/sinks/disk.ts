@@ -24,7 +24,7 @@ const CLEAN_LIMIT = 10_000
 const LIST_BATCH = 32
 
 /** Bytes of a stage that was not committed. */
-export interface Leftover {
+interface Leftover {
   readonly key: string
   readonly size: number
   /** Only the part of a `live` holder is in use. */

@@ -15,7 +15,7 @@ export interface Ended {
 }
 
 /** A command that runs in a process of its own, as its users start it. */
-export interface Started {
+interface Started {
   readonly child: ChildProcess
   readonly ended: Promise<Ended>
 }

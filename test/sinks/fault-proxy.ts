@@ -4,7 +4,7 @@ import { createServer, request, type IncomingMessage, type ServerResponse } from
 /** - a number: that status, without asking the store · `reset`: broken off in the middle · `lost`: done, but the answer does not come */
 export type Fault = 500 | 503 | 'reset' | 'lost'
 
-export interface FaultRule {
+interface FaultRule {
   readonly fault: Fault
   /** E.g. `/PUT .*partNumber=2/`, matched with method and URL. */
   readonly when: RegExp

@@ -26,7 +26,7 @@ export interface Step {
   readonly then?: () => void
 }
 
-export interface Asked {
+interface Asked {
   readonly ref: Ref
   readonly from: number
   readonly count: boolean
