@@ -16,6 +16,7 @@ COPY workers workers
 RUN npm run build -- --declaration false --sourceMap false \
  && npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete \
+ && find node_modules -type d -empty -delete \
  && chmod 755 dist/src/cli/main.js
 
 # A Dataverse installation to try things with, for the profile `demo` of docker-compose.yml. Node.js runs its TypeScript.

@@ -84,7 +84,7 @@ async function redisValues(): Promise<string[]> {
     const values: string[] = []
     for await (const keys of client.scanStream({ count: 1000 })) {
       for (const key of Array.isArray(keys) ? keys.map(String) : []) {
-        values.push(key, (await client.dumpBuffer(key))?.toString('latin1') ?? '')
+        values.push(key, (await client.dumpBuffer(key)).toString('latin1'))
       }
     }
     return values
