@@ -58,10 +58,7 @@ export async function processItem(
   lock: AbortSignal | undefined,
   deps: ItemDeps,
 ): Promise<Step> {
-  const [isSettled, entry] = await Promise.all([
-    deps.ledger.isSettled(job.batch, job.n),
-    deps.ledger.get(job.batch),
-  ])
+  const [isSettled, entry] = await Promise.all([deps.ledger.isSettled(job.batch, job.n), deps.ledger.get(job.batch)])
   if (isSettled || entry?.state !== 'open') return OVER
   const opened = await deps.batches.open(job.batch)
   if (!opened) return OVER

@@ -70,7 +70,11 @@ export class Player {
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#said = (this.#said + text).slice(-SAID)))
     return new Promise((resolve, reject) => {
       child.once('error', reject)
-      child.once('exit', (code) => resolve(code ?? -1))
+      child.once('exit', (code) => {
+        // Its own children may hold the other end for a while.
+        child.stderr.destroy()
+        resolve(code ?? -1)
+      })
     })
   }
 }

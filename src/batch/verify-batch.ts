@@ -21,8 +21,8 @@ export type Finding =
     }
   | { readonly state: 'extra'; readonly path: string; readonly size: number }
 
-/** The checksum of what is committed at a path. */
-export type HashPath = (path: string, algorithm: Checksum['algorithm'], size: number) => Promise<Checksum>
+/** The checksum of what is committed at a path; undefined: only its size is looked at. */
+export type HashPath = (path: string, algorithm: Checksum['algorithm'], size: number) => Promise<Checksum | undefined>
 
 /** What a path should hold: the newest receipt of any batch decides. */
 interface Expected {
@@ -31,8 +31,7 @@ interface Expected {
 }
 
 /**
- * Compares every receipt of a destination with the bytes that are there, reading each of them again, and names files that
- * no receipt knows. Keeps one receipt a path in memory.
+ * Compares every receipt of a destination with what `hash` finds there, and names files that no receipt knows. Keeps one receipt a path in memory.
  */
 export async function* verifyDestination(sink: Sink, hash: HashPath, signal: AbortSignal): AsyncGenerator<Finding> {
   const expected = await expectations(sink)
@@ -69,6 +68,7 @@ async function compare(path: string, size: number, { batch, receipt }: Expected,
   }
   if (!checksum) return { state: 'size-only', path, size }
   const found = await hash(path, checksum.algorithm, size)
+  if (!found) return { state: 'size-only', path, size }
   if (sameChecksum(found, checksum)) return { state: 'ok', path, size }
   const text = ({ algorithm, hex }: Checksum): string => `${algorithm} ${hex}`
   return { state: 'changed', path, batch, n, expected: text(checksum), found: text(found) }

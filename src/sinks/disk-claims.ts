@@ -208,8 +208,12 @@ export class Claims {
     return (await this.#heartbeat.isStale(owner)) ? 'stale' : 'live'
   }
 
-  /** Removes what processes that died or froze were in the middle of: prepared folders, temporary files, heartbeats. */
+  /**
+   * Removes what processes that died or froze were in the middle of: prepared folders, temporary files, heartbeats, and
+   * the empty folders of keys that were committed just before.
+   */
   async tidy(): Promise<void> {
+    for (const key of await this.keys()) await unless([...ABSENT, ...OCCUPIED], rmdir(join(this.#folder, key)))
     for (const name of await readdir(this.#folder)) {
       const owner = name.endsWith(ALIVE) ? name.slice(0, -ALIVE.length) : UNFINISHED.exec(name)?.[1]
       if (owner === undefined || owner === this.#owner || !parseOwner(owner)) continue

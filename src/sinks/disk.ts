@@ -167,7 +167,12 @@ class DiskFolder implements DiskSink {
     for (const stage of [...this.#stages.values()]) await stage?.[Symbol.asyncDispose]()
     const layout = await this.#layout?.catch(() => undefined)
     this.#layout = undefined
-    if (layout) await translated(`leave ${this.#root}`, () => layout.heartbeat.stop())
+    if (!layout) return
+    await translated(`leave ${this.#root}`, async () => {
+      // The last one to leave finds what those left who could not tidy up themselves.
+      await layout.claims.tidy()
+      await layout.heartbeat.stop()
+    })
   }
 
   async #stage(key: string, path: string, expected: number): Promise<DiskStage> {

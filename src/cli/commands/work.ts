@@ -81,7 +81,10 @@ async function workHere(context: Context, runtime: Runtime): Promise<ExitCode> {
 /** Aborts when the supervisor that started this process has died: the one that follows it starts its own. */
 function supervisorGone(): AbortSignal {
   const gone = new AbortController()
-  if (process.channel) process.once('disconnect', () => gone.abort())
+  // Undefined in a process that nobody supervises; false when the supervisor died while this process was starting.
+  const connected: boolean | undefined = process.connected
+  if (connected === false) gone.abort()
+  else if (connected) process.once('disconnect', () => gone.abort())
   return gone.signal
 }
 
