@@ -129,7 +129,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
       if (typeof verified === 'object') say(verified.stdout.trim().split('\n').at(-1) ?? '')
       const seconds = { chaos: round(calm - begun), calm: round(ended - calm) }
       const { requests } = await dataverse.totals()
-      const counted = await countedDownloads(files, dataverse.counters)
+      const counted = await countedDownloads(files, (file) => dataverse.counters(file))
       return { seed, files, strikes: strikes.counts, seconds, ...checked, server: { requests, counted }, problems }
     } finally {
       await queues.close()

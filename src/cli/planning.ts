@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import { names } from '../batch/folder.ts'
 import { allItems } from '../batch/items-file.ts'
 import type { OpenedBatch } from '../batch/open-batch.ts'
@@ -21,17 +22,32 @@ export async function planBatch(sink: Sink, opened: OpenedBatch, options: Planni
   const { batch, plan: from } = opened
   if (from.complete) return from
   const { sources, signal, onCheckpoint } = options
-  return plan({
-    batch: batch.id,
-    entries: entriesOf(sink.records.streamLog(names.manifest(batch.id), 0), batch.manifest, batch.servers),
-    defaultServer: batch.servers[0] ?? '',
-    format: batch.format,
-    records: sink.records,
-    catalogue: (server) => sources.catalogue(server),
-    from,
-    signal,
-    ...(onCheckpoint && { onCheckpoint }),
-  })
+  return withSmallHeap(() =>
+    plan({
+      batch: batch.id,
+      entries: entriesOf(sink.records.streamLog(names.manifest(batch.id), 0), batch.manifest, batch.servers),
+      defaultServer: batch.servers[0] ?? '',
+      format: batch.format,
+      records: sink.records,
+      catalogue: (server) => sources.catalogue(server),
+      from,
+      signal,
+      ...(onCheckpoint && { onCheckpoint }),
+    }),
+  )
+}
+
+/**
+ * Listings are a stream of short-lived objects, and V8 would rather take more memory than collect them: a million lines took
+ * 310 MiB, and with this flag a good third less for more time. It is read whenever the heap grows, so it can be set meanwhile.
+ */
+async function withSmallHeap<T>(work: () => Promise<T>): Promise<T> {
+  setFlagsFromString('--optimize-for-size')
+  try {
+    return await work()
+  } finally {
+    setFlagsFromString('--no-optimize-for-size')
+  }
 }
 
 /** Entries that cannot be planned, told one by one; the rest is counted. */

@@ -15,7 +15,7 @@ export interface Ended {
 }
 
 /** A command that runs in a process of its own, as its users start it. */
-interface Started {
+export interface Started {
   readonly child: ChildProcess
   readonly ended: Promise<Ended>
 }

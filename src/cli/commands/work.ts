@@ -6,9 +6,11 @@ import { DataferryError } from '../../errors.ts'
 import type { Command, Context, ExitCode } from '../command.ts'
 import { DESTINATION_SETTINGS } from '../destination.ts'
 import { plural } from '../format.ts'
+import type { Output } from '../output.ts'
 import { openRuntime, type Runtime } from '../runtime.ts'
 import { Sources } from '../sources.ts'
 import { startWork } from '../start-work.ts'
+import type { Notices } from '../../../workers/notices.ts'
 import { supervise } from '../../../workers/supervisor.ts'
 
 /** A child parks its files within this; then it is killed, which loses nothing that was kept. */
@@ -67,7 +69,8 @@ async function workHere(context: Context, runtime: Runtime): Promise<ExitCode> {
     const workers = await startWork(context, runtime, sources, config.servers)
     try {
       out.say(`Working for ${config.servers.join(', ')}. Ctrl-C parks what is in flight.`)
-      await untilStopped({ signal, has: context.has }, runtime)
+      const telling = setInterval(tellOnce(out, workers.notices), LOOK_MS)
+      await untilStopped({ signal, has: context.has }, runtime).finally(() => clearInterval(telling))
     } finally {
       // While Redis is away jobs cannot be handed back. What was fetched is kept all the same, so nothing is waited for.
       await within(GRACE_MS - MARGIN_MS, workers.close())
@@ -78,13 +81,22 @@ async function workHere(context: Context, runtime: Runtime): Promise<ExitCode> {
   return 0
 }
 
+/** Says what holds work up when that begins, and not again until it has ended. */
+function tellOnce(out: Output, notices: Notices): () => void {
+  let told: readonly string[] = []
+  return () => {
+    const now = notices.list()
+    for (const text of now) if (!told.includes(text)) out.say(text)
+    told = now
+  }
+}
+
 /** Aborts when the supervisor that started this process has died: the one that follows it starts its own. */
 function supervisorGone(): AbortSignal {
   const gone = new AbortController()
-  // Undefined in a process that nobody supervises; false when the supervisor died while this process was starting.
-  const connected: boolean | undefined = process.connected
-  if (connected === false) gone.abort()
-  else if (connected) process.once('disconnect', () => gone.abort())
+  // No channel: nobody supervises this process, or its supervisor died while it was starting.
+  if (process.connected) process.once('disconnect', () => gone.abort())
+  else if (Object.hasOwn(process, 'connected')) gone.abort()
   return gone.signal
 }
 

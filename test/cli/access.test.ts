@@ -1,0 +1,153 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { VERBS } from '../../src/cli/commands.ts'
+import { runProgram } from '../../src/cli/program.ts'
+import { startDataverse, type StandIn } from '../fakes/dataverse/server.ts'
+import { World } from '../fakes/dataverse/world.ts'
+import { Recorder } from './recorder.ts'
+
+const DATASET = 'doi:10.5072/FK2/ONE'
+const TABLE = { original: 'a,b\n1,x\n', header: ['a', 'b'], tab: '1\t"x"\n', originalName: 'table.csv' }
+const TOKENS = { admin: { user: '@admin', superuser: true, curates: 'all' }, jane: { user: '@jane' } } as const
+
+function world(): World {
+  const made = new World()
+  made.dataset(DATASET, {
+    files: [
+      { id: 10, label: 'hello.txt', content: 'Hello, Dataverse!', pid: `${DATASET}/HELLO` },
+      { id: 11, label: 'table.tab', tabular: TABLE },
+      { id: 12, label: 'secret.txt', content: 'secret', restricted: true },
+      { id: 13, label: 'stored.bin', content: 'stored', store: 's3-redirect' },
+    ],
+  })
+  made.dataset('doi:10.5072/FK2/BOOKED', {
+    guestbook: { id: 7, nameRequired: true, emailRequired: true },
+    files: [{ id: 31, label: 'booked.txt', content: 'booked' }],
+  })
+  return made
+}
+
+let dataverse: StandIn
+let cwd: string
+beforeAll(async () => {
+  cwd = await mkdtemp(join(tmpdir(), 'df-access-'))
+  dataverse = await startDataverse({ world: world(), tokens: TOKENS })
+})
+afterAll(async () => {
+  await dataverse.close()
+  await rm(cwd, { recursive: true })
+})
+
+async function run(args: readonly string[], token?: string, server: string | undefined = dataverse.url) {
+  const [stdout, stderr] = [new Recorder(), new Recorder()]
+  const env = {
+    ...(server !== '' && { DATAVERSE_SERVER: server }),
+    ...(token !== undefined && { DATAVERSE_API_TOKEN: token }),
+  }
+  const { signal } = new AbortController()
+  const code = await runProgram(args, { stdout, stderr, env, cwd, signal, verbs: VERBS })
+  const record = (): unknown => JSON.parse(stdout.lines.at(-1) ?? '')
+  return { code, stdout: stdout.text, stderr: stderr.text, record }
+}
+
+it('access is asked for, seen, granted, revoked and rejected', async () => {
+  expect((await run(['access', 'list', '12'], 'admin')).stdout).toBe('Nobody has asked for 12.\n')
+  expect((await run(['access', 'request', '12'], 'jane')).stdout).toContain('requested')
+  const table = await run(['access', 'list', '12'], 'admin')
+  expect(table.stdout).toMatch(/^USER +STATE +NAME +E-MAIL\n@jane +created/)
+  const listed = await run(['access', 'list', '12', '--json'], 'admin')
+  expect(listed.record()).toMatchObject({ event: 'access-request', identifier: '@jane' })
+  const may = await run(['access', 'permissions', '12', '--json'], 'jane')
+  expect(may.record()).toMatchObject({ event: 'permissions', canDownloadFile: false, requested: true })
+  const granted = await run(['access', 'grant', '12', '@jane', '--json'], 'admin')
+  expect(granted.record()).toMatchObject({ event: 'access', action: 'grant', id: '12', user: '@jane' })
+  expect((await run(['access', 'permissions', '12'], 'jane')).stdout).toMatch(/download it .* yes\n/)
+  expect((await run(['access', 'revoke', '12', '@jane'], 'admin')).code).toBe(0)
+  await run(['access', 'request', '12'], 'jane')
+  expect((await run(['access', 'reject', '12', '@jane'], 'admin')).stdout).toContain('rejected')
+  expect((await run(['access', 'list', '12', '--history'], 'admin')).stdout).toContain('rejected')
+  expect((await run(['access', 'allow', DATASET, '--off'], 'admin')).stdout).toContain('no longer')
+  const page = `${dataverse.url}/dataset.xhtml?persistentId=${DATASET}`
+  expect((await run(['access', 'allow', page], 'admin')).stdout).toContain('will now')
+})
+
+it.each<[string[], RegExp]>([
+  [['access', 'grant', '12'], /needs a user such as @jane/],
+  [['access', 'grant', '12', 'jane@example.org'], /does not take e-mail addresses/],
+  [['access', 'lst', '12'], /did you mean list\?/],
+  [['access', 'request', '12', '@jane'], /takes no user/],
+  [['access', 'allow', 'doi:10.5072/FK2/ONE/HELLO/', '@jane'], /takes no user/],
+  [['get', '10', '13'], /--zip brings them as one ZIP/],
+  [['get', '10', '--zip', '--bundle'], /do not go together/],
+  [['get', '10', `${DATASET}/HELLO`, '--zip'], /database ids only/],
+  [['get', '11', '--format', 'tab', '--no-var-header'], /applies only one/],
+  [['get', '11', '--format', 'bundle'], /expected original, tab, RData or prep/],
+  [['get', '10', '--range', 'x'], /--range: expected/],
+  [['get', '11', '--bundle', '--range', '0-4'], /no --range/],
+  [['get', 'nonsense'], /no file id, PID or URL/],
+  [['get', '10', '-o', ''], /-o is empty/],
+  [['get', '31', '--guestbook', 'nowhere.json'], /--guestbook: nowhere.json/],
+  [['url', `${DATASET}@2.0`], /does not name a single file/],
+])('%j is explained before anything is sent', async (args, message) => {
+  const before = dataverse.requests.length
+  const { code, stderr } = await run(args, 'admin')
+  expect({ code, sent: dataverse.requests.length - before }).toEqual({ code: 2, sent: 0 })
+  expect(stderr).toMatch(message)
+  expect(stderr).not.toContain('    at ')
+})
+
+it.each<[string[], number, RegExp]>([
+  [['get', '99'], 1, /did not give file 99: it does not know it/],
+  [['get', '12'], 1, /did not give file 12: this user may not have it/],
+  [['get', '31'], 1, /guestbook must be answered first.*It asks for name, email/],
+  [['get', DATASET], 2, /names a dataset: --dataset-zip/],
+  [['url', '12'], 1, /did not give file 12/],
+  [['access', 'request', '12'], 2, /set DATAVERSE_API_TOKEN/],
+])('%j ends with %i and one sentence', async (args, code, message) => {
+  const ended = await run(args)
+  expect(ended.code).toBe(code)
+  expect(ended.stderr).toMatch(message)
+})
+
+it('a rejected token is the machinery’s failure, and is not shown', async () => {
+  const { code, stderr } = await run(['get', '10'], 'expired-0000')
+  expect(code).toBe(3)
+  expect(stderr).toContain('does not accept the token')
+  expect(stderr).not.toContain('expired-0000')
+})
+
+it('an address on the command line names its server itself, and gets no token that was meant for another one', async () => {
+  const page = `${dataverse.url}/file.xhtml?fileId=10`
+  const elsewhere = await run(['get', page, '-o', join(cwd, 'page.txt')], 'admin', 'https://elsewhere.example')
+  expect(elsewhere.code).toBe(0)
+  expect(await readFile(join(cwd, 'page.txt'), 'utf8')).toBe('Hello, Dataverse!')
+  expect(dataverse.requests.slice(-2).map(({ hasToken }) => hasToken)).toEqual([false, false])
+  const nowhere = await run(['get', '10'], undefined, '')
+  expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringContaining('--server') as string })
+})
+
+it('url prints an address that gives the file, and says when it is a secret', async () => {
+  const own = await run(['url', '11', '--format', 'original'])
+  expect(own).toMatchObject({
+    code: 0,
+    stdout: `${dataverse.url}/api/access/datafile/11?format=original\n`,
+    stderr: '',
+  })
+  const stored = await run(['url', '13'])
+  expect(stored.stderr).toContain('keep it to yourself')
+  expect(await (await fetch(stored.stdout.trim())).text()).toBe('stored')
+  expect((await run(['url', '13', '--json'])).record()).toMatchObject({ event: 'url', secret: true })
+})
+
+it('a guestbook is answered from a file', async () => {
+  const answers = join(cwd, 'answers.json')
+  await writeFile(answers, '{"name": "A", "email": "a@example.org"}')
+  const path = join(cwd, 'booked.txt')
+  const { code, record } = await run(['get', '31', '--guestbook', answers, '-o', path, '--json'])
+  expect(code).toBe(0)
+  expect(record()).toMatchObject({ event: 'file', path, size: 6, verified: 'checksum' })
+  await writeFile(answers, '{"nmae": "A"}')
+  expect((await run(['get', '31', '--guestbook', answers])).stderr).toContain('Expected e.g. {"name"')
+})

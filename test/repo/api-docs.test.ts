@@ -1,0 +1,14 @@
+import { readFile } from 'node:fs/promises'
+import { expect, it } from 'vitest'
+
+const read = (path: string): Promise<string> => readFile(new URL(`../../${path}`, import.meta.url), 'utf8')
+
+/** Making the page takes half a minute; that it was made after the last change of the names can be told at once. */
+it('docs/api has every public name: `npm run docs:api` makes it', async () => {
+  const page = await read('docs/api/README.md')
+  const titles = [...page.matchAll(/^### (.+)$/gm)].map(([, title = '']) =>
+    title.replace(/\(\)$/, '').replaceAll('\\', ''),
+  )
+  const names = (await read('test/repo/public-exports.txt')).trim().split('\n')
+  expect(titles.sort()).toEqual(names.map((name) => name.replace(/^type /, '')).sort())
+})
