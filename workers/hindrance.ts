@@ -42,6 +42,8 @@ const UNKNOWN_ROOM = 1 << 20
  * @returns undefined for every other error: it counts as an attempt
  */
 export async function hindrance(error: DataferryError, work: Work, deps: HindranceDeps): Promise<Step | undefined> {
+  // Redis was emptied or forgot the batch: whoever rebuilds the ledger from the destination feeds this item again.
+  if (error.code === 'BATCH_NOT_FOUND') return OVER
   if (error.code === 'SINK_BUSY') return { kind: 'later', ms: BUSY_MS }
   if (error.remedy === 'throttle') {
     const { waitMs } = await deps.throttled(work.server, deps.backoff, error.retryAfterMs)
@@ -53,7 +55,7 @@ export async function hindrance(error: DataferryError, work: Work, deps: Hindran
     deps.space.full(sink, Math.max(UNKNOWN_ROOM, work.openBytes))
     return { kind: 'later', ms: BUSY_MS }
   }
-  await deps.ledger.setState(batch.id, 'paused', `${error.code}: ${error.message} ${error.advice}`)
+  await deps.ledger.setState(batch.id, 'paused', `${error.code}: ${error.message}`)
   return OVER
 }
 

@@ -7,7 +7,7 @@ import { readGuestbook } from './download-flags.ts'
 import { datasetOf, fileOf, type Identified } from './identify.ts'
 
 /** What an action works with. */
-export interface AccessCall {
+interface AccessCall {
   readonly context: Context
   readonly api: DataAccessApi
   readonly named: Identified

@@ -56,10 +56,16 @@ async function identical(
   { earlier, signal }: ExistingRun,
 ): Promise<Receipt | undefined> {
   const { checksum, size } = item.expect
-  const proof = checksum ? { checksum, verified: 'checksum' as const } : await earlier(item)
-  if (!proof || (size !== undefined && size !== there.size)) return undefined
-  const found = await checksumThere(item, sink, there, proof.checksum, signal)
-  return sameChecksum(found, proof.checksum) ? receipt(item, 'kept', there.size, proof.verified, found) : undefined
+  if (size !== undefined && size !== there.size) return undefined
+  if (checksum) {
+    const found = await checksumThere(item, sink, there, checksum, signal)
+    if (sameChecksum(found, checksum)) return receipt(item, 'kept', there.size, 'checksum', found)
+  }
+  // No checksum is published, or one that describes another form: then what an earlier fetch recorded is the measure.
+  const known = await earlier(item)
+  if (!known) return undefined
+  const found = await checksumThere(item, sink, there, known.checksum, signal)
+  return sameChecksum(found, known.checksum) ? receipt(item, 'kept', there.size, known.verified, found) : undefined
 }
 
 async function checksumThere(

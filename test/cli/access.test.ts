@@ -2,11 +2,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { VERBS } from '../../src/cli/commands.ts'
-import { runProgram } from '../../src/cli/program.ts'
 import { startDataverse, type StandIn } from '../fakes/dataverse/server.ts'
 import { World } from '../fakes/dataverse/world.ts'
-import { Recorder } from './recorder.ts'
+import { runInProcess } from './in-process.ts'
 
 const DATASET = 'doi:10.5072/FK2/ONE'
 const TABLE = { original: 'a,b\n1,x\n', header: ['a', 'b'], tab: '1\t"x"\n', originalName: 'table.csv' }
@@ -40,16 +38,12 @@ afterAll(async () => {
   await rm(cwd, { recursive: true })
 })
 
-async function run(args: readonly string[], token?: string, server: string | undefined = dataverse.url) {
-  const [stdout, stderr] = [new Recorder(), new Recorder()]
+function run(args: readonly string[], token?: string, server: string = dataverse.url) {
   const env = {
     ...(server !== '' && { DATAVERSE_SERVER: server }),
     ...(token !== undefined && { DATAVERSE_API_TOKEN: token }),
   }
-  const { signal } = new AbortController()
-  const code = await runProgram(args, { stdout, stderr, env, cwd, signal, verbs: VERBS })
-  const record = (): unknown => JSON.parse(stdout.lines.at(-1) ?? '')
-  return { code, stdout: stdout.text, stderr: stderr.text, record }
+  return runInProcess(args, { cwd, env })
 }
 
 it('access is asked for, seen, granted, revoked and rejected', async () => {
@@ -88,6 +82,7 @@ it.each<[string[], RegExp]>([
   [['get', '11', '--bundle', '--range', '0-4'], /no --range/],
   [['get', 'nonsense'], /no file id, PID or URL/],
   [['get', '10', '-o', ''], /-o is empty/],
+  [['get', '10', '-o', '-', '--json'], /--json needs standard output for itself/],
   [['get', '31', '--guestbook', 'nowhere.json'], /--guestbook: nowhere.json/],
   [['url', `${DATASET}@2.0`], /does not name a single file/],
 ])('%j is explained before anything is sent', async (args, message) => {

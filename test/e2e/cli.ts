@@ -25,7 +25,13 @@ export interface Home extends AsyncDisposable {
   readonly folder: string
   readonly data: string
   readonly env: Readonly<Record<string, string>>
-  start(args: readonly string[], env?: Readonly<Record<string, string>>, input?: string): Started
+  /** @param wrapper a command that runs what follows it, such as `unshare` */
+  start(
+    args: readonly string[],
+    env?: Readonly<Record<string, string>>,
+    input?: string,
+    wrapper?: readonly string[],
+  ): Started
   run(args: readonly string[], env?: Readonly<Record<string, string>>, input?: string): Promise<Ended>
 }
 
@@ -48,7 +54,8 @@ export async function makeHome(): Promise<Home> {
     ...FAST,
     ...(REDIS_URL !== undefined && { REDIS_URL, DATAFERRY_PREFIX: `{e2e-${folder.slice(-6)}}` }),
   }
-  const start: Home['start'] = (args, more = {}, input = '') => startCommand(args, folder, { ...env, ...more }, input)
+  const start: Home['start'] = (args, more = {}, input = '', wrapper = []) =>
+    startCommand(args, folder, { ...env, ...more }, input, wrapper)
   return {
     folder,
     data: join(folder, 'data'),
@@ -59,8 +66,16 @@ export async function makeHome(): Promise<Home> {
   }
 }
 
-function startCommand(args: readonly string[], cwd: string, env: Record<string, string>, input: string): Started {
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), MAIN, ...args], { cwd, env })
+function startCommand(
+  args: readonly string[],
+  cwd: string,
+  env: Record<string, string>,
+  input: string,
+  wrapper: readonly string[],
+): Started {
+  const program = [process.execPath, '--import', import.meta.resolve('tsx'), MAIN, ...args]
+  const [file = '', ...rest] = [...wrapper, ...program]
+  const child = spawn(file, rest, { cwd, env })
   const out = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out.stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (out.stderr += text))

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startDataverse, type StandIn } from '../fakes/dataverse/server.ts'
@@ -8,7 +8,6 @@ import { makeHome, records, type Ended, type Home } from './cli.ts'
 
 const LARGE = 40_000_000
 const BINARY = Buffer.from(Array.from({ length: 100_000 }, (_, at) => (at * 31) % 256))
-const TABLE = { original: 'a,b\n1,x\n', header: ['a', 'b'], tab: '1\t"x"\n', originalName: 'table.csv' }
 const DATASET = 'doi:10.5072/FK2/ONE'
 const TOKENS = { admin: { user: '@admin', superuser: true, curates: 'all' }, jane: { user: '@jane' } } as const
 
@@ -17,24 +16,11 @@ function world(): World {
   made.dataset(DATASET, {
     files: [
       { id: 10, label: 'hello.txt', directory: 'raw', content: 'Hello, Dataverse!', pid: `${DATASET}/HELLO` },
-      { id: 11, label: 'table.tab', tabular: TABLE },
       { id: 12, label: 'secret.txt', content: 'secret', restricted: true },
-      { id: 13, label: 'stored.bin', content: 'stored', store: 's3-redirect' },
       { id: 14, label: 'large.bin', content: { size: LARGE, seed: 4 } },
       { id: 15, label: 'wrong.bin', content: 'not that', checksum: { type: 'MD5', value: '0'.repeat(32) } },
       { id: 16, label: 'binary.bin', content: BINARY },
     ],
-  })
-  made.dataset('doi:10.5072/FK2/EVIL', { files: [{ id: 17, label: '../evil?.txt', content: 'wants out' }] })
-  made.dataset('doi:10.5072/FK2/PARTLY', {
-    files: [
-      { id: 21, label: 'open.txt', content: 'open' },
-      { id: 22, label: 'closed.txt', content: 'closed', restricted: true },
-    ],
-  })
-  made.dataset('doi:10.5072/FK2/BOOKED', {
-    guestbook: { id: 7, nameRequired: true, emailRequired: true },
-    files: [{ id: 31, label: 'booked.txt', content: 'booked' }],
   })
   return made
 }
@@ -85,53 +71,7 @@ test('a file comes under its own name, proven, and leaves nothing else behind; r
   expect(await readdir(at('plain'))).toEqual(['hello.txt'])
   const again = await run('get', ...args)
   expect(records(again.stdout)).toMatchObject([{ event: 'file', state: 'kept', verified: 'checksum' }])
-})
-
-test('another file in the way is refused and not touched, unless told otherwise', async () => {
-  await writeFile(at('mine.txt'), 'mine')
-  const refused = await run('get', '10', '-o', at('mine.txt'))
-  expect(refused.code).toBe(1)
-  expect(refused.stderr).toContain('mine.txt is at the destination already and differs')
-  expect(await readFile(at('mine.txt'), 'utf8')).toBe('mine')
-  expect((await run('get', '10', '-o', at('mine.txt'), '-e', 'overwrite-different')).code).toBe(0)
-  expect(await readFile(at('mine.txt'), 'utf8')).toBe('Hello, Dataverse!')
-})
-
-test('a name that wants out of the folder is made safe', async () => {
-  expect((await run('get', '17', '-o', `${at('safe')}/`)).code).toBe(0)
-  expect(await readdir(at('safe'))).toEqual(['.._evil_.txt'])
-  expect(await readdir(home.folder)).not.toContain('evil?.txt')
-})
-
-test('forms, ranges and archives: each under the name that the server gives it', async () => {
-  const page = `${dataverse.url}/file.xhtml?fileId=11`
-  const asked: readonly (readonly [string[], string, string?])[] = [
-    [['11'], 'table.csv', TABLE.original],
-    [[page, '--format', 'tab'], 'table.tab', 'a\tb\n1\t"x"\n'],
-    [['11', '--no-var-header', '-e', 'overwrite'], 'table.tab', TABLE.tab],
-    [['10', '--range', '7-15'], 'hello.txt', 'Dataverse'],
-    [['13'], 'stored.bin', 'stored'],
-    [['10', '13', '--zip'], 'doi-10.5072-fk2-one.zip'],
-    [['11', '--bundle'], 'table-bundle.zip'],
-    [['31', '--guestbook', at('answers.json')], 'booked.txt', 'booked'],
-  ]
-  await writeFile(at('answers.json'), '{"name": "A", "email": "a@example.org"}')
-  for (const [args, name, content] of asked) {
-    const { code, stderr } = await run('get', ...args, '-o', `${at('forms')}/`, '-q')
-    expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: '' })
-    const bytes = await readFile(at('forms', name), 'utf8')
-    if (content === undefined) expect(bytes.slice(0, 2)).toBe('PK')
-    else expect(bytes).toBe(content)
-  }
-  expect((await readdir(at('forms'))).sort()).toEqual([...new Set(asked.map(([, name]) => name))].sort())
 }, 120_000)
-
-test('a ZIP that the server left files out of is kept, named incomplete, and no success', async () => {
-  const { code, stderr } = await run('get', 'doi:10.5072/FK2/PARTLY', '--dataset-zip', '-o', at('all.zip'))
-  expect(code).toBe(1)
-  expect(stderr).toContain('left 1 file out of it: closed.txt (restricted)')
-  expect((await readFile(at('all.zip'))).subarray(0, 2).toString()).toBe('PK')
-})
 
 test('standard output gets exactly the bytes, and standard error says what was proven', async () => {
   const { bytes, code, stderr } = await piped(['get', '16', '-o', '-'])
@@ -141,15 +81,13 @@ test('standard output gets exactly the bytes, and standard error says what was p
   const wrong = await piped(['get', '15', '-o', '-'])
   expect({ code: wrong.code, text: wrong.bytes.toString() }).toEqual({ code: 1, text: 'not that' })
   expect(wrong.stderr).toContain('the server published md5 000')
-  const json = await piped(['get', '16', '-o', '-', '--json'])
-  expect({ code: json.code, length: json.bytes.length < 500 }).toEqual({ code: 2, length: true })
-})
+}, 120_000)
 
 test('a reader of standard output that goes away ends the command without a stack', async () => {
   const { code, stderr } = await piped(['get', '14', '-o', '-'], 1_000_000)
   expect(code).toBe(130)
   expect(stderr).not.toContain('    at ')
-})
+}, 120_000)
 
 test('killed in the middle, the same command goes on from its part and proves the whole', async () => {
   dataverse.set({ bytesPerSecond: 8_000_000 })
@@ -167,14 +105,14 @@ test('killed in the middle, the same command goes on from its part and proves th
   expect(file).toMatchObject({ state: 'done', size: LARGE, verified: 'checksum' })
   expect(Number(file?.['resumedFrom'])).toBeGreaterThan(1_000_000)
   expect(await readdir(at('big'))).toEqual(['large.bin'])
-}, 60_000)
+}, 120_000)
 
 test('bytes with a wrong checksum never show under the final name, and the exit code says so', async () => {
   const { code, stderr } = await run('get', '15', '-o', at('corrupt', 'wrong.bin'), '--retries', '2')
   expect(code).toBe(1)
   expect(stderr).toContain('Trying again')
   expect(await readdir(at('corrupt'))).toEqual([])
-})
+}, 120_000)
 
 test('a file is had once access was asked for and granted', async () => {
   expect((await runAs('jane', 'get', '12', '-o', at('secret.txt'))).code).toBe(1)
@@ -183,4 +121,4 @@ test('a file is had once access was asked for and granted', async () => {
   expect((await runAs('admin', 'access', 'grant', '12', '@jane')).code).toBe(0)
   expect((await runAs('jane', 'get', '12', '-o', at('secret.txt'))).code).toBe(0)
   expect(await readFile(at('secret.txt'), 'utf8')).toBe('secret')
-}, 60_000)
+}, 120_000)

@@ -26,6 +26,10 @@ export interface Service extends AsyncDisposable {
   readonly workers: Workers
   /** Starts `work` on a machine. */
   work(machine: 0 | 1, ...args: string[]): Started
+  /** Starts `work` with mounts of its own, which a shell command makes and which go with it. */
+  workIn(mount: string, ...args: string[]): Started
+  /** Runs a command that sees the mounts of a process. */
+  runIn(pid: number, ...args: string[]): Promise<Ended>
   /** Runs any other command on a machine, with the shared Redis. */
   run(machine: 0 | 1, ...args: string[]): Promise<Ended>
   /** Plans and enqueues; resolves to the batch's name. */
@@ -40,6 +44,7 @@ export interface Service extends AsyncDisposable {
 }
 
 const LOOK_MS = 50
+const PRIVATE_MOUNTS = ['unshare', '--map-root-user', '--mount', 'sh', '-c']
 
 /** Looks again and again until something is there. Rejects when it does not come. */
 export async function until<T>(
@@ -72,6 +77,11 @@ export async function startService(options: ProcessOptions): Promise<Service> {
     started.push(one)
     return one
   }
+  const startIn = (wrapper: readonly string[], args: readonly string[]): Started => {
+    const one = homes[0].start(args, env, '', wrapper)
+    started.push(one)
+    return one
+  }
   const at = (name: string): string => join(folder, 'data', name)
   const status = (): Promise<Status> => readStatus({ ledger, servers: new Servers(client), workers, queues })
   return {
@@ -81,6 +91,8 @@ export async function startService(options: ProcessOptions): Promise<Service> {
     queues,
     workers,
     work: (machine, ...args) => start(homes[machine], ['work', ...args]),
+    workIn: (mount, ...args) => startIn([...PRIVATE_MOUNTS, `${mount} && exec "$@"`, 'sh'], ['work', ...args]),
+    runIn: (pid, ...args) => startIn(['nsenter', '--target', String(pid), '--user', '--mount', '--'], args).ended,
     run: (machine, ...args) => start(homes[machine], args).ended,
     async enqueue(to, ...args) {
       const { code, stdout, stderr } = await start(homes[0], ['enqueue', ...args, '--to', at(to)]).ended

@@ -105,7 +105,7 @@ describe('an error', () => {
     expect(await desk.work({ n: 0 }, LAST)).toEqual(OVER)
     const entry = await desk.ledger.get('b1')
     expect(entry?.state).toBe('paused')
-    expect(entry?.reason).toMatch(/^TOKEN_REJECTED: .*DATAVERSE_API_TOKEN/)
+    expect(entry?.reason).toMatch(/^TOKEN_REJECTED: /)
     expect(await desk.ledger.isSettled('b1', 0)).toBe(false)
     expect(await desk.outcomes()).toEqual([])
   })
