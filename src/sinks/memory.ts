@@ -88,7 +88,9 @@ class MemorySink implements Sink {
 
   async sweep(batch: string | undefined, signal: AbortSignal): Promise<number> {
     signal.throwIfAborted()
-    const idle = [...this.#store.parts].filter(([key, part]) => !part.holder && key.startsWith(`${batch ?? ''}`))
+    const idle = [...this.#store.parts].filter(
+      ([key, part]) => !part.holder && key.startsWith(batch === undefined ? '' : `${batch}-`),
+    )
     for (const [key] of idle) this.#store.parts.delete(key)
     return Promise.resolve(idle.length)
   }
