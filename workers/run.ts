@@ -25,6 +25,7 @@ import { processControl } from './control.ts'
 import { Feeder } from './feed.ts'
 import { processItem, settleCrashed } from './item.ts'
 import { Notices } from './notices.ts'
+import { OwnJobs } from './own-jobs.ts'
 import { queueWorker } from './queue-worker.ts'
 import { Running } from './running.ts'
 import { ServerPauses } from './server-pauses.ts'
@@ -95,6 +96,7 @@ class WorkerProcess implements RunningWorkers {
   readonly #pauses: ServerPauses
   readonly #bundling: Bundling
   readonly #sweep: Sweep
+  readonly #ownJobs = new OwnJobs()
   readonly #since = new Date().toISOString()
   readonly #stops: (() => void)[] = []
   #beating: Promise<void> = Promise.resolve()
@@ -215,7 +217,7 @@ class WorkerProcess implements RunningWorkers {
   #open(name: string, concurrency: number, processor: Processor): Worker {
     const { client, log } = this.#deps
     const { prefix, retry } = this.#options
-    const worker = queueWorker(name, processor, { client, prefix, concurrency, retry, log })
+    const worker = queueWorker(name, this.#ownJobs.track(name, processor), { client, prefix, concurrency, retry, log })
     this.#workers.push(worker)
     return worker
   }

@@ -13,21 +13,26 @@ export interface Program {
 /** Characters of its standard error that are kept. */
 const SAID = 20_000
 
-/** A process that is started again whenever it has died, until it ends by itself with 0 or is dismissed. */
+/** `service`: is started again however it ended, until it is dismissed; `command`: only until it has ended with 0. */
+export type Role = 'service' | 'command'
+
+/** A process that is started again when it has died. */
 export class Player {
   readonly name: string
+  readonly #role: Role
   readonly #program: Program
   readonly #restartMs: () => number
   #child: ChildProcess | undefined
   #dismissed = false
   #said = ''
-  /** Resolves when it has ended by itself, or after it was dismissed. */
+  /** Resolves with its exit code when it is not started again. */
   readonly over: Promise<number>
   starts = 0
 
   /** @param restartMs how long it stays dead, drawn anew for each death */
-  constructor(name: string, program: Program, restartMs: () => number) {
+  constructor(name: string, role: Role, program: Program, restartMs: () => number) {
     this.name = name
+    this.#role = role
     this.#program = program
     this.#restartMs = restartMs
     this.over = this.#play()
@@ -52,7 +57,7 @@ export class Player {
   async #play(): Promise<number> {
     for (;;) {
       const code = await this.#live()
-      if (code === 0 || this.#isDismissed()) return code
+      if ((code === 0 && this.#role === 'command') || this.#isDismissed()) return code
       await sleep(this.#restartMs())
       if (this.#isDismissed()) return code
     }

@@ -89,7 +89,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
   const program = programOf(options.main ?? SOURCES, folder, redis.url)
   const restart = (): number => dice.between(0, 500)
   const work = ['work', '--server', dataverse.url, '--processes', '2', '--jobs', String(JOBS), '--log-level', 'warn']
-  const supervisors = ['a', 'b'].map((name) => new Player(`supervisor ${name}`, program(work), restart))
+  const supervisors = ['a', 'b'].map((name) => new Player(`supervisor ${name}`, 'service', program(work), restart))
   const strikes = new Strikes({ dice, redis, supervisors, say })
   try {
     const begun = performance.now()
@@ -97,7 +97,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
       batches,
       (pid) => {
         const args = ['enqueue', pid, '--server', dataverse.url, '--to', data]
-        return new Player('producer', program(args), restart)
+        return new Player('producer', 'command', program(args), restart)
       },
       strikes,
       kills,

@@ -30,7 +30,7 @@ export async function reclaim({ connection, workers, queues }: ReclaimOptions): 
   const dead = records.filter((_, i) => lives[i] === 'dead')
   if (dead.length === 0) return []
   const tokens = new Set(dead.flatMap((record) => record.tokens))
-  const items = await Promise.all(queues.map((queue) => reclaimFrom(queue, connection, tokens)))
+  const items = await Promise.all(queues.map((queue) => handBackLost(queue, connection, (token) => tokens.has(workerOf(token)))))
   await Promise.all(dead.map(({ id }) => workers.remove(id)))
   const held = dead.flatMap((record) => record.holds)
   return items.flat().map((item) => ({ ...item, progressed: held.some((one) => isProgress(one, item)) }))
@@ -40,20 +40,34 @@ function isProgress({ batch, n, received }: HeldItem, item: ItemJob): boolean {
   return batch === item.batch && n === item.n && (received ?? 0) > 0
 }
 
-async function reclaimFrom(queue: Queue, redis: RedisClient, dead: ReadonlySet<string>): Promise<ItemJob[]> {
+/**
+ * Hands running jobs back whose lock `isLost` says is nobody's any more; safe against others who do so too.
+ * @param isLost is given the token of a lock, `<id of the BullMQ worker>:<count>`, and the job's id
+ * @returns the items among them
+ */
+export async function handBackLost(
+  queue: Queue,
+  redis: RedisClient,
+  isLost: (token: string, jobId: string) => boolean,
+): Promise<ItemJob[]> {
   const active = (await queue.getActive()).flatMap((job) => (job.id === undefined ? [] : [{ job, id: job.id }]))
   if (active.length === 0) return []
-  // BullMQ keeps the token of a job's lock beside the job: `<id of the worker>:<count>`.
+  // BullMQ keeps the token of a job's lock beside the job.
   const tokens = await redis.mget(active.map(({ id }) => `${queue.toKey(id)}:lock`))
   const handed: ItemJob[] = []
-  for (const [i, { job }] of active.entries()) {
+  for (const [i, { job, id }] of active.entries()) {
     const token = tokens[i]
-    if (!token || !dead.has(token.slice(0, token.lastIndexOf(':')))) continue
+    if (!token || !isLost(token, id)) continue
     if (!(await handBack(job, token))) continue
     const item = itemJobSchema.safeParse(job.data).data
     if (item) handed.push(item)
   }
   return handed
+}
+
+/** The BullMQ worker that holds a lock, by its token. */
+export function workerOf(token: string): string {
+  return token.slice(0, token.lastIndexOf(':'))
 }
 
 async function handBack(job: Job, token: string): Promise<boolean> {
