@@ -284,7 +284,9 @@ class WorkerProcess implements RunningWorkers {
   async #reclaim(): Promise<void> {
     const { client, queues, workers, ledger } = this.#deps
     const items = this.#options.servers.map((server) => queues.items(server))
-    const handedBack = await reclaim({ connection: client, workers, queues: [...items, queues.feed, queues.control] })
+    const all = [...items, queues.feed, queues.control]
+    const handedBack = await reclaim({ connection: client, workers, queues: all })
+    await this.#ownJobs.handBackLost(all, client, new Set(this.#workers.map((worker) => worker.id)))
     for (const { batch, n, progressed } of handedBack) {
       if (progressed || (await ledger.crashed(batch, n)) < MAX_CRASHES) continue
       const opened = await this.#batches.open(batch)
