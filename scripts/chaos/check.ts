@@ -19,7 +19,7 @@ export interface Checked {
   readonly resumed: number
   /** Lines in the receipts beyond one for each item: work that was repeated after a kill and found done. */
   readonly repeatedLines: number
-  /** Items of which more than one line says that the file was brought: two workers committed it. */
+  /** Items that two workers fetched, since Redis had forgotten that the first one had it: the same bytes, published twice. */
   readonly broughtTwice: number
   /** What is in the folder of parts. */
   readonly leftovers: readonly string[]

@@ -30,7 +30,9 @@ export async function reclaim({ connection, workers, queues }: ReclaimOptions): 
   const dead = records.filter((_, i) => lives[i] === 'dead')
   if (dead.length === 0) return []
   const tokens = new Set(dead.flatMap((record) => record.tokens))
-  const items = await Promise.all(queues.map((queue) => handBackLost(queue, connection, (token) => tokens.has(workerOf(token)))))
+  const items = await Promise.all(
+    queues.map((queue) => handBackLost(queue, connection, (token) => tokens.has(workerOf(token)))),
+  )
   await Promise.all(dead.map(({ id }) => workers.remove(id)))
   const held = dead.flatMap((record) => record.holds)
   return items.flat().map((item) => ({ ...item, progressed: held.some((one) => isProgress(one, item)) }))
