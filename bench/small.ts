@@ -47,15 +47,20 @@ async function compare(
       await rm(to, { recursive: true, force: true })
     }
   }
+  const fetchInto = (to: string, bundle: 'off' | 'auto'): Promise<DataferryCost> => {
+    const args = ['run', WORLD_PID, '--server', server.url, '--to', join(to, 'data'), '--jobs', String(streams), '-q']
+    return dataferry([...args, '--bundle', bundle], dataferryOptions(bench, to))
+  }
   const own = async (to: string): Promise<Cost> => {
-    const data = join(to, 'data')
-    const args = ['run', WORLD_PID, '--server', server.url, '--to', data, '--jobs', String(streams), '-q']
-    const cost = await dataferry(args, dataferryOptions(bench, to))
+    const cost = await fetchInto(to, 'off')
     costs.push(cost)
-    steady.push(await steadyRate(data))
+    steady.push(await steadyRate(join(to, 'data')))
     return cost
   }
-  const contenders: Contender[] = [{ name: 'dataferry', run: () => clean(own) }]
+  const contenders: Contender[] = [
+    { name: 'dataferry', run: () => clean(own) },
+    { name: 'dataferry --bundle auto', run: () => clean((to) => fetchInto(to, 'auto')) },
+  ]
   for (const [name, script] of Object.entries(SCRIPTS)) {
     const installed = await isInstalled(name.split(/[ ,]/, 1).join(''), toolOptions(bench, '/'))
     if (!installed) say(`  ${name}: not installed`)
