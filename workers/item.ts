@@ -33,7 +33,7 @@ export interface Attempt {
 }
 
 export interface ItemDeps extends HindranceDeps {
-  readonly ledger: Pick<Ledger, 'isSettled' | 'get' | 'settle' | 'setState'>
+  readonly ledger: Pick<Ledger, 'isOpen' | 'get' | 'settle' | 'setState'>
   readonly batches: Pick<Batches, 'open'>
   readonly running: Running
   /** The source of one server. Rejects with `CONFIG_INVALID` when this process may not contact it. */
@@ -58,8 +58,7 @@ export async function processItem(
   lock: AbortSignal | undefined,
   deps: ItemDeps,
 ): Promise<Step> {
-  const [isSettled, entry] = await Promise.all([deps.ledger.isSettled(job.batch, job.n), deps.ledger.get(job.batch)])
-  if (isSettled || entry?.state !== 'open') return OVER
+  if (!(await deps.ledger.isOpen(job.batch, job.n))) return OVER
   const opened = await deps.batches.open(job.batch)
   if (!opened) return OVER
   const item = await opened.items.item(job.n)

@@ -80,7 +80,8 @@ export class ItemsWriter {
 export class ItemsReader {
   readonly #records: Records
   readonly #batch: BatchId
-  readonly #blocks = new Map<number, Promise<readonly string[]>>()
+  /** Lines, each replaced by its item when that is first asked for: feeder and worker ask for the same ones. */
+  readonly #blocks = new Map<number, Promise<(string | Item)[]>>()
   #offsets: readonly number[] = []
   static readonly #KEPT_BLOCKS = 4
 
@@ -91,9 +92,13 @@ export class ItemsReader {
 
   /** The item on line `n`. Rejects when there is no such line. */
   async item(n: number): Promise<Item> {
-    const text = await this.#line(n)
-    if (text === undefined) throw new RangeError(`The plan of ${this.#batch} has no line ${n}.`)
-    return itemSchema.parse(JSON.parse(text))
+    const block = await this.#blockWith(n)
+    const line = block[n % BLOCK]
+    if (line === undefined) throw new RangeError(`The plan of ${this.#batch} has no line ${n}.`)
+    if (typeof line !== 'string') return line
+    const item = itemSchema.parse(JSON.parse(line))
+    block[n % BLOCK] = item
+    return item
   }
 
   /** Items of lines `from` … `to` − 1, in order; `to` must not be beyond what is planned. */
@@ -101,16 +106,16 @@ export class ItemsReader {
     for (let n = from; n < to; n++) yield await this.item(n)
   }
 
-  async #line(n: number): Promise<string | undefined> {
+  async #blockWith(n: number): Promise<(string | Item)[]> {
     const number = Math.floor(n / BLOCK)
-    const line = (await this.#block(number))[n % BLOCK]
-    if (line !== undefined) return line
+    const block = await this.#block(number)
+    if (n % BLOCK < block.length) return block
     // The block may have grown since it was read.
     this.#blocks.delete(number)
-    return (await this.#block(number))[n % BLOCK]
+    return this.#block(number)
   }
 
-  #block(number: number): Promise<readonly string[]> {
+  #block(number: number): Promise<(string | Item)[]> {
     const known = this.#blocks.get(number)
     if (known) return known
     const loading = this.#load(number)
@@ -121,7 +126,7 @@ export class ItemsReader {
     return loading
   }
 
-  async #load(number: number): Promise<readonly string[]> {
+  async #load(number: number): Promise<string[]> {
     if (this.#offsets.length <= number + 1) await this.#loadIndex()
     const from = this.#offsets[number]
     if (from === undefined) return []

@@ -2,7 +2,7 @@ import { DataferryError } from '../errors.ts'
 import { SMALL, type BufferPool } from './buffer-pool.ts'
 
 /** Bytes that may wait in memory for the consumer before the socket is paused. */
-const HIGH_WATER = 4 * 1024 * 1024
+const HIGH_WATER = 2 * 1024 * 1024
 
 /** How a body steers the connection it comes from. */
 export interface Flow {
@@ -71,8 +71,8 @@ export class HttpBody {
   }
 
   /**
-   * The bytes in batches of up to 1 MiB: as much as is there whenever the consumer asks. A batch is valid until the next
-   * one is asked for. Batches over 64 KiB lie in shared memory, so that another thread can read them without a copy.
+   * The bytes in batches of up to 256 KiB: as much as is there whenever the consumer asks. A batch is valid until the next
+   * one is asked for.
    */
   async *batches(): AsyncGenerator<Uint8Array, void, undefined> {
     let buffer: Uint8Array | undefined

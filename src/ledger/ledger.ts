@@ -62,7 +62,8 @@ export interface Ledger {
   setState(id: BatchId, state: BatchState, reason?: string): Promise<void>
   /** Lines 0 … planned − 1 may be fed; `plannedBytes` is the sum of their known sizes. */
   setPlanned(id: BatchId, planned: number, plannedBytes: number, complete: boolean): Promise<void>
-  isSettled(id: BatchId, n: number): Promise<boolean>
+  /** Whether a worker may take this line up: its batch is open and it has not ended. One question for each job. */
+  isOpen(id: BatchId, n: number): Promise<boolean>
   /** For lines `from` … `to` − 1: whether each has ended. */
   settledIn(id: BatchId, from: number, to: number): Promise<readonly boolean[]>
   /** Counts an end exactly once. @returns false: it had ended before, nothing was counted. */

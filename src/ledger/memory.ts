@@ -45,13 +45,15 @@ export class MemoryLedger implements Ledger, Changes {
     batch.plannedBytes = plannedBytes
   }
 
-  isSettled(id: BatchId, n: number): Promise<boolean> {
-    return Promise.resolve(this.#batches.get(id)?.ends.has(n) ?? false)
+  isOpen(id: BatchId, n: number): Promise<boolean> {
+    const batch = this.#batches.get(id)
+    return Promise.resolve(batch?.entry.state === 'open' && !batch.ends.has(n))
   }
 
   settledIn(id: BatchId, from: number, to: number): Promise<readonly boolean[]> {
     const lines = Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i)
-    return Promise.all(lines.map((n) => this.isSettled(id, n)))
+    const ends = this.#batches.get(id)?.ends
+    return Promise.resolve(lines.map((n) => ends?.has(n) ?? false))
   }
 
   async settle(id: BatchId, n: number, end: Settled): Promise<boolean> {

@@ -16,6 +16,12 @@ if ARGV[2] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
 return 1
 `)
 
+/** KEYS: batch, settled. ARGV: line. @returns 1: the batch is open, and the line has not ended. */
+export const IS_OPEN = script(`
+if redis.call('HGET', KEYS[1], 'state') ~= 'open' then return 0 end
+return 1 - redis.call('GETBIT', KEYS[2], ARGV[1])
+`)
+
 /**
  * Counts an end exactly once: nothing changes unless the bit was clear.
  * KEYS: batch, settled, failed, counters, errors, crashes. ARGV: line, state, bytes, error as JSON or '', cap of errors.

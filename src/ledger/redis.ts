@@ -5,7 +5,7 @@ import { changeMessage } from './change.ts'
 import { entryFields, parseEntry, parseError, parseSummary } from './fields.ts'
 import { batchesKey, batchKeys, DEFAULT_PREFIX, eventsChannel } from './keys.ts'
 import type { BatchState, Counts, Ledger, LedgerBatch, LedgerEntry, LedgerError, Settled, Summary } from './ledger.ts'
-import { CRASHED, FORGET, OPEN, REOPEN, SETTLE, UPDATE } from './redis-scripts.ts'
+import { CRASHED, FORGET, IS_OPEN, OPEN, REOPEN, SETTLE, UPDATE } from './redis-scripts.ts'
 import { unknownBatch } from './unknown-batch.ts'
 import { run, runForNumber, type Script } from './script.ts'
 
@@ -61,8 +61,9 @@ export class RedisLedger implements Ledger {
     await this.#update(id, '', fields)
   }
 
-  async isSettled(id: BatchId, n: number): Promise<boolean> {
-    return (await this.#client.getbit(this.#keys(id).settled, n)) === 1
+  async isOpen(id: BatchId, n: number): Promise<boolean> {
+    const { batch, settled } = this.#keys(id)
+    return (await runForNumber(this.#client, IS_OPEN, [batch, settled], [n])) === 1
   }
 
   async settledIn(id: BatchId, from: number, to: number): Promise<readonly boolean[]> {

@@ -6,13 +6,14 @@ export type HashKind = 'native' | 'saveable'
 /** A request to a hash thread; answered in order by a `HashReply` of the same `call`. */
 export type HashRequest = { readonly call: number; readonly id: number } & (
   | { readonly op: 'open'; readonly algorithm: Algorithm; readonly kind: HashKind }
-  | { readonly op: 'update'; readonly chunk: Uint8Array }
+  /** Hashes the first `length` bytes of `memory`, which comes back with the reply: nobody has to copy it. */
+  | { readonly op: 'update'; readonly memory: ArrayBuffer; readonly length: number }
   | { readonly op: 'load'; readonly state: Uint8Array }
   | { readonly op: 'digest' | 'save' | 'reset' | 'close' }
 )
 
 export interface HashReply {
   readonly call: number
-  readonly value?: string | Uint8Array | boolean
+  readonly value?: string | Uint8Array | ArrayBuffer | boolean
   readonly error?: string
 }

@@ -64,8 +64,8 @@ async function answer(request) {
   const entry = get(request.id)
   switch (request.op) {
     case 'update':
-      entry.hash.update(request.chunk)
-      return undefined
+      entry.hash.update(new Uint8Array(request.memory, 0, request.length))
+      return request.memory
     case 'digest':
       return entry.hash.digest('hex')
     case 'save':
@@ -89,7 +89,7 @@ parentPort?.on('message', (/** @type {HashRequest} */ request) => {
   queue = queue
     .then(() => answer(request))
     .then(
-      (value) => parentPort?.postMessage(value === undefined ? { call } : { call, value }),
+      (value) => parentPort?.postMessage({ call, value }, value instanceof ArrayBuffer ? [value] : []),
       (/** @type {unknown} */ error) =>
         parentPort?.postMessage({ call, error: error instanceof Error ? error.message : String(error) }),
     )

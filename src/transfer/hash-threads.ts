@@ -7,6 +7,10 @@ import type { HashKind, HashReply, HashRequest } from './hash-protocol.ts'
 /** One request, without the fields that the thread's proxy fills in. */
 type Call = HashRequest extends infer R ? (R extends HashRequest ? Omit<R, 'call' | 'id'> : never) : never
 
+/** Bytes that go to a thread at a time. */
+const LOAD = 256 * 1024
+/** Loads on their way to one thread: as many as keep it busy while the event loop is at other work. */
+const LOADS = 8
 const MAX_THREADS = Math.max(1, Math.min(4, availableParallelism() - 1))
 const threads: HashThread[] = []
 let nextId = 0
@@ -31,6 +35,7 @@ class HashThread {
   hashes = 0
   readonly #worker: Worker
   readonly #pending = new Map<number, { resolve(value: HashReply['value']): void; reject(error: Error): void }>()
+  readonly #memory = new Shuttle()
   #calls = 0
   #dead: Error | undefined
 
@@ -42,7 +47,7 @@ class HashThread {
     this.#worker.on('exit', () => this.#fail(new Error('the hash thread ended')))
   }
 
-  call(id: number, request: Call): Promise<HashReply['value']> {
+  call(id: number, request: Call, transfer: ArrayBuffer[] = []): Promise<HashReply['value']> {
     // A thread that has ended answers nothing any more.
     if (this.#dead) return Promise.reject(this.#dead)
     const call = this.#calls++
@@ -50,8 +55,21 @@ class HashThread {
     if (this.#pending.size === 0) this.#worker.ref()
     return new Promise((resolve, reject) => {
       this.#pending.set(call, { resolve, reject })
-      this.#worker.postMessage({ ...request, call, id })
+      this.#worker.postMessage({ ...request, call, id }, transfer)
     })
+  }
+
+  /** Takes a copy of the bytes into memory of the thread's. Resolves when that is made; hashing may still go on. */
+  async update(id: number, chunk: Uint8Array): Promise<void> {
+    for (let from = 0; from < chunk.length; from += LOAD) {
+      const memory = await this.#memory.take()
+      const part = chunk.subarray(from, from + LOAD)
+      new Uint8Array(memory).set(part)
+      const update = this.call(id, { op: 'update', memory, length: part.length }, [memory])
+      // What goes wrong here goes wrong again with the digest, and whoever waits for that hears of it.
+      const back = (value?: HashReply['value']): void => this.#memory.give(value)
+      update.then(back, () => back())
+    }
   }
 
   #settle(reply: HashReply): void {
@@ -71,10 +89,30 @@ class HashThread {
   }
 }
 
+/** Memory that goes to one thread and back. Ownership moves, since copying into shared memory is many times slower. */
+class Shuttle {
+  readonly #free = Array.from({ length: LOADS }, () => new ArrayBuffer(LOAD))
+  readonly #waiting: ((memory: ArrayBuffer) => void)[] = []
+
+  async take(): Promise<ArrayBuffer> {
+    return this.#free.pop() ?? new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  /** @param returned anything but memory: it was lost on the way, with its thread */
+  give(returned: HashReply['value']): void {
+    const memory = returned instanceof ArrayBuffer ? returned : new ArrayBuffer(LOAD)
+    const next = this.#waiting.shift()
+    if (next) next(memory)
+    else this.#free.push(memory)
+  }
+}
+
 class ThreadHash implements Hash {
   readonly algorithm: Algorithm
   readonly #thread: HashThread
   readonly #id = nextId++
+  /** Settles when the bytes of the last update are on their way: whatever is asked next comes after them. */
+  #copied: Promise<void> = Promise.resolve()
   #closed = false
 
   constructor(algorithm: Algorithm, kind: HashKind, thread: HashThread) {
@@ -85,8 +123,10 @@ class ThreadHash implements Hash {
     thread.call(this.#id, { op: 'open', algorithm, kind }).catch(() => undefined)
   }
 
-  async update(chunk: Uint8Array): Promise<void> {
-    await this.#call({ op: 'update', chunk })
+  update(chunk: Uint8Array): Promise<void> {
+    if (this.#closed) return Promise.reject(new Error(`hash ${this.#id} is not open`))
+    this.#copied = this.#thread.update(this.#id, chunk)
+    return this.#copied
   }
 
   async digest(): Promise<string> {
@@ -116,7 +156,8 @@ class ThreadHash implements Hash {
   }
 
   /** Requests are answered in order, so nobody needs to wait for the opening. */
-  #call(request: Call): Promise<HashReply['value']> {
+  async #call(request: Call): Promise<HashReply['value']> {
+    await this.#copied
     return this.#thread.call(this.#id, request)
   }
 }

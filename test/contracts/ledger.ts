@@ -42,7 +42,7 @@ export function describeLedger(name: string, make: () => Ledger): void {
       await ledger.open({ ...batch, destination: 'file:///elsewhere' })
       const entry = { ...batch, state: 'paused', reason: 'The disk is full.', planned: 5, planComplete: false }
       expect(await ledger.get(id)).toEqual(entry)
-      expect(await ledger.isSettled(id, 0)).toBe(true)
+      expect(await ledger.settledIn(id, 0, 1)).toEqual([true])
     })
 
     it('a state without a reason takes the old reason away', async () => {
@@ -151,6 +151,20 @@ export function describeLedger(name: string, make: () => Ledger): void {
       )
     })
 
+    it('a line may be taken up while its batch is open and it has not ended', async () => {
+      expect(await ledger.isOpen(id, 3)).toBe(true)
+      await ledger.settle(id, 3, FAILED)
+      expect([await ledger.isOpen(id, 3), await ledger.isOpen(id, 4)]).toEqual([false, true])
+      await ledger.reopen(id, [3])
+      expect(await ledger.isOpen(id, 3)).toBe(true)
+      for (const state of ['paused', 'cancelled', 'finished'] as const) {
+        await ledger.setState(id, state)
+        expect(await ledger.isOpen(id, 3)).toBe(false)
+      }
+      await ledger.forget(id)
+      expect(await ledger.isOpen(id, 3)).toBe(false)
+    })
+
     it('crashes add up until the line ends well', async () => {
       expect(await ledger.crashed(id, 4)).toBe(1)
       expect(await ledger.crashed(id, 4)).toBe(2)
@@ -178,7 +192,7 @@ export function describeLedger(name: string, make: () => Ledger): void {
         () => ledger.summary(id),
       ]
       for (const write of writes) await expect(write()).rejects.toMatchObject({ code: 'BATCH_NOT_FOUND' })
-      expect(await ledger.isSettled(id, 0)).toBe(false)
+      expect(await ledger.settledIn(id, 0, 1)).toEqual([false])
       expect(await ledger.settledIn(id, 0, 3)).toEqual([false, false, false])
       expect(await ledger.firstOpen(id)).toBe(0)
       expect(await collect(ledger.failed(id))).toEqual([])

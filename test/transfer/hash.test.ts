@@ -47,6 +47,34 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
     second.close()
   })
 
+  it('counts in a saved state every byte that was added before, however many are on their way', async () => {
+    const first = createHash({ algorithm, size: LARGE, saveable: true })
+    const chunks = Array.from({ length: 8 }, (_, i) => bytesOf(1_300_000, i))
+    let state: Uint8Array | undefined
+    for (const [i, chunk] of chunks.entries()) {
+      const added = first.update(chunk)
+      if (i === chunks.length - 1) state = await first.save()
+      await added
+    }
+    const second = createHash({ algorithm, size: LARGE, saveable: true })
+    expect(state && (await second.load(state))).toBe(true)
+    expect(await second.digest()).toBe(checksumOf(Buffer.concat(chunks), algorithm).hex)
+    first.close()
+    second.close()
+  })
+
+  it.each([false, true])('lets a chunk be overwritten once it was taken, saveable: %s', async (saveable) => {
+    const hash = createHash({ algorithm, size: LARGE, saveable })
+    const all = bytesOf(12_000_000)
+    const reused = Buffer.alloc(1_500_000)
+    for (let from = 0; from < all.length; from += reused.length) {
+      all.copy(reused, 0, from)
+      await hash.update(reused)
+    }
+    expect(await hash.digest()).toBe(checksumOf(all, algorithm).hex)
+    hash.close()
+  })
+
   it('takes a foreign state for none, and is empty then', async () => {
     const hash = createHash({ algorithm, size: LARGE, saveable: true })
     await hash.update(bytesOf(10))

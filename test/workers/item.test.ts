@@ -75,7 +75,7 @@ describe('an error', () => {
     async (code) => {
       const desk = await deskFor([ITEM], refusing(code))
       expect(await desk.work({ n: 0 })).toMatchObject({ kind: 'retry', error: { code } })
-      expect(await desk.ledger.isSettled('b1', 0)).toBe(false)
+      expect(await desk.ledger.settledIn('b1', 0, 1)).toEqual([false])
       expect(await desk.work({ n: 0 }, LAST)).toEqual(OVER)
       expect(await desk.outcomes()).toMatchObject([{ state: 'failed', code, message: `It was ${code}.` }])
       expect(await desk.ledger.summary('b1')).toMatchObject({ failed: 1, done: 0 })
@@ -95,7 +95,7 @@ describe('an error', () => {
     const desk = await deskFor([ITEM], refusing('SOURCE_THROTTLED', { retryAfterMs: 700 }))
     expect(await desk.work({ n: 0 }, LAST)).toEqual({ kind: 'throttle', ms: 4321 })
     expect(desk.throttles).toEqual([[ITEM.server, 700]])
-    expect(await desk.ledger.isSettled('b1', 0)).toBe(false)
+    expect(await desk.ledger.settledIn('b1', 0, 1)).toEqual([false])
     expect(await desk.work({ n: 0 }, { ...FIRST, started: 500 })).toEqual(OVER)
     expect(await desk.outcomes()).toMatchObject([{ code: 'SOURCE_THROTTLED' }])
   })
@@ -106,7 +106,7 @@ describe('an error', () => {
     const entry = await desk.ledger.get('b1')
     expect(entry?.state).toBe('paused')
     expect(entry?.reason).toMatch(/^TOKEN_REJECTED: /)
-    expect(await desk.ledger.isSettled('b1', 0)).toBe(false)
+    expect(await desk.ledger.settledIn('b1', 0, 1)).toEqual([false])
     expect(await desk.outcomes()).toEqual([])
   })
 
@@ -199,7 +199,7 @@ describe('after a crash', () => {
       expect(source.asked).toEqual([])
       const verified = item === ITEM ? 'checksum' : 'size'
       expect(await desk.outcomes()).toMatchObject([{ size: 10_000, verified }])
-      expect(await desk.ledger.isSettled('b1', 0)).toBe(true)
+      expect(await desk.ledger.settledIn('b1', 0, 1)).toEqual([true])
       await desk.batches.close()
     }
   })
