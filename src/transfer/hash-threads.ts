@@ -7,10 +7,10 @@ import type { HashKind, HashReply, HashRequest } from './hash-protocol.ts'
 /** One request, without the fields that the thread's proxy fills in. */
 type Call = HashRequest extends infer R ? (R extends HashRequest ? Omit<R, 'call' | 'id'> : never) : never
 
-/** Bytes that go to a thread at a time. */
-const LOAD = 256 * 1024
-/** Loads on their way to one thread: as many as keep it busy while the event loop is at other work. */
-const LOADS = 8
+/** Bytes that go to a thread at a time: fewer would cost more in messages, more would leave the processor's cache. */
+const LOAD = 512 * 1024
+/** Loads of one hash: as many as keep its thread busy while the event loop is at other work. */
+const LOADS = 4
 const MAX_THREADS = Math.max(1, Math.min(4, availableParallelism() - 1))
 const threads: HashThread[] = []
 let nextId = 0
@@ -35,7 +35,6 @@ class HashThread {
   hashes = 0
   readonly #worker: Worker
   readonly #pending = new Map<number, { resolve(value: HashReply['value']): void; reject(error: Error): void }>()
-  readonly #memory = new Shuttle()
   #calls = 0
   #dead: Error | undefined
 
@@ -59,19 +58,6 @@ class HashThread {
     })
   }
 
-  /** Takes a copy of the bytes into memory of the thread's. Resolves when that is made; hashing may still go on. */
-  async update(id: number, chunk: Uint8Array): Promise<void> {
-    for (let from = 0; from < chunk.length; from += LOAD) {
-      const memory = await this.#memory.take()
-      const part = chunk.subarray(from, from + LOAD)
-      new Uint8Array(memory).set(part)
-      const update = this.call(id, { op: 'update', memory, length: part.length }, [memory])
-      // What goes wrong here goes wrong again with the digest, and whoever waits for that hears of it.
-      const back = (value?: HashReply['value']): void => this.#memory.give(value)
-      update.then(back, () => back())
-    }
-  }
-
   #settle(reply: HashReply): void {
     const waiting = this.#pending.get(reply.call)
     this.#pending.delete(reply.call)
@@ -89,17 +75,53 @@ class HashThread {
   }
 }
 
-/** Memory that goes to one thread and back. Ownership moves, since copying into shared memory is many times slower. */
-class Shuttle {
-  readonly #free = Array.from({ length: LOADS }, () => new ArrayBuffer(LOAD))
+/** Bytes on their way to a thread: ownership moves, since copying into shared memory is many times slower. */
+class Loads {
+  readonly #send: (memory: ArrayBuffer, length: number) => Promise<HashReply['value']>
+  readonly #free: ArrayBuffer[] = []
   readonly #waiting: ((memory: ArrayBuffer) => void)[] = []
+  #made = 0
+  #filling: { readonly memory: ArrayBuffer; length: number } | undefined
 
-  async take(): Promise<ArrayBuffer> {
-    return this.#free.pop() ?? new Promise((resolve) => this.#waiting.push(resolve))
+  /** @param send sends memory away and resolves to it when it is back */
+  constructor(send: (memory: ArrayBuffer, length: number) => Promise<HashReply['value']>) {
+    this.#send = send
+  }
+
+  /** Copies the bytes, and sends what is full. Waits while all memory is on its way. */
+  async add(chunk: Uint8Array): Promise<void> {
+    for (let from = 0; from < chunk.length;) {
+      const load = (this.#filling ??= { memory: await this.#take(), length: 0 })
+      const piece = chunk.subarray(from, from + LOAD - load.length)
+      new Uint8Array(load.memory).set(piece, load.length)
+      load.length += piece.length
+      from += piece.length
+      if (load.length === LOAD) this.flush()
+    }
+  }
+
+  /** Sends what there is. */
+  flush(): void {
+    const load = this.#filling
+    this.#filling = undefined
+    if (!load) return
+    // What goes wrong here goes wrong again with the digest, and whoever waits for that hears of it.
+    const back = (value?: HashReply['value']): void => this.#give(value)
+    this.#send(load.memory, load.length).then(back, () => back())
+  }
+
+  async #take(): Promise<ArrayBuffer> {
+    const free = this.#free.pop()
+    if (free) return free
+    if (this.#made < LOADS) {
+      this.#made += 1
+      return new ArrayBuffer(LOAD)
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
   /** @param returned anything but memory: it was lost on the way, with its thread */
-  give(returned: HashReply['value']): void {
+  #give(returned: HashReply['value']): void {
     const memory = returned instanceof ArrayBuffer ? returned : new ArrayBuffer(LOAD)
     const next = this.#waiting.shift()
     if (next) next(memory)
@@ -111,13 +133,15 @@ class ThreadHash implements Hash {
   readonly algorithm: Algorithm
   readonly #thread: HashThread
   readonly #id = nextId++
-  /** Settles when the bytes of the last update are on their way: whatever is asked next comes after them. */
-  #copied: Promise<void> = Promise.resolve()
+  readonly #loads: Loads
+  /** Settles when the bytes of the last update are taken: whatever is asked next comes after them. */
+  #taken: Promise<void> = Promise.resolve()
   #closed = false
 
   constructor(algorithm: Algorithm, kind: HashKind, thread: HashThread) {
     this.algorithm = algorithm
     this.#thread = thread
+    this.#loads = new Loads((memory, length) => thread.call(this.#id, { op: 'update', memory, length }, [memory]))
     thread.hashes++
     // If this fails, the first real call fails too and says so.
     thread.call(this.#id, { op: 'open', algorithm, kind }).catch(() => undefined)
@@ -125,8 +149,8 @@ class ThreadHash implements Hash {
 
   update(chunk: Uint8Array): Promise<void> {
     if (this.#closed) return Promise.reject(new Error(`hash ${this.#id} is not open`))
-    this.#copied = this.#thread.update(this.#id, chunk)
-    return this.#copied
+    this.#taken = this.#loads.add(chunk)
+    return this.#taken
   }
 
   async digest(): Promise<string> {
@@ -157,7 +181,8 @@ class ThreadHash implements Hash {
 
   /** Requests are answered in order, so nobody needs to wait for the opening. */
   async #call(request: Call): Promise<HashReply['value']> {
-    await this.#copied
+    await this.#taken
+    this.#loads.flush()
     return this.#thread.call(this.#id, request)
   }
 }
