@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs'
 import { opendir, lstat, open, stat, statfs, type FileHandle } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
@@ -12,6 +13,7 @@ import { readMark } from './disk-marks.ts'
 import { DiskRecords } from './disk-records.ts'
 import { DiskStage } from './disk-stage.ts'
 import { checkKey, checkPath, RECORDS_FOLDER } from './names.ts'
+import { Recent } from './recent.ts'
 import type { Committed, Sink, Stage, StageOptions } from './sink.ts'
 
 export type { DiskSinkOptions } from './disk-layout.ts'
@@ -20,6 +22,10 @@ export type { DiskSinkOptions } from './disk-layout.ts'
 const LOOK_FOR_ROOM_FROM = CHUNK_SIZE
 /** Keys remembered as having nothing to forget; beyond it the memory is emptied, which costs a few system calls. */
 const CLEAN_LIMIT = 10_000
+/** Looks at the destination that are remembered for the stages that follow them. */
+const SEEN_LIMIT = 10_000
+/** File systems keep times as coarsely as this (FAT), and round them when a file leaves the cache. */
+const TIME_GRAIN_MS = 2_000
 /** Files whose size is asked for at the same time while listing. */
 const LIST_BATCH = 32
 
@@ -59,6 +65,8 @@ class DiskFolder implements DiskSink {
   readonly #stages = new Map<string, DiskStage | undefined>()
   /** Keys whose stage ended without leaving a part or a mark, so that forgetting them takes no look at the disk. */
   readonly #clean = new Set<string>()
+  /** What `stat` saw last, for the stage that follows it. */
+  readonly #seen = new Recent<Stats | 'absent'>(SEEN_LIMIT)
   #layout: Promise<Layout> | undefined
 
   constructor(root: string, options: DiskSinkOptions) {
@@ -73,8 +81,9 @@ class DiskFolder implements DiskSink {
     checkKey(key)
     signal.throwIfAborted()
     return translated(`look at ${path}`, async () => {
-      const stats = await unless(ABSENT, stat(join(this.#root, path)))
-      if (!stats?.isFile()) return undefined
+      const stats = await this.#look(path)
+      this.#seen.set(key, stats)
+      if (stats === 'absent') return undefined
       const proof = await readMark(join(this.#root, MARKS_FOLDER, `${key}.json`), path, stats)
       return { size: stats.size, proof: proof && { ...proof, key } }
     })
@@ -109,6 +118,7 @@ class DiskFolder implements DiskSink {
 
   async forget(key: string): Promise<void> {
     checkKey(key)
+    this.#seen.take(key)
     if (this.#clean.delete(key)) return
     const stage = this.#stages.get(key)
     await translated(`forget ${key}`, async () => {
@@ -182,12 +192,25 @@ class DiskFolder implements DiskSink {
     const length = claim.fresh ? 0 : (await claim.handle.stat()).size
     const stage = new DiskStage(layout, path, claim, length, (clean) => this.#ended(key, clean))
     try {
+      await this.#confirmSeen(path, key)
       await this.#lookForRoom(path, expected - length)
     } catch (error) {
       await stage[Symbol.asyncDispose]()
       throw error
     }
     return stage
+  }
+
+  async #look(path: string): Promise<Stats | 'absent'> {
+    const stats = await unless(ABSENT, stat(join(this.#root, path)))
+    return stats?.isFile() === true ? stats : 'absent'
+  }
+
+  /** Whoever had the claim before may have committed after we looked: only what was looked at may be replaced. */
+  async #confirmSeen(path: string, key: string): Promise<void> {
+    const seen = this.#seen.take(key)
+    if (seen === undefined || isSame(seen, await this.#look(path))) return
+    throw new DataferryError('SINK_BUSY', `Something else was put at ${path} in the meantime: it is looked at first.`)
   }
 
   #ended(key: string, clean: boolean): void {
@@ -215,6 +238,12 @@ class DiskFolder implements DiskSink {
     })
     return this.#layout
   }
+}
+
+/** Not by the number of the file, which some network file systems make up anew. */
+function isSame(a: Stats | 'absent', b: Stats | 'absent'): boolean {
+  if (a === 'absent' || b === 'absent') return a === b
+  return a.size === b.size && Math.abs(a.mtimeMs - b.mtimeMs) <= TIME_GRAIN_MS
 }
 
 async function* chunksOf(handle: FileHandle, path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {

@@ -46,6 +46,8 @@ class MemorySink implements Sink {
   readonly needsHashState = false
   readonly records: Records
   readonly #store: MemoryStore
+  /** What `stat` saw last, for the stage that follows it. */
+  readonly #seen = new Map<string, MemoryFile | undefined>()
 
   constructor(store: MemoryStore) {
     this.#store = store
@@ -57,6 +59,7 @@ class MemorySink implements Sink {
     checkKey(key)
     signal.throwIfAborted()
     const file = this.#store.files.get(path)
+    this.#seen.set(key, file)
     return Promise.resolve(
       file && { size: file.bytes.length, proof: file.key === key ? { ...file.proof, key } : undefined },
     )
@@ -76,6 +79,9 @@ class MemorySink implements Sink {
     signal.throwIfAborted()
     const part = this.#store.parts.get(key) ?? { bytes: Buffer.alloc(0), holder: undefined }
     if (part.holder) throw new DataferryError('SINK_BUSY', `A stage of ${key} is open.`)
+    const isNew = this.#seen.has(key) && this.#seen.get(key) !== this.#store.files.get(item.path)
+    this.#seen.delete(key)
+    if (isNew) throw new DataferryError('SINK_BUSY', `Something else was put at ${item.path} in the meantime.`)
     this.#store.parts.set(key, part)
     return Promise.resolve(new MemoryStage(this.#store, key, item.path, part))
   }

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import { DataferryError } from '../errors.ts'
 import { newOwner, ownIdentity, type ProcessIdentity } from './disk-owner.ts'
 import { checkKey, RECORDS_FOLDER } from './names.ts'
+import { Recent } from './recent.ts'
 import {
   abandonedUploads,
   abortAbandoned,
@@ -179,28 +180,5 @@ class BucketSink implements S3Sink {
   close(): Promise<void> {
     this.#bucket.client.destroy()
     return Promise.resolve()
-  }
-}
-
-/** The last few values by key; the oldest are forgotten first. */
-class Recent<T> {
-  readonly #max: number
-  readonly #values = new Map<string, T>()
-
-  constructor(max: number) {
-    this.#max = max
-  }
-
-  set(key: string, value: T): void {
-    this.#values.delete(key)
-    this.#values.set(key, value)
-    const oldest = this.#values.keys().next()
-    if (this.#values.size > this.#max && !oldest.done) this.#values.delete(oldest.value)
-  }
-
-  take(key: string): T | undefined {
-    const value = this.#values.get(key)
-    this.#values.delete(key)
-    return value
   }
 }

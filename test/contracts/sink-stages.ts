@@ -169,6 +169,18 @@ export function describeStages(make: MakeSink, { mayLose, sizes }: Required<Sink
       await other.restart()
     })
 
+    it('does not replace what was put there after its own look at the place', async () => {
+      expect(await place.sink.stat(PATH, KEY, never)).toBeUndefined()
+      const other = await place.reopen()
+      await store(other, PATH, bytesOf(100, 1), { key: KEY })
+      const late = store(place.sink, PATH, bytesOf(200, 2), { key: KEY })
+      await expect(late).rejects.toMatchObject({ code: 'SINK_BUSY' })
+      expect(digestOf(await contentOf(other, PATH))).toBe(digestOf(bytesOf(100, 1)))
+      await place.sink.stat(PATH, KEY, never)
+      await store(place.sink, PATH, bytesOf(200, 2), { key: KEY })
+      expect(digestOf(await contentOf(other, PATH))).toBe(digestOf(bytesOf(200, 2)))
+    })
+
     it('frees its key when it is committed or disposed', async () => {
       await store(place.sink, PATH, bytesOf(10), { key: KEY })
       await (await open())[Symbol.asyncDispose]()

@@ -3,6 +3,7 @@ import { Outcomes } from '../../src/batch/tally.ts'
 import { DataferryError, type ErrorCode } from '../../src/errors.ts'
 import { diskSink } from '../../src/sinks/disk.ts'
 import { memorySink, memoryStore } from '../../src/sinks/memory.ts'
+import type { Sink } from '../../src/sinks/sink.ts'
 import { transfer } from '../../src/transfer/transfer.ts'
 import { settleCrashed } from '../../workers/item.ts'
 import { bytesOf, contentOf, listing, never } from '../contracts/sink-bytes.ts'
@@ -188,6 +189,34 @@ describe('being asked to stop', () => {
 })
 
 describe('after a crash', () => {
+  it.each(['memory', 'disk'])(
+    'of Redis, an item that two workers have is brought by the first alone and found by the second, in %s',
+    async (kind) => {
+      await using folder = await temporaryFolder()
+      const store = memoryStore()
+      const make = (): Sink => (kind === 'disk' ? diskSink(folder.path) : memorySink(store))
+      const [first, second] = [scriptedSource(BYTES), scriptedSource(BYTES)]
+      const one = await deskFor([ITEM], first, { sink: make() })
+      const late = make()
+      // The first worker commits when the second has looked at the destination and before it has claimed the part.
+      const stage = late.stage.bind(late)
+      late.stage = async (options) => {
+        if (first.asked.length === 0) await one.work({ n: 0 })
+        return stage(options)
+      }
+      const two = await deskFor([ITEM], second, { sink: late })
+      expect(await two.work({ n: 0 })).toMatchObject({ kind: 'later' })
+      expect(await two.work({ n: 0 })).toEqual(OVER)
+      expect(first.asked).toHaveLength(1)
+      expect(second.asked).toEqual([])
+      await Promise.all([one, two].map(({ batches }) => batches.close()))
+      expect(await new Outcomes(late.records, 'b1').tally()).toMatchObject({ done: 1, kept: 0, bytes: 10_000 })
+      // A sink that remembers whose commit it was cannot tell whether its receipt was lost.
+      const states = (await two.outcomes()).map(({ state }) => state).sort()
+      expect(states).toEqual(kind === 'disk' ? ['done', 'kept'] : ['done', 'done'])
+    },
+  )
+
   it.each(['memory', 'disk'])('between commit and receipt the item ends without a fetch, in %s', async (kind) => {
     await using folder = await temporaryFolder()
     for (const item of [ITEM, UNPROVEN]) {
