@@ -1,10 +1,12 @@
 import { z } from 'zod'
+import { patienceSchema } from './item.ts'
 
 /** Several small items of one dataset and server, fetched in one ZIP: by their line numbers, ascending, each once. */
 export const archiveJobSchema = z.object({
   v: z.literal(1),
   batch: z.string(),
   ns: z.array(z.number().int().nonnegative()).min(1),
+  patience: patienceSchema,
 })
 export type ArchiveJob = Readonly<z.infer<typeof archiveJobSchema>>
 

@@ -6,7 +6,7 @@ import type { Item } from '../src/model/item.ts'
 import type { OpenBatch } from './batches.ts'
 import { Bundle } from './bundle.ts'
 import type { Bundling } from './bundling.ts'
-import { BUSY_MS, hindrance, stepAfterStop } from './hindrance.ts'
+import { BUSY_MS, hindrance, stepAfterStop, THROTTLE_COST } from './hindrance.ts'
 import type { Attempt, ItemDeps } from './item.ts'
 import { OVER, type Step } from './step.ts'
 
@@ -17,9 +17,9 @@ export interface ArchiveDeps extends ItemDeps {
   readonly addSingles: (server: string, jobs: readonly ItemJob[]) => Promise<void>
 }
 
-/** An archive whose workers were lost, or that was put off, this often is taken apart. */
+/** An archive whose workers were lost this often, or that made its server want so many pauses, is taken apart. */
 const MAX_STALLS = 3
-const MAX_STARTS = 20
+const MAX_PATIENCE = 20 * THROTTLE_COST
 
 /**
  * The work on several small items at once: each entry of one ZIP that is a wanted file is verified, committed and settled
@@ -50,7 +50,7 @@ export async function processArchive(
   }
   try {
     const wanted = await bundle.keepExisting()
-    const fair = attempt.started <= MAX_STARTS && attempt.stalled < MAX_STALLS
+    const fair = (job.patience ?? 0) < MAX_PATIENCE && attempt.stalled < MAX_STALLS
     if (wanted.length < 2 || !fair || !(await deps.bundling.options(opened, server))) return await singly()
     const had = await bundle.fetch(wanted, deps.openSource(server), attempt.made === 0)
     deps.succeeded(server)
@@ -59,7 +59,7 @@ export async function processArchive(
     return await singly()
   } catch (error) {
     if (task.stopped) return stepAfterStop(task.stopped, error)
-    const step = await stepAfter(error, bundle, server, opened, attempt, deps)
+    const step = await stepAfter(error, bundle, server, opened, { job, attempt }, deps)
     return step ?? (await singly())
   } finally {
     end()
@@ -72,7 +72,7 @@ async function stepAfter(
   bundle: Bundle,
   server: string,
   opened: OpenBatch,
-  attempt: Attempt,
+  { job, attempt }: { readonly job: ArchiveJob; readonly attempt: Attempt },
   deps: ArchiveDeps,
 ): Promise<Step | undefined> {
   const id = opened.batch.id
@@ -83,7 +83,8 @@ async function stepAfter(
   }
   deps.log.info({ code: error.code, batch: id, detail: error.message }, 'an archive ended early')
   const openBytes = bundle.left().reduce((sum, { expect }) => sum + (expect.size ?? 0), 0)
-  const step = await hindrance(error, { server, opened, openBytes }, deps)
+  const step = await hindrance(error, { server, opened, openBytes, patience: job.patience ?? 0 }, deps)
+  if (step === 'worn-out') return undefined
   if (step) return step
   // A server that cannot be reached says nothing about its archives.
   if (error.code === 'SOURCE_UNREACHABLE' && !bundle.counted.counted && again) return { kind: 'retry', error }

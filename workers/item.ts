@@ -26,8 +26,6 @@ export interface Attempt {
   /** Attempts that failed before this one. */
   readonly made: number
   readonly allowed: number
-  /** How often it was started, hand-backs and pauses included. */
-  readonly started: number
   /** How often its worker vanished or froze while it had the job. */
   readonly stalled: number
 }
@@ -45,8 +43,6 @@ export interface ItemDeps extends HindranceDeps {
 
 /** An item whose worker was lost this often takes no more workers with it. */
 const MAX_STALLS = 3
-/** Pauses use no attempt, but an item that was started this often ends as failed. */
-const MAX_STARTS = 500
 
 /**
  * The work on one item: settled already? there already? else transfer; then receipt, then settle. Each step may be
@@ -69,7 +65,7 @@ export async function processItem(
     return OVER
   } catch (error) {
     if (task.stopped) return stepAfterStop(task.stopped, error)
-    return await stepAfter(error, task, opened, attempt, deps)
+    return await stepAfter(error, task, opened, { job, attempt }, deps)
   } finally {
     end()
   }
@@ -133,7 +129,7 @@ async function stepAfter(
   error: unknown,
   task: Task,
   opened: OpenBatch,
-  attempt: Attempt,
+  { job, attempt }: { readonly job: ItemJob; readonly attempt: Attempt },
   deps: ItemDeps,
 ): Promise<Step> {
   const { item } = task
@@ -142,9 +138,9 @@ async function stepAfter(
     return attempt.made + 1 < attempt.allowed ? { kind: 'retry', error } : fail(error, item, opened, deps)
   }
   deps.log.info({ code: error.code, batch: opened.batch.id, n: item.n, detail: error.message }, 'attempt ended')
-  if (attempt.started >= MAX_STARTS) return fail(error, item, opened, deps)
   const openBytes = (item.expect.size ?? 0) - task.bytes
-  const step = await hindrance(error, { server: item.server, opened, openBytes }, deps)
+  const step = await hindrance(error, { server: item.server, opened, openBytes, patience: job.patience ?? 0 }, deps)
+  if (step === 'worn-out') return fail(error, item, opened, deps)
   if (step) return step
   const again = error.remedy !== 'fail' && attempt.made + 1 < attempt.allowed
   return again ? { kind: 'retry', error } : fail(error, item, opened, deps)

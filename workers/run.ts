@@ -160,7 +160,6 @@ class WorkerProcess implements RunningWorkers {
       const attempt = {
         made: job.attemptsMade,
         allowed: job.opts.attempts ?? 1,
-        started: job.attemptsStarted,
         stalled: job.stalledCounter,
       }
       const step =

@@ -8,9 +8,9 @@ export type Step =
   /** Back to the front for the next worker; uses no attempt. */
   | { readonly kind: 'hand-back' }
   /** Again after a while; uses no attempt. */
-  | { readonly kind: 'later'; readonly ms: number }
+  | { readonly kind: 'later'; readonly ms: number; readonly patience?: number }
   /** The whole queue pauses; uses no attempt. */
-  | { readonly kind: 'throttle'; readonly ms: number }
+  | { readonly kind: 'throttle'; readonly ms: number; readonly patience?: number }
   /** Uses an attempt; BullMQ waits as the back-off strategy says. */
   | { readonly kind: 'retry'; readonly error: unknown }
 
@@ -22,10 +22,13 @@ export const OVER: Step = { kind: 'over' }
  */
 export async function carryOut(
   step: Step,
-  job: Pick<Job, 'moveToWait' | 'moveToDelayed'>,
+  job: Pick<Job<{ patience?: number | undefined }>, 'data' | 'updateData' | 'moveToWait' | 'moveToDelayed'>,
   token: string,
   hold: (ms: number) => Promise<void>,
 ): Promise<void> {
+  if ('patience' in step) {
+    await job.updateData({ ...job.data, patience: (job.data.patience ?? 0) + step.patience })
+  }
   switch (step.kind) {
     case 'over':
       return

@@ -14,7 +14,7 @@ import type { Step } from '../../workers/step.ts'
 import { batchOf, plannedBatch, type Unnumbered } from '../batch/fixtures.ts'
 import { AT_ONCE, type ScriptedSource } from '../transfer/scripted-source.ts'
 
-export const FIRST: Attempt = { made: 0, allowed: 8, started: 1, stalled: 0 }
+export const FIRST: Attempt = { made: 0, allowed: 8, stalled: 0 }
 export const LAST: Attempt = { ...FIRST, made: 7 }
 
 /** What one worker process has, but for Redis. */
@@ -28,7 +28,9 @@ export interface Desk {
   readonly throttles: (readonly [server: string, retryAfterMs: number | undefined])[]
   readonly succeeded: string[]
   readonly notices: (string | undefined)[]
-  work(job: Pick<ItemJob, 'n'>, attempt?: Attempt, lock?: AbortSignal): Promise<Step>
+  /** Whether this worker is the first to hear that the server wants a pause. */
+  readonly begins: { began: boolean }
+  work(job: Pick<ItemJob, 'n' | 'patience'>, attempt?: Attempt, lock?: AbortSignal): Promise<Step>
   outcomes(): Promise<Outcome[]>
 }
 
@@ -54,6 +56,7 @@ export async function deskFor(
   const notices: (string | undefined)[] = []
   const throttles: (readonly [string, number | undefined])[] = []
   const succeeded: string[] = []
+  const begins = { began: true }
   const deps: ItemDeps = {
     ledger,
     batches,
@@ -61,7 +64,7 @@ export async function deskFor(
     openSource: () => source.open,
     throttled: (server, _limits, retryAfterMs) => {
       throttles.push([server, retryAfterMs])
-      return Promise.resolve({ waitMs: 4321 })
+      return Promise.resolve({ waitMs: 4321, began: begins.began })
     },
     succeeded: (server) => succeeded.push(server),
     space: new FullDestinations(log, (text) => notices.push(text)),
@@ -78,7 +81,8 @@ export async function deskFor(
     throttles,
     succeeded,
     notices,
-    work: ({ n }, attempt = FIRST, lock) => processItem({ v: 1, batch: id, n }, attempt, lock, deps),
+    begins,
+    work: (job, attempt = FIRST, lock) => processItem({ v: 1, batch: id, ...job }, attempt, lock, deps),
     async outcomes() {
       const found: Outcome[] = []
       for await (const line of readOutcomes(sink.records, id)) if (line.state !== 'reopened') found.push(line)

@@ -9,7 +9,7 @@ import { settleCrashed } from '../../workers/item.ts'
 import { bytesOf, contentOf, listing, never } from '../contracts/sink-bytes.ts'
 import { temporaryFolder } from '../sinks/temporary-folder.ts'
 import { broken, itemFor, scriptedSource } from '../transfer/scripted-source.ts'
-import { deskFor, FIRST, LAST } from './desk.ts'
+import { deskFor, FIRST, LAST, type Desk } from './desk.ts'
 
 const BYTES = bytesOf(10_000)
 const ITEM = itemFor(BYTES)
@@ -22,6 +22,16 @@ function refusing(code: ErrorCode, details = {}): ReturnType<typeof scriptedSour
     BYTES,
     Array.from({ length: 5 }, () => ({ refuse })),
   )
+}
+
+/** Works on an item as its queue would, until the job is over. @returns how often it was put off */
+async function patienceUsedUp(desk: Desk): Promise<number> {
+  let patience = 0
+  for (let times = 0; ; times++) {
+    const step = await desk.work({ n: 0, patience })
+    if (step.kind === 'over') return times
+    if ('patience' in step) patience += step.patience ?? 0
+  }
 }
 
 describe('the work on an item', () => {
@@ -94,11 +104,32 @@ describe('an error', () => {
 
   it('by a server that wants a pause pauses its queue, and uses no attempt', async () => {
     const desk = await deskFor([ITEM], refusing('SOURCE_THROTTLED', { retryAfterMs: 700 }))
-    expect(await desk.work({ n: 0 }, LAST)).toEqual({ kind: 'throttle', ms: 4321 })
+    expect(await desk.work({ n: 0 }, LAST)).toMatchObject({ kind: 'throttle', ms: 4321 })
     expect(desk.throttles).toEqual([[ITEM.server, 700]])
     expect(await desk.ledger.settledIn('b1', 0, 1)).toEqual([false])
-    expect(await desk.work({ n: 0 }, { ...FIRST, started: 500 })).toEqual(OVER)
-    expect(await desk.outcomes()).toMatchObject([{ code: 'SOURCE_THROTTLED' }])
+  })
+
+  it('that makes one item alone stop its server again and again fails it, after fifty pauses', async () => {
+    const refuse = new DataferryError('SOURCE_THROTTLED', 'Later.')
+    const desk = await deskFor(
+      [ITEM],
+      scriptedSource(
+        BYTES,
+        Array.from({ length: 999 }, () => ({ refuse })),
+      ),
+    )
+    expect(await patienceUsedUp(desk)).toBe(50)
+    expect(await desk.outcomes()).toMatchObject([{ state: 'failed', code: 'SOURCE_THROTTLED' }])
+  })
+
+  it('by a server that others made pause costs an item nothing, however often', async () => {
+    const refuse = new DataferryError('SOURCE_THROTTLED', 'Later.')
+    const desk = await deskFor([ITEM], { open: () => Promise.reject(refuse) })
+    desk.begins.began = false
+    for (let times = 0; times < 600; times++) {
+      expect(await desk.work({ n: 0 })).toEqual({ kind: 'throttle', ms: 4321 })
+    }
+    expect(await desk.outcomes()).toEqual([])
   })
 
   it('about the token pauses the batch with a reason, and settles nothing', async () => {
@@ -123,6 +154,9 @@ describe('an error', () => {
     const desk = await deskFor([ITEM], scriptedSource(BYTES))
     await using stage = await desk.sink.stage({ key: 'b1-0', item: { ...ITEM, n: 0 }, signal: never })
     expect(await desk.work({ n: 0 }, LAST)).toMatchObject({ kind: 'later' })
+    // Not for ever: five thousand waits of five seconds.
+    expect(await patienceUsedUp(desk)).toBe(5_000)
+    expect(await desk.outcomes()).toMatchObject([{ state: 'failed', code: 'SINK_BUSY' }])
     await stage.restart()
   })
 })
@@ -152,6 +186,24 @@ describe('a full destination', () => {
     vi.setSystemTime(Date.now() + 5_001)
     expect(await desk.work({ n: 0 })).toEqual(OVER)
     expect(desk.notices).toEqual([expect.stringContaining('No space is left'), undefined])
+    expect(await desk.ledger.summary('b1')).toMatchObject({ done: 1, failed: 0 })
+  })
+
+  it('costs an item neither attempts nor patience, so that its next error after days is its first', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const sink = memorySink()
+    sink.free = () => Promise.resolve(0)
+    const stage = sink.stage.bind(sink)
+    sink.stage = () => Promise.reject(new DataferryError('SINK_FULL', 'No space is left.'))
+    const desk = await deskFor([ITEM], scriptedSource(BYTES, [{ refuse: broken() }]), { sink })
+    for (let times = 0; times < 6_000; times++) {
+      expect(await desk.work({ n: 0 })).toEqual({ kind: 'later', ms: 5_000 })
+      vi.setSystemTime(Date.now() + 60_000)
+    }
+    sink.free = () => Promise.resolve(2 << 20)
+    sink.stage = stage
+    expect(await desk.work({ n: 0 })).toMatchObject({ kind: 'retry', error: { code: 'SOURCE_UNREACHABLE' } })
+    expect(await desk.work({ n: 0 })).toEqual(OVER)
     expect(await desk.ledger.summary('b1')).toMatchObject({ done: 1, failed: 0 })
   })
 })

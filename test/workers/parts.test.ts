@@ -21,6 +21,9 @@ describe('a step', () => {
     const calls: string[] = []
     const note = (call: string): Promise<number> => Promise.resolve(calls.push(call))
     const job = {
+      data: { n: 1, patience: 3 },
+      updateData: ({ patience }: { patience?: number | undefined }) =>
+        note(`patience ${patience}`).then(() => undefined),
       moveToWait: (token?: string) => note(`wait ${token}`),
       moveToDelayed: (_at: number, token?: string) => note(`delay ${token}`).then(() => undefined),
     }
@@ -44,6 +47,11 @@ describe('a step', () => {
     const throttle = await carriedOut({ kind: 'throttle', ms: 70 })
     expect(throttle.calls).toEqual(['hold 70'])
     expect(throttle.thrown).toBeInstanceOf(RateLimitError)
+  })
+
+  it('that uses patience says so in the job before anybody else may take it', async () => {
+    expect((await carriedOut({ kind: 'later', ms: 5, patience: 1 })).calls).toEqual(['patience 4', 'delay t'])
+    expect((await carriedOut({ kind: 'throttle', ms: 5, patience: 100 })).calls).toEqual(['patience 103', 'hold 5'])
   })
 
   it('that uses an attempt puts the code first, as only the text is kept', async () => {

@@ -50,7 +50,6 @@ export interface Ran {
 interface Queued {
   readonly job: ItemJob | ArchiveJob
   made: number
-  started: number
 }
 
 /** A batch from its manifest to its report, with every part but Redis: jobs run one after the other, waits are left out. */
@@ -101,7 +100,7 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
   })
   const add = (job: ItemJob | ArchiveJob): void => {
     const key = 'ns' in job ? archiveJobId(job) : itemJobId(job.batch, job.n)
-    if (!queue.has(key)) queue.set(key, { job, made: 0, started: 0 })
+    if (!queue.has(key)) queue.set(key, { job, made: 0 })
   }
   const addAll = (_: string, jobs: readonly (ItemJob | ArchiveJob)[]): Promise<void> => {
     for (const job of jobs) add(job)
@@ -132,7 +131,7 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
     batches,
     running,
     openSource: () => wanted.between?.(source.open, ledger, running) ?? source.open,
-    throttled: () => Promise.resolve({ waitMs: 0 }),
+    throttled: () => Promise.resolve({ waitMs: 0, began: true }),
     succeeded: () => undefined,
     space: { isOpen: () => Promise.resolve(true), full: () => undefined },
     backoff: { firstMs: 1, maxMs: 1 },
@@ -150,8 +149,7 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
     if (reports > due)
       await processControl({ v: 1, task: 'report', batch: id }, { ledger, batches, feed: () => Promise.resolve() })
     for (const [key, queued] of [...queue]) {
-      queued.started++
-      const step = await work(queued.job, { made: queued.made, allowed: attempts, started: queued.started, stalled: 0 })
+      const step = await work(queued.job, { made: queued.made, allowed: attempts, stalled: 0 })
       if (step.kind === 'over') queue.delete(key)
       if (step.kind !== 'retry') continue
       queued.made++
