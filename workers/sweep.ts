@@ -16,12 +16,12 @@ const EVERY_MS = 10_000
 
 /**
  * Brings back what Redis may forget when it is killed, cut back or emptied under running workers: the feeding of an open
- * batch, and whole batches that this process has seen open, which the destination knows by heart.
+ * batch, and whole batches that this process has seen unfinished, which the destination knows by heart.
  */
 export class Sweep {
   readonly #deps: SweepDeps
-  /** Batches that were open when this process looked last. */
-  readonly #open = new Map<BatchId, LedgerEntry>()
+  /** Batches that had not finished when this process looked last. */
+  readonly #unfinished = new Map<BatchId, LedgerEntry>()
   #sweptAt = Number.NEGATIVE_INFINITY
 
   constructor(deps: SweepDeps) {
@@ -37,22 +37,20 @@ export class Sweep {
     this.#sweptAt = performance.now()
     const entries = await this.#deps.ledger.list()
     const known = new Set(entries.map(({ id }) => id))
-    const lost = [...this.#open.values()].filter(({ id }) => !known.has(id))
+    const lost = [...this.#unfinished.values()].filter(({ id }) => !known.has(id))
     for (const entry of lost) await this.#restore(entry)
     for (const entry of entries) await this.#keepFed(entry)
   }
 
   /** Somebody took the batch out of Redis on purpose. */
   forget(batch: BatchId): void {
-    this.#open.delete(batch)
+    this.#unfinished.delete(batch)
   }
 
   async #keepFed(entry: LedgerEntry): Promise<void> {
-    if (entry.state !== 'open') {
-      this.#open.delete(entry.id)
-      return
-    }
-    this.#open.set(entry.id, entry)
+    if (entry.state === 'finished') this.#unfinished.delete(entry.id)
+    else this.#unfinished.set(entry.id, entry)
+    if (entry.state !== 'open') return
     for (const server of entry.servers) await this.#deps.feed(entry.id, server)
   }
 
@@ -60,7 +58,7 @@ export class Sweep {
     const { records } = await this.#deps.batches.sink(destination)
     const batch = await readBatch(records, id)
     if (!batch || (await isReported(records, id))) {
-      this.#open.delete(id)
+      this.#unfinished.delete(id)
       return
     }
     await reconcile(this.#deps.ledger, records, batch, await readPlanState(records, id))

@@ -9,6 +9,7 @@ export const names = {
   manifest: (id: BatchId) => `${id}/manifest`,
   items: (id: BatchId) => `${id}/items.ndjson`,
   index: (id: BatchId) => `${id}/items.index`,
+  hold: (id: BatchId) => `${id}/hold.json`,
   receipts: (id: BatchId) => `${id}/receipts`,
   report: (id: BatchId) => `${id}/report.json`,
   failures: (id: BatchId) => `${id}/failures.csv`,

@@ -2,18 +2,20 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Batch, PlanState } from '../model/batch.ts'
 import type { Failure, Receipt } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
+import { readHold } from './hold.ts'
 import { Outcomes } from './tally.ts'
 
 const CHUNK = 500
 
 /**
  * Brings the ledger up to what the destination proves: a new or rolled-back Redis learns every outcome on record, one that
- * knows them learns nothing. Repeatable, and safe while workers run.
+ * knows them learns nothing. One that did not know the batch learns too that somebody had paused or cancelled it; else what
+ * Redis says about that is newer. Repeatable, and safe while workers run.
  * @returns how many items the ledger did not know to have ended
  */
 export async function reconcile(ledger: Ledger, records: Records, batch: Batch, plan: PlanState): Promise<number> {
   const { id, destination, servers, createdAt } = batch
-  await ledger.open({ id, destination, servers, createdAt })
+  await ledger.open({ id, destination, servers, createdAt }, await readHold(records, id))
   await ledger.setPlanned(id, plan.items, plan.totals.size, plan.complete)
   const outcomes = new Outcomes(records, id)
   let learned = 0

@@ -2,6 +2,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { BatchId } from '../model/batch.ts'
 import type { Records } from '../sinks/sink.ts'
 import { names } from './folder.ts'
+import { removeHold } from './hold.ts'
 import { OutcomeWriter } from './outcomes.ts'
 import { Outcomes } from './tally.ts'
 
@@ -38,6 +39,7 @@ export async function reopenFailed(
   } finally {
     await log.close()
   }
+  await removeHold(records, batch)
   await ledger.setState(batch, 'open')
   return reopened
 }

@@ -7,7 +7,7 @@ import type { RunningWorkers } from '../../workers/run.ts'
 import type { Context, ExitCode } from './command.ts'
 import { planBatch } from './planning.ts'
 import { startProgress } from './progress.ts'
-import { recover } from './recover.ts'
+import { restore, takeUp } from './recover.ts'
 import { openRuntime, type Runtime } from './runtime.ts'
 import { Sources } from './sources.ts'
 import { startWork } from './start-work.ts'
@@ -25,7 +25,7 @@ export async function runBatch(context: Context, sink: Sink, opened: OpenedBatch
   const sources = new Sources(config, batch.servers)
   try {
     await using runtime = await openRuntime(context, 'worker')
-    await recover(runtime, sink, opened)
+    await takeUp(runtime, sink, opened)
     const workers = await startWork(context, runtime, sources, batch.servers)
     const failed = new AbortController()
     const stop = AbortSignal.any([signal, failed.signal])
@@ -35,7 +35,7 @@ export async function runBatch(context: Context, sink: Sink, opened: OpenedBatch
       onCheckpoint: ({ items, totals, complete }) => runtime.ledger.setPlanned(batch.id, items, totals.size, complete),
     }).catch((error: unknown) => failed.abort(error))
     try {
-      await untilEnded(context, runtime, workers, batch.id, stop, () => recover(runtime, sink, opened))
+      await untilEnded(context, runtime, workers, batch.id, stop, () => restore(runtime, sink, opened))
     } finally {
       await workers.close()
       await planning
@@ -57,7 +57,7 @@ async function untilEnded(
   { running, notices }: RunningWorkers,
   id: string,
   signal: AbortSignal,
-  recoverBatch: () => Promise<unknown>,
+  restoreBatch: () => Promise<unknown>,
 ): Promise<void> {
   const progress = startProgress({ out, log })
   try {
@@ -65,7 +65,7 @@ async function untilEnded(
       const entry = await ledger.get(id)
       if (!entry) {
         // Redis came back empty, or older than this batch: the destination knows everything.
-        await recoverBatch()
+        await restoreBatch()
         continue
       }
       const summary = await ledger.summary(id)

@@ -1,7 +1,11 @@
-import { DataferryError } from '../errors.ts'
+import { readBatch } from '../batch/folder.ts'
+import { removeHold, writeHold, type Hold } from '../batch/hold.ts'
+import type { LoadedConfig } from '../config.ts'
+import { DataferryError, messageOf } from '../errors.ts'
 import type { LedgerEntry } from '../ledger/ledger.ts'
 import { normalServer } from '../setting-values.ts'
 import type { Context, Operand } from './command.ts'
+import { openDestination } from './destination.ts'
 import type { Runtime } from './runtime.ts'
 
 /** What a control command acts on: a batch, or one installation for all batches. */
@@ -21,6 +25,39 @@ export async function subject({ args, text }: Context, { ledger }: Runtime): Pro
   if (server === undefined)
     throw new DataferryError('ARGUMENT_INVALID', `${named ?? ''} is not the address of a server.`)
   return { server }
+}
+
+/**
+ * Writes a person's wish beside the data too, where it outlives Redis. Workers have heard of it already, so whatever
+ * hinders this is only told.
+ * @param hold undefined: the batch goes on
+ */
+export async function recordHold(
+  { config, out }: Context,
+  { id, destination }: LedgerEntry,
+  hold: Pick<Hold, 'state' | 'reason'> | undefined,
+): Promise<void> {
+  const why = await putHold(config, id, destination, hold).catch((error: unknown) => messageOf(error))
+  if (why === undefined) return
+  out.warn(`Only Redis knows of this; if it is lost, so is this wish. It could not be written beside the data: ${why}`)
+}
+
+/** @returns why it could not be, or undefined */
+async function putHold(
+  config: LoadedConfig,
+  id: string,
+  destination: string,
+  hold: Pick<Hold, 'state' | 'reason'> | undefined,
+): Promise<string | undefined> {
+  const sink = await openDestination(config, destination)
+  try {
+    if (!(await readBatch(sink.records, id))) return `this machine sees no batch ${id} at ${sink.url}.`
+    if (hold) await writeHold(sink.records, id, hold)
+    else await removeHold(sink.records, id)
+    return undefined
+  } finally {
+    await sink.close()
+  }
 }
 
 /** Rejects when a batch has ended already: there is nothing to hold or to go on with. */

@@ -1,19 +1,36 @@
 import { readPlanState } from '../batch/folder.ts'
 import type { OpenedBatch } from '../batch/open-batch.ts'
+import { removeHold } from '../batch/hold.ts'
 import { reconcile } from '../batch/reconcile.ts'
 import { startFeeding } from '../queue/queues.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Runtime } from './runtime.ts'
 
 /**
- * Brings Redis up to what the destination proves about a batch, and starts feeding it. The one way into work: a new batch, one
- * that goes on, and one whose Redis was lost, emptied or rolled back are all the same to it.
+ * Takes a batch up: whoever paused or cancelled it, it goes on now. The one way into work: a new batch, one that goes on, and
+ * one whose Redis was lost, emptied or rolled back are all the same to it.
  * @returns how many items Redis did not know to have ended
  */
-export async function recover({ ledger, queues }: Runtime, sink: Sink, { batch }: OpenedBatch): Promise<number> {
-  const plan = await readPlanState(sink.records, batch.id)
-  const learned = await reconcile(ledger, sink.records, batch, plan)
-  await ledger.setState(batch.id, 'open')
-  for (const server of batch.servers) await startFeeding(queues, batch.id, server)
+export async function takeUp(runtime: Runtime, sink: Sink, opened: OpenedBatch): Promise<number> {
+  const { batch } = opened
+  await removeHold(sink.records, batch.id)
+  const learned = await learn(runtime, sink, opened)
+  await runtime.ledger.setState(batch.id, 'open')
+  await feed(runtime, opened)
   return learned
+}
+
+/** Brings Redis up to what the destination proves about a batch, and has it fed, which waits while the batch is paused. */
+export async function restore(runtime: Runtime, sink: Sink, opened: OpenedBatch): Promise<number> {
+  const learned = await learn(runtime, sink, opened)
+  await feed(runtime, opened)
+  return learned
+}
+
+async function learn({ ledger }: Runtime, { records }: Sink, { batch }: OpenedBatch): Promise<number> {
+  return reconcile(ledger, records, batch, await readPlanState(records, batch.id))
+}
+
+async function feed({ queues }: Runtime, { batch }: OpenedBatch): Promise<void> {
+  for (const server of batch.servers) await startFeeding(queues, batch.id, server)
 }

@@ -26,9 +26,9 @@ const errorSchema = z.object({ code: z.string(), message: z.string(), path: z.st
 
 type Hash = Readonly<Record<string, string>>
 
-/** Fields and values of a new batch, in turn. */
+/** Fields and values of a new batch, in turn, without its state. */
 export function entryFields({ destination, servers, createdAt }: LedgerBatch): string[] {
-  const fields = { state: 'open', destination, servers: JSON.stringify(servers), createdAt }
+  const fields = { destination, servers: JSON.stringify(servers), createdAt }
   return Object.entries(fields).flat()
 }
 

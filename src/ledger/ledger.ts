@@ -55,8 +55,11 @@ export interface LedgerError {
 
 /** The fast exact index of what has ended. It can always be rebuilt from the destination; see ARCHITECTURE.md. */
 export interface Ledger {
-  /** Makes the batch known; repeatable, keeps what is there. */
-  open(batch: LedgerBatch): Promise<void>
+  /**
+   * Makes the batch known; repeatable, keeps what is there.
+   * @param hold the state of a batch that was not known before; `open` unless given
+   */
+  open(batch: LedgerBatch, hold?: { readonly state: BatchState; readonly reason: string }): Promise<void>
   get(id: BatchId): Promise<LedgerEntry | undefined>
   list(): Promise<readonly LedgerEntry[]>
   setState(id: BatchId, state: BatchState, reason?: string): Promise<void>

@@ -16,9 +16,10 @@ export class MemoryLedger implements Ledger, Changes {
   readonly #batches = new Map<BatchId, Kept>()
   readonly #listeners = new Set<(change: Change) => void>()
 
-  open(batch: LedgerBatch): Promise<void> {
+  open(batch: LedgerBatch, hold?: { readonly state: BatchState; readonly reason: string }): Promise<void> {
     if (!this.#batches.has(batch.id)) {
-      const entry: LedgerEntry = { ...batch, state: 'open', reason: undefined, planned: 0, planComplete: false }
+      const { state, reason } = hold ?? { state: 'open', reason: undefined }
+      const entry: LedgerEntry = { ...batch, state, reason, planned: 0, planComplete: false }
       this.#batches.set(batch.id, { entry, plannedBytes: 0, ends: new Map(), crashes: new Map() })
     }
     return Promise.resolve()

@@ -17,6 +17,12 @@ const MESSAGE_LENGTH = 500
 const LINES_A_CALL = 1000
 const BYTES_A_READ = 16 * 1024
 
+interface InitialState {
+  readonly state: BatchState
+  readonly reason: string
+}
+const OPEN_STATE: InitialState = { state: 'open', reason: '' }
+
 export interface RedisLedgerOptions {
   /** Of every key; `{dataferry}` unless several installations share one Redis. */
   readonly prefix?: string
@@ -35,9 +41,10 @@ export class RedisLedger implements Ledger {
     this.#prefix = prefix
   }
 
-  async open(batch: LedgerBatch): Promise<void> {
+  async open(batch: LedgerBatch, { state, reason }: InitialState = OPEN_STATE): Promise<void> {
     const { batch: key } = this.#keys(batch.id)
-    await run(this.#client, OPEN, [batchesKey(this.#prefix), key], [batch.id, ...entryFields(batch)])
+    const fields = [...entryFields(batch), 'state', state, 'reason', reason]
+    await run(this.#client, OPEN, [batchesKey(this.#prefix), key], [batch.id, ...fields])
   }
 
   async get(id: BatchId): Promise<LedgerEntry | undefined> {

@@ -45,6 +45,14 @@ export function describeLedger(name: string, make: () => Ledger): void {
       expect(await ledger.settledIn(id, 0, 1)).toEqual([true])
     })
 
+    it('a batch may be paused from the first moment, and only from that', async () => {
+      const other = { ...batch, id: `held-${id}` }
+      await ledger.open(other, { state: 'paused', reason: 'by hand' })
+      expect(await ledger.get(other.id)).toMatchObject({ state: 'paused', reason: 'by hand' })
+      await ledger.open(batch, { state: 'paused', reason: 'by hand' })
+      expect(await ledger.get(id)).toMatchObject({ state: 'open', reason: undefined })
+    })
+
     it('a state without a reason takes the old reason away', async () => {
       await ledger.setState(id, 'paused', 'Because.')
       await ledger.setState(id, 'open')

@@ -124,6 +124,36 @@ test('a Redis that is emptied under its workers learns everything again from the
   expect(done).toHaveLength(SMALL)
 }, 120_000)
 
+test('a pause and a cancellation outlive a Redis that is emptied, under its workers and for resume', async () => {
+  await service.dataverse.set({ bytesPerSecond: SLOW })
+  const worker = work(0, '--jobs', '1')
+  const id = await service.enqueue('held', '4')
+  await until('in flight', async () => (await service.held()).some(({ bytes }) => bytes > MIB))
+  expect((await service.run(1, 'pause', id)).stderr).not.toContain('Only Redis knows')
+  await until('parked', async () => (await service.held()).length === 0)
+  await service.client.flushall()
+  await until('known again', async () => (await service.status()).batches.find((batch) => batch.id === id))
+  expect(await service.batch(id)).toMatchObject({ state: 'paused', reason: 'by hand', open: 1 })
+  worker.child.kill('SIGTERM')
+  await worker.ended
+
+  await service.client.flushall()
+  const resumed = await service.run(1, 'resume', service.at('held'), '--server', service.dataverse.url)
+  expect(resumed.stdout).toContain(`${id} stays paused (by hand). To go on: dataferry continue ${id}`)
+  expect(resumed.code).toBe(130)
+  expect((await service.run(1, 'cancel', id)).code).toBe(0)
+  await service.client.flushall()
+  const again = await service.run(1, 'resume', service.at('held'), '--enqueue')
+  expect(again.stdout).toContain(`${id} stays cancelled (by hand)`)
+  expect(again.code).toBe(0)
+
+  await service.dataverse.set({ bytesPerSecond: 0 })
+  expect((await service.run(1, 'continue', id)).code).toBe(0)
+  await service.client.flushall()
+  expect((await service.run(1, 'resume', service.at('held'))).code).toBe(0)
+  expect(await service.batch(id)).toMatchObject({ state: 'finished', done: 1, failed: 0 })
+}, 120_000)
+
 test('workers wait for a Redis that is killed and comes back with its last writes lost, and the batch ends right', async () => {
   await service.dataverse.set({ latencyMs: 100 })
   const id = await service.enqueue('rolled-back', 'doi:10.5072/FK2/C')

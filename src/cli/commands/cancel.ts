@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts'
-import { knownBatch, refuseFinished } from '../control.ts'
+import { knownBatch, recordHold, refuseFinished } from '../control.ts'
+import { DESTINATION_SETTINGS } from '../destination.ts'
 import { openRuntime } from '../runtime.ts'
 
 /** `dataferry cancel`: nothing more of this batch is fetched. */
@@ -7,14 +8,16 @@ export const command: Command = {
   examples: ['dataferry cancel manifest-20261123-150742-1f0c'],
   about: 'What was fetched stays. `dataferry continue` or the same `dataferry run` takes it up again.',
   operands: [{ name: 'batch', help: 'as `dataferry status` names it' }],
-  settings: [],
+  settings: DESTINATION_SETTINGS,
   flags: [],
   run: async (context) => {
     await using runtime = await openRuntime(context, 'producer')
     const batch = await knownBatch(runtime.ledger, context.args[0] ?? '')
     refuseFinished(batch)
     const { id } = batch
-    await runtime.ledger.setState(id, 'cancelled', 'by hand')
+    const hold = { state: 'cancelled', reason: 'by hand' } as const
+    await runtime.ledger.setState(id, hold.state, hold.reason)
+    await recordHold(context, batch, hold)
     context.out.line(`Cancelled ${id}; what was fetched stays.`)
     return 0
   },

@@ -1,6 +1,7 @@
 import { startFeeding } from '../../queue/queues.ts'
 import type { Command } from '../command.ts'
-import { refuseFinished, subject, SUBJECT } from '../control.ts'
+import { recordHold, refuseFinished, subject, SUBJECT } from '../control.ts'
+import { DESTINATION_SETTINGS } from '../destination.ts'
 import { openRuntime } from '../runtime.ts'
 
 /** `dataferry continue`: takes a pause back. */
@@ -10,7 +11,7 @@ export const command: Command = {
     'dataferry continue --only-server https://demo.dataverse.org',
   ],
   operands: SUBJECT,
-  settings: [],
+  settings: DESTINATION_SETTINGS,
   flags: [{ flags: '--only-server <url>', help: 'continue one installation for all batches' }],
   run: async (context) => {
     await using runtime = await openRuntime(context, 'producer')
@@ -19,6 +20,7 @@ export const command: Command = {
     if ('batch' in what) {
       refuseFinished(what.batch)
       await ledger.setState(what.batch.id, 'open')
+      await recordHold(context, what.batch, undefined)
       for (const server of what.batch.servers) await startFeeding(queues, what.batch.id, server)
       context.out.line(`${what.batch.id} goes on.`)
     } else {

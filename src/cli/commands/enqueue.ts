@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts'
 import { takeIn } from '../intake.ts'
 import { planBatch, printPlan } from '../planning.ts'
-import { recover } from '../recover.ts'
+import { takeUp } from '../recover.ts'
 import { openRuntime } from '../runtime.ts'
 import { Sources } from '../sources.ts'
 import { command as planCommand } from './plan.ts'
@@ -25,7 +25,7 @@ export const command: Command = {
       const { batch } = opened
       await using runtime = await openRuntime(context, 'producer')
       const { ledger } = runtime
-      await recover(runtime, sink, opened)
+      await takeUp(runtime, sink, opened)
       const state = await planBatch(sink, opened, {
         sources,
         signal,

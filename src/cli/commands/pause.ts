@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts'
-import { refuseFinished, subject, SUBJECT } from '../control.ts'
+import { recordHold, refuseFinished, subject, SUBJECT } from '../control.ts'
+import { DESTINATION_SETTINGS } from '../destination.ts'
 import { openRuntime } from '../runtime.ts'
 
 const BY_HAND = 'by hand'
@@ -12,7 +13,7 @@ export const command: Command = {
   ],
   about: 'Uses no attempt and loses no byte. `dataferry continue` goes on.',
   operands: SUBJECT,
-  settings: [],
+  settings: DESTINATION_SETTINGS,
   flags: [{ flags: '--only-server <url>', help: 'pause one installation for all batches' }],
   run: async (context) => {
     await using runtime = await openRuntime(context, 'producer')
@@ -20,6 +21,7 @@ export const command: Command = {
     if ('batch' in what) {
       refuseFinished(what.batch)
       await runtime.ledger.setState(what.batch.id, 'paused', BY_HAND)
+      await recordHold(context, what.batch, { state: 'paused', reason: BY_HAND })
       context.out.line(`Paused ${what.batch.id}.`)
     } else {
       await runtime.queues.items(what.server).pause()

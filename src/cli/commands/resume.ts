@@ -1,9 +1,10 @@
 import { isReported, listBatches, readPlanState } from '../../batch/folder.ts'
+import { readHold } from '../../batch/hold.ts'
 import type { OpenedBatch } from '../../batch/open-batch.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { runBatch } from '../batch-run.ts'
 import type { Command, Context, ExitCode } from '../command.ts'
-import { recover } from '../recover.ts'
+import { restore, takeUp } from '../recover.ts'
 import { openRuntime } from '../runtime.ts'
 import { Sources } from '../sources.ts'
 import { planBatch } from '../planning.ts'
@@ -15,7 +16,9 @@ import { openDestination } from '../destination.ts'
 /** `dataferry resume`: everything needed to go on is at the destination itself. */
 export const command: Command = {
   examples: ['dataferry resume ./data'],
-  about: 'Goes on with every unfinished batch of a destination, whatever became of Redis or of the manifest.',
+  about:
+    'Goes on with every unfinished batch of a destination, whatever became of Redis or of the manifest. ' +
+    'One that was paused or cancelled stays so until `dataferry continue`.',
   operands: [{ name: 'destination', help: 'a folder or URL; default: the destination setting', optional: true }],
   settings: runCommand.settings,
   flags: [{ flags: '--enqueue', help: 'only rebuild what Redis must know, and leave the fetching to workers' }],
@@ -33,13 +36,8 @@ export const command: Command = {
       }
       let worst: ExitCode = 0
       for (const batch of unfinished) {
-        out.say(`Going on with ${batch.id}.`)
-        const plan = await readPlanState(sink.records, batch.id)
-        if (context.has('enqueue')) {
-          await enqueueAgain(context, sink, { batch, plan, resumed: true })
-          continue
-        }
-        const code = await runBatch(context, sink, { batch, plan, resumed: true })
+        const opened = { batch, plan: await readPlanState(sink.records, batch.id), resumed: true }
+        const code = (await leaveHeld(context, sink, opened)) ?? (await goOn(context, sink, opened))
         if (code !== 0) worst = code
       }
       return worst
@@ -49,6 +47,36 @@ export const command: Command = {
   },
 }
 
+async function goOn(context: Context, sink: Sink, opened: OpenedBatch): Promise<ExitCode> {
+  context.out.say(`Going on with ${opened.batch.id}.`)
+  if (!context.has('enqueue')) return runBatch(context, sink, opened)
+  await enqueueAgain(context, sink, opened)
+  return 0
+}
+
+/**
+ * A batch that somebody paused or cancelled stays so, and Redis learns of it, so that it can be continued.
+ * @returns undefined when nothing holds it
+ */
+async function leaveHeld(context: Context, sink: Sink, opened: OpenedBatch): Promise<ExitCode | undefined> {
+  const { id } = opened.batch
+  if (!(await readHold(sink.records, id))) return undefined
+  await using runtime = await openRuntime(context, 'producer')
+  await restore(runtime, sink, opened)
+  const entry = await runtime.ledger.get(id)
+  // What Redis knows is newer: it was continued from a machine that does not see the destination.
+  if (entry?.state === 'open') return undefined
+  const isPaused = entry?.state === 'paused'
+  context.out.record({ event: 'held', batch: id, state: entry?.state, reason: entry?.reason })
+  context.out.line(
+    `${id} stays ${isPaused ? 'paused' : 'cancelled'} (${entry?.reason ?? ''}). To go on: dataferry continue ${id}` +
+      (context.has('enqueue') ? '' : `, then dataferry resume ${shownUrl(sink.url)}`),
+    'warn',
+  )
+  // A cancelled batch is at its end, as somebody wanted; a paused one is not.
+  return isPaused && !context.has('enqueue') ? 130 : 0
+}
+
 /** Rebuilds ledger and window, and ends planning where that was cut short. */
 async function enqueueAgain(context: Context, sink: Sink, opened: OpenedBatch): Promise<void> {
   const { config, out, signal } = context
@@ -56,7 +84,7 @@ async function enqueueAgain(context: Context, sink: Sink, opened: OpenedBatch): 
   const sources = new Sources(config, batch.servers)
   try {
     await using runtime = await openRuntime(context, 'producer')
-    const learned = await recover(runtime, sink, opened)
+    const learned = await takeUp(runtime, sink, opened)
     const state = await planBatch(sink, opened, {
       sources,
       signal,

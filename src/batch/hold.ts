@@ -1,0 +1,34 @@
+import { z } from 'zod'
+import type { BatchId } from '../model/batch.ts'
+import type { Records } from '../sinks/sink.ts'
+import { names } from './folder.ts'
+
+const holdSchema = z.object({
+  v: z.literal(1),
+  state: z.enum(['paused', 'cancelled']),
+  /** For people. */
+  reason: z.string(),
+  at: z.string(),
+})
+/** `hold.json`: somebody does not want this batch to go on. What a Redis that was lost can no longer say. */
+export type Hold = Readonly<z.infer<typeof holdSchema>>
+
+/** @returns undefined when nothing holds the batch */
+export async function readHold(records: Records, id: BatchId): Promise<Hold | undefined> {
+  const bytes = await records.read(names.hold(id))
+  return bytes && holdSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')))
+}
+
+export async function writeHold(
+  records: Records,
+  id: BatchId,
+  { state, reason }: Pick<Hold, 'state' | 'reason'>,
+): Promise<void> {
+  const hold: Hold = { v: 1, state, reason, at: new Date().toISOString() }
+  await records.write(names.hold(id), `${JSON.stringify(hold, null, 2)}\n`)
+}
+
+/** Lets the batch go on; repeatable. */
+export async function removeHold(records: Records, id: BatchId): Promise<void> {
+  await records.remove(names.hold(id))
+}
