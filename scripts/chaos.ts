@@ -1,5 +1,6 @@
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { runChaos } from './chaos/run.ts'
+import { runChaos, TimeIsOver } from './chaos/run.ts'
 
 /** `npm run chaos`: see docs/chaos.md. Prints its figures as JSON and ends with 0 when nothing was lost, doubled or wrong. */
 const { values } = parseArgs({
@@ -19,10 +20,14 @@ const figures = await runChaos({
   files: Number(values.files),
   minutes: Number(values.minutes),
   everyMs: Number(values.every),
-  ...(values.main !== undefined && { main: values.main }),
+  // Its processes run in a folder of their own.
+  ...(values.main !== undefined && { main: resolve(values.main) }),
   say: (text) => {
     if (!values.quiet) process.stderr.write(`${text}\n`)
   },
+}).catch((error: unknown) => {
+  if (!(error instanceof TimeIsOver)) throw error
+  process.stderr.write(`${error.message}\n`)
 })
-process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`)
-process.exitCode = figures.problems.length === 0 ? 0 : 1
+if (figures) process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`)
+process.exitCode = figures?.problems.length === 0 ? 0 : 1

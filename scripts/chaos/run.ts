@@ -12,6 +12,7 @@ import { lifeOf } from '../../src/queue/process-identity.ts'
 import { openQueues } from '../../src/queue/queues.ts'
 import { startDataverseProcess } from '../../test/fakes/dataverse/process.ts'
 import { check, type Checked } from './check.ts'
+import { leftToDo } from './left-to-do.ts'
 import { Dice } from './dice.ts'
 import { Player, type Program } from './player.ts'
 import { RedisPlayer } from './redis-player.ts'
@@ -23,7 +24,7 @@ export interface ChaosOptions {
   /** Processes to kill with SIGKILL, Redis included; further ones are frozen or asked to end. */
   readonly kills: number
   readonly files: number
-  /** The whole run rejects after this long. */
+  /** The whole run rejects with {@link TimeIsOver} after this long. */
   readonly minutes: number
   /** Between two strikes, in ms; 1000 unless given. */
   readonly everyMs?: number
@@ -42,6 +43,9 @@ export interface ChaosFigures extends Checked {
   /** Requests that the server answered, and downloads that it counted. */
   readonly server: { readonly requests: number; readonly counted: number }
 }
+
+/** The run did not end in its time. The message says how far it was, and what was left to do. */
+export class TimeIsOver extends Error {}
 
 const SOURCES = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const FILES_A_BATCH = 250
@@ -72,6 +76,11 @@ const FAST = {
 export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
   const { seed, kills, files, say } = options
   const folder = await mkdtemp(join(tmpdir(), 'df-chaos-'))
+  const main = options.main ?? SOURCES
+  await tryOut(programOf(main, folder, '')(['--version'])).catch(async (error: unknown) => {
+    await rm(folder, { recursive: true })
+    throw error
+  })
   const stop = AbortSignal.timeout(options.minutes * 60_000)
   const dice = new Dice(seed)
   const batches = Math.ceil(files / FILES_A_BATCH)
@@ -86,36 +95,45 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
     chaos: { seed, probability: 0.08, perFile: 2, kinds: [...FAULTS] },
   })
   const data = join(folder, 'data')
-  const program = programOf(options.main ?? SOURCES, folder, redis.url)
+  const program = programOf(main, folder, redis.url)
   const restart = (): number => dice.between(0, 500)
   const work = ['work', '--server', dataverse.url, '--processes', '2', '--jobs', String(JOBS), '--log-level', 'warn']
   const supervisors = ['a', 'b'].map((name) => new Player(`supervisor ${name}`, 'service', program(work), restart))
   const strikes = new Strikes({ dice, redis, supervisors, say })
-  try {
-    const begun = performance.now()
-    const enqueued = enqueueAll(
-      batches,
-      (pid) => {
-        const args = ['enqueue', pid, '--server', dataverse.url, '--to', data]
-        return new Player('producer', 'command', program(args), restart)
-      },
-      strikes,
-      kills,
+  const timeIsOver = async (): Promise<never> => {
+    const { counts } = strikes
+    const struck = `${counts.kills} of ${kills} kills (${counts.redisKills} of Redis), ${counts.frozen} freezes, ${counts.asked} polite requests`
+    throw new TimeIsOver(
+      `The ${options.minutes} minutes are over after ${struck}: ${await leftToDo(data, batches, files)}.`,
     )
+  }
+  const begun = performance.now()
+  const over = new AbortController()
+  const enqueued = enqueueAll(
+    batches,
+    (pid) => {
+      const args = ['enqueue', pid, '--server', dataverse.url, '--to', data]
+      return new Player('producer', 'command', program(args), restart)
+    },
+    strikes,
+    kills,
+    over.signal,
+  )
+  try {
     while (strikes.counts.kills < kills) {
-      stop.throwIfAborted()
+      if (stop.aborted) await timeIsOver()
       await sleep(everyMs)
       await strikes.one()
     }
     await strikes.end()
     const calm = performance.now()
     say(`${kills} kills; now it is calm.`)
-    await Promise.race([enqueued, rejection(stop)])
+    await Promise.race([enqueued, whenAborted(stop).then(timeIsOver)])
     const client = await connect({ url: redis.url, role: 'worker' })
     const ledger = new RedisLedger(client, {})
     const queues = openQueues({ connection: client })
     try {
-      await untilFinished(ledger, batches, stop, say)
+      if (!(await untilFinished(ledger, batches, stop, say))) await timeIsOver()
       const ended = performance.now()
       const codes = await Promise.all(supervisors.map((supervisor) => supervisor.dismiss()))
       const checked = await check(data, ledger, queues, dataverse.url)
@@ -139,8 +157,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
     for (const { name, said } of supervisors) say(`${name} said last:\n${said.slice(-3000)}`)
     throw error
   } finally {
+    over.abort()
     await strikes.end()
-    await Promise.all(supervisors.map((supervisor) => supervisor.dismiss()))
+    await Promise.all([...supervisors, ...(strikes.producer ? [strikes.producer] : [])].map((one) => one.dismiss()))
+    await enqueued.catch(() => undefined)
     await dataverse.close()
     await redis.stop()
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
@@ -154,15 +174,22 @@ function programOf(main: string, folder: string, redisUrl: string): (args: reado
   return (args) => ({ file: process.execPath, args: [...loader, main, ...args], env, cwd: folder })
 }
 
+/** A program that does not start at all would be started again and again. */
+async function tryOut({ file, args, env, cwd }: Program): Promise<void> {
+  await promisify(execFile)(file, args, { env, cwd })
+}
+
 /** One batch after the other, spread over the time of the strikes; each is enqueued again until that has succeeded. */
 async function enqueueAll(
   batches: number,
   enqueue: (pid: string) => Player,
   strikes: Strikes,
   kills: number,
+  over: AbortSignal,
 ): Promise<void> {
   for (let batch = 0; batch < batches; batch += 1) {
-    while (strikes.counts.kills < (0.7 * kills * batch) / batches) await sleep(200)
+    while (!over.aborted && strikes.counts.kills < (0.7 * kills * batch) / batches) await sleep(200)
+    if (over.aborted) return
     const producer = enqueue(pidOf(batch))
     strikes.producer = producer
     await producer.over
@@ -170,20 +197,21 @@ async function enqueueAll(
   }
 }
 
+/** @returns whether all batches have ended, or it was stopped before */
 async function untilFinished(
   ledger: RedisLedger,
   batches: number,
   stop: AbortSignal,
   say: (text: string) => void,
-): Promise<void> {
+): Promise<boolean> {
   for (let look = 0; ; look += 1) {
     const entries = await ledger.list()
-    if (entries.length >= batches && entries.every(({ state }) => state === 'finished')) return
+    if (entries.length >= batches && entries.every(({ state }) => state === 'finished')) return true
     if (look % 40 === 39) {
       const open = await Promise.all(entries.map(({ id }) => ledger.summary(id)))
       say(open.map(({ planned, done, kept, failed }) => `${done + kept + failed}/${planned}`).join(' '))
     }
-    stop.throwIfAborted()
+    if (stop.aborted) return false
     await sleep(250)
   }
 }
@@ -197,9 +225,9 @@ async function countedDownloads(
   return sum
 }
 
-function rejection(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(new Error('The time is over.')), { once: true })
+function whenAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true })
   })
 }
 
