@@ -2,9 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { OpenedBatch } from '../batch/open-batch.ts'
 import { DataferryError, isAbort, isErrorCode } from '../errors.ts'
 import type { LedgerEntry } from '../ledger/ledger.ts'
+import type { Batch } from '../model/batch.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { RunningWorkers } from '../../workers/run.ts'
 import type { Context, ExitCode } from './command.ts'
+import type { Output } from './output.ts'
 import { planBatch } from './planning.ts'
 import { startProgress } from './progress.ts'
 import { restore, takeUp } from './recover.ts'
@@ -14,6 +16,7 @@ import { startWork } from './start-work.ts'
 import { printSummary, shownUrl } from './summary.ts'
 
 const LOOK_MS = 200
+const SHOWN_OTHERS = 3
 
 /**
  * Brings a batch to its end in this process: plans, feeds and works at the same time, shows how far it is, and prints the
@@ -26,6 +29,7 @@ export async function runBatch(context: Context, sink: Sink, opened: OpenedBatch
   try {
     await using runtime = await openRuntime(context, 'worker')
     await takeUp(runtime, sink, opened)
+    await tellOthers(context.out, runtime, batch)
     const workers = await startWork(context, runtime, sources, batch.servers)
     const failed = new AbortController()
     const stop = AbortSignal.any([signal, failed.signal])
@@ -48,6 +52,24 @@ export async function runBatch(context: Context, sink: Sink, opened: OpenedBatch
     await sources.close()
   }
   return printSummary(context.out, sink, batch.id)
+}
+
+/**
+ * One queue and one budget a server: whoever works for a server works on every batch of it. A command that brings home one
+ * batch says so, since it will be seen to write elsewhere, too.
+ */
+async function tellOthers(out: Output, { ledger }: Runtime, { id, servers }: Batch): Promise<void> {
+  const others = (await ledger.list()).filter(
+    (other) => other.id !== id && other.state === 'open' && other.servers.some((server) => servers.includes(server)),
+  )
+  if (others.length === 0) return
+  for (const other of others) out.record({ event: 'also', batch: other.id, destination: other.destination })
+  const named = others.slice(0, SHOWN_OTHERS).map((other) => `${other.id} to ${shownUrl(other.destination)}`)
+  const more = others.length > SHOWN_OTHERS ? ` and ${others.length - SHOWN_OTHERS} more` : ''
+  out.say(
+    `Unfinished batches of the same server go on meanwhile, too: ${named.join(', ')}${more}. ` +
+      'To leave one alone: dataferry pause <batch>.',
+  )
 }
 
 /** Shows progress until the report is written. Rejects when the batch is paused or cancelled, and with the signal's reason. */

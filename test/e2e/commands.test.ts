@@ -133,6 +133,34 @@ test('Ctrl-C parks what is in flight, says how to go on, and the same command go
   expect(Number(item?.['resumedFrom'])).toBeGreaterThan(0)
 }, 60_000)
 
+test('run leaves an unfinished batch alone that is paused, and names one that goes on meanwhile', async () => {
+  await dataverse.set({ bytesPerSecond: 8_000_000 })
+  const run = (file: string, name: string) =>
+    home.start(['run', file, '--server', dataverse.url, '--to', to(name), '--json'])
+  const first = run('4', 'left')
+  first.child.stdout?.on('data', (text: string) => {
+    if (/"bytes":[1-9]/.test(text)) first.child.kill('SIGINT')
+  })
+  expect((await first.ended).code).toBe(130)
+  await dataverse.set({ bytesPerSecond: 0 })
+  const status = await home.run(['status', '--json'])
+  const open = records(status.stdout).find(({ event, state }) => event === 'batch' && state === 'open')
+  const id = String(open?.['id'])
+
+  expect((await home.run(['pause', id])).code).toBe(0)
+  const quiet = await run('1', 'named').ended
+  expect(quiet.code).toBe(0)
+  expect(quiet.stderr).not.toContain(id)
+  const paused = records((await home.run(['status', id, '--json'])).stdout)
+  expect(paused).toContainEqual(expect.objectContaining({ event: 'batch', id, state: 'paused', open: 1 }))
+
+  expect((await home.run(['continue', id])).code).toBe(0)
+  const telling = await run('2', 'named').ended
+  expect(telling.code).toBe(0)
+  expect(telling.stderr).toContain(`${id} to ${to('left')}`)
+  expect(records(telling.stdout)).toContainEqual(expect.objectContaining({ event: 'also', batch: id }))
+}, 120_000)
+
 test('a rejected token stops the run with exit code 3 and names what to do', async () => {
   const args = ['run', '1', '--server', dataverse.url, '--to', to('token')]
   const { code, stderr } = await home.run(args, { DATAVERSE_API_TOKEN: 'expired-0000' })

@@ -14,7 +14,9 @@ export const command: Command = {
     'dataferry run doi:10.5072/FK2/ABCDEF --server https://demo.dataverse.org',
     'cat ids.txt | dataferry run - --server https://demo.dataverse.org',
   ],
-  about: 'Run again after any interruption, the same command goes on where it was.',
+  about:
+    'Run again after any interruption, the same command goes on where it was. Other unfinished batches of the same ' +
+    'server that its Redis knows go on meanwhile, too; it names them.',
   operands: planCommand.operands,
   settings: [
     ...planCommand.settings,
