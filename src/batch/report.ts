@@ -1,7 +1,5 @@
 import { z } from 'zod'
-import { formatRecord } from '../manifest/record.ts'
 import type { Batch, BatchId, PlanState } from '../model/batch.ts'
-import type { Item } from '../model/item.ts'
 import { VERIFIED } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { archivesOff } from './archives-off.ts'
@@ -9,6 +7,7 @@ import { names } from './folder.ts'
 import { allItems, ItemsReader } from './items-file.ts'
 import { leftOutRows } from './left-out.ts'
 import { Outcomes } from './tally.ts'
+import { csvRow, WANTED_HEADER, wantedRow } from './wanted-rows.ts'
 
 const count = z.number().int().nonnegative()
 const reportSchema = z.object({
@@ -96,63 +95,14 @@ async function* checksumLines(outcomes: Outcomes, algorithm: string): AsyncGener
   }
 }
 
-type Asked = NonNullable<NonNullable<Item['problem']>['asked']>
-
-const FAILURE_COLUMNS = [
-  'server',
-  'kind',
-  'id',
-  'dataset',
-  'version',
-  'path',
-  'format',
-  'size',
-  'checksum',
-  'code',
-  'message',
-]
-
 async function* failureRows(outcomes: Outcomes, items: ItemsReader): AsyncGenerator<Uint8Array> {
-  yield row(FAILURE_COLUMNS)
-  for await (const { n, code, message } of outcomes.failures()) {
-    const item = await items.item(n)
-    const { checksum, size } = item.expect
-    const promise = checksum ? `${checksum.algorithm}:${checksum.hex}` : ''
-    yield row([item.server, ...asked(item), formatOf(item), size ?? '', promise, code, message])
-  }
-}
-
-/** The columns kind, id, dataset, version and path. */
-function asked({ ref, path, problem }: Item): readonly (string | number)[] {
-  // What could not be planned is asked for in the words of the manifest: its path is only a stand-in.
-  if (problem?.asked) return askedAgain(problem.asked)
-  switch (ref.kind) {
-    case 'file':
-      return ['file', ref.file, '', '', path]
-    case 'zip':
-      return ['zip', ref.files.join(' '), '', '', path]
-    case 'bundle':
-      return ['bundle', ref.file, '', '', path]
-    case 'dataset-zip':
-      return ['dataset-zip', '', ref.dataset, ref.version, path]
-  }
-}
-
-function askedAgain({ kind, id, version = '', path = '' }: Asked): readonly string[] {
-  return kind.startsWith('dataset') ? [kind, '', id, version, path] : [kind, id, '', version, path]
-}
-
-function formatOf({ ref }: Item): string {
-  return ref.kind === 'bundle' ? '' : ref.format
+  yield WANTED_HEADER
+  for await (const { n, code, message } of outcomes.failures()) yield wantedRow(await items.item(n), code, message)
 }
 
 async function* renamedRows(records: Records, batch: string, count: number): AsyncGenerator<Uint8Array> {
-  yield row(['path', 'name on the server'])
+  yield csvRow(['path', 'name on the server'])
   for await (const { path, renamedFrom } of allItems(records, batch, count)) {
-    if (renamedFrom !== undefined) yield row([path, renamedFrom])
+    if (renamedFrom !== undefined) yield csvRow([path, renamedFrom])
   }
-}
-
-function row(cells: readonly (string | number)[]): Uint8Array {
-  return Buffer.from(`${formatRecord(cells.map(String))}\r\n`)
 }

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
@@ -102,6 +102,32 @@ test('verify tells missing, changed and extra files apart', async () => {
     'extra doi-10.5072-FK2-ONE/extra.txt',
   ])
 })
+
+test('verify writes a manifest of what is missing or changed, and run with it makes everything right again', async () => {
+  const data = to('mended')
+  const args = ['--server', dataverse.url, '--to', data]
+  expect((await home.run(['run', to('list.txt'), ...args])).code).toBe(0)
+  const again = to('again.csv')
+  expect((await home.run(['verify', data, '--wanted', again])).code).toBe(0)
+  await expect(readFile(again)).rejects.toThrow()
+  const folder = join(data, 'doi-10.5072-FK2-ONE')
+  await writeFile(join(folder, 'a.txt'), 'alphb')
+  await rm(join(folder, 'sub', 'b.txt'))
+  const found = await home.run(['verify', data, '--wanted', again])
+  expect(found.code).toBe(1)
+  expect(found.stdout).toContain(`dataferry run ${again} --to ${data} -e overwrite-different`)
+  const refused = await home.run(['verify', data, '--wanted', again])
+  expect(refused.code).toBe(2)
+  expect(refused.stderr).toContain('it is there already')
+
+  const { code, stdout } = await home.run(['run', again, ...args, '-e', 'overwrite-different', '--json'])
+  expect(code).toBe(0)
+  const [summary] = records(stdout).filter(({ event }) => event === 'summary')
+  expect(summary).toMatchObject({ planned: 2, done: 2, complete: true })
+  expect(await readFile(join(folder, 'a.txt'), 'utf8')).toBe('alpha')
+  expect(await readFile(join(folder, 'sub', 'b.txt'), 'utf8')).toBe('beta')
+  expect((await home.run(['verify', data])).code).toBe(0)
+}, 120_000)
 
 test('a different file in the way fails its item and is not touched, unless told otherwise', async () => {
   const args = ['run', to('list.txt'), '--server', dataverse.url, '--to', to('each')]

@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto'
-import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3'
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
@@ -72,6 +80,21 @@ await describeWithS3('a batch to a bucket', (kind) => {
     expect(JSON.stringify(Metadata)).toContain('doi:10.5072/FK2/S3')
     expect(JSON.stringify(Metadata)).toContain(await md5Of(server.client, bucket, 'mirror/doi-10.5072-FK2-S3/3.bin'))
   })
+
+  test('an object that vanished or was replaced is fetched again from the manifest that verify writes', async () => {
+    const again = join(home.folder, 'again.csv')
+    const gone = 'mirror/doi-10.5072-FK2-S3/7.bin'
+    const replaced = 'mirror/doi-10.5072-FK2-S3/8.bin'
+    await server.client.send(new DeleteObjectCommand({ Bucket: bucket, Key: gone }))
+    await server.client.send(new PutObjectCommand({ Bucket: bucket, Key: replaced, Body: 'not mine' }))
+    const found = await run('verify', destination, '--wanted', again)
+    expect(found.code).toBe(1)
+    expect(found.stdout).toContain('asks for 2 files again')
+    const args = ['run', again, '--server', dataverse.url, '--to', destination, '-e', 'overwrite-different', '--json']
+    const { code, stdout } = await run(...args)
+    expect(code).toBe(0)
+    expect(records(stdout).filter(({ event }) => event === 'summary')).toMatchObject([{ planned: 2, done: 2 }])
+  }, 120_000)
 
   test('verify reads every byte, and resume into an empty Redis fetches nothing again', async () => {
     expect((await run('verify', destination)).code).toBe(0)

@@ -1,23 +1,35 @@
+import { open, rm, type FileHandle } from 'node:fs/promises'
 import { verifyDestination, type Finding, type HashPath } from '../../batch/verify-batch.ts'
+import { WantedAgain } from '../../batch/wanted-again.ts'
+import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { createHash } from '../../transfer/hash.ts'
 import { hashOf } from '../../transfer/transfer.ts'
 import type { Command, Context } from '../command.ts'
-import { formatBytes, formatCount } from '../format.ts'
+import { formatBytes, formatCount, plural } from '../format.ts'
 import { shownUrl } from '../summary.ts'
 import { DESTINATION_SETTINGS, openDestination } from '../destination.ts'
 
 /** `dataferry verify`: is everything that was ever brought here still here, byte for byte? */
 export const command: Command = {
-  examples: ['dataferry verify ./data', 'dataferry verify s3://bucket/prefix --quick --json'],
+  examples: [
+    'dataferry verify ./data',
+    'dataferry verify s3://bucket/prefix --quick --json',
+    'dataferry verify ./data --wanted again.csv',
+  ],
   about:
-    'Reads every byte again and compares it with the receipts. Ends with 1 when a file is missing, changed or extra.',
+    'Reads every byte again and compares it with the receipts. Ends with 1 when a file is missing, changed or extra. ' +
+    'With --wanted, what is missing or changed becomes a manifest for `dataferry run`.',
   operands: [{ name: 'destination', help: 'a folder or URL; default: the destination setting', optional: true }],
   settings: DESTINATION_SETTINGS,
-  flags: [{ flags: '--quick', help: 'compare sizes and what the store itself recorded, without reading the files' }],
+  flags: [
+    { flags: '--quick', help: 'compare sizes and what the store itself recorded, without reading the files' },
+    { flags: '--wanted <file>', help: 'write a manifest of what is missing or changed, to fetch it again' },
+  ],
   run: async (context) => {
-    const { config, args, out, signal } = context
+    const { config, args, out, signal, text } = context
     const sink = await openDestination(config, args[0])
+    const wanted = await wantedFile(text('wanted'), sink)
     const counts = { ok: 0, 'size-only': 0, missing: 0, changed: 0, extra: 0 }
     let bytes = 0
     try {
@@ -29,8 +41,10 @@ export const command: Command = {
         counts[finding.state]++
         if ('size' in finding) bytes += finding.size
         report(context, finding)
+        await wanted?.again.add(finding)
       }
     } finally {
+      if (wanted) await closed(wanted)
       await sink.close()
     }
     const wrong = counts.missing + counts.changed + counts.extra
@@ -40,8 +54,41 @@ export const command: Command = {
         `${counts.missing} missing, ${counts.changed} changed, ${counts.extra} extra`,
       wrong === 0 ? 'good' : 'bad',
     )
+    if (wanted) tellWanted(context, sink, wanted)
     return wrong === 0 ? 0 : 1
   },
+}
+
+interface Wanted {
+  readonly name: string
+  readonly file: FileHandle
+  readonly again: WantedAgain
+}
+
+/** Opened before anything is read, so that nobody waits for hours to be told that it cannot be written. */
+async function wantedFile(name: string | undefined, sink: Sink): Promise<Wanted | undefined> {
+  if (name === undefined) return undefined
+  try {
+    const file = await open(name, 'wx')
+    return { name, file, again: new WantedAgain(sink.records, (bytes) => file.appendFile(bytes)) }
+  } catch (error) {
+    await sink.close()
+    const why = systemCode(error) === 'EEXIST' ? 'it is there already: name another file' : messageOf(error)
+    throw new DataferryError('ARGUMENT_INVALID', `${name} cannot be written: ${why}.`)
+  }
+}
+
+/** A manifest of nothing is no manifest. */
+async function closed({ name, file, again }: Wanted): Promise<void> {
+  await file.close()
+  if (again.count === 0) await rm(name)
+}
+
+function tellWanted({ out }: Context, sink: Sink, { name, again: { count } }: Wanted): void {
+  out.record({ event: 'wanted', manifest: name, items: count })
+  if (count === 0) return
+  out.line(`${name} asks for ${plural(count, 'file')} again. To fetch ${count === 1 ? 'it' : 'them'}:`)
+  out.line(`  dataferry run ${name} --to ${shownUrl(sink.url)} -e overwrite-different`)
 }
 
 /** What the store's own record says, e.g. the metadata of an object; nothing where there is none. */
