@@ -7,6 +7,9 @@ import { connect } from '../../src/queue/connection.ts'
 import { findRedisBinary } from '../../src/queue/redis-binary.ts'
 import { socketUrl } from '../../src/queue/redis-url.ts'
 
+/** A busy machine may take minutes to start it on a file that has grown. */
+const LOADING_MS = 600_000
+
 /** A Redis of its own with an append-only file, which can be killed, cut back and started again on the same file. */
 export class RedisPlayer {
   readonly url: string
@@ -57,7 +60,7 @@ export class RedisPlayer {
     const quiet = ['--loglevel', 'warning', '--logfile', join(this.#folder, 'log')]
     const where = ['--port', '0', '--unixsocket', this.#socket, '--dir', this.#folder]
     this.#server = spawn(this.#binary, [...where, ...aof, ...quiet], { stdio: 'ignore' })
-    const client = await connect({ url: this.url, role: 'worker' })
+    const client = await connect({ url: this.url, role: 'worker', patienceMs: LOADING_MS })
     client.disconnect()
   }
 

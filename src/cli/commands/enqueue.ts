@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts'
+import { untilDurable } from '../../queue/durable.ts'
 import { takeIn } from '../intake.ts'
 import { planBatch, printPlan } from '../planning.ts'
 import { takeUp } from '../recover.ts'
@@ -32,6 +33,8 @@ export const command: Command = {
         onCheckpoint: ({ items, totals, complete }) => ledger.setPlanned(batch.id, items, totals.size, complete),
       })
       await printPlan(out, sink, opened, state)
+      // An answer that a power cut could make untrue is given only where Redis cannot do better; see docs/docker.md.
+      await untilDurable(runtime.client)
       out.line(`Enqueued as ${batch.id}; dataferry work fetches it.`)
       return 0
     } finally {
