@@ -8,7 +8,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     kills: { type: 'string', default: '200' },
     files: { type: 'string', default: '2000' },
-    minutes: { type: 'string', default: '20' },
+    minutes: { type: 'string', default: '30' },
     every: { type: 'string', default: '1000' },
     main: { type: 'string' },
     quiet: { type: 'boolean', default: false },
