@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { itemSchema } from '../../src/model/item.ts'
 import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
 import type { WorldJson } from '../fakes/dataverse/world-json.ts'
 import { makeHome, records, type Home } from './cli.ts'
+import { expectNothingPartial } from './whole-files.ts'
 
 const PID = 'doi:10.5072/FK2/BUNDLES'
 const FOLDER = 'doi-10.5072-FK2-BUNDLES'
@@ -69,7 +68,7 @@ test('with --bundle a command that is killed again and again ends with every fil
     await Promise.race([ended, sleep(1_200 + ((kill * 617) % 1_500))])
     child.kill('SIGKILL')
     await ended
-    await expectNothingPartial()
+    await expectNothingPartial(home.data, FOLDER)
   }
   const { code, stdout, stderr } = await home.run(args)
   expect(stderr).not.toContain('dataferry:')
@@ -81,38 +80,9 @@ test('with --bundle a command that is killed again and again ends with every fil
   const items = records(stdout).filter(({ event }) => event === 'item')
   expect(new Set(items.map(({ n }) => n)).size).toBe(all)
   expect(items.length).toBe(all)
-  expect((await expectNothingPartial()).length).toBe(all - WITHHELD)
+  expect((await expectNothingPartial(home.data, FOLDER)).length).toBe(all - WITHHELD)
   expect((await home.run(['verify', home.data])).code).toBe(0)
   expect(await readdir(join(home.data, '.dataferry', 'parts')).catch(() => [])).toEqual([])
   const zips = (await dataverse.requests()).filter(({ url }) => url.includes('/access/datafiles/'))
   expect(zips.length).toBeGreaterThan(3)
 }, 240_000)
-
-/** Whatever has its final name has the bytes that the listing promises. @returns what is there */
-async function expectNothingPartial(): Promise<string[]> {
-  const found = await readdir(join(home.data, FOLDER), { recursive: true, withFileTypes: true }).catch(() => [])
-  const promised = await promises()
-  const paths: string[] = []
-  for (const entry of found) {
-    if (!entry.isFile()) continue
-    const path = join(entry.parentPath, entry.name)
-    const { algorithm = '', hex = '' } = promised.get(path) ?? {}
-    const bytes = await readFile(path)
-    expect({ path, hex: createHash(algorithm).update(bytes).digest('hex') }).toEqual({ path, hex })
-    paths.push(path)
-  }
-  return paths
-}
-
-async function promises(): Promise<Map<string, { algorithm: string; hex: string }>> {
-  const batches = join(home.data, '.dataferry')
-  const found = new Map<string, { algorithm: string; hex: string }>()
-  for (const batch of await readdir(batches).catch(() => [])) {
-    const text = await readFile(join(batches, batch, 'items.ndjson'), 'utf8').catch(() => '')
-    for (const line of text.split('\n').slice(0, -1)) {
-      const { path, expect: promise } = itemSchema.parse(JSON.parse(line))
-      if (promise.checksum) found.set(join(home.data, path), promise.checksum)
-    }
-  }
-  return found
-}

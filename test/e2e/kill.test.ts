@@ -1,13 +1,11 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { itemSchema } from '../../src/model/item.ts'
 import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
 import type { WorldJson } from '../fakes/dataverse/world-json.ts'
 import { makeHome, records, type Home } from './cli.ts'
+import { expectNothingPartial } from './whole-files.ts'
 
 const MIB = 1 << 20
 const SMALL = 296
@@ -63,7 +61,7 @@ test('a command that is killed again and again ends with every file right, once,
     await Promise.race([ended, sleep(900 + ((kill * 617) % 1500))])
     child.kill('SIGKILL')
     await ended
-    await expectNothingPartial()
+    await expectNothingPartial(home.data, 'doi-10.5072-FK2-KILL')
   }
   const { code, stdout, stderr } = await home.run(args)
   expect(stderr).not.toContain('dataferry:')
@@ -107,37 +105,4 @@ test('a large file that is in flight at each kill fetches at most 8 MiB again fo
 /** Resolves when the server has sent so many bytes of the large file. */
 async function receivedMore(bytes: number): Promise<void> {
   while ((await dataverse.counters(500)).bytes < bytes) await sleep(50)
-}
-
-/** Whatever has its final name is whole: its size is the listed one, and its checksum too. */
-async function expectNothingPartial(): Promise<void> {
-  const root = join(home.data, 'doi-10.5072-FK2-KILL')
-  const there = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => [])
-  const promised = await promises()
-  for (const entry of there) {
-    if (!entry.isFile()) continue
-    const path = join(entry.parentPath, entry.name)
-    const promise = promised.get(path)
-    if (!promise) throw new Error(`${path} is not in the plan`)
-    expect({ path, hex: await hashFile(path, promise.algorithm) }).toEqual({ path, hex: promise.hex })
-  }
-}
-
-async function promises(): Promise<Map<string, { algorithm: string; hex: string }>> {
-  const batches = join(home.data, '.dataferry')
-  const found = new Map<string, { algorithm: string; hex: string }>()
-  for (const batch of await readdir(batches).catch(() => [])) {
-    const text = await readFile(join(batches, batch, 'items.ndjson'), 'utf8').catch(() => '')
-    for (const line of text.split('\n').slice(0, -1)) {
-      const { path, expect } = itemSchema.parse(JSON.parse(line))
-      if (expect.checksum) found.set(join(home.data, path), expect.checksum)
-    }
-  }
-  return found
-}
-
-async function hashFile(path: string, algorithm: string): Promise<string> {
-  const hash = createHash(algorithm)
-  for await (const chunk of createReadStream(path)) if (Buffer.isBuffer(chunk)) hash.update(chunk)
-  return hash.digest('hex')
 }

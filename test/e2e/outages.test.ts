@@ -1,9 +1,9 @@
-import { spawnSync } from 'node:child_process'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { Started } from './cli.ts'
+import { itWithMounts } from '../mounts.ts'
 import { partsAt, startService, until, type Service } from './service.ts'
 
 const MIB = 1 << 20
@@ -208,30 +208,30 @@ test('feeding stops before Redis is full, says so, and goes on when it has room'
   }
 }, 120_000)
 
-const canMount =
-  spawnSync('unshare', ['--map-root-user', '--mount', 'sh', '-c', 'mount -t tmpfs none /mnt']).status === 0
-
-test('a full disk is waited for: said once, no file fails, and it goes on by itself when there is room', async (context) => {
-  if (!canMount) context.skip('this user may not mount a tmpfs of its own')
-  const { dataverse } = service
-  const to = service.at('full-disk')
-  const mount = `mkdir -p "${to}" && mount -t tmpfs -o size=40m none "${to}" && head -c ${30 * MIB} /dev/zero > "${to}/ballast"`
-  const worker = service.workIn(mount, '--jobs', '1')
-  running.push(worker)
-  const pid = worker.child.pid ?? 0
-  const inside = join(`/proc/${pid}/root`, to)
-  await until('the mount', async () => (await service.workers.list()).length === 1)
-  await writeFile(join(inside, 'there'), '')
-  let said = ''
-  worker.child.stderr?.on('data', (text: string) => (said += text))
-  const { code, stdout } = await service.runIn(pid, 'enqueue', '3', '--server', dataverse.url, '--to', to)
-  expect(code).toBe(0)
-  const id = /^Enqueued as (\S+);/m.exec(stdout)?.[1] ?? ''
-  await until('a notice', () => Promise.resolve(said.includes('No space is left')))
-  await sleep(6_000)
-  expect(said.match(/No space is left/g)).toHaveLength(1)
-  expect(await service.batch(id)).toMatchObject({ state: 'open', failed: 0, done: 0 })
-  await rm(join(inside, 'ballast'))
-  await untilFinished(id)
-  expect(await service.batch(id)).toMatchObject({ done: 1, failed: 0 })
-}, 120_000)
+itWithMounts(
+  'a full disk is waited for: said once, no file fails, and it goes on when there is room',
+  async () => {
+    const { dataverse } = service
+    const to = service.at('full-disk')
+    const mount = `mkdir -p "${to}" && mount -t tmpfs -o size=40m none "${to}" && head -c ${30 * MIB} /dev/zero > "${to}/ballast"`
+    const worker = service.workIn(mount, '--jobs', '1')
+    running.push(worker)
+    const pid = worker.child.pid ?? 0
+    const inside = join(`/proc/${pid}/root`, to)
+    await until('the mount', async () => (await service.workers.list()).length === 1)
+    await writeFile(join(inside, 'there'), '')
+    let said = ''
+    worker.child.stderr?.on('data', (text: string) => (said += text))
+    const { code, stdout } = await service.runIn(pid, 'enqueue', '3', '--server', dataverse.url, '--to', to)
+    expect(code).toBe(0)
+    const id = /^Enqueued as (\S+);/m.exec(stdout)?.[1] ?? ''
+    await until('a notice', () => Promise.resolve(said.includes('No space is left')))
+    await sleep(6_000)
+    expect(said.match(/No space is left/g)).toHaveLength(1)
+    expect(await service.batch(id)).toMatchObject({ state: 'open', failed: 0, done: 0 })
+    await rm(join(inside, 'ballast'))
+    await untilFinished(id)
+    expect(await service.batch(id)).toMatchObject({ done: 1, failed: 0 })
+  },
+  120_000,
+)

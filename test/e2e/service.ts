@@ -15,6 +15,7 @@ import { openQueues, type Queues } from '../../src/queue/queues.ts'
 import { diskSink } from '../../src/sinks/disk.ts'
 import { readStatus, type BatchStatus, type Status } from '../../src/status.ts'
 import { startDataverseProcess, type DataverseProcess, type ProcessOptions } from '../fakes/dataverse/process.ts'
+import { PRIVATE_MOUNTS } from '../mounts.ts'
 import { makeHome, type Ended, type Home, type Started } from './cli.ts'
 
 /** Two machines that share one Redis and see one folder of destinations, and the server they ask. */
@@ -44,7 +45,6 @@ export interface Service extends AsyncDisposable {
 }
 
 const LOOK_MS = 50
-const PRIVATE_MOUNTS = ['unshare', '--map-root-user', '--mount', 'sh', '-c']
 
 /** Looks again and again until something is there. Rejects when it does not come. */
 export async function until<T>(

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -7,15 +6,12 @@ import { sinkError } from '../../src/sinks/disk-errors.ts'
 import { diskSink } from '../../src/sinks/disk.ts'
 import { checksumOf, contractHash } from '../contracts/hash.ts'
 import { appendHashed, bytesOf, chunked, itemAt, listing, never, proofOf } from '../contracts/sink-bytes.ts'
+import { itWithMounts, PRIVATE_MOUNTS } from '../mounts.ts'
 import { SinkProcess } from './child-process.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const SIZE = 3_000_000
 const bytes = bytesOf(SIZE)
-
-/** Runs a command with mounts of its own, which go with it; works as root and, where allowed, as anybody. */
-const PRIVATE_MOUNTS = ['unshare', '--map-root-user', '--mount', 'sh', '-c']
-const canMount = spawnSync('unshare', [...PRIVATE_MOUNTS.slice(1), 'mount -t tmpfs none /mnt']).status === 0
 
 describe('limits of a disk', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>
@@ -78,7 +74,7 @@ describe('limits of a disk', () => {
   })
 
   // The same promises on a file system that is really full; the tests above run where no mount is allowed.
-  it.runIf(canMount)('are a full disk that a part survives, and that takes the file once there is room', async () => {
+  itWithMounts('are a full disk that a part survives, and that takes the file once there is room', async () => {
     const fill = 'mount -t tmpfs -o size=4m none "$0" && head -c 2m /dev/zero > "$0/filler" && exec "$@"'
     await using child = await SinkProcess.start(folder.path, {}, [...PRIVATE_MOUNTS, fill, folder.path])
     expect(await child.tell({ do: 'stage', key: 'b1-0', path: 'a' })).toBe('done')
@@ -88,7 +84,7 @@ describe('limits of a disk', () => {
     expect(await child.tell({ do: 'finish', bytes: SIZE })).toBe('done')
   })
 
-  it.runIf(canMount)('include a file system that is mounted for reading only', async () => {
+  itWithMounts('include a file system that is mounted for reading only', async () => {
     const mount = 'mount -t tmpfs -o ro none "$0" && exec "$@"'
     await using child = await SinkProcess.start(folder.path, {}, [...PRIVATE_MOUNTS, mount, folder.path])
     expect(await child.tell({ do: 'stage', key: 'b1-0', path: 'a' })).toBe('SINK_DENIED')

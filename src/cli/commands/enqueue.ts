@@ -1,12 +1,10 @@
 import type { Command } from '../command.ts'
 import { untilDurable } from '../../queue/durable.ts'
-import { takeIn } from '../intake.ts'
 import { planBatch, printPlan } from '../planning.ts'
 import { takeUp } from '../recover.ts'
 import { openRuntime } from '../runtime.ts'
-import { Sources } from '../sources.ts'
 import { command as planCommand } from './plan.ts'
-import { openDestination } from '../destination.ts'
+import { withPlanning } from '../with-planning.ts'
 
 /** `dataferry enqueue`: plan, put on record, return; `dataferry work` does the rest. */
 export const command: Command = {
@@ -17,29 +15,21 @@ export const command: Command = {
   operands: planCommand.operands,
   settings: planCommand.settings,
   flags: planCommand.flags,
-  run: async (context) => {
-    const { config, out, signal } = context
-    const sink = await openDestination(config)
-    const sources = new Sources(config)
-    try {
-      const opened = await takeIn(context, sink)
-      const { batch } = opened
+  run: (context) =>
+    withPlanning(context, async (sink, opened, sources) => {
+      const { out, signal } = context
+      const { id } = opened.batch
       await using runtime = await openRuntime(context, 'producer')
-      const { ledger } = runtime
       await takeUp(runtime, sink, opened)
       const state = await planBatch(sink, opened, {
         sources,
         signal,
-        onCheckpoint: ({ items, totals, complete }) => ledger.setPlanned(batch.id, items, totals.size, complete),
+        onCheckpoint: ({ items, totals, complete }) => runtime.ledger.setPlanned(id, items, totals.size, complete),
       })
       await printPlan(out, sink, opened, state)
       // An answer that a power cut could make untrue is given only where Redis cannot do better; see docs/docker.md.
       await untilDurable(runtime.client)
-      out.line(`Enqueued as ${batch.id}; dataferry work fetches it.`)
+      out.line(`Enqueued as ${id}; dataferry work fetches it.`)
       return 0
-    } finally {
-      await sources.close()
-      await sink.close()
-    }
-  },
+    }),
 }

@@ -1,8 +1,7 @@
 import type { Command } from '../command.ts'
-import { takeIn } from '../intake.ts'
 import { planBatch, printPlan } from '../planning.ts'
-import { Sources } from '../sources.ts'
-import { DESTINATION_SETTINGS, openDestination } from '../destination.ts'
+import { DESTINATION_SETTINGS } from '../destination.ts'
+import { withPlanning } from '../with-planning.ts'
 
 /** `dataferry plan`: what would be fetched, fixed to the byte where the server says so, without fetching it. */
 export const command: Command = {
@@ -18,17 +17,9 @@ export const command: Command = {
     { flags: '-m, --manifest <file>', help: 'the manifest, - for standard input' },
     { flags: '--new', help: 'begin a new batch even where an unfinished one of this manifest is there' },
   ],
-  run: async (context) => {
-    const { config, out, signal } = context
-    const sink = await openDestination(config)
-    const sources = new Sources(config)
-    try {
-      const opened = await takeIn(context, sink)
-      const state = await planBatch(sink, opened, { sources, signal })
-      return await printPlan(out, sink, opened, state)
-    } finally {
-      await sources.close()
-      await sink.close()
-    }
-  },
+  run: (context) =>
+    withPlanning(context, async (sink, opened, sources) => {
+      const state = await planBatch(sink, opened, { sources, signal: context.signal })
+      return printPlan(context.out, sink, opened, state)
+    }),
 }

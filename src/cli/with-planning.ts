@@ -1,0 +1,21 @@
+import type { OpenedBatch } from '../batch/open-batch.ts'
+import type { Sink } from '../sinks/sink.ts'
+import type { Context, ExitCode } from './command.ts'
+import { openDestination } from './destination.ts'
+import { takeIn } from './intake.ts'
+import { Sources } from './sources.ts'
+
+/** Finds or begins the batch that a command line names, does the work with all that planning needs, and closes that again. */
+export async function withPlanning(
+  context: Context,
+  work: (sink: Sink, opened: OpenedBatch, sources: Sources) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const sink = await openDestination(context.config)
+  const sources = new Sources(context.config)
+  try {
+    return await work(sink, await takeIn(context, sink), sources)
+  } finally {
+    await sources.close()
+    await sink.close()
+  }
+}
