@@ -6,13 +6,14 @@ import { manifest } from './manifest.ts'
 import { machine, readOptions, USAGE, type Name } from './options.ts'
 import { emit, say } from './output.ts'
 import { queue } from './queue.ts'
+import { s3 } from './s3.ts'
 import { small } from './small.ts'
 
 /**
  * `npm run bench`: results as JSON lines on standard output, tables for people on standard error. A benchmark that cannot
  * be carried out whole fails, and with it the command: no number is better than a wrong one.
  */
-const BENCHMARKS: Readonly<Record<Name, (bench: Bench) => Promise<void>>> = { large, small, queue, manifest }
+const BENCHMARKS: Readonly<Record<Name, (bench: Bench) => Promise<void>>> = { large, small, queue, manifest, s3 }
 
 const stopping = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM'] as const) {

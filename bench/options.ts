@@ -1,9 +1,10 @@
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
+import { S3_PROGRAMS } from '../test/s3-process.ts'
 
 /** The benchmarks by name, in the order in which they run. */
-export const NAMES = ['large', 'small', 'queue', 'manifest'] as const
+export const NAMES = ['large', 'small', 'queue', 'manifest', 's3'] as const
 export type Name = (typeof NAMES)[number]
 
 /** Which form of the program is measured: the compiled one that people get, or the sources through `tsx`. */
@@ -13,7 +14,7 @@ export type Program = (typeof PROGRAMS)[number]
 const MIB = 1024 * 1024
 const count = (from: number): z.ZodCoercedNumber => z.coerce.number().int().min(from)
 const optionsSchema = z.object({
-  /** Bytes of the one file of `large`. */
+  /** Bytes of the one file of `large` and of `s3`. */
   size: count(1).default(2048 * MIB),
   /** Files of `small`. */
   files: count(1).default(5000),
@@ -33,6 +34,8 @@ const optionsSchema = z.object({
   count: count(1).default(1_000_000),
   /** Manifest lines that `manifest` downloads. */
   'run-count': count(0).default(100_000),
+  /** S3 server of `s3`. */
+  store: z.enum(S3_PROGRAMS).default('versitygw'),
   /** Runs of each contender, in turns; the median counts. */
   repeat: count(1).default(3),
   /** Seconds after which one run is given up. */

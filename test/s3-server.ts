@@ -1,53 +1,26 @@
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
-import { spawn, type ChildProcess } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { accessSync, constants } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import { homedir, tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { GenericContainer, getContainerRuntimeClient } from 'testcontainers'
 import { describe, it } from 'vitest'
+import {
+  ACCESS_KEY,
+  canEncrypt,
+  findBinary,
+  S3_PROGRAMS,
+  SECRET_KEY,
+  serverAt,
+  startProcess,
+  type S3Server,
+} from './s3-process.ts'
 
-/** Credentials of the servers that the tests start. They reach dataferry as they do in life: by the environment. */
-const ACCESS_KEY = 'dataferry-test-id'
-const SECRET_KEY = 'dataferry-test-secret'
-
-/** A running S3 server that nobody here wrote. */
-export interface S3Server {
-  readonly endpoint: string
-  /** Makes a new empty bucket. @returns its name */
-  bucket(): Promise<string>
-  /** A plain client, to look at what a sink leaves. */
-  readonly client: S3Client
-  stop(): Promise<void>
-}
+export type { S3Server } from './s3-process.ts'
 
 export interface S3Kind {
   readonly name: string
-  start(): Promise<S3Server>
+  readonly start: () => Promise<S3Server>
+  /** Starts it with a key to encrypt with; undefined where that cannot be. */
+  readonly startEncrypting: (() => Promise<S3Server>) | undefined
 }
 
-interface Command {
-  readonly args: (folder: string, port: number) => readonly string[]
-  readonly env: Readonly<Record<string, string>>
-}
-
-const COMMANDS: Readonly<Record<string, Command>> = {
-  versitygw: {
-    args: (folder, port) => ['--quiet', '--port', `127.0.0.1:${port}`, 'posix', folder],
-    env: { ROOT_ACCESS_KEY: ACCESS_KEY, ROOT_SECRET_KEY: SECRET_KEY },
-  },
-  minio: {
-    args: (folder, port) => ['server', folder, '--quiet', '--address', `127.0.0.1:${port}`],
-    env: { MINIO_ROOT_USER: ACCESS_KEY, MINIO_ROOT_PASSWORD: SECRET_KEY, MINIO_BROWSER: 'off', MINIO_UPDATE: 'off' },
-  },
-}
 const IMAGE = 'versity/versitygw:v1.8.0'
-/** As in scripts/s3-server.mjs, which builds into it. */
-const CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'dataferry', 's3-servers')
 
 /**
  * Runs a suite once for each S3 server that is to be had: the one of `S3_TEST_ENDPOINT` (with `AWS_…` credentials), else every
@@ -62,62 +35,49 @@ export async function describeWithOneS3(name: string, suite: (kind: S3Kind) => v
   for (const kind of (await kindsFor(name)).slice(0, 1)) describe(`${name} on ${kind.name}`, () => suite(kind))
 }
 
+/** The same, with each server that can be started with a key to encrypt with. Without any it is skipped and says so. */
+export async function describeWithEncryptingS3(
+  name: string,
+  suite: (start: () => Promise<S3Server>) => void,
+): Promise<void> {
+  const kinds = (await availableKinds()).filter(({ startEncrypting }) => startEncrypting !== undefined)
+  for (const { name: on, start, startEncrypting = start } of kinds)
+    describe(`${name} on ${on}`, () => suite(startEncrypting))
+  if (kinds.length === 0) skipLoudly(name, 'no S3 server that encrypts (put minio on PATH, see docs/s3.md)')
+}
+
 async function kindsFor(name: string): Promise<S3Kind[]> {
   const kinds = await availableKinds()
   if (kinds.length > 0) return kinds
   if (process.env.CI) throw new Error('No S3 server for the tests: run node scripts/s3-server.mjs first.')
-  describe.skip(`${name}: SKIPPED, as there is no S3 server (run node scripts/s3-server.mjs)`, () =>
-    it('needs a server', () => undefined))
+  skipLoudly(name, 'no S3 server (run node scripts/s3-server.mjs)')
   return []
+}
+
+function skipLoudly(name: string, what: string): void {
+  describe.skip(`${name}: SKIPPED, as there is ${what}`, () => it('needs a server', () => undefined))
 }
 
 async function availableKinds(): Promise<S3Kind[]> {
   const endpoint = process.env.S3_TEST_ENDPOINT
-  if (endpoint) return [{ name: endpoint, start: () => Promise.resolve(serverAt(endpoint, () => Promise.resolve())) }]
+  if (endpoint) {
+    const start = () => Promise.resolve(serverAt(endpoint, () => Promise.resolve()))
+    return [{ name: endpoint, start, startEncrypting: process.env.S3_TEST_KMS_KEY ? start : undefined }]
+  }
   const binaries: S3Kind[] = []
-  for (const [name, command] of Object.entries(COMMANDS)) {
+  for (const name of S3_PROGRAMS) {
     const path = findBinary(name)
-    if (path !== undefined) binaries.push({ name, start: () => startBinary(path, command) })
+    if (path === undefined) continue
+    const startEncrypting = () => startProcess(name, path, { encrypting: true })
+    const start = () => startProcess(name, path)
+    binaries.push({ name, start, startEncrypting: canEncrypt(name) ? startEncrypting : undefined })
   }
   if (binaries.length > 0) return binaries
   const hasDocker = await getContainerRuntimeClient().then(
     () => true,
     () => false,
   )
-  return hasDocker ? [{ name: IMAGE, start: startContainer }] : []
-}
-
-function findBinary(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), CACHE]
-  return folders
-    .map((folder) => join(folder, name))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK)
-        return true
-      } catch {
-        return false
-      }
-    })
-}
-
-async function startBinary(path: string, { args, env }: Command): Promise<S3Server> {
-  const folder = await mkdtemp(join(tmpdir(), 'dataferry-s3-'))
-  await mkdir(join(folder, 'data'))
-  const port = await freePort()
-  const child = spawn(path, args(join(folder, 'data'), port), {
-    cwd: folder,
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
-  const endpoint = `http://127.0.0.1:${port}`
-  await answering(endpoint, child)
-  return serverAt(endpoint, async () => {
-    const ended = once(child, 'exit')
-    child.kill('SIGKILL')
-    await ended
-    await rm(folder, { recursive: true, force: true })
-  })
+  return hasDocker ? [{ name: IMAGE, start: startContainer, startEncrypting: undefined }] : []
 }
 
 async function startContainer(): Promise<S3Server> {
@@ -129,49 +89,4 @@ async function startContainer(): Promise<S3Server> {
   return serverAt(`http://${container.getHost()}:${container.getMappedPort(7070)}`, async () => {
     await container.stop()
   })
-}
-
-function serverAt(endpoint: string, stop: () => Promise<void>): S3Server {
-  process.env.AWS_ACCESS_KEY_ID ??= ACCESS_KEY
-  process.env.AWS_SECRET_ACCESS_KEY ??= SECRET_KEY
-  process.env.AWS_REGION ??= 'us-east-1'
-  const client = new S3Client({ endpoint, forcePathStyle: true })
-  return {
-    endpoint,
-    client,
-    bucket: async () => {
-      const name = `dataferry-${randomUUID()}`
-      await client.send(new CreateBucketCommand({ Bucket: name }))
-      return name
-    },
-    stop: async () => {
-      client.destroy()
-      await stop()
-    },
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port was given')
-  return address.port
-}
-
-/** Neither server says on a pipe when it listens, so it is asked until it answers anything at all. */
-async function answering(endpoint: string, child: ChildProcess): Promise<void> {
-  for (let tries = 0; tries < 400; tries++) {
-    if (child.exitCode !== null) throw new Error(`The S3 server ended at once with ${child.exitCode}.`)
-    const up = await fetch(endpoint).then(
-      (answer) => answer.status < 500,
-      () => false,
-    )
-    if (up) return
-    await sleep(50)
-  }
-  child.kill('SIGKILL')
-  throw new Error('The S3 server did not begin to answer.')
 }
