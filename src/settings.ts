@@ -169,10 +169,9 @@ export const settingsSchema = z.object({
     flags: ['--storage-class <name>'],
     env: ['DATAFERRY_S3_STORAGE_CLASS'],
   }),
-  s3Parts: setting(whole(1, 16), {
-    help: 'parts of one upload held in memory; a crash costs at most so many of them',
+  s3Parts: setting(whole(1, 16).optional(), {
+    help: 'parts of one upload held in memory, and at most lost in a crash; by default two, of which 8 MiB can be lost',
     env: ['DATAFERRY_S3_PARTS'],
-    fallback: '2',
   }),
   throttleFirstMs: setting(durationMs(1), {
     help: 'first pause for a server that asks for fewer requests without saying how long',

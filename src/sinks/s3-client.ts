@@ -16,11 +16,11 @@ export interface S3Options {
   readonly kmsKeyId?: string | undefined
   /** Storage class of the data, e.g. `STANDARD_IA`; the batch folder stays in the bucket's default. */
   readonly storageClass?: string | undefined
-  /** Bytes of a part, at least 5 MiB; larger files take larger parts when they need to. Default 8 MiB. */
+  /** Bytes of a part, at least 5 MiB, and the largest file without parts. Default 5 MiB, or more above 24 GiB; and 8 MiB. */
   readonly partSize?: number | undefined
   /**
-   * Parts that one transfer holds in memory, the one being filled included. Default 2. A crash costs at most so many parts:
-   * with 1, at most one, but nothing is read while a part is on its way.
+   * Parts that one transfer holds in memory, the one being filled included; a crash costs at most so many. With 1, nothing is
+   * read while a part is on its way. By default two, of which at most 1.6 are at risk: 8 MiB.
    */
   readonly maxConcurrentParts?: number | undefined
   /** Bytes that all transfers of this sink together hold in memory. Default 128 MiB. */

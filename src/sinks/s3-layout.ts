@@ -1,8 +1,10 @@
 const MIB = 1 << 20
-/** Bytes of a part unless the size asks for more. */
-export const DEFAULT_PART_SIZE = 8 * MIB
+/** Files up to this size are published with one `PutObject`; unknown sizes begin with parts of as many bytes. */
+export const WHOLE_SIZE = 8 * MIB
 /** Every part but the last has at least this many bytes. @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 export const MIN_PART_SIZE = 5 * MIB
+/** The part on its way and what is gathered meanwhile, as a share of a part: 8 MiB with parts of 5 MiB. */
+const AT_RISK = 1.6
 const MAX_GROWN_PART = 64 * MIB
 /** Parts of an upload: at most 10,000. Known sizes plan with half, since a listing may be wrong and the checksum decides. */
 export const MAX_PARTS = 10_000
@@ -21,10 +23,24 @@ export interface Layout {
   readonly growing: boolean
 }
 
-export function layoutFor(size: number | undefined, partSize: number): Layout {
-  if (size === undefined) return { partSize, growing: true }
+/**
+ * The layout of an object of `size` bytes.
+ * @param partSize bytes of a part that somebody asked for. By default parts are as small as S3 takes them, since a crash costs
+ * those that are not stored yet; what fits into `WHOLE_SIZE` is not cut at all.
+ */
+export function layoutFor(size: number | undefined, partSize: number | undefined): Layout {
+  if (size === undefined) return { partSize: partSize ?? WHOLE_SIZE, growing: true }
+  if (partSize === undefined && size <= WHOLE_SIZE) return { partSize: WHOLE_SIZE, growing: false }
   const needed = Math.ceil(size / PLANNED_PARTS / MIB) * MIB
-  return { partSize: Math.max(partSize, needed), growing: false }
+  return { partSize: Math.max(partSize ?? MIN_PART_SIZE, needed), growing: false }
+}
+
+/**
+ * Bytes of an upload that a crash may cost: sent or gathered, and not yet stored and on record.
+ * @param held parts that somebody allowed to be held; by default two, the second one not to its end
+ */
+export function bytesAtRisk(partSize: number, held: number | undefined): number {
+  return Math.floor(partSize * (held ?? AT_RISK))
 }
 
 /** Bytes of part `n`, from 1, when it is not the last. */

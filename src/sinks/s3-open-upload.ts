@@ -2,7 +2,7 @@ import { DataferryError } from '../errors.ts'
 import type { Hash } from '../model/hash.ts'
 import type { PartBuffer, PartBuffers } from './s3-buffers.ts'
 import type { Claim } from './s3-claim.ts'
-import { bytesBefore, bytesOfPart, MAX_PARTS, type Layout } from './s3-layout.ts'
+import { bytesAtRisk, bytesBefore, bytesOfPart, MAX_PARTS, type Layout } from './s3-layout.ts'
 import { addEtag, type UploadState } from './s3-upload-record.ts'
 import type { Part, Uploads } from './s3-uploads.ts'
 
@@ -13,8 +13,8 @@ export interface UploadPlace {
   /** Object key. */
   readonly object: string
   readonly signal: AbortSignal
-  /** Parts on their way or not yet saved, at most. */
-  readonly max: number
+  /** Parts that may be lost in a crash; undefined: the default. */
+  readonly held: number | undefined
 }
 
 export type UploadIdentity = Pick<UploadState, 'uploadId' | 'write' | 'stated' | 'layout'>
@@ -41,18 +41,23 @@ export class OpenUpload {
   readonly #sending = new Set<Promise<void>>()
   #sent: number
   #borders: Border[] = []
-  /** Parts before the newest border that was noted, and before the newest that was saved. */
-  #noted: number
-  #savedParts: number
+  /** Bytes before the newest border that was saved. */
+  #saved: number
+  /** Whether borders are saved at all. */
+  #saves = false
   #saving: Promise<void> | undefined
   #failure: Error | undefined
 
-  /** @param stored parts 1, 2 … that the store already holds */
-  constructor(place: UploadPlace, identity: UploadIdentity, stored: readonly Part[]) {
+  /**
+   * @param stored parts 1, 2 … that the store already holds
+   * @param saved bytes from which a crash would go on
+   */
+  constructor(place: UploadPlace, identity: UploadIdentity, stored: readonly Part[], saved: number) {
     this.identity = identity
     this.#place = place
     this.#stored = [...stored]
-    this.#sent = this.#noted = this.#savedParts = stored.length
+    this.#sent = stored.length
+    this.#saved = saved
     this.#extendDigests()
   }
 
@@ -94,17 +99,22 @@ export class OpenUpload {
   }
 
   /**
-   * Notes that the hash stands at `at`, just after a border, with `tail` being gathered. Waits while too much is unsaved.
+   * Notes that the hash stands at `at`, just after a border, with `tail` being gathered; it is saved when it can be.
    * Does nothing with a hash whose state cannot be saved: such an upload begins again after a crash.
    */
   async border(at: number, tail: Buffer, hash: Hash): Promise<void> {
     const state = await hash.save()
     if (!state) return
     const saved = { algorithm: hash.algorithm, state: Buffer.from(state).toString('base64') }
-    this.#noted = this.#sent
+    this.#saves = true
     this.#borders.push({ parts: this.#sent, at, hash: saved, tail: Buffer.from(tail) })
     this.#saveNewest()
-    while (this.#unsaved >= this.#place.max) await this.oneStep()
+  }
+
+  /** Waits while a crash would cost too much if all bytes before `at` had come, as far as waiting helps. */
+  async admit(at: number): Promise<void> {
+    const limit = bytesAtRisk(this.nextPartSize, this.#place.held)
+    while (this.#saves && at - this.#saved > limit && this.#isBusy) await this.oneStep()
   }
 
   /** Waits until a part is stored or a border saved. Rejects with what failed. */
@@ -117,7 +127,7 @@ export class OpenUpload {
 
   /** Waits for everything on its way; never rejects. */
   async settle(): Promise<void> {
-    while (this.#sending.size > 0 || this.#saving) await Promise.all([...this.#sending, this.#saving])
+    while (this.#isBusy) await Promise.all([...this.#sending, this.#saving])
   }
 
   throwIfFailed(): void {
@@ -131,9 +141,8 @@ export class OpenUpload {
     return this.#stored.filter((part) => part !== undefined)
   }
 
-  /** Parts whose border is noted and not yet saved. */
-  get #unsaved(): number {
-    return this.#noted - this.#savedParts
+  get #isBusy(): boolean {
+    return this.#sending.size > 0 || this.#saving !== undefined
   }
 
   #extendDigests(): void {
@@ -155,17 +164,17 @@ export class OpenUpload {
     const etags = this.#digests[parts] ?? ''
     this.#saving = this.#place.claim.save({ ...this.identity, parts, etags, at, hash, tail }).then(
       () => {
-        this.#savedParts = parts
-        this.#saved()
+        this.#saved = at
+        this.#endSave()
       },
       (error: unknown) => {
         this.#fail(error)
-        this.#saved()
+        this.#endSave()
       },
     )
   }
 
-  #saved(): void {
+  #endSave(): void {
     this.#saving = undefined
     this.#saveNewest()
   }

@@ -1,7 +1,7 @@
 import { DataferryError } from '../errors.ts'
 import { RESERVED_FOLDERS } from './names.ts'
 import { bytesOf, type Bucket } from './s3-bucket.ts'
-import { DEFAULT_PART_SIZE } from './s3-layout.ts'
+import { WHOLE_SIZE } from './s3-layout.ts'
 import { logOf, SegmentedLog } from './s3-log.ts'
 import type { Encryption } from './s3-metadata.ts'
 import type { Part, Uploads } from './s3-uploads.ts'
@@ -111,7 +111,7 @@ export class S3Records implements Records {
       let rest = Buffer.alloc(0)
       for await (const chunk of content) {
         rest = Buffer.concat([rest, chunk])
-        if (rest.length < DEFAULT_PART_SIZE) continue
+        if (rest.length < WHOLE_SIZE) continue
         await send(rest)
         rest = Buffer.alloc(0)
       }

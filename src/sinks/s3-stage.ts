@@ -26,8 +26,6 @@ export interface StageParts {
   /** What was seen at the path before; the commit replaces that and nothing newer. */
   readonly condition: Condition
   readonly options: S3Options
-  readonly partSize: number
-  readonly max: number
   /** Told once, when the stage is done with its key. @param clean nothing of the key is left in the bucket */
   readonly onClosed: (clean: boolean) => void
 }
@@ -69,7 +67,7 @@ export class S3Stage implements Stage {
       await hash.reset()
       return await this.restart()
     }
-    this.#upload = this.#open(claim, held, parts)
+    this.#upload = this.#open(claim, held, parts, held.at)
     await this.#add(held.tail)
     return held.at
   }
@@ -91,7 +89,10 @@ export class S3Stage implements Stage {
         signal.throwIfAborted()
         const sent = this.#upload?.bytes
         await this.#add(chunk)
-        if (this.#upload && this.#upload.bytes !== sent) await this.#noteBorder(this.#upload, hash)
+        if (!this.#upload) continue
+        if (this.#upload.bytes !== sent) await this.#noteBorder(this.#upload, hash)
+        // Chunks are much alike in size, so the next one is asked for when one more like this may be lost.
+        await this.#upload.admit(this.#size + chunk.byteLength)
       }
     } finally {
       // What is on its way is worth having, and its failures belong to this call.
@@ -102,11 +103,10 @@ export class S3Stage implements Stage {
 
   async commit(proof: Proof): Promise<void> {
     if (this.#committed) throw new DataferryError('SINK_FAILED', `${this.#options.item.path} is committed already.`)
-    const size = (this.#upload?.bytes ?? 0) + (this.#buffer?.length ?? 0)
-    if (size !== proof.size)
+    if (this.#size !== proof.size)
       throw new DataferryError(
         'SINK_FAILED',
-        `${this.#options.item.path} has ${size} bytes here and ${proof.size} in its proof.`,
+        `${this.#options.item.path} has ${this.#size} bytes here and ${proof.size} in its proof.`,
       )
     if (this.#upload) await this.#complete(this.#upload, proof)
     else {
@@ -128,6 +128,11 @@ export class S3Stage implements Stage {
     this.#parts.onClosed((this.#committed || this.#claim === undefined) && !this.#leaves)
   }
 
+  /** Bytes sent or gathered. */
+  get #size(): number {
+    return (this.#upload?.bytes ?? 0) + (this.#buffer?.length ?? 0)
+  }
+
   /** Adds bytes; a full buffer is sent when the next byte comes, so that one part exactly stays one `PutObject`. */
   async #add(chunk: Uint8Array): Promise<void> {
     let rest = chunk
@@ -140,13 +145,11 @@ export class S3Stage implements Stage {
   async #roomy(): Promise<PartBuffer> {
     const full = this.#buffer
     if (full && !full.isFull) return full
-    const { buffers, partSize } = this.#parts
+    const { buffers, options } = this.#parts
     const { size } = this.#options.item.expect
-    if (!full) {
-      const wanted = this.#upload?.nextPartSize ?? Math.min(layoutFor(size, partSize).partSize, size || partSize)
-      return (this.#buffer = await this.#emptyBuffer(wanted))
-    }
-    const whole = layoutFor(size, partSize).partSize
+    const whole = layoutFor(size, options.partSize).partSize
+    if (!full)
+      return (this.#buffer = await this.#emptyBuffer(this.#upload?.nextPartSize ?? Math.min(whole, size || whole)))
     if (!this.#upload && full.capacity < whole) {
       buffers.grow(full, whole)
       return full
@@ -163,22 +166,28 @@ export class S3Stage implements Stage {
   }
 
   async #begin(): Promise<OpenUpload> {
-    const { uploads, options, partSize } = this.#parts
+    const { uploads, options } = this.#parts
     const { item, key, signal } = this.#options
     const claim = (this.#claim ??= await this.#parts.takeClaim())
     const write = randomUUID()
     const statement = claim.unstated ? undefined : expected(this.#options)
     const uploadId = await uploads.create(this.#object, headersOf(item, { key, write }, options, statement), signal)
-    const layout = layoutFor(item.expect.size, partSize)
+    const layout = layoutFor(item.expect.size, options.partSize)
     const identity = { uploadId, write, stated: statement !== undefined, layout }
     await claim.save({ ...identity, parts: 0, etags: '', at: 0, tail: new Uint8Array() })
-    return this.#open(claim, identity, [])
+    return this.#open(claim, identity, [], 0)
   }
 
-  #open(claim: Claim, { uploadId, write, stated, layout }: UploadIdentity, stored: readonly Part[]): OpenUpload {
-    const { uploads, buffers, max } = this.#parts
-    const place = { uploads, claim, buffers, object: this.#object, signal: this.#options.signal, max }
-    return new OpenUpload(place, { uploadId, write, stated, layout }, stored)
+  #open(
+    claim: Claim,
+    { uploadId, write, stated, layout }: UploadIdentity,
+    stored: readonly Part[],
+    at: number,
+  ): OpenUpload {
+    const { uploads, buffers, options } = this.#parts
+    const held = options.maxConcurrentParts
+    const place = { uploads, claim, buffers, object: this.#object, signal: this.#options.signal, held }
+    return new OpenUpload(place, { uploadId, write, stated, layout }, stored, at)
   }
 
   async #noteBorder(upload: OpenUpload, hash: Hash): Promise<void> {

@@ -15,7 +15,7 @@ import { PartBuffers } from './s3-buffers.ts'
 import { Bucket, type Condition } from './s3-bucket.ts'
 import { Claim, type ClaimTerms } from './s3-claim.ts'
 import { createClient, type S3Options } from './s3-client.ts'
-import { DEFAULT_PART_SIZE, layoutFor } from './s3-layout.ts'
+import { layoutFor } from './s3-layout.ts'
 import { parseLocation } from './s3-location.ts'
 import { Marks } from './s3-marks.ts'
 import { encryptionOf, proofOf } from './s3-metadata.ts'
@@ -113,21 +113,18 @@ class BucketSink implements S3Sink {
       throw new DataferryError('SINK_BUSY', `${item.path} is being written by this process already.`)
     this.#open.add(key)
     try {
-      const partSize = this.#options.partSize ?? DEFAULT_PART_SIZE
-      const max = this.#options.maxConcurrentParts ?? DEFAULT_PARTS_HELD
+      const { partSize, maxConcurrentParts: held } = this.#options
       const takeClaim = () => Claim.take(this.#bucket, key, item, this.#terms, signal)
       const fits = item.expect.size !== undefined && item.expect.size <= layoutFor(item.expect.size, partSize).partSize
       return new S3Stage(options, object, {
         bucket: this.#bucket,
         uploads: this.#uploads,
         marks: this.#marks,
-        buffers: new PartBuffers(this.#budget, max),
+        buffers: new PartBuffers(this.#budget, held ?? DEFAULT_PARTS_HELD),
         claim: fits ? undefined : await takeClaim(),
         takeClaim,
         condition: this.#seen.take(key),
         options: this.#options,
-        partSize,
-        max,
         onClosed: (clean) => {
           this.#open.delete(key)
           if (clean) this.#clean.set(key, true)

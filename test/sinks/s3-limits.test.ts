@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ByteBudget } from '../../src/sinks/s3-budget.ts'
 import { PartBuffers } from '../../src/sinks/s3-buffers.ts'
-import { bytesBefore, bytesOfPart, DEFAULT_PART_SIZE, layoutFor, MAX_PARTS } from '../../src/sinks/s3-layout.ts'
+import { bytesAtRisk, bytesBefore, bytesOfPart, layoutFor, MAX_PARTS } from '../../src/sinks/s3-layout.ts'
 import { Location, parseLocation } from '../../src/sinks/s3-location.ts'
 import { never } from '../contracts/sink-bytes.ts'
 
@@ -13,16 +13,28 @@ describe('the parts of an upload', () => {
     const size = fc.integer({ min: 0, max: 5 * 2 ** 40 })
     fc.assert(
       fc.property(size, (bytes) => {
-        const layout = layoutFor(bytes, DEFAULT_PART_SIZE)
+        const layout = layoutFor(bytes, undefined)
         expect(bytesBefore(layout, MAX_PARTS)).toBeGreaterThanOrEqual(2 * bytes)
       }),
     )
-    expect(layoutFor(10 * 1024 * MIB, DEFAULT_PART_SIZE).partSize).toBe(8 * MIB)
-    expect(layoutFor(50 * 1024 * MIB, DEFAULT_PART_SIZE).partSize).toBe(11 * MIB)
+    expect(layoutFor(10 * 1024 * MIB, undefined).partSize).toBe(5 * MIB)
+    expect(layoutFor(50 * 1024 * MIB, undefined).partSize).toBe(11 * MIB)
+    expect(layoutFor(50 * 1024 * MIB, 16 * MIB).partSize).toBe(16 * MIB)
+  })
+
+  it('are not made of what fits into 8 MiB, unless somebody wants smaller parts', () => {
+    expect(layoutFor(8 * MIB, undefined).partSize).toBe(8 * MIB)
+    expect(layoutFor(8 * MIB + 1, undefined).partSize).toBe(5 * MIB)
+    expect(layoutFor(8 * MIB, 5 * MIB).partSize).toBe(5 * MIB)
+  })
+
+  it('put no more than 8 MiB at risk, and as many parts as somebody allows', () => {
+    expect(bytesAtRisk(layoutFor(10 * 1024 * MIB, undefined).partSize, undefined)).toBe(8 * MIB)
+    expect([1, 2, 4].map((held) => bytesAtRisk(5 * MIB, held) / MIB)).toEqual([5, 10, 20])
   })
 
   it('grow where the size is unknown, to 64 MiB, and hold half a terabyte', () => {
-    const layout = layoutFor(undefined, DEFAULT_PART_SIZE)
+    const layout = layoutFor(undefined, undefined)
     expect([1, 1000, 1001, 2001, 9999].map((n) => bytesOfPart(layout, n) / MIB)).toEqual([8, 8, 16, 32, 64])
     expect(bytesBefore(layout, MAX_PARTS)).toBeGreaterThan(500e9)
   })
