@@ -115,6 +115,8 @@ async function tools(
   const hasTime = await isInstalled('/usr/bin/time', toolOptions(bench, '/'))
   const env = credentials({
     RCLONE_CONFIG: '/dev/null',
+    // Else it waits a second before each part for a store that does not answer `Expect: 100-continue`.
+    RCLONE_EXPECT_CONTINUE_TIMEOUT: '0',
     RCLONE_CONFIG_S3_TYPE: 's3',
     RCLONE_CONFIG_S3_PROVIDER: 'Other',
     RCLONE_CONFIG_S3_ENV_AUTH: 'true',

@@ -149,7 +149,7 @@ export const ERROR_CODES = {
     group: 'sink',
     remedy: 'park',
     meaning:
-      'The destination as a whole cannot be used: unreachable, no such bucket, wrong region, or a clock that is off.',
+      'The destination as a whole cannot be used: unreachable, no such bucket, wrong region, no encryption as asked for, or a clock that is off.',
     advice: 'Correct what the message names; dataferry waits and goes on where it was.',
   },
   SINK_EXISTS: {

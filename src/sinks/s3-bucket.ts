@@ -10,8 +10,11 @@ import {
 } from '@aws-sdk/client-s3'
 import { Readable } from 'node:stream'
 import { DataferryError } from '../errors.ts'
-import { isMissing, isPreconditionFailed, isUnsupported, statusOf, toSinkError } from './s3-errors.ts'
+import { isMissing, isPreconditionFailed, isUnsupported, notEncrypted, statusOf, toSinkError } from './s3-errors.ts'
 import type { Location } from './s3-location.ts'
+
+/** What a write asks of the store beside keeping the bytes, and what an answer says about it. */
+export type Wish = Pick<PutObjectCommandInput, 'ServerSideEncryption' | 'StorageClass'>
 
 /** What must be there for a write to happen; undefined: anything. */
 export type Condition = { readonly etag: string } | 'absent' | undefined
@@ -80,15 +83,28 @@ export class Bucket {
     return Date.now() + this.#clockOffsetMs
   }
 
-  /** Runs one call of the SDK and puts its errors into our words. */
-  async call<T>(action: string, key: string, signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> {
+  /** Runs one call of the SDK and puts its errors into our words. @param wish what was asked for beside the bytes */
+  async call<T>(
+    action: string,
+    key: string,
+    signal: AbortSignal | undefined,
+    run: () => Promise<T>,
+    wish: Wish = {},
+  ): Promise<T> {
     try {
       return await run()
     } catch (error) {
       if (signal?.aborted) throw signal.reason
       if (isPreconditionFailed(error)) throw new ConditionFailed(action)
-      throw toSinkError(error, { action, where: this.location.urlOf(key) })
+      const { ServerSideEncryption: encryption, StorageClass: storageClass } = wish
+      throw toSinkError(error, { action, where: this.location.urlOf(key), encryption, storageClass })
     }
+  }
+
+  /** Some stores ignore the wish to encrypt without a word: the answer to a `PutObject` shows it. */
+  #checkEncrypted(key: string, { ServerSideEncryption: wished }: Wish, answer: Wish): void {
+    if (wished !== undefined && answer.ServerSideEncryption !== wished)
+      throw notEncrypted(this.location.urlOf(key), wished)
   }
 
   async head(key: string, signal?: AbortSignal): Promise<Head | undefined> {
@@ -128,13 +144,15 @@ export class Bucket {
    * @returns its ETag
    */
   async put(key: string, body: Uint8Array, { headers = {}, condition, signal }: PutOptions = {}): Promise<string> {
-    return await this.call('s3:PutObject', key, signal, async () => {
+    const put = async () => {
       const input = { Bucket: this.location.bucket, Key: key, Body: body, ContentLength: body.byteLength, ...headers }
       return await this.conditionally(condition, async (conditions) => {
         const answer = await this.#putChecked({ ...input, ...conditions }, signal)
+        this.#checkEncrypted(key, headers, answer)
         return answer.ETag ?? ''
       })
-    })
+    }
+    return await this.call('s3:PutObject', key, signal, put, headers)
   }
 
   /** With the checksums that the store can check by itself; without them on a store that does not know them. */
@@ -145,8 +163,10 @@ export class Bucket {
       return await this.client.send(new PutObjectCommand(this.#checksums ? input : plain), abort(signal))
     } catch (error) {
       if (!has || !this.#checksums || !isUnsupported(error)) throw error
+      const answer = await this.client.send(new PutObjectCommand(plain), abort(signal))
+      // Only now is it certain that they were what it does not know.
       this.#checksums = false
-      return await this.client.send(new PutObjectCommand(plain), abort(signal))
+      return answer
     }
   }
 
@@ -164,8 +184,9 @@ export class Bucket {
         if (isMissing(error)) throw new ConditionFailed('s3:PutObject')
         throw error
       }
+      const result = await write({})
       this.conditions = false
-      return await write({})
+      return result
     }
   }
 

@@ -6,6 +6,9 @@ export interface Attempt {
   readonly action: string
   /** `s3://bucket/key`, without credentials. */
   readonly where: string
+  /** Encryption that was asked for. */
+  readonly encryption?: string | undefined
+  readonly storageClass?: string | undefined
 }
 
 interface Kind {
@@ -55,6 +58,17 @@ const UNREACHABLE: Kind = {
 const FULL: Kind = {
   code: 'SINK_FULL',
   say: ({ where }) => `The object store has no space left for ${where}.`,
+}
+
+const NO_ENCRYPTION: Kind = {
+  code: 'SINK_UNAVAILABLE',
+  say: ({ where, encryption = '' }) =>
+    `The object store does not encrypt ${where} with ${encryption}: give the store a key to do so, correct --sse and --sse-kms-key, or leave them out.`,
+}
+const NO_STORAGE_CLASS: Kind = {
+  code: 'SINK_UNAVAILABLE',
+  say: ({ where, storageClass = '' }) =>
+    `The object store does not have the storage class ${storageClass} for ${where}: name one that it has with --storage-class, or leave it out.`,
 }
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, and the names that the SDK itself gives. */
@@ -121,7 +135,7 @@ const UNREACHABLE_CODES = new Set([
 export function toSinkError(error: unknown, attempt: Attempt): DataferryError {
   if (error instanceof DataferryError) return error
   const status = statusOf(error)
-  const kind = kindOf(error, status)
+  const kind = kindOf(error, status, attempt)
   const known = kind ?? OTHER
   return new DataferryError(known.code, `${known.say(attempt)}${kind ? '' : ` (${nameOf(error)})`}`, {
     cause: withoutSecrets(error, status),
@@ -135,11 +149,24 @@ const OTHER: Kind = {
   say: ({ action, where }) => `The object store failed on ${action} for ${where}.`,
 }
 
-function kindOf(error: unknown, status: number | undefined): Kind | undefined {
+/** A store took the bytes, and its answer shows that it did not encrypt them as it was asked to. */
+export function notEncrypted(where: string, encryption: string): DataferryError {
+  return new DataferryError(NO_ENCRYPTION.code, NO_ENCRYPTION.say({ action: 's3:PutObject', where, encryption }))
+}
+
+function kindOf(error: unknown, status: number | undefined, attempt: Attempt): Kind | undefined {
+  if (attempt.encryption !== undefined && isAboutEncryption(error)) return NO_ENCRYPTION
+  if (attempt.storageClass !== undefined && nameOf(error) === 'InvalidStorageClass') return NO_STORAGE_CLASS
   const byName = BY_NAME[nameOf(error)]
   if (byName) return byName
   if (UNREACHABLE_CODES.has(systemCode(error) ?? '')) return UNREACHABLE
   return status === undefined ? undefined : BY_STATUS[status]
+}
+
+/** In answer to a write that is to be encrypted: these codes have no other cause in what dataferry sends. */
+function isAboutEncryption(error: unknown): boolean {
+  const name = nameOf(error)
+  return isUnsupported(error) || /^(?:KMS|kms)[.:]|^Invalid(?:Argument|Request)$|Encryption/.test(name)
 }
 
 /** The S3 error code, which the SDK puts into `name`; never a message. */
