@@ -55,6 +55,10 @@ const UNREACHABLE: Kind = {
   code: 'SINK_UNAVAILABLE',
   say: ({ where }) => `The object store of ${where} cannot be reached: check the endpoint and the network.`,
 }
+const NO_STORE: Kind = {
+  code: 'SINK_UNAVAILABLE',
+  say: ({ where }) => `What answers for ${where} is not an object store: correct the endpoint.`,
+}
 const FULL: Kind = {
   code: 'SINK_FULL',
   say: ({ where }) => `The object store has no space left for ${where}.`,
@@ -121,6 +125,9 @@ const UNREACHABLE_CODES = new Set([
   'EAI_AGAIN',
   'EHOSTUNREACH',
   'ENETUNREACH',
+  'ETIMEDOUT',
+  // Encrypted was asked for and plain answered, or the other way round.
+  'EPROTO',
   'CERT_HAS_EXPIRED',
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
@@ -159,6 +166,8 @@ function kindOf(error: unknown, status: number | undefined, attempt: Attempt): K
   if (attempt.storageClass !== undefined && nameOf(error) === 'InvalidStorageClass') return NO_STORAGE_CLASS
   const byName = BY_NAME[nameOf(error)]
   if (byName) return byName
+  // A store lists a bucket, or names the reason why not.
+  if (attempt.action === 's3:ListBucket' && (status === 404 || status === 405)) return NO_STORE
   if (UNREACHABLE_CODES.has(systemCode(error) ?? '')) return UNREACHABLE
   return status === undefined ? undefined : BY_STATUS[status]
 }

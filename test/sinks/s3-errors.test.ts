@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { ERROR_CODES, type ErrorCode, type Remedy } from '../../src/errors.ts'
@@ -31,9 +34,13 @@ describe('what an object store refuses', () => {
     ['CredentialsProviderError', undefined, 'SINK_UNAUTHORIZED', 'park', /AWS_ACCESS_KEY_ID/],
     ['RequestTimeTooSkewed', 403, 'SINK_UNAVAILABLE', 'park', /clock/],
     ['SlowDown', 503, 'SINK_FAILED', 'retry', /fewer requests/],
+    ['InvalidStorageClass', 400, 'SINK_UNAVAILABLE', 'park', /storage class CHEAP/],
+    ['NotImplemented', 501, 'SINK_UNAVAILABLE', 'park', /does not encrypt .* with aws:kms/],
+    ['KMS.NotFoundException', 400, 'SINK_UNAVAILABLE', 'park', /does not encrypt .* with aws:kms/],
     ['InternalError', 500, 'SINK_FAILED', 'retry', /failed on s3:PutObject.*InternalError/],
   ])('%s (%s) is %s: %s', (name, status, code, remedy, message) => {
-    const error = toSinkError(fromStore(name, status), ATTEMPT)
+    const wish = { encryption: 'aws:kms', storageClass: 'CHEAP' }
+    const error = toSinkError(fromStore(name, status), { ...ATTEMPT, ...wish })
     expect(error).toMatchObject({ code, remedy })
     expect(error.message).toMatch(message)
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('AKIASECRET')
@@ -65,6 +72,26 @@ describe('an S3 destination that cannot be right', () => {
     const error: unknown = await openS3Sink(url, options).catch((thrown: unknown) => thrown)
     expect(error).toMatchObject({ code: 'CONFIG_INVALID' })
     expect(inspect(error)).not.toMatch(/AKIA|secret/)
+  })
+
+  it('is parked when what answers at its endpoint is no object store, or does not speak TLS', async () => {
+    const page = createServer((_, answer) => answer.writeHead(404).end('<html>Not Found</html>')).listen(0, '127.0.0.1')
+    await once(page, 'listening')
+    const { port } = page.address() as AddressInfo
+    const opening = (scheme: string) =>
+      openS3Sink('s3://bucket', { endpoint: `${scheme}://127.0.0.1:${port}`, region: 'us-east-1', maxAttempts: 1 })
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIA')
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret')
+    await expect(opening('http')).rejects.toMatchObject({
+      code: 'SINK_UNAVAILABLE',
+      message: expect.stringContaining('not an object store') as unknown,
+    })
+    await expect(opening('https')).rejects.toMatchObject({
+      code: 'SINK_UNAVAILABLE',
+      message: expect.stringContaining('check the endpoint') as unknown,
+    })
+    vi.unstubAllEnvs()
+    page.close()
   })
 
   it('is parked when nobody answers at its endpoint', async () => {
