@@ -1,7 +1,17 @@
 import { z } from 'zod'
 import { EXISTING } from './model/batch.ts'
 import { FORMATS } from './model/item.ts'
-import { bundleSize, byteCount, choice, durationMs, Secret, serverUrls, whole, word } from './setting-values.ts'
+import {
+  bundleSize,
+  byteCount,
+  choice,
+  durationMs,
+  Secret,
+  serverUrls,
+  whole,
+  word,
+  yesOrNo,
+} from './setting-values.ts'
 
 const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
 
@@ -89,6 +99,23 @@ export const settingsSchema = z.object({
     flags: ['--bundle <size>'],
     env: ['DATAFERRY_BUNDLE'],
     fallback: 'off',
+  }),
+  bundleUnverified: setting(yesOrNo, {
+    help: 'let files without a published checksum, such as archival forms, travel in those ZIPs as well: an entry is known by its name and size there',
+    flags: ['--bundle-unverified'],
+    env: ['DATAFERRY_BUNDLE_UNVERIFIED'],
+    fallback: 'no',
+  }),
+  bundleFiles: setting(whole(2, 200), {
+    help: 'most files in one such ZIP (2 to 200: their ids must fit into an address)',
+    env: ['DATAFERRY_BUNDLE_FILES'],
+    fallback: '200',
+  }),
+  bundleBytes: setting(byteCount, {
+    help: 'most bytes in one such ZIP, whatever the server allows: what is fetched again when one is cut off early',
+    env: ['DATAFERRY_BUNDLE_BYTES'],
+    fallback: '32M',
+    unit: 'bytes',
   }),
   limitRate: setting(byteCount.optional(), {
     help: 'most bytes a second for all files of this machine, e.g. 500K or 10M (K = 1024)',

@@ -11,7 +11,7 @@ import type { Attempt, ItemDeps } from './item.ts'
 import { OVER, type Step } from './step.ts'
 
 export interface ArchiveDeps extends ItemDeps {
-  readonly ledger: Pick<Ledger, 'isOpen' | 'settledIn' | 'get' | 'settle' | 'setState'>
+  readonly ledger: Pick<Ledger, 'isOpen' | 'settledIn' | 'get' | 'settle' | 'settleAll' | 'setState'>
   readonly bundling: Pick<Bundling, 'options' | 'failed' | 'succeeded'>
   /** Queues items singly; repeatable. */
   readonly addSingles: (server: string, jobs: readonly ItemJob[]) => Promise<void>

@@ -3,7 +3,18 @@ import { areArchivesOff, recordArchivesOff } from '../src/batch/archives-off.ts'
 import type { Batch } from '../src/model/batch.ts'
 import type { OpenBatch } from './batches.ts'
 
+/** How much one request may be for. */
+export interface BundleSize {
+  /** So few that ids of nine digits fit into a URL: the other form of the request is refused when one file may not be had. */
+  readonly files: number
+  /** What is fetched again at most when an archive is cut off early. */
+  readonly bytes: number
+}
+
+export const DEFAULT_BUNDLE_SIZE: BundleSize = { files: 200, bytes: 32 << 20 }
+
 export interface BundlingDeps {
+  readonly size: BundleSize
   /** Bytes that one ZIP of this server may hold; undefined: it does not say. Asked once per server. */
   readonly zipLimit: (server: string) => Promise<number | undefined>
   readonly notice: (cause: string, text: string | undefined) => void
@@ -13,10 +24,6 @@ export interface BundlingDeps {
 const USUAL_LIMIT = 104_857_600
 /** Up to this size one more request costs more than what a ZIP adds. */
 const AUTO_BYTES = 1 << 20
-/** So that ids of up to nine digits fit into a URL: the other form of the request is refused when one file may not be had. */
-const MAX_FILES = 200
-/** What is fetched again at most when an archive is cut off early. */
-const MAX_BYTES = 32 << 20
 /** Archives that fail in a row before a server gets no more of them. */
 const MAX_FAILURES = 3
 
@@ -43,7 +50,9 @@ export class Bundling {
     this.#off.set(key, off)
     off.catch(() => this.#off.delete(key))
     if (await off) return undefined
-    return { limit: await this.#limit(server), maxFileBytes, maxFiles: MAX_FILES, maxBytes: MAX_BYTES }
+    const { files, bytes } = this.#deps.size
+    const unverified = batch.bundleUnverified === true
+    return { limit: await this.#limit(server), maxFileBytes, maxFiles: files, maxBytes: bytes, unverified }
   }
 
   /** An archive failed, or held nothing of what was asked for. */

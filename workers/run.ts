@@ -20,7 +20,7 @@ import type { Sink } from '../src/sinks/sink.ts'
 import type { ReconnectOptions } from '../src/transfer/resuming-reader.ts'
 import { processArchive, type ArchiveDeps } from './archive.ts'
 import { Batches } from './batches.ts'
-import { Bundling } from './bundling.ts'
+import { Bundling, DEFAULT_BUNDLE_SIZE, type BundleSize } from './bundling.ts'
 import { processControl } from './control.ts'
 import { Feeder } from './feed.ts'
 import { processItem, settleCrashed } from './item.ts'
@@ -63,6 +63,8 @@ export interface WorkerOptions {
   /** Wait before an item's second attempt, and the longest; each doubles the one before. */
   readonly retry: BackoffLimits
   readonly reconnect?: ReconnectOptions
+  /** How much travels in one ZIP at most. */
+  readonly bundles?: BundleSize
 }
 
 /** Working: what it does now, and the way to stop it. */
@@ -107,7 +109,11 @@ class WorkerProcess implements RunningWorkers {
     this.#batches = new Batches(deps.ledger, deps.openSink, this.#id)
     this.#pauses = new ServerPauses(deps.servers, this.notices)
     this.#sweep = new Sweep({ ledger: deps.ledger, batches: this.#batches, feed: (...fed) => this.#feed(...fed) })
-    this.#bundling = new Bundling({ zipLimit: deps.zipLimit, notice: (...told) => this.notices.set(...told) })
+    this.#bundling = new Bundling({
+      size: options.bundles ?? DEFAULT_BUNDLE_SIZE,
+      zipLimit: deps.zipLimit,
+      notice: (...told) => this.notices.set(...told),
+    })
   }
 
   async start(): Promise<void> {

@@ -58,6 +58,9 @@ interface Expected<F extends AskedFile> {
  * Names in the archive are those of the newest metadata and may differ from the listing's, so equal checksums decide
  * before names do; then name and size; then the name alone, where the listing promises nothing about the bytes, as for
  * archival forms. An entry stands for one file.
+ *
+ * By its checksum alone, under another's name, a file is found only where nobody has a better claim: several files may
+ * have the same bytes, and the one that the server withheld must not be told to be there in place of one that is.
  * `entries` with the checksums of the algorithms that `asked` uses, see `algorithmsOf`.
  * @see the protocol note §2.3–2.5 for names, numbers behind repeated names, and the manifest's lines.
  */
@@ -70,32 +73,67 @@ export function compareWithAsked<F extends AskedFile>(
   const pool = new EntryPool(entries.filter(({ name }) => !isFolder(name)))
   const included: IncludedFile<F>[] = []
   let open = asked.map((file) => expectation(file, format))
-  for (const { verified, find } of RULES) {
-    open = open.filter((expected) => {
+  const claim = ({ verified, find }: Rule, files: readonly Expected<F>[]): Expected<F>[] =>
+    files.filter((expected) => {
       const entry = find(pool, expected)
       if (!entry) return true
       pool.take(entry)
       included.push({ file: expected.file, entry, verified })
       return false
     })
+  const claimByContent = (taken: ReadonlySet<ArchiveEntry>): void => {
+    const find: Rule['find'] = (pool, { checksum }) =>
+      checksum && pool.withChecksum(checksum, (entry) => !taken.has(entry))
+    const candidates = likelyFirst(open, manifest)
+    const still = new Set(claim({ verified: 'checksum', find }, candidates))
+    open = open.filter((expected) => still.has(expected) || !candidates.includes(expected))
   }
+  for (const rule of BY_CHECKSUM) open = claim(rule, open)
+  claimByContent(named(open, pool))
+  for (const rule of BY_NAME) open = claim(rule, open)
+  claimByContent(new Set())
   const leftOut = explain(open, manifest, pool)
   return { included, leftOut, extra: pool.left() }
 }
 
-/** The strongest proof first; within one proof the closest name first. */
-const RULES: readonly {
+interface Rule {
   readonly verified: IncludedFile<AskedFile>['verified']
   readonly find: (pool: EntryPool, expected: Expected<AskedFile>) => ArchiveEntry | undefined
-}[] = [
-  { verified: 'checksum', find: (pool, file) => pool.named(file.name, agreesBy('checksum', file)) },
-  { verified: 'checksum', find: (pool, file) => pool.numbered(file.name, agreesBy('checksum', file)) },
-  { verified: 'checksum', find: (pool, file) => file.checksum && pool.withChecksum(file.checksum) },
-  { verified: 'size', find: (pool, file) => pool.named(file.name, agreesBy('size', file)) },
-  { verified: 'size', find: (pool, file) => pool.numbered(file.name, agreesBy('size', file)) },
-  { verified: 'structure', find: (pool, file) => pool.named(file.name, agreesBy('structure', file)) },
-  { verified: 'structure', find: (pool, file) => pool.numbered(file.name, agreesBy('structure', file)) },
-]
+}
+
+/** Within one proof the closest name first. */
+function rulesOf(verified: Rule['verified']): readonly Rule[] {
+  return [
+    { verified, find: (pool, file) => pool.named(file.name, agreesBy(verified, file)) },
+    { verified, find: (pool, file) => pool.numbered(file.name, agreesBy(verified, file)) },
+  ]
+}
+
+/** The strongest proof first. */
+const BY_CHECKSUM = rulesOf('checksum')
+const BY_NAME = [...rulesOf('size'), ...rulesOf('structure')]
+
+/** Entries that a file without a checksum of its own has the name of, and nothing against. */
+function named(files: readonly Expected<AskedFile>[], pool: EntryPool): Set<ArchiveEntry> {
+  return new Set(files.flatMap((file) => BY_NAME.map(({ find }) => find(pool, file)).find(Boolean) ?? []))
+}
+
+/** The files that may be in the archive: without those that the manifest surely means, and last those that it may mean. */
+function likelyFirst<F extends AskedFile>(
+  open: readonly Expected<F>[],
+  manifest: ManifestTxt | undefined,
+): Expected<F>[] {
+  const reasons = skipReasons(manifest)
+  const labelOf = (file: Expected<F>): string | undefined => [...skipNames(file)].find((name) => reasons.has(name))
+  const sizes = new Map([...groupBy(open, labelOf)].map(([label, group]) => [label, group.length]))
+  const isOut = (label: string): boolean => (sizes.get(label) ?? 0) <= (reasons.get(label)?.length ?? 0)
+  const rank = (file: Expected<F>): number => (labelOf(file) === undefined && !file.file.withheld ? 0 : 1)
+  const candidates = open.filter((file) => {
+    const label = labelOf(file)
+    return label === undefined || !isOut(label)
+  })
+  return candidates.toSorted((a, b) => rank(a) - rank(b))
+}
 
 function agreesBy(
   proof: IncludedFile<AskedFile>['verified'],

@@ -5,6 +5,10 @@ export function damaged(message: string, cause?: unknown): DataferryError {
   return new DataferryError('ZIP_DAMAGED', message, { cause })
 }
 
+export function isDamage(error: unknown): boolean {
+  return error instanceof DataferryError && error.code === 'ZIP_DAMAGED'
+}
+
 /** The archive breaks a safety limit: another copy would too. */
 export function hostile(message: string): DataferryError {
   return new DataferryError('ZIP_HOSTILE', message)

@@ -49,8 +49,8 @@ export class EntryPool {
     return this.named(name) ?? this.numbered(name)
   }
 
-  withChecksum({ hex }: Checksum): ArchiveEntry | undefined {
-    return first(this.#byChecksum.get(hex), () => true)
+  withChecksum({ hex }: Checksum, accept: (entry: ArchiveEntry) => boolean): ArchiveEntry | undefined {
+    return first(this.#byChecksum.get(hex), accept)
   }
 }
 

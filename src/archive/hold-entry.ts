@@ -5,11 +5,17 @@ import type { Algorithm, Checksum } from '../model/checksum.ts'
 import { DataferryError, messageOf, systemCode } from '../errors.ts'
 import { Hashes } from './algorithms.ts'
 
+const LINE_FEED = 10
+
 /** An entry's bytes, held until it is known whose they are. Disposing frees them. */
 export interface HeldEntry extends AsyncDisposable {
   readonly size: number
   /** One per algorithm asked for. */
   readonly checksums: readonly Checksum[]
+  /** Bytes up to and with the first line feed; undefined: there is none. */
+  readonly firstLine: number | undefined
+  /** The same bytes where all of them are in memory; undefined: they are in a file. */
+  readonly chunks: readonly Uint8Array[] | undefined
   /** The bytes, from the begin, as often as wanted. Rejects with `SINK_FAILED`. */
   bytes(): AsyncIterable<Uint8Array>
 }
@@ -31,10 +37,15 @@ export async function holdEntry(content: AsyncIterable<Uint8Array>, options: Hol
   const path = join(options.scratch, `entry-${randomUUID()}`)
   const inMemory: Uint8Array[] = []
   let size = 0
+  let firstLine: number | undefined
   let file: FileHandle | undefined
   try {
     for await (const chunk of content) {
       hashes.update(chunk)
+      if (firstLine === undefined) {
+        const at = chunk.indexOf(LINE_FEED)
+        if (at !== -1) firstLine = size + at + 1
+      }
       size += chunk.length
       if (size > options.memory && !file) {
         file = await onDisk(open(path, 'wx+'))
@@ -48,9 +59,14 @@ export async function holdEntry(content: AsyncIterable<Uint8Array>, options: Hol
     throw error
   }
   const checksums = hashes.digest()
+  const about = { size, checksums, firstLine }
   const held = file
-  if (!held) return { size, checksums, bytes: () => inSteps(inMemory), [Symbol.asyncDispose]: () => Promise.resolve() }
-  return { size, checksums, bytes: () => readAll(held, size), [Symbol.asyncDispose]: () => drop(held, path) }
+  if (!held) {
+    const nothing = (): Promise<void> => Promise.resolve()
+    return { ...about, chunks: inMemory, bytes: () => inSteps(inMemory), [Symbol.asyncDispose]: nothing }
+  }
+  const bytes = (): AsyncIterable<Uint8Array> => readAll(held, size)
+  return { ...about, chunks: undefined, bytes, [Symbol.asyncDispose]: () => drop(held, path) }
 }
 
 async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {

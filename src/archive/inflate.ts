@@ -8,7 +8,8 @@ const PIECE = 64 * 1024
 const AT_ONCE = 256 * 1024
 
 /**
- * Unpacks one deflate stream and leaves the reader exactly behind its last byte, wherever that is within a chunk.
+ * Unpacks one deflate stream and leaves the reader exactly behind its last byte, wherever that is within a chunk; behind a
+ * damaged one it is where the last piece began that could not be unpacked.
  * With `length`, the stream must fill that many bytes exactly. Rejects with `ZIP_DAMAGED`, or what the source rejects with.
  * The caller reads to the end, or closes the reader: after leaving early its place is undefined.
  */
@@ -49,6 +50,9 @@ async function* inflateInPieces(reader: ByteReader, length: number): AsyncGenera
     for await (const chunk of engine) yield chunk as Uint8Array // the only type that zlib emits
     await fed
   } catch (error) {
+    engine.destroy()
+    // Whoever looks for what is behind must not read beside it.
+    await fed
     throw asDamage(error, `The packed bytes at ${start} of the archive cannot be unpacked`)
   } finally {
     engine.destroy()
@@ -62,7 +66,10 @@ async function feed(reader: ByteReader, engine: InflateRaw, length: number): Pro
       const piece = await reader.some(Math.min(left, PIECE))
       if (!piece) break
       const before = engine.bytesWritten
-      await write(engine, piece)
+      if (!(await write(engine, piece))) {
+        reader.giveBack(piece.length)
+        return
+      }
       const unread = piece.length - (engine.bytesWritten - before)
       if (unread > 0) {
         reader.giveBack(unread)
@@ -77,8 +84,14 @@ async function feed(reader: ByteReader, engine: InflateRaw, length: number): Pro
   }
 }
 
-function write(engine: InflateRaw, piece: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    engine.write(piece, (error) => (error ? reject(error) : resolve()))
+/** @returns false when the engine could not make anything of it, or was left */
+function write(engine: InflateRaw, piece: Uint8Array): Promise<boolean> {
+  return new Promise((resolve) => {
+    const onClose = (): void => resolve(false)
+    engine.once('close', onClose)
+    engine.write(piece, (error) => {
+      engine.off('close', onClose)
+      resolve(!error)
+    })
   })
 }

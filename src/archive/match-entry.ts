@@ -8,14 +8,19 @@ import { withoutSuffix } from './names.ts'
 interface HashedEntry {
   readonly name: string
   readonly size: number
+  /** Bytes up to and with the first line feed; undefined: unknown, or there is none. */
+  readonly firstLine?: number | undefined
+  /** It was found again behind damage, where something that looks like an entry may be part of a file. */
+  readonly doubtful?: boolean
   /** In the algorithms of `BundleMatcher.algorithms`. */
   readonly checksums: readonly Checksum[]
 }
 
-interface Match {
+export interface Match {
   readonly item: Item
   /** What the entry was compared with to be this item. */
-  readonly verified: Extract<Verified, 'checksum' | 'size' | 'structure'>
+  readonly verified: Extract<Verified, 'checksum' | 'size'>
+  readonly note?: string
 }
 
 /** Tells which item of a bundle an entry is. */
@@ -29,25 +34,26 @@ export interface BundleMatcher {
    * for damaged bytes.
    * An item with a published checksum is found by its content alone: names in an archive are those of the newest
    * metadata, so they only choose between items of equal content. An item without one is found by its name, which must
-   * be its only one among the items and not a repeated one, and by its size where that is known.
+   * be its only one among the items and not a repeated one, and by its listed size. An entry that is one item by its
+   * content and another by its name is neither: one of the two may be withheld, and both can be had singly.
    */
   claim(entry: HashedEntry): Match | undefined
   /** Items that no entry was found for: they go on as single files. */
   remaining(): readonly Item[]
 }
 
+/** What the header line of an archival form may take before the entry is no longer held: names of some ten thousand variables. */
+const HEADER_ROOM = 1 << 20
+
 /** Prepares to match the entries of one bundle's archive. */
 export function bundleMatcher(items: readonly Item[]): BundleMatcher {
   const open = new Set(items)
-  const sizes = items.map(({ expect }) => expect.size)
   return {
-    algorithms: algorithmsOf(items.map(({ expect }) => expect.checksum)),
-    largest: sizes.reduce(
-      (most, size) => (most === undefined || size === undefined ? undefined : Math.max(most, size)),
-      0,
-    ),
+    // Where none is published, the receipt records SHA-256, as for a file that comes alone.
+    algorithms: algorithmsOf(items.map(({ expect }) => expect.checksum ?? { algorithm: 'sha256', hex: '' })),
+    largest: largestOf(items),
     claim: (entry) => {
-      const match = byContent(entry, open) ?? byName(entry, items, open)
+      const match = matchOf(entry, items, open)
       if (match) open.delete(match.item)
       return match
     },
@@ -55,21 +61,43 @@ export function bundleMatcher(items: readonly Item[]): BundleMatcher {
   }
 }
 
-function byContent(entry: HashedEntry, open: ReadonlySet<Item>): Match | undefined {
-  const equal = [...open].filter(({ expect }) => {
+function largestOf(items: readonly Item[]): number | undefined {
+  return items.reduce<number | undefined>((most, { expect, listedSize }) => {
+    const size = expect.size ?? (listedSize === undefined ? undefined : listedSize + HEADER_ROOM)
+    return most === undefined || size === undefined ? undefined : Math.max(most, size)
+  }, 0)
+}
+
+function matchOf(entry: HashedEntry, items: readonly Item[], open: ReadonlySet<Item>): Match | undefined {
+  const equal = byContent(entry, open)
+  const named = equal.find((candidate) => isNamed(candidate, entry.name))
+  if (named) return { item: named, verified: 'checksum' }
+  const other = byName(entry, items, open)
+  const [item] = equal
+  if (item) return other ? undefined : { item, verified: 'checksum' }
+  return entry.doubtful === true ? undefined : other
+}
+
+function byContent(entry: HashedEntry, open: ReadonlySet<Item>): Item[] {
+  return [...open].filter(({ expect }) => {
     const own = entry.checksums.find(({ algorithm }) => algorithm === expect.checksum?.algorithm)
     return own !== undefined && own.hex === expect.checksum?.hex && (expect.size ?? entry.size) === entry.size
   })
-  const item = equal.find((candidate) => isNamed(candidate, entry.name)) ?? equal[0]
-  return item && { item, verified: 'checksum' }
 }
 
 function byName(entry: HashedEntry, items: readonly Item[], open: ReadonlySet<Item>): Match | undefined {
   const [item, ...others] = items.filter((candidate) => isNamed(candidate, entry.name))
   if (!item || others.length > 0 || !open.has(item) || item.expect.checksum) return undefined
   if (isRepeated(item, entry.name, items)) return undefined
-  if (item.expect.size === undefined) return { item, verified: 'structure' }
-  return item.expect.size === entry.size ? { item, verified: 'size' } : undefined
+  return bySize(entry, item)
+}
+
+function bySize({ size, firstLine }: HashedEntry, item: Item): Match | undefined {
+  const { expect, listedSize } = item
+  if (expect.size !== undefined) return expect.size === size ? { item, verified: 'size' } : undefined
+  if (listedSize === size) return { item, verified: 'size' }
+  if (listedSize === undefined || firstLine === undefined || size - firstLine !== listedSize) return undefined
+  return { item, verified: 'size', note: `${listedSize} bytes as listed, and a header line of ${firstLine}` }
 }
 
 /** Whether the name may be the numbered one of another item: `x_1.csv` where an `x.csv` is in the bundle as well. */

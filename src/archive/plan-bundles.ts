@@ -10,11 +10,8 @@ export interface BundleOptions {
   readonly maxBytes?: number
   /** A bundle of fewer items is no bundle. 2 unless told. */
   readonly minFiles?: number
-  /**
-   * Bundle items without a published checksum as well, where they can be verified by size or the archive's structure
-   * only. One of unknown size counts as `assumedBytes`.
-   */
-  readonly unverified?: { readonly assumedBytes: number }
+  /** Bundle items without a published checksum as well, if their listing says how long they are. No unless told. */
+  readonly unverified?: boolean
 }
 
 /** What becomes one job: an item alone, or several in one archive. */
@@ -63,12 +60,13 @@ interface Candidate {
 
 /** What a bundle must know of an item; undefined: it goes singly. */
 function candidateOf(item: Item, options: BundleOptions): Candidate | undefined {
-  const { ref, origin, expect } = item
+  const { ref, origin, expect, listedSize } = item
   // The server takes database ids only, and since 6.10 only those of one dataset (§1.4).
   if (ref.kind !== 'file' || typeof ref.file !== 'number' || origin?.dataset === undefined) return undefined
   if (item.withheld !== undefined || item.problem !== undefined) return undefined
-  if (!expect.checksum && !options.unverified) return undefined
-  const bytes = expect.size ?? (expect.checksum ? undefined : options.unverified?.assumedBytes)
+  if (!expect.checksum && options.unverified !== true) return undefined
+  // Of a tabular file the server counts the rows alone, as it lists them (§2.7).
+  const bytes = expect.size ?? listedSize
   if (bytes === undefined || bytes > options.maxFileBytes || bytes >= bytesAllowed(options)) return undefined
   return { key: JSON.stringify([item.server, origin.dataset, ref.format]), file: ref.file, bytes }
 }

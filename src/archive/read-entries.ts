@@ -1,8 +1,8 @@
 import { ByteReader } from './byte-reader.ts'
-import { damaged } from './damage.ts'
+import { damaged, isDamage } from './damage.ts'
 import { findEnd, TAIL_LENGTH } from './end-record.ts'
 import { entryFollows, provenContent } from './forward.ts'
-import { refuseUnreadable, takeLocalHeader, type LocalHeader } from './headers.ts'
+import { refuseUnreadable, SIGNATURES, takeLocalHeader, type LocalHeader } from './headers.ts'
 import { Budget, DEFAULT_LIMITS, type ArchiveLimits } from './limits.ts'
 import { isFolder, refuseUnsafeName } from './names.ts'
 
@@ -15,14 +15,20 @@ export interface StreamedEntry {
    * with the archive's record, else rejects with `ZIP_DAMAGED` or `ZIP_HOSTILE`. What is left unread is read over.
    */
   open(): AsyncIterable<Uint8Array>
+  /** Behind damage entries are found by how they begin, and so may be part of a file that is an archive itself. */
+  readonly doubtful: boolean
 }
 
 /**
  * Reads the files of an archive while it arrives, so that those before a cut are had. Sees local headers only, so it
  * proves that no bytes were damaged on the way but not that the archive means what it seems to: accept an entry only by
  * a checksum from elsewhere. Folders are left out; entries come in the order of the archive, one at a time.
- * Rejects with `ZIP_DAMAGED` where the archive is cut off or corrupt, also when merely its directory is missing, and
- * where a stored entry does not say its length; with `ZIP_HOSTILE` beyond the limits; with what the source rejects with.
+ *
+ * Damage in what describes an entry is passed over, and a caller that swallows `ZIP_DAMAGED` of an entry's bytes gets the
+ * entries behind it as well, as far as they can be found.
+ * Rejects, at the end, with `ZIP_DAMAGED` where the archive is cut off or corrupt, also when merely its directory is
+ * missing, and where a stored entry does not say its length; at once with `ZIP_HOSTILE` beyond the limits, and with what
+ * the source rejects with.
  */
 export async function* readEntries(
   source: AsyncIterable<Uint8Array>,
@@ -30,24 +36,66 @@ export async function* readEntries(
 ): AsyncGenerator<StreamedEntry> {
   const reader = new ByteReader(source)
   const budget = new Budget(limits)
+  let damage: { readonly error: unknown } | undefined
   try {
-    while (await entryFollows(reader)) {
-      budget.spendEntry()
-      const header = await takeLocalHeader(reader)
-      refuseUnreadable(header)
-      refuseUnsafeName(header.name)
-      const content = new Content(reader, header, budget)
+    for (;;) {
+      const start = reader.position
       try {
-        if (!isFolder(header.name)) yield { name: header.name, open: () => content.handOut() }
-        await content.finish()
-      } finally {
-        await content.close()
+        if (!(await entryFollows(reader))) break
+        yield* oneEntry(reader, budget, damage !== undefined)
+      } catch (error) {
+        if (!isDamage(error)) throw error
+        damage ??= { error }
+        if (!(await seekRecord(reader, start + 1, budget))) break
       }
     }
+    if (damage) throw damage.error
     await readToEnd(reader, budget.entries, limits)
   } finally {
     await reader.close()
   }
+}
+
+async function* oneEntry(reader: ByteReader, budget: Budget, doubtful: boolean): AsyncGenerator<StreamedEntry> {
+  budget.spendEntry()
+  const header = await takeLocalHeader(reader)
+  refuseUnreadable(header)
+  refuseUnsafeName(header.name)
+  const content = new Content(reader, header, budget)
+  try {
+    if (!isFolder(header.name)) yield { name: header.name, open: () => content.handOut(), doubtful }
+    await content.finish()
+  } finally {
+    await content.close()
+  }
+}
+
+/** Compressed bytes that are looked through at once. */
+const PIECE = 64 * 1024
+
+/**
+ * Goes on to what begins like an entry or like the directory, at `from` or behind it.
+ * @returns false when nothing does
+ */
+async function seekRecord(reader: ByteReader, from: number, budget: Budget): Promise<boolean> {
+  for (;;) {
+    const ahead = await reader.peek(4)
+    if (ahead.length < 4) return false
+    const piece = (await reader.some(PIECE)) ?? ahead
+    const start = reader.position - piece.length
+    const at = firstRecord(piece, Math.max(0, from - start))
+    reader.giveBack(piece.length - (at ?? piece.length - 3))
+    budget.spendBytes(reader.position - start, reader.position)
+    if (at !== undefined) return true
+  }
+}
+
+function firstRecord(piece: Buffer, from: number): number | undefined {
+  for (let at = piece.indexOf('PK', from); at !== -1 && at + 4 <= piece.length; at = piece.indexOf('PK', at + 1)) {
+    const signature = piece.readUInt32LE(at)
+    if (signature === SIGNATURES.local || signature === SIGNATURES.central) return at
+  }
+  return undefined
 }
 
 /** The bytes of one entry, taken once from the reader, whoever asks for them. */

@@ -57,13 +57,14 @@ async function findUnfinished({ records }: Sink, key: string): Promise<Batch | u
 async function goOn(
   { records }: Sink,
   batch: Batch,
-  { existing, servers, bundle, complete = batch.complete }: Wish,
+  { existing, servers, bundle, bundleUnverified, complete = batch.complete }: Wish,
 ): Promise<Omit<OpenedBatch, 'resumed'>> {
   const changed: Batch = {
     ...batch,
     existing,
     servers: [...new Set([...batch.servers, ...servers])],
     ...(bundle !== undefined && { bundle }),
+    ...(bundleUnverified !== undefined && { bundleUnverified }),
     ...(complete !== undefined && { complete }),
   }
   if (JSON.stringify(changed) !== JSON.stringify(batch)) await writeBatch(records, changed)

@@ -76,13 +76,14 @@ export async function takeIn(context: Context, sink: Sink): Promise<OpenedBatch>
       'The manifest does not say which server its entries are on: name it with --server.',
     )
   }
-  const { existing, format, bundle } = config.settings
+  const { existing, format, bundle, bundleUnverified } = config.settings
   const { format: kind, sha256, entries } = inspected
   const wish = {
     servers: [...config.servers],
     format,
     existing,
     bundle,
+    bundleUnverified,
     ...(context.has('complete') && { complete: true }),
     manifest: { name, format: kind, sha256, entries },
   }

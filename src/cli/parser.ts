@@ -128,8 +128,9 @@ function givenSettings(parser: Parser, names: readonly SettingName[]): GivenFlag
   const given: Partial<Record<SettingName, { flag: string; value: string | readonly string[] }>> = {}
   for (const { name, option } of settingOptions([...new Set(names)])) {
     const value: unknown = parser.getOptionValue(option.attributeName())
-    if (!Array.isArray(value)) continue
-    const values = value.map(String)
+    // A switch, which takes no value.
+    const values = value === true ? ['yes'] : Array.isArray(value) ? value.map(String) : undefined
+    if (!values) continue
     const flag = option.long ?? option.flags
     const earlier = given[name]
     if (earlier) throw usageError(`${earlier.flag} and ${flag} mean the same: give one of them`, parser.name())

@@ -12,6 +12,7 @@ export function startWork(
   sources: Sources,
   servers: readonly string[],
 ): Promise<RunningWorkers> {
+  const { bundleFiles, bundleBytes } = config.settings
   const { prefix, jobs, retries, throttleFirstMs, throttleMaxMs, retryFirstMs, retryMaxMs } = config.settings
   return startWorkers(
     {
@@ -30,6 +31,7 @@ export function startWork(
       attempts: retries,
       throttle: { firstMs: throttleFirstMs, maxMs: throttleMaxMs },
       retry: { firstMs: retryFirstMs, maxMs: retryMaxMs },
+      bundles: { files: bundleFiles, bytes: bundleBytes },
     },
   )
 }

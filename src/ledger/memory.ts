@@ -1,6 +1,16 @@
 import type { BatchId } from '../model/batch.ts'
 import type { Change, Changes } from './change.ts'
-import type { BatchState, Counts, Ledger, LedgerBatch, LedgerEntry, LedgerError, Settled, Summary } from './ledger.ts'
+import type {
+  BatchState,
+  Counts,
+  Ledger,
+  LedgerBatch,
+  LedgerEntry,
+  LedgerError,
+  Settled,
+  SettledLine,
+  Summary,
+} from './ledger.ts'
 import { unknownBatch } from './unknown-batch.ts'
 
 interface Kept {
@@ -63,6 +73,11 @@ export class MemoryLedger implements Ledger, Changes {
     ends.set(n, end)
     if (end.state !== 'failed') crashes.delete(n)
     return true
+  }
+
+  async settleAll(id: BatchId, ends: readonly SettledLine[]): Promise<number> {
+    const counted = await Promise.all(ends.map(({ n, state, bytes }) => this.settle(id, n, { state, bytes })))
+    return counted.filter(Boolean).length
   }
 
   async reopen(id: BatchId, lines: readonly number[]): Promise<number> {

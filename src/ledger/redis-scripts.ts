@@ -43,6 +43,31 @@ return 1
 `)
 
 /**
+ * Counts the ends of several items that did not fail. KEYS: batch, settled, counters, crashes. ARGV: line, state, bytes,
+ * for each of them.
+ * @returns −1: unknown batch, else how many were counted.
+ */
+export const SETTLE_ALL = script(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
+local crashed = redis.call('EXISTS', KEYS[4]) == 1
+local count, bytes, counted = {}, {}, 0
+for i = 1, #ARGV, 3 do
+  local n, state = ARGV[i], ARGV[i + 1]
+  if redis.call('SETBIT', KEYS[2], n, 1) == 0 then
+    count[state] = (count[state] or 0) + 1
+    bytes[state] = (bytes[state] or 0) + tonumber(ARGV[i + 2])
+    counted = counted + 1
+    if crashed then redis.call('HDEL', KEYS[4], n) end
+  end
+end
+for state, items in pairs(count) do
+  redis.call('HINCRBY', KEYS[3], state, items)
+  redis.call('HINCRBY', KEYS[3], state .. 'Bytes', string.format('%.0f', bytes[state]))
+end
+return counted
+`)
+
+/**
  * Makes failed lines open again. KEYS: batch, settled, failed, counters, errors, crashes. ARGV: lines.
  * @returns −1: unknown batch, else how many had failed.
  */

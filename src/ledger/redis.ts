@@ -4,8 +4,18 @@ import type { RedisClient } from './client.ts'
 import { changeMessage } from './change.ts'
 import { entryFields, parseEntry, parseError, parseSummary } from './fields.ts'
 import { batchesKey, batchKeys, DEFAULT_PREFIX, eventsChannel } from './keys.ts'
-import type { BatchState, Counts, Ledger, LedgerBatch, LedgerEntry, LedgerError, Settled, Summary } from './ledger.ts'
-import { CRASHED, FORGET, IS_OPEN, OPEN, REOPEN, SETTLE, UPDATE } from './redis-scripts.ts'
+import type {
+  BatchState,
+  Counts,
+  Ledger,
+  LedgerBatch,
+  LedgerEntry,
+  LedgerError,
+  Settled,
+  SettledLine,
+  Summary,
+} from './ledger.ts'
+import { CRASHED, FORGET, IS_OPEN, OPEN, REOPEN, SETTLE, SETTLE_ALL, UPDATE } from './redis-scripts.ts'
 import { unknownBatch } from './unknown-batch.ts'
 import { run, runForNumber, type Script } from './script.ts'
 
@@ -84,6 +94,13 @@ export class RedisLedger implements Ledger {
     const { batch, settled, failed, counters, errors, crashes } = this.#keys(id)
     const keys = [batch, settled, failed, counters, errors, crashes]
     return (await this.#write(id, SETTLE, keys, [n, state, bytes, kept ?? '', KEPT_ERRORS])) === 1
+  }
+
+  async settleAll(id: BatchId, ends: readonly SettledLine[]): Promise<number> {
+    if (ends.length === 0) return 0
+    const { batch, settled, counters, crashes } = this.#keys(id)
+    const lines = ends.flatMap(({ n, state, bytes }) => [n, state, bytes])
+    return this.#write(id, SETTLE_ALL, [batch, settled, counters, crashes], lines)
   }
 
   async reopen(id: BatchId, lines: readonly number[]): Promise<number> {

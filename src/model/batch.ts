@@ -30,6 +30,8 @@ export const batchSchema = z.object({
   existing: z.enum(EXISTING),
   /** Whether small files travel together in ZIPs: up to so many bytes each. Absent: `off`. */
   bundle: bundleSchema.optional(),
+  /** Whether files without a published checksum may travel so as well. Absent: no. */
+  bundleUnverified: z.boolean().optional(),
   /** Files that archives leave out are fetched singly beside them. Absent: no. */
   complete: z.boolean().optional(),
   manifest: z.object({

@@ -54,6 +54,11 @@ export const itemSchema = z.object({
   path: z.string(),
   /** Promises about the bytes *as they will arrive*. */
   expect: z.object({ size: z.number().int().nonnegative().optional(), checksum: checksumSchema.optional() }),
+  /**
+   * What is listed of a form that arrives with more than that: the rows of an archival form, which comes with a header line
+   * where the server does not store one. No promise, but a file that is as long as these rows and its first line is whole.
+   */
+  listedSize: z.number().int().nonnegative().optional(),
   /** Where it comes from, for receipts and object metadata. */
   origin: z
     .object({ dataset: z.string().optional(), version: z.string().optional(), pid: z.string().optional() })

@@ -48,6 +48,7 @@ export function listedItem(file: ListedFile, version: ListedVersion | undefined,
     line,
     wanted: wantedPath(file, version, entry, format),
     expect,
+    ...(file.tabular && format === 'archival' && file.size !== undefined && { listedSize: file.size }),
     origin: {
       ...(version && { dataset: version.dataset, version: version.version }),
       ...(file.pid !== undefined && { pid: file.pid }),

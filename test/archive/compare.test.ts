@@ -191,6 +191,35 @@ describe('compareWithAsked', () => {
     expect(compare([], all, asked)).toEqual(['a/x.csv: embargoed?', 'b/x.csv: limit?', 'c/x.csv: restricted?'])
   })
 
+  it('never names a withheld file in place of an allowed one with the same bytes', () => {
+    const withheld = file('secret.csv', 'same', { withheld: 'restricted' })
+    const allowed = file('open.csv', undefined, { size: 4 })
+    const told = manifest(skipped('secret.csv', 'restricted'))
+    const found = ['open.csv ← open.csv size', 'secret.csv: restricted']
+    for (const asked of [
+      [withheld, allowed],
+      [allowed, withheld],
+    ]) {
+      expect(compare([entry('open.csv', 'same')], told, asked)).toEqual(found)
+      // Without a manifest, as from the external service, and where the listing does not call it withheld.
+      expect(compare([entry('open.csv', 'same')], undefined, asked)).toEqual([found[0], 'secret.csv: missing'])
+    }
+    const unlisted = file('secret.csv', 'same')
+    expect(compare([entry('open.csv', 'same')], undefined, [unlisted, allowed])).toEqual([
+      found[0],
+      'secret.csv: missing',
+    ])
+    // An entry of the new name of either, of two that publish the same checksum.
+    const both = [withheld, file('open.csv', 'same')]
+    expect(compare([entry('renamed.csv', 'same')], told, both)).toEqual(['open.csv ← renamed.csv checksum', found[1]])
+    expect(compare([entry('renamed.csv', 'same')], undefined, both)).toEqual([
+      'open.csv ← renamed.csv checksum',
+      'secret.csv: missing',
+    ])
+    // Nobody else can be meant by the entry, but the manifest says that it is not there.
+    expect(compare([entry('renamed.csv', 'same')], told, [withheld])).toEqual(['+ renamed.csv', found[1]])
+  })
+
   it('lists entries that nobody asked for', () => {
     expect(compare([entry('a', 'a'), entry('b', 'b')], manifest(), [file('a', 'a')])).toEqual(['+ b', 'a ← a checksum'])
   })

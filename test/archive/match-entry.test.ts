@@ -30,6 +30,7 @@ describe('bundleMatcher', () => {
     const items = [item(1, 'ds/a.csv', { size: 1, checksum: md5('a') }), item(2, 'ds/b.csv', { checksum: sha1('b') })]
     const matcher = bundleMatcher(items)
     expect(matcher.algorithms).toEqual(['md5', 'sha1'])
+    expect(bundleMatcher([item(1, 'a', { size: 1 })]).algorithms).toEqual(['sha256'])
     expect(matcher.claim(hashed('renamed.csv', 'b'))).toEqual({ item: items[1], verified: 'checksum' })
     expect(matcher.claim(hashed('b.csv', 'a'))).toEqual({ item: items[0], verified: 'checksum' })
     expect(matcher.remaining()).toEqual([])
@@ -53,22 +54,43 @@ describe('bundleMatcher', () => {
 
   it('finds an item without a checksum by its name, if it is the only one, and by its size', () => {
     const items = [
-      item(1, 'ds/a.tab', {}),
-      item(2, 'ds/b.tab', { size: 2 }),
-      item(3, 'ds/CON_.tab', {}, { renamedFrom: 'CON.tab' }),
-      item(4, 'ds/x/c.tab', {}),
-      item(5, 'ds/y/x/c.tab', {}),
-      item(6, 'ds/x/c_1.tab', {}),
+      item(1, 'ds/b.tab', { size: 2 }),
+      item(2, 'ds/CON_.tab', { size: 1 }, { renamedFrom: 'CON.tab' }),
+      item(3, 'ds/x/c.tab', { size: 1 }),
+      item(4, 'ds/y/x/c.tab', { size: 1 }),
+      item(5, 'ds/x/c_1.tab', { size: 1 }),
+      item(6, 'ds/unknown.tab', {}),
     ]
     const matcher = bundleMatcher(items)
-    expect(matcher.claim(hashed('a.tab', 'anything'))).toEqual({ item: items[0], verified: 'structure' })
+    expect(matcher.claim(hashed('unknown.tab', '?'))).toBeUndefined()
     expect(matcher.claim(hashed('b.tab', 'wrong'))).toBeUndefined()
-    expect(matcher.claim(hashed('b.tab', 'ok'))).toEqual({ item: items[1], verified: 'size' })
-    expect(matcher.claim(hashed('CON.tab', '?'))?.item.n).toBe(3)
+    expect(matcher.claim({ ...hashed('b.tab', 'ok'), doubtful: true })).toBeUndefined()
+    expect(matcher.claim(hashed('b.tab', 'ok'))).toEqual({ item: items[0], verified: 'size' })
+    expect(matcher.claim(hashed('CON.tab', '?'))?.item.n).toBe(2)
     expect(matcher.claim(hashed('x/c.tab', '?'))).toBeUndefined()
     // May be the second of two x/c.tab as well.
     expect(matcher.claim(hashed('x/c_1.tab', '?'))).toBeUndefined()
-    expect(matcher.remaining().map(({ n }) => n)).toEqual([4, 5, 6])
+    expect(matcher.remaining().map(({ n }) => n)).toEqual([3, 4, 5, 6])
+  })
+
+  it('knows an archival form by the listed size of its rows, with or without a header line before them', () => {
+    const tab = (): Item[] => [item(1, 'ds/a.tab', {}, { listedSize: 4 })]
+    const claim = (text: string) =>
+      bundleMatcher(tab()).claim({ ...hashed('a.tab', text), firstLine: text.indexOf('\n') + 1 || undefined })
+    expect(claim('1\t2\n')).toEqual({ item: tab()[0], verified: 'size' })
+    expect(claim('a\tb\n1\t2\n')).toMatchObject({
+      verified: 'size',
+      note: '4 bytes as listed, and a header line of 4',
+    })
+    for (const text of ['', '1\t\n', 'a\tb\n1\t2', 'a\tb\n1\t2\n3', '12345']) expect(claim(text)).toBeUndefined()
+  })
+
+  it('takes an entry that is one item by its content and another by its name for neither', () => {
+    const items = [item(1, 'ds/secret', { size: 4, checksum: md5('same') }), item(2, 'ds/open', { size: 4 })]
+    const matcher = bundleMatcher(items)
+    expect(matcher.claim(hashed('open', 'same'))).toBeUndefined()
+    expect(matcher.claim(hashed('secret', 'same'))?.item.n).toBe(1)
+    expect(matcher.claim(hashed('open', 'same'))?.item.n).toBe(2)
   })
 
   it('knows the largest item', () => {

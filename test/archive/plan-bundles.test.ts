@@ -61,11 +61,13 @@ describe('planBundles', () => {
     expect(plan([item(1, 1), item(2, 1, more), item(3, 1)])).toBe('1+3 2')
   })
 
-  it('bundles items without a checksum when that is allowed, and counts an assumed size', () => {
-    const items = [item(1, 1), item(2, 1, { expect: { size: 1 } }), item(3, 1, { expect: {} }), item(4, undefined)]
-    expect(plan(items, { unverified: { assumedBytes: 50 } })).toBe('1+2+3 4')
-    expect(plan(items, { unverified: { assumedBytes: 98 } })).toBe('1+2 3 4')
-    expect(plan(items, { unverified: { assumedBytes: 61 } })).toBe('1+2 3 4')
+  it('bundles items without a checksum when that is allowed and their listing says how long they are', () => {
+    const tab = item(3, 1, { expect: {}, listedSize: 50 })
+    const items = [item(1, 1), item(2, 1, { expect: { size: 1 } }), tab, item(4, 1, { expect: {} })]
+    expect(plan(items)).toBe('1 2 3 4')
+    expect(plan(items, { unverified: true })).toBe('1+2+3 4')
+    expect(plan(items, { unverified: true, limit: 52 })).toBe('1+2 3 4')
+    expect(plan(items, { unverified: true, maxFileBytes: 49 })).toBe('1+2 3 4')
   })
 
   it('asks for no file twice in one bundle', () => {

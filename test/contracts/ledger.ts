@@ -73,6 +73,22 @@ export function describeLedger(name: string, make: () => Ledger): void {
       expect(await ledger.summary(id)).toEqual({ ...NOTHING, done: 1, bytes: 10 })
     })
 
+    it('many ends are counted in one step, each exactly once', async () => {
+      await ledger.settle(id, 1, DONE)
+      const ends = [0, 1, 2, 2].map((n) => ({
+        n,
+        state: n === 0 ? ('kept' as const) : ('done' as const),
+        bytes: 10 ** n,
+      }))
+      expect(await ledger.settleAll(id, ends)).toBe(2)
+      expect(await ledger.settleAll(id, ends)).toBe(0)
+      expect(await ledger.settleAll(id, [])).toBe(0)
+      expect(await ledger.settledIn(id, 0, 4)).toEqual([true, true, true, false])
+      expect(await ledger.summary(id)).toMatchObject({ done: 2, kept: 1, bytes: DONE.bytes + 100, keptBytes: 1 })
+      await ledger.settleAll(id, [{ n: 3, state: 'done', bytes: 5_000_000_000_001 }])
+      expect((await ledger.summary(id)).bytes).toBe(DONE.bytes + 100 + 5_000_000_000_001)
+    })
+
     it('of many who settle the same lines at once exactly one counts each', async () => {
       const claims = Array.from({ length: 200 }, (_, i) => ledger.settle(id, i % 20, i % 2 ? DONE : KEPT))
       expect((await Promise.all(claims)).filter(Boolean)).toHaveLength(20)
@@ -193,6 +209,7 @@ export function describeLedger(name: string, make: () => Ledger): void {
       await ledger.forget(id)
       const writes = [
         () => ledger.settle(id, 0, DONE),
+        () => ledger.settleAll(id, [{ n: 0, state: 'done', bytes: 1 }]),
         () => ledger.reopen(id, [0]),
         () => ledger.setState(id, 'paused'),
         () => ledger.setPlanned(id, 1, 1, true),

@@ -15,7 +15,7 @@ import { plan } from '../../src/plan/planner.ts'
 import { memorySink, memoryStore, type MemoryStore } from '../../src/sinks/memory.ts'
 import { processArchive, type ArchiveDeps } from '../../workers/archive.ts'
 import { Batches } from '../../workers/batches.ts'
-import { Bundling } from '../../workers/bundling.ts'
+import { Bundling, DEFAULT_BUNDLE_SIZE } from '../../workers/bundling.ts'
 import { processControl } from '../../workers/control.ts'
 import { Feeder } from '../../workers/feed.ts'
 import { processItem, type Attempt } from '../../workers/item.ts'
@@ -27,7 +27,7 @@ export interface Wanted {
   readonly server: StandIn
   readonly entries: readonly Entry[]
   readonly apiToken?: string
-  readonly batch?: Partial<Pick<Batch, 'bundle' | 'complete' | 'existing' | 'format'>>
+  readonly batch?: Partial<Pick<Batch, 'bundle' | 'bundleUnverified' | 'complete' | 'existing' | 'format'>>
   /** What an earlier run left. */
   readonly store?: MemoryStore
   /** In place of what the server says. */
@@ -93,6 +93,7 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
   const retries = { items: 0, archives: 0 }
   const batches = new Batches(ledger, () => Promise.resolve(sink), 'w1')
   const bundling = new Bundling({
+    size: DEFAULT_BUNDLE_SIZE,
     zipLimit: async () => wanted.zipLimit ?? (await catalogue.zipDownloadLimit()),
     notice: (_, text) => {
       if (text !== undefined) notices.push(text)

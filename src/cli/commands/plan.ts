@@ -12,7 +12,7 @@ export const command: Command = {
   about:
     'Writes the plan to .dataferry/<batch>/ at the destination; `dataferry run` with the same manifest carries it out.',
   operands: [{ name: 'manifest', help: 'a file, - for standard input, or ids and PIDs', optional: true, many: true }],
-  settings: ['server', ...DESTINATION_SETTINGS, 'format', 'existing', 'tokenFile'],
+  settings: ['server', ...DESTINATION_SETTINGS, 'format', 'existing', 'bundle', 'bundleUnverified', 'tokenFile'],
   flags: [
     { flags: '-m, --manifest <file>', help: 'the manifest, - for standard input' },
     { flags: '--new', help: 'begin a new batch even where an unfinished one of this manifest is there' },

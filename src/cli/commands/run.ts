@@ -18,17 +18,7 @@ export const command: Command = {
     'Run again after any interruption, the same command goes on where it was. Other unfinished batches of the same ' +
     'server that its Redis knows go on meanwhile, too; it names them.',
   operands: planCommand.operands,
-  settings: [
-    ...planCommand.settings,
-    'jobs',
-    'bundle',
-    'retries',
-    'limitRate',
-    'redis',
-    'prefix',
-    'stateDir',
-    'logLevel',
-  ],
+  settings: [...planCommand.settings, 'jobs', 'retries', 'limitRate', 'redis', 'prefix', 'stateDir', 'logLevel'],
   flags: [
     ...planCommand.flags,
     { flags: '-n, --dry-run', help: 'only plan: print the totals and fetch nothing' },

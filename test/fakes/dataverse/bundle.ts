@@ -31,7 +31,7 @@ export async function archiveReply(
   try {
     while (length < BUFFER) {
       const next = await stream.next()
-      if (next.done) return { status: 200, headers, body: { kind: 'bytes', data: Buffer.concat(held) } }
+      if (next.done) return { status: 200, headers, body: { kind: 'bytes', data: Buffer.concat(held), pieces: held } }
       held.push(next.value)
       length += next.value.length
     }
@@ -52,7 +52,7 @@ async function* cutOff(chunks: AsyncIterable<Uint8Array>, limit: number): AsyncG
 }
 
 async function* after(held: readonly Uint8Array[], rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield Buffer.concat(held)
+  yield* held
   yield* rest
 }
 

@@ -8,6 +8,7 @@ import type { Reply } from './reply.ts'
 import { send } from './send.ts'
 import type { Sending } from './send.ts'
 import type { Settings } from './settings.ts'
+import { spoiledArchive } from './zip-faults.ts'
 
 /** Answers from in front of the server, before it sees the request. */
 export function frontAnswer(step: FaultStep): Reply | undefined {
@@ -32,12 +33,20 @@ export function needsBody(step: FaultStep): boolean {
 
 /** Whether an answer carries a file's bytes. */
 export function carriesBytes(reply: Reply): boolean {
-  return (reply.status === 200 || reply.status === 206) && reply.body.kind !== 'bytes'
+  return (reply.status === 200 || reply.status === 206) && (reply.body.kind !== 'bytes' || isArchive(reply))
+}
+
+function isArchive({ headers }: Reply): boolean {
+  return headers['Content-Type'] === 'application/zip'
 }
 
 /** The answer as a step makes it. */
 export function spoiled(reply: Reply, step: FaultStep | undefined): Reply {
   const { body } = reply
+  if (step && isArchive(reply) && body.kind !== 'part') {
+    const chunks = spoiledArchive(body.kind === 'stream' ? body.chunks : (body.pieces ?? [body.data]), step)
+    return chunks ? { ...reply, body: { kind: 'stream', chunks } } : reply
+  }
   if (!step || body.kind !== 'part') return reply
   switch (step.kind) {
     case 'ignore-range': {
@@ -119,7 +128,7 @@ export function sendingOf(
     sent,
     ...(cutAfter !== undefined && { cutAfter }),
     ...(spoil?.kind === 'stall' && { stallAfter: spoil.after }),
-    ...(spoil?.kind === 'early-end' && { endAfter: spoil.after }),
+    ...(spoil?.kind === 'early-end' && spoil.after !== undefined && { endAfter: spoil.after }),
     ...(drip && { drip }),
   }
 }

@@ -8,16 +8,16 @@ const stepSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('fine') }),
   /** The connection breaks after so many bytes, always before the end. */
   z.strictObject({ kind: z.literal('cut'), after: size }),
-  /** No `Content-Length`, and the message ends early as if it were whole. */
-  z.strictObject({ kind: z.literal('early-end'), after: size }),
+  /** No `Content-Length`, and the message ends early as if it were whole: after so many bytes, or files of an archive. */
+  z.strictObject({ kind: z.literal('early-end'), after: size.optional(), entries: size.optional() }),
   /** Then nothing more comes, until somebody closes the connection. */
   z.strictObject({ kind: z.literal('stall'), after: size }),
   /** The whole file as 200 whatever was asked. */
   z.strictObject({ kind: z.literal('ignore-range') }),
   /** 206 whose `Content-Range`, and bytes, begin `shift` bytes later than asked. */
   z.strictObject({ kind: z.literal('wrong-range'), shift: z.number().int().positive() }),
-  /** One bit is wrong; `at` defaults to the middle. */
-  z.strictObject({ kind: z.literal('flip'), at: size.optional() }),
+  /** One bit is wrong; `at` defaults to the middle. `entries`: one bit in each of these files of an archive, from 0. */
+  z.strictObject({ kind: z.literal('flip'), at: size.optional(), entries: z.array(size).optional() }),
   /** More bytes than the file has, truthfully announced. */
   z.strictObject({ kind: z.literal('longer'), by: z.number().int().positive() }),
   /** The file has another size from now on this answer, in every header. */

@@ -12,7 +12,8 @@ export interface Reply {
 }
 
 export type Body =
-  | { readonly kind: 'bytes'; readonly data: Uint8Array }
+  /** `pieces`: the same as it was made, where faults want to know. */
+  | { readonly kind: 'bytes'; readonly data: Uint8Array; readonly pieces?: readonly Uint8Array[] }
   /** Bytes `from` … `to` − 1 of a content. */
   | { readonly kind: 'part'; readonly content: Content; readonly from: number; readonly to: number }
   /** Length unknown: sent in chunks. An error in it ends the message cleanly, as the real server does (note §2.10). */
