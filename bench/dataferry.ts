@@ -28,7 +28,11 @@ const usageSchema = z.object({ cpuSeconds: z.number(), peakRss: z.number() })
 /** Runs the command line to its end, which must be a success: every file there and verified. */
 export async function dataferry(args: readonly string[], options: DataferryOptions): Promise<DataferryCost> {
   const usage = join(options.cwd, 'usage.json')
-  const env = { ...(options.env ?? toolEnvironment()), DATAFERRY_STATE_DIR: options.state, BENCH_USAGE: usage }
+  const env = {
+    ...(options.env ?? toolEnvironment()),
+    DATAFERRY_STATE_DIR: options.state,
+    BENCH_USAGE: usage,
+  }
   await mkdir(options.state, { recursive: true })
   try {
     const { seconds } = await run([process.execPath, ...nodeFlags(options), ...args], { ...options, env })

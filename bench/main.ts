@@ -1,5 +1,6 @@
 import { loadavg } from 'node:os'
 import type { Bench } from './bench.ts'
+import { bundle } from './bundle.ts'
 import { checkProgram } from './dataferry.ts'
 import { large } from './large.ts'
 import { manifest } from './manifest.ts'
@@ -13,7 +14,14 @@ import { small } from './small.ts'
  * `npm run bench`: results as JSON lines on standard output, tables for people on standard error. A benchmark that cannot
  * be carried out whole fails, and with it the command: no number is better than a wrong one.
  */
-const BENCHMARKS: Readonly<Record<Name, (bench: Bench) => Promise<void>>> = { large, small, queue, manifest, s3 }
+const BENCHMARKS: Readonly<Record<Name, (bench: Bench) => Promise<void>>> = {
+  large,
+  small,
+  bundle,
+  queue,
+  manifest,
+  s3,
+}
 
 const stopping = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM'] as const) {

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { S3_PROGRAMS } from '../test/s3-process.ts'
 
 /** The benchmarks by name, in the order in which they run. */
-export const NAMES = ['large', 'small', 'queue', 'manifest', 's3'] as const
+export const NAMES = ['large', 'small', 'bundle', 'queue', 'manifest', 's3'] as const
 export type Name = (typeof NAMES)[number]
 
 /** Which form of the program is measured: the compiled one that people get, or the sources through `tsx`. */

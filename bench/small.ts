@@ -5,8 +5,9 @@ import { WORLD_PID } from '../test/fakes/dataverse/worlds.ts'
 import { dataferryOptions, toolOptions, type Bench } from './bench.ts'
 import { contest, median, type Contender } from './contest.ts'
 import { dataferry, type DataferryCost } from './dataferry.ts'
-import { emit, say, standings, table } from './output.ts'
+import { emit, say, standings, table, type Row } from './output.ts'
 import { scratch } from './scratch.ts'
+import { peakBytes } from './scratch-space.ts'
 import { startServer, type BenchFile, type BenchServer } from './stand-in.ts'
 import { isInstalled, shell, type Cost } from './tools.ts'
 
@@ -57,9 +58,17 @@ async function compare(
     steady.push(await steadyRate(join(to, 'data')))
     return cost
   }
+  const bundled: BundledCost[] = []
+  const together = async (to: string): Promise<Cost> => {
+    const before = await server.requests()
+    const parts = join(to, 'data', '.dataferry', 'parts')
+    const { result: cost, peak } = await peakBytes(parts, () => fetchInto(to, 'auto'))
+    bundled.push({ ...cost, scratch: peak, requests: (await server.requests()) - before })
+    return cost
+  }
   const contenders: Contender[] = [
     { name: 'dataferry', run: () => clean(own) },
-    { name: 'dataferry --bundle auto', run: () => clean((to) => fetchInto(to, 'auto')) },
+    { name: 'dataferry --bundle auto', run: () => clean(together) },
   ]
   for (const [name, script] of Object.entries(SCRIPTS)) {
     const installed = await isInstalled(name.split(/[ ,]/, 1).join(''), toolOptions(bench, '/'))
@@ -79,6 +88,24 @@ async function compare(
   table(`${files} files of ${size} bytes, ${latencyMs} ms before each answer, ${streams} streams`, 'files/s', rows)
   say(
     `  dataferry between its first and last receipt: ${median(steady).toFixed(1)} files/s; ${cpuMsPerFile.toFixed(2)} ms CPU a file; peak memory ${peakRssMiB.toFixed(0)} MiB`,
+  )
+  tellBundled(about, bundled, files)
+}
+
+/** What a bundled run took besides time. Bytes, and requests that the server had. */
+interface BundledCost extends DataferryCost {
+  readonly scratch: number
+  readonly requests: number
+}
+
+function tellBundled(about: Row, runs: readonly BundledCost[], files: number): void {
+  const peakRssMiB = median(runs.map(({ peakRss }) => peakRss)) / MIB
+  const scratchKiB = median(runs.map((run) => run.scratch)) / 1024
+  const requests = median(runs.map((run) => run.requests))
+  const cpuMsPerFile = (median(runs.map(({ cpuSeconds }) => cpuSeconds)) * 1000) / files
+  emit({ ...about, bundled: true, cpuMsPerFile, peakRssMiB, scratchKiB, requests })
+  say(
+    `  bundled: ${requests} requests, listing and limit included; ${cpuMsPerFile.toFixed(2)} ms CPU a file; peak memory ${peakRssMiB.toFixed(0)} MiB, peak scratch space ${scratchKiB.toFixed(0)} KiB`,
   )
 }
 

@@ -16,6 +16,8 @@ export interface BenchServer extends AsyncDisposable {
   readonly url: string
   /** Changes settings of the stand-in, from the next request on. */
   set(changes: SettingsInput): Promise<void>
+  /** Requests that it has had so far. */
+  requests(): Promise<number>
   /** Files of its dataset `WORLD_PID`, in order of the listing. */
   files(signal: AbortSignal): Promise<readonly BenchFile[]>
 }
@@ -25,6 +27,7 @@ export async function startServer(options: ProcessOptions): Promise<BenchServer>
   return {
     url: standIn.url,
     set: (changes) => standIn.set(changes),
+    requests: async () => (await standIn.totals()).requests,
     files: (signal) => listedFiles(standIn.url, signal),
     [Symbol.asyncDispose]: () => standIn.close(),
   }
