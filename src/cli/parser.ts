@@ -114,7 +114,9 @@ function settingOptions(names: readonly SettingName[]): SettingOption[] {
       const notes = [about.fallback && `default: ${about.fallback}`, `environment: ${about.env.join(', ')}`]
       const first = about.flags?.[0]?.match(/--[\w-]+/)?.[0] ?? ''
       const help = at === 0 ? `${about.help} (${notes.filter(Boolean).join('; ')})` : `the same as ${first}`
-      return { name, option: new Option(flags, help).argParser(collect) }
+      const option = new Option(flags, help)
+      // A switch has no value to keep.
+      return { name, option: option.required ? option.argParser(collect) : option }
     })
   })
 }
