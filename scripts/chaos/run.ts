@@ -9,7 +9,7 @@ import { RedisLedger } from '../../src/ledger/redis.ts'
 import { Workers } from '../../src/ledger/workers.ts'
 import { connect } from '../../src/queue/connection.ts'
 import { lifeOf } from '../../src/queue/process-identity.ts'
-import { openQueues } from '../../src/queue/queues.ts'
+import { openQueues, type Queues } from '../../src/queue/queues.ts'
 import { startDataverseProcess } from '../../test/fakes/dataverse/process.ts'
 import { check, type Checked } from './check.ts'
 import { leftToDo } from './left-to-do.ts'
@@ -48,6 +48,8 @@ export interface ChaosFigures extends Checked {
 export class TimeIsOver extends Error {}
 
 const SOURCES = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+/** Twice the time after which a lock that nobody renews is anybody's. */
+const DRAINED_WITHIN_MS = 120_000
 const FILES_A_BATCH = 250
 const JOBS = 8
 const FAULTS = [
@@ -135,6 +137,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
     try {
       if (!(await untilFinished(ledger, batches, stop, say))) await timeIsOver()
       const ended = performance.now()
+      await untilDrained(queues, dataverse.url)
       const codes = await Promise.all(supervisors.map((supervisor) => supervisor.dismiss()))
       const checked = await check(data, ledger, queues, dataverse.url)
       const problems = [...checked.problems]
@@ -214,6 +217,20 @@ async function untilFinished(
     if (stop.aborted) return false
     await sleep(250)
   }
+}
+
+/**
+ * A batch may end while a job of a killed worker, which nobody needs any more, is still locked: where Redis has forgotten
+ * that worker as well, only the end of the lock tells (60 s). `check` names what is left then.
+ */
+async function untilDrained(queues: Queues, server: string): Promise<void> {
+  const isLeft = async (): Promise<boolean> => {
+    const all = [queues.items(server), queues.feed, queues.control]
+    const counts = await Promise.all(all.map((queue) => queue.getJobCounts()))
+    return counts.some((states) => Object.values(states).some((count) => count > 0))
+  }
+  const limit = performance.now() + DRAINED_WITHIN_MS
+  while (performance.now() < limit && (await isLeft())) await sleep(250)
 }
 
 async function countedDownloads(
