@@ -95,7 +95,7 @@ export const settingsSchema = z.object({
     unit: 'ms',
   }),
   bundle: setting(bundleSize, {
-    help: 'fetch many small files of a dataset in one ZIP: off, auto (files up to 1M), or the size up to which a file is small',
+    help: 'fetch many small files of a dataset in one ZIP: off, auto (files up to 128K), or the size up to which a file is small',
     flags: ['--bundle <size>'],
     env: ['DATAFERRY_BUNDLE'],
     fallback: 'off',

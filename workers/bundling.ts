@@ -22,8 +22,11 @@ export interface BundlingDeps {
 
 /** What Dataverse allows unless its operators say otherwise; servers before 6.1 do not tell. @see the protocol note §2.7 */
 const USUAL_LIMIT = 104_857_600
-/** Up to this size one more request costs more than what a ZIP adds. */
-const AUTO_BYTES = 1 << 20
+/**
+ * Up to this size one more request costs more than what a ZIP adds, measured at 50 ms an answer (decision 12): files of 128 KiB
+ * came 1.8 times as fast in a ZIP, those of 512 KiB slower than singly.
+ */
+const AUTO_BYTES = 128 << 10
 /** Archives that fail in a row before a server gets no more of them. */
 const MAX_FAILURES = 3
 
