@@ -14,7 +14,15 @@ import type { WorkerRecord, Workers } from '../src/ledger/workers.ts'
 import type { Logger } from '../src/log.ts'
 import type { OpenSource } from '../src/model/source.ts'
 import { ownProcess } from '../src/queue/process-identity.ts'
-import { addArchives, addItems, askReport, isArchiveQueued, startFeeding, type Queues } from '../src/queue/queues.ts'
+import {
+  addArchives,
+  addItems,
+  askReport,
+  hastenFeeding,
+  isArchiveQueued,
+  startFeeding,
+  type Queues,
+} from '../src/queue/queues.ts'
 import { reclaim } from '../src/queue/reclaim.ts'
 import type { Sink } from '../src/sinks/sink.ts'
 import type { ReconnectOptions } from '../src/transfer/resuming-reader.ts'
@@ -232,6 +240,10 @@ class WorkerProcess implements RunningWorkers {
       case 'batch':
         if (change.state === 'forgotten') this.#sweep.forget(change.id)
         if (change.state !== 'open' && change.state !== 'finished') this.#hold(change.id)
+        return
+      case 'ready':
+        for (const server of this.#options.servers)
+          this.#inBackground(hastenFeeding(this.#deps.queues, change.id, server))
         return
       case 'server':
         this.#inBackground(this.#obey(change.server))

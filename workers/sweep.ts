@@ -16,7 +16,7 @@ const EVERY_MS = 10_000
 
 /**
  * Brings back what Redis may forget when it is killed, cut back or emptied under running workers: the feeding of an open
- * batch, and whole batches that this process has seen unfinished, which the destination knows by heart.
+ * batch, how far its plan is, and whole batches that this process has seen unfinished. The destination knows all of it.
  */
 export class Sweep {
   readonly #deps: SweepDeps
@@ -38,8 +38,13 @@ export class Sweep {
     const entries = await this.#deps.ledger.list()
     const known = new Set(entries.map(({ id }) => id))
     const lost = [...this.#unfinished.values()].filter(({ id }) => !known.has(id))
-    for (const entry of lost) await this.#restore(entry)
-    for (const entry of entries) await this.#keepFed(entry)
+    // One destination that cannot be read now must not keep other batches from going on; it is asked again next time.
+    const swept = await Promise.allSettled([
+      ...lost.map((entry) => this.#restore(entry)),
+      ...entries.map((entry) => this.#keepFed(entry)),
+    ])
+    const failed = swept.find((one) => one.status === 'rejected')
+    if (failed) throw failed.reason
   }
 
   /** Somebody took the batch out of Redis on purpose. */
@@ -51,7 +56,15 @@ export class Sweep {
     if (entry.state === 'finished') this.#unfinished.delete(entry.id)
     else this.#unfinished.set(entry.id, entry)
     if (entry.state !== 'open') return
+    if (!entry.planComplete) await this.#learnPlan(entry)
     for (const server of entry.servers) await this.#deps.feed(entry.id, server)
+  }
+
+  /** Whoever planned may have told Redis, and be gone since. */
+  async #learnPlan({ id, destination, planned }: LedgerEntry): Promise<void> {
+    const { records } = await this.#deps.batches.sink(destination)
+    const { items, totals, complete } = await readPlanState(records, id)
+    if (complete || items > planned) await this.#deps.ledger.setPlanned(id, items, totals.size, complete)
   }
 
   async #restore({ id, destination, servers }: LedgerEntry): Promise<void> {

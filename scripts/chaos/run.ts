@@ -136,9 +136,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
     const queues = openQueues({ connection: client })
     try {
       const known = await ledger.list()
-      if (known.length < batches || known.some(({ planComplete }) => !planComplete)) {
-        // A cut took a batch or its plan from Redis, and whoever worked on it is dead: only the destination knows it.
-        say('Redis has forgotten a batch or its plan: the operator resumes it from the destination.')
+      if (known.length < batches) {
+        // A cut took a batch from Redis, and whoever worked on it is dead: only the destination knows it.
+        say('Redis has forgotten a batch: the operator resumes it from the destination.')
         const resume = program(['resume', data, '--enqueue', '--server', dataverse.url])
         const operator = new Player('operator', 'command', resume, restart)
         await Promise.race([operator.over, whenAborted(stop).then(() => operator.dismiss())])

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { OpenedBatch } from '../batch/open-batch.ts'
 import { DataferryError, isAbort, isErrorCode } from '../errors.ts'
+import type { Changes } from '../ledger/change.ts'
 import type { LedgerEntry } from '../ledger/ledger.ts'
 import type { Batch } from '../model/batch.ts'
 import type { Sink } from '../sinks/sink.ts'
@@ -75,7 +76,7 @@ async function tellOthers(out: Output, { ledger }: Runtime, { id, servers }: Bat
 /** Shows progress until the report is written. Rejects when the batch is paused or cancelled, and with the signal's reason. */
 async function untilEnded(
   { out, log }: Context,
-  { ledger }: Runtime,
+  { ledger, changes }: Runtime,
   { running, notices }: RunningWorkers,
   id: string,
   signal: AbortSignal,
@@ -96,12 +97,26 @@ async function untilEnded(
       progress.update({ batch: id, ...summary, bytes, active, notices: notices.list() })
       if (entry.state === 'finished') return
       refuseHeld(entry)
-      await sleep(LOOK_MS, undefined, { signal }).catch((error: unknown) => {
-        throw signal.aborted ? signal.reason : error
-      })
+      await nextLook(changes, id, signal)
     }
   } finally {
     progress.stop()
+  }
+}
+
+/** Waits for the time of the next look, or until the state of the batch changes. Rejects with the signal's reason. */
+async function nextLook(changes: Changes, id: string, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  const now = new AbortController()
+  const stop = changes.onChange((change) => {
+    if (change.kind === 'batch' && change.id === id) now.abort()
+  })
+  try {
+    await sleep(LOOK_MS, undefined, { signal: AbortSignal.any([signal, now.signal]) })
+  } catch (error) {
+    if (!now.signal.aborted) throw signal.aborted ? signal.reason : error
+  } finally {
+    stop()
   }
 }
 

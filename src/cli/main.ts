@@ -2,11 +2,11 @@
 import { environment, setEnvironmentDefaults } from '../config.ts'
 import { systemCode } from '../errors.ts'
 import { VERBS } from './commands.ts'
-import { keepYoungGenerationSmall } from './heap.ts'
+import { keepHeapSmall } from './heap.ts'
 import { interruption } from './interruption.ts'
 import { runProgram } from './program.ts'
 
-keepYoungGenerationSmall()
+keepHeapSmall()
 setEnvironmentDefaults()
 const { signal, onSignal, stop } = interruption((code) => process.exit(code))
 process.on('SIGINT', onSignal)

@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
 import { names } from '../batch/folder.ts'
 import { allItems } from '../batch/items-file.ts'
 import type { OpenedBatch } from '../batch/open-batch.ts'
@@ -22,32 +21,17 @@ export async function planBatch(sink: Sink, opened: OpenedBatch, options: Planni
   const { batch, plan: from } = opened
   if (from.complete) return from
   const { sources, signal, onCheckpoint } = options
-  return withSmallHeap(() =>
-    plan({
-      batch: batch.id,
-      entries: entriesOf(sink.records.streamLog(names.manifest(batch.id), 0), batch.manifest, batch.servers),
-      defaultServer: batch.servers[0] ?? '',
-      format: batch.format,
-      records: sink.records,
-      catalogue: (server) => sources.catalogue(server),
-      from,
-      signal,
-      ...(onCheckpoint && { onCheckpoint }),
-    }),
-  )
-}
-
-/**
- * Listings are a stream of short-lived objects, and V8 would rather take more memory than collect them: with this flag a
- * million lines take 224 MiB instead of 310. It is read whenever the heap grows, so it can be set meanwhile.
- */
-async function withSmallHeap<T>(work: () => Promise<T>): Promise<T> {
-  setFlagsFromString('--optimize-for-size')
-  try {
-    return await work()
-  } finally {
-    setFlagsFromString('--no-optimize-for-size')
-  }
+  return plan({
+    batch: batch.id,
+    entries: entriesOf(sink.records.streamLog(names.manifest(batch.id), 0), batch.manifest, batch.servers),
+    defaultServer: batch.servers[0] ?? '',
+    format: batch.format,
+    records: sink.records,
+    catalogue: (server) => sources.catalogue(server),
+    from,
+    signal,
+    ...(onCheckpoint && { onCheckpoint }),
+  })
 }
 
 /** Entries that cannot be planned, told one by one; the rest is counted. */

@@ -52,8 +52,10 @@ export class MemoryLedger implements Ledger, Changes {
 
   async setPlanned(id: BatchId, planned: number, plannedBytes: number, complete: boolean): Promise<void> {
     const batch = await this.#known(id)
+    const before = batch.entry.planned
     batch.entry = { ...batch.entry, planned, planComplete: complete }
     batch.plannedBytes = plannedBytes
+    if (before === 0 || complete) this.#tell({ kind: 'ready', id })
   }
 
   isOpen(id: BatchId, n: number): Promise<boolean> {
@@ -68,10 +70,11 @@ export class MemoryLedger implements Ledger, Changes {
   }
 
   async settle(id: BatchId, n: number, end: Settled): Promise<boolean> {
-    const { ends, crashes } = await this.#known(id)
+    const { entry, ends, crashes } = await this.#known(id)
     if (ends.has(n)) return false
     ends.set(n, end)
     if (end.state !== 'failed') crashes.delete(n)
+    if (entry.planComplete && ends.size >= entry.planned) this.#tell({ kind: 'ready', id })
     return true
   }
 

@@ -8,11 +8,11 @@ redis.call('HSET', KEYS[2], unpack(ARGV, 2))
 return 1
 `)
 
-/** Writes fields of a known batch and tells it. KEYS: batch. ARGV: channel, message or '', then fields and values. @returns −1: unknown batch. */
+/** Writes fields of a known batch and tells it. KEYS: batch. ARGV: channel, message, then fields and values. @returns −1: unknown batch. */
 export const UPDATE = script(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 3))
-if ARGV[2] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
+redis.call('PUBLISH', ARGV[1], ARGV[2])
 return 1
 `)
 
@@ -23,11 +23,35 @@ return 1 - redis.call('GETBIT', KEYS[2], ARGV[1])
 `)
 
 /**
+ * What is planned so far, told when feeding has waited for it. KEYS: batch. ARGV: channel, message, planned, plannedBytes,
+ * planComplete. @returns −1: unknown batch.
+ */
+export const PLANNED = script(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
+local before = tonumber(redis.call('HGET', KEYS[1], 'planned') or 0)
+redis.call('HSET', KEYS[1], 'planned', ARGV[3], 'plannedBytes', ARGV[4], 'planComplete', ARGV[5])
+if before == 0 or ARGV[5] == '1' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
+return 1
+`)
+
+/** Tells when every line of a whole plan has ended. */
+const TELL_END = `
+local function tellEnd(batch, counters, channel, message)
+  local plan = redis.call('HMGET', batch, 'planComplete', 'planned')
+  if plan[1] ~= '1' then return end
+  local ended = 0
+  for _, count in ipairs(redis.call('HMGET', counters, 'done', 'kept', 'failed')) do ended = ended + (tonumber(count) or 0) end
+  if ended >= tonumber(plan[2]) then redis.call('PUBLISH', channel, message) end
+end
+`
+
+/**
  * Counts an end exactly once: nothing changes unless the bit was clear.
- * KEYS: batch, settled, failed, counters, errors, crashes. ARGV: line, state, bytes, error as JSON or '', cap of errors.
+ * KEYS: batch, settled, failed, counters, errors, crashes. ARGV: line, state, bytes, error as JSON or '', cap of errors,
+ * channel, message.
  * @returns −1: unknown batch; 0: had ended; 1: counted.
  */
-export const SETTLE = script(`
+export const SETTLE = script(`${TELL_END}
 if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
 local n, state = ARGV[1], ARGV[2]
 if redis.call('SETBIT', KEYS[2], n, 1) == 1 then return 0 end
@@ -39,19 +63,20 @@ else
   redis.call('HINCRBY', KEYS[4], state .. 'Bytes', ARGV[3])
   redis.call('HDEL', KEYS[6], n)
 end
+tellEnd(KEYS[1], KEYS[4], ARGV[6], ARGV[7])
 return 1
 `)
 
 /**
- * Counts the ends of several items that did not fail. KEYS: batch, settled, counters, crashes. ARGV: line, state, bytes,
- * for each of them.
+ * Counts the ends of several items that did not fail. KEYS: batch, settled, counters, crashes. ARGV: channel,
+ * message, then line, state, bytes for each of them.
  * @returns −1: unknown batch, else how many were counted.
  */
-export const SETTLE_ALL = script(`
+export const SETTLE_ALL = script(`${TELL_END}
 if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
 local crashed = redis.call('EXISTS', KEYS[4]) == 1
 local count, bytes, counted = {}, {}, 0
-for i = 1, #ARGV, 3 do
+for i = 3, #ARGV, 3 do
   local n, state = ARGV[i], ARGV[i + 1]
   if redis.call('SETBIT', KEYS[2], n, 1) == 0 then
     count[state] = (count[state] or 0) + 1
@@ -64,6 +89,7 @@ for state, items in pairs(count) do
   redis.call('HINCRBY', KEYS[3], state, items)
   redis.call('HINCRBY', KEYS[3], state .. 'Bytes', string.format('%.0f', bytes[state]))
 end
+if counted > 0 then tellEnd(KEYS[1], KEYS[3], ARGV[1], ARGV[2]) end
 return counted
 `)
 

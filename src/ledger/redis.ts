@@ -15,7 +15,7 @@ import type {
   SettledLine,
   Summary,
 } from './ledger.ts'
-import { CRASHED, FORGET, IS_OPEN, OPEN, REOPEN, SETTLE, SETTLE_ALL, UPDATE } from './redis-scripts.ts'
+import { CRASHED, FORGET, IS_OPEN, OPEN, PLANNED, REOPEN, SETTLE, SETTLE_ALL, UPDATE } from './redis-scripts.ts'
 import { unknownBatch } from './unknown-batch.ts'
 import { run, runForNumber, type Script } from './script.ts'
 
@@ -70,12 +70,20 @@ export class RedisLedger implements Ledger {
   }
 
   async setState(id: BatchId, state: BatchState, reason = ''): Promise<void> {
-    await this.#update(id, changeMessage({ kind: 'batch', id, state }), ['state', state, 'reason', reason])
+    const args = [
+      eventsChannel(this.#prefix),
+      changeMessage({ kind: 'batch', id, state }),
+      'state',
+      state,
+      'reason',
+      reason,
+    ]
+    await this.#write(id, UPDATE, [this.#keys(id).batch], args)
   }
 
   async setPlanned(id: BatchId, planned: number, plannedBytes: number, complete: boolean): Promise<void> {
-    const fields = ['planned', planned, 'plannedBytes', plannedBytes, 'planComplete', complete ? 1 : 0]
-    await this.#update(id, '', fields)
+    const args = [...this.#ready(id), planned, plannedBytes, complete ? 1 : 0]
+    await this.#write(id, PLANNED, [this.#keys(id).batch], args)
   }
 
   async isOpen(id: BatchId, n: number): Promise<boolean> {
@@ -93,14 +101,14 @@ export class RedisLedger implements Ledger {
     const kept = error && JSON.stringify({ ...error, message: error.message.slice(0, MESSAGE_LENGTH) })
     const { batch, settled, failed, counters, errors, crashes } = this.#keys(id)
     const keys = [batch, settled, failed, counters, errors, crashes]
-    return (await this.#write(id, SETTLE, keys, [n, state, bytes, kept ?? '', KEPT_ERRORS])) === 1
+    return (await this.#write(id, SETTLE, keys, [n, state, bytes, kept ?? '', KEPT_ERRORS, ...this.#ready(id)])) === 1
   }
 
   async settleAll(id: BatchId, ends: readonly SettledLine[]): Promise<number> {
     if (ends.length === 0) return 0
     const { batch, settled, counters, crashes } = this.#keys(id)
     const lines = ends.flatMap(({ n, state, bytes }) => [n, state, bytes])
-    return this.#write(id, SETTLE_ALL, [batch, settled, counters, crashes], lines)
+    return this.#write(id, SETTLE_ALL, [batch, settled, counters, crashes], [...this.#ready(id), ...lines])
   }
 
   async reopen(id: BatchId, lines: readonly number[]): Promise<number> {
@@ -169,8 +177,9 @@ export class RedisLedger implements Ledger {
     return batchKeys(this.#prefix, id)
   }
 
-  async #update(id: BatchId, message: string, fields: readonly (string | number)[]): Promise<void> {
-    await this.#write(id, UPDATE, [this.#keys(id).batch], [eventsChannel(this.#prefix), message, ...fields])
+  /** Where and how to tell that the feeding of a batch has something to do. */
+  #ready(id: BatchId): [channel: string, message: string] {
+    return [eventsChannel(this.#prefix), changeMessage({ kind: 'ready', id })]
   }
 
   async #write(id: BatchId, script: Script, keys: string[], args: readonly (string | number)[]): Promise<number> {

@@ -186,7 +186,21 @@ function jobOptions(jobId: string, { attempts = ITEM_ATTEMPTS }: AddOptions): Jo
 /** Starts feeding a batch from one server; does nothing while that is going on. */
 export async function startFeeding(queues: Queues, batch: string, server: string): Promise<void> {
   const data: FeedJob = { v: 1, batch, server }
-  await queues.feed.add('feed', data, { jobId: `${batch}-${itemQueue(server)}`, ...TIRELESS })
+  await queues.feed.add('feed', data, { jobId: feedJobId(batch, server), ...TIRELESS })
+}
+
+/** Lets the next pass of feeding happen now, where it waits for its time. */
+export async function hastenFeeding(queues: Queues, batch: string, server: string): Promise<void> {
+  const job = await queues.feed.getJob(feedJobId(batch, server))
+  if (!job || !(await job.isDelayed())) return
+  await job.promote().catch((error: unknown) => {
+    // Somebody was faster, or its time came.
+    if (!/not in the delayed state|Missing key for job/.test(messageOf(error))) throw error
+  })
+}
+
+function feedJobId(batch: string, server: string): string {
+  return `${batch}-${itemQueue(server)}`
 }
 
 /** Asks for the report of a batch; does nothing while one is being written. */

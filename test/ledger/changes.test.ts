@@ -26,6 +26,23 @@ it('every change of a batch’s state is heard, in order', async () => {
   expect(await heard).toEqual(states.map((state) => ({ kind: 'batch', id: batch.id, state })))
 })
 
+it('feeding hears when first lines are planned, when the last one is, and when every one has ended, and not in between', async () => {
+  const ready: Change = { kind: 'ready', id: batch.id }
+  const mark: Change = { kind: 'batch', id: batch.id, state: 'open' }
+  const heard = gather(6)
+  await ledger.setPlanned(batch.id, 1, 10, false)
+  await ledger.settle(batch.id, 0, { state: 'done', bytes: 10 })
+  await ledger.setPlanned(batch.id, 3, 30, false)
+  await ledger.setState(batch.id, 'open')
+  await ledger.setPlanned(batch.id, 4, 40, true)
+  await ledger.settle(batch.id, 1, { state: 'failed', bytes: 0 })
+  await ledger.setState(batch.id, 'open')
+  await ledger.settleAll(batch.id, [2, 3].map((n) => ({ n, state: 'kept', bytes: 10 }) as const))
+  await ledger.settleAll(batch.id, [{ n: 3, state: 'kept', bytes: 10 }])
+  await ledger.setState(batch.id, 'open')
+  expect(await heard).toEqual([ready, mark, ready, mark, ready, mark])
+})
+
 it('a message of another version is passed over', async () => {
   const heard = gather(1)
   await redis.client.publish(eventsChannel(redis.prefix), 'not JSON')

@@ -2,7 +2,7 @@ import { Worker } from 'bullmq'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { ItemJob } from '../../jobs/item.ts'
 import { connect } from '../../src/queue/connection.ts'
-import { addItems, openQueues, type Queues } from '../../src/queue/queues.ts'
+import { addItems, hastenFeeding, openQueues, startFeeding, type Queues } from '../../src/queue/queues.ts'
 import { useRedis } from '../redis.ts'
 
 const SERVER = 'https://data.example.org/sub'
@@ -49,6 +49,19 @@ it('adding goes on where a lost connection cut it off', async () => {
   await adding
   other.disconnect()
   expect(await queues.windowSize(SERVER)).toBe(3000)
+})
+
+it('feeding that waits for its time goes on at once when it is told to, and is left alone otherwise', async () => {
+  await hastenFeeding(queues, 'b', SERVER)
+  expect(await queues.feed.getJobCountByTypes('wait', 'delayed')).toBe(0)
+  await startFeeding(queues, 'b', SERVER)
+  await hastenFeeding(queues, 'b', SERVER)
+  const [job] = await queues.feed.getWaiting()
+  await queues.feed.remove(job?.id ?? '')
+  await queues.feed.add('feed', { v: 1, batch: 'b', server: SERVER }, { jobId: job?.id ?? '', delay: 60_000 })
+  await Promise.all([hastenFeeding(queues, 'b', SERVER), hastenFeeding(queues, 'b', SERVER)])
+  expect(await queues.feed.getJobCounts('wait', 'delayed')).toEqual({ wait: 1, delayed: 0 })
+  await queues.feed.obliterate({ force: true })
 })
 
 it('the window counts what waits, what is delayed, what runs and what is paused', async () => {
