@@ -12,12 +12,13 @@ import { Workers } from '../src/ledger/workers.ts'
 import { createLogger } from '../src/log.ts'
 import type { Batch, PlanState } from '../src/model/batch.ts'
 import type { OpenSource } from '../src/model/source.ts'
-import { openQueues, startFeeding } from '../src/queue/queues.ts'
+import { addItems, openQueues, startFeeding } from '../src/queue/queues.ts'
 import { memoryPressure } from '../src/queue/redis-settings.ts'
 import { diskSink } from '../src/sinks/disk.ts'
 import { memorySink } from '../src/sinks/memory.ts'
 import type { Sink } from '../src/sinks/sink.ts'
 import { transfer } from '../src/transfer/transfer.ts'
+import { queueWorker } from '../workers/queue-worker.ts'
 import { startWorkers } from '../workers/run.ts'
 import { startRedis } from './redis.ts'
 
@@ -105,6 +106,31 @@ async function engineAlone(planned: Sink): Promise<number> {
   return cpuSeconds() - before
 }
 
+/** CPU seconds of BullMQ over as many jobs without any work: no runner on it can be cheaper. */
+async function bullmqAlone(): Promise<number> {
+  const queue = queues.items('http://nothing.invalid')
+  const before = cpuSeconds()
+  await addItems(
+    queue,
+    Array.from({ length: count }, (_, n) => ({ v: 1, batch: BATCH, n })),
+  )
+  const worker = queueWorker(queue.name, () => Promise.resolve(), {
+    client,
+    prefix: PREFIX,
+    concurrency: jobs,
+    retry,
+    log,
+  })
+  const drained = new Promise<void>((resolve) => worker.once('drained', () => resolve()))
+  const running = worker.run()
+  await drained
+  await worker.close()
+  await running
+  return cpuSeconds() - before
+}
+
+const log = createLogger('silent')
+const retry = { firstMs: 1000, maxMs: 1000 }
 const sink = benchSink(join(folder, 'data'))
 const { batch, plan } = await writePlan(sink)
 await using redis = await startRedis(join(folder, 'state'))
@@ -129,7 +155,7 @@ const workers = await startWorkers(
     zipLimit: () => Promise.resolve(undefined),
     limitBandwidth: () => undefined,
     memoryPressure: () => memoryPressure(client),
-    log: createLogger('silent'),
+    log,
   },
   {
     prefix: PREFIX,
@@ -137,7 +163,7 @@ const workers = await startWorkers(
     jobs,
     attempts: 3,
     throttle: { firstMs: 1000, maxMs: 1000 },
-    retry: { firstMs: 1000, maxMs: 1000 },
+    retry,
   },
 )
 while ((await ledger.get(BATCH))?.state !== 'finished') await sleep(50)
@@ -148,6 +174,7 @@ await workers.close()
 const report = await readReport(sink.records, BATCH)
 if (report?.done !== count) throw new Error(`${report?.done ?? 0} of ${count} items are done.`)
 const engineCpuSeconds = await engineAlone(sink)
+const bullmqCpuSeconds = await bullmqAlone()
 await queues.close()
 await changes.close()
 process.stdout.write(
@@ -155,6 +182,7 @@ process.stdout.write(
     seconds,
     workerCpuSeconds,
     engineCpuSeconds,
+    bullmqCpuSeconds,
     redisCpuSeconds: after.cpuSeconds - redisBefore.cpuSeconds,
     redisPeakMemory: after.peakMemory,
   }),

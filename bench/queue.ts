@@ -13,6 +13,7 @@ const measuredSchema = z.object({
   workerCpuSeconds: z.number(),
   redisCpuSeconds: z.number(),
   engineCpuSeconds: z.number(),
+  bullmqCpuSeconds: z.number(),
   redisPeakMemory: z.number(),
 })
 
@@ -45,6 +46,8 @@ export async function queue(bench: Bench): Promise<void> {
     /** Of that, what the engine takes when it is run without any queue. */
     engineMsPerItem: perItem(measured.engineCpuSeconds),
     overheadMsPerItem: perItem(measured.workerCpuSeconds - measured.engineCpuSeconds),
+    /** Of that, what BullMQ alone takes for a job without any work. */
+    bullmqMsPerItem: perItem(measured.bullmqCpuSeconds),
     redisMsPerItem: perItem(measured.redisCpuSeconds),
     redisPeakMiB: measured.redisPeakMemory / MIB,
   }
@@ -52,7 +55,7 @@ export async function queue(bench: Bench): Promise<void> {
   say(
     '',
     `${items} items without network, ${streams} at a time: ${row.itemsPerSecond.toFixed(0)} items/s`,
-    `  CPU an item: ${row.workerMsPerItem.toFixed(3)} ms in Node.js, of it ${row.engineMsPerItem.toFixed(3)} ms for the engine and ${row.overheadMsPerItem.toFixed(3)} ms for queue, ledger and receipts`,
+    `  CPU an item: ${row.workerMsPerItem.toFixed(3)} ms in Node.js, of it ${row.engineMsPerItem.toFixed(3)} ms for the engine and ${row.overheadMsPerItem.toFixed(3)} ms for queue, ledger and receipts (BullMQ alone: ${row.bullmqMsPerItem.toFixed(3)} ms)`,
     `  and ${row.redisMsPerItem.toFixed(3)} ms in Redis, whose memory was ${row.redisPeakMiB.toFixed(1)} MiB at its peak`,
   )
 }

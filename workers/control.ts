@@ -7,7 +7,7 @@ import { planLeftOut } from '../src/plan/left-out.ts'
 import type { Batches, OpenBatch } from './batches.ts'
 
 export interface ControlDeps {
-  readonly ledger: Pick<Ledger, 'correct' | 'get' | 'setState' | 'setPlanned' | 'summary'>
+  readonly ledger: Pick<Ledger, 'correct' | 'firstOpen' | 'get' | 'setState' | 'setPlanned'>
   readonly batches: Pick<Batches, 'open' | 'release'>
   /** Goes on feeding a batch from one server. */
   readonly feed: (batch: string, server: string) => Promise<void>
@@ -45,7 +45,6 @@ async function wholePlan({ batch, sink }: OpenBatch): Promise<PlanState> {
 
 /** Whether lines that were added have not ended, or the ledger does not know of them yet. */
 async function isUnfinished({ items }: PlanState, id: string, { ledger }: ControlDeps): Promise<boolean> {
-  if ((await ledger.get(id))?.state !== 'open') return false
-  const { planned, done, kept, failed } = await ledger.summary(id)
-  return planned < items || done + kept + failed < items
+  const entry = await ledger.get(id)
+  return entry?.state === 'open' && (entry.planned < items || (await ledger.firstOpen(id)) < items)
 }

@@ -15,6 +15,8 @@ export interface FeedDeps {
   /** Items that are queued for a server now, in whatever state. */
   readonly queued: (server: string) => Promise<number>
   readonly add: (server: string, jobs: readonly ItemJob[]) => Promise<void>
+  /** Removes jobs of these items that are in the way of their being added; see `removeStrays`. */
+  readonly removeStrays: (server: string, jobs: readonly ItemJob[]) => Promise<void>
   /** Asks for the report of a batch whose every line has ended; repeatable. */
   readonly askReport: (batch: string) => Promise<void>
   /** Jobs to keep queued for a server. */
@@ -38,13 +40,15 @@ const MIN_WAIT_MS = 10
 const LINES_PER_PASS = 20_000
 const CHUNK = 1_000
 const MAX_MEMORY = 0.65
-/** How often feeding looks again for lines whose job is gone although they have not ended. */
+/** How often feeding looks again for lines that have not ended although their job is gone, or stands where nobody finds it. */
 const REWIND_MS = 10_000
 
 /** How far feeding got, and how fast its window drains. */
 interface Cursor {
   next: number
   rewoundAt: number
+  /** When the strays among the jobs of open lines were removed. */
+  clearedAt: number
   /** Archives that were queued. */
   readonly bundled: Set<string>
   drained: { at: number; perMs: number }
@@ -56,6 +60,8 @@ interface Place {
   readonly entry: LedgerEntry
   readonly opened: OpenBatch
   readonly server: string
+  /** Whether strays among the jobs are looked for in this pass. */
+  readonly clearing: boolean
 }
 
 /**
@@ -96,9 +102,8 @@ export class Feeder {
   }
 
   async #hasEnded(entry: LedgerEntry): Promise<boolean> {
-    if (!entry.planComplete) return false
-    const { done, kept, failed, planned } = await this.#deps.ledger.summary(entry.id)
-    return done + kept + failed >= planned
+    // Bits and not counters: a settling that was torn by a crash of Redis may have set the one and not raised the other.
+    return entry.planComplete && (await this.#deps.ledger.firstOpen(entry.id)) >= entry.planned
   }
 
   /** Adds what there is room for. @returns how long to wait for the next pass, in ms */
@@ -108,7 +113,8 @@ export class Feeder {
     const size = bundles ? windowOfArchives(await window(server)) : await window(server)
     const before = await queued(server)
     const cursor = await this.#cursor(entry.id, server)
-    if (before === 0 || isRewindDue(cursor, entry)) await this.#rewind(cursor, entry.id)
+    const fedAll = cursor.next >= entry.planned
+    if (before === 0 || (fedAll && isDue(cursor.rewoundAt))) await this.#rewind(cursor, entry.id)
     const pressure = await memoryPressure()
     if (pressure !== undefined && pressure > MAX_MEMORY) {
       notice(`Redis uses ${Math.round(pressure * 100)} % of its memory: feeding waits until there is room.`)
@@ -117,10 +123,10 @@ export class Feeder {
     notice(undefined)
     const room = size - before
     if (room <= 0) return wait(cursor, size)
-    const place = { cursor, entry, opened, server }
-    const added = bundles
-      ? await this.#addBlocks(place, room, bundles)
-      : await this.#addFrom(cursor, entry, opened, server, room)
+    const clearing = fedAll && isDue(cursor.clearedAt)
+    if (clearing) cursor.clearedAt = Date.now()
+    const place = { cursor, entry, opened, server, clearing }
+    const added = bundles ? await this.#addBlocks(place, room, bundles) : await this.#addFrom(place, room)
     learn(cursor, added)
     if (added >= room || cursor.next < entry.planned) return wait(cursor, size)
     return IDLE_MS
@@ -130,7 +136,13 @@ export class Feeder {
     const key = `${batch} ${server}`
     const known = this.#cursors.get(key)
     if (known) return known
-    const cursor: Cursor = { next: 0, rewoundAt: 0, bundled: new Set(), drained: { at: Date.now(), perMs: 0 } }
+    const cursor: Cursor = {
+      next: 0,
+      rewoundAt: 0,
+      clearedAt: Date.now(),
+      bundled: new Set(),
+      drained: { at: Date.now(), perMs: 0 },
+    }
     await this.#rewind(cursor, batch)
     this.#cursors.set(key, cursor)
     return cursor
@@ -141,14 +153,21 @@ export class Feeder {
     cursor.rewoundAt = Date.now()
   }
 
-  async #addFrom(cursor: Cursor, entry: LedgerEntry, opened: OpenBatch, server: string, room: number): Promise<number> {
+  async #add({ server, clearing }: Place, jobs: readonly ItemJob[]): Promise<void> {
+    if (jobs.length === 0) return
+    if (clearing) await this.#deps.removeStrays(server, jobs)
+    await this.#deps.add(server, jobs)
+  }
+
+  async #addFrom(place: Place, room: number): Promise<number> {
+    const { cursor, entry, opened, server } = place
     const stopAt = Math.min(entry.planned, cursor.next + LINES_PER_PASS)
     let added = 0
     while (cursor.next < stopAt && added < room) {
       const to = Math.min(stopAt, cursor.next + CHUNK)
       const { items, next } = await this.#openLines(cursor.next, to, room - added, entry, opened, server)
       const jobs = items.map(({ n }) => ({ v: 1 as const, batch: entry.id, n }))
-      if (jobs.length > 0) await this.#deps.add(server, jobs)
+      await this.#add(place, jobs)
       added += jobs.length
       cursor.next = next
     }
@@ -156,7 +175,8 @@ export class Feeder {
   }
 
   /** As `addFrom`, block by block, so that small files travel together. */
-  async #addBlocks({ cursor, entry, opened, server }: Place, room: number, options: BundleOptions): Promise<number> {
+  async #addBlocks(place: Place, room: number, options: BundleOptions): Promise<number> {
+    const { cursor, entry } = place
     const stopAt = Math.min(entry.planned, cursor.next + LINES_PER_PASS)
     let added = 0
     while (cursor.next < stopAt && added < room) {
@@ -164,7 +184,7 @@ export class Feeder {
       const to = Math.min(from + BLOCK, entry.planned)
       // What is bundled must not depend on how far planning is.
       if (to < from + BLOCK && !entry.planComplete) break
-      added += await this.#addBlock({ cursor, entry, opened, server }, from, to, options)
+      added += await this.#addBlock(place, from, to, options)
       cursor.next = to
     }
     return added
@@ -172,7 +192,7 @@ export class Feeder {
 
   async #addBlock(place: Place, from: number, to: number, options: BundleOptions): Promise<number> {
     const { cursor, entry, opened, server } = place
-    const { add, bundles } = this.#deps
+    const { bundles } = this.#deps
     const settled = await this.#deps.ledger.settledIn(entry.id, from, to)
     if (!bundles || settled.every(Boolean)) return 0
     const items: Item[] = []
@@ -187,7 +207,7 @@ export class Feeder {
       isQueued: (job) => bundles.isQueued(server, job),
     })
     if (archives.length > 0) await bundles.add(server, archives)
-    if (singles.length > 0) await add(server, singles)
+    await this.#add(place, singles)
     return archives.length + singles.length
   }
 
@@ -218,8 +238,8 @@ export class Feeder {
  * The window may never be empty, as other batches of the server share it. A line whose job is gone, by a pause or a retry,
  * must not wait for that.
  */
-function isRewindDue({ next, rewoundAt }: Cursor, { planned }: LedgerEntry): boolean {
-  return next >= planned && Date.now() - rewoundAt >= REWIND_MS
+function isDue(lastAt: number): boolean {
+  return Date.now() - lastAt >= REWIND_MS
 }
 
 /** Follows how fast jobs leave: what was added now is what has left since the last pass. */

@@ -31,7 +31,7 @@ export interface Attempt {
 }
 
 export interface ItemDeps extends HindranceDeps {
-  readonly ledger: Pick<Ledger, 'isOpen' | 'get' | 'settle' | 'setState'>
+  readonly ledger: Pick<Ledger, 'isOpen' | 'settle' | 'setState'>
   readonly batches: Pick<Batches, 'open'>
   readonly running: Running
   /** The source of one server. Rejects with `CONFIG_INVALID` when this process may not contact it. */

@@ -20,6 +20,7 @@ import {
   askReport,
   hastenFeeding,
   isArchiveQueued,
+  removeStrays,
   startFeeding,
   type Queues,
 } from '../src/queue/queues.ts'
@@ -193,6 +194,7 @@ class WorkerProcess implements RunningWorkers {
       batches: this.#batches,
       queued: (server) => queues.windowSize(server),
       add: (server, jobs) => this.#addItems(server, jobs),
+      removeStrays: (server, jobs) => removeStrays(queues.items(server), jobs),
       bundles: {
         options: (...place) => this.#bundling.options(...place),
         add: (server, jobs) => addArchives(queues.items(server), jobs, { attempts: this.#options.attempts }),

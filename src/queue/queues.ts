@@ -158,7 +158,21 @@ export async function addArchives(
 
 /** Whether an archive waits or is worked on. */
 export async function isArchiveQueued(queue: ItemQueue, job: ArchiveJob): Promise<boolean> {
-  return (await queue.getJob(archiveJobId(job))) !== undefined
+  return (await queue.getJobState(archiveJobId(job))) !== 'unknown'
+}
+
+/**
+ * Removes those of these items' jobs that Redis has and no list of it names, which nobody would ever take up, and which keep
+ * others from being added in their place. A Redis that was killed while it wrote a transaction leaves them: the half that
+ * reached its append-only file comes to life at its next start but one (https://github.com/valkey-io/valkey/pull/4342).
+ */
+export async function removeStrays(queue: ItemQueue, items: readonly ItemJob[]): Promise<void> {
+  await Promise.all(items.map(({ batch, n }) => removeStray(queue, itemJobId(batch, n))))
+}
+
+/** Does nothing to a job that is in a list, or not there at all. */
+async function removeStray(queue: ItemQueue | FeedQueue | ControlQueue, id: string): Promise<void> {
+  if ((await queue.getJobState(id)) === 'unknown') await queue.remove(id)
 }
 
 async function addAll(
@@ -186,7 +200,9 @@ function jobOptions(jobId: string, { attempts = ITEM_ATTEMPTS }: AddOptions): Jo
 /** Starts feeding a batch from one server; does nothing while that is going on. */
 export async function startFeeding(queues: Queues, batch: string, server: string): Promise<void> {
   const data: FeedJob = { v: 1, batch, server }
-  await queues.feed.add('feed', data, { jobId: feedJobId(batch, server), ...TIRELESS })
+  const jobId = feedJobId(batch, server)
+  await removeStray(queues.feed, jobId)
+  await queues.feed.add('feed', data, { jobId, ...TIRELESS })
 }
 
 /** Lets the next pass of feeding happen now, where it waits for its time. */
@@ -205,5 +221,7 @@ function feedJobId(batch: string, server: string): string {
 
 /** Asks for the report of a batch; does nothing while one is being written. */
 export async function askReport(queues: Queues, batch: string): Promise<void> {
-  await queues.control.add('report', { v: 1, task: 'report', batch }, { jobId: `${batch}-report`, ...TIRELESS })
+  const jobId = `${batch}-report`
+  await removeStray(queues.control, jobId)
+  await queues.control.add('report', { v: 1, task: 'report', batch }, { jobId, ...TIRELESS })
 }

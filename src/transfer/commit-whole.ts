@@ -3,6 +3,7 @@ import type { Item } from '../model/item.ts'
 import type { Receipt, Verified } from '../model/receipt.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { createHash } from './hash.ts'
+import { receiptFor } from './transfer.ts'
 
 /** A small file that has come whole, and was judged before anything of it is written. */
 export interface Whole {
@@ -17,27 +18,18 @@ export interface Whole {
 /** Brings a file to the sink whose bytes are in memory and verified. Rejects with what the sink rejects with. */
 export async function commitWhole(
   item: Item,
-  { chunks, size, checksum, verified, note }: Whole,
+  whole: Whole,
   sink: Sink,
   { key, signal }: { readonly key: string; readonly signal: AbortSignal },
 ): Promise<Receipt> {
+  const { chunks, size, checksum, verified } = whole
   await using stage = await sink.stage({ key, item, signal })
   await stage.restart()
   // A file that is written in one go has no border at which a sink would ask for the state of its hash.
   const unused = createHash({ algorithm: checksum.algorithm, size: 0, saveable: false })
   await stage.append(inSteps(chunks), unused, signal)
   await stage.commit({ checksum, size, verified })
-  return {
-    state: 'done',
-    n: item.n,
-    path: item.path,
-    size,
-    checksum,
-    verified,
-    resumedFrom: 0,
-    finishedAt: new Date().toISOString(),
-    ...(note !== undefined && { note }),
-  }
+  return receiptFor(item, whole, 0, whole)
 }
 
 async function* inSteps(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {

@@ -106,7 +106,8 @@ class ServedSize {
   }
 }
 
-function receiptFor(item: Item, received: Received, resumedFrom: number, { verified, note }: Accepted): Receipt {
+/** The receipt of a file that was fetched, finished now. */
+export function receiptFor(item: Item, received: Received, resumedFrom: number, { verified, note }: Accepted): Receipt {
   return {
     state: 'done',
     n: item.n,

@@ -2,7 +2,7 @@ import { Worker } from 'bullmq'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { ItemJob } from '../../jobs/item.ts'
 import { connect } from '../../src/queue/connection.ts'
-import { addItems, hastenFeeding, openQueues, startFeeding, type Queues } from '../../src/queue/queues.ts'
+import { addItems, hastenFeeding, openQueues, removeStrays, startFeeding, type Queues } from '../../src/queue/queues.ts'
 import { useRedis } from '../redis.ts'
 
 const SERVER = 'https://data.example.org/sub'
@@ -49,6 +49,24 @@ it('adding goes on where a lost connection cut it off', async () => {
   await adding
   other.disconnect()
   expect(await queues.windowSize(SERVER)).toBe(3000)
+})
+
+it('a job that a torn transaction left in no list is in nobody’s way, and one that waits is left alone', async () => {
+  const queue = queues.items(SERVER)
+  await addItems(queue, jobs(2))
+  const [lost = ''] = await redis.client.lrange(queue.toKey('wait'), 0, 0)
+  await redis.client.lrem(queue.toKey('wait'), 0, lost)
+  await addItems(queue, jobs(2))
+  expect(await queues.windowSize(SERVER)).toBe(1)
+  await removeStrays(queue, jobs(2))
+  expect(await queues.windowSize(SERVER)).toBe(1)
+  await addItems(queue, jobs(2))
+  expect(await queues.windowSize(SERVER)).toBe(2)
+  await startFeeding(queues, 'b', SERVER)
+  await redis.client.del(queues.feed.toKey('wait'))
+  await startFeeding(queues, 'b', SERVER)
+  expect(await queues.feed.getWaitingCount()).toBe(1)
+  await queues.feed.obliterate({ force: true })
 })
 
 it('feeding that waits for its time goes on at once when it is told to, and is left alone otherwise', async () => {

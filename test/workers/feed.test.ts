@@ -15,6 +15,8 @@ const NO_SOURCE = scriptedSource(bytesOf(0))
 /** Queues of jobs that nobody works on but the test. */
 class Queues {
   readonly #jobs = new Map<string, Set<number>>()
+  /** Lines whose job Redis has and never gives to anybody. */
+  readonly strays = new Set<number>()
   added = 0
 
   of(server: string): Set<number> {
@@ -25,7 +27,12 @@ class Queues {
 
   add(server: string, jobs: readonly ItemJob[]): Promise<void> {
     this.added += jobs.length
-    for (const { n } of jobs) this.of(server).add(n)
+    for (const { n } of jobs) if (!this.strays.has(n)) this.of(server).add(n)
+    return Promise.resolve()
+  }
+
+  removeStrays(jobs: readonly ItemJob[]): Promise<void> {
+    for (const { n } of jobs) this.strays.delete(n)
     return Promise.resolve()
   }
 }
@@ -51,6 +58,7 @@ async function fed(items: readonly Item[], more: Partial<FeedDeps> = {}): Promis
     batches: desk.batches,
     queued: (server) => Promise.resolve(queues.of(server).size),
     add: (server, jobs) => queues.add(server, jobs),
+    removeStrays: (_, jobs) => queues.removeStrays(jobs),
     askReport: (batch) => Promise.resolve(void reports.push(batch)),
     window: () => Promise.resolve(WINDOW),
     memoryPressure: () => Promise.resolve(undefined),
@@ -165,6 +173,21 @@ describe('feeding', () => {
     vi.setSystemTime(Date.now() + 10_000)
     await pass()
     expect(queues.of(A).has(2)).toBe(true)
+  })
+
+  it('gets rid of jobs that nobody would ever take up, once everything is fed', async () => {
+    const { pass, end, queues, reports } = await fed(items(5))
+    queues.strays.add(2)
+    await pass()
+    await end()
+    await pass()
+    expect([...queues.of(A)]).toEqual([])
+    vi.setSystemTime(Date.now() + 10_000)
+    await pass()
+    expect([...queues.of(A)]).toEqual([2])
+    await end()
+    expect(await pass()).toEqual({ kind: 'over' })
+    expect(reports).toEqual(['b1'])
   })
 
   it('is over for a batch that is cancelled, finished or unknown', async () => {

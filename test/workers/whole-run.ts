@@ -113,6 +113,7 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
     batches,
     queued: () => Promise.resolve(queue.size),
     add: addAll,
+    removeStrays: () => Promise.resolve(),
     askReport: () => {
       reports++
       return Promise.resolve()
