@@ -14,7 +14,10 @@ const { values } = parseArgs({
     quiet: { type: 'boolean', default: false },
   },
 })
+const interruption = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => interruption.abort())
 const figures = await runChaos({
+  signal: interruption.signal,
   seed: Number(values.seed),
   kills: Number(values.kills),
   files: Number(values.files),
@@ -26,8 +29,9 @@ const figures = await runChaos({
     if (!values.quiet) process.stderr.write(`${text}\n`)
   },
 }).catch((error: unknown) => {
-  if (!(error instanceof TimeIsOver)) throw error
-  process.stderr.write(`${error.message}\n`)
+  // Ctrl-C reaches whatever is being run, too, so that anything may have failed by it.
+  if (!(error instanceof TimeIsOver) && !interruption.signal.aborted) throw error
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
 })
 if (figures) process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`)
 process.exitCode = figures?.problems.length === 0 ? 0 : 1

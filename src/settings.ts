@@ -148,11 +148,10 @@ export const settingsSchema = z.object({
     fallback: '~/.local/state/dataferry',
     path: true,
   }),
-  processes: setting(whole(1, 64), {
-    help: 'worker processes on this machine',
+  processes: setting(whole(1, 64).optional(), {
+    help: 'worker processes on this machine; by default one for each core but one',
     flags: ['--processes <n>'],
     env: ['DATAFERRY_PROCESSES'],
-    fallback: '1',
   }),
   logLevel: setting(choice(LOG_LEVELS), {
     help: `log to standard error: ${LOG_LEVELS.join(', ')}`,

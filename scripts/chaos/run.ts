@@ -30,6 +30,8 @@ export interface ChaosOptions {
   readonly everyMs?: number
   /** The program under test; the sources unless given. */
   readonly main?: string
+  /** Ends the run as its time limit does, with nothing left behind. */
+  readonly signal?: AbortSignal
   readonly say: (text: string) => void
 }
 
@@ -83,7 +85,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
     await rm(folder, { recursive: true })
     throw error
   })
-  const stop = AbortSignal.timeout(options.minutes * 60_000)
+  const interrupted = options.signal ?? new AbortController().signal
+  const stop = AbortSignal.any([AbortSignal.timeout(options.minutes * 60_000), interrupted])
   const dice = new Dice(seed)
   const batches = Math.ceil(files / FILES_A_BATCH)
   const everyMs = options.everyMs ?? 1_000
@@ -105,9 +108,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
   const timeIsOver = async (): Promise<never> => {
     const { counts } = strikes
     const struck = `${counts.kills} of ${kills} kills (${counts.redisKills} of Redis), ${counts.frozen} freezes, ${counts.asked} polite requests`
-    throw new TimeIsOver(
-      `The ${options.minutes} minutes are over after ${struck}: ${await leftToDo(data, batches, files)}.`,
-    )
+    const why = interrupted.aborted ? 'It was interrupted' : `The ${options.minutes} minutes are over`
+    throw new TimeIsOver(`${why} after ${struck}: ${await leftToDo(data, batches, files)}.`)
   }
   const begun = performance.now()
   const over = new AbortController()

@@ -53,8 +53,7 @@ export const command: Command = {
         'No server is named that may be contacted: use --server, DATAVERSE_SERVER or the config file.',
       )
     }
-    const isSet = config.sourceOf('processes').kind !== 'default'
-    const processes = isSet ? config.settings.processes : Math.max(1, availableParallelism() - 1)
+    const processes = config.settings.processes ?? Math.max(1, availableParallelism() - 1)
     await using runtime = await openRuntime(context, 'worker')
     return processes === 1 ? await workHere(context, runtime) : await workBelow(context, runtime, processes)
   },
