@@ -57,13 +57,13 @@ export async function readReport(records: Records, id: BatchId): Promise<Report 
  */
 export async function writeReport(records: Records, batch: Batch, plan: PlanState): Promise<Report> {
   const outcomes = new Outcomes(records, batch.id)
-  for (const algorithm of await outcomes.algorithms()) {
+  const { algorithms, ...tally } = await outcomes.tally()
+  for (const algorithm of algorithms) {
     await records.write(names.sums(batch.id, algorithm), checksumLines(outcomes, algorithm))
   }
   const reader = new ItemsReader(records, batch.id)
   await records.write(names.failures(batch.id), failureRows(outcomes, reader))
   if (plan.totals.renamed > 0) await records.write(names.renamed(batch.id), renamedRows(records, batch.id, plan.items))
-  const tally = await outcomes.tally()
   if (tally.leftOut > 0) await records.write(names.leftOut(batch.id), leftOutRows(records, batch.id))
   const leftOutPlanned = plan.leftOutFrom !== undefined
   const ended = tally.done + tally.kept + tally.failed

@@ -17,12 +17,14 @@ export interface Tally {
   readonly leftOut: number
   readonly verified: Readonly<Record<Verified, number>>
   readonly failures: Readonly<Record<string, number>>
+  /** Those of the receipts' checksums. */
+  readonly algorithms: ReadonlySet<string>
 }
 
 /**
  * The one outcome of each item: a receipt beats failures, the first `done` beats `kept`, the last failure stands.
- * Reads the records as often as needed instead of keeping them; memory is a few bits an item, and the failures of items
- * that failed more than once.
+ * Reads the records up to twice for each question instead of keeping them; memory is a few bits an item, and the failures
+ * of items that failed more than once.
  */
 export class Outcomes {
   readonly #records: Records
@@ -36,9 +38,12 @@ export class Outcomes {
   /** The receipt of every item that has one, in no order. */
   async *receipts(): AsyncGenerator<Receipt> {
     const done = new Bitmap()
+    let someKept = false
     for await (const outcome of this.#lines()) {
       if (outcome.state === 'done' && done.add(outcome.n)) yield outcome
+      someKept ||= outcome.state === 'kept'
     }
+    if (!someKept) return
     const kept = new Bitmap()
     for await (const outcome of this.#lines()) {
       if (outcome.state === 'kept' && !done.has(outcome.n) && kept.add(outcome.n)) yield outcome
@@ -55,6 +60,7 @@ export class Outcomes {
       if (isReceipt(line)) ended.add(line.n)
       else if (!once.add(line.n)) last.set(line.n, undefined)
     }
+    if (once.count === 0) return
     for await (const line of this.#lines()) {
       if (isReceipt(line) || ended.has(line.n)) continue
       const known = last.get(line.n)
@@ -72,6 +78,7 @@ export class Outcomes {
   async tally(): Promise<Tally> {
     const verified: Record<Verified, number> = { checksum: 0, size: 0, structure: 0, nothing: 0 }
     const sum = { done: 0, kept: 0, failed: 0, bytes: 0, keptBytes: 0, resumed: 0, leftOut: 0 }
+    const algorithms = new Set<string>()
     for await (const receipt of this.receipts()) {
       sum[receipt.state]++
       if (receipt.state === 'done') sum.bytes += receipt.size
@@ -79,20 +86,14 @@ export class Outcomes {
       if (receipt.resumedFrom > 0) sum.resumed++
       sum.leftOut += receipt.leftOut?.length ?? 0
       verified[receipt.verified]++
+      if (receipt.checksum) algorithms.add(receipt.checksum.algorithm)
     }
     const failures: Record<string, number> = {}
     for await (const { code } of this.failures()) {
       sum.failed++
       failures[code] = (failures[code] ?? 0) + 1
     }
-    return { ...sum, verified, failures }
-  }
-
-  /** The algorithms that occur among the receipts' checksums. */
-  async algorithms(): Promise<ReadonlySet<string>> {
-    const found = new Set<string>()
-    for await (const { checksum } of this.receipts()) if (checksum) found.add(checksum.algorithm)
-    return found
+    return { ...sum, verified, failures, algorithms }
   }
 }
 

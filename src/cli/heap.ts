@@ -1,13 +1,39 @@
-import { setFlagsFromString } from 'node:v8'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+const LOOK_MS = 500
+/** Garbage that is worth a collection, however little is in use. */
+const ROOM = 24 * 1024 * 1024
 
 /**
- * Keeps V8's heap near what is in use (docs/decisions/0011-a-small-heap.md). Left alone, V8 lets the young generation grow
- * to two halves of 16 MiB and the old one to several times its content before it collects it. Both flags are read
- * whenever the heap might grow; the usual `--max-…` ones would have to stand on the command line of `node`.
+ * Keeps V8's heap near what is in use, as memory must not grow with the work (docs/decisions/0011-a-small-heap.md). Left
+ * alone, V8 lets the young generation grow to two halves of 16 MiB, and the old one to several times its content before it
+ * collects it. The usual `--max-…` flags would have to stand on the command line of `node`.
  */
 export function keepHeapSmall(): void {
-  // The young generation stays as it is now, with the program's first modules loaded: two halves of 4 MiB.
+  // Read whenever the young generation might grow: so it stays as it is with the first modules loaded, two halves of 4 MiB.
   setFlagsFromString('--semi-space-growth-factor=1')
-  // The old one is collected again when it has doubled.
-  setFlagsFromString('--heap-growing-percent=100')
+  let kept = inUse()
+  setInterval(() => {
+    if (inUse() - kept < Math.max(ROOM, kept)) return
+    collect()
+    kept = inUse()
+  }, LOOK_MS).unref()
+}
+
+/** Bytes of objects, garbage included; what they hold outside of the heap is not counted. */
+function inUse(): number {
+  return getHeapStatistics().used_heap_size
+}
+
+function collect(): void {
+  // The only way to it from within: the flag is read when a context is made.
+  setFlagsFromString('--expose-gc')
+  const gc: unknown = runInNewContext('gc')
+  setFlagsFromString('--no-expose-gc')
+  if (isFunction(gc)) gc()
+}
+
+function isFunction(value: unknown): value is () => void {
+  return typeof value === 'function'
 }

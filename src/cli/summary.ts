@@ -60,6 +60,7 @@ function verification({ verified }: Report): string {
 }
 
 async function printFailures(out: Output, outcomes: Outcomes, { failed }: Report): Promise<void> {
+  if (failed === 0) return
   let shown = 0
   for await (const { path, code, message } of outcomes.failures()) {
     if (++shown > SHOWN_FAILURES) break

@@ -2,13 +2,16 @@ import { constants } from 'node:fs'
 import { open, readFile, readdir, rename, rmdir, unlink, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DataferryError, systemCode } from '../errors.ts'
-import { CHUNK_SIZE, readAt, writeAt } from './disk-bytes.ts'
+import { readAt, writeAt } from './disk-bytes.ts'
 import { ABSENT, OCCUPIED, translated, unless } from './disk-errors.ts'
 import { parentOf, type Folders } from './disk-folders.ts'
 import type { Layout } from './disk-layout.ts'
 import { DiskLog } from './disk-log.ts'
 import { checkRecordName, RECORDS_FOLDER, RESERVED_FOLDERS } from './names.ts'
 import type { RecordLog, Records } from './sink.ts'
+
+/** Bytes of a record that are read or written at a time: enough for a system call, little enough to be dropped young. */
+const PIECE = 64 * 1024
 
 /** Records as plain files below `.dataferry/`. A folder exists as long as something is in it. */
 export class DiskRecords implements Records {
@@ -130,7 +133,7 @@ export class DiskRecords implements Records {
     try {
       const { size } = await handle.stat()
       for (let position = from; position < size;) {
-        const length = Math.min(CHUNK_SIZE, size - position)
+        const length = Math.min(PIECE, size - position)
         const at = position
         const chunk = await translated(`read the log ${name}`, () => readAt(handle, at, length))
         if (chunk.length === 0) return
@@ -171,10 +174,28 @@ async function writeContent(
 ): Promise<void> {
   if (typeof content === 'string' || content instanceof Uint8Array) return handle.writeFile(content)
   let position = 0
-  for await (const chunk of content) {
-    await writeAt(handle, chunk, position)
-    position += chunk.length
+  for await (const piece of pieces(content)) {
+    await writeAt(handle, piece, position)
+    position += piece.length
   }
+}
+
+/** Reports are made line by line, and a system call for each would take longer than all the rest. A piece is valid until the next. */
+async function* pieces(lines: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const piece = Buffer.allocUnsafe(PIECE)
+  let length = 0
+  for await (const line of lines) {
+    for (let from = 0; from < line.length;) {
+      const some = line.subarray(from, from + PIECE - length)
+      piece.set(some, length)
+      length += some.length
+      from += some.length
+      if (length < PIECE) continue
+      yield piece
+      length = 0
+    }
+  }
+  if (length > 0) yield piece.subarray(0, length)
 }
 
 async function removedIfEmpty(folders: Folders, folder: string): Promise<boolean> {
