@@ -1,9 +1,9 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-const LOOK_MS = 500
+const LOOK_MS = 100
 /** Garbage that is worth a collection, however little is in use. */
-const ROOM = 24 * 1024 * 1024
+const ROOM = 16 * 1024 * 1024
 
 /**
  * Keeps V8's heap near what is in use, as memory must not grow with the work (docs/decisions/0011-a-small-heap.md). Left
@@ -15,7 +15,7 @@ export function keepHeapSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1')
   let kept = inUse()
   setInterval(() => {
-    if (inUse() - kept < Math.max(ROOM, kept)) return
+    if (inUse() - kept < Math.max(ROOM, kept / 4)) return
     collect()
     kept = inUse()
   }, LOOK_MS).unref()

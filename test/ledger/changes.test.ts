@@ -37,7 +37,10 @@ it('feeding hears when first lines are planned, when the last one is, and when e
   await ledger.setPlanned(batch.id, 4, 40, true)
   await ledger.settle(batch.id, 1, { state: 'failed', bytes: 0 })
   await ledger.setState(batch.id, 'open')
-  await ledger.settleAll(batch.id, [2, 3].map((n) => ({ n, state: 'kept', bytes: 10 }) as const))
+  await ledger.settleAll(
+    batch.id,
+    [2, 3].map((n) => ({ n, state: 'kept', bytes: 10 }) as const),
+  )
   await ledger.settleAll(batch.id, [{ n: 3, state: 'kept', bytes: 10 }])
   await ledger.setState(batch.id, 'open')
   expect(await heard).toEqual([ready, mark, ready, mark, ready, mark])
