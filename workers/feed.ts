@@ -114,6 +114,7 @@ export class Feeder {
     const before = await queued(server)
     const cursor = await this.#cursor(entry.id, server)
     const fedAll = cursor.next >= entry.planned
+    // The window may never be empty, as other batches of the server share it: a line whose job is gone must not wait for that.
     if (before === 0 || (fedAll && isDue(cursor.rewoundAt))) await this.#rewind(cursor, entry.id)
     const pressure = await memoryPressure()
     if (pressure !== undefined && pressure > MAX_MEMORY) {
@@ -234,10 +235,6 @@ export class Feeder {
   }
 }
 
-/**
- * The window may never be empty, as other batches of the server share it. A line whose job is gone, by a pause or a retry,
- * must not wait for that.
- */
 function isDue(lastAt: number): boolean {
   return Date.now() - lastAt >= REWIND_MS
 }

@@ -53,14 +53,15 @@ export class Sweep {
   }
 
   async #keepFed(entry: LedgerEntry): Promise<void> {
+    const before = this.#unfinished.get(entry.id)
     if (entry.state === 'finished') this.#unfinished.delete(entry.id)
     else this.#unfinished.set(entry.id, entry)
     if (entry.state !== 'open') return
-    if (!entry.planComplete) await this.#learnPlan(entry)
+    if (!entry.planComplete && before?.planned === entry.planned) await this.#learnPlan(entry)
     for (const server of entry.servers) await this.#deps.feed(entry.id, server)
   }
 
-  /** Whoever planned may have told Redis, and be gone since. */
+  /** For a plan that has not grown since the last sweep: whoever made it may have told Redis, and be gone. */
   async #learnPlan({ id, destination, planned }: LedgerEntry): Promise<void> {
     const { records } = await this.#deps.batches.sink(destination)
     const { items, totals, complete } = await readPlanState(records, id)

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { OpenedBatch } from '../batch/open-batch.ts'
 import { DataferryError, isAbort, isErrorCode } from '../errors.ts'
 import type { Changes } from '../ledger/change.ts'
@@ -107,17 +106,20 @@ async function untilEnded(
 /** Waits for the time of the next look, or until the state of the batch changes. Rejects with the signal's reason. */
 async function nextLook(changes: Changes, id: string, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted()
-  const now = new AbortController()
-  const stop = changes.onChange((change) => {
-    if (change.kind === 'batch' && change.id === id) now.abort()
+  await new Promise<void>((resolve) => {
+    const look = (): void => {
+      clearTimeout(timer)
+      stop()
+      signal.removeEventListener('abort', look)
+      resolve()
+    }
+    const timer = setTimeout(look, LOOK_MS)
+    const stop = changes.onChange((change) => {
+      if (change.kind === 'batch' && change.id === id) look()
+    })
+    signal.addEventListener('abort', look)
   })
-  try {
-    await sleep(LOOK_MS, undefined, { signal: AbortSignal.any([signal, now.signal]) })
-  } catch (error) {
-    if (!now.signal.aborted) throw signal.aborted ? signal.reason : error
-  } finally {
-    stop()
-  }
+  signal.throwIfAborted()
 }
 
 function refuseHeld(entry: LedgerEntry): void {

@@ -26,12 +26,19 @@ function inUse(): number {
   return getHeapStatistics().used_heap_size
 }
 
+let gc: unknown
+
 function collect(): void {
-  // The only way to it from within: the flag is read when a context is made.
-  setFlagsFromString('--expose-gc')
-  const gc: unknown = runInNewContext('gc')
-  setFlagsFromString('--no-expose-gc')
+  gc ??= exposed()
   if (isFunction(gc)) gc()
+}
+
+/** The only way to V8's collector from within: the flag is read when a context is made. */
+function exposed(): unknown {
+  setFlagsFromString('--expose-gc')
+  const found: unknown = runInNewContext('gc')
+  setFlagsFromString('--no-expose-gc')
+  return found
 }
 
 function isFunction(value: unknown): value is () => void {
