@@ -70,19 +70,12 @@ export class RedisLedger implements Ledger {
   }
 
   async setState(id: BatchId, state: BatchState, reason = ''): Promise<void> {
-    const args = [
-      eventsChannel(this.#prefix),
-      changeMessage({ kind: 'batch', id, state }),
-      'state',
-      state,
-      'reason',
-      reason,
-    ]
+    const args = [...this.#telling({ kind: 'batch', id, state }), 'state', state, 'reason', reason]
     await this.#write(id, UPDATE, [this.#keys(id).batch], args)
   }
 
   async setPlanned(id: BatchId, planned: number, plannedBytes: number, complete: boolean): Promise<void> {
-    const args = [...this.#ready(id), planned, plannedBytes, complete ? 1 : 0]
+    const args = [...this.#telling({ kind: 'ready', id }), planned, plannedBytes, complete ? 1 : 0]
     await this.#write(id, PLANNED, [this.#keys(id).batch], args)
   }
 
@@ -101,14 +94,16 @@ export class RedisLedger implements Ledger {
     const kept = error && JSON.stringify({ ...error, message: error.message.slice(0, MESSAGE_LENGTH) })
     const { batch, settled, failed, counters, errors, crashes } = this.#keys(id)
     const keys = [batch, settled, failed, counters, errors, crashes]
-    return (await this.#write(id, SETTLE, keys, [n, state, bytes, kept ?? '', KEPT_ERRORS, ...this.#ready(id)])) === 1
+    const args = [n, state, bytes, kept ?? '', KEPT_ERRORS, ...this.#telling({ kind: 'ready', id })]
+    return (await this.#write(id, SETTLE, keys, args)) === 1
   }
 
   async settleAll(id: BatchId, ends: readonly SettledLine[]): Promise<number> {
     if (ends.length === 0) return 0
     const { batch, settled, counters, crashes } = this.#keys(id)
     const lines = ends.flatMap(({ n, state, bytes }) => [n, state, bytes])
-    return this.#write(id, SETTLE_ALL, [batch, settled, counters, crashes], [...this.#ready(id), ...lines])
+    const args = [...this.#telling({ kind: 'ready', id }), ...lines]
+    return this.#write(id, SETTLE_ALL, [batch, settled, counters, crashes], args)
   }
 
   async reopen(id: BatchId, lines: readonly number[]): Promise<number> {
@@ -169,17 +164,16 @@ export class RedisLedger implements Ledger {
 
   async forget(id: BatchId): Promise<void> {
     const keys = [batchesKey(this.#prefix), ...Object.values(this.#keys(id))]
-    const message = changeMessage({ kind: 'batch', id, state: 'forgotten' })
-    await run(this.#client, FORGET, keys, [id, eventsChannel(this.#prefix), message])
+    await run(this.#client, FORGET, keys, [id, ...this.#telling({ kind: 'batch', id, state: 'forgotten' })])
   }
 
   #keys(id: BatchId): ReturnType<typeof batchKeys> {
     return batchKeys(this.#prefix, id)
   }
 
-  /** Where and how to tell that the feeding of a batch has something to do. */
-  #ready(id: BatchId): [channel: string, message: string] {
-    return [eventsChannel(this.#prefix), changeMessage({ kind: 'ready', id })]
+  /** Where and how a script tells a change. */
+  #telling(change: Parameters<typeof changeMessage>[0]): [channel: string, message: string] {
+    return [eventsChannel(this.#prefix), changeMessage(change)]
   }
 
   async #write(id: BatchId, script: Script, keys: string[], args: readonly (string | number)[]): Promise<number> {

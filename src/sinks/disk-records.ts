@@ -8,6 +8,7 @@ import { parentOf, type Folders } from './disk-folders.ts'
 import type { Layout } from './disk-layout.ts'
 import { DiskLog } from './disk-log.ts'
 import { checkRecordName, RECORDS_FOLDER, RESERVED_FOLDERS } from './names.ts'
+import { pieces } from './pieces.ts'
 import type { RecordLog, Records } from './sink.ts'
 
 /** Bytes of a record that are read or written at a time: enough for a system call, little enough to be dropped young. */
@@ -174,28 +175,10 @@ async function writeContent(
 ): Promise<void> {
   if (typeof content === 'string' || content instanceof Uint8Array) return handle.writeFile(content)
   let position = 0
-  for await (const piece of pieces(content)) {
+  for await (const piece of pieces(content, PIECE)) {
     await writeAt(handle, piece, position)
     position += piece.length
   }
-}
-
-/** Reports are made line by line, and a system call for each would take longer than all the rest. A piece is valid until the next. */
-async function* pieces(lines: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const piece = Buffer.allocUnsafe(PIECE)
-  let length = 0
-  for await (const line of lines) {
-    for (let from = 0; from < line.length;) {
-      const some = line.subarray(from, from + PIECE - length)
-      piece.set(some, length)
-      length += some.length
-      from += some.length
-      if (length < PIECE) continue
-      yield piece
-      length = 0
-    }
-  }
-  if (length > 0) yield piece.subarray(0, length)
 }
 
 async function removedIfEmpty(folders: Folders, folder: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { DataferryError } from '../errors.ts'
 import { RESERVED_FOLDERS } from './names.ts'
+import { pieces } from './pieces.ts'
 import { bytesOf, type Bucket } from './s3-bucket.ts'
 import { WHOLE_SIZE } from './s3-layout.ts'
 import { logOf, SegmentedLog } from './s3-log.ts'
@@ -103,23 +104,22 @@ export class S3Records implements Records {
     const key = this.#key(name)
     let upload: { readonly id: string; readonly parts: Part[] } | undefined
     const signal = new AbortController().signal
-    const send = async (bytes: Buffer) => {
+    const send = async (bytes: Uint8Array) => {
       upload ??= { id: await this.#uploads.create(key, this.#encryption, signal), parts: [] }
       upload.parts.push(await this.#uploads.send(key, upload.id, upload.parts.length + 1, bytes, signal))
     }
     try {
-      let rest = Buffer.alloc(0)
-      for await (const chunk of content) {
-        rest = Buffer.concat([rest, chunk])
-        if (rest.length < WHOLE_SIZE) continue
-        await send(rest)
-        rest = Buffer.alloc(0)
+      for await (const piece of pieces(content, WHOLE_SIZE)) {
+        if (!upload && piece.length < WHOLE_SIZE) {
+          await this.#put(name, piece)
+          return
+        }
+        await send(piece)
       }
       if (!upload) {
-        await this.#put(name, rest)
+        await this.#put(name, new Uint8Array())
         return
       }
-      if (rest.length > 0) await send(rest)
       await this.#uploads.complete(key, upload.id, upload.parts, undefined)
     } catch (error) {
       if (upload) await this.#uploads.abort(key, upload.id).catch(() => undefined)
