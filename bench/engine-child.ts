@@ -1,6 +1,6 @@
 import { DataAccessApi } from '../src/dataverse/data-access-api.ts'
 import type { Item } from '../src/model/item.ts'
-import { diskSink } from '../src/sinks/disk.ts'
+import { diskSink } from '../src/sinks/disk/disk-sink.ts'
 import { transfer } from '../src/transfer/transfer.ts'
 
 /**

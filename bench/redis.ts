@@ -1,6 +1,6 @@
-import { startEmbeddedRedis } from '../src/queue/embedded-redis.ts'
+import { startEmbeddedRedis } from '../src/queue/embedded/redis.ts'
 import { connect } from '../src/queue/connection.ts'
-import type { RedisClient } from '../src/ledger/client.ts'
+import type { RedisClient } from '../src/ledger/redis/client.ts'
 
 /** What Redis has used since it started. */
 export interface RedisUse {

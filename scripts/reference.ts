@@ -1,7 +1,7 @@
 import { VERBS } from '../src/cli/commands.ts'
 import { commandHelp, programHelp } from '../src/cli/help.ts'
 import { ERROR_CODES, type Remedy } from '../src/errors.ts'
-import { aboutSetting, SETTING_NAMES, type SettingName } from '../src/settings.ts'
+import { aboutSetting, SETTING_NAMES, type SettingName } from '../src/config/settings.ts'
 
 const NOTICE = '<!-- Made by `npm run docs` from the code: change it there. -->'
 

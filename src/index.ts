@@ -24,8 +24,8 @@ export type { NativeApiOptions, TokenUser } from './dataverse/native-api.ts'
 export type { Catalogue, ListedFile, ListedVersion } from './model/listing.ts'
 
 /** Connections, to share between clients. */
-export { Http } from './dataverse/http.ts'
-export type { HttpOptions, Timeouts } from './dataverse/http.ts'
+export { Http } from './dataverse/http/http.ts'
+export type { HttpOptions, Timeouts } from './dataverse/http/http.ts'
 export type { InstallationOptions } from './dataverse/installation.ts'
 
 /** Errors: one class, stable codes. */

@@ -6,7 +6,7 @@ import { access, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
-import type { RedisClient } from '../src/ledger/client.ts'
+import type { RedisClient } from '../src/ledger/redis/client.ts'
 import { connect } from '../src/queue/connection.ts'
 import { socketUrl } from '../src/queue/redis-url.ts'
 

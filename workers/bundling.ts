@@ -1,5 +1,5 @@
 import type { BundleOptions } from '../src/archive/plan-bundles.ts'
-import { areArchivesOff, recordArchivesOff } from '../src/batch/archives-off.ts'
+import { areBundlesOff, recordBundlesOff } from '../src/batch/bundles-off.ts'
 import type { Batch } from '../src/model/batch.ts'
 import type { OpenBatch } from './batches.ts'
 
@@ -49,7 +49,7 @@ export class Bundling {
     const maxFileBytes = fileBytes(batch)
     if (maxFileBytes === undefined) return undefined
     const key = keyOf(batch.id, server)
-    const off = this.#off.get(key) ?? areArchivesOff(sink.records, batch.id, server)
+    const off = this.#off.get(key) ?? areBundlesOff(sink.records, batch.id, server)
     this.#off.set(key, off)
     off.catch(() => this.#off.delete(key))
     if (await off) return undefined
@@ -66,7 +66,7 @@ export class Bundling {
     if (failures < MAX_FAILURES) return
     this.#off.set(key, Promise.resolve(true))
     this.#deps.notice(key, `${server} failed to send ${failures} bundles in a row: its files are fetched singly.`)
-    await recordArchivesOff(sink.records, batch.id, server)
+    await recordBundlesOff(sink.records, batch.id, server)
   }
 
   succeeded({ batch }: Pick<OpenBatch, 'batch'>, server: string): void {

@@ -1,4 +1,4 @@
-import { archiveJobId, type ArchiveJob } from '../jobs/archive.ts'
+import { bundleJobId, type BundleJob } from '../jobs/bundle.ts'
 import type { ItemJob } from '../jobs/item.ts'
 import { planBundles, type BundleOptions } from '../src/archive/plan-bundles.ts'
 import type { BatchId } from '../src/model/batch.ts'
@@ -11,7 +11,7 @@ import type { Item } from '../src/model/item.ts'
 export const BLOCK = 200
 
 /** Jobs to keep queued where many are archives: each is worth hundreds, so that a few for each stream are enough. */
-export function windowOfArchives(window: number): number {
+export function windowOfBundles(window: number): number {
   return Math.max(8, Math.floor(window / 12))
 }
 
@@ -26,7 +26,7 @@ export interface Block {
 export interface Bundled {
   /** Ids of archives that were added before. */
   readonly ids: Set<string>
-  readonly isQueued: (job: ArchiveJob) => Promise<boolean>
+  readonly isQueued: (job: BundleJob) => Promise<boolean>
 }
 
 /**
@@ -37,15 +37,15 @@ export async function blockJobs(
   { batch, items, isSettled }: Block,
   options: BundleOptions,
   bundled: Bundled,
-): Promise<{ readonly archives: ArchiveJob[]; readonly singles: ItemJob[] }> {
-  const archives: ArchiveJob[] = []
+): Promise<{ readonly archives: BundleJob[]; readonly singles: ItemJob[] }> {
+  const archives: BundleJob[] = []
   const singles: ItemJob[] = []
   for (const planned of planBundles(items, options)) {
     const all = planned.kind === 'single' ? [planned.item] : planned.items
     const open = all.filter(({ n }) => !isSettled(n))
     if (open.length === 0) continue
-    const job: ArchiveJob = { v: 1, batch, ns: all.map(({ n }) => n) }
-    const id = archiveJobId(job)
+    const job: BundleJob = { v: 1, batch, ns: all.map(({ n }) => n) }
+    const id = bundleJobId(job)
     if (planned.kind === 'bundle' && open.length === all.length && !bundled.ids.has(id)) {
       bundled.ids.add(id)
       archives.push(job)

@@ -1,11 +1,11 @@
-import type { ArchiveJob } from '../jobs/archive.ts'
+import type { BundleJob } from '../jobs/bundle.ts'
 import type { ItemJob } from '../jobs/item.ts'
 import type { FeedJob } from '../jobs/feed.ts'
 import type { BundleOptions } from '../src/archive/plan-bundles.ts'
 import type { Ledger, LedgerEntry } from '../src/ledger/ledger.ts'
 import type { Item } from '../src/model/item.ts'
 import type { Batches, OpenBatch } from './batches.ts'
-import { BLOCK, blockJobs, windowOfArchives } from './feed-blocks.ts'
+import { BLOCK, blockJobs, windowOfBundles } from './feed-blocks.ts'
 import { settleProblem } from './settle.ts'
 import { OVER, type Step } from './step.ts'
 
@@ -15,8 +15,8 @@ export interface FeedDeps {
   /** Items that are queued for a server now, in whatever state. */
   readonly queued: (server: string) => Promise<number>
   readonly add: (server: string, jobs: readonly ItemJob[]) => Promise<void>
-  /** Removes jobs of these items that are in the way of their being added; see `removeStrays`. */
-  readonly removeStrays: (server: string, jobs: readonly ItemJob[]) => Promise<void>
+  /** Removes jobs of these items that are in the way of their being added; see `removeOrphans`. */
+  readonly removeOrphans: (server: string, jobs: readonly ItemJob[]) => Promise<void>
   /** Asks for the report of a batch whose every line has ended; repeatable. */
   readonly askReport: (batch: string) => Promise<void>
   /** Jobs to keep queued for a server. */
@@ -28,8 +28,8 @@ export interface FeedDeps {
   readonly bundles?: {
     /** Undefined: not in this batch, or no more on this server. */
     readonly options: (opened: OpenBatch, server: string) => Promise<BundleOptions | undefined>
-    readonly add: (server: string, jobs: readonly ArchiveJob[]) => Promise<void>
-    readonly isQueued: (server: string, job: ArchiveJob) => Promise<boolean>
+    readonly add: (server: string, jobs: readonly BundleJob[]) => Promise<void>
+    readonly isQueued: (server: string, job: BundleJob) => Promise<boolean>
   }
 }
 
@@ -110,7 +110,7 @@ export class Feeder {
   async #fill(entry: LedgerEntry, opened: OpenBatch, server: string): Promise<number> {
     const { queued, window, memoryPressure, notice } = this.#deps
     const bundles = await this.#deps.bundles?.options(opened, server)
-    const size = bundles ? windowOfArchives(await window(server)) : await window(server)
+    const size = bundles ? windowOfBundles(await window(server)) : await window(server)
     const before = await queued(server)
     const cursor = await this.#cursor(entry.id, server)
     const fedAll = cursor.next >= entry.planned
@@ -156,7 +156,7 @@ export class Feeder {
 
   async #add({ server, clearing }: Place, jobs: readonly ItemJob[]): Promise<void> {
     if (jobs.length === 0) return
-    if (clearing) await this.#deps.removeStrays(server, jobs)
+    if (clearing) await this.#deps.removeOrphans(server, jobs)
     await this.#deps.add(server, jobs)
   }
 

@@ -5,7 +5,7 @@ import { DEFAULT_LIMITS, limitsFor, type ArchiveLimits } from '../src/archive/li
 import type { Asked } from '../src/batch/asked.ts'
 import type { Format, Ref } from '../src/model/item.ts'
 import type { LeftOut } from '../src/model/receipt.ts'
-import type { Inspect } from '../src/transfer/archive.ts'
+import type { Inspect } from '../src/transfer/transfer-archive.ts'
 
 /** Looks into an archive that goes past: is it sound, and which of the files asked for are in it? */
 export function inspector(ref: Ref, asked: Asked | undefined): Inspect {

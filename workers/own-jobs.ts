@@ -1,5 +1,5 @@
 import type { Processor, Queue } from 'bullmq'
-import type { RedisClient } from '../src/ledger/client.ts'
+import type { RedisClient } from '../src/ledger/redis/client.ts'
 import { handBackLost, workerOf } from '../src/queue/reclaim.ts'
 
 /**

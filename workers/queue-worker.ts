@@ -1,6 +1,6 @@
 import { Worker, type Processor } from 'bullmq'
 import { messageOf } from '../src/errors.ts'
-import type { RedisClient } from '../src/ledger/client.ts'
+import type { RedisClient } from '../src/ledger/redis/client.ts'
 import type { BackoffLimits } from '../src/ledger/servers.ts'
 import type { Logger } from '../src/log.ts'
 

@@ -1,33 +1,33 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Job, Processor, Worker } from 'bullmq'
-import { archiveJobSchema } from '../jobs/archive.ts'
+import { bundleJobSchema } from '../jobs/bundle.ts'
 import { CONTROL_QUEUE, controlJobSchema } from '../jobs/control.ts'
 import { FEED_QUEUE, feedJobSchema } from '../jobs/feed.ts'
 import { itemJobSchema, itemQueue, type ItemJob } from '../jobs/item.ts'
 import { messageOf } from '../src/errors.ts'
 import type { Change, Changes } from '../src/ledger/change.ts'
-import type { RedisClient } from '../src/ledger/client.ts'
+import type { RedisClient } from '../src/ledger/redis/client.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import type { BackoffLimits, Servers } from '../src/ledger/servers.ts'
 import type { WorkerRecord, Workers } from '../src/ledger/workers.ts'
 import type { Logger } from '../src/log.ts'
 import type { OpenSource } from '../src/model/source.ts'
-import { ownProcess } from '../src/queue/process-identity.ts'
+import { ownProcess } from '../src/process/process-identity.ts'
 import {
-  addArchives,
+  addBundles,
   addItems,
   askReport,
-  hastenFeeding,
-  isArchiveQueued,
-  removeStrays,
+  feedNow,
+  isBundleQueued,
+  removeOrphans,
   startFeeding,
   type Queues,
 } from '../src/queue/queues.ts'
 import { reclaim } from '../src/queue/reclaim.ts'
 import type { Sink } from '../src/sinks/sink.ts'
 import type { ReconnectOptions } from '../src/transfer/resuming-reader.ts'
-import { processArchive, type ArchiveDeps } from './archive.ts'
+import { processBundle, type BundleDeps } from './bundle.ts'
 import { Batches } from './batches.ts'
 import { Bundling, DEFAULT_BUNDLE_SIZE, type BundleSize } from './bundling.ts'
 import { processControl } from './control.ts'
@@ -39,7 +39,7 @@ import { queueWorker } from './queue-worker.ts'
 import { Running } from './running.ts'
 import { ServerPauses } from './server-pauses.ts'
 import { FullDestinations } from './space.ts'
-import { Sweep } from './sweep.ts'
+import { Reconciler } from './reconciler.ts'
 import { carryOut } from './step.ts'
 
 export interface WorkerDeps {
@@ -106,7 +106,7 @@ class WorkerProcess implements RunningWorkers {
   readonly #itemWorkers = new Map<string, Worker>()
   readonly #pauses: ServerPauses
   readonly #bundling: Bundling
-  readonly #sweep: Sweep
+  readonly #reconciler: Reconciler
   readonly #ownJobs = new OwnJobs()
   readonly #since = new Date().toISOString()
   readonly #stops: (() => void)[] = []
@@ -117,7 +117,11 @@ class WorkerProcess implements RunningWorkers {
     this.#options = options
     this.#batches = new Batches(deps.ledger, deps.openSink, this.#id)
     this.#pauses = new ServerPauses(deps.servers, this.notices)
-    this.#sweep = new Sweep({ ledger: deps.ledger, batches: this.#batches, feed: (...fed) => this.#feed(...fed) })
+    this.#reconciler = new Reconciler({
+      ledger: deps.ledger,
+      batches: this.#batches,
+      feed: (...fed) => this.#feed(...fed),
+    })
     this.#bundling = new Bundling({
       size: options.bundles ?? DEFAULT_BUNDLE_SIZE,
       zipLimit: deps.zipLimit,
@@ -156,7 +160,7 @@ class WorkerProcess implements RunningWorkers {
     const { ledger, openSource, log, queues } = this.#deps
     const { jobs, throttle, reconnect } = this.#options
     await queues.prepare(server)
-    const deps: ArchiveDeps = {
+    const deps: BundleDeps = {
       ledger,
       batches: this.#batches,
       running: this.running,
@@ -179,7 +183,7 @@ class WorkerProcess implements RunningWorkers {
       }
       const step =
         job.name === 'archive'
-          ? await processArchive(archiveJobSchema.parse(job.data), attempt, signal, deps)
+          ? await processBundle(bundleJobSchema.parse(job.data), attempt, signal, deps)
           : await processItem(itemJobSchema.parse(job.data), attempt, signal, deps)
       await carryOut(step, job, token ?? '', (ms) => queues.hold(server, ms))
     }
@@ -194,11 +198,11 @@ class WorkerProcess implements RunningWorkers {
       batches: this.#batches,
       queued: (server) => queues.windowSize(server),
       add: (server, jobs) => this.#addItems(server, jobs),
-      removeStrays: (server, jobs) => removeStrays(queues.items(server), jobs),
+      removeOrphans: (server, jobs) => removeOrphans(queues.items(server), jobs),
       bundles: {
         options: (...place) => this.#bundling.options(...place),
-        add: (server, jobs) => addArchives(queues.items(server), jobs, { attempts: this.#options.attempts }),
-        isQueued: (server, job) => isArchiveQueued(queues.items(server), job),
+        add: (server, jobs) => addBundles(queues.items(server), jobs, { attempts: this.#options.attempts }),
+        isQueued: (server, job) => isBundleQueued(queues.items(server), job),
       },
       askReport: (batch) => askReport(queues, batch),
       window: async (server) => Math.max(200, 20 * ((await servers.get(server)).concurrency ?? this.#options.jobs)),
@@ -240,12 +244,11 @@ class WorkerProcess implements RunningWorkers {
   #heard(change: Change): void {
     switch (change.kind) {
       case 'batch':
-        if (change.state === 'forgotten') this.#sweep.forget(change.id)
+        if (change.state === 'forgotten') this.#reconciler.forget(change.id)
         if (change.state !== 'open' && change.state !== 'finished') this.#hold(change.id)
         return
       case 'ready':
-        for (const server of this.#options.servers)
-          this.#inBackground(hastenFeeding(this.#deps.queues, change.id, server))
+        for (const server of this.#options.servers) this.#inBackground(feedNow(this.#deps.queues, change.id, server))
         return
       case 'server':
         this.#inBackground(this.#obey(change.server))
@@ -281,7 +284,7 @@ class WorkerProcess implements RunningWorkers {
       if (entry?.state === 'paused' || entry?.state === 'cancelled') this.#hold(batch)
     }
     for (const server of this.#options.servers) await this.#obey(server)
-    await this.#sweep.now()
+    await this.#reconciler.now()
   }
 
   async #beat(): Promise<void> {
@@ -296,7 +299,7 @@ class WorkerProcess implements RunningWorkers {
     })
     await this.#reclaim()
     for (const server of this.#options.servers) await this.#obey(server)
-    await this.#sweep.whenDue()
+    await this.#reconciler.whenDue()
   }
 
   /** A crash of a worker counts against the items that it had and got nothing of: one of them may be the cause. */

@@ -4,7 +4,7 @@ import { mkdir, readdir, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '../../src/queue/connection.ts'
-import { findRedisBinary } from '../../src/queue/redis-binary.ts'
+import { findRedisBinary } from '../../src/queue/embedded/redis-binary.ts'
 import { socketUrl } from '../../src/queue/redis-url.ts'
 
 /** A busy machine may take minutes to start it on a file that has grown. */

@@ -1,7 +1,7 @@
 import type { AccessRequest, Message } from '../dataverse/access-requests.ts'
 import type { DataAccessApi } from '../dataverse/data-access-api.ts'
 import { DataferryError } from '../errors.ts'
-import { nearest } from '../nearest.ts'
+import { nearest } from '../model/nearest.ts'
 import type { Context } from './command.ts'
 import { readGuestbook } from './download-flags.ts'
 import { datasetOf, fileOf, type Identified } from './identify.ts'

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { nearest } from '../nearest.ts'
+import { nearest } from '../model/nearest.ts'
 import { DEFAULT_VERB, type Verb } from './commands.ts'
 import { usageError, valueFlags } from './parser.ts'
 

@@ -1,7 +1,7 @@
-import type { LoadedConfig } from '../config.ts'
+import type { LoadedConfig } from '../config/config.ts'
 import type { Logger } from '../log.ts'
-import type { SettingName } from '../settings.ts'
-import type { Output } from './output.ts'
+import type { SettingName } from '../config/settings.ts'
+import type { Output } from './terminal/output.ts'
 
 /**
  * What the shell gets: 0 all there · 1 something failed · 2 usage, config or manifest · 3 cannot start (Redis, sink,

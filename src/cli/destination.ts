@@ -1,5 +1,5 @@
-import type { LoadedConfig } from '../config.ts'
-import type { SettingName } from '../settings.ts'
+import type { LoadedConfig } from '../config/config.ts'
+import type { SettingName } from '../config/settings.ts'
 import { openSink } from '../sinks/open-sink.ts'
 import type { Sink } from '../sinks/sink.ts'
 

@@ -1,6 +1,6 @@
 import { DataferryError, ERROR_CODES, isAbort, messageOf } from '../errors.ts'
 import type { ExitCode } from './command.ts'
-import type { Output } from './output.ts'
+import type { Output } from './terminal/output.ts'
 
 /** The exit code for an error that ended a command. What happens to single items is not decided here. */
 export function exitCodeOf(error: unknown): ExitCode {

@@ -1,8 +1,8 @@
-import { load } from '../config.ts'
+import { load } from '../config/config.ts'
 import { messageOf } from '../errors.ts'
 import { Workers } from '../ledger/workers.ts'
 import { connect } from '../queue/connection.ts'
-import { ownProcess } from '../queue/process-identity.ts'
+import { ownProcess } from '../process/process-identity.ts'
 
 /**
  * The program behind the image's HEALTHCHECK: exit 0 when Redis answers and a `dataferry work` of this container, or of

@@ -1,11 +1,11 @@
-import type { LoadedConfig } from '../config.ts'
+import type { LoadedConfig } from '../config/config.ts'
 import { DataferryError } from '../errors.ts'
 import { isResolver } from '../manifest/pid.ts'
 import { readReference, type Kind } from '../manifest/reference.ts'
 import { ServerList } from '../manifest/server-list.ts'
 import type { Target } from '../model/entry.ts'
 import type { Format } from '../model/item.ts'
-import { normalServer } from '../setting-values.ts'
+import { normalServer } from '../config/setting-values.ts'
 
 /** What one identifier on the command line stands for, and who has it. */
 export interface Identified {

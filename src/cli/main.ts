@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { environment, setEnvironmentDefaults } from '../config.ts'
+import { environment, setEnvironmentDefaults } from '../config/config.ts'
 import { systemCode } from '../errors.ts'
 import { VERBS } from './commands.ts'
 import { keepHeapSmall } from './heap.ts'

@@ -6,8 +6,8 @@ import { entriesOf } from '../plan/intake.ts'
 import { plan } from '../plan/planner.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { ExitCode } from './command.ts'
-import type { Output } from './output.ts'
-import { formatBytes, formatCount, plural } from './format.ts'
+import type { Output } from './terminal/output.ts'
+import { formatBytes, formatCount, plural } from './terminal/format.ts'
 import type { Sources } from './sources.ts'
 
 export interface PlanningOptions {

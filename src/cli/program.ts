@@ -1,5 +1,5 @@
-import { load } from '../config.ts'
-import type { Environment } from '../config-file.ts'
+import { load } from '../config/config.ts'
+import type { Environment } from '../config/file.ts'
 import { DATAFERRY_VERSION } from '../dataverse/version.ts'
 import { createLogger } from '../log.ts'
 import { chooseVerb } from './choose-verb.ts'
@@ -7,7 +7,7 @@ import type { ExitCode } from './command.ts'
 import type { Verb } from './commands.ts'
 import { exitCodeOf, reportError } from './failure.ts'
 import { commandHelp, programHelp } from './help.ts'
-import { Output, type Sheet } from './output.ts'
+import { Output, type Sheet } from './terminal/output.ts'
 import { parserFor, readArguments, type Typed } from './parser.ts'
 
 /** All that the program has of the world. */

@@ -1,6 +1,6 @@
-import { tokenFor, type LoadedConfig } from '../config.ts'
+import { tokenFor, type LoadedConfig } from '../config/config.ts'
 import { DataAccessApi } from '../dataverse/data-access-api.ts'
-import { Http } from '../dataverse/http.ts'
+import { Http } from '../dataverse/http/http.ts'
 import { NativeApi } from '../dataverse/native-api.ts'
 import { DataferryError } from '../errors.ts'
 import type { Catalogue } from '../model/listing.ts'

@@ -3,8 +3,8 @@ import { DataferryError, ERROR_CODES, isErrorCode } from '../errors.ts'
 import { readReport, type Report } from '../batch/report.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { ExitCode } from './command.ts'
-import { formatBytes, formatCount, plural } from './format.ts'
-import type { Output } from './output.ts'
+import { formatBytes, formatCount, plural } from './terminal/format.ts'
+import type { Output } from './terminal/output.ts'
 
 /** Failures told one by one; the rest is in failures.csv. */
 const SHOWN_FAILURES = 20

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { DataferryError } from '../errors.ts'
-import { header, parseFileName } from './headers.ts'
-import type { HttpBody } from './http-body.ts'
+import { header, parseFileName } from './http/headers.ts'
+import type { HttpBody } from './http/body.ts'
 import type { Opened } from './open.ts'
 import { saveFile } from './save-file.ts'
 

@@ -1,6 +1,6 @@
 import { DataferryError, type ErrorCode } from '../errors.ts'
 import { envelopeMessage, parseEnvelope, type Envelope } from './envelope.ts'
-import { header, parseRetryAfter, type Headers } from './headers.ts'
+import { header, parseRetryAfter, type Headers } from './http/headers.ts'
 
 /** A failed answer and what was asked. */
 export interface Refusal {

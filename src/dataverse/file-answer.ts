@@ -1,5 +1,5 @@
 import { DataferryError } from '../errors.ts'
-import { header, mediaType, parseContentLength, parseContentRange } from './headers.ts'
+import { header, mediaType, parseContentLength, parseContentRange } from './http/headers.ts'
 import type { Answer } from './installation.ts'
 
 /** What the bytes of an answer are. Offsets count from 0. */

@@ -1,9 +1,9 @@
 import { DataferryError } from '../errors.ts'
 import { failureFrom } from './failure.ts'
-import { header } from './headers.ts'
-import { Http, type HttpAnswer, type HttpOptions, type HttpRequest } from './http.ts'
+import { header } from './http/headers.ts'
+import { Http, type HttpAnswer, type HttpOptions, type HttpRequest } from './http/http.ts'
 import { redact } from './redact.ts'
-import { isElsewhere, nextHop, type Hop } from './redirect.ts'
+import { isElsewhere, nextHop, type Hop } from './http/redirect.ts'
 import { encodeQuery, type Query, type Route } from './route.ts'
 import { DATAFERRY_VERSION } from './version.ts'
 

@@ -2,7 +2,7 @@ import { DataferryError } from '../errors.ts'
 import type { Ref } from '../model/item.ts'
 import type { OpenBody, OpenOptions } from '../model/source.ts'
 import { impostor, partialExtent, silentExtent, wholeExtent, type Extent } from './file-answer.ts'
-import { header, strongEtag } from './headers.ts'
+import { header, strongEtag } from './http/headers.ts'
 import type { Answer, ApiRequest, Installation } from './installation.ts'
 import { bundleRoute, datasetZipRoute, fileRoute, zipRoute, type Query } from './route.ts'
 

@@ -1,9 +1,9 @@
-import type { RedisClient } from './client.ts'
+import type { RedisClient } from './redis/client.ts'
 import { changeMessage } from './change.ts'
-import { DEFAULT_PREFIX, eventsChannel, serverKey, serversKey } from './keys.ts'
+import { DEFAULT_PREFIX, eventsChannel, serverKey, serversKey } from './redis/keys.ts'
 import { parseServer, type Rate, type ServerState } from './server-state.ts'
-import { READ_SERVER, SUCCEEDED, THROTTLED, WRITE_SERVER } from './server-scripts.ts'
-import { run } from './script.ts'
+import { READ_SERVER, SUCCEEDED, THROTTLED, WRITE_SERVER } from './redis/server-scripts.ts'
+import { run } from './redis/script.ts'
 
 export interface BackoffLimits {
   /** Length of the first back-off period; each further one is twice as long. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { RedisClient } from './client.ts'
-import { DEFAULT_PREFIX, workerKey, workersKey } from './keys.ts'
+import type { RedisClient } from './redis/client.ts'
+import { DEFAULT_PREFIX, workerKey, workersKey } from './redis/keys.ts'
 
 /** A process that works on items, as it described itself last. Holds no secret. */
 const workerSchema = z.object({

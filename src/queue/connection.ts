@@ -1,6 +1,6 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { DataferryError, isAbort, messageOf, systemCode } from '../errors.ts'
-import type { RedisClient } from '../ledger/client.ts'
+import type { RedisClient } from '../ledger/redis/client.ts'
 import type { Logger } from '../log.ts'
 import { parseRedisUrl, redisLabel, type RedisTarget } from './redis-url.ts'
 

@@ -1,4 +1,4 @@
-import type { RedisClient } from '../ledger/client.ts'
+import type { RedisClient } from '../ledger/redis/client.ts'
 
 /** A disk that takes longer than this is not waited for. */
 const PATIENCE_MS = 5_000

@@ -1,15 +1,15 @@
 import { Queue, type JobsOptions, type QueueOptions as QueueSettings } from 'bullmq'
 import pRetry from 'p-retry'
-import { archiveJobId, type ArchiveJob } from '../../jobs/archive.ts'
+import { bundleJobId, type BundleJob } from '../../jobs/bundle.ts'
 import { CONTROL_QUEUE, type ControlJob } from '../../jobs/control.ts'
 import { FEED_QUEUE, type FeedJob } from '../../jobs/feed.ts'
 import { itemJobId, itemQueue, type ItemJob } from '../../jobs/item.ts'
 import { messageOf } from '../errors.ts'
-import type { RedisClient } from '../ledger/client.ts'
-import { DEFAULT_PREFIX } from '../ledger/keys.ts'
+import type { RedisClient } from '../ledger/redis/client.ts'
+import { DEFAULT_PREFIX } from '../ledger/redis/keys.ts'
 
 /** Items, alone or several in an archive. */
-export type ItemQueue = Queue<ItemJob | ArchiveJob, void, 'item' | 'archive'>
+export type ItemQueue = Queue<ItemJob | BundleJob, void, 'item' | 'archive'>
 export type FeedQueue = Queue<FeedJob, void, 'feed'>
 export type ControlQueue = Queue<ControlJob, void, 'report'>
 
@@ -64,7 +64,7 @@ export class Queues {
     const name = itemQueue(server)
     const open = this.#items.get(name)
     if (open) return open
-    const queue = this.#heard(new Queue<ItemJob | ArchiveJob, void, 'item' | 'archive'>(name, this.#settings()))
+    const queue = this.#heard(new Queue<ItemJob | BundleJob, void, 'item' | 'archive'>(name, this.#settings()))
     this.#items.set(name, queue)
     return queue
   }
@@ -143,22 +143,22 @@ export async function addItems(queue: ItemQueue, items: readonly ItemJob[], opti
 }
 
 /** Queues archives, as `addItems` does items. */
-export async function addArchives(
+export async function addBundles(
   queue: ItemQueue,
-  archives: readonly ArchiveJob[],
+  archives: readonly BundleJob[],
   options: AddOptions = {},
 ): Promise<void> {
   const jobs = archives.map((data) => ({
     name: 'archive' as const,
     data,
-    opts: jobOptions(archiveJobId(data), options),
+    opts: jobOptions(bundleJobId(data), options),
   }))
   await addAll(queue, jobs, options)
 }
 
 /** Whether an archive waits or is worked on. */
-export async function isArchiveQueued(queue: ItemQueue, job: ArchiveJob): Promise<boolean> {
-  return (await queue.getJobState(archiveJobId(job))) !== 'unknown'
+export async function isBundleQueued(queue: ItemQueue, job: BundleJob): Promise<boolean> {
+  return (await queue.getJobState(bundleJobId(job))) !== 'unknown'
 }
 
 /**
@@ -166,12 +166,12 @@ export async function isArchiveQueued(queue: ItemQueue, job: ArchiveJob): Promis
  * others from being added in their place. A Redis that was killed while it wrote a transaction leaves them: the half that
  * reached its append-only file comes to life at its next start but one (https://github.com/valkey-io/valkey/pull/4342).
  */
-export async function removeStrays(queue: ItemQueue, items: readonly ItemJob[]): Promise<void> {
-  await Promise.all(items.map(({ batch, n }) => removeStray(queue, itemJobId(batch, n))))
+export async function removeOrphans(queue: ItemQueue, items: readonly ItemJob[]): Promise<void> {
+  await Promise.all(items.map(({ batch, n }) => removeOrphan(queue, itemJobId(batch, n))))
 }
 
 /** Does nothing to a job that is in a list, or not there at all. */
-async function removeStray(queue: ItemQueue | FeedQueue | ControlQueue, id: string): Promise<void> {
+async function removeOrphan(queue: ItemQueue | FeedQueue | ControlQueue, id: string): Promise<void> {
   if ((await queue.getJobState(id)) === 'unknown') await queue.remove(id)
 }
 
@@ -201,12 +201,12 @@ function jobOptions(jobId: string, { attempts = ITEM_ATTEMPTS }: AddOptions): Jo
 export async function startFeeding(queues: Queues, batch: string, server: string): Promise<void> {
   const data: FeedJob = { v: 1, batch, server }
   const jobId = feedJobId(batch, server)
-  await removeStray(queues.feed, jobId)
+  await removeOrphan(queues.feed, jobId)
   await queues.feed.add('feed', data, { jobId, ...TIRELESS })
 }
 
 /** Lets the next pass of feeding happen now, where it waits for its time. */
-export async function hastenFeeding(queues: Queues, batch: string, server: string): Promise<void> {
+export async function feedNow(queues: Queues, batch: string, server: string): Promise<void> {
   const job = await queues.feed.getJob(feedJobId(batch, server))
   await job?.promote().catch((error: unknown) => {
     // It does not wait: it never did, somebody was faster, or its time came.
@@ -221,6 +221,6 @@ function feedJobId(batch: string, server: string): string {
 /** Asks for the report of a batch; does nothing while one is being written. */
 export async function askReport(queues: Queues, batch: string): Promise<void> {
   const jobId = `${batch}-report`
-  await removeStray(queues.control, jobId)
+  await removeOrphan(queues.control, jobId)
   await queues.control.add('report', { v: 1, task: 'report', batch }, { jobId, ...TIRELESS })
 }

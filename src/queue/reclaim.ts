@@ -1,8 +1,8 @@
 import type { Job, Queue } from 'bullmq'
 import { itemJobSchema, type ItemJob } from '../../jobs/item.ts'
-import type { RedisClient } from '../ledger/client.ts'
+import type { RedisClient } from '../ledger/redis/client.ts'
 import type { HeldItem, Workers } from '../ledger/workers.ts'
-import { lifeOf } from './process-identity.ts'
+import { lifeOf } from '../process/process-identity.ts'
 
 export interface ReclaimOptions {
   readonly connection: RedisClient

@@ -1,5 +1,5 @@
 import { DataferryError } from '../errors.ts'
-import type { RedisClient } from '../ledger/client.ts'
+import type { RedisClient } from '../ledger/redis/client.ts'
 
 export interface RedisFacts {
   /** As the server says it; a Valkey says which Redis it stands for. */

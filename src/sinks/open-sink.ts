@@ -1,9 +1,9 @@
 import { isAbsolute, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { DataferryError } from '../errors.ts'
-import { diskSink, type DiskSinkOptions } from './disk.ts'
-import { parseLocation } from './s3-location.ts'
-import type { S3Options } from './s3-client.ts'
+import { diskSink, type DiskSinkOptions } from './disk/disk-sink.ts'
+import { parseLocation } from './s3/location.ts'
+import type { S3Options } from './s3/client.ts'
 import type { Sink } from './sink.ts'
 
 /** What each kind of sink can be told; every field is for one kind. */
@@ -28,7 +28,7 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
   },
   s3: {
     normalize: (url) => parseLocation(url.href).url,
-    open: async (url, { s3 }) => (await import('./s3.ts')).openS3Sink(url, s3),
+    open: async (url, { s3 }) => (await import('./s3/s3-sink.ts')).openS3Sink(url, s3),
   },
 }
 

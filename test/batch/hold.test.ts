@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest'
 import { readHold, removeHold, writeHold } from '../../src/batch/hold.ts'
 import { reconcile } from '../../src/batch/reconcile.ts'
 import { reopenFailed } from '../../src/batch/reopen.ts'
-import { MemoryLedger } from '../../src/ledger/memory.ts'
-import { memorySink } from '../../src/sinks/memory.ts'
+import { MemoryLedger } from '../../src/ledger/memory-ledger.ts'
+import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
 import { bytesOf } from '../contracts/sink-bytes.ts'
-import { Sweep } from '../../workers/sweep.ts'
+import { Reconciler } from '../../workers/reconciler.ts'
 import { done, failed, itemAt, plannedBatch, recorded } from './fixtures.ts'
 
 const BYTES = bytesOf(10)
@@ -42,10 +42,14 @@ describe.each(['paused', 'cancelled'] as const)('a batch that somebody has %s', 
       const ledger = new MemoryLedger()
       await reconcile(ledger, records, batch, plan)
       await ledger.setState(batch.id, seen)
-      const sweep = new Sweep({ ledger, batches: { sink: () => Promise.resolve(sink) }, feed: () => Promise.resolve() })
-      await sweep.now()
+      const reconciler = new Reconciler({
+        ledger,
+        batches: { sink: () => Promise.resolve(sink) },
+        feed: () => Promise.resolve(),
+      })
+      await reconciler.now()
       await ledger.forget(batch.id)
-      await sweep.now()
+      await reconciler.now()
       expect(await ledger.get(batch.id)).toMatchObject({ state, reason: 'by hand' })
     }
   })

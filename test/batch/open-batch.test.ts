@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { names } from '../../src/batch/folder.ts'
 import { openBatch, type Wish } from '../../src/batch/open-batch.ts'
 import { writeReport } from '../../src/batch/report.ts'
-import { memorySink } from '../../src/sinks/memory.ts'
+import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
 import { SERVER } from './fixtures.ts'
 
 const WISH: Wish = {

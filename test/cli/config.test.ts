@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { load, tokenFor, type LoadedConfig, type LoadOptions } from '../../src/config.ts'
+import { load, tokenFor, type LoadedConfig, type LoadOptions } from '../../src/config/config.ts'
 import { DataferryError } from '../../src/errors.ts'
 
 const CANARY = 'canary-token-5f3a'

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Workers } from '../../src/ledger/workers.ts'
-import { ownProcess } from '../../src/queue/process-identity.ts'
+import { ownProcess } from '../../src/process/process-identity.ts'
 import { useRedis } from '../redis.ts'
 
 const HEALTH = fileURLToPath(new URL('../../src/cli/health.ts', import.meta.url))

@@ -1,4 +1,4 @@
-import type { Sheet } from '../../src/cli/output.ts'
+import type { Sheet } from '../../src/cli/terminal/output.ts'
 
 /** A stream that keeps what is written to it, and looks like a terminal when given a size. */
 export class Recorder implements Sheet {

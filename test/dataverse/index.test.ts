@@ -39,7 +39,7 @@ describe('the package', () => {
     const args = ['--import', 'tsx', '--import', asUrl(register), '--input-type=module', '-e', program]
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT })
     const loaded = stdout.split('\n')
-    expect(loaded.some((url) => url.includes('/src/dataverse/http.ts'))).toBe(true)
+    expect(loaded.some((url) => url.includes('/src/dataverse/http/http.ts'))).toBe(true)
     expect(loaded.some((url) => url.includes('/node_modules/undici/'))).toBe(true)
     expect(loaded.filter((url) => /\/node_modules\/(bullmq|ioredis|@aws-sdk|commander|pino)\//.test(url))).toEqual([])
   })

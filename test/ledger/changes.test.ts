@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { Change, Changes } from '../../src/ledger/change.ts'
-import { eventsChannel } from '../../src/ledger/keys.ts'
-import { RedisLedger } from '../../src/ledger/redis.ts'
-import { redisChanges } from '../../src/ledger/redis-changes.ts'
+import { eventsChannel } from '../../src/ledger/redis/keys.ts'
+import { RedisLedger } from '../../src/ledger/redis/redis-ledger.ts'
+import { redisChanges } from '../../src/ledger/redis/redis-changes.ts'
 import { useRedis } from '../redis.ts'
 
 const redis = useRedis()

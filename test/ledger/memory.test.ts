@@ -1,4 +1,4 @@
-import { MemoryLedger } from '../../src/ledger/memory.ts'
+import { MemoryLedger } from '../../src/ledger/memory-ledger.ts'
 import { describeLedger } from '../contracts/ledger.ts'
 
 describeLedger('the ledger in memory', () => new MemoryLedger())

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { batchKeys } from '../../src/ledger/keys.ts'
-import { RedisLedger } from '../../src/ledger/redis.ts'
+import { batchKeys } from '../../src/ledger/redis/keys.ts'
+import { RedisLedger } from '../../src/ledger/redis/redis-ledger.ts'
 import { describeLedger } from '../contracts/ledger.ts'
 import { useRedis } from '../redis.ts'
 

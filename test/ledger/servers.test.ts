@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from 'vitest'
-import { redisChanges } from '../../src/ledger/redis-changes.ts'
+import { redisChanges } from '../../src/ledger/redis/redis-changes.ts'
 import { Servers } from '../../src/ledger/servers.ts'
 import { useRedis } from '../redis.ts'
 

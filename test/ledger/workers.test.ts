@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { workerKey, workersKey } from '../../src/ledger/keys.ts'
+import { workerKey, workersKey } from '../../src/ledger/redis/keys.ts'
 import { Workers, type WorkerRecord } from '../../src/ledger/workers.ts'
 import { useRedis } from '../redis.ts'
 

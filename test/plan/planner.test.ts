@@ -4,7 +4,7 @@ import { readPlanState } from '../../src/batch/folder.ts'
 import { DataferryError } from '../../src/errors.ts'
 import type { Entry, Target } from '../../src/model/entry.ts'
 import type { ListedFile } from '../../src/model/listing.ts'
-import { memorySink } from '../../src/sinks/memory.ts'
+import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
 import { catalogueOf, listed, type Datasets } from './catalogue.ts'
 import { BATCH, itemsIn, planAll, planFrom, SERVER, textIn } from './planning.ts'
 

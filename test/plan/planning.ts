@@ -5,7 +5,7 @@ import type { Entry } from '../../src/model/entry.ts'
 import type { Item } from '../../src/model/item.ts'
 import type { Catalogue } from '../../src/model/listing.ts'
 import { plan, type PlanRequest } from '../../src/plan/planner.ts'
-import { memorySink } from '../../src/sinks/memory.ts'
+import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
 import type { Records } from '../../src/sinks/sink.ts'
 import { never } from '../contracts/sink-bytes.ts'
 

@@ -3,7 +3,7 @@
 import { Worker } from 'bullmq'
 import { Workers } from '../../src/ledger/workers.ts'
 import { connect } from '../../src/queue/connection.ts'
-import { ownProcess } from '../../src/queue/process-identity.ts'
+import { ownProcess } from '../../src/process/process-identity.ts'
 import { itemQueue } from '../../jobs/item.ts'
 
 const [url = '', prefix = '', server = ''] = process.argv.slice(2)

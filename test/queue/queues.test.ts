@@ -2,7 +2,7 @@ import { Worker } from 'bullmq'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { ItemJob } from '../../jobs/item.ts'
 import { connect } from '../../src/queue/connection.ts'
-import { addItems, hastenFeeding, openQueues, removeStrays, startFeeding, type Queues } from '../../src/queue/queues.ts'
+import { addItems, feedNow, openQueues, removeOrphans, startFeeding, type Queues } from '../../src/queue/queues.ts'
 import { useRedis } from '../redis.ts'
 
 const SERVER = 'https://data.example.org/sub'
@@ -58,7 +58,7 @@ it('a job that a torn transaction left in no list is in nobody’s way, and one 
   await redis.client.lrem(queue.toKey('wait'), 0, lost)
   await addItems(queue, jobs(2))
   expect(await queues.windowSize(SERVER)).toBe(1)
-  await removeStrays(queue, jobs(2))
+  await removeOrphans(queue, jobs(2))
   expect(await queues.windowSize(SERVER)).toBe(1)
   await addItems(queue, jobs(2))
   expect(await queues.windowSize(SERVER)).toBe(2)
@@ -70,14 +70,14 @@ it('a job that a torn transaction left in no list is in nobody’s way, and one 
 })
 
 it('feeding that waits for its time goes on at once when it is told to, and is left alone otherwise', async () => {
-  await hastenFeeding(queues, 'b', SERVER)
+  await feedNow(queues, 'b', SERVER)
   expect(await queues.feed.getJobCountByTypes('wait', 'delayed')).toBe(0)
   await startFeeding(queues, 'b', SERVER)
-  await hastenFeeding(queues, 'b', SERVER)
+  await feedNow(queues, 'b', SERVER)
   const [job] = await queues.feed.getWaiting()
   await queues.feed.remove(job?.id ?? '')
   await queues.feed.add('feed', { v: 1, batch: 'b', server: SERVER }, { jobId: job?.id ?? '', delay: 60_000 })
-  await Promise.all([hastenFeeding(queues, 'b', SERVER), hastenFeeding(queues, 'b', SERVER)])
+  await Promise.all([feedNow(queues, 'b', SERVER), feedNow(queues, 'b', SERVER)])
   expect(await queues.feed.getJobCounts('wait', 'delayed')).toEqual({ wait: 1, delayed: 0 })
   await queues.feed.obliterate({ force: true })
 })

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { RedisClient } from '../../src/ledger/client.ts'
+import type { RedisClient } from '../../src/ledger/redis/client.ts'
 import { connect } from '../../src/queue/connection.ts'
 import { checkRedis, memoryPressure } from '../../src/queue/redis-settings.ts'
 import { socketUrl } from '../../src/queue/redis-url.ts'

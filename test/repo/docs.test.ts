@@ -5,7 +5,7 @@ import { DATAFERRY_VERSION } from '../../src/dataverse/version.ts'
 import { VERBS } from '../../src/cli/commands.ts'
 import { parserFor, readArguments } from '../../src/cli/parser.ts'
 import { ERROR_CODES } from '../../src/errors.ts'
-import { aboutSetting, SETTING_NAMES } from '../../src/settings.ts'
+import { aboutSetting, SETTING_NAMES } from '../../src/config/settings.ts'
 
 const read = (path: string): Promise<string> => readFile(new URL(`../../${path}`, import.meta.url), 'utf8')
 const pages = await referencePages()

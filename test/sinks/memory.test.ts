@@ -1,4 +1,4 @@
-import { killStages, memorySink, memoryStore } from '../../src/sinks/memory.ts'
+import { killStages, memorySink, memoryStore } from '../../src/sinks/memory/memory-sink.ts'
 import { describeSink } from '../contracts/sink.ts'
 
 describeSink('memory', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { archiveJobId, type ArchiveJob } from '../../jobs/archive.ts'
+import { bundleJobId, type BundleJob } from '../../jobs/bundle.ts'
 import type { Item } from '../../src/model/item.ts'
 import { blockJobs, type Bundled } from '../../workers/feed-blocks.ts'
 
@@ -17,11 +17,11 @@ function item(n: number, size = 100): Item {
 }
 
 function bundled(queued: readonly string[] = []): Bundled {
-  return { ids: new Set(), isQueued: (job) => Promise.resolve(queued.includes(archiveJobId(job))) }
+  return { ids: new Set(), isQueued: (job) => Promise.resolve(queued.includes(bundleJobId(job))) }
 }
 
 const items = [item(0), item(1), item(2, 5_000), item(3), item(4)]
-const ARCHIVE: ArchiveJob = { v: 1, batch: 'b1', ns: [0, 1, 3, 4] }
+const ARCHIVE: BundleJob = { v: 1, batch: 'b1', ns: [0, 1, 3, 4] }
 
 test('small files become one archive, and others go singly', async () => {
   const { archives, singles } = await blockJobs({ batch: 'b1', items, isSettled: () => false }, OPTIONS, bundled())
@@ -37,7 +37,7 @@ test('what is left of a bundle of which something has ended goes singly', async 
 
 test('what is left of a bundle whose archive is still queued is left to that', async () => {
   const block = { batch: 'b1', items, isSettled: (n: number) => n < 2 }
-  const { archives, singles } = await blockJobs(block, OPTIONS, bundled([archiveJobId(ARCHIVE)]))
+  const { archives, singles } = await blockJobs(block, OPTIONS, bundled([bundleJobId(ARCHIVE)]))
   expect(archives).toEqual([])
   expect(singles.map(({ n }) => n)).toEqual([2])
 })

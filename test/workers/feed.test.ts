@@ -5,7 +5,7 @@ import { Feeder, type FeedDeps } from '../../workers/feed.ts'
 import type { Step } from '../../workers/step.ts'
 import { bytesOf } from '../contracts/sink-bytes.ts'
 import { itemFor, scriptedSource } from '../transfer/scripted-source.ts'
-import { deskFor, type Desk } from './desk.ts'
+import { deskFor, type Desk } from './fixtures.ts'
 
 const A = 'https://a.invalid'
 const B = 'https://b.invalid'
@@ -31,7 +31,7 @@ class Queues {
     return Promise.resolve()
   }
 
-  removeStrays(jobs: readonly ItemJob[]): Promise<void> {
+  removeOrphans(jobs: readonly ItemJob[]): Promise<void> {
     for (const { n } of jobs) this.strays.delete(n)
     return Promise.resolve()
   }
@@ -58,7 +58,7 @@ async function fed(items: readonly Item[], more: Partial<FeedDeps> = {}): Promis
     batches: desk.batches,
     queued: (server) => Promise.resolve(queues.of(server).size),
     add: (server, jobs) => queues.add(server, jobs),
-    removeStrays: (_, jobs) => queues.removeStrays(jobs),
+    removeOrphans: (_, jobs) => queues.removeOrphans(jobs),
     askReport: (batch) => Promise.resolve(void reports.push(batch)),
     window: () => Promise.resolve(WINDOW),
     memoryPressure: () => Promise.resolve(undefined),

@@ -1,15 +1,15 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Outcomes } from '../../src/batch/tally.ts'
 import { DataferryError, type ErrorCode } from '../../src/errors.ts'
-import { diskSink } from '../../src/sinks/disk.ts'
-import { memorySink, memoryStore } from '../../src/sinks/memory.ts'
+import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
+import { memorySink, memoryStore } from '../../src/sinks/memory/memory-sink.ts'
 import type { Sink } from '../../src/sinks/sink.ts'
 import { transfer } from '../../src/transfer/transfer.ts'
 import { settleCrashed } from '../../workers/item.ts'
 import { bytesOf, contentOf, listing, never } from '../contracts/sink-bytes.ts'
 import { temporaryFolder } from '../sinks/temporary-folder.ts'
 import { broken, itemFor, scriptedSource } from '../transfer/scripted-source.ts'
-import { deskFor, FIRST, LAST, type Desk } from './desk.ts'
+import { deskFor, FIRST, LAST, type Desk } from './fixtures.ts'
 
 const BYTES = bytesOf(10_000)
 const ITEM = itemFor(BYTES)

@@ -1,19 +1,19 @@
-import { archiveJobId, type ArchiveJob } from '../../jobs/archive.ts'
+import { bundleJobId, type BundleJob } from '../../jobs/bundle.ts'
 import { itemJobId, type ItemJob } from '../../jobs/item.ts'
 import { EMPTY_PLAN, readPlanState, writeBatch } from '../../src/batch/folder.ts'
 import { readReport, type Report } from '../../src/batch/report.ts'
 import { Outcomes } from '../../src/batch/tally.ts'
 import { DataAccessApi } from '../../src/dataverse/data-access-api.ts'
 import { NativeApi } from '../../src/dataverse/native-api.ts'
-import { MemoryLedger } from '../../src/ledger/memory.ts'
+import { MemoryLedger } from '../../src/ledger/memory-ledger.ts'
 import { createLogger } from '../../src/log.ts'
 import type { Batch } from '../../src/model/batch.ts'
 import type { Entry } from '../../src/model/entry.ts'
 import type { Failure, Receipt } from '../../src/model/receipt.ts'
 import type { OpenSource } from '../../src/model/source.ts'
 import { plan } from '../../src/plan/planner.ts'
-import { memorySink, memoryStore, type MemoryStore } from '../../src/sinks/memory.ts'
-import { processArchive, type ArchiveDeps } from '../../workers/archive.ts'
+import { memorySink, memoryStore, type MemoryStore } from '../../src/sinks/memory/memory-sink.ts'
+import { processBundle, type BundleDeps } from '../../workers/bundle.ts'
 import { Batches } from '../../workers/batches.ts'
 import { Bundling, DEFAULT_BUNDLE_SIZE } from '../../workers/bundling.ts'
 import { processControl } from '../../workers/control.ts'
@@ -48,7 +48,7 @@ export interface Ran {
 }
 
 interface Queued {
-  readonly job: ItemJob | ArchiveJob
+  readonly job: ItemJob | BundleJob
   made: number
 }
 
@@ -99,11 +99,11 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
       if (text !== undefined) notices.push(text)
     },
   })
-  const add = (job: ItemJob | ArchiveJob): void => {
-    const key = 'ns' in job ? archiveJobId(job) : itemJobId(job.batch, job.n)
+  const add = (job: ItemJob | BundleJob): void => {
+    const key = 'ns' in job ? bundleJobId(job) : itemJobId(job.batch, job.n)
     if (!queue.has(key)) queue.set(key, { job, made: 0 })
   }
-  const addAll = (_: string, jobs: readonly (ItemJob | ArchiveJob)[]): Promise<void> => {
+  const addAll = (_: string, jobs: readonly (ItemJob | BundleJob)[]): Promise<void> => {
     for (const job of jobs) add(job)
     return Promise.resolve()
   }
@@ -113,7 +113,7 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
     batches,
     queued: () => Promise.resolve(queue.size),
     add: addAll,
-    removeStrays: () => Promise.resolve(),
+    removeOrphans: () => Promise.resolve(),
     askReport: () => {
       reports++
       return Promise.resolve()
@@ -124,11 +124,11 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
     bundles: {
       options: (...place) => bundling.options(...place),
       add: addAll,
-      isQueued: (_, job) => Promise.resolve(queue.has(archiveJobId(job))),
+      isQueued: (_, job) => Promise.resolve(queue.has(bundleJobId(job))),
     },
   })
   const running = new Running()
-  const deps: ArchiveDeps = {
+  const deps: BundleDeps = {
     ledger,
     batches,
     running,
@@ -142,8 +142,8 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
     bundling,
     addSingles: addAll,
   }
-  const work = (job: ItemJob | ArchiveJob, attempt: Attempt): Promise<Step> =>
-    'ns' in job ? processArchive(job, attempt, undefined, deps) : processItem(job, attempt, undefined, deps)
+  const work = (job: ItemJob | BundleJob, attempt: Attempt): Promise<Step> =>
+    'ns' in job ? processBundle(job, attempt, undefined, deps) : processItem(job, attempt, undefined, deps)
 
   for (let state: string | undefined = 'open'; state !== 'finished'; state = (await ledger.get(id))?.state) {
     const due = reports

@@ -1,4 +1,4 @@
-import { tokenFor } from '../../config.ts'
+import { tokenFor } from '../../config/config.ts'
 import { DataferryError } from '../../errors.ts'
 import { ACCESS_ACTIONS, findAction } from '../access-actions.ts'
 import type { Command } from '../command.ts'

@@ -1,6 +1,6 @@
-import type { LoadedConfig } from '../../config.ts'
-import { aboutSetting, SETTING_NAMES, type SettingName, type Settings } from '../../settings.ts'
-import type { Source } from '../../tokens.ts'
+import type { LoadedConfig } from '../../config/config.ts'
+import { aboutSetting, SETTING_NAMES, type SettingName, type Settings } from '../../config/settings.ts'
+import type { Source } from '../../config/tokens.ts'
 import type { Command } from '../command.ts'
 
 /** `dataferry config`: what holds, and where it came from. */

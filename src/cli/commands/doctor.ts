@@ -1,10 +1,10 @@
-import { environment } from '../../config.ts'
-import { checkDestination, checkNode } from '../check-machine.ts'
-import { checkRedis } from '../check-redis.ts'
-import { checkServer } from '../check-server.ts'
+import { environment } from '../../config/config.ts'
+import { checkDestination, checkNode } from '../doctor/machine.ts'
+import { checkRedis } from '../doctor/redis.ts'
+import { checkServer } from '../doctor/server.ts'
 import type { Command, Context } from '../command.ts'
-import type { Finding, Health } from '../finding.ts'
-import type { Output, Tone } from '../output.ts'
+import type { Finding, Health } from '../doctor/finding.ts'
+import type { Output, Tone } from '../terminal/output.ts'
 
 /** `dataferry doctor`: would a batch run here? Each finding with its fix. */
 export const command: Command = {

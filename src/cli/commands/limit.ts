@@ -1,8 +1,8 @@
 import { DataferryError } from '../../errors.ts'
 import type { ServerSettings } from '../../ledger/servers.ts'
-import { byteCount, normalServer } from '../../setting-values.ts'
+import { byteCount, normalServer } from '../../config/setting-values.ts'
 import type { Command, Given } from '../command.ts'
-import { formatRate } from '../format.ts'
+import { formatRate } from '../terminal/format.ts'
 import { openRuntime } from '../runtime.ts'
 
 /** `dataferry limit`: how hard one installation may be asked by all workers together, from now on. */

@@ -1,6 +1,6 @@
 import { runBatch } from '../batch-run.ts'
 import type { Command } from '../command.ts'
-import { plural } from '../format.ts'
+import { plural } from '../terminal/format.ts'
 import { takeIn } from '../intake.ts'
 import { planBatch, printPlan } from '../planning.ts'
 import { Sources } from '../sources.ts'

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DataferryError, isAbort } from '../../errors.ts'
 import { readStatus, type BatchStatus, type ServerStatus, type Status } from '../../status.ts'
 import type { Command, Context } from '../command.ts'
-import { formatBytes, formatClock, formatCount } from '../format.ts'
+import { formatBytes, formatClock, formatCount } from '../terminal/format.ts'
 import { openRuntime, type Runtime } from '../runtime.ts'
 
 const WATCH_MS = 1_000

@@ -6,7 +6,7 @@ import type { Sink } from '../../sinks/sink.ts'
 import { createHash } from '../../transfer/hash.ts'
 import { hashOf } from '../../transfer/transfer.ts'
 import type { Command, Context } from '../command.ts'
-import { formatBytes, formatCount, plural } from '../format.ts'
+import { formatBytes, formatCount, plural } from '../terminal/format.ts'
 import { shownUrl } from '../summary.ts'
 import { DESTINATION_SETTINGS, openDestination } from '../destination.ts'
 

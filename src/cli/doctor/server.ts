@@ -1,0 +1,70 @@
+import { tokenFor, type LoadedConfig } from '../../config/config.ts'
+import { header } from '../../dataverse/http/headers.ts'
+import { Http } from '../../dataverse/http/http.ts'
+import { NativeApi } from '../../dataverse/native-api.ts'
+import { DataferryError, messageOf } from '../../errors.ts'
+import type { Finding } from './finding.ts'
+import { formatDuration } from '../terminal/format.ts'
+
+/** Signed URLs of storage hosts are valid for a minute or more, by the server's clock. */
+const CLOCK_TOLERANCE_MS = 60_000
+const PATIENCE_MS = 15_000
+
+/** Whether an installation answers, what it is, whether it takes the token, and whether its clock agrees with ours. */
+export async function checkServer(config: LoadedConfig, server: string, signal: AbortSignal): Promise<Finding[]> {
+  const http = new Http({ timeouts: { connectMs: config.settings.connectTimeoutMs, headersMs: PATIENCE_MS } })
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(3 * PATIENCE_MS)])
+  const client = (apiToken?: string): NativeApi => new NativeApi({ baseUrl: server, apiToken, http, retries: 0 })
+  try {
+    const reached = await checkVersion(client(), server, patience)
+    if (reached.health === 'fail') return [reached]
+    const token = tokenFor(config, server)
+    return [
+      reached,
+      await checkToken(client(token), token !== undefined, server, patience),
+      await checkClock(http, server, patience),
+    ]
+  } finally {
+    signal.throwIfAborted()
+    await http.close()
+  }
+}
+
+async function checkVersion(api: NativeApi, server: string, signal: AbortSignal): Promise<Finding> {
+  const check = 'Server'
+  try {
+    return { check, health: 'ok', message: `${server} runs Dataverse ${await api.serverVersion(signal)}` }
+  } catch (error) {
+    return { check, health: 'fail', message: messageOf(error), fix: adviceFor(error) }
+  }
+}
+
+async function checkToken(api: NativeApi, hasToken: boolean, server: string, signal: AbortSignal): Promise<Finding> {
+  const check = 'Token'
+  if (!hasToken) return { check, health: 'ok', message: `none for ${server}: public files only` }
+  try {
+    return { check, health: 'ok', message: `${server} knows it as ${(await api.tokenUser(signal)).identifier}` }
+  } catch (error) {
+    return { check, health: 'fail', message: messageOf(error), fix: adviceFor(error) }
+  }
+}
+
+async function checkClock(http: Http, server: string, signal: AbortSignal): Promise<Finding> {
+  const check = 'Clock'
+  try {
+    const answer = await http.send({ method: 'GET', url: `${server}/api/info/version`, headers: {}, signal })
+    const theirs = Date.parse(header(answer.headers, 'date') ?? '')
+    answer.body.close()
+    if (Number.isNaN(theirs)) return { check, health: 'ok', message: `${server} does not tell its time` }
+    const apart = Math.abs(Date.now() - theirs)
+    if (apart < CLOCK_TOLERANCE_MS) return { check, health: 'ok', message: `agrees with ${server}` }
+    const message = `this machine and ${server} are ${formatDuration(apart)} apart`
+    return { check, health: 'warn', message, fix: 'Set the clock (NTP): signed addresses would look expired.' }
+  } catch (error) {
+    return { check, health: 'warn', message: messageOf(error), fix: adviceFor(error) }
+  }
+}
+
+function adviceFor(error: unknown): string {
+  return error instanceof DataferryError ? error.advice : 'Check the address and the network.'
+}

@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto'
+import { rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { systemCode } from '../../errors.ts'
+import type { Item } from '../../model/item.ts'
+import { safeFilePath } from '../../model/path.ts'
+import type { Receipt } from '../../model/receipt.ts'
+import type { OpenSource } from '../../model/source.ts'
+import { diskSink } from '../../sinks/disk/disk-sink.ts'
+import type { Sink } from '../../sinks/sink.ts'
+import { transferArchive } from '../../transfer/transfer-archive.ts'
+import { keepExisting } from '../../transfer/existing.ts'
+import { limitedSource, RateLimit } from '../../transfer/rate-limit.ts'
+import { transfer } from '../../transfer/transfer.ts'
+import { ArchiveCheck } from './archive-check.ts'
+import { answerSource, wholeSource } from './source.ts'
+import type { GetRun } from './run.ts'
+import type { ListedDownload } from './listing.ts'
+import type { OutputTarget } from './output-target.ts'
+import { tryAgain } from './try-again.ts'
+
+type FileTarget = Extract<OutputTarget, { readonly kind: 'file' }>
+
+/** A file that is there now. */
+export interface Got {
+  /** Absolute. */
+  readonly path: string
+  readonly receipt: Receipt
+}
+
+/**
+ * Brings what was asked for to a file, which shows only when it is whole and right. What is there already is treated as
+ * in a batch. A whole file goes on from the part that an earlier run left beside it, when a published checksum can
+ * prove in the end that both belong together. Rejects with `ZIP_INCOMPLETE` when a ZIP that was kept lacks files.
+ */
+export async function getToFile(run: GetRun, target: FileTarget, listed: ListedDownload | undefined): Promise<Got> {
+  const sink = diskSink(target.folder)
+  try {
+    const receipt = listed ? await listedFile(run, target, listed, sink) : await answered(run, target, sink)
+    return { path: join(target.folder, receipt.path), receipt }
+  } finally {
+    await sink.close()
+    await tidy(target.folder)
+  }
+}
+
+/** The name is known before the first request, and so is everything else. */
+async function listedFile(run: GetRun, target: FileTarget, listed: ListedDownload, sink: Sink): Promise<Receipt> {
+  const { context, api, request, sources } = run
+  const item: Item = { ...listed.item, path: target.name ?? safeFilePath('', listed.name).path }
+  const open = wholeSource(sources.source(request.server), api, request)
+  return tryAgain(context, async (count) => {
+    const kept = await existing(run, item, sink)
+    return kept ?? (await bring(run, item, open, sink, count))
+  })
+}
+
+/** What is made for the request: its name comes with the answer. */
+async function answered(run: GetRun, target: FileTarget, sink: Sink): Promise<Receipt> {
+  const { context, api, request } = run
+  const { server, ref, guestbookResponse } = request
+  const itemAt = (path: string): Item => ({ n: 0, server, ref, path, expect: {} })
+  return tryAgain(context, async (count) => {
+    const early = target.name === undefined ? undefined : await existing(run, itemAt(target.name), sink)
+    if (early) return early
+    const countDownload = count && request.count
+    await using download = await request.ask(api, { signal: context.signal, countDownload, guestbookResponse })
+    const item = itemAt(target.name ?? safeFilePath('', download.name ?? 'download').path)
+    const kept = target.name === undefined ? await existing(run, item, sink) : undefined
+    const rate = new RateLimit(context.config.settings.limitRate)
+    return kept ?? (await bring(run, item, limitedSource(answerSource(download), rate), sink, count))
+  })
+}
+
+async function bring(run: GetRun, item: Item, open: OpenSource, sink: Sink, count: boolean): Promise<Receipt> {
+  const { context, progress } = run
+  const key = keyOf(item)
+  const details = { key, signal: context.signal, count, onProgress: progress(item) }
+  if (item.ref.kind !== 'file') {
+    const check = new ArchiveCheck(item.ref)
+    const receipt = await transferArchive(item, { open, sink }, details, check.inspect)
+    await sink.forget(key)
+    check.refuseIncomplete(item.path)
+    return receipt
+  }
+  const receipt = await transfer(item, { open, sink }, details)
+  if (receipt.verified !== 'checksum') await sink.forget(key)
+  return receipt
+}
+
+function existing({ context: { config, signal } }: GetRun, item: Item, sink: Sink): Promise<Receipt | undefined> {
+  const policy = config.settings.existing
+  return keepExisting(item, sink, { key: keyOf(item), policy, earlier: () => Promise.resolve(undefined), signal })
+}
+
+/** The same download under the same name finds its part again; anything else has a part of its own. */
+function keyOf({ server, ref, path, expect }: Item): string {
+  const identity = JSON.stringify([server, ref, path, expect.checksum, expect.size])
+  return `get-${createHash('sha256').update(identity).digest('hex').slice(0, 20)}`
+}
+
+/** Takes the sink's folders away unless something is kept there: a single file should leave nothing else behind. */
+async function tidy(folder: string): Promise<void> {
+  for (const name of ['.dataferry/parts', '.dataferry/marks', '.dataferry']) {
+    await rmdir(join(folder, name)).catch((error: unknown) => {
+      if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(systemCode(error) ?? '')) throw error
+    })
+  }
+}

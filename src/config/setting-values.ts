@@ -1,0 +1,151 @@
+import { inspect } from 'node:util'
+import { z } from 'zod'
+import type { Bundle } from '../model/batch.ts'
+
+/**
+ * How a setting's text becomes a value. Flags and the environment give text, the config file also numbers and lists;
+ * every reader takes all of them. A message says what is wanted; who reports it adds where the text came from.
+ */
+function value<T>(wanted: string, read: (text: string) => T | undefined) {
+  const message = `expected ${wanted}`
+  return z.union([z.string(), z.number()], { error: message }).transform((raw, context) => {
+    const result = read(String(raw).trim())
+    if (result !== undefined) return result
+    context.addIssue(message)
+    return z.NEVER
+  })
+}
+
+/** A whole number within bounds, both included. */
+export function whole(from: number, to: number) {
+  return value(`a whole number from ${from} to ${to}`, (text) => {
+    const number = /^\d+$/.test(text) ? Number(text) : NaN
+    return number >= from && number <= to ? number : undefined
+  })
+}
+
+/** One of some words. */
+export function choice<const T extends readonly [string, ...string[]]>(words: T) {
+  return value<T[number]>(`one of ${words.join(', ')}`, (text) => words.find((word) => word === text))
+}
+
+/** A switch. A flag without a value is `yes`. */
+export const yesOrNo = z.union([z.boolean(), z.string()], { error: 'expected yes or no' }).transform((raw, context) => {
+  const text = String(raw).trim().toLowerCase()
+  if (['yes', 'true', '1'].includes(text)) return true
+  if (['no', 'false', '0'].includes(text)) return false
+  context.addIssue('expected yes or no')
+  return z.NEVER
+})
+
+/** Text that is not empty and, when given, has a form. */
+export function word(wanted: string, form = /./) {
+  return value(wanted, (text) => (form.test(text) ? text : undefined))
+}
+
+const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }
+
+/** Bytes as `curl` and `wget` write them: `500K`, `10M`, `1.5G`; K is 1024. */
+export const byteCount = value('a number of bytes such as 500K or 10M', bytesOf)
+
+/** `off`, `auto`, or bytes. */
+export const bundleSize = value('off, auto, or a number of bytes such as 500K', (text): Bundle | undefined =>
+  text === 'off' || text === 'auto' ? text : bytesOf(text),
+)
+
+function bytesOf(text: string): number | undefined {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?$/i.exec(text) ?? []
+  const bytes = Math.round(Number(number) * (BYTE_UNITS[unit.toUpperCase()] ?? NaN))
+  return bytes > 0 ? bytes : undefined
+}
+
+const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
+/**
+ * A duration with its unit, in milliseconds: `500ms`, `60s`, `30m`, `1h`. A number without one is refused, as `60` may
+ * mean seconds to one reader and milliseconds to the next.
+ */
+export function durationMs(atLeast: number) {
+  return value('a duration with its unit, such as 500ms, 60s or 30m', (text) => {
+    const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? []
+    const ms = Math.round(Number(number) * (DURATION_UNITS[unit] ?? NaN))
+    return ms >= atLeast ? ms : undefined
+  })
+}
+
+function parseUrl(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined
+}
+
+/**
+ * The base URL of an installation, as it is compared everywhere: `dataverse.example.edu/dv/` →
+ * `https://dataverse.example.edu/dv`. A sub-path is kept.
+ * @returns undefined when it is no http(s) URL, or holds a user, a query or a fragment.
+ */
+export function normalServer(text: string): string | undefined {
+  const url = parseUrl(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`)
+  if (!url?.hostname || !['http:', 'https:'].includes(url.protocol)) return undefined
+  if (url.username || url.password || url.search || url.hash) return undefined
+  return `${url.origin}${url.pathname}`.replace(/\/+$/, '')
+}
+
+/** See `normalServer`. */
+const serverUrl = value(
+  'the address of a Dataverse installation such as https://demo.dataverse.org, without user, query or fragment',
+  normalServer,
+)
+
+/** Several of them: a list, or text with commas or blanks between. */
+export const serverUrls = z
+  .union(
+    [
+      z.array(z.union([z.string(), z.number()])),
+      z.string().transform((list): (string | number)[] => list.split(/[\s,]+/).filter(Boolean)),
+    ],
+    {
+      error: 'expected an address or a list of addresses',
+    },
+  )
+  .default([])
+  .pipe(z.array(serverUrl))
+
+/** A text that may hold a password: printing, inspecting or serialising it shows only what may be seen. */
+export class Secret {
+  readonly #value: string
+  /** For people: the same without the password. */
+  readonly shown: string
+
+  constructor(text: string, shown: string) {
+    this.#value = text
+    this.shown = shown
+  }
+
+  /** A Redis URL, which `src/queue` reads in full. Shown without its password. */
+  static readonly redisUrl = value('a Redis address such as redis://localhost:6379', (text) => {
+    if (!/^(rediss?(\+\w+)?|unix):\/\/./i.test(text)) return undefined
+    // Up to the last `@`: a password may hold one, and hiding too much is the safe mistake.
+    return new Secret(text, text.replace(/\/\/([^:@]*):.*@/, '//$1:***@').replace(/\?(?!db=\d+$).*/, '?***'))
+  })
+
+  /** Whether there is anything to hide. */
+  get hides(): boolean {
+    return this.shown !== this.#value
+  }
+
+  /** The text itself, for whoever connects with it. */
+  reveal(): string {
+    return this.#value
+  }
+
+  toString(): string {
+    return this.shown
+  }
+
+  toJSON(): string {
+    return this.shown
+  }
+
+  [inspect.custom](): string {
+    return this.shown
+  }
+}

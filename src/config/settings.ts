@@ -1,0 +1,240 @@
+import { z } from 'zod'
+import { EXISTING } from '../model/batch.ts'
+import { FORMATS } from '../model/item.ts'
+import {
+  bundleSize,
+  byteCount,
+  choice,
+  durationMs,
+  Secret,
+  serverUrls,
+  whole,
+  word,
+  yesOrNo,
+} from './setting-values.ts'
+
+const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
+
+/** What people must know of a setting besides its type. Flags, `docs/cli.md` and messages are made from it. */
+export interface Setting {
+  readonly help: string
+  /** In commander's notation; without any, the setting is for the environment and the file. */
+  readonly flags?: readonly string[]
+  /** Environment variables, the stronger first. */
+  readonly env: readonly string[]
+  /** As a person would write it; undefined: not set. A path may begin with `~/`. */
+  readonly fallback?: string
+  /** For people, e.g. `bytes a second`. */
+  readonly unit?: string
+  /** A file or folder: relative ones start at the config file's folder, or else at the current one. */
+  readonly path?: true
+  /** May hold a password: never on the command line, never in a message. */
+  readonly secret?: true
+}
+
+const registry = z.registry<Setting>()
+
+function setting<S extends z.ZodType>(schema: S, about: Setting): S {
+  registry.add(schema, about)
+  return schema
+}
+
+/**
+ * Every setting: its type here, everything else in the text beside it. A key is the name in `dataferry.config.json`.
+ * A flag beats the environment, which beats the file, which beats the default.
+ */
+export const settingsSchema = z.object({
+  server: setting(serverUrls, {
+    help: 'Dataverse installation; again for more, the first is the default. Only servers named here or in the config file are contacted',
+    flags: ['--server <url>'],
+    env: ['DATAVERSE_SERVER'],
+  }),
+  destination: setting(word('a folder or a URL such as ./data'), {
+    help: 'where the files go',
+    flags: ['-d, --dir <folder>', '--to <destination>'],
+    env: ['DATAFERRY_TO'],
+    fallback: './data',
+    path: true,
+  }),
+  jobs: setting(whole(1, 64), {
+    help: 'files fetched at the same time from one server, by all machines together (1 to 64)',
+    flags: ['-j, --jobs <n>'],
+    env: ['DATAFERRY_JOBS'],
+    fallback: '4',
+  }),
+  existing: setting(choice(EXISTING), {
+    help: `what to do when another file is in the way: ${EXISTING.join(', ')}. Files proven identical are kept by all of them`,
+    flags: ['-e, --existing <what>'],
+    env: ['DATAFERRY_EXISTING'],
+    fallback: 'error',
+  }),
+  format: setting(choice(FORMATS), {
+    help: 'form of ingested tabular files: original as uploaded, with a published checksum, or archival (.tab)',
+    flags: ['--format <form>'],
+    env: ['DATAFERRY_FORMAT'],
+    fallback: 'original',
+  }),
+  retries: setting(whole(1, 1000), {
+    help: 'attempts for each file before it counts as failed',
+    flags: ['--retries <n>'],
+    env: ['DATAFERRY_RETRIES'],
+    fallback: '8',
+  }),
+  retryFirstMs: setting(durationMs(1), {
+    help: 'wait before the second attempt at a file; each doubles the one before',
+    flags: ['--retry-wait <time>'],
+    env: ['DATAFERRY_RETRY_WAIT'],
+    fallback: '1s',
+    unit: 'ms',
+  }),
+  retryMaxMs: setting(durationMs(1), {
+    help: 'longest wait between two attempts at a file',
+    flags: ['--retry-max-wait <time>'],
+    env: ['DATAFERRY_RETRY_MAX_WAIT'],
+    fallback: '5m',
+    unit: 'ms',
+  }),
+  bundle: setting(bundleSize, {
+    help: 'fetch many small files of a dataset in one ZIP: off, auto (files up to 128K), or the size up to which a file is small',
+    flags: ['--bundle <size>'],
+    env: ['DATAFERRY_BUNDLE'],
+    fallback: 'off',
+  }),
+  bundleUnverified: setting(yesOrNo, {
+    help: 'let files without a published checksum, such as archival forms, travel in those ZIPs as well: an entry is known by its name and size there',
+    flags: ['--bundle-unverified'],
+    env: ['DATAFERRY_BUNDLE_UNVERIFIED'],
+    fallback: 'no',
+  }),
+  bundleFiles: setting(whole(2, 200), {
+    help: 'most files in one such ZIP (2 to 200: their ids must fit into an address)',
+    env: ['DATAFERRY_BUNDLE_FILES'],
+    fallback: '200',
+  }),
+  bundleBytes: setting(byteCount, {
+    help: 'most bytes in one such ZIP, whatever the server allows: what is fetched again when one is cut off early',
+    env: ['DATAFERRY_BUNDLE_BYTES'],
+    fallback: '32M',
+    unit: 'bytes',
+  }),
+  limitRate: setting(byteCount.optional(), {
+    help: 'most bytes a second for all files of this machine, e.g. 500K or 10M (K = 1024)',
+    flags: ['--limit-rate <rate>'],
+    env: ['DATAFERRY_LIMIT_RATE'],
+    unit: 'bytes a second',
+  }),
+  tokenFile: setting(word('a file').optional(), {
+    help: 'file that holds the API token of the default server; DATAVERSE_API_TOKEN holds the token itself',
+    flags: ['--token-file <file>'],
+    env: ['DATAFERRY_TOKEN_FILE'],
+    path: true,
+  }),
+  redis: setting(Secret.redisUrl.optional(), {
+    help: 'Redis to share with other machines instead of the private one. A URL with a password belongs in REDIS_URL',
+    flags: ['--redis <url>'],
+    env: ['REDIS_URL'],
+    secret: true,
+  }),
+  prefix: setting(word('letters, digits and {}._-', /^[\w{}.-]+$/), {
+    help: 'first part of every Redis key; the braces keep them in one cluster slot',
+    flags: ['--prefix <text>'],
+    env: ['DATAFERRY_PREFIX'],
+    fallback: '{dataferry}',
+  }),
+  stateDir: setting(word('a folder'), {
+    help: 'folder of the private Redis',
+    flags: ['--state-dir <folder>'],
+    env: ['DATAFERRY_STATE_DIR'],
+    fallback: '~/.local/state/dataferry',
+    path: true,
+  }),
+  processes: setting(whole(1, 64).optional(), {
+    help: 'worker processes on this machine; by default one for each core but one',
+    flags: ['--processes <n>'],
+    env: ['DATAFERRY_PROCESSES'],
+  }),
+  logLevel: setting(choice(LOG_LEVELS), {
+    help: `log to standard error: ${LOG_LEVELS.join(', ')}`,
+    flags: ['--log-level <level>'],
+    env: ['DATAFERRY_LOG_LEVEL'],
+    fallback: 'silent',
+  }),
+  s3Endpoint: setting(word('an address such as https://s3.example.org', /^https?:\/\/\S+$/).optional(), {
+    help: 'address of an S3-compatible store that is not AWS',
+    flags: ['--endpoint <url>'],
+    env: ['DATAFERRY_S3_ENDPOINT', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'],
+  }),
+  s3Region: setting(word('a region').optional(), {
+    help: 'region of the bucket',
+    flags: ['--region <name>'],
+    env: ['AWS_REGION', 'AWS_DEFAULT_REGION'],
+  }),
+  s3Profile: setting(word('a profile').optional(), {
+    help: 'profile of the AWS config and credentials files; credentials come from where the AWS tools find them',
+    flags: ['--profile <name>'],
+    env: ['AWS_PROFILE'],
+  }),
+  s3PathStyle: setting(choice(['auto', 'path', 'host']), {
+    help: 'endpoint/bucket/key (path) or bucket.endpoint/key (host); auto: path when an endpoint is given',
+    flags: ['--s3-style <style>'],
+    env: ['DATAFERRY_S3_STYLE'],
+    fallback: 'auto',
+  }),
+  s3Encryption: setting(choice(['AES256', 'aws:kms', 'aws:kms:dsse']).optional(), {
+    help: 'server-side encryption of what is written',
+    flags: ['--sse <kind>'],
+    env: ['DATAFERRY_S3_SSE'],
+  }),
+  s3KmsKey: setting(word('a key id').optional(), {
+    help: 'id of the KMS key',
+    flags: ['--sse-kms-key <id>'],
+    env: ['DATAFERRY_S3_KMS_KEY'],
+  }),
+  s3StorageClass: setting(word('a storage class').optional(), {
+    help: 'storage class of the data, e.g. STANDARD_IA',
+    flags: ['--storage-class <name>'],
+    env: ['DATAFERRY_S3_STORAGE_CLASS'],
+  }),
+  s3Parts: setting(whole(1, 16).optional(), {
+    help: 'parts of one upload held in memory, and at most lost in a crash; by default two, of which 8 MiB can be lost',
+    env: ['DATAFERRY_S3_PARTS'],
+  }),
+  throttleFirstMs: setting(durationMs(1), {
+    help: 'first pause for a server that asks for fewer requests without saying how long',
+    env: ['DATAFERRY_THROTTLE_FIRST'],
+    fallback: '60s',
+    unit: 'ms',
+  }),
+  throttleMaxMs: setting(durationMs(1), {
+    help: 'longest such pause; each doubles the one before',
+    env: ['DATAFERRY_THROTTLE_MAX'],
+    fallback: '30m',
+    unit: 'ms',
+  }),
+  idleTimeoutMs: setting(durationMs(1), {
+    help: 'a download without a byte for this long is connected again',
+    env: ['DATAFERRY_IDLE_TIMEOUT'],
+    fallback: '60s',
+    unit: 'ms',
+  }),
+  connectTimeoutMs: setting(durationMs(1), {
+    help: 'longest wait for a connection to a server',
+    env: ['DATAFERRY_CONNECT_TIMEOUT'],
+    fallback: '30s',
+    unit: 'ms',
+  }),
+})
+
+/** The values, checked. Durations are milliseconds, sizes bytes. */
+export type Settings = Readonly<z.infer<typeof settingsSchema>>
+export type SettingName = keyof Settings
+
+/** Every setting's name, in the order of the table. */
+export const SETTING_NAMES: readonly SettingName[] = settingsSchema.keyof().options
+
+/** What the table says about a setting. */
+export function aboutSetting(name: SettingName): Setting {
+  const about = registry.get(settingsSchema.shape[name])
+  if (!about) throw new Error(`the setting ${name} has no description`)
+  return about
+}

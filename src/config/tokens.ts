@@ -1,0 +1,86 @@
+import { readFileSync, statSync } from 'node:fs'
+import { inspect } from 'node:util'
+import { messageOf } from '../errors.ts'
+
+/** Where a value came from. `name` is what a person looks for: the flag, the variable, or the file and its key. */
+export interface Source {
+  readonly kind: 'flag' | 'environment' | 'file' | 'default'
+  readonly name: string
+}
+
+/** A place where a token may be, and the installation that it is meant for. */
+export interface TokenPlace {
+  /** Base URL; undefined when no installation is named anywhere. */
+  readonly server: string | undefined
+  readonly source: Source
+  readonly file: string | undefined
+  /** The variable's value. */
+  readonly text: string | undefined
+}
+
+/**
+ * API tokens by base URL. A token is given out for exactly the installation it was meant for, and nothing that prints,
+ * inspects or serialises this object shows one.
+ */
+export class Tokens {
+  readonly #byServer = new Map<string, { readonly token: string; readonly source: Source }>()
+
+  /** Keeps a token unless its installation has one already: the stronger place comes first. */
+  add(server: string, token: string, source: Source): void {
+    if (!this.#byServer.has(server)) this.#byServer.set(server, { token, source })
+  }
+
+  get(server: string): string | undefined {
+    return this.#byServer.get(server)?.token
+  }
+
+  /** Which variable, flag or key the token of this installation came from. */
+  sourceOf(server: string): Source | undefined {
+    return this.#byServer.get(server)?.source
+  }
+
+  /** Installations that have a token. */
+  get servers(): readonly string[] {
+    return [...this.#byServer.keys()]
+  }
+
+  toJSON(): Record<string, string> {
+    return Object.fromEntries(this.servers.map((server) => [server, '[hidden]']))
+  }
+
+  [inspect.custom](): Record<string, string> {
+    return this.toJSON()
+  }
+}
+
+/** Reads the tokens of `places`, the stronger first. Adds to `problems` and `warnings`; neither ever shows a token. */
+export function readTokens(places: readonly TokenPlace[], problems: string[], warnings: string[]): Tokens {
+  const tokens = new Tokens()
+  for (const place of places) {
+    const text =
+      place.file === undefined ? place.text : readTokenFile(place.file, place.source.name, problems, warnings)
+    const token = text?.trim()
+    if (!token || place.server === undefined) continue
+    // Anything else could smuggle a second header into a request.
+    if (/^[\x21-\x7e]+$/.test(token)) tokens.add(place.server, token, place.source)
+    else problems.push(`${place.source.name}: expected one API token on one line, without blanks`)
+  }
+  return tokens
+}
+
+function readTokenFile(path: string, name: string, problems: string[], warnings: string[]): string | undefined {
+  try {
+    const text = readFileSync(path, 'utf8')
+    if (text.trim() === '') problems.push(`${name}: ${path} is empty; write the API token into it`)
+    if (othersMayRead(path)) warnings.push(`other users can read the token file ${path}; run: chmod 600 ${path}`)
+    return text
+  } catch (error) {
+    problems.push(`${name}: the token file cannot be read: ${messageOf(error)}`)
+    return undefined
+  }
+}
+
+/** Whether a file with a secret is open to other users of this machine. */
+export function othersMayRead(path: string): boolean {
+  return process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0
+}

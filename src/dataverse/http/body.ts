@@ -1,0 +1,191 @@
+import { DataferryError } from '../../errors.ts'
+import { SMALL, type BufferPool } from './buffer-pool.ts'
+
+/** Bytes that may wait in memory for the consumer before the socket is paused. */
+const HIGH_WATER = 2 * 1024 * 1024
+
+/** How a body steers the connection it comes from. */
+export interface Flow {
+  pause(): void
+  resume(): void
+  /** Closes the connection; nothing more arrives. */
+  abort(): void
+}
+
+/**
+ * The body of one answer: fed by the connection, read once by one consumer, with back-pressure in between.
+ *
+ * States: *open* (bytes arrive) → *ended* (all arrived, some may still wait here) or *failed* (broken: what waits here is
+ * still handed out, then the error) or *closed* (the consumer left: the connection is gone). Bytes that arrived before a
+ * connection broke are good bytes, so a consumer that keeps them has less to ask for again.
+ */
+export class HttpBody {
+  readonly #flow: Flow
+  readonly #pool: BufferPool
+  #chunks: Buffer[] = []
+  #waiting = 0
+  #paused = false
+  #ended = false
+  #error: Error | undefined
+  #wake: (() => void) | undefined
+  #wakeSoon: NodeJS.Immediate | undefined
+
+  constructor(flow: Flow, pool: BufferPool) {
+    this.#flow = flow
+    this.#pool = pool
+  }
+
+  /** Takes a chunk from the connection; it must stay as it is. */
+  push(chunk: Buffer): void {
+    if (this.#ended || chunk.length === 0) return
+    this.#chunks.push(chunk)
+    this.#waiting += chunk.length
+    if (this.#waiting >= HIGH_WATER && !this.#paused) {
+      this.#paused = true
+      this.#flow.pause()
+    }
+    // The loop reads what else the socket holds before it comes to immediates: so a waiting consumer gets one large
+    // batch instead of many small ones, and never waits for bytes that are not there yet.
+    if (this.#wake) this.#wakeSoon ??= setImmediate(() => this.#wakeUp())
+  }
+
+  end(): void {
+    this.#ended = true
+    this.#wakeUp()
+  }
+
+  /** Ends the body with an error. The first end counts. */
+  fail(error: Error): void {
+    if (this.#ended) return
+    this.#error = error
+    this.end()
+  }
+
+  /** Drops what waits and closes the connection if it is still needed for this body. */
+  close(): void {
+    this.#chunks = []
+    this.#waiting = 0
+    if (this.#ended) return
+    this.end()
+    this.#flow.abort()
+  }
+
+  /**
+   * The bytes in batches of up to 256 KiB: as much as is there whenever the consumer asks. A batch is valid until the next
+   * one is asked for.
+   */
+  async *batches(): AsyncGenerator<Uint8Array, void, undefined> {
+    let buffer: Uint8Array | undefined
+    try {
+      while (await this.#some()) {
+        if (this.#waiting > SMALL) buffer ??= this.#pool.take()
+        const batch = this.#waiting > SMALL && buffer ? this.#fill(buffer) : this.#all()
+        this.#resume()
+        yield batch
+      }
+    } finally {
+      if (buffer) this.#pool.give(buffer)
+      this.close()
+    }
+  }
+
+  /** The bytes as they came from the socket; a chunk stays valid for good. */
+  async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      while (await this.#some()) {
+        const chunk = this.#chunks.shift()
+        if (!chunk) continue
+        this.#waiting -= chunk.length
+        this.#resume()
+        yield chunk
+      }
+    } finally {
+      this.close()
+    }
+  }
+
+  /** The whole body in memory. Rejects with `SOURCE_UNEXPECTED` and closes the connection when it is over `limit` bytes. */
+  async bytes(limit: number): Promise<Buffer> {
+    const parts: Uint8Array[] = []
+    let size = 0
+    for await (const chunk of this.chunks()) {
+      size += chunk.length
+      if (size > limit) {
+        throw new DataferryError('SOURCE_UNEXPECTED', `The answer is longer than the ${limit} bytes allowed for it.`)
+      }
+      parts.push(chunk)
+    }
+    return Buffer.concat(parts, size)
+  }
+
+  /** Up to the first `limit` bytes, then closes; what an error page says, and at worst nothing. Never rejects. */
+  async beginning(limit: number): Promise<Buffer> {
+    const parts: Uint8Array[] = []
+    let size = 0
+    try {
+      for await (const chunk of this.chunks()) {
+        parts.push(chunk)
+        size += chunk.length
+        if (size >= limit) break
+      }
+    } catch {
+      // The status is what counts; a text that is cut off is still worth showing.
+    }
+    return Buffer.concat(parts).subarray(0, limit)
+  }
+
+  /** Waits for bytes. @returns false at the end; throws the error the body ended with. */
+  async #some(): Promise<boolean> {
+    while (this.#waiting === 0 && !this.#ended) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+    if (this.#waiting > 0) return true
+    if (this.#error) throw this.#error
+    return false
+  }
+
+  #wakeUp(): void {
+    if (this.#wakeSoon) clearImmediate(this.#wakeSoon)
+    this.#wakeSoon = undefined
+    this.#wake?.()
+    this.#wake = undefined
+  }
+
+  #resume(): void {
+    if (!this.#paused || this.#waiting >= HIGH_WATER) return
+    this.#paused = false
+    this.#flow.resume()
+  }
+
+  /** Everything that waits, small enough for memory of its own. */
+  #all(): Uint8Array {
+    const [first] = this.#chunks
+    const all = this.#chunks.length === 1 && first ? first : Buffer.concat(this.#chunks)
+    this.#chunks = []
+    this.#waiting = 0
+    return all
+  }
+
+  /** Moves as much as fits into `buffer`; what does not fit keeps waiting. */
+  #fill(buffer: Uint8Array): Uint8Array {
+    let length = 0
+    let used = 0
+    for (const chunk of this.#chunks) {
+      const room = buffer.length - length
+      if (chunk.length > room) {
+        buffer.set(chunk.subarray(0, room), length)
+        this.#chunks[used] = chunk.subarray(room)
+        length += room
+        break
+      }
+      buffer.set(chunk, length)
+      length += chunk.length
+      used += 1
+    }
+    this.#chunks.splice(0, used)
+    this.#waiting -= length
+    return buffer.subarray(0, length)
+  }
+}

@@ -1,0 +1,230 @@
+import { Agent, type Dispatcher } from 'undici'
+import { DataferryError, messageOf, systemCode } from '../../errors.ts'
+import { BufferPool } from './buffer-pool.ts'
+import { header, parseContentLength, type Headers } from './headers.ts'
+import { HttpBody } from './body.ts'
+
+/** How long to wait, in milliseconds; 0 means for ever. */
+export interface Timeouts {
+  /** For a connection. Default 30 s. Not used with a dispatcher of your own. */
+  readonly connectMs?: number
+  /** For the status line. Default 5 min: a server that reads a range from a slow store first skips all before it. */
+  readonly headersMs?: number
+  /** Between two pieces of a body, while somebody reads it. Default 60 s. */
+  readonly idleMs?: number
+  /** For request and body together. Default 0: a large file may take days. */
+  readonly totalMs?: number
+}
+
+/** How connections are made and how long is waited. */
+export interface HttpOptions {
+  readonly timeouts?: Timeouts
+  /** Connections per origin at the same time. Default 8. Not used with a dispatcher of your own. */
+  readonly connections?: number
+  /** Sends the requests instead of our own agent, e.g. a proxy agent. It stays open when this client closes. */
+  readonly dispatcher?: Dispatcher
+}
+
+/** One request, as it goes over the wire. */
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** Sent exactly as written (a signed URL breaks when it is spelled anew), without any fragment. */
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** One answer. Somebody reads `body` to the end or closes it, else its connection stays taken. */
+export interface HttpAnswer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: HttpBody
+}
+
+/** A pool of connections that sends single requests: no redirects, no retries, no cookies, no decoding. */
+export class Http {
+  readonly #timeouts: Required<Timeouts>
+  readonly #dispatcher: Dispatcher
+  readonly #own: boolean
+  readonly #pool = new BufferPool()
+
+  constructor({ timeouts = {}, connections = 8, dispatcher }: HttpOptions = {}) {
+    this.#timeouts = { connectMs: 30_000, headersMs: 300_000, idleMs: 60_000, totalMs: 0, ...timeouts }
+    this.#own = dispatcher === undefined
+    this.#dispatcher =
+      dispatcher ?? new Agent({ connections, pipelining: 1, connect: { timeout: this.#timeouts.connectMs } })
+  }
+
+  /**
+   * Resolves with the answer, whatever its status, as soon as its headers are there. Rejects with `SOURCE_UNREACHABLE`,
+   * `ARGUMENT_INVALID` for what HTTP cannot carry, or the signal's reason.
+   * @internal
+   */
+  async send(request: HttpRequest): Promise<HttpAnswer> {
+    if (request.signal?.aborted) throw abortError(request.signal)
+    const { origin, path } = splitUrl(request.url)
+    return new Promise((resolve, reject) => {
+      const exchange = new Exchange(origin, this.#timeouts, this.#pool, { resolve, reject }, request.signal)
+      const { method, headers, body } = request
+      const { headersMs: headersTimeout, idleMs: bodyTimeout } = this.#timeouts
+      try {
+        this.#dispatcher.dispatch(
+          { origin, path, method, headers: { ...headers }, body: body ?? null, headersTimeout, bodyTimeout },
+          exchange,
+        )
+      } catch (error) {
+        exchange.onResponseError(undefined, error instanceof Error ? error : new Error(String(error)))
+      }
+    })
+  }
+
+  /** Ends every transfer in flight and closes the connections, unless the dispatcher was brought along. */
+  async close(): Promise<void> {
+    if (this.#own) await this.#dispatcher.destroy()
+  }
+}
+
+/** One request and its answer, in undici's vocabulary. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #origin: string
+  readonly #timeouts: Required<Timeouts>
+  readonly #pool: BufferPool
+  readonly #settle: { resolve: (answer: HttpAnswer) => void; reject: (error: Error) => void }
+  readonly #signal: AbortSignal | undefined
+  readonly #total: NodeJS.Timeout | undefined
+  #controller: Dispatcher.DispatchController | undefined
+  #body: HttpBody | undefined
+  #promised: number | undefined
+  #received = 0
+  #stopped: Error | undefined
+
+  constructor(
+    origin: string,
+    timeouts: Required<Timeouts>,
+    pool: BufferPool,
+    settle: { resolve: (answer: HttpAnswer) => void; reject: (error: Error) => void },
+    signal: AbortSignal | undefined,
+  ) {
+    this.#origin = origin
+    this.#timeouts = timeouts
+    this.#pool = pool
+    this.#settle = settle
+    this.#signal = signal
+    signal?.addEventListener('abort', this.#onAbort, { once: true })
+    const { totalMs } = timeouts
+    if (totalMs > 0) this.#total = setTimeout(() => this.#stop(this.#tookTooLong(totalMs)), totalMs)
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#stopped) controller.abort(this.#stopped)
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
+    if (status < 200) return
+    this.#promised = parseContentLength(header(headers, 'content-length'))
+    this.#body = new HttpBody(
+      {
+        pause: () => controller.pause(),
+        resume: () => controller.resume(),
+        abort: () => this.#stop(new DataferryError('INTERRUPTED', 'The reader left.')),
+      },
+      this.#pool,
+    )
+    this.#settle.resolve({ status, headers, body: this.#body })
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#received += chunk.length
+    this.#body?.push(chunk)
+  }
+
+  onResponseEnd(): void {
+    this.#release()
+    if (this.#promised !== undefined && this.#received < this.#promised) this.#body?.fail(this.#brokenOff())
+    else this.#body?.end()
+  }
+
+  onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
+    this.#release()
+    const reason = this.#stopped ?? this.#translate(error)
+    if (this.#body) this.#body.fail(reason)
+    else this.#settle.reject(reason)
+  }
+
+  readonly #onAbort = (): void => {
+    if (this.#signal) this.#stop(abortError(this.#signal))
+  }
+
+  /** Ends the exchange now. While it waits for a connection nothing of undici's can be aborted yet. */
+  #stop(reason: Error): void {
+    this.#stopped ??= reason
+    this.#release()
+    if (this.#controller) this.#controller.abort(reason)
+    else this.#settle.reject(reason)
+  }
+
+  #release(): void {
+    clearTimeout(this.#total)
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+  }
+
+  #translate(error: Error): DataferryError {
+    const code = systemCode(error) ?? systemCode(error.cause) ?? error.name
+    if (code === 'UND_ERR_INVALID_ARG') {
+      return new DataferryError('ARGUMENT_INVALID', `This request cannot be sent: ${messageOf(error)}.`)
+    }
+    if (code === 'UND_ERR_DESTROYED' || code === 'UND_ERR_CLOSED') {
+      return new DataferryError('INTERRUPTED', `The client was closed while it talked to ${this.#origin}.`)
+    }
+    if (!this.#body) return unreachable(this.#origin, code, error)
+    if (code === 'UND_ERR_BODY_TIMEOUT') {
+      const seconds = this.#timeouts.idleMs / 1000
+      const message = `${this.#origin} sent nothing for ${seconds} s after ${this.#progress()}.`
+      return new DataferryError('SOURCE_UNREACHABLE', message, { cause: error })
+    }
+    return this.#brokenOff(error)
+  }
+
+  #brokenOff(cause?: Error): DataferryError {
+    return new DataferryError('SHORT_BODY', `The connection to ${this.#origin} broke after ${this.#progress()}.`, {
+      cause,
+    })
+  }
+
+  #tookTooLong(totalMs: number): DataferryError {
+    const message = `${this.#origin} took longer than the ${totalMs / 1000} s allowed in all, after ${this.#progress()}.`
+    return new DataferryError('SOURCE_UNREACHABLE', message)
+  }
+
+  #progress(): string {
+    return `${this.#received}${this.#promised === undefined ? '' : ` of ${this.#promised}`} bytes`
+  }
+}
+
+function unreachable(origin: string, code: string, cause: Error): DataferryError {
+  const reason =
+    code === 'UND_ERR_CONNECT_TIMEOUT'
+      ? 'no connection in time'
+      : code === 'UND_ERR_HEADERS_TIMEOUT'
+        ? 'no answer in time'
+        : `${messageOf(cause)} (${code})`
+  return new DataferryError('SOURCE_UNREACHABLE', `${origin} cannot be reached: ${reason}.`, { cause })
+}
+
+/** The reason of an aborted signal, as an error. */
+function abortError(signal: AbortSignal): Error {
+  const reason: unknown = signal.reason
+  return reason instanceof Error ? reason : new DataferryError('INTERRUPTED', 'The request was called off.')
+}
+
+/** Cuts a URL in two without spelling it anew, unless it holds what a request line cannot. */
+function splitUrl(url: string): { origin: string; path: string } {
+  const match = /^(https?:\/\/[^/?#]+)([^#]*)/i.exec(url)
+  if (!match?.[1] || !URL.canParse(url)) throw new DataferryError('ARGUMENT_INVALID', 'This is not an http(s) URL.')
+  const { origin, pathname, search } = new URL(url)
+  const path = match[2] ?? ''
+  if (!/^[\x21-\x7e]*$/.test(path)) return { origin, path: pathname + search }
+  return { origin, path: path.startsWith('/') ? path : `/${path}` }
+}

@@ -1,0 +1,61 @@
+import type { BatchId } from '../../model/batch.ts'
+
+/** Prefix of every key in Redis. The braces make a cluster keep all of them in one slot, so that scripts may touch several. */
+export const DEFAULT_PREFIX = '{dataferry}'
+
+/** Keys of one batch. A type and not an interface, so that `Object.values` knows that they are text. */
+export type BatchKeys = {
+  /** Hash: what the batch is, its state and how far its plan is. */
+  readonly batch: string
+  /** Bitmap: line n has ended. */
+  readonly settled: string
+  /** Bitmap: line n has failed. */
+  readonly failed: string
+  /** Hash: how many ended how, and their bytes. */
+  readonly counters: string
+  /** Hash: line → error as JSON. */
+  readonly errors: string
+  /** Hash: line → crashes of the worker that had it. */
+  readonly crashes: string
+}
+
+export function batchKeys(prefix: string, id: BatchId): BatchKeys {
+  const batch = `${prefix}:L:${id}`
+  return {
+    batch,
+    settled: `${batch}:settled`,
+    failed: `${batch}:failed`,
+    counters: `${batch}:counters`,
+    errors: `${batch}:errors`,
+    crashes: `${batch}:crashes`,
+  }
+}
+
+/** Set of the names of all batches. */
+export function batchesKey(prefix: string): string {
+  return `${prefix}:L`
+}
+
+/** Channel on which every change of a batch or server is told. */
+export function eventsChannel(prefix: string): string {
+  return `${prefix}:events`
+}
+
+/** Set of the base URLs of all servers that have a state. */
+export function serversKey(prefix: string): string {
+  return `${prefix}:S`
+}
+
+/** Hash: how hard one server may be asked. */
+export function serverKey(prefix: string, server: string): string {
+  return `${prefix}:S:${server}`
+}
+
+/** Set of the ids of all working processes. */
+export function workersKey(prefix: string): string {
+  return `${prefix}:W`
+}
+
+export function workerKey(prefix: string, id: string): string {
+  return `${prefix}:W:${id}`
+}

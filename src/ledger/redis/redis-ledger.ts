@@ -1,0 +1,189 @@
+import type { BatchId } from '../../model/batch.ts'
+import { bitsIn, setBits } from '../bitmap.ts'
+import type { RedisClient } from './client.ts'
+import { changeMessage } from '../change.ts'
+import { entryFields, parseEntry, parseError, parseSummary } from './fields.ts'
+import { batchesKey, batchKeys, DEFAULT_PREFIX, eventsChannel } from './keys.ts'
+import type {
+  BatchState,
+  Counts,
+  Ledger,
+  LedgerBatch,
+  LedgerEntry,
+  LedgerError,
+  Settled,
+  SettledLine,
+  Summary,
+} from '../ledger.ts'
+import { CRASHED, FORGET, IS_OPEN, OPEN, PLANNED, REOPEN, SETTLE, SETTLE_ALL, UPDATE } from './ledger-scripts.ts'
+import { unknownBatch } from '../unknown-batch.ts'
+import { run, runForNumber, type Script } from './script.ts'
+
+/** Errors kept for each batch. Beyond it only the counts and the failures manifest know of them. */
+const KEPT_ERRORS = 100_000
+/** Errors are for an overview; the receipts have the whole text. */
+const MESSAGE_LENGTH = 500
+/** Lines for one call: long scripts make everybody else wait. */
+const LINES_A_CALL = 1000
+const BYTES_A_READ = 16 * 1024
+
+interface InitialState {
+  readonly state: BatchState
+  readonly reason: string
+}
+const OPEN_STATE: InitialState = { state: 'open', reason: '' }
+
+export interface RedisLedgerOptions {
+  /** Of every key; `{dataferry}` unless several installations share one Redis. */
+  readonly prefix?: string
+}
+
+/**
+ * The ledger in Redis: two bits an item, so ten million items take 2.5 MB. Safe for any number of processes.
+ * Writing to an unknown batch rejects with `BATCH_NOT_FOUND`. The caller closes `client`.
+ */
+export class RedisLedger implements Ledger {
+  readonly #client: RedisClient
+  readonly #prefix: string
+
+  constructor(client: RedisClient, { prefix = DEFAULT_PREFIX }: RedisLedgerOptions = {}) {
+    this.#client = client
+    this.#prefix = prefix
+  }
+
+  async open(batch: LedgerBatch, { state, reason }: InitialState = OPEN_STATE): Promise<void> {
+    const { batch: key } = this.#keys(batch.id)
+    const fields = [...entryFields(batch), 'state', state, 'reason', reason]
+    await run(this.#client, OPEN, [batchesKey(this.#prefix), key], [batch.id, ...fields])
+  }
+
+  async get(id: BatchId): Promise<LedgerEntry | undefined> {
+    return parseEntry(id, await this.#client.hgetall(this.#keys(id).batch))
+  }
+
+  async list(): Promise<readonly LedgerEntry[]> {
+    const ids = await this.#client.smembers(batchesKey(this.#prefix))
+    const entries = await Promise.all(ids.map((id) => this.get(id)))
+    return entries
+      .filter((entry) => entry !== undefined)
+      .sort((a, b) => a.createdAt.localeCompare(b.createdAt) || a.id.localeCompare(b.id))
+  }
+
+  async setState(id: BatchId, state: BatchState, reason = ''): Promise<void> {
+    const args = [...this.#telling({ kind: 'batch', id, state }), 'state', state, 'reason', reason]
+    await this.#write(id, UPDATE, [this.#keys(id).batch], args)
+  }
+
+  async setPlanned(id: BatchId, planned: number, plannedBytes: number, complete: boolean): Promise<void> {
+    const args = [...this.#telling({ kind: 'ready', id }), planned, plannedBytes, complete ? 1 : 0]
+    await this.#write(id, PLANNED, [this.#keys(id).batch], args)
+  }
+
+  async isOpen(id: BatchId, n: number): Promise<boolean> {
+    const { batch, settled } = this.#keys(id)
+    return (await runForNumber(this.#client, IS_OPEN, [batch, settled], [n])) === 1
+  }
+
+  async settledIn(id: BatchId, from: number, to: number): Promise<readonly boolean[]> {
+    if (to <= from) return []
+    const bytes = await this.#client.getrangeBuffer(this.#keys(id).settled, from >> 3, (to - 1) >> 3)
+    return bitsIn(bytes, from, to)
+  }
+
+  async settle(id: BatchId, n: number, { state, bytes, error }: Settled): Promise<boolean> {
+    const kept = error && JSON.stringify({ ...error, message: error.message.slice(0, MESSAGE_LENGTH) })
+    const { batch, settled, failed, counters, errors, crashes } = this.#keys(id)
+    const keys = [batch, settled, failed, counters, errors, crashes]
+    const args = [n, state, bytes, kept ?? '', KEPT_ERRORS, ...this.#telling({ kind: 'ready', id })]
+    return (await this.#write(id, SETTLE, keys, args)) === 1
+  }
+
+  async settleAll(id: BatchId, ends: readonly SettledLine[]): Promise<number> {
+    if (ends.length === 0) return 0
+    const { batch, settled, counters, crashes } = this.#keys(id)
+    const lines = ends.flatMap(({ n, state, bytes }) => [n, state, bytes])
+    const args = [...this.#telling({ kind: 'ready', id }), ...lines]
+    return this.#write(id, SETTLE_ALL, [batch, settled, counters, crashes], args)
+  }
+
+  async reopen(id: BatchId, lines: readonly number[]): Promise<number> {
+    const { batch, settled, failed, counters, errors, crashes } = this.#keys(id)
+    let reopened = 0
+    for (let i = 0; i < lines.length; i += LINES_A_CALL) {
+      const some = lines.slice(i, i + LINES_A_CALL)
+      reopened += await this.#write(id, REOPEN, [batch, settled, failed, counters, errors, crashes], some)
+    }
+    return reopened
+  }
+
+  firstOpen(id: BatchId): Promise<number> {
+    // Without a range Redis counts the bits beyond the end as clear: all ones give the length, no key gives 0.
+    return this.#client.bitpos(this.#keys(id).settled, 0)
+  }
+
+  async *failed(id: BatchId): AsyncGenerator<number> {
+    const { failed } = this.#keys(id)
+    const length = await this.#client.strlen(failed)
+    for (let at = 0; at < length; at += BYTES_A_READ) {
+      yield* setBits(await this.#client.getrangeBuffer(failed, at, at + BYTES_A_READ - 1), at * 8)
+    }
+  }
+
+  async *errors(id: BatchId): AsyncGenerator<LedgerError> {
+    const { errors } = this.#keys(id)
+    let left = await this.#client.hlen(errors)
+    let lines: number[] = []
+    for await (const n of this.failed(id)) {
+      if (left <= 0) return
+      if (lines.push(n) < LINES_A_CALL) continue
+      for (const error of await this.#errorsOf(errors, lines)) {
+        left -= 1
+        yield error
+      }
+      lines = []
+    }
+    if (lines.length > 0) yield* await this.#errorsOf(errors, lines)
+  }
+
+  async summary(id: BatchId): Promise<Summary> {
+    const { batch, counters } = this.#keys(id)
+    const [about, counts] = await Promise.all([this.#client.hgetall(batch), this.#client.hgetall(counters)])
+    if (Object.keys(about).length === 0) throw unknownBatch(id)
+    return parseSummary(about, counts)
+  }
+
+  async crashed(id: BatchId, n: number): Promise<number> {
+    const { batch, crashes } = this.#keys(id)
+    return this.#write(id, CRASHED, [batch, crashes], [n])
+  }
+
+  async correct(id: BatchId, counts: Counts): Promise<void> {
+    const { done, kept, failed, bytes, keptBytes } = counts
+    await this.#client.hset(this.#keys(id).counters, { done, kept, failed, doneBytes: bytes, keptBytes })
+  }
+
+  async forget(id: BatchId): Promise<void> {
+    const keys = [batchesKey(this.#prefix), ...Object.values(this.#keys(id))]
+    await run(this.#client, FORGET, keys, [id, ...this.#telling({ kind: 'batch', id, state: 'forgotten' })])
+  }
+
+  #keys(id: BatchId): ReturnType<typeof batchKeys> {
+    return batchKeys(this.#prefix, id)
+  }
+
+  /** Where and how a script tells a change. */
+  #telling(change: Parameters<typeof changeMessage>[0]): [channel: string, message: string] {
+    return [eventsChannel(this.#prefix), changeMessage(change)]
+  }
+
+  async #write(id: BatchId, script: Script, keys: string[], args: readonly (string | number)[]): Promise<number> {
+    const result = await runForNumber(this.#client, script, keys, args)
+    if (result < 0) throw unknownBatch(id)
+    return result
+  }
+
+  async #errorsOf(key: string, lines: readonly number[]): Promise<LedgerError[]> {
+    const texts = await this.#client.hmget(key, ...lines.map(String))
+    return lines.flatMap((n, i) => parseError(n, texts[i]) ?? [])
+  }
+}

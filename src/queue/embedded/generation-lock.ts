@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto'
+import { link, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DataferryError, systemCode } from '../../errors.ts'
+import { parseIdentity } from '../../process/identity-file.ts'
+import { lifeOf, ownProcess } from '../../process/process-identity.ts'
+
+const POLL_MS = 50
+/** A holder that cannot be seen from here counts as dead after this long: nobody holds the lock for more than a minute. */
+const UNSEEN_MS = 90_000
+
+/**
+ * Takes a lock that dies with its process, on any local file system, without a native module.
+ *
+ * The lock is a row of files `lock.<n>`; the highest one is in force. It is free when it is empty or its process is
+ * dead; then whoever creates `lock.<n + 1>` has it. The highest file is never removed, so a number is never given
+ * twice, except to someone slow who then sees a higher one and steps back.
+ * @returns what releases it. Rejects with `REDIS_UNAVAILABLE` after `patienceMs`.
+ */
+export async function takeLock(folder: string, patienceMs: number): Promise<() => Promise<void>> {
+  const deadline = Date.now() + patienceMs
+  while (Date.now() < deadline) {
+    const n = await highest(folder)
+    if (n === 0 || (await isFree(join(folder, `lock.${n}`)))) {
+      const mine = join(folder, `lock.${n + 1}`)
+      if ((await create(folder, mine)) && (await isInForce(folder, n + 1, mine))) {
+        await removeBelow(folder, n + 1)
+        return () => truncate(mine)
+      }
+      continue
+    }
+    await sleep(POLL_MS)
+  }
+  throw new DataferryError(
+    'REDIS_UNAVAILABLE',
+    `Another process has been starting Redis in ${folder} for too long; end it, or name a Redis with --redis.`,
+  )
+}
+
+async function numbers(folder: string): Promise<number[]> {
+  const names = await readdir(folder)
+  return names.flatMap((name) => /^lock\.(\d+)$/.exec(name)?.slice(1).map(Number) ?? [])
+}
+
+async function highest(folder: string): Promise<number> {
+  return Math.max(0, ...(await numbers(folder)))
+}
+
+async function isFree(path: string): Promise<boolean> {
+  try {
+    const holder = parseIdentity(await readFile(path, 'utf8'))
+    if (!holder) return true
+    const life = await lifeOf(holder)
+    return life === 'dead' || (life === 'unknown' && Date.now() - (await stat(path)).mtimeMs > UNSEEN_MS)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** Creates the file with its content in one step. @returns false: somebody else did. */
+async function create(folder: string, path: string): Promise<boolean> {
+  const draft = join(folder, `draft.${randomBytes(6).toString('hex')}`)
+  await writeFile(draft, JSON.stringify(await ownProcess()), { mode: 0o600 })
+  try {
+    await link(draft, path)
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false
+    throw error
+  } finally {
+    await rm(draft, { force: true })
+  }
+}
+
+async function isInForce(folder: string, n: number, path: string): Promise<boolean> {
+  if ((await highest(folder)) === n) return true
+  await rm(path, { force: true })
+  return false
+}
+
+async function removeBelow(folder: string, n: number): Promise<void> {
+  const old = (await numbers(folder)).filter((number) => number < n)
+  await Promise.all(old.map((number) => rm(join(folder, `lock.${number}`), { force: true })))
+}

@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto'
+import { readdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { messageOf } from '../../errors.ts'
+import type { Logger } from '../../log.ts'
+import { connect } from '../connection.ts'
+import { prepareFolder, type EmbeddedFolder } from './folder.ts'
+import { age, listens, moved, startServer, stopServer, UNSEEN_MS, type ServerOptions } from './server.ts'
+import { takeLock } from './generation-lock.ts'
+import { readIdentity } from '../../process/identity-file.ts'
+import { lifeOf, ownProcess } from '../../process/process-identity.ts'
+import { findRedisBinary, noRedisBinary } from './redis-binary.ts'
+import { socketUrl } from '../redis-url.ts'
+
+export interface EmbeddedOptions {
+  /** Folder of this user's state; `redis/` is made in it, with the data, the log and the socket. */
+  readonly stateDir: string
+  /** Folders to look for the binary in, in the form of `PATH`. */
+  readonly path: string
+  /** The binary itself, when it is not on `path`. */
+  readonly binary?: string
+  /** How often an abandoned server is looked for; it is stopped at the second time in a row. 15 unless given. */
+  readonly keeperSeconds?: number
+  readonly log?: Logger
+}
+
+export interface EmbeddedRedis {
+  readonly url: string
+  /** Leaves the server; the last process that leaves stops it. May be repeated. */
+  release(): Promise<void>
+}
+
+const PATIENCE_MS = 60_000
+const HEAL_MS = 2_000
+
+/**
+ * Gives this process a private Redis: starts one, or joins the one that other processes on this state folder use.
+ *
+ * - joined: this process has a file in `clients/`; a server that dies under it is started again within seconds
+ * - left: the file is gone; the last one to leave stops the server
+ * - killed: the file stays but does not count, as its process is dead; a keeper stops the server when only such are left
+ *
+ * The server has a session of its own, so signals to a terminal do not reach it, and no TCP port. Its folder is ours
+ * alone (0700). Rejects with `REDIS_UNAVAILABLE` when there is no binary or it does not start, saying what to do.
+ */
+export async function startEmbeddedRedis(options: EmbeddedOptions): Promise<EmbeddedRedis> {
+  const binary = options.binary ?? (await findRedisBinary(options.path))
+  if (binary === undefined) throw await noRedisBinary()
+  const folder = await prepareFolder(options.stateDir)
+  const member = new Member(folder, { binary, keeperSeconds: options.keeperSeconds ?? 15, log: options.log })
+  await member.join()
+  return { url: socketUrl(folder.socket), release: () => member.leave() }
+}
+
+class Member {
+  readonly #folder: EmbeddedFolder
+  readonly #options: ServerOptions
+  #file = ''
+  #healer: NodeJS.Timeout | undefined
+  #healing: Promise<void> | undefined
+  #leaving: Promise<void> | undefined
+
+  constructor(folder: EmbeddedFolder, options: ServerOptions) {
+    this.#folder = folder
+    this.#options = options
+  }
+
+  async join(): Promise<void> {
+    const { space, pid } = await ownProcess()
+    this.#file = join(this.#folder.clients, `${space}.${randomBytes(4).toString('hex')}.${pid}`)
+    try {
+      await this.#ensure()
+    } catch (error) {
+      await rm(this.#file, { force: true })
+      throw error
+    }
+    this.#healer = setInterval(() => {
+      this.#healing ??= this.#heal().finally(() => (this.#healing = undefined))
+    }, HEAL_MS).unref()
+  }
+
+  leave(): Promise<void> {
+    this.#leaving ??= this.#leave()
+    return this.#leaving
+  }
+
+  /** Registers before it looks for the server: the keeper says why the order matters. */
+  async #ensure(): Promise<void> {
+    const { root, socket } = this.#folder
+    await writeFile(this.#file, JSON.stringify(await ownProcess()), { mode: 0o600 })
+    if (!(await listens(socket))) {
+      const unlock = await takeLock(root, PATIENCE_MS)
+      try {
+        await startServer(this.#folder, this.#options)
+      } finally {
+        await unlock()
+      }
+    }
+    // The server may listen while it still reads its files; its first answer says that it is ready.
+    const client = await connect({ url: socketUrl(socket), role: 'producer', patienceMs: PATIENCE_MS })
+    client.disconnect()
+  }
+
+  async #heal(): Promise<void> {
+    const { log } = this.#options
+    try {
+      const now = new Date()
+      await utimes(this.#file, now, now)
+      if (this.#leaving || (await listens(this.#folder.socket))) return
+      log?.warn('The embedded Redis does not listen any more; it is started again')
+      await this.#ensure()
+    } catch (error) {
+      log?.warn({ problem: messageOf(error) }, 'The embedded Redis could not be looked after')
+    }
+  }
+
+  async #leave(): Promise<void> {
+    clearInterval(this.#healer)
+    await this.#healing
+    await rm(this.#file, { force: true })
+    if (await this.#someoneElse()) return
+    const { socket, closing, server } = this.#folder
+    const redis = await readIdentity(server)
+    // One that cannot be seen from here is left to its keeper; and of several who leave at once one takes the name away.
+    if (!redis || (await lifeOf(redis)) !== 'alive' || !(await moved(socket, closing))) return
+    if (await this.#someoneElse()) await moved(closing, socket)
+    else await stopServer(this.#folder, redis)
+  }
+
+  async #someoneElse(): Promise<boolean> {
+    for (const name of await readdir(this.#folder.clients)) {
+      const file = join(this.#folder.clients, name)
+      const client = await readIdentity(file)
+      const life = client ? await lifeOf(client) : 'unknown'
+      if (life === 'alive' || (life === 'unknown' && (await age(file)) < UNSEEN_MS)) return true
+    }
+    return false
+  }
+}

@@ -1,0 +1,162 @@
+import { spawn } from 'node:child_process'
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { connect as openSocket } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DataferryError, messageOf, systemCode } from '../../errors.ts'
+import type { Logger } from '../../log.ts'
+import { connect } from '../connection.ts'
+import { writeConfig, type EmbeddedFolder } from './folder.ts'
+import { startKeeper } from './keeper.ts'
+import { readIdentity } from '../../process/identity-file.ts'
+import { describeProcess, lifeOf, ownProcess, type ProcessIdentity } from '../../process/process-identity.ts'
+import { socketUrl } from '../redis-url.ts'
+
+export interface ServerOptions {
+  readonly binary: string
+  readonly keeperSeconds: number
+  readonly log: Logger | undefined
+}
+
+const START_MS = 60_000
+const STOP_MS = 10_000
+const POLL_MS = 25
+/** What cannot be seen from here counts as gone when its file was not touched for this long. */
+export const UNSEEN_MS = 60_000
+
+/** Starts the server of a folder unless one listens there after all. Only the holder of the folder's lock may call it. */
+export async function startServer(folder: EmbeddedFolder, options: ServerOptions): Promise<void> {
+  if (await predecessorListens(folder)) return
+  const problem = await launch(folder, options)
+  if (problem === undefined) return
+  const again = (await setDamagedAside(folder, problem, options.log)) ? await launch(folder, options) : problem
+  if (again === undefined) return
+  const message = `Redis could not be started in ${folder.root}: ${again}. Correct that, or name a running one with --redis.`
+  throw new DataferryError('REDIS_UNAVAILABLE', message)
+}
+
+/** Stops a server in good order and resolves when its process is gone. */
+export async function stopServer({ closing }: EmbeddedFolder, server: ProcessIdentity): Promise<void> {
+  signal(server.pid, 'SIGTERM')
+  const deadline = Date.now() + STOP_MS
+  while ((await lifeOf(server)) === 'alive' && Date.now() < deadline) await sleep(POLL_MS)
+  await rm(closing, { force: true })
+}
+
+/** Whether somebody accepts connections there. */
+export function listens(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = openSocket(socket)
+    connection.once('connect', () => {
+      connection.destroy()
+      resolve(true)
+    })
+    connection.once('error', () => resolve(false))
+  })
+}
+
+/** Renames; false when there was nothing to rename. */
+export async function moved(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to)
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** Milliseconds since a file was touched; Infinity when it is missing. */
+export async function age(path: string): Promise<number> {
+  return stat(path).then(
+    ({ mtimeMs }) => Date.now() - mtimeMs,
+    () => Infinity,
+  )
+}
+
+/** Waits until an earlier server is gone for good, since two must never write the same files. @returns true: it listens. */
+async function predecessorListens({ root, socket, closing, server, beat }: EmbeddedFolder): Promise<boolean> {
+  const deadline = Date.now() + STOP_MS
+  for (;;) {
+    if (await listens(socket)) return true
+    const old = await readIdentity(server)
+    const life = old ? await lifeOf(old) : 'dead'
+    if (old && life === 'unknown' && (await age(beat)) < UNSEEN_MS) throw inUse(root, old.host)
+    if (!old || life !== 'alive') return false
+    if (Date.now() > deadline) {
+      // Whoever wanted to stop it died in between: give the name back. Or somebody removed the socket: end the server.
+      if ((await listens(closing)) && (await moved(closing, socket))) continue
+      signal(old.pid, 'SIGKILL')
+    }
+    await sleep(POLL_MS)
+  }
+}
+
+/** @returns why it did not start; undefined: it listens. */
+async function launch(folder: EmbeddedFolder, { binary, keeperSeconds }: ServerOptions): Promise<string | undefined> {
+  const { root, config, server, socket, closing, log } = folder
+  await Promise.all([rm(socket, { force: true }), rm(closing, { force: true }), rm(log, { force: true })])
+  await writeConfig(folder)
+  const args = ['-c', 'umask 077; exec "$0" "$1"', binary, config]
+  const child = spawn('/bin/sh', args, { cwd: root, detached: true, stdio: 'ignore' })
+  const waiting = new AbortController()
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(error.message))
+    child.once('exit', (code, by) => resolve(`${binary} ended with ${code ?? by ?? 'an error'}`))
+  })
+  child.unref()
+  if (child.pid !== undefined) await writeFile(server, JSON.stringify(await describeProcess(child.pid)))
+  const problem = await Promise.race([ended, answers(socket, waiting.signal)])
+  waiting.abort()
+  if (problem !== undefined || child.pid === undefined) return (await lastWords(log)) || problem
+  startKeeper(folder, child.pid, (await ownProcess()).space, keeperSeconds)
+  return undefined
+}
+
+/** What the server stored can be rebuilt from the destinations, so damaged files must not stop anybody. */
+async function setDamagedAside({ root }: EmbeddedFolder, problem: string, log: Logger | undefined): Promise<boolean> {
+  if (!/append ?only|AOF|RDB/i.test(problem)) return false
+  const kept = `damaged-${Date.now()}`
+  // The folder of Redis 7 and Valkey, the file of Redis 6.
+  const names = ['appendonlydir', 'appendonly.aof']
+  const found = await Promise.all(names.map((name) => moved(join(root, name), join(root, `${name}.${kept}`))))
+  if (!found.includes(true)) return false
+  log?.warn({ root, kept }, 'The files of the embedded Redis are damaged: it starts empty; run dataferry resume')
+  return true
+}
+
+/** Redis listens before it has read its files; only its first answer says that they are sound. */
+async function answers(socket: string, done: AbortSignal): Promise<string | undefined> {
+  const deadline = Date.now() + START_MS
+  while (!(await listens(socket)) && Date.now() < deadline && !done.aborted) await sleep(POLL_MS)
+  try {
+    const client = await connect({ url: socketUrl(socket), role: 'producer', patienceMs: START_MS, signal: done })
+    client.disconnect()
+    return undefined
+  } catch (error) {
+    return messageOf(error)
+  }
+}
+
+/** The complaints among the last lines of a log, without times and process numbers. */
+async function lastWords(log: string): Promise<string> {
+  const text = await readFile(log, 'utf8').catch(() => '')
+  const complaints = text.split('\n').filter((line) => / # |FATAL|error/i.test(line))
+  return complaints
+    .slice(-5)
+    .map((line) => line.replace(/^.*? # /, '').replace(/[.\s]+$/, ''))
+    .join('; ')
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch (error) {
+    if (systemCode(error) !== 'ESRCH') throw error
+  }
+}
+
+function inUse(root: string, host: string): DataferryError {
+  const message = `The embedded Redis in ${root} is in use on ${host}; choose another state folder, or name a Redis with --redis.`
+  return new DataferryError('REDIS_UNAVAILABLE', message)
+}

@@ -1,0 +1,264 @@
+import { constants } from 'node:fs'
+import { mkdir, open, readdir, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { DataferryError, systemCode } from '../../errors.ts'
+import { ABSENT, OCCUPIED, unless } from './errors.ts'
+import { ALIVE, type Heartbeat } from './heartbeat.ts'
+import { isProvablyDead, parseOwner, type OwnerId, type ProcessIdentity } from '../../process/owner.ts'
+
+/** Names the part of a stage that was closed: whoever comes may have it. */
+const FREE = 'free'
+/** `<owner>.<turn>.<state>`, or `free.<state>`. */
+const CLAIM = /^(?:free|([0-9a-f-]+)\.[0-9a-z]+)\.(part|fenced)$/
+/** `.<owner>.<turn>`: a folder that is being prepared; `.<owner>.<turn>.tmp`: a record that is being written. */
+const UNFINISHED = /^\.([0-9a-f-]+)\.[0-9a-z]+(?:\.tmp)?$/
+/** Each round that fails means that another process succeeded. */
+const ROUNDS = 8
+
+/** What is known about the holder of a part: it was closed, its process has ended, beats, or has not beaten for too long. */
+export type Holder = 'free' | 'dead' | 'live' | 'stale'
+
+/** A part that is ours for as long as its name is there. */
+export interface Claim {
+  readonly key: string
+  /** The file's path now. */
+  readonly path: string
+  /** Another process may still write to this very file: only a copy of it can be trusted. */
+  readonly fenced: boolean
+  /** Open for reading, and for writing unless fenced. Whoever holds the claim closes it. */
+  readonly handle: FileHandle
+  /** Made by us just now: empty. */
+  readonly fresh: boolean
+}
+
+/** A part on disk, for lists. */
+export interface Occupant {
+  readonly path: string
+  /** `free`, or whose it is. */
+  readonly owner: OwnerId
+  readonly state: 'part' | 'fenced'
+}
+
+/**
+ * Who may write the part of a key: one owner among all processes on all hosts that see this folder.
+ *
+ * `parts/<key>/` is a folder with exactly one file, whose name says whose it is, or it is empty or not there:
+ *
+ * - *absent*: no such folder, or an empty one
+ * - *held* `<owner>.<turn>.part`: one stage writes it; `turn` counts that owner's claims, so that no name comes twice
+ * - *fenced* `<owner>.<turn>.fenced`: held, but an earlier owner may wake up and write to this inode
+ * - *free* `free.part`, `free.fenced`: closed without commit; the bytes are kept
+ *
+ * and every step is one rename or unlink, which the file system gives to one process only:
+ *
+ * - absent → held: a prepared folder with the part in it is renamed to `parts/<key>`; that fails unless absent
+ * - free → held, held by a dead process → held: the file is renamed; same inode, nobody else writes to it
+ * - held by a process without heartbeat → fenced: the file is renamed, so that its commit does not find it
+ * - fenced → held: the bytes are copied to a prepared folder, the fenced file is unlinked, then absent → held
+ * - held → absent: commit renames the file to its path in the destination, dropping unlinks it
+ * - held → free: dispose renames the file
+ *
+ * A rename or unlink whose file is gone means that the claim was lost, and nothing has been changed. Old names never
+ * come back, so a slow process can never hit somebody else's file.
+ */
+export class Claims {
+  readonly #folder: string
+  readonly #owner: OwnerId
+  readonly #machine: string
+  readonly #heartbeat: Heartbeat
+  #turn = 0
+
+  /** @param folder absolute path of `parts`, which exists */
+  constructor(folder: string, owner: OwnerId, identity: ProcessIdentity, heartbeat: Heartbeat) {
+    this.#folder = folder
+    this.#owner = owner
+    this.#machine = identity.machine
+    this.#heartbeat = heartbeat
+  }
+
+  /** Claims the part of a key. Rejects with `SINK_BUSY` when a live owner has it. */
+  async take(key: string): Promise<Claim> {
+    await this.#heartbeat.start()
+    const fresh = await this.prepare(key)
+    try {
+      for (let round = 0; round < ROUNDS; round++) {
+        const installed = await this.#install(fresh)
+        if (installed) return installed
+        const taken = await this.#seize(key)
+        if (taken) {
+          await this.abandon(fresh)
+          return taken
+        }
+      }
+      throw busy(key, 'other processes are quicker to take it')
+    } catch (error) {
+      await this.abandon(fresh)
+      throw error
+    }
+  }
+
+  /** Makes an empty part in a folder of its own, to be installed or abandoned. */
+  async prepare(key: string): Promise<Claim> {
+    const turn = (this.#turn++).toString(36)
+    const folder = join(this.#folder, `.${this.#owner}.${turn}`)
+    const path = join(folder, `${this.#owner}.${turn}.part`)
+    await mkdir(folder)
+    try {
+      return { key, path, fenced: false, handle: await open(path, 'wx+'), fresh: true }
+    } catch (error) {
+      await rmdir(folder)
+      throw error
+    }
+  }
+
+  /** A path for a temporary file on the same file system, which others remove when this process dies. */
+  temporary(): string {
+    return join(this.#folder, `.${this.#owner}.${(this.#turn++).toString(36)}.tmp`)
+  }
+
+  /** Drops a prepared part. */
+  async abandon(prepared: Claim): Promise<void> {
+    await prepared.handle.close()
+    await rm(dirname(prepared.path), { recursive: true, force: true })
+  }
+
+  /**
+   * Puts a prepared copy in the place of the fenced part. Rejects with `SINK_BUSY` when that was lost; the copy is then
+   * abandoned.
+   */
+  async replace(fenced: Claim, copy: Claim): Promise<Claim> {
+    try {
+      const unlinked = await unless(
+        ['ENOENT'],
+        unlink(fenced.path).then(() => true),
+      )
+      // In between, the key is absent and somebody else may claim it: then the bytes are lost, and nothing else.
+      const installed = unlinked && (await this.#install(copy))
+      if (!installed) throw busy(fenced.key, 'another process took it over')
+      await fenced.handle.close()
+      return installed
+    } catch (error) {
+      await this.abandon(copy)
+      throw error
+    }
+  }
+
+  /** Publishes the part at an absolute path. The handle stays open. Rejects with `SINK_BUSY` when the claim was lost. */
+  async commit(claim: Claim, destination: string): Promise<void> {
+    try {
+      await rename(claim.path, destination)
+    } catch (error) {
+      await this.confirm(claim)
+      throw error
+    }
+  }
+
+  /** Tidies up behind a commit: removes the folder of the key, unless somebody else has claimed the key by now. */
+  async leave(claim: Claim): Promise<void> {
+    await unless([...ABSENT, ...OCCUPIED], rmdir(join(this.#folder, claim.key)))
+  }
+
+  /** Rejects with `SINK_BUSY` when the claim was lost. */
+  async confirm(claim: Claim): Promise<void> {
+    const names = await unless(ABSENT, readdir(dirname(claim.path)))
+    if (!names?.includes(basename(claim.path))) throw busy(claim.key, 'another process took it over')
+  }
+
+  /** Gives the part up and keeps its bytes. A lost claim is no error. The caller closes the handle before. */
+  async release(claim: Pick<Claim, 'path' | 'fenced'>): Promise<void> {
+    const state = claim.fenced ? 'fenced' : 'part'
+    await unless(ABSENT, rename(claim.path, join(dirname(claim.path), `${FREE}.${state}`)))
+  }
+
+  /** Gives the part up and removes it. A lost claim is no error. */
+  async drop(claim: Claim): Promise<void> {
+    await unless(ABSENT, unlink(claim.path))
+    await this.leave(claim)
+  }
+
+  /** Removes the part of a key, unless a live owner has it. */
+  async remove(key: string): Promise<void> {
+    const occupant = await this.occupant(key)
+    if (!occupant || (await this.holder(occupant)) === 'live') return
+    await unless(ABSENT, unlink(occupant.path))
+    await unless([...ABSENT, ...OCCUPIED], rmdir(join(this.#folder, key)))
+  }
+
+  /** Keys that have a folder here. */
+  async keys(): Promise<readonly string[]> {
+    const entries = await readdir(this.#folder, { withFileTypes: true })
+    return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map((entry) => entry.name)
+  }
+
+  /** The part of a key; undefined: absent. Rejects with `SINK_FAILED` when only foreign files are there. */
+  async occupant(key: string): Promise<Occupant | undefined> {
+    const folder = join(this.#folder, key)
+    const names = (await unless(['ENOENT'], readdir(folder))) ?? []
+    for (const name of names) {
+      const [, owner, state] = CLAIM.exec(name) ?? []
+      if (state === 'part' || state === 'fenced') return { path: join(folder, name), owner: owner ?? FREE, state }
+    }
+    if (names.length === 0) return undefined
+    throw new DataferryError('SINK_FAILED', `Files that are not dataferry’s are in ${folder}: move them away.`)
+  }
+
+  async holder({ owner }: Pick<Occupant, 'owner'>): Promise<Holder> {
+    if (owner === FREE) return 'free'
+    if (await isProvablyDead(owner, this.#machine)) return 'dead'
+    return (await this.#heartbeat.isStale(owner)) ? 'stale' : 'live'
+  }
+
+  /**
+   * Removes what processes that died or froze were in the middle of: prepared folders, temporary files, heartbeats, and
+   * the empty folders of keys that were committed just before.
+   */
+  async tidy(): Promise<void> {
+    for (const key of await this.keys()) await unless([...ABSENT, ...OCCUPIED], rmdir(join(this.#folder, key)))
+    for (const name of await readdir(this.#folder)) {
+      const owner = name.endsWith(ALIVE) ? name.slice(0, -ALIVE.length) : UNFINISHED.exec(name)?.[1]
+      if (owner === undefined || owner === this.#owner || !parseOwner(owner)) continue
+      if ((await this.holder({ owner })) === 'live') continue
+      await rm(join(this.#folder, name), { recursive: true, force: true })
+    }
+  }
+
+  /** Renames the prepared folder into place; undefined when the key is not absent. */
+  async #install(prepared: Claim): Promise<Claim | undefined> {
+    const folder = join(this.#folder, prepared.key)
+    try {
+      await rename(dirname(prepared.path), folder)
+    } catch (error) {
+      if (OCCUPIED.includes(systemCode(error) ?? '')) return undefined
+      throw error
+    }
+    return { ...prepared, path: join(folder, basename(prepared.path)) }
+  }
+
+  /** Takes a part that nobody live has; undefined when it changed hands meanwhile. */
+  async #seize(key: string): Promise<Claim | undefined> {
+    const occupant = await this.occupant(key)
+    if (!occupant) return undefined
+    const holder = occupant.owner === this.#owner ? 'free' : await this.holder(occupant)
+    if (holder === 'live') throw busy(key, 'another live process holds it')
+    const fenced = holder === 'stale' || occupant.state === 'fenced'
+    const name = `${this.#owner}.${(this.#turn++).toString(36)}.${fenced ? 'fenced' : 'part'}`
+    const path = join(this.#folder, key, name)
+    const renamed = await unless(
+      ['ENOENT'],
+      rename(occupant.path, path).then(() => true),
+    )
+    if (!renamed) return undefined
+    try {
+      // A part is a plain file of ours: a link in its place was put there by somebody else.
+      const handle = await open(path, (fenced ? constants.O_RDONLY : constants.O_RDWR) | constants.O_NOFOLLOW)
+      return { key, path, fenced, handle, fresh: false }
+    } catch (error) {
+      await this.release({ path, fenced })
+      throw error
+    }
+  }
+}
+
+function busy(key: string, why: string): DataferryError {
+  return new DataferryError('SINK_BUSY', `The part of ${key} cannot be had: ${why}.`)
+}

@@ -1,0 +1,295 @@
+import type { Stats } from 'node:fs'
+import { opendir, lstat, open, stat, statfs, type FileHandle } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { Readable } from 'node:stream'
+import { pathToFileURL } from 'node:url'
+import { DataferryError } from '../../errors.ts'
+import { CHUNK_SIZE } from './bytes.ts'
+import type { Holder } from './claims.ts'
+import { ABSENT, sinkError, translated, unless } from './errors.ts'
+import { parentOf } from './folders.ts'
+import { MARKS_FOLDER, openLayout, type DiskSinkOptions, type Layout } from './layout.ts'
+import { readMark } from './marks.ts'
+import { DiskRecords } from './records.ts'
+import { DiskStage } from './stage.ts'
+import { checkKey, checkPath, RECORDS_FOLDER } from '../names.ts'
+import { Recent } from '../recent.ts'
+import type { Committed, Sink, Stage, StageOptions } from '../sink.ts'
+
+export type { DiskSinkOptions } from './layout.ts'
+
+/** From this size on, room is looked for before a file is begun: smaller ones find out as quickly by writing. */
+const LOOK_FOR_ROOM_FROM = CHUNK_SIZE
+/** Keys remembered as having nothing to forget; beyond it the memory is emptied, which costs a few system calls. */
+const CLEAN_LIMIT = 10_000
+/** Looks at the destination that are remembered for the stages that follow them. */
+const SEEN_LIMIT = 10_000
+/** File systems keep times as coarsely as this (FAT), and round them when a file leaves the cache. */
+const TIME_GRAIN_MS = 2_000
+/** Files whose size is asked for at the same time while listing. */
+const LIST_BATCH = 32
+
+/** Bytes of a stage that was not committed. */
+interface Leftover {
+  readonly key: string
+  readonly size: number
+  /** Only the part of a `live` holder is in use. */
+  readonly holder: Holder
+}
+
+export interface DiskSink extends Sink {
+  /** Parts that were not committed, in no order; `forget` drops one. Also removes what dead processes left half-made. */
+  parts(): Promise<readonly Leftover[]>
+}
+
+/**
+ * A folder as a sink. Makes nothing before the first stage or record, so that a mistyped path can be read from without
+ * a trace. Files become visible in one step, complete and durable: written below `.dataferry/parts/`, synced, renamed,
+ * and the folder synced. See `Claims` for who may write a part, `Marks` for what survives of a proof.
+ *
+ * After a power cut a part may hold less than was written, or other bytes at its end: only a checksum over all of it
+ * proves a resumed file, which is why `resume` reads every byte again.
+ * @param root folder of the destination; relative to the working directory
+ */
+export function diskSink(root: string, options: DiskSinkOptions = {}): DiskSink {
+  return new DiskFolder(resolve(root), options)
+}
+
+class DiskFolder implements DiskSink {
+  readonly url: string
+  readonly needsHashState = false
+  readonly records: DiskRecords
+  readonly #root: string
+  readonly #options: DiskSinkOptions
+  /** Stages of this sink; undefined while one is being opened. */
+  readonly #stages = new Map<string, DiskStage | undefined>()
+  /** Keys whose stage ended without leaving a part or a mark, so that forgetting them takes no look at the disk. */
+  readonly #clean = new Set<string>()
+  /** What `stat` saw last, for the stage that follows it. */
+  readonly #seen = new Recent<Stats | 'absent'>(SEEN_LIMIT)
+  #layout: Promise<Layout> | undefined
+
+  constructor(root: string, options: DiskSinkOptions) {
+    this.url = pathToFileURL(root).href
+    this.#root = root
+    this.#options = options
+    this.records = new DiskRecords(root, () => this.#open())
+  }
+
+  async stat(path: string, key: string, signal: AbortSignal): Promise<Committed | undefined> {
+    checkPath(path)
+    checkKey(key)
+    signal.throwIfAborted()
+    return translated(`look at ${path}`, async () => {
+      const stats = await this.#look(path)
+      this.#seen.set(key, stats)
+      if (stats === 'absent') return undefined
+      const proof = await readMark(join(this.#root, MARKS_FOLDER, `${key}.json`), path, stats)
+      return { size: stats.size, proof: proof && { ...proof, key } }
+    })
+  }
+
+  async read(path: string, signal: AbortSignal): Promise<Readable> {
+    checkPath(path)
+    signal.throwIfAborted()
+    const handle = await translated(`read ${path}`, () => unless(ABSENT, open(join(this.#root, path), 'r')))
+    if (!handle) throw new DataferryError('SINK_FAILED', `Cannot read ${path}: nothing is there in ${this.#root}.`)
+    const stream = Readable.from(chunksOf(handle, path, signal), { objectMode: false, highWaterMark: CHUNK_SIZE })
+    // Here and not in the generator, which never runs when the caller reads nothing.
+    return stream.once('close', () => void handle.close())
+  }
+
+  async stage({ key, item, signal }: StageOptions): Promise<Stage> {
+    checkPath(item.path)
+    checkKey(key)
+    signal.throwIfAborted()
+    if (this.#stages.has(key)) throw new DataferryError('SINK_BUSY', `A stage of ${key} is open in this process.`)
+    this.#stages.set(key, undefined)
+    this.#clean.delete(key)
+    try {
+      const stage = await translated(`begin ${item.path}`, () => this.#stage(key, item.path, item.expect.size ?? 0))
+      this.#stages.set(key, stage)
+      return stage
+    } catch (error) {
+      this.#stages.delete(key)
+      throw error
+    }
+  }
+
+  async forget(key: string): Promise<void> {
+    checkKey(key)
+    this.#seen.take(key)
+    if (this.#clean.delete(key)) return
+    const stage = this.#stages.get(key)
+    await translated(`forget ${key}`, async () => {
+      const { claims, marks } = await this.#open()
+      await marks.remove(key)
+      if (stage) stage.discard()
+      else await claims.remove(key)
+    })
+  }
+
+  async *list(signal: AbortSignal): AsyncGenerator<{ path: string; size: number }> {
+    try {
+      yield* walk(this.#root, '', signal)
+    } catch (error) {
+      throw sinkError(error, `list ${this.#root}`)
+    }
+  }
+
+  async free(): Promise<number | undefined> {
+    return translated(`ask for the room at ${this.#root}`, async () => {
+      for (let folder = this.#root; ; folder = dirname(folder)) {
+        const room = await unless(ABSENT, statfs(folder))
+        // Some file systems do not count and answer 0 of 0.
+        if (room) return room.blocks === 0 ? undefined : room.bavail * room.bsize
+        if (folder === dirname(folder)) return undefined
+      }
+    })
+  }
+
+  async sweep(batch: string | undefined, signal: AbortSignal): Promise<number> {
+    let dropped = 0
+    for (const { key, holder } of await this.parts()) {
+      signal.throwIfAborted()
+      if (holder === 'live' || (batch !== undefined && batchOf(key) !== batch)) continue
+      await this.forget(key)
+      dropped++
+    }
+    return dropped
+  }
+
+  async parts(): Promise<readonly Leftover[]> {
+    return translated(`look for parts in ${this.#root}`, async () => {
+      const { claims } = await this.#open()
+      await claims.tidy()
+      const leftovers: Leftover[] = []
+      for (const key of await claims.keys()) {
+        const occupant = await claims.occupant(key)
+        const stats = occupant && (await unless(ABSENT, stat(occupant.path)))
+        if (stats) leftovers.push({ key, size: stats.size, holder: await claims.holder(occupant) })
+      }
+      return leftovers
+    })
+  }
+
+  async close(): Promise<void> {
+    for (const stage of [...this.#stages.values()]) await stage?.[Symbol.asyncDispose]()
+    const layout = await this.#layout?.catch(() => undefined)
+    this.#layout = undefined
+    if (!layout) return
+    await translated(`leave ${this.#root}`, async () => {
+      // The last one to leave finds what those left who could not tidy up themselves.
+      await layout.claims.tidy()
+      await layout.heartbeat.stop()
+    })
+  }
+
+  async #stage(key: string, path: string, expected: number): Promise<DiskStage> {
+    const layout = await this.#open()
+    await layout.folders.check(parentOf(path))
+    const claim = await layout.claims.take(key)
+    const length = claim.fresh ? 0 : (await claim.handle.stat()).size
+    const stage = new DiskStage(layout, path, claim, length, (clean) => this.#ended(key, clean))
+    try {
+      await this.#confirmSeen(path, key)
+      await this.#lookForRoom(path, expected - length)
+    } catch (error) {
+      await stage[Symbol.asyncDispose]()
+      throw error
+    }
+    return stage
+  }
+
+  async #look(path: string): Promise<Stats | 'absent'> {
+    const stats = await unless(ABSENT, stat(join(this.#root, path)))
+    return stats?.isFile() === true ? stats : 'absent'
+  }
+
+  /** Whoever had the claim before may have committed after we looked: only what was looked at may be replaced. */
+  async #confirmSeen(path: string, key: string): Promise<void> {
+    const seen = this.#seen.take(key)
+    if (seen === undefined || isSame(seen, await this.#look(path))) return
+    throw new DataferryError('SINK_BUSY', `Something else was put at ${path} in the meantime: it is looked at first.`)
+  }
+
+  #ended(key: string, clean: boolean): void {
+    this.#stages.delete(key)
+    if (this.#clean.size >= CLEAN_LIMIT) this.#clean.clear()
+    if (clean) this.#clean.add(key)
+  }
+
+  async #lookForRoom(path: string, needed: number): Promise<void> {
+    if (needed < LOOK_FOR_ROOM_FROM) return
+    const free = await this.free()
+    if (free !== undefined && free < needed) {
+      throw new DataferryError(
+        'SINK_FULL',
+        `${path} needs ${needed} more bytes, and ${this.#root} has room for ${free}.`,
+      )
+    }
+  }
+
+  /** Makes the folders on first use; a failure is tried again by the next caller. */
+  #open(): Promise<Layout> {
+    this.#layout ??= openLayout(this.#root, this.#options).catch((error: unknown) => {
+      this.#layout = undefined
+      throw error
+    })
+    return this.#layout
+  }
+}
+
+/** Not by the number of the file, which some network file systems make up anew. */
+function isSame(a: Stats | 'absent', b: Stats | 'absent'): boolean {
+  if (a === 'absent' || b === 'absent') return a === b
+  return a.size === b.size && Math.abs(a.mtimeMs - b.mtimeMs) <= TIME_GRAIN_MS
+}
+
+async function* chunksOf(handle: FileHandle, path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  try {
+    for (let position = 0; ;) {
+      signal.throwIfAborted()
+      // A new buffer each time: the stream's reader may keep it.
+      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(CHUNK_SIZE), 0, CHUNK_SIZE, position)
+      if (bytesRead === 0) return
+      position += bytesRead
+      yield buffer.subarray(0, bytesRead)
+    }
+  } catch (error) {
+    throw sinkError(error, `read ${path}`)
+  }
+}
+
+/** Regular files below a folder. Links are not followed, and what vanishes meanwhile is not there. */
+async function* walk(
+  root: string,
+  folder: string,
+  signal: AbortSignal,
+): AsyncGenerator<{ path: string; size: number }> {
+  const entries = await unless(ABSENT, opendir(join(root, folder)))
+  if (!entries) return
+  let files: string[] = []
+  for await (const entry of entries) {
+    signal.throwIfAborted()
+    const path = folder === '' ? entry.name : `${folder}/${entry.name}`
+    if (entry.isDirectory() && path !== RECORDS_FOLDER) yield* walk(root, path, signal)
+    if (entry.isFile()) files.push(path)
+    if (files.length < LIST_BATCH) continue
+    yield* sizes(root, files)
+    files = []
+  }
+  yield* sizes(root, files)
+}
+
+async function* sizes(root: string, paths: readonly string[]): AsyncGenerator<{ path: string; size: number }> {
+  const stats = await Promise.all(
+    paths.map(async (path) => ({ path, stats: await unless(ABSENT, lstat(join(root, path))) })),
+  )
+  for (const { path, stats: found } of stats) if (found) yield { path, size: found.size }
+}
+
+/** A key is `<batch>-<n>`. */
+function batchOf(key: string): string {
+  return key.slice(0, key.lastIndexOf('-'))
+}

@@ -1,0 +1,138 @@
+import { lstat, mkdir, open, realpath, stat } from 'node:fs/promises'
+import { dirname, join, sep } from 'node:path'
+import { DataferryError, systemCode } from '../../errors.ts'
+import { unless } from './errors.ts'
+
+/** Folders remembered as checked; beyond it the memory is emptied, which costs a few system calls. */
+const KNOWN_LIMIT = 20_000
+
+/** Some file systems (CIFS, FUSE, 9p) do not sync folders and say so with these; there is nothing more one could do. */
+const CANNOT_SYNC: readonly string[] = ['EINVAL', 'ENOTSUP', 'EBADF', 'EISDIR']
+
+/**
+ * Makes, checks and syncs the folders below one root. Names are relative, `/` between segments, '' is the root.
+ * Each folder is looked at once and then remembered, so that the second file in it costs nothing.
+ */
+export class Folders {
+  readonly #root: string
+  readonly #known = new Map<string, Promise<void>>()
+  readonly #syncing = new Map<string, Promise<void>>()
+  readonly #waiting = new Map<string, Promise<void>>()
+
+  /** @param root absolute, existing, free of symbolic links */
+  constructor(root: string) {
+    this.#root = root
+  }
+
+  /**
+   * Checks as much of a folder's way as exists, and makes nothing. Rejects with `SINK_EXISTS` when something else than
+   * a folder is in the way, with `SINK_DENIED` when a symbolic link leads out of the root.
+   */
+  async check(folder: string): Promise<void> {
+    if (folder === '' || this.#known.has(folder)) return
+    await this.check(parentOf(folder))
+    const found = await unless(['ENOENT'], lstat(this.path(folder)))
+    if (found && !found.isDirectory()) await this.#checkLink(folder)
+  }
+
+  /** Makes a folder durable, with its parents; rejects as {@link check}. */
+  async make(folder: string): Promise<void> {
+    if (folder === '') return
+    const known = this.#known.get(folder)
+    if (known) return known
+    const making = this.#make(folder)
+    if (this.#known.size >= KNOWN_LIMIT) this.#known.clear()
+    this.#known.set(folder, making)
+    making.catch(() => this.#known.delete(folder))
+    return making
+  }
+
+  /** Forgets a folder and those above it: somebody removed one of them. */
+  forget(folder: string): void {
+    for (let name = folder; name !== ''; name = parentOf(name)) this.#known.delete(name)
+  }
+
+  /**
+   * Makes what happened to a folder's names durable. Calls that wait for the same folder share one sync that begins
+   * after all of them.
+   */
+  sync(folder: string): Promise<void> {
+    const waiting = this.#waiting.get(folder)
+    if (waiting) return waiting
+    const running = this.#syncing.get(folder)
+    if (!running) return this.#sync(folder)
+    const next = running
+      .catch(() => undefined)
+      .then(() => {
+        this.#waiting.delete(folder)
+        return this.#sync(folder)
+      })
+    this.#waiting.set(folder, next)
+    return next
+  }
+
+  path(folder: string): string {
+    return join(this.#root, folder)
+  }
+
+  async #make(folder: string): Promise<void> {
+    const parent = parentOf(folder)
+    await this.make(parent)
+    try {
+      await mkdir(this.path(folder))
+    } catch (error) {
+      if (systemCode(error) !== 'EEXIST') throw error
+      if (!(await lstat(this.path(folder))).isDirectory()) await this.#checkLink(folder)
+      return
+    }
+    await this.sync(parent)
+  }
+
+  /** Passes a symbolic link to a folder within the root, and nothing else. */
+  async #checkLink(folder: string): Promise<void> {
+    const target = await unless(['ENOENT', 'ELOOP'], realpath(this.path(folder)))
+    if (target === undefined || !(await stat(target)).isDirectory()) {
+      throw new DataferryError(
+        'SINK_EXISTS',
+        `Something that is not a folder is where one must be: ${this.path(folder)}.`,
+      )
+    }
+    if (target !== this.#root && !target.startsWith(this.#root.endsWith(sep) ? this.#root : this.#root + sep)) {
+      throw new DataferryError('SINK_DENIED', `A link leads out of the destination: ${this.path(folder)} → ${target}.`)
+    }
+  }
+
+  #sync(folder: string): Promise<void> {
+    const sync = syncFolder(this.path(folder)).finally(() => {
+      if (this.#syncing.get(folder) === sync) this.#syncing.delete(folder)
+    })
+    this.#syncing.set(folder, sync)
+    return sync
+  }
+}
+
+/** The folder that a name is in: `a/b` → `a`, `a` → ''. */
+export function parentOf(name: string): string {
+  return name.includes('/') ? name.slice(0, name.lastIndexOf('/')) : ''
+}
+
+/** Makes an absolute folder with its parents, durable, and resolves to its path without symbolic links. */
+export async function makeRoot(root: string): Promise<string> {
+  const first = await mkdir(root, { recursive: true })
+  if (first !== undefined) {
+    for (let folder = dirname(root); folder.length >= dirname(first).length; folder = dirname(folder)) {
+      await syncFolder(folder)
+      if (folder === dirname(folder)) break
+    }
+  }
+  return realpath(root)
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  try {
+    await unless(CANNOT_SYNC, handle.sync())
+  } finally {
+    await handle.close()
+  }
+}

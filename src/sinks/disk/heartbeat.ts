@@ -1,0 +1,96 @@
+import { open, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ABSENT, unless } from './errors.ts'
+import { systemCode } from '../../errors.ts'
+import type { OwnerId } from '../../process/owner.ts'
+
+/** Ends the name of the file whose modification time says when its owner was last alive. */
+export const ALIVE = '.alive'
+
+export interface HeartbeatTimes {
+  /** Between two beats. */
+  readonly everyMs: number
+  /** An owner without a beat for this long may lose its parts. */
+  readonly staleMs: number
+}
+
+/**
+ * Shows other processes, on any host, that this owner lives: `<owner>.alive` is written every few seconds.
+ * One file serves all stages of a sink, so that a small file costs no beat of its own.
+ *
+ * Times are compared with the modification time of our own file, written at that moment on the same file system: one
+ * clock, the file system's, sets them all. That is why a beat writes a byte, as `utimes` would set this host's time.
+ */
+export class Heartbeat {
+  readonly #folder: string
+  readonly #owner: OwnerId
+  readonly #times: HeartbeatTimes
+  #timer: NodeJS.Timeout | undefined
+  #beatAt = Number.NEGATIVE_INFINITY
+  /** The timer's beat, so that `stop` removes the file after it and not before. */
+  #running: Promise<unknown> = Promise.resolve()
+
+  constructor(folder: string, owner: OwnerId, times: HeartbeatTimes) {
+    this.#folder = folder
+    this.#owner = owner
+    this.#times = times
+  }
+
+  get everyMs(): number {
+    return this.#times.everyMs
+  }
+
+  /** Makes sure that a fresh beat is on disk before a claim is made, and that more follow. Does not keep the process alive. */
+  async start(): Promise<void> {
+    if (performance.now() - this.#beatAt >= this.#times.everyMs) await this.#beat()
+    if (this.#timer) return
+    // A missed beat harms nobody but us, and the next one may succeed.
+    this.#timer = setInterval(() => {
+      this.#running = this.#beat().catch(() => undefined)
+    }, this.#times.everyMs)
+    this.#timer.unref()
+  }
+
+  /** Whether `owner` has given no sign of life for too long, or never. */
+  async isStale(owner: OwnerId): Promise<boolean> {
+    const last = await lastBeat(join(this.#folder, owner + ALIVE))
+    if (last === undefined) return true
+    return (await this.#beat()) - last >= this.#times.staleMs
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    await this.#running
+    this.#beatAt = Number.NEGATIVE_INFINITY
+    await unless(ABSENT, unlink(join(this.#folder, this.#owner + ALIVE)))
+  }
+
+  /** @returns the time of this beat, by the file system's clock. */
+  async #beat(): Promise<number> {
+    const path = join(this.#folder, this.#owner + ALIVE)
+    // Writing over the one byte needs no space, so a full disk does not make us look dead.
+    const handle = await open(path, 'r+').catch((error: unknown) => {
+      if (systemCode(error) === 'ENOENT') return open(path, 'w')
+      throw error
+    })
+    try {
+      await handle.write('.', 0)
+      this.#beatAt = performance.now()
+      return (await handle.stat()).mtimeMs
+    } finally {
+      await handle.close()
+    }
+  }
+}
+
+/** Opened, not only looked up: on NFS that is what asks the server instead of a cache (nfs(5), close-to-open). */
+async function lastBeat(path: string): Promise<number | undefined> {
+  const handle = await unless(ABSENT, open(path, 'r'))
+  if (!handle) return undefined
+  try {
+    return (await handle.stat()).mtimeMs
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,50 @@
+import { join } from 'node:path'
+import { DataferryError } from '../../errors.ts'
+import { Claims } from './claims.ts'
+import { Folders, makeRoot } from './folders.ts'
+import { Heartbeat } from './heartbeat.ts'
+import { Marks } from './marks.ts'
+import { newOwner, ownIdentity, type ProcessIdentity } from '../../process/owner.ts'
+import { RECORDS_FOLDER } from '../names.ts'
+
+const PARTS_FOLDER = `${RECORDS_FOLDER}/parts`
+export const MARKS_FOLDER = `${RECORDS_FOLDER}/marks`
+
+export interface DiskSinkOptions {
+  /** Between two signs of life of this process; default 5,000. */
+  readonly heartbeatMs?: number
+  /** How long a process that cannot be seen to be dead keeps its parts without a sign of life; default 30,000. */
+  readonly staleMs?: number
+  /** Whom the sink works for, where that is not this process: for tests of crashes. */
+  readonly identity?: ProcessIdentity
+}
+
+/** What a disk sink works with once it has written something: folders that exist, and an owner that others can see. */
+export interface Layout {
+  readonly folders: Folders
+  readonly heartbeat: Heartbeat
+  readonly claims: Claims
+  readonly marks: Marks
+}
+
+/**
+ * Makes `<root>/.dataferry/{parts,marks}` and removes what dead processes left half-made in there.
+ * @param root absolute
+ */
+export async function openLayout(root: string, options: DiskSinkOptions): Promise<Layout> {
+  const times = { everyMs: options.heartbeatMs ?? 5000, staleMs: options.staleMs ?? 30_000 }
+  if (times.staleMs < 2 * times.everyMs) {
+    throw new DataferryError('CONFIG_INVALID', `staleMs (${times.staleMs}) must be at least twice heartbeatMs.`)
+  }
+  const folders = new Folders(await makeRoot(root))
+  await folders.make(PARTS_FOLDER)
+  await folders.make(MARKS_FOLDER)
+  const identity = options.identity ?? (await ownIdentity())
+  const owner = newOwner(identity)
+  const parts = join(folders.path(''), PARTS_FOLDER)
+  const heartbeat = new Heartbeat(parts, owner, times)
+  const claims = new Claims(parts, owner, identity, heartbeat)
+  await heartbeat.start()
+  await claims.tidy()
+  return { folders, heartbeat, claims, marks: new Marks(folders, MARKS_FOLDER) }
+}

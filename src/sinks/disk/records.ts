@@ -1,0 +1,203 @@
+import { constants } from 'node:fs'
+import { open, readFile, readdir, rename, rmdir, unlink, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DataferryError, systemCode } from '../../errors.ts'
+import { readAt, writeAt } from './bytes.ts'
+import { ABSENT, OCCUPIED, translated, unless } from './errors.ts'
+import { parentOf, type Folders } from './folders.ts'
+import type { Layout } from './layout.ts'
+import { DiskLog } from './log.ts'
+import { checkRecordName, RECORDS_FOLDER, RESERVED_FOLDERS } from '../names.ts'
+import { pieces } from '../pieces.ts'
+import type { RecordLog, Records } from '../sink.ts'
+
+/** Bytes of a record that are read or written at a time: enough for a system call, little enough to be dropped young. */
+const PIECE = 64 * 1024
+
+/** Records as plain files below `.dataferry/`. A folder exists as long as something is in it. */
+export class DiskRecords implements Records {
+  readonly #base: string
+  readonly #layout: () => Promise<Layout>
+  readonly #openLogs = new Set<string>()
+
+  /**
+   * @param root absolute
+   * @param layout makes the folders on first use, so that reading from a place never changes it
+   */
+  constructor(root: string, layout: () => Promise<Layout>) {
+    this.#base = join(root, RECORDS_FOLDER)
+    this.#layout = layout
+  }
+
+  async read(name: string): Promise<Uint8Array | undefined> {
+    const path = this.#path(name)
+    return translated(`read the record ${name}`, () => unless(ABSENT, readFile(path)))
+  }
+
+  async write(name: string, content: AsyncIterable<Uint8Array> | Uint8Array | string): Promise<void> {
+    checkRecordName(name)
+    await translated(`write the record ${name}`, async () => {
+      const { claims, folders, heartbeat } = await this.#layout()
+      await heartbeat.start()
+      const temporary = claims.temporary()
+      try {
+        const handle = await open(temporary, 'wx')
+        try {
+          await writeContent(handle, content)
+          await handle.datasync()
+        } finally {
+          await handle.close()
+        }
+        await inFolder(folders, recordFolder(name), () => rename(temporary, this.#path(name)))
+      } catch (error) {
+        await unless(ABSENT, unlink(temporary))
+        throw error
+      }
+      await folders.sync(recordFolder(name))
+    })
+  }
+
+  async list(folder: string): Promise<readonly string[]> {
+    checkRecordName(folder)
+    return translated(`list the records in ${folder}`, async () => {
+      const found = await unless(ABSENT, readdir(join(this.#base, folder), { recursive: true, withFileTypes: true }))
+      const files = (found ?? []).filter((entry) => entry.isFile())
+      return files.map((entry) => join(entry.parentPath, entry.name).slice(this.#base.length + 1)).sort()
+    })
+  }
+
+  async folders(): Promise<readonly string[]> {
+    return translated('list the batches', async () => {
+      const found = await unless(ABSENT, readdir(this.#base, { withFileTypes: true }))
+      const folders = (found ?? []).filter((entry) => entry.isDirectory()).map((entry) => entry.name)
+      return folders.filter((name) => !RESERVED_FOLDERS.includes(name)).sort()
+    })
+  }
+
+  async remove(name: string): Promise<void> {
+    const path = this.#path(name)
+    await translated(`remove the record ${name}`, async () => {
+      const removed = await unless(
+        ABSENT,
+        unlink(path).then(() => true),
+      )
+      if (!removed) return
+      const { folders } = await this.#layout()
+      let folder = recordFolder(name)
+      while (folder !== RECORDS_FOLDER && (await removedIfEmpty(folders, folder))) folder = parentOf(folder)
+      await folders.sync(folder)
+    })
+  }
+
+  async appendTo(name: string, length?: number): Promise<RecordLog> {
+    const path = this.#path(name)
+    if (this.#openLogs.has(name)) throw new DataferryError('SINK_BUSY', `The log ${name} is open for writing already.`)
+    this.#openLogs.add(name)
+    const onClose = (): void => void this.#openLogs.delete(name)
+    try {
+      return await translated(`open the log ${name}`, async () => {
+        const { folders } = await this.#layout()
+        const flags = constants.O_RDWR | constants.O_CREAT
+        const handle = await inFolder(folders, recordFolder(name), () => open(path, flags))
+        try {
+          const size = await cut(handle, name, length)
+          if (size === 0) await folders.sync(recordFolder(name))
+          return new DiskLog(name, handle, size, onClose)
+        } catch (error) {
+          await handle.close()
+          throw error
+        }
+      })
+    } catch (error) {
+      onClose()
+      throw error
+    }
+  }
+
+  async readLog(name: string, from: number, to: number): Promise<Uint8Array> {
+    const path = this.#path(name)
+    return translated(`read the log ${name}`, async () => {
+      const handle = await unless(ABSENT, open(path, 'r'))
+      if (!handle) return new Uint8Array()
+      try {
+        const { size } = await handle.stat()
+        return await readAt(handle, from, Math.max(0, Math.min(to, size) - from))
+      } finally {
+        await handle.close()
+      }
+    })
+  }
+
+  async *streamLog(name: string, from: number): AsyncGenerator<Uint8Array> {
+    const handle = await translated(`read the log ${name}`, () => unless(ABSENT, open(this.#path(name), 'r')))
+    if (!handle) return
+    try {
+      const { size } = await handle.stat()
+      for (let position = from; position < size;) {
+        const length = Math.min(PIECE, size - position)
+        const at = position
+        const chunk = await translated(`read the log ${name}`, () => readAt(handle, at, length))
+        if (chunk.length === 0) return
+        position += chunk.length
+        yield chunk
+      }
+    } finally {
+      await handle.close()
+    }
+  }
+
+  #path(name: string): string {
+    checkRecordName(name)
+    return join(this.#base, name)
+  }
+}
+
+function recordFolder(name: string): string {
+  return parentOf(`${RECORDS_FOLDER}/${name}`)
+}
+
+/** Makes the folder and does the work in it; once more when somebody removed the folder in between. */
+async function inFolder<T>(folders: Folders, folder: string, work: () => Promise<T>): Promise<T> {
+  await folders.make(folder)
+  try {
+    return await work()
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error
+    folders.forget(folder)
+    await folders.make(folder)
+    return work()
+  }
+}
+
+async function writeContent(
+  handle: FileHandle,
+  content: AsyncIterable<Uint8Array> | Uint8Array | string,
+): Promise<void> {
+  if (typeof content === 'string' || content instanceof Uint8Array) return handle.writeFile(content)
+  let position = 0
+  for await (const piece of pieces(content, PIECE)) {
+    await writeAt(handle, piece, position)
+    position += piece.length
+  }
+}
+
+async function removedIfEmpty(folders: Folders, folder: string): Promise<boolean> {
+  folders.forget(folder)
+  const removed = await unless(
+    [...ABSENT, ...OCCUPIED],
+    rmdir(folders.path(folder)).then(() => true),
+  )
+  return removed ?? false
+}
+
+/** Cuts a log to `length` where given. @returns its length */
+async function cut(handle: FileHandle, name: string, length: number | undefined): Promise<number> {
+  const { size } = await handle.stat()
+  if (length === undefined || length === size) return size
+  if (size < length) {
+    throw new DataferryError('SINK_FAILED', `The log ${name} has ${size} bytes where ${length} were recorded.`)
+  }
+  await handle.truncate(length)
+  await handle.datasync()
+  return length
+}

@@ -1,0 +1,183 @@
+import type { FileHandle } from 'node:fs/promises'
+import { DataferryError, systemCode } from '../../errors.ts'
+import type { Hash } from '../../model/hash.ts'
+import { readAhead, writeAt } from './bytes.ts'
+import type { Claim } from './claims.ts'
+import { translated } from './errors.ts'
+import { parentOf } from './folders.ts'
+import type { Layout } from './layout.ts'
+import type { Proof, Stage } from '../sink.ts'
+
+/**
+ * One part on its way to a path of the disk. Holds its claim from beginning to end:
+ *
+ * - *open*: `claim.handle` may be written; a fenced claim is first replaced by a copy
+ * - *committed*: the part has become the file
+ * - *closed*: the part is free for whoever comes, or dropped when it holds nothing
+ */
+export class DiskStage implements Stage {
+  readonly #layout: Layout
+  readonly #path: string
+  readonly #onEnd: (clean: boolean) => void
+  #claim: Claim
+  #length: number
+  #state: 'open' | 'committed' | 'closed' = 'open'
+  #confirmedAt = performance.now()
+  #discard = false
+
+  /**
+   * @param length bytes in the claimed part
+   * @param onEnd told whether neither part nor mark is left
+   */
+  constructor(layout: Layout, path: string, claim: Claim, length: number, onEnd: (clean: boolean) => void) {
+    this.#layout = layout
+    this.#path = path
+    this.#claim = claim
+    this.#length = length
+    this.#onEnd = onEnd
+  }
+
+  async resume(hash: Hash, signal: AbortSignal): Promise<number> {
+    signal.throwIfAborted()
+    return translated(`read the part of ${this.#path}`, async () => {
+      if (this.#claim.fenced) await this.#copy(signal, (chunk) => hash.update(chunk))
+      else this.#length = await feed(this.#claim.handle, this.#length, signal, (chunk) => hash.update(chunk))
+      return this.#length
+    })
+  }
+
+  async restart(): Promise<0> {
+    return translated<0>(`empty the part of ${this.#path}`, async () => {
+      const { claims } = this.#layout
+      if (this.#claim.fenced) this.#claim = await claims.replace(this.#claim, await claims.prepare(this.#claim.key))
+      else if (this.#length > 0) await this.#claim.handle.truncate(0)
+      this.#length = 0
+      return 0
+    })
+  }
+
+  async append(chunks: AsyncIterable<Uint8Array>, _hash: Hash, signal: AbortSignal): Promise<void> {
+    await this.#unfence(signal)
+    try {
+      for await (const chunk of chunks) {
+        signal.throwIfAborted()
+        await translated(`write ${this.#path}`, () => this.#write(chunk))
+      }
+      signal.throwIfAborted()
+    } catch (error) {
+      signal.throwIfAborted()
+      throw error
+    }
+  }
+
+  async commit(proof: Proof): Promise<void> {
+    await this.#unfence(new AbortController().signal)
+    if (proof.size !== this.#length) {
+      throw new DataferryError('SINK_FAILED', `The part of ${this.#path} has ${this.#length} bytes, not ${proof.size}.`)
+    }
+    await translated(`publish ${this.#path}`, () => this.#publish(proof))
+  }
+
+  /** Has the part dropped when the stage is closed. */
+  discard(): void {
+    this.#discard = true
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#state !== 'open') return
+    this.#state = 'closed'
+    try {
+      await translated(`close the part of ${this.#path}`, async () => {
+        const { size } = await this.#claim.handle.stat()
+        await this.#claim.handle.close()
+        if (size === 0 || this.#discard) await this.#layout.claims.drop(this.#claim)
+        else await this.#layout.claims.release(this.#claim)
+      })
+    } finally {
+      this.#onEnd(false)
+    }
+  }
+
+  async #write(chunk: Uint8Array): Promise<void> {
+    const now = performance.now()
+    if (now - this.#confirmedAt > this.#layout.heartbeat.everyMs) {
+      // A process that slept and was taken over should not fetch the rest for nothing.
+      await this.#layout.claims.confirm(this.#claim)
+      this.#confirmedAt = now
+    }
+    try {
+      await writeAt(this.#claim.handle, chunk, this.#length)
+      this.#length += chunk.length
+    } catch (error) {
+      // What fitted is kept; `resume` counts it.
+      this.#length = (await this.#claim.handle.stat()).size
+      throw error
+    }
+  }
+
+  /** From here on, a crash leaves either the part or the whole file. */
+  async #publish(proof: Proof): Promise<void> {
+    const { claims, folders, marks } = this.#layout
+    const folder = parentOf(this.#path)
+    await Promise.all([this.#claim.handle.datasync(), folders.make(folder)])
+    // Files with a published checksum need no mark: reading them again proves as much.
+    if (proof.verified !== 'checksum') await marks.write(this.#claim.key, this.#path, proof, this.#claim.handle)
+    const destination = folders.path(this.#path)
+    try {
+      await claims.commit(this.#claim, destination)
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error
+      folders.forget(folder)
+      await folders.make(folder)
+      await claims.commit(this.#claim, destination)
+    }
+    this.#state = 'committed'
+    let clean = false
+    try {
+      await Promise.all([folders.sync(folder), claims.leave(this.#claim), this.#claim.handle.close()])
+      clean = proof.verified === 'checksum'
+    } finally {
+      this.#onEnd(clean)
+    }
+  }
+
+  async #unfence(signal: AbortSignal): Promise<void> {
+    if (this.#claim.fenced) {
+      await translated(`copy the part of ${this.#path}`, () => this.#copy(signal, () => Promise.resolve()))
+    }
+  }
+
+  /** Copies the part out of the reach of the process that had it, showing every copied byte to `see`. */
+  async #copy(signal: AbortSignal, see: (chunk: Uint8Array) => Promise<void>): Promise<void> {
+    const { claims } = this.#layout
+    const copy = await claims.prepare(this.#claim.key)
+    let position = 0
+    try {
+      await feed(this.#claim.handle, this.#length, signal, async (chunk) => {
+        await Promise.all([writeAt(copy.handle, chunk, position), see(chunk)])
+        position += chunk.length
+      })
+    } catch (error) {
+      await claims.abandon(copy)
+      throw error
+    }
+    this.#claim = await claims.replace(this.#claim, copy)
+    this.#length = position
+  }
+}
+
+/** Shows the first `length` bytes of a file to `see`. @returns their count */
+async function feed(
+  handle: FileHandle,
+  length: number,
+  signal: AbortSignal,
+  see: (chunk: Uint8Array) => Promise<void>,
+): Promise<number> {
+  if (length === 0) return 0
+  let count = 0
+  for await (const chunk of readAhead(handle, length, signal)) {
+    await see(chunk)
+    count += chunk.length
+  }
+  return count
+}

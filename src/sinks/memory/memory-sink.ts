@@ -1,0 +1,175 @@
+import { Readable } from 'node:stream'
+import { DataferryError } from '../../errors.ts'
+import type { Hash } from '../../model/hash.ts'
+import { memoryRecords, type MemoryRecord } from './records.ts'
+import { checkKey, checkPath } from '../names.ts'
+import type { Committed, Proof, Records, Sink, Stage, StageOptions } from '../sink.ts'
+
+interface MemoryFile {
+  readonly bytes: Uint8Array
+  readonly key: string
+  readonly proof: Proof
+}
+
+interface MemoryPart {
+  bytes: Buffer
+  /** The open stage, so that one that was taken over can tell. */
+  holder: object | undefined
+}
+
+/** What outlives a sink: pass it to another one to go on as another process would. */
+export interface MemoryStore {
+  readonly files: Map<string, MemoryFile>
+  readonly parts: Map<string, MemoryPart>
+  readonly records: Map<string, MemoryRecord>
+}
+
+export function memoryStore(): MemoryStore {
+  return { files: new Map(), parts: new Map(), records: new Map() }
+}
+
+/** Ends every stage of a store without a word, as the death of its process would. */
+export function killStages(store: MemoryStore): void {
+  for (const part of store.parts.values()) part.holder = undefined
+}
+
+/**
+ * A sink in memory, the reference of the contract: for tests, and to read first when writing another one.
+ * It holds everything it is given.
+ */
+export function memorySink(store: MemoryStore = memoryStore()): Sink {
+  return new MemorySink(store)
+}
+
+class MemorySink implements Sink {
+  readonly url = 'memory://'
+  readonly needsHashState = false
+  readonly records: Records
+  readonly #store: MemoryStore
+  /** What `stat` saw last, for the stage that follows it. */
+  readonly #seen = new Map<string, MemoryFile | undefined>()
+
+  constructor(store: MemoryStore) {
+    this.#store = store
+    this.records = memoryRecords(store.records)
+  }
+
+  async stat(path: string, key: string, signal: AbortSignal): Promise<Committed | undefined> {
+    checkPath(path)
+    checkKey(key)
+    signal.throwIfAborted()
+    const file = this.#store.files.get(path)
+    this.#seen.set(key, file)
+    return Promise.resolve(
+      file && { size: file.bytes.length, proof: file.key === key ? { ...file.proof, key } : undefined },
+    )
+  }
+
+  async read(path: string, signal: AbortSignal): Promise<Readable> {
+    checkPath(path)
+    signal.throwIfAborted()
+    const file = this.#store.files.get(path)
+    if (!file) throw new DataferryError('SINK_FAILED', `Cannot read ${path}: nothing is there.`)
+    return Promise.resolve(Readable.from([file.bytes], { objectMode: false, signal }))
+  }
+
+  async stage({ key, item, signal }: StageOptions): Promise<Stage> {
+    checkPath(item.path)
+    checkKey(key)
+    signal.throwIfAborted()
+    const part = this.#store.parts.get(key) ?? { bytes: Buffer.alloc(0), holder: undefined }
+    if (part.holder) throw new DataferryError('SINK_BUSY', `A stage of ${key} is open.`)
+    const isNew = this.#seen.has(key) && this.#seen.get(key) !== this.#store.files.get(item.path)
+    this.#seen.delete(key)
+    if (isNew) throw new DataferryError('SINK_BUSY', `Something else was put at ${item.path} in the meantime.`)
+    this.#store.parts.set(key, part)
+    return Promise.resolve(new MemoryStage(this.#store, key, item.path, part))
+  }
+
+  async forget(key: string): Promise<void> {
+    checkKey(key)
+    if (!this.#store.parts.get(key)?.holder) this.#store.parts.delete(key)
+    return Promise.resolve()
+  }
+
+  async sweep(batch: string | undefined, signal: AbortSignal): Promise<number> {
+    signal.throwIfAborted()
+    const idle = [...this.#store.parts].filter(
+      ([key, part]) => !part.holder && key.startsWith(batch === undefined ? '' : `${batch}-`),
+    )
+    for (const [key] of idle) this.#store.parts.delete(key)
+    return Promise.resolve(idle.length)
+  }
+
+  async *list(signal: AbortSignal): AsyncGenerator<{ path: string; size: number }> {
+    for (const [path, { bytes }] of this.#store.files) {
+      await Promise.resolve()
+      signal.throwIfAborted()
+      yield { path, size: bytes.length }
+    }
+  }
+
+  async free(): Promise<number | undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  async close(): Promise<void> {
+    return Promise.resolve()
+  }
+}
+
+class MemoryStage implements Stage {
+  readonly #store: MemoryStore
+  readonly #key: string
+  readonly #path: string
+  readonly #part: MemoryPart
+
+  constructor(store: MemoryStore, key: string, path: string, part: MemoryPart) {
+    this.#store = store
+    this.#key = key
+    this.#path = path
+    this.#part = part
+    part.holder = this
+  }
+
+  async resume(hash: Hash, signal: AbortSignal): Promise<number> {
+    signal.throwIfAborted()
+    await hash.update(this.#part.bytes)
+    return this.#part.bytes.length
+  }
+
+  async restart(): Promise<0> {
+    this.#part.bytes = Buffer.alloc(0)
+    return Promise.resolve(0)
+  }
+
+  async append(chunks: AsyncIterable<Uint8Array>, _hash: Hash, signal: AbortSignal): Promise<void> {
+    try {
+      for await (const chunk of chunks) {
+        signal.throwIfAborted()
+        this.#part.bytes = Buffer.concat([this.#part.bytes, chunk])
+      }
+    } catch (error) {
+      signal.throwIfAborted()
+      throw error
+    }
+    signal.throwIfAborted()
+  }
+
+  async commit(proof: Proof): Promise<void> {
+    const { bytes, holder } = this.#part
+    if (holder !== this) throw new DataferryError('SINK_BUSY', `Another process took ${this.#key} over.`)
+    if (proof.size !== bytes.length) {
+      throw new DataferryError('SINK_FAILED', `The part of ${this.#path} has ${bytes.length} bytes, not ${proof.size}.`)
+    }
+    this.#store.files.set(this.#path, { bytes, key: this.#key, proof })
+    this.#store.parts.delete(this.#key)
+    this.#part.holder = undefined
+    return Promise.resolve()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#part.holder === this) this.#part.holder = undefined
+    return Promise.resolve()
+  }
+}

@@ -1,0 +1,81 @@
+import type { OwnerId } from '../../process/owner.ts'
+import type { Bucket } from './bucket.ts'
+import { isFree, PARTS, readRecord, recordKey, type FoundRecord } from './claim.ts'
+import type { Uploads } from './uploads.ts'
+
+/** What an item that never got its end has left: a record, and mostly an upload, which costs storage. */
+export interface AbandonedUpload {
+  /** `<batch>-<n>`. */
+  readonly key: string
+  readonly path: string
+  /** Undefined: no upload had begun. */
+  readonly uploadId: string | undefined
+}
+
+export interface AbandonedTerms {
+  readonly bucket: Bucket
+  readonly uploads: Uploads
+  readonly owner: OwnerId
+  readonly leaseMs: number
+  /** Whether this very sink has a stage of the key open. */
+  readonly isOpen: (key: string) => boolean
+}
+
+/** How far the store's two clocks, for objects and for uploads, may be apart. */
+const CLOCK_SLACK_MS = 5_000
+
+/**
+ * Uploads that dataferry's records speak of and that no live process holds. Other programs' uploads below the same prefix are
+ * not among them, as they have no record.
+ * @param batch only those of this batch
+ */
+export async function* abandonedUploads(
+  terms: AbandonedTerms,
+  batch: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<AbandonedUpload> {
+  const { bucket } = terms
+  const folder = bucket.location.ownKey(`${PARTS}/`)
+  for await (const { key: object } of bucket.list(folder, signal)) {
+    const key = object.slice(folder.length)
+    if (terms.isOpen(key) || (batch !== undefined && !isOf(batch, key))) continue
+    const found = await readRecord(bucket, object, signal)
+    if (found && (await isFree(found, terms, bucket))) yield* uploadsOf(terms, key, found)
+  }
+}
+
+/** Frees what an abandoned upload holds. */
+export async function abortAbandoned({ bucket, uploads }: AbandonedTerms, upload: AbandonedUpload): Promise<void> {
+  if (upload.uploadId !== undefined) await uploads.abort(bucket.location.keyOf(upload.path), upload.uploadId)
+  await bucket.delete(recordKey(bucket, upload.key))
+}
+
+/** Removes the record of a key, and with it every upload that it stands for. */
+export async function abortRecorded(terms: AbandonedTerms, key: string): Promise<void> {
+  const object = recordKey(terms.bucket, key)
+  const found = await readRecord(terms.bucket, object)
+  if (!found) return
+  for await (const upload of uploadsOf(terms, key, found)) await abortAbandoned(terms, upload)
+  await terms.bucket.delete(object)
+}
+
+async function* uploadsOf(
+  terms: AbandonedTerms,
+  key: string,
+  { record, modified }: FoundRecord,
+): AsyncGenerator<AbandonedUpload> {
+  if (!record) return
+  yield { key, path: record.path, uploadId: record.upload?.uploadId }
+  if (record.upload) return
+  // Its writer may have ended between beginning an upload and noting it.
+  const object = terms.bucket.location.keyOf(record.path)
+  for await (const { key: at, uploadId, initiated } of terms.uploads.open(object)) {
+    const time = initiated?.getTime() ?? 0
+    const during = time >= record.since - CLOCK_SLACK_MS && time <= modified.getTime() + terms.leaseMs
+    if (at === object && during) yield { key, path: record.path, uploadId }
+  }
+}
+
+function isOf(batch: string, key: string): boolean {
+  return key.startsWith(`${batch}-`) && /^\d+$/.test(key.slice(batch.length + 1))
+}

@@ -1,0 +1,266 @@
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type PutObjectCommandInput,
+  type PutObjectCommandOutput,
+  type S3Client,
+} from '@aws-sdk/client-s3'
+import { Readable } from 'node:stream'
+import { DataferryError } from '../../errors.ts'
+import { isMissing, isPreconditionFailed, isUnsupported, notEncrypted, statusOf, toSinkError } from './errors.ts'
+import type { Location } from './location.ts'
+
+/** What a write asks of the store beside keeping the bytes, and what an answer says about it. */
+export type Wish = Pick<PutObjectCommandInput, 'ServerSideEncryption' | 'StorageClass'>
+
+/** What must be there for a write to happen; undefined: anything. */
+export type Condition = { readonly etag: string } | 'absent' | undefined
+
+/** Headers of an object that is written. */
+export type ObjectHeaders = Pick<
+  PutObjectCommandInput,
+  | 'ContentType'
+  | 'ContentDisposition'
+  | 'ContentMD5'
+  | 'ChecksumSHA1'
+  | 'ChecksumSHA256'
+  | 'Metadata'
+  | 'StorageClass'
+  | 'ServerSideEncryption'
+  | 'SSEKMSKeyId'
+>
+
+export interface PutOptions {
+  readonly headers?: ObjectHeaders
+  readonly condition?: Condition
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Head {
+  readonly size: number
+  readonly etag: string
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+export interface Found {
+  readonly body: Readable
+  readonly etag: string
+  readonly modified: Date
+}
+
+/** A conditional write was refused: something else is there. */
+export class ConditionFailed extends Error {}
+
+/** The objects of one bucket, as few plain calls. Every method rejects with `SINK_…` codes or the signal's reason. */
+export class Bucket {
+  readonly client: S3Client
+  readonly location: Location
+  /** False once the store turned out not to know `If-Match` and `If-None-Match` on writes. */
+  conditions = true
+  /** False once the store turned out not to know checksum headers. */
+  #checksums = true
+  /** Store's clock minus ours, from the last answer. */
+  #clockOffsetMs = 0
+
+  constructor(client: S3Client, location: Location) {
+    this.client = client
+    this.location = location
+    client.middlewareStack.add(
+      (next) => async (args) => {
+        const result = await next(args)
+        this.#setClock(result.response)
+        return result
+      },
+      { step: 'deserialize', name: 'dataferryClock', override: true },
+    )
+  }
+
+  /** Milliseconds since 1970 by the store's clock, exact to a second or two. */
+  now(): number {
+    return Date.now() + this.#clockOffsetMs
+  }
+
+  /** Runs one call of the SDK and puts its errors into our words. @param wish what was asked for beside the bytes */
+  async call<T>(
+    action: string,
+    key: string,
+    signal: AbortSignal | undefined,
+    run: () => Promise<T>,
+    wish: Wish = {},
+  ): Promise<T> {
+    try {
+      return await run()
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason
+      if (isPreconditionFailed(error)) throw new ConditionFailed(action)
+      const { ServerSideEncryption: encryption, StorageClass: storageClass } = wish
+      throw toSinkError(error, { action, where: this.location.urlOf(key), encryption, storageClass })
+    }
+  }
+
+  /** Some stores ignore the wish to encrypt without a word: the answer to a `PutObject` shows it. */
+  #checkEncrypted(key: string, { ServerSideEncryption: wished }: Wish, answer: Wish): void {
+    if (wished !== undefined && answer.ServerSideEncryption !== wished)
+      throw notEncrypted(this.location.urlOf(key), wished)
+  }
+
+  async head(key: string, signal?: AbortSignal): Promise<Head | undefined> {
+    return await this.call('s3:GetObject', key, signal, async () => {
+      try {
+        const input = { Bucket: this.location.bucket, Key: key }
+        const answer = await this.client.send(new HeadObjectCommand(input), abort(signal))
+        return { size: answer.ContentLength ?? 0, etag: answer.ETag ?? '', metadata: answer.Metadata ?? {} }
+      } catch (error) {
+        if (isMissing(error)) return undefined
+        throw error
+      }
+    })
+  }
+
+  /**
+   * @param range bytes `from` … `to`, both inclusive
+   * @returns undefined when there is no such object, or nothing of it in the range. The caller reads or destroys `body`.
+   */
+  async get(key: string, range?: { from: number; to?: number }, signal?: AbortSignal): Promise<Found | undefined> {
+    return await this.call('s3:GetObject', key, signal, async () => {
+      try {
+        const Range = range && `bytes=${range.from}-${range.to ?? ''}`
+        const input = { Bucket: this.location.bucket, Key: key, Range }
+        const answer = await this.client.send(new GetObjectCommand(input), abort(signal))
+        const body = answer.Body instanceof Readable ? answer.Body : Readable.from([])
+        return { body, etag: answer.ETag ?? '', modified: answer.LastModified ?? new Date(0) }
+      } catch (error) {
+        if (isMissing(error) || statusOf(error) === 416) return undefined
+        throw error
+      }
+    })
+  }
+
+  /**
+   * Writes an object in one step. Rejects with `ConditionFailed`; a store without conditional writes writes always.
+   * @returns its ETag
+   */
+  async put(key: string, body: Uint8Array, { headers = {}, condition, signal }: PutOptions = {}): Promise<string> {
+    const put = async () => {
+      const input = { Bucket: this.location.bucket, Key: key, Body: body, ContentLength: body.byteLength, ...headers }
+      return await this.conditionally(condition, async (conditions) => {
+        const answer = await this.#putChecked({ ...input, ...conditions }, signal)
+        this.#checkEncrypted(key, headers, answer)
+        return answer.ETag ?? ''
+      })
+    }
+    return await this.call('s3:PutObject', key, signal, put, headers)
+  }
+
+  /** With the checksums that the store can check by itself; without them on a store that does not know them. */
+  async #putChecked(input: PutObjectCommandInput, signal: AbortSignal | undefined): Promise<PutObjectCommandOutput> {
+    const { ContentMD5, ChecksumSHA1, ChecksumSHA256, ...plain } = input
+    const has = ContentMD5 !== undefined || ChecksumSHA1 !== undefined || ChecksumSHA256 !== undefined
+    try {
+      return await this.client.send(new PutObjectCommand(this.#checksums ? input : plain), abort(signal))
+    } catch (error) {
+      if (!has || !this.#checksums || !isUnsupported(error)) throw error
+      const answer = await this.client.send(new PutObjectCommand(plain), abort(signal))
+      // Only now is it certain that they were what it does not know.
+      this.#checksums = false
+      return answer
+    }
+  }
+
+  /** Runs a write with its condition, and without when the store does not know conditions. */
+  async conditionally<T>(
+    condition: Condition,
+    write: (conditions: { IfMatch?: string; IfNoneMatch?: string }) => Promise<T>,
+  ): Promise<T> {
+    if (condition === undefined || !this.conditions) return await write({})
+    try {
+      return await write(condition === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.etag })
+    } catch (error) {
+      if (!isUnsupported(error)) {
+        // If-Match on an object that is gone answers 404.
+        if (isMissing(error)) throw new ConditionFailed('s3:PutObject')
+        throw error
+      }
+      const result = await write({})
+      this.conditions = false
+      return result
+    }
+  }
+
+  /** Deletes; fine when there is nothing. */
+  async delete(key: string): Promise<void> {
+    await this.call('s3:DeleteObject', key, undefined, async () => {
+      try {
+        await this.client.send(new DeleteObjectCommand({ Bucket: this.location.bucket, Key: key }))
+      } catch (error) {
+        if (!isMissing(error)) throw error
+      }
+    })
+  }
+
+  /** Every object below a prefix, by ascending key. */
+  async *list(prefix: string, signal?: AbortSignal): AsyncGenerator<{ readonly key: string; readonly size: number }> {
+    for await (const page of this.#pages(prefix, undefined, signal))
+      for (const { Key, Size } of page.Contents ?? []) if (Key !== undefined) yield { key: Key, size: Size ?? 0 }
+  }
+
+  /** Names of the folders directly below a prefix, without slashes. */
+  async folders(prefix: string): Promise<string[]> {
+    const names: string[] = []
+    for await (const page of this.#pages(prefix, '/', undefined))
+      for (const { Prefix = '' } of page.CommonPrefixes ?? []) names.push(Prefix.slice(prefix.length, -1))
+    return names
+  }
+
+  /** Makes sure that the bucket is there and may be listed. */
+  async check(prefix: string, signal?: AbortSignal): Promise<void> {
+    await this.call('s3:ListBucket', '', signal, async () => {
+      const input = { Bucket: this.location.bucket, Prefix: prefix, MaxKeys: 1 }
+      await this.client.send(new ListObjectsV2Command(input), abort(signal))
+    })
+  }
+
+  async *#pages(prefix: string, delimiter: string | undefined, signal: AbortSignal | undefined) {
+    let token: string | undefined
+    do {
+      const input = { Bucket: this.location.bucket, Prefix: prefix, Delimiter: delimiter, ContinuationToken: token }
+      const page = await this.call('s3:ListBucket', prefix, signal, () =>
+        this.client.send(new ListObjectsV2Command(input), abort(signal)),
+      )
+      yield page
+      token = page.IsTruncated ? page.NextContinuationToken : undefined
+    } while (token !== undefined)
+  }
+
+  #setClock(response: unknown): void {
+    if (typeof response !== 'object' || response === null || !('headers' in response)) return
+    const { headers } = response
+    if (typeof headers !== 'object' || headers === null || !('date' in headers)) return
+    const time = Date.parse(String(headers.date))
+    if (!Number.isNaN(time)) this.#clockOffsetMs = time - Date.now()
+  }
+}
+
+/** Reads an object's body to its end. */
+export async function bytesOf(found: Found): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of found.body) if (Buffer.isBuffer(chunk)) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+/** Passes a body's bytes on, with its network errors in our words. */
+export async function* bodyOf(bucket: Bucket, key: string, found: Found): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of found.body) if (chunk instanceof Uint8Array) yield chunk
+  } catch (error) {
+    if (error instanceof DataferryError) throw error
+    throw toSinkError(error, { action: 's3:GetObject', where: bucket.location.urlOf(key) })
+  }
+}
+
+export function abort(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
+  return signal ? { abortSignal: signal } : {}
+}

@@ -1,0 +1,113 @@
+import type { ByteBudget } from './budget.ts'
+
+/** Bytes being gathered for one part or one small object. */
+export class PartBuffer {
+  #bytes: Buffer
+  #length = 0
+
+  constructor(capacity: number) {
+    this.#bytes = Buffer.allocUnsafeSlow(capacity)
+  }
+
+  get capacity(): number {
+    return this.#bytes.length
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  get isFull(): boolean {
+    return this.#length === this.#bytes.length
+  }
+
+  /** What was gathered: a view, valid until the buffer is used again. */
+  get content(): Buffer {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  /** Copies as much of the chunk as there is room for. @returns how much. */
+  add(chunk: Uint8Array): number {
+    const count = Math.min(chunk.byteLength, this.capacity - this.#length)
+    this.#bytes.set(chunk.subarray(0, count), this.#length)
+    this.#length += count
+    return count
+  }
+
+  clear(): void {
+    this.#length = 0
+  }
+
+  grow(capacity: number): void {
+    const larger = Buffer.allocUnsafeSlow(capacity)
+    larger.set(this.content)
+    this.#bytes = larger
+  }
+}
+
+/**
+ * The buffers of one stage, counted in the sink's budget. Only the first is waited for while others hold theirs: further ones
+ * are taken when they are free, else the stage waits for its own parts, so that stages never wait for one another in a ring.
+ */
+export class PartBuffers {
+  readonly #budget: ByteBudget
+  readonly #max: number
+  #free: PartBuffer[] = []
+  #lent = new Set<PartBuffer>()
+
+  constructor(budget: ByteBudget, max: number) {
+    this.#budget = budget
+    this.#max = max
+  }
+
+  /**
+   * An empty buffer, given back with `put`.
+   * @param oneReturned waits until a part that is on its way has returned its buffer
+   */
+  async get(capacity: number, signal: AbortSignal, oneReturned: () => Promise<void>): Promise<PartBuffer> {
+    for (;;) {
+      const used = this.#free.pop()
+      if (used?.capacity === capacity) return this.#lend(used)
+      if (used) this.#drop(used)
+      else if (this.#lent.size === 0) {
+        await this.#budget.take(capacity, signal)
+        return this.#lend(new PartBuffer(capacity))
+      } else if (this.#lent.size < this.#max && this.#budget.tryTake(capacity)) {
+        return this.#lend(new PartBuffer(capacity))
+      } else await oneReturned()
+    }
+  }
+
+  put(buffer: PartBuffer): void {
+    if (!this.#lent.delete(buffer)) return
+    buffer.clear()
+    this.#free.push(buffer)
+  }
+
+  /** Takes every lent buffer back: nobody uses them any more. */
+  reclaim(): void {
+    for (const buffer of this.#lent) this.put(buffer)
+  }
+
+  /** Makes a lent buffer larger without waiting: more came than was promised. */
+  grow(buffer: PartBuffer, capacity: number): void {
+    this.#budget.overdraw(capacity - buffer.capacity)
+    buffer.grow(capacity)
+  }
+
+  /** Gives everything back to the budget. */
+  close(): void {
+    for (const buffer of [...this.#free, ...this.#lent]) this.#drop(buffer)
+    this.#free = []
+    this.#lent.clear()
+  }
+
+  #lend(buffer: PartBuffer): PartBuffer {
+    this.#lent.add(buffer)
+    return buffer
+  }
+
+  #drop(buffer: PartBuffer): void {
+    this.#budget.giveBack(buffer.capacity)
+  }
+}

@@ -1,0 +1,211 @@
+import { DataferryError } from '../../errors.ts'
+import type { Item } from '../../model/item.ts'
+import { isProvablyDead, parseOwner, type OwnerId } from '../../process/owner.ts'
+import { bytesOf, ConditionFailed, type Bucket, type Condition } from './bucket.ts'
+import type { Encryption } from './metadata.ts'
+import { decodeRecord, encodeRecord, isAbout, type UploadRecord, type UploadState } from './upload-record.ts'
+
+/** Folder of upload records, below `.dataferry/`. */
+export const PARTS = 'parts'
+
+export interface ClaimTerms {
+  readonly owner: OwnerId
+  /** Without a sign of life for this long a claim may be taken over. */
+  readonly leaseMs: number
+  readonly encryption: Encryption
+  /** Frees an upload that nobody can go on with. */
+  readonly abort: (path: string, uploadId: string) => Promise<void>
+}
+
+/**
+ * The right to write one key, kept as an object `.dataferry/parts/<key>` that also says how far its upload is.
+ *
+ * - *free*: no record, a released one, one whose process certainly runs no more, or one not renewed for `leaseMs` by the store's clock
+ * - *held*: written by us, with `If-None-Match` or `If-Match` on what we saw; renewed at each part border and by a timer
+ * - *lost*: a renewal found another's record; every later call rejects with `SINK_BUSY`
+ * - *released*: disposed with an upload that can be resumed · *removed*: nothing is left to resume
+ *
+ * What keeps two writers of one upload apart, even when the first was only frozen: the second takes the same upload over, and
+ * each completes it by naming the ETag of every part it verified. So whoever completes first publishes bytes that have the promised
+ * checksum, the other is told that the upload is gone, and parts that were changed in between are refused. Without a published
+ * checksum nothing is resumed: the second aborts the upload and begins its own, and the first one's is gone.
+ * A store without conditional writes is read back after a take instead, which leaves a narrow gap; the rest holds.
+ */
+export class Claim {
+  readonly #bucket: Bucket
+  readonly #object: string
+  readonly #terms: ClaimTerms
+  #record: UploadRecord
+  #etag: string
+  #writing: Promise<void> = Promise.resolve()
+  #lost: DataferryError | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  private constructor(bucket: Bucket, object: string, terms: ClaimTerms, record: UploadRecord, etag: string) {
+    this.#bucket = bucket
+    this.#object = object
+    this.#terms = terms
+    this.#record = record
+    this.#etag = etag
+  }
+
+  /** Takes the claim. Rejects with `SINK_BUSY` while another writer holds it. */
+  static async take(bucket: Bucket, key: string, item: Item, terms: ClaimTerms, signal: AbortSignal): Promise<Claim> {
+    const object = recordKey(bucket, key)
+    const found = await readRecord(bucket, object, signal)
+    if (found && !(await isFree(found, terms, bucket))) throw busy(item.path)
+    const record = recordFor(item, { owner: terms.owner, since: bucket.now() }, found?.record)
+    try {
+      const claim = new Claim(bucket, object, terms, record, '')
+      await claim.#put(found ? { etag: found.etag } : 'absent')
+      if (!bucket.conditions) await claim.#readBack()
+      const stale = found?.record?.upload
+      if (found?.record && stale && !record.upload) await terms.abort(found.record.path, stale.uploadId)
+      claim.#renewByTimer()
+      return claim
+    } catch (error) {
+      throw error instanceof ConditionFailed ? busy(item.path) : error
+    }
+  }
+
+  /** How far the upload was at the last saved border; undefined: there is none. */
+  get upload(): UploadState | undefined {
+    return this.#record.upload
+  }
+
+  /** Whether the next upload must not state the published checksum in advance. */
+  get unstated(): boolean {
+    return this.#record.unstated
+  }
+
+  /** Keeps a new state; durable when it resolves. Rejects with `SINK_BUSY` when the claim is lost. */
+  async save(upload: UploadState | undefined, unstated = this.unstated): Promise<void> {
+    await this.#write((record) => ({ ...record, upload, unstated }))
+  }
+
+  /** Makes sure that the claim is still ours, right now. Rejects with `SINK_BUSY`. */
+  async confirm(): Promise<void> {
+    await this.#write((record) => record)
+  }
+
+  /** Gives the claim up; the upload stays for whoever resumes it, and a record of nothing is removed. */
+  async release(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#writing
+    if (this.#lost) return
+    if (this.#record.upload || this.#record.unstated) await this.#write((record) => ({ ...record, released: true }))
+    else await this.#bucket.delete(this.#object)
+  }
+
+  /** Removes the record: the upload is completed. */
+  async remove(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#writing
+    if (!this.#lost) await this.#bucket.delete(this.#object)
+  }
+
+  /** One write at a time, in order, each changing what the one before it left. */
+  #write(change: (record: UploadRecord) => UploadRecord): Promise<void> {
+    const written = this.#writing.then(async () => {
+      if (this.#lost) throw this.#lost
+      this.#record = change(this.#record)
+      try {
+        await this.#put({ etag: this.#etag })
+      } catch (error) {
+        throw error instanceof ConditionFailed ? this.#lose() : error
+      }
+    })
+    this.#writing = written.catch(() => undefined)
+    return written
+  }
+
+  async #put(condition: Condition): Promise<void> {
+    const options = { headers: this.#terms.encryption, condition }
+    try {
+      this.#etag = await this.#bucket.put(this.#object, encodeRecord(this.#record), options)
+    } catch (error) {
+      if (!(error instanceof ConditionFailed)) throw error
+      // The answer to our own write may have been lost, and its repetition refused.
+      await this.#readBack()
+    }
+  }
+
+  async #readBack(): Promise<void> {
+    const there = await readRecord(this.#bucket, this.#object)
+    if (there?.record?.owner !== this.#terms.owner) throw new ConditionFailed('s3:PutObject')
+    this.#etag = there.etag
+  }
+
+  #renewByTimer(): void {
+    this.#timer = setInterval(() => {
+      // A missed renewal harms nobody but us, and a lost claim is found by the next call.
+      this.confirm().catch(() => undefined)
+    }, this.#terms.leaseMs / 3)
+    this.#timer.unref()
+  }
+
+  #lose(): DataferryError {
+    clearInterval(this.#timer)
+    this.#lost = busy(this.#record.path)
+    return this.#lost
+  }
+}
+
+export interface FoundRecord {
+  /** Undefined: not readable by this version. */
+  readonly record: UploadRecord | undefined
+  readonly etag: string
+  readonly modified: Date
+}
+
+export function recordKey(bucket: Bucket, key: string): string {
+  return bucket.location.ownKey(`${PARTS}/${key}`)
+}
+
+export async function readRecord(
+  bucket: Bucket,
+  object: string,
+  signal?: AbortSignal,
+): Promise<FoundRecord | undefined> {
+  const found = await bucket.get(object, undefined, signal)
+  if (!found) return undefined
+  return { record: decodeRecord(await bytesOf(found)), etag: found.etag, modified: found.modified }
+}
+
+/** Whether nobody can be writing under a record any more, or has for a long time. A sink keeps its own stages apart by itself. */
+export async function isFree(
+  { record, modified }: FoundRecord,
+  { owner, leaseMs }: Pick<ClaimTerms, 'owner' | 'leaseMs'>,
+  bucket: Bucket,
+): Promise<boolean> {
+  if (record && (record.released || record.owner === owner)) return true
+  if (bucket.now() - modified.getTime() >= leaseMs) return true
+  const machine = parseOwner(owner)?.machine
+  return record !== undefined && machine !== undefined && (await isProvablyDead(record.owner, machine))
+}
+
+/** Goes on with the upload of an earlier owner only when it is about the same bytes. */
+function recordFor(
+  item: Item,
+  holder: Pick<UploadRecord, 'owner' | 'since'>,
+  earlier: UploadRecord | undefined,
+): UploadRecord {
+  const goesOn = earlier && isAbout(earlier, item)
+  return {
+    v: 1,
+    ...holder,
+    released: false,
+    path: item.path,
+    size: item.expect.size,
+    checksum: item.expect.checksum,
+    unstated: goesOn ? earlier.unstated : false,
+    upload: goesOn ? earlier.upload : undefined,
+  }
+}
+
+function busy(path: string): DataferryError {
+  return new DataferryError(
+    'SINK_BUSY',
+    `Another process is writing ${path}: dataferry waits for it and checks its result.`,
+  )
+}

@@ -1,0 +1,112 @@
+import { S3Client, StorageClass, type S3ClientConfig } from '@aws-sdk/client-s3'
+import { DataferryError } from '../../errors.ts'
+import { MIN_PART_SIZE } from './layout.ts'
+
+/** How to reach a store and how to write to it. Credentials come from the SDK's own chain alone, never from here. */
+export interface S3Options {
+  /** URL of a store that is not AWS. */
+  readonly endpoint?: string | undefined
+  readonly region?: string | undefined
+  /** A profile of the AWS config and credentials files. */
+  readonly profile?: string | undefined
+  /** `endpoint/bucket/key` instead of `bucket.endpoint/key`. Default: true when an endpoint is given. */
+  readonly forcePathStyle?: boolean | undefined
+  /** Server-side encryption of everything written. Default: what the bucket does by itself. */
+  readonly sse?: 'AES256' | 'aws:kms' | 'aws:kms:dsse' | undefined
+  readonly kmsKeyId?: string | undefined
+  /** Storage class of the data, e.g. `STANDARD_IA`; the batch folder stays in the bucket's default. */
+  readonly storageClass?: string | undefined
+  /** Bytes of a part, at least 5 MiB, and the largest file without parts. Default 5 MiB, or more above 24 GiB; and 8 MiB. */
+  readonly partSize?: number | undefined
+  /**
+   * Parts that one transfer holds in memory, the one being filled included; a crash costs at most so many. With 1, nothing is
+   * read while a part is on its way. By default two, of which at most 1.6 are at risk: 8 MiB.
+   */
+  readonly maxConcurrentParts?: number | undefined
+  /** Bytes that all transfers of this sink together hold in memory. Default 128 MiB. */
+  readonly memory?: number | undefined
+  /** How long a writer without a sign of life keeps its claim. Default 60,000. */
+  readonly leaseMs?: number | undefined
+  /** Tries per request, the SDK's own retries with back-off. Default 6. */
+  readonly maxAttempts?: number | undefined
+}
+
+const CONNECT_TIMEOUT_MS = 10_000
+/** Without a byte; completing a large upload can keep a store busy for minutes. */
+const IDLE_TIMEOUT_MS = 300_000
+const MAX_SOCKETS = 64
+
+/**
+ * Creates the client. The caller destroys it. Rejects with `CONFIG_INVALID`.
+ * Checksums that the SDK would add by itself are asked for only where S3 requires them, since many stores that are not
+ * AWS refuse them; requests are signed over their bytes all the same.
+ */
+export async function createClient(options: S3Options): Promise<S3Client> {
+  checkOptions(options)
+  const client = new S3Client(configOf(options, options.region))
+  if (await hasRegion(client)) return client
+  client.destroy()
+  // Stores that are not AWS mostly have no regions, yet a signature needs a name.
+  if (options.endpoint !== undefined) return new S3Client(configOf(options, 'us-east-1'))
+  throw new DataferryError('CONFIG_INVALID', 'No region is known for S3: set --region or AWS_REGION.')
+}
+
+function configOf(options: S3Options, region: string | undefined): S3ClientConfig {
+  return {
+    ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
+    ...(region !== undefined && { region }),
+    ...(options.profile !== undefined && { profile: options.profile }),
+    forcePathStyle: options.forcePathStyle ?? options.endpoint !== undefined,
+    followRegionRedirects: options.endpoint === undefined,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    retryMode: 'standard',
+    maxAttempts: options.maxAttempts ?? 6,
+    requestHandler: {
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: IDLE_TIMEOUT_MS,
+      httpAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
+      httpsAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
+    },
+  }
+}
+
+async function hasRegion(client: S3Client): Promise<boolean> {
+  try {
+    return (await client.config.region()) !== ''
+  } catch {
+    return false
+  }
+}
+
+function checkOptions({ endpoint, partSize, maxConcurrentParts, storageClass }: S3Options): void {
+  if (storageClass !== undefined) storageClassOf(storageClass)
+  if (endpoint !== undefined) checkEndpoint(endpoint)
+  if (partSize !== undefined && !(Number.isSafeInteger(partSize) && partSize >= MIN_PART_SIZE))
+    throw new DataferryError('CONFIG_INVALID', `A part size of ${partSize} bytes is too small: S3 takes 5 MiB or more.`)
+  if (maxConcurrentParts !== undefined && !(Number.isSafeInteger(maxConcurrentParts) && maxConcurrentParts >= 1))
+    throw new DataferryError('CONFIG_INVALID', `${maxConcurrentParts} parts at a time cannot be: use 1 or more.`)
+}
+
+/** The storage class as the SDK knows it. Throws `CONFIG_INVALID`. */
+export function storageClassOf(name: string): StorageClass {
+  const known = Object.values(StorageClass).find((storageClass) => storageClass === name)
+  if (known === undefined) throw new DataferryError('CONFIG_INVALID', `${name} is no S3 storage class.`)
+  return known
+}
+
+function checkEndpoint(endpoint: string): void {
+  if (!URL.canParse(endpoint))
+    throw new DataferryError('CONFIG_INVALID', 'The S3 endpoint is no URL: write https://host[:port].')
+  const { protocol, username, password } = new URL(endpoint)
+  if (username || password)
+    throw new DataferryError(
+      'CONFIG_INVALID',
+      'The S3 endpoint may not hold credentials: use AWS_… variables or a profile.',
+    )
+  if (protocol !== 'http:' && protocol !== 'https:')
+    throw new DataferryError(
+      'CONFIG_INVALID',
+      `The S3 endpoint begins with ${protocol}, and must with http: or https:.`,
+    )
+}

@@ -1,0 +1,234 @@
+import { DataferryError, systemCode, type ErrorCode } from '../../errors.ts'
+
+/** What was tried, named as the permission that it needs. */
+export interface Attempt {
+  /** IAM action, e.g. `s3:PutObject`. */
+  readonly action: string
+  /** `s3://bucket/key`, without credentials. */
+  readonly where: string
+  /** Encryption that was asked for. */
+  readonly encryption?: string | undefined
+  readonly storageClass?: string | undefined
+}
+
+interface Kind {
+  readonly code: ErrorCode
+  readonly say: (attempt: Attempt) => string
+  readonly retryAfterMs?: number
+}
+
+const REFUSED: Kind = {
+  code: 'SINK_UNAUTHORIZED',
+  say: ({ where }) => `The object store does not accept the credentials for ${where}: renew or correct them.`,
+}
+const EXPIRED: Kind = {
+  code: 'SINK_UNAUTHORIZED',
+  say: ({ where }) => `The credentials for ${where} have expired: sign in again or renew them.`,
+}
+const NO_CREDENTIALS: Kind = {
+  code: 'SINK_UNAUTHORIZED',
+  say: ({ where }) =>
+    `No usable credentials were found for ${where}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role.`,
+}
+const DENIED: Kind = {
+  code: 'SINK_DENIED',
+  say: ({ action, where }) => `The object store denies ${action} on ${where}: allow this action for these credentials.`,
+}
+const NO_BUCKET: Kind = {
+  code: 'SINK_UNAVAILABLE',
+  say: ({ where }) => `The bucket of ${where} does not exist at this endpoint: create it, or correct its name.`,
+}
+const WRONG_REGION: Kind = {
+  code: 'SINK_UNAVAILABLE',
+  say: ({ where }) => `The bucket of ${where} is in another region: name the right one with --region or AWS_REGION.`,
+}
+const CLOCK: Kind = {
+  code: 'SINK_UNAVAILABLE',
+  say: ({ where }) => `The object store refuses ${where} because this machine's clock is off: set the clock.`,
+}
+const SLOW_DOWN: Kind = {
+  code: 'SINK_FAILED',
+  say: ({ action, where }) => `The object store asks for fewer requests (${action} on ${where}).`,
+  retryAfterMs: 10_000,
+}
+const UNREACHABLE: Kind = {
+  code: 'SINK_UNAVAILABLE',
+  say: ({ where }) => `The object store of ${where} cannot be reached: check the endpoint and the network.`,
+}
+const NO_STORE: Kind = {
+  code: 'SINK_UNAVAILABLE',
+  say: ({ where }) => `What answers for ${where} is not an object store: correct the endpoint.`,
+}
+const FULL: Kind = {
+  code: 'SINK_FULL',
+  say: ({ where }) => `The object store has no space left for ${where}.`,
+}
+
+const NO_ENCRYPTION: Kind = {
+  code: 'SINK_UNAVAILABLE',
+  say: ({ where, encryption = '' }) =>
+    `The object store does not encrypt ${where} with ${encryption}: give the store a key to do so, correct --sse and --sse-kms-key, or leave them out.`,
+}
+const NO_STORAGE_CLASS: Kind = {
+  code: 'SINK_UNAVAILABLE',
+  say: ({ where, storageClass = '' }) =>
+    `The object store does not have the storage class ${storageClass} for ${where}: name one that it has with --storage-class, or leave it out.`,
+}
+
+/** @see https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, and the names that the SDK itself gives. */
+const BY_NAME: Readonly<Partial<Record<string, Kind>>> = {
+  NoSuchBucket: NO_BUCKET,
+  AccessDenied: DENIED,
+  AllAccessDisabled: DENIED,
+  AccountProblem: DENIED,
+  Forbidden: DENIED,
+  InvalidAccessKeyId: REFUSED,
+  SignatureDoesNotMatch: REFUSED,
+  InvalidToken: REFUSED,
+  // versitygw, for an unknown access key.
+  XAdminUserNotFound: REFUSED,
+  InvalidSecurity: REFUSED,
+  Unauthorized: REFUSED,
+  ExpiredToken: EXPIRED,
+  ExpiredTokenException: EXPIRED,
+  TokenRefreshRequired: EXPIRED,
+  CredentialsProviderError: NO_CREDENTIALS,
+  TokenProviderError: NO_CREDENTIALS,
+  PermanentRedirect: WRONG_REGION,
+  AuthorizationHeaderMalformed: WRONG_REGION,
+  IllegalLocationConstraintException: WRONG_REGION,
+  RequestTimeTooSkewed: CLOCK,
+  RequestExpired: CLOCK,
+  SlowDown: SLOW_DOWN,
+  SlowDownRead: SLOW_DOWN,
+  SlowDownWrite: SLOW_DOWN,
+  ServiceUnavailable: SLOW_DOWN,
+  RequestLimitExceeded: SLOW_DOWN,
+  TooManyRequests: SLOW_DOWN,
+  QuotaExceeded: FULL,
+  XMinioStorageFull: FULL,
+}
+
+const BY_STATUS: Readonly<Partial<Record<number, Kind>>> = {
+  301: WRONG_REGION,
+  307: WRONG_REGION,
+  401: REFUSED,
+  403: DENIED,
+  429: SLOW_DOWN,
+  503: SLOW_DOWN,
+  507: FULL,
+}
+
+const UNREACHABLE_CODES = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  // Encrypted was asked for and plain answered, or the other way round.
+  'EPROTO',
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+
+/**
+ * Turns what the SDK rejected with into a `DataferryError`: `SINK_UNAUTHORIZED`, `SINK_UNAVAILABLE`, `SINK_DENIED`,
+ * `SINK_FULL`, else `SINK_FAILED`. The SDK's own error is left behind, as it may hold the access key id and the signed string;
+ * its name, status and request id are kept as the cause.
+ */
+export function toSinkError(error: unknown, attempt: Attempt): DataferryError {
+  if (error instanceof DataferryError) return error
+  const status = statusOf(error)
+  const kind = kindOf(error, status, attempt)
+  const known = kind ?? OTHER
+  return new DataferryError(known.code, `${known.say(attempt)}${kind ? '' : ` (${nameOf(error)})`}`, {
+    cause: withoutSecrets(error, status),
+    ...(status !== undefined && { status }),
+    ...(known.retryAfterMs !== undefined && { retryAfterMs: known.retryAfterMs }),
+  })
+}
+
+const OTHER: Kind = {
+  code: 'SINK_FAILED',
+  say: ({ action, where }) => `The object store failed on ${action} for ${where}.`,
+}
+
+/** A store took the bytes, and its answer shows that it did not encrypt them as it was asked to. */
+export function notEncrypted(where: string, encryption: string): DataferryError {
+  return new DataferryError(NO_ENCRYPTION.code, NO_ENCRYPTION.say({ action: 's3:PutObject', where, encryption }))
+}
+
+function kindOf(error: unknown, status: number | undefined, attempt: Attempt): Kind | undefined {
+  if (attempt.encryption !== undefined && isAboutEncryption(error)) return NO_ENCRYPTION
+  if (attempt.storageClass !== undefined && nameOf(error) === 'InvalidStorageClass') return NO_STORAGE_CLASS
+  const byName = BY_NAME[nameOf(error)]
+  if (byName) return byName
+  // A store lists a bucket, or names the reason why not.
+  if (attempt.action === 's3:ListBucket' && (status === 404 || status === 405)) return NO_STORE
+  if (UNREACHABLE_CODES.has(systemCode(error) ?? '')) return UNREACHABLE
+  return status === undefined ? undefined : BY_STATUS[status]
+}
+
+/** In answer to a write that is to be encrypted: these codes have no other cause in what dataferry sends. */
+function isAboutEncryption(error: unknown): boolean {
+  const name = nameOf(error)
+  return isUnsupported(error) || /^(?:KMS|kms)[.:]|^Invalid(?:Argument|Request)$|Encryption/.test(name)
+}
+
+/** The S3 error code, which the SDK puts into `name`; never a message. */
+export function nameOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown'
+  // Some stores' codes reach us as `Code` only, with a generic name.
+  return 'Code' in error && typeof error.Code === 'string' ? error.Code : error.name
+}
+
+/** HTTP status of the answer; undefined when none came. */
+export function statusOf(error: unknown): number | undefined {
+  return metadataOf(error)?.status
+}
+
+function withoutSecrets(error: unknown, status: number | undefined): Error {
+  const id = metadataOf(error)?.requestId
+  const parts = [nameOf(error), systemCode(error), status && `HTTP ${status}`, id && `request ${id}`].filter(Boolean)
+  return new Error(parts.join(', '))
+}
+
+function metadataOf(error: unknown): { status: number | undefined; requestId: string | undefined } | undefined {
+  if (!(error instanceof Error) || !('$metadata' in error)) return undefined
+  const metadata = error.$metadata
+  if (typeof metadata !== 'object' || metadata === null) return undefined
+  const status = 'httpStatusCode' in metadata ? metadata.httpStatusCode : undefined
+  const requestId = 'requestId' in metadata ? metadata.requestId : undefined
+  return {
+    status: typeof status === 'number' ? status : undefined,
+    requestId: typeof requestId === 'string' ? requestId : undefined,
+  }
+}
+
+/**
+ * Nothing is there: no such object, or a `HEAD`, whose answer has no body to say what. A 404 alone does not say so, as it may
+ * be about the bucket, the upload or even the user.
+ */
+export function isMissing(error: unknown): boolean {
+  return ['NoSuchKey', 'NoSuchVersion', 'NotFound'].includes(nameOf(error))
+}
+
+/** The upload was completed or aborted: its id is no longer known. */
+export function isNoSuchUpload(error: unknown): boolean {
+  return nameOf(error) === 'NoSuchUpload'
+}
+
+/** An `If-Match` or `If-None-Match` did not hold: 412, or 409 when two conditional writes met. */
+export function isPreconditionFailed(error: unknown): boolean {
+  return statusOf(error) === 412 || nameOf(error) === 'ConditionalRequestConflict'
+}
+
+/** The store does not have a feature that was asked for by header. */
+export function isUnsupported(error: unknown): boolean {
+  return (
+    statusOf(error) === 501 || ['NotImplemented', 'XNotImplemented', 'UnsupportedOperation'].includes(nameOf(error))
+  )
+}

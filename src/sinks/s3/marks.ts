@@ -1,0 +1,50 @@
+import { z } from 'zod'
+import { checksumSchema } from '../../model/checksum.ts'
+import { VERIFIED } from '../../model/receipt.ts'
+import { bytesOf, type Bucket, type Head } from './bucket.ts'
+import { writeOf, type Encryption } from './metadata.ts'
+import { parseJson } from './upload-record.ts'
+import type { Proof } from '../sink.ts'
+
+const markSchema = z.object({
+  v: z.literal(1),
+  /** Id of the write that made the object, as in its metadata. */
+  write: z.string(),
+  checksum: checksumSchema,
+  verified: z.enum(VERIFIED),
+})
+
+/**
+ * Proofs beside the data, at `.dataferry/marks/<key>`: for large objects whose checksum was not known when their upload began,
+ * which is when object metadata must be given. Kept until the item's outcome is on record.
+ */
+export class Marks {
+  readonly #bucket: Bucket
+  readonly #encryption: Encryption
+
+  constructor(bucket: Bucket, encryption: Encryption) {
+    this.#bucket = bucket
+    this.#encryption = encryption
+  }
+
+  async write(key: string, write: string, { checksum, verified }: Proof): Promise<void> {
+    const mark = Buffer.from(`${JSON.stringify({ v: 1, write, checksum, verified })}\n`)
+    await this.#bucket.put(this.#object(key), mark, { headers: this.#encryption })
+  }
+
+  /** The proof that `key` left for exactly this object; undefined: none. */
+  async find(key: string, head: Head, signal: AbortSignal): Promise<Proof | undefined> {
+    const found = await this.#bucket.get(this.#object(key), undefined, signal)
+    const mark = found && markSchema.safeParse(parseJson((await bytesOf(found)).toString()))
+    if (!mark?.success || mark.data.write !== writeOf(head)) return undefined
+    return { checksum: mark.data.checksum, verified: mark.data.verified, size: head.size, key }
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.#bucket.delete(this.#object(key))
+  }
+
+  #object(key: string): string {
+    return this.#bucket.location.ownKey(`marks/${key}`)
+  }
+}

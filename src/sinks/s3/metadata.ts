@@ -1,0 +1,111 @@
+import { basename } from 'node:path/posix'
+import { z } from 'zod'
+import { HEX_LENGTH, parseChecksum, type Checksum } from '../../model/checksum.ts'
+import type { Item } from '../../model/item.ts'
+import { VERIFIED } from '../../model/receipt.ts'
+import type { Head, ObjectHeaders } from './bucket.ts'
+import { storageClassOf, type S3Options } from './client.ts'
+import type { Proof } from '../sink.ts'
+
+/** What an object says about its own bytes. */
+export type Statement = Pick<Proof, 'checksum' | 'verified'>
+
+/** Names of the object metadata; stores prefix them with `x-amz-meta-`. */
+const NAMES = {
+  /** `md5:9e10…`, of the whole object. */
+  checksum: 'dataferry-checksum',
+  verified: 'dataferry-verified',
+  server: 'dataferry-server',
+  file: 'dataferry-file',
+  pid: 'dataferry-pid',
+  dataset: 'dataferry-dataset',
+  version: 'dataferry-version',
+  /** `<batch>-<n>`. */
+  key: 'dataferry-key',
+  /** Made up for each write, so that a write whose answer was lost is known again. */
+  write: 'dataferry-write',
+} as const
+
+export type Encryption = Pick<ObjectHeaders, 'ServerSideEncryption' | 'SSEKMSKeyId'>
+
+/** Headers of everything that a sink writes. */
+export function encryptionOf({ sse, kmsKeyId }: S3Options): Encryption {
+  return {
+    ...(sse !== undefined && { ServerSideEncryption: sse }),
+    ...(kmsKeyId !== undefined && { SSEKMSKeyId: kmsKeyId }),
+  }
+}
+
+/** Headers of an item's object. `statement` is left out when nothing can be said yet. */
+export function headersOf(
+  item: Item,
+  ids: { readonly key: string; readonly write: string },
+  options: S3Options,
+  statement: Statement | undefined,
+): ObjectHeaders {
+  return {
+    ...encryptionOf(options),
+    ...(item.contentType !== undefined && { ContentType: ascii(item.contentType) }),
+    ContentDisposition: dispositionOf(basename(item.path)),
+    ...(options.storageClass !== undefined && { StorageClass: storageClassOf(options.storageClass) }),
+    Metadata: { ...sourceOf(item), [NAMES.key]: ids.key, [NAMES.write]: ids.write, ...(statement && spell(statement)) },
+  }
+}
+
+/** The checksum in the header that the store itself checks the bytes of a `PutObject` with; sha512 has none. */
+export function checkedByStore({ algorithm, hex }: Checksum): ObjectHeaders {
+  const base64 = Buffer.from(hex, 'hex').toString('base64')
+  if (hex.length !== HEX_LENGTH[algorithm] || algorithm === 'sha512') return {}
+  if (algorithm === 'md5') return { ContentMD5: base64 }
+  return algorithm === 'sha1' ? { ChecksumSHA1: base64 } : { ChecksumSHA256: base64 }
+}
+
+/** What a commit stated about an object; undefined when it stated nothing. */
+export function proofOf({ metadata, size }: Head): Proof | undefined {
+  const [algorithm = '', hex = ''] = (metadata[NAMES.checksum] ?? '').split(':')
+  const checksum = parseChecksum(algorithm, hex)
+  const verified = z.enum(VERIFIED).safeParse(metadata[NAMES.verified])
+  const key = metadata[NAMES.key]
+  if (!checksum || !verified.success) return undefined
+  return { checksum, size, verified: verified.data, ...(key !== undefined && { key }) }
+}
+
+/** The id of the write that made an object. */
+export function writeOf({ metadata }: Head): string | undefined {
+  return metadata[NAMES.write]
+}
+
+function spell({ checksum, verified }: Statement): Record<string, string> {
+  return { [NAMES.checksum]: `${checksum.algorithm}:${checksum.hex}`, [NAMES.verified]: verified }
+}
+
+function sourceOf({ server, ref, origin }: Item): Record<string, string> {
+  const file = ref.kind === 'file' || ref.kind === 'bundle' ? String(ref.file) : undefined
+  const wanted = {
+    [NAMES.server]: server,
+    [NAMES.file]: file,
+    [NAMES.pid]: origin?.pid,
+    [NAMES.dataset]: origin?.dataset,
+    [NAMES.version]: origin?.version,
+  }
+  const known: Record<string, string> = {}
+  for (const [name, value] of Object.entries(wanted)) if (value !== undefined) known[name] = ascii(value)
+  return known
+}
+
+/** Metadata travels in HTTP headers: anything but printable ASCII is percent-encoded. */
+function ascii(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]+/g, (odd) => encodeURIComponent(wellFormed(odd)))
+}
+
+/** @see RFC 6266: `filename*` for everybody, `filename` for clients that do not know it. */
+function dispositionOf(name: string): string {
+  const plain = name.replaceAll(/[^\x20-\x7e]|["\\%]/g, '_')
+  const encoded = encodeURIComponent(wellFormed(name)).replaceAll(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`)
+  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`
+}
+
+/** Without unpaired surrogates, which cannot be percent-encoded. */
+function wellFormed(text: string): string {
+  return Buffer.from(text).toString()
+}

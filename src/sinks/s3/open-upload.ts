@@ -1,0 +1,185 @@
+import { DataferryError } from '../../errors.ts'
+import type { Hash } from '../../model/hash.ts'
+import type { PartBuffer, PartBuffers } from './buffers.ts'
+import type { Claim } from './claim.ts'
+import { bytesAtRisk, bytesBefore, bytesOfPart, MAX_PARTS, type Layout } from './layout.ts'
+import { addEtag, type UploadState } from './upload-record.ts'
+import type { Part, Uploads } from './uploads.ts'
+
+export interface UploadPlace {
+  readonly uploads: Uploads
+  readonly claim: Claim
+  readonly buffers: PartBuffers
+  /** Object key. */
+  readonly object: string
+  readonly signal: AbortSignal
+  /** Parts that may be lost in a crash; undefined: the default. */
+  readonly held: number | undefined
+}
+
+export type UploadIdentity = Pick<UploadState, 'uploadId' | 'write' | 'stated' | 'layout'>
+
+/** A part border and the hash just after it: worth saving once all parts before it are stored. */
+interface Border {
+  readonly parts: number
+  readonly at: number
+  readonly hash: NonNullable<UploadState['hash']>
+  readonly tail: Buffer
+}
+
+/**
+ * One open multipart upload that is being fed. A part is *sent* (on its way), then *stored* (the store answered), and its
+ * border is *saved* once everything before it is stored and the claim's record says so: from there a crash goes on.
+ * Failures of parts on their way are kept and thrown by the next call.
+ */
+export class OpenUpload {
+  readonly identity: UploadIdentity
+  readonly #place: UploadPlace
+  readonly #stored: (Part | undefined)[]
+  /** Digests of the ETags of the first 0, 1, 2 … parts; as many as are stored without a gap. */
+  readonly #digests: string[] = ['']
+  readonly #sending = new Set<Promise<void>>()
+  #sent: number
+  #borders: Border[] = []
+  /** Bytes before the newest border that was saved. */
+  #saved: number
+  /** Whether borders are saved at all. */
+  #saves = false
+  #saving: Promise<void> | undefined
+  #failure: Error | undefined
+
+  /**
+   * @param stored parts 1, 2 … that the store already holds
+   * @param saved bytes from which a crash would go on
+   */
+  constructor(place: UploadPlace, identity: UploadIdentity, stored: readonly Part[], saved: number) {
+    this.identity = identity
+    this.#place = place
+    this.#stored = [...stored]
+    this.#sent = stored.length
+    this.#saved = saved
+    this.#extendDigests()
+  }
+
+  get layout(): Layout {
+    return this.identity.layout
+  }
+
+  /** Bytes sent so far. */
+  get bytes(): number {
+    return bytesBefore(this.layout, this.#sent)
+  }
+
+  /** Bytes of the part that comes next. */
+  get nextPartSize(): number {
+    return bytesOfPart(this.layout, this.#sent + 1)
+  }
+
+  get etags(): string {
+    return this.#digests.at(-1) ?? ''
+  }
+
+  /** Sends a part and gives its buffer back when it is stored. */
+  send(buffer: PartBuffer): void {
+    const number = ++this.#sent
+    const { uploads, buffers, object, signal } = this.#place
+    if (number > MAX_PARTS)
+      throw new DataferryError('SINK_FAILED', `${object} needs more than ${MAX_PARTS} parts: use a larger part size.`)
+    const sending = uploads.send(object, this.identity.uploadId, number, buffer.content, signal).then(
+      (part) => {
+        this.#stored[number - 1] = part
+        this.#extendDigests()
+        buffers.put(buffer)
+        this.#saveNewest()
+      },
+      (error: unknown) => this.#fail(error),
+    )
+    this.#sending.add(sending)
+    void sending.then(() => this.#sending.delete(sending))
+  }
+
+  /**
+   * Notes that the hash stands at `at`, just after a border, with `tail` being gathered; it is saved when it can be.
+   * Does nothing with a hash whose state cannot be saved: such an upload begins again after a crash.
+   */
+  async border(at: number, tail: Buffer, hash: Hash): Promise<void> {
+    const state = await hash.save()
+    if (!state) return
+    const saved = { algorithm: hash.algorithm, state: Buffer.from(state).toString('base64') }
+    this.#saves = true
+    this.#borders.push({ parts: this.#sent, at, hash: saved, tail: Buffer.from(tail) })
+    this.#saveNewest()
+  }
+
+  /** Waits while a crash would cost too much if all bytes before `at` had come, as far as waiting helps. */
+  async admit(at: number): Promise<void> {
+    const limit = bytesAtRisk(this.nextPartSize, this.#place.held)
+    while (this.#saves && at - this.#saved > limit && this.#isBusy) await this.oneStep()
+  }
+
+  /** Waits until a part is stored or a border saved. Rejects with what failed. */
+  async oneStep(): Promise<void> {
+    this.throwIfFailed()
+    const steps = [...this.#sending, ...(this.#saving ? [this.#saving] : [])]
+    if (steps.length > 0) await Promise.race(steps)
+    this.throwIfFailed()
+  }
+
+  /** Waits for everything on its way; never rejects. */
+  async settle(): Promise<void> {
+    while (this.#isBusy) await Promise.all([...this.#sending, this.#saving])
+  }
+
+  throwIfFailed(): void {
+    if (this.#failure) throw this.#failure
+  }
+
+  /** Every part, once all are stored. Rejects with what failed. */
+  async parts(): Promise<Part[]> {
+    await this.settle()
+    this.throwIfFailed()
+    return this.#stored.filter((part) => part !== undefined)
+  }
+
+  get #isBusy(): boolean {
+    return this.#sending.size > 0 || this.#saving !== undefined
+  }
+
+  #extendDigests(): void {
+    for (;;) {
+      const next = this.#stored[this.#digests.length - 1]
+      if (!next) return
+      this.#digests.push(addEtag(this.etags, next.etag))
+    }
+  }
+
+  /** Saves the newest border whose parts are all stored; one save at a time, older borders are passed over. */
+  #saveNewest(): void {
+    if (this.#saving || this.#failure) return
+    const reached = this.#borders.findLastIndex(({ parts }) => parts < this.#digests.length)
+    const border = this.#borders[reached]
+    if (!border) return
+    this.#borders = this.#borders.slice(reached + 1)
+    const { tail, parts, at, hash } = border
+    const etags = this.#digests[parts] ?? ''
+    this.#saving = this.#place.claim.save({ ...this.identity, parts, etags, at, hash, tail }).then(
+      () => {
+        this.#saved = at
+        this.#endSave()
+      },
+      (error: unknown) => {
+        this.#fail(error)
+        this.#endSave()
+      },
+    )
+  }
+
+  #endSave(): void {
+    this.#saving = undefined
+    this.#saveNewest()
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error instanceof Error ? error : new Error(String(error))
+  }
+}

@@ -1,0 +1,129 @@
+import { DataferryError } from '../../errors.ts'
+import { RESERVED_FOLDERS } from '../names.ts'
+import { pieces } from '../pieces.ts'
+import { bytesOf, type Bucket } from './bucket.ts'
+import { WHOLE_SIZE } from './layout.ts'
+import { logOf, SegmentedLog } from './log.ts'
+import type { Encryption } from './metadata.ts'
+import type { Part, Uploads } from './uploads.ts'
+import type { RecordLog, Records } from '../sink.ts'
+
+/** Logs whose list of segments is remembered, so that reading a line of a finished plan takes one request. */
+const REMEMBERED_LOGS = 64
+
+/** The batch folder as objects below `.dataferry/`: a file is one object, a log is several (`s3-log.ts`). */
+export class S3Records implements Records {
+  readonly #bucket: Bucket
+  readonly #uploads: Uploads
+  readonly #encryption: Encryption
+  /** Logs that are open for appending. */
+  readonly #writing = new Set<string>()
+  readonly #logs = new Map<string, SegmentedLog>()
+
+  constructor(bucket: Bucket, uploads: Uploads, encryption: Encryption) {
+    this.#bucket = bucket
+    this.#uploads = uploads
+    this.#encryption = encryption
+  }
+
+  async read(name: string): Promise<Uint8Array | undefined> {
+    const found = await this.#bucket.get(this.#key(name))
+    if (found) return await bytesOf(found)
+    const log = this.#log(name)
+    return (await log.exists()) ? await log.read(0, Number.MAX_SAFE_INTEGER) : undefined
+  }
+
+  async write(name: string, content: AsyncIterable<Uint8Array> | Uint8Array | string): Promise<void> {
+    if (typeof content === 'string') await this.#put(name, Buffer.from(content))
+    else if (content instanceof Uint8Array) await this.#put(name, content)
+    else await this.#writeStream(name, content)
+  }
+
+  async list(folder: string): Promise<readonly string[]> {
+    const top = this.#bucket.location.ownKey('')
+    const names = new Set<string>()
+    for await (const { key } of this.#bucket.list(`${this.#key(folder)}/`)) {
+      const name = key.slice(top.length)
+      if (!name.endsWith('/')) names.add(logOf(name) ?? name)
+    }
+    return [...names]
+  }
+
+  async folders(): Promise<readonly string[]> {
+    const names = await this.#bucket.folders(this.#bucket.location.ownKey(''))
+    return names.filter((name) => !RESERVED_FOLDERS.includes(name))
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#bucket.delete(this.#key(name))
+    await this.#log(name).remove()
+    this.#logs.delete(name)
+  }
+
+  async appendTo(name: string, length?: number): Promise<RecordLog> {
+    const log = this.#log(name)
+    if (this.#writing.has(name)) throw new DataferryError('SINK_BUSY', `.dataferry/${name} is being written already.`)
+    this.#writing.add(name)
+    const done = () => void this.#writing.delete(name)
+    try {
+      return await log.open(length, done)
+    } catch (error) {
+      done()
+      throw error
+    }
+  }
+
+  async readLog(name: string, from: number, to: number): Promise<Uint8Array> {
+    return await this.#log(name).read(from, to)
+  }
+
+  async *streamLog(name: string, from: number): AsyncGenerator<Uint8Array> {
+    yield* this.#log(name).stream(from)
+  }
+
+  #key(name: string): string {
+    return this.#bucket.location.recordKey(name)
+  }
+
+  #log(name: string): SegmentedLog {
+    const known = this.#logs.get(name)
+    if (known) return known
+    const log = new SegmentedLog(this.#bucket, this.#key(name), this.#encryption)
+    this.#logs.set(name, log)
+    const oldest = this.#logs.keys().next()
+    if (this.#logs.size > REMEMBERED_LOGS && !oldest.done) this.#logs.delete(oldest.value)
+    return log
+  }
+
+  async #put(name: string, bytes: Uint8Array): Promise<void> {
+    await this.#bucket.put(this.#key(name), bytes, { headers: this.#encryption })
+  }
+
+  /** One `PutObject` when it fits into a part, else an upload that is completed at the end, or aborted. */
+  async #writeStream(name: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+    const key = this.#key(name)
+    let upload: { readonly id: string; readonly parts: Part[] } | undefined
+    const signal = new AbortController().signal
+    const send = async (bytes: Uint8Array) => {
+      upload ??= { id: await this.#uploads.create(key, this.#encryption, signal), parts: [] }
+      upload.parts.push(await this.#uploads.send(key, upload.id, upload.parts.length + 1, bytes, signal))
+    }
+    try {
+      for await (const piece of pieces(content, WHOLE_SIZE)) {
+        if (!upload && piece.length < WHOLE_SIZE) {
+          await this.#put(name, piece)
+          return
+        }
+        await send(piece)
+      }
+      if (!upload) {
+        await this.#put(name, new Uint8Array())
+        return
+      }
+      await this.#uploads.complete(key, upload.id, upload.parts, undefined)
+    } catch (error) {
+      if (upload) await this.#uploads.abort(key, upload.id).catch(() => undefined)
+      throw error
+    }
+  }
+}

@@ -1,0 +1,181 @@
+import type { Readable } from 'node:stream'
+import { DataferryError } from '../../errors.ts'
+import { newOwner, ownIdentity, type ProcessIdentity } from '../../process/owner.ts'
+import { checkKey, RECORDS_FOLDER } from '../names.ts'
+import { Recent } from '../recent.ts'
+import {
+  abandonedUploads,
+  abortAbandoned,
+  abortRecorded,
+  type AbandonedTerms,
+  type AbandonedUpload,
+} from './abandoned.ts'
+import { ByteBudget } from './budget.ts'
+import { PartBuffers } from './buffers.ts'
+import { Bucket, type Condition } from './bucket.ts'
+import { Claim, type ClaimTerms } from './claim.ts'
+import { createClient, type S3Options } from './client.ts'
+import { layoutFor } from './layout.ts'
+import { parseLocation } from './location.ts'
+import { Marks } from './marks.ts'
+import { encryptionOf, proofOf } from './metadata.ts'
+import { S3Records } from './records.ts'
+import { S3Stage } from './stage.ts'
+import { Uploads } from './uploads.ts'
+import type { Committed, Records, Sink, Stage, StageOptions } from '../sink.ts'
+
+export type { AbandonedUpload } from './abandoned.ts'
+export type { S3Options } from './client.ts'
+
+const DEFAULT_MEMORY = 128 << 20
+const DEFAULT_PARTS_HELD = 2
+const DEFAULT_LEASE_MS = 60_000
+/** What is remembered of single keys, so that a small file costs no request more than it must. */
+const REMEMBERED_KEYS = 10_000
+
+/** A sink in a bucket, with what only a bucket needs. */
+export interface S3Sink extends Sink {
+  /** Uploads of ended or crashed processes that nobody goes on with; of one batch when named. */
+  abandonedUploads(batch: string | undefined, signal: AbortSignal): AsyncIterable<AbandonedUpload>
+  /** Aborts them all. @returns how many */
+  abortAbandoned(batch: string | undefined, signal: AbortSignal): Promise<number>
+}
+
+/**
+ * Opens `s3://bucket/prefix` and makes sure that the bucket is there and can be listed. The caller closes the sink.
+ * Rejects with `CONFIG_INVALID`, or the `SINK_…` code of what is wrong with the bucket.
+ * @param identity whose claims are made; default: this process's
+ */
+export async function openS3Sink(url: string, options: S3Options = {}, identity?: ProcessIdentity): Promise<S3Sink> {
+  const location = parseLocation(url)
+  const client = await createClient(options)
+  const bucket = new Bucket(client, location)
+  try {
+    await bucket.check(location.ownKey(''))
+    const owner = newOwner(identity ?? (await ownIdentity()))
+    return new BucketSink(bucket, options, { owner, leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS })
+  } catch (error) {
+    client.destroy()
+    throw error
+  }
+}
+
+class BucketSink implements S3Sink {
+  readonly url: string
+  readonly needsHashState = true
+  readonly records: Records
+  readonly #bucket: Bucket
+  readonly #uploads: Uploads
+  readonly #marks: Marks
+  readonly #options: S3Options
+  readonly #terms: ClaimTerms & AbandonedTerms
+  readonly #budget: ByteBudget
+  readonly #open = new Set<string>()
+  /** What `stat` saw last, for the stage that follows it. */
+  readonly #seen = new Recent<Condition>(REMEMBERED_KEYS)
+  /** Keys that certainly left nothing in the bucket. */
+  readonly #clean = new Recent<true>(REMEMBERED_KEYS)
+
+  constructor(bucket: Bucket, options: S3Options, lease: Pick<ClaimTerms, 'owner' | 'leaseMs'>) {
+    const uploads = new Uploads(bucket)
+    const encryption = encryptionOf(options)
+    const abort = (path: string, uploadId: string) => uploads.abort(bucket.location.keyOf(path), uploadId)
+    this.url = bucket.location.url
+    this.records = new S3Records(bucket, uploads, encryption)
+    this.#bucket = bucket
+    this.#uploads = uploads
+    this.#marks = new Marks(bucket, encryption)
+    this.#options = options
+    this.#terms = { ...lease, encryption, abort, bucket, uploads, isOpen: (key) => this.#open.has(key) }
+    this.#budget = new ByteBudget(options.memory ?? DEFAULT_MEMORY)
+  }
+
+  async stat(path: string, key: string, signal: AbortSignal): Promise<Committed | undefined> {
+    const head = await this.#bucket.head(this.#bucket.location.keyOf(path), signal)
+    this.#seen.set(key, head ? { etag: head.etag } : 'absent')
+    if (!head) return undefined
+    return { size: head.size, proof: proofOf(head) ?? (await this.#marks.find(key, head, signal)) }
+  }
+
+  async read(path: string, signal: AbortSignal): Promise<Readable> {
+    const object = this.#bucket.location.keyOf(path)
+    const found = await this.#bucket.get(object, undefined, signal)
+    if (!found) throw new DataferryError('SINK_FAILED', `${this.#bucket.location.urlOf(object)} is not there.`)
+    return found.body
+  }
+
+  async stage(options: StageOptions): Promise<Stage> {
+    const { key, item, signal } = options
+    checkKey(key)
+    signal.throwIfAborted()
+    const object = this.#bucket.location.keyOf(item.path)
+    if (this.#open.has(key))
+      throw new DataferryError('SINK_BUSY', `${item.path} is being written by this process already.`)
+    this.#open.add(key)
+    try {
+      const { partSize, maxConcurrentParts: held } = this.#options
+      const takeClaim = () => Claim.take(this.#bucket, key, item, this.#terms, signal)
+      const fits = item.expect.size !== undefined && item.expect.size <= layoutFor(item.expect.size, partSize).partSize
+      return new S3Stage(options, object, {
+        bucket: this.#bucket,
+        uploads: this.#uploads,
+        marks: this.#marks,
+        buffers: new PartBuffers(this.#budget, held ?? DEFAULT_PARTS_HELD),
+        claim: fits ? undefined : await takeClaim(),
+        takeClaim,
+        condition: this.#seen.take(key),
+        options: this.#options,
+        onClosed: (clean) => {
+          this.#open.delete(key)
+          if (clean) this.#clean.set(key, true)
+        },
+      })
+    } catch (error) {
+      this.#open.delete(key)
+      throw error
+    }
+  }
+
+  async forget(key: string): Promise<void> {
+    checkKey(key)
+    this.#seen.take(key)
+    if (this.#clean.take(key)) return
+    await abortRecorded(this.#terms, key)
+    await this.#marks.remove(key)
+  }
+
+  async *list(signal: AbortSignal): AsyncGenerator<{ readonly path: string; readonly size: number }> {
+    const { prefix } = this.#bucket.location
+    for await (const { key, size } of this.#bucket.list(prefix, signal)) {
+      const path = key.slice(prefix.length)
+      // A key that ends in a slash is a folder that some tool drew, not a file.
+      if (!path.startsWith(`${RECORDS_FOLDER}/`) && !path.endsWith('/')) yield { path, size }
+    }
+  }
+
+  free(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  abandonedUploads(batch: string | undefined, signal: AbortSignal): AsyncIterable<AbandonedUpload> {
+    return abandonedUploads(this.#terms, batch, signal)
+  }
+
+  sweep(batch: string | undefined, signal: AbortSignal): Promise<number> {
+    return this.abortAbandoned(batch, signal)
+  }
+
+  async abortAbandoned(batch: string | undefined, signal: AbortSignal): Promise<number> {
+    let count = 0
+    for await (const upload of abandonedUploads(this.#terms, batch, signal)) {
+      await abortAbandoned(this.#terms, upload)
+      if (upload.uploadId !== undefined) count++
+    }
+    return count
+  }
+
+  close(): Promise<void> {
+    this.#bucket.client.destroy()
+    return Promise.resolve()
+  }
+}

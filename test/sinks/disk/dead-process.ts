@@ -1,0 +1,12 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { ownIdentity, type ProcessIdentity } from '../../../src/process/owner.ts'
+
+/** A process of this machine that has run and ended. */
+export async function deadProcess(): Promise<ProcessIdentity> {
+  const child = spawn(process.execPath, ['--version'], { stdio: 'ignore' })
+  const pid = child.pid
+  await once(child, 'exit')
+  if (pid === undefined) throw new Error('no process was started')
+  return { ...(await ownIdentity()), pid, started: 1 }
+}

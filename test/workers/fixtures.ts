@@ -1,0 +1,92 @@
+import type { ItemJob } from '../../jobs/item.ts'
+import type { Outcome } from '../../src/model/receipt.ts'
+import { readOutcomes } from '../../src/batch/outcomes.ts'
+import { MemoryLedger } from '../../src/ledger/memory-ledger.ts'
+import { createLogger } from '../../src/log.ts'
+import type { Batch } from '../../src/model/batch.ts'
+import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
+import type { Sink } from '../../src/sinks/sink.ts'
+import { Batches } from '../../workers/batches.ts'
+import { processItem, type Attempt, type ItemDeps } from '../../workers/item.ts'
+import { Running } from '../../workers/running.ts'
+import { FullDestinations } from '../../workers/space.ts'
+import type { Step } from '../../workers/step.ts'
+import { batchOf, plannedBatch, type Unnumbered } from '../batch/fixtures.ts'
+import { AT_ONCE, type ScriptedSource } from '../transfer/scripted-source.ts'
+
+export const FIRST: Attempt = { made: 0, allowed: 8, stalled: 0 }
+export const LAST: Attempt = { ...FIRST, made: 7 }
+
+/** What one worker process has, but for Redis. */
+export interface Desk {
+  readonly sink: Sink
+  readonly ledger: MemoryLedger
+  readonly batches: Batches
+  readonly running: Running
+  readonly batch: Batch
+  /** Reports of throttling: server and the wait that it asked for. */
+  readonly throttles: (readonly [server: string, retryAfterMs: number | undefined])[]
+  readonly succeeded: string[]
+  readonly notices: (string | undefined)[]
+  /** Whether this worker is the first to hear that the server wants a pause. */
+  readonly begins: { began: boolean }
+  work(job: Pick<ItemJob, 'n' | 'patience'>, attempt?: Attempt, lock?: AbortSignal): Promise<Step>
+  outcomes(): Promise<Outcome[]>
+}
+
+interface DeskOptions {
+  readonly sink?: Sink
+  readonly batch?: Partial<Batch>
+}
+
+/** A batch `b1` of these items, planned and open, and a process that works on it. */
+export async function deskFor(
+  items: readonly Unnumbered[],
+  source: Pick<ScriptedSource, 'open'>,
+  { sink = memorySink(), batch: more = {} }: DeskOptions = {},
+): Promise<Desk> {
+  const { batch, plan } = await plannedBatch(sink.records, items, batchOf('b1', more))
+  const ledger = new MemoryLedger()
+  const { id, servers, createdAt } = batch
+  await ledger.open({ id, destination: sink.url, servers, createdAt })
+  await ledger.setPlanned(id, plan.items, plan.totals.size, true)
+  const running = new Running()
+  const batches = new Batches(ledger, () => Promise.resolve(sink), 'w1')
+  const log = createLogger('silent')
+  const notices: (string | undefined)[] = []
+  const throttles: (readonly [string, number | undefined])[] = []
+  const succeeded: string[] = []
+  const begins = { began: true }
+  const deps: ItemDeps = {
+    ledger,
+    batches,
+    running,
+    openSource: () => source.open,
+    throttled: (server, _limits, retryAfterMs) => {
+      throttles.push([server, retryAfterMs])
+      return Promise.resolve({ waitMs: 4321, began: begins.began })
+    },
+    succeeded: (server) => succeeded.push(server),
+    space: new FullDestinations(log, (text) => notices.push(text)),
+    backoff: { firstMs: 1, maxMs: 1 },
+    reconnect: { ...AT_ONCE, retries: 0 },
+    log,
+  }
+  return {
+    sink,
+    ledger,
+    batches,
+    running,
+    batch,
+    throttles,
+    succeeded,
+    notices,
+    begins,
+    work: (job, attempt = FIRST, lock) => processItem({ v: 1, batch: id, ...job }, attempt, lock, deps),
+    async outcomes() {
+      const found: Outcome[] = []
+      for await (const line of readOutcomes(sink.records, id)) if (line.state !== 'reopened') found.push(line)
+      return found
+    },
+  }
+}

@@ -1,0 +1,81 @@
+import { readBatch, isReported, readPlanState } from '../src/batch/folder.ts'
+import { reconcile } from '../src/batch/reconcile.ts'
+import type { Ledger, LedgerEntry } from '../src/ledger/ledger.ts'
+import type { BatchId } from '../src/model/batch.ts'
+import type { Batches } from './batches.ts'
+
+export interface ReconcilerDeps {
+  readonly ledger: Ledger
+  readonly batches: Pick<Batches, 'sink'>
+  /** Goes on feeding a batch from one server; does nothing while that is going on. */
+  readonly feed: (batch: BatchId, server: string) => Promise<void>
+}
+
+/** Between two sweeps, in ms. */
+const EVERY_MS = 10_000
+
+/**
+ * Brings back what Redis may forget when it is killed, cut back or emptied under running workers: the feeding of an open
+ * batch, how far its plan is, and whole batches that this process has seen unfinished. The destination knows all of it.
+ */
+export class Reconciler {
+  readonly #deps: ReconcilerDeps
+  /** Batches that had not finished when this process looked last. */
+  readonly #unfinished = new Map<BatchId, LedgerEntry>()
+  #sweptAt = Number.NEGATIVE_INFINITY
+
+  constructor(deps: ReconcilerDeps) {
+    this.#deps = deps
+  }
+
+  /** Sweeps when it is time for it. */
+  async whenDue(): Promise<void> {
+    if (performance.now() - this.#sweptAt >= EVERY_MS) await this.now()
+  }
+
+  async now(): Promise<void> {
+    this.#sweptAt = performance.now()
+    const entries = await this.#deps.ledger.list()
+    const known = new Set(entries.map(({ id }) => id))
+    const lost = [...this.#unfinished.values()].filter(({ id }) => !known.has(id))
+    // One destination that cannot be read now must not keep other batches from going on; it is asked again next time.
+    const swept = await Promise.allSettled([
+      ...lost.map((entry) => this.#restore(entry)),
+      ...entries.map((entry) => this.#keepFed(entry)),
+    ])
+    const failed = swept.find((one) => one.status === 'rejected')
+    if (failed) throw failed.reason
+  }
+
+  /** Somebody took the batch out of Redis on purpose. */
+  forget(batch: BatchId): void {
+    this.#unfinished.delete(batch)
+  }
+
+  async #keepFed(entry: LedgerEntry): Promise<void> {
+    const before = this.#unfinished.get(entry.id)
+    if (entry.state === 'finished') this.#unfinished.delete(entry.id)
+    else this.#unfinished.set(entry.id, entry)
+    if (entry.state !== 'open') return
+    if (!entry.planComplete && before?.planned === entry.planned) await this.#learnPlan(entry)
+    for (const server of entry.servers) await this.#deps.feed(entry.id, server)
+  }
+
+  /** For a plan that has not grown since the last sweep: whoever made it may have told Redis, and be gone. */
+  async #learnPlan({ id, destination, planned }: LedgerEntry): Promise<void> {
+    const { records } = await this.#deps.batches.sink(destination)
+    const { items, totals, complete } = await readPlanState(records, id)
+    if (complete || items > planned) await this.#deps.ledger.setPlanned(id, items, totals.size, complete)
+  }
+
+  async #restore({ id, destination, servers }: LedgerEntry): Promise<void> {
+    const { records } = await this.#deps.batches.sink(destination)
+    const batch = await readBatch(records, id)
+    if (!batch || (await isReported(records, id))) {
+      this.#unfinished.delete(id)
+      return
+    }
+    await reconcile(this.#deps.ledger, records, batch, await readPlanState(records, id))
+    for (const server of servers) await this.#deps.feed(id, server)
+  }
+}
