@@ -2,11 +2,9 @@
 import { environment, setEnvironmentDefaults } from '../config/config.ts'
 import { systemCode } from '../errors.ts'
 import { VERBS } from './commands.ts'
-import { keepHeapSmall } from './heap.ts'
 import { interruption } from './interruption.ts'
 import { runProgram } from './program.ts'
 
-keepHeapSmall()
 setEnvironmentDefaults()
 const { signal, onSignal, stop } = interruption((code) => process.exit(code))
 process.on('SIGINT', onSignal)
