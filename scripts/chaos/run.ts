@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { RedisLedger } from '../../src/ledger/redis/redis-ledger.ts'
 import { Workers } from '../../src/ledger/workers.ts'
 import { connect } from '../../src/queue/connection.ts'
-import { lifeOf } from '../../src/process/process-identity.ts'
+import { livenessOf } from '../../src/process/process-identity.ts'
 import { openQueues, type Queues } from '../../src/queue/queues.ts'
 import { startDataverseProcess } from '../../test/fakes/dataverse/process.ts'
 import { check, type Checked } from './check.ts'
@@ -151,7 +151,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
       const codes = await Promise.all(supervisors.map((supervisor) => supervisor.dismiss()))
       const checked = await check(data, ledger, queues, dataverse.url)
       const problems = [...checked.problems]
-      const left = await Promise.all((await new Workers(client).list()).map(lifeOf))
+      const left = await Promise.all((await new Workers(client).list()).map(livenessOf))
       if (left.includes('alive')) problems.push('a worker outlived its supervisor')
       for (const code of codes) if (code !== 0) problems.push(`a supervisor ended with ${code} and not 0`)
       const verified = await promisify(execFile)(process.execPath, [...program(['verify', data]).args], {

@@ -1,18 +1,12 @@
 import { z } from 'zod'
+import { processIdentitySchema } from '../process/process-identity.ts'
 import type { RedisClient } from './redis/client.ts'
 import { DEFAULT_PREFIX, workerKey, workersKey } from './redis/keys.ts'
 
 /** A process that works on items, as it described itself last. Holds no secret. */
-const workerSchema = z.object({
+const workerSchema = processIdentitySchema.extend({
   /** Made anew by each process at its start. */
   id: z.string(),
-  /** Name of the machine, for people. */
-  host: z.string(),
-  /** What the process id is valid in: boot and process namespace; equal only where one process can see the other. */
-  space: z.string(),
-  pid: z.number().int(),
-  /** When the process started, in its machine's own words: tells it from a later one with the same id. */
-  startTime: z.string(),
   /** Ids of its BullMQ workers, with which their lock tokens begin. */
   tokens: z.array(z.string()),
   /** When it started to work. */

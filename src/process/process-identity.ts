@@ -1,25 +1,40 @@
 import { execFile } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { readFile, readlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { promisify } from 'node:util'
+import { z } from 'zod'
 import { systemCode } from '../errors.ts'
 
 /** One process, told from every other one that ever had its number. */
-export interface ProcessIdentity {
-  /** Name of the machine, for people. */
-  readonly host: string
-  /** Boot and process namespace: two processes with the same value can see each other. */
-  readonly space: string
-  readonly pid: number
-  readonly startTime: string
-}
+export const processIdentitySchema = z.object({
+  /** Name of the machine. */
+  host: z.string(),
+  /** Boot and process namespace: process numbers mean the same where host and space are equal. */
+  space: z.string(),
+  pid: z.number().int().positive(),
+  /** Clock ticks since boot on Linux, milliseconds since 1970 elsewhere; empty where the system did not tell. */
+  startTime: z.string(),
+})
+export type ProcessIdentity = Readonly<z.infer<typeof processIdentitySchema>>
 
-/** `unknown`: it runs, or ran, where this process cannot look. */
-export type Life = 'alive' | 'dead' | 'unknown'
+/**
+ * - `alive`: it runs
+ * - `dead`: proved: its number is free, a zombie's, or that of a later process
+ * - `unknown`: it runs, or ran, where this process cannot look
+ */
+export type Liveness = 'alive' | 'dead' | 'unknown'
+
+/** An identity in a file name: `<machine>-<pid>-<start time>-<nonce>`. One per open sink. */
+export type OwnerId = string
+
+const OWNER = /^([0-9a-f]{12})-([1-9]\d*)-(\d+)-[0-9a-f]{8}$/
+/** Other forms, of earlier versions or of systems that do not tell, cannot be compared. */
+const START_TIME = /^[1-9]\d*$/
 
 const exec = promisify(execFile)
 let own: Promise<ProcessIdentity> | undefined
+let space: Promise<string> | undefined
 
 /** This process. */
 export function ownProcess(): Promise<ProcessIdentity> {
@@ -29,26 +44,67 @@ export function ownProcess(): Promise<ProcessIdentity> {
 
 /** A process of this machine that runs now. */
 export async function describeProcess(pid: number): Promise<ProcessIdentity> {
-  return { host: hostname(), space: await ownSpace(), pid, startTime: (await startTimeOf(pid)) ?? '' }
-}
-
-/** Whether a process still lives. `dead` is a proof: its number is free, a zombie's, or that of a later process. */
-export async function lifeOf(other: ProcessIdentity): Promise<Life> {
-  if (other.space !== (await ownSpace())) return 'unknown'
-  try {
-    process.kill(other.pid, 0)
-  } catch (error) {
-    if (systemCode(error) === 'ESRCH') return 'dead'
-  }
-  const startTime = await startTimeOf(other.pid)
-  return startTime === other.startTime ? 'alive' : 'dead'
-}
-
-let space: Promise<string> | undefined
-
-function ownSpace(): Promise<string> {
   space ??= findSpace()
-  return space
+  return { host: hostname(), space: await space, pid, startTime: (await readStatus(pid))?.startTime ?? '' }
+}
+
+/** Reads an identity that was written as JSON; undefined for anything else. */
+export function parseIdentity(text: string): ProcessIdentity | undefined {
+  try {
+    return processIdentitySchema.safeParse(JSON.parse(text)).data
+  } catch {
+    return undefined
+  }
+}
+
+/** As `parseIdentity`, of a file that may be missing. */
+export async function readIdentity(path: string): Promise<ProcessIdentity | undefined> {
+  return parseIdentity(await readFile(path, 'utf8').catch(() => ''))
+}
+
+/** Makes an owner id that nobody else has. */
+export function newOwner(identity: ProcessIdentity): OwnerId {
+  return `${machineOf(identity)}-${identity.pid}-${identity.startTime || '0'}-${randomBytes(4).toString('hex')}`
+}
+
+export function isOwner(text: string): boolean {
+  return OWNER.test(text)
+}
+
+/** Whether a process still runs, as far as it can be told from here. */
+export async function livenessOf({ host, space, pid, startTime }: ProcessIdentity): Promise<Liveness> {
+  const here = await ownProcess()
+  return host === here.host && space === here.space ? look(pid, startTime) : 'unknown'
+}
+
+/** As `livenessOf`, of the process behind an owner id. */
+export async function ownerLiveness(owner: OwnerId): Promise<Liveness> {
+  const [, machine, pid, startTime = ''] = OWNER.exec(owner) ?? []
+  return machine === machineOf(await ownProcess()) ? look(Number(pid), startTime) : 'unknown'
+}
+
+function machineOf({ host, space }: ProcessIdentity): string {
+  return createHash('sha256').update(`${host}\n${space}`).digest('hex').slice(0, 12)
+}
+
+async function look(pid: number, startTime: string): Promise<Liveness> {
+  if (!exists(pid)) return 'dead'
+  const status = await readStatus(pid)
+  // It ended just now, is hidden from this user, or no file can be opened to look at it.
+  if (!status) return exists(pid) ? 'unknown' : 'dead'
+  if (status.ended) return 'dead'
+  if (!START_TIME.test(startTime) || !START_TIME.test(status.startTime)) return 'unknown'
+  return status.startTime === startTime ? 'alive' : 'dead'
+}
+
+/** Signal 0 tests only; `EPERM` means that it runs as somebody else. */
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return systemCode(error) !== 'ESRCH'
+  }
 }
 
 /** Containers of one machine share its boot id, but not their process numbers: the namespace tells them apart. */
@@ -64,18 +120,29 @@ async function findSpace(): Promise<string> {
   }
 }
 
+interface Status {
+  readonly startTime: string
+  /** A zombie has run to its end, and stays for as long as its parent does not look. */
+  readonly ended: boolean
+}
+
 /**
- * In the system's own words: clock ticks since boot on Linux, a date elsewhere. Undefined: no such process, or a zombie.
+ * Undefined when the system does not tell.
  * @see proc_pid_stat(5): the name in parentheses may hold anything; state is field 3, the start time field 22.
  */
-async function startTimeOf(pid: number): Promise<string | undefined> {
-  if (process.platform !== 'linux') {
-    const { stdout } = await exec('ps', ['-o', 'stat=,lstart=', '-p', String(pid)]).catch(() => ({ stdout: '' }))
-    const [state = 'Z', ...date] = stdout.trim().split(/\s+/)
-    return state.startsWith('Z') || date.length === 0 ? undefined : date.join(' ')
-  }
+async function readStatus(pid: number): Promise<Status | undefined> {
+  if (process.platform !== 'linux') return readStatusFromPs(pid)
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  const [state] = fields
-  return state === undefined || state === '' || state === 'Z' || state === 'X' ? undefined : fields[19]
+  const [state = ''] = fields
+  return state === '' ? undefined : { startTime: fields[19] ?? '', ended: state === 'Z' || state === 'X' }
+}
+
+async function readStatusFromPs(pid: number): Promise<Status | undefined> {
+  const ps = ['LC_ALL=C', 'TZ=UTC', 'ps', '-o', 'stat=,lstart=', '-p', String(pid)]
+  const { stdout } = await exec('env', ps).catch(() => ({ stdout: '' }))
+  const [state = '', ...date] = stdout.trim().split(/\s+/)
+  if (state === '') return undefined
+  const startedAt = Date.parse(`${date.join(' ')} UTC`)
+  return { startTime: Number.isNaN(startedAt) ? '' : String(startedAt), ended: state.startsWith('Z') }
 }

@@ -2,7 +2,7 @@ import type { Job, Queue } from 'bullmq'
 import { itemJobSchema, type ItemJob } from '../../jobs/item.ts'
 import type { RedisClient } from '../ledger/redis/client.ts'
 import type { HeldItem, Workers } from '../ledger/workers.ts'
-import { lifeOf } from '../process/process-identity.ts'
+import { livenessOf } from '../process/process-identity.ts'
 
 export interface ReclaimOptions {
   readonly connection: RedisClient
@@ -26,7 +26,7 @@ export interface Reclaimed extends ItemJob {
  */
 export async function reclaim({ connection, workers, queues }: ReclaimOptions): Promise<readonly Reclaimed[]> {
   const records = await workers.list()
-  const lives = await Promise.all(records.map(lifeOf))
+  const lives = await Promise.all(records.map(livenessOf))
   const dead = records.filter((_, i) => lives[i] === 'dead')
   if (dead.length === 0) return []
   const tokens = new Set(dead.flatMap((record) => record.tokens))

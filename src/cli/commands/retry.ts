@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readBatch, readPlanState } from '../../batch/folder.ts'
 import { reopenFailed } from '../../batch/reopen.ts'
 import { DataferryError } from '../../errors.ts'
-import { lifeOf } from '../../process/process-identity.ts'
+import { livenessOf } from '../../process/process-identity.ts'
 import { startFeeding } from '../../queue/queues.ts'
 import { runBatch } from '../batch-run.ts'
 import type { Command } from '../command.ts'
@@ -57,6 +57,6 @@ export const command: Command = {
 }
 
 async function somebodyWorks({ workers }: Runtime): Promise<boolean> {
-  const lives = await Promise.all((await workers.list()).map(lifeOf))
+  const lives = await Promise.all((await workers.list()).map(livenessOf))
   return lives.some((life) => life !== 'dead')
 }

@@ -3,8 +3,7 @@ import { link, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DataferryError, systemCode } from '../../errors.ts'
-import { parseIdentity } from '../../process/identity-file.ts'
-import { lifeOf, ownProcess } from '../../process/process-identity.ts'
+import { livenessOf, ownProcess, parseIdentity } from '../../process/process-identity.ts'
 
 const POLL_MS = 50
 /** A holder that cannot be seen from here counts as dead after this long: nobody holds the lock for more than a minute. */
@@ -51,7 +50,7 @@ async function isFree(path: string): Promise<boolean> {
   try {
     const holder = parseIdentity(await readFile(path, 'utf8'))
     if (!holder) return true
-    const life = await lifeOf(holder)
+    const life = await livenessOf(holder)
     return life === 'dead' || (life === 'unknown' && Date.now() - (await stat(path)).mtimeMs > UNSEEN_MS)
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return false

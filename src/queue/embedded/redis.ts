@@ -7,8 +7,7 @@ import { connect } from '../connection.ts'
 import { prepareFolder, type EmbeddedFolder } from './folder.ts'
 import { age, listens, moved, startServer, stopServer, UNSEEN_MS, type ServerOptions } from './server.ts'
 import { takeLock } from './generation-lock.ts'
-import { readIdentity } from '../../process/identity-file.ts'
-import { lifeOf, ownProcess } from '../../process/process-identity.ts'
+import { livenessOf, ownProcess, readIdentity } from '../../process/process-identity.ts'
 import { findRedisBinary, noRedisBinary } from './redis-binary.ts'
 import { socketUrl } from '../redis-url.ts'
 
@@ -122,7 +121,7 @@ class Member {
     const { socket, closing, server } = this.#folder
     const redis = await readIdentity(server)
     // One that cannot be seen from here is left to its keeper; and of several who leave at once one takes the name away.
-    if (!redis || (await lifeOf(redis)) !== 'alive' || !(await moved(socket, closing))) return
+    if (!redis || (await livenessOf(redis)) !== 'alive' || !(await moved(socket, closing))) return
     if (await this.#someoneElse()) await moved(closing, socket)
     else await stopServer(this.#folder, redis)
   }
@@ -131,7 +130,7 @@ class Member {
     for (const name of await readdir(this.#folder.clients)) {
       const file = join(this.#folder.clients, name)
       const client = await readIdentity(file)
-      const life = client ? await lifeOf(client) : 'unknown'
+      const life = client ? await livenessOf(client) : 'unknown'
       if (life === 'alive' || (life === 'unknown' && (await age(file)) < UNSEEN_MS)) return true
     }
     return false

@@ -8,8 +8,13 @@ import type { Logger } from '../../log.ts'
 import { connect } from '../connection.ts'
 import { writeConfig, type EmbeddedFolder } from './folder.ts'
 import { startKeeper } from './keeper.ts'
-import { readIdentity } from '../../process/identity-file.ts'
-import { describeProcess, lifeOf, ownProcess, type ProcessIdentity } from '../../process/process-identity.ts'
+import {
+  describeProcess,
+  livenessOf,
+  ownProcess,
+  readIdentity,
+  type ProcessIdentity,
+} from '../../process/process-identity.ts'
 import { socketUrl } from '../redis-url.ts'
 
 export interface ServerOptions {
@@ -39,7 +44,7 @@ export async function startServer(folder: EmbeddedFolder, options: ServerOptions
 export async function stopServer({ closing }: EmbeddedFolder, server: ProcessIdentity): Promise<void> {
   signal(server.pid, 'SIGTERM')
   const deadline = Date.now() + STOP_MS
-  while ((await lifeOf(server)) === 'alive' && Date.now() < deadline) await sleep(POLL_MS)
+  while ((await livenessOf(server)) !== 'dead' && Date.now() < deadline) await sleep(POLL_MS)
   await rm(closing, { force: true })
 }
 
@@ -80,7 +85,7 @@ async function predecessorListens({ root, socket, closing, server, beat }: Embed
   for (;;) {
     if (await listens(socket)) return true
     const old = await readIdentity(server)
-    const life = old ? await lifeOf(old) : 'dead'
+    const life = old ? await livenessOf(old) : 'dead'
     if (old && life === 'unknown' && (await age(beat)) < UNSEEN_MS) throw inUse(root, old.host)
     if (!old || life !== 'alive') return false
     if (Date.now() > deadline) {

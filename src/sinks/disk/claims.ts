@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import { DataferryError, systemCode } from '../../errors.ts'
 import { ABSENT, OCCUPIED, unless } from './errors.ts'
 import { ALIVE, type Heartbeat } from './heartbeat.ts'
-import { isProvablyDead, parseOwner, type OwnerId, type ProcessIdentity } from '../../process/owner.ts'
+import { isOwner, ownerLiveness, type OwnerId } from '../../process/process-identity.ts'
 
 /** Names the part of a stage that was closed: whoever comes may have it. */
 const FREE = 'free'
@@ -64,15 +64,13 @@ export interface Occupant {
 export class Claims {
   readonly #folder: string
   readonly #owner: OwnerId
-  readonly #machine: string
   readonly #heartbeat: Heartbeat
   #turn = 0
 
   /** @param folder absolute path of `parts`, which exists */
-  constructor(folder: string, owner: OwnerId, identity: ProcessIdentity, heartbeat: Heartbeat) {
+  constructor(folder: string, owner: OwnerId, heartbeat: Heartbeat) {
     this.#folder = folder
     this.#owner = owner
-    this.#machine = identity.machine
     this.#heartbeat = heartbeat
   }
 
@@ -204,7 +202,7 @@ export class Claims {
 
   async holder({ owner }: Pick<Occupant, 'owner'>): Promise<Holder> {
     if (owner === FREE) return 'free'
-    if (await isProvablyDead(owner, this.#machine)) return 'dead'
+    if ((await ownerLiveness(owner)) === 'dead') return 'dead'
     return (await this.#heartbeat.isStale(owner)) ? 'stale' : 'live'
   }
 
@@ -216,7 +214,7 @@ export class Claims {
     for (const key of await this.keys()) await unless([...ABSENT, ...OCCUPIED], rmdir(join(this.#folder, key)))
     for (const name of await readdir(this.#folder)) {
       const owner = name.endsWith(ALIVE) ? name.slice(0, -ALIVE.length) : UNFINISHED.exec(name)?.[1]
-      if (owner === undefined || owner === this.#owner || !parseOwner(owner)) continue
+      if (owner === undefined || owner === this.#owner || !isOwner(owner)) continue
       if ((await this.holder({ owner })) === 'live') continue
       await rm(join(this.#folder, name), { recursive: true, force: true })
     }

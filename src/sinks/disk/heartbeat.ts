@@ -2,7 +2,7 @@ import { open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ABSENT, unless } from './errors.ts'
 import { systemCode } from '../../errors.ts'
-import type { OwnerId } from '../../process/owner.ts'
+import type { OwnerId } from '../../process/process-identity.ts'
 
 /** Ends the name of the file whose modification time says when its owner was last alive. */
 export const ALIVE = '.alive'

@@ -4,7 +4,7 @@ import { Claims } from './claims.ts'
 import { Folders, makeRoot } from './folders.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { Marks } from './marks.ts'
-import { newOwner, ownIdentity, type ProcessIdentity } from '../../process/owner.ts'
+import { newOwner, ownProcess, type ProcessIdentity } from '../../process/process-identity.ts'
 import { RECORDS_FOLDER } from '../names.ts'
 
 const PARTS_FOLDER = `${RECORDS_FOLDER}/parts`
@@ -39,11 +39,10 @@ export async function openLayout(root: string, options: DiskSinkOptions): Promis
   const folders = new Folders(await makeRoot(root))
   await folders.make(PARTS_FOLDER)
   await folders.make(MARKS_FOLDER)
-  const identity = options.identity ?? (await ownIdentity())
-  const owner = newOwner(identity)
+  const owner = newOwner(options.identity ?? (await ownProcess()))
   const parts = join(folders.path(''), PARTS_FOLDER)
   const heartbeat = new Heartbeat(parts, owner, times)
-  const claims = new Claims(parts, owner, identity, heartbeat)
+  const claims = new Claims(parts, owner, heartbeat)
   await heartbeat.start()
   await claims.tidy()
   return { folders, heartbeat, claims, marks: new Marks(folders, MARKS_FOLDER) }

@@ -1,4 +1,4 @@
-import type { OwnerId } from '../../process/owner.ts'
+import type { OwnerId } from '../../process/process-identity.ts'
 import type { Bucket } from './bucket.ts'
 import { isFree, PARTS, readRecord, recordKey, type FoundRecord } from './claim.ts'
 import type { Uploads } from './uploads.ts'

@@ -1,6 +1,6 @@
 import { DataferryError } from '../../errors.ts'
 import type { Item } from '../../model/item.ts'
-import { isProvablyDead, parseOwner, type OwnerId } from '../../process/owner.ts'
+import { ownerLiveness, type OwnerId } from '../../process/process-identity.ts'
 import { bytesOf, ConditionFailed, type Bucket, type Condition } from './bucket.ts'
 import type { Encryption } from './metadata.ts'
 import { decodeRecord, encodeRecord, isAbout, type UploadRecord, type UploadState } from './upload-record.ts'
@@ -180,8 +180,7 @@ export async function isFree(
 ): Promise<boolean> {
   if (record && (record.released || record.owner === owner)) return true
   if (bucket.now() - modified.getTime() >= leaseMs) return true
-  const machine = parseOwner(owner)?.machine
-  return record !== undefined && machine !== undefined && (await isProvablyDead(record.owner, machine))
+  return record !== undefined && (await ownerLiveness(record.owner)) === 'dead'
 }
 
 /** Goes on with the upload of an earlier owner only when it is about the same bytes. */

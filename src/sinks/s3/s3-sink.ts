@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { DataferryError } from '../../errors.ts'
-import { newOwner, ownIdentity, type ProcessIdentity } from '../../process/owner.ts'
+import { newOwner, ownProcess, type ProcessIdentity } from '../../process/process-identity.ts'
 import { checkKey, RECORDS_FOLDER } from '../names.ts'
 import { Recent } from '../recent.ts'
 import {
@@ -52,7 +52,7 @@ export async function openS3Sink(url: string, options: S3Options = {}, identity?
   const bucket = new Bucket(client, location)
   try {
     await bucket.check(location.ownKey(''))
-    const owner = newOwner(identity ?? (await ownIdentity()))
+    const owner = newOwner(identity ?? (await ownProcess()))
     return new BucketSink(bucket, options, { owner, leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS })
   } catch (error) {
     client.destroy()

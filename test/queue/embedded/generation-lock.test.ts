@@ -27,7 +27,7 @@ it('of many only one holds it at a time, and each gets it', async () => {
 })
 
 it('the lock of a dead process is free at once', async () => {
-  await writeFile(join(folder, 'lock.7'), JSON.stringify({ ...(await ownProcess()), startTime: 'long ago' }))
+  await writeFile(join(folder, 'lock.7'), JSON.stringify({ ...(await ownProcess()), startTime: '1' }))
   const release = await takeLock(folder, 1000)
   expect(await readdir(folder)).toEqual(['lock.8'])
   await release()

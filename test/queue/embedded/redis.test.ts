@@ -8,8 +8,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { connect } from '../../../src/queue/connection.ts'
 import { startEmbeddedRedis, type EmbeddedRedis } from '../../../src/queue/embedded/redis.ts'
 import { listens } from '../../../src/queue/embedded/server.ts'
-import { readIdentity } from '../../../src/process/identity-file.ts'
-import { lifeOf, type ProcessIdentity } from '../../../src/process/process-identity.ts'
+import { livenessOf, readIdentity, type ProcessIdentity } from '../../../src/process/process-identity.ts'
 import { checkRedis } from '../../../src/queue/redis-settings.ts'
 import { parseRedisUrl } from '../../../src/queue/redis-url.ts'
 
@@ -27,7 +26,7 @@ afterEach(async () => {
   await Promise.all(joined.map((redis) => redis.release()))
   joined = []
   const server = await readIdentity(join(stateDir, 'redis', 'server.json'))
-  if (server && (await lifeOf(server)) === 'alive') process.kill(server.pid, 'SIGKILL')
+  if (server && (await livenessOf(server)) === 'alive') process.kill(server.pid, 'SIGKILL')
   if (server) await gone(server)
   await rm(stateDir, { recursive: true, force: true })
 })
@@ -53,9 +52,9 @@ it('many who start at once share one server, and the last to leave stops it', as
   expect(await processes(all[0].url)).toBe(server.pid)
   await Promise.all(children.map(leave))
   await joined[0]?.release()
-  expect(await lifeOf(server)).toBe('alive')
+  expect(await livenessOf(server)).toBe('alive')
   await joined[1]?.release()
-  expect(await lifeOf(server)).toBe('dead')
+  expect(await livenessOf(server)).toBe('dead')
 })
 
 it('what was stored is there at the next start', async () => {
@@ -70,7 +69,7 @@ it('whoever was killed does not keep it alive, and whoever still uses it does', 
   await kill(other)
   const server = await serverOf()
   await redis.release()
-  expect(await lifeOf(server)).toBe('dead')
+  expect(await livenessOf(server)).toBe('dead')
 })
 
 it('a server that everybody left by being killed is stopped by its keeper', async () => {
@@ -218,7 +217,7 @@ async function read(key: string, { url }: EmbeddedRedis): Promise<string | null>
 }
 
 async function gone(server: ProcessIdentity): Promise<void> {
-  await until(async () => (await lifeOf(server)) === 'dead')
+  await until(async () => (await livenessOf(server)) === 'dead')
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {

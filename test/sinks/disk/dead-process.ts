@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { ownIdentity, type ProcessIdentity } from '../../../src/process/owner.ts'
+import { ownProcess, type ProcessIdentity } from '../../../src/process/process-identity.ts'
 
 /** A process of this machine that has run and ended. */
 export async function deadProcess(): Promise<ProcessIdentity> {
@@ -8,5 +8,5 @@ export async function deadProcess(): Promise<ProcessIdentity> {
   const pid = child.pid
   await once(child, 'exit')
   if (pid === undefined) throw new Error('no process was started')
-  return { ...(await ownIdentity()), pid, started: 1 }
+  return { ...(await ownProcess()), pid, startTime: '1' }
 }

@@ -7,7 +7,7 @@ import {
   GetObjectCommand,
 } from '@aws-sdk/client-s3'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
-import type { ProcessIdentity } from '../../../src/process/owner.ts'
+import type { ProcessIdentity } from '../../../src/process/process-identity.ts'
 import { openS3Sink, type S3Options, type S3Sink } from '../../../src/sinks/s3/s3-sink.ts'
 import { contractHash } from '../../contracts/hash.ts'
 import { bytesOf, contentOf, itemAt, never, proofOf, store } from '../../contracts/sink-bytes.ts'
@@ -152,7 +152,7 @@ await describeWithS3('uploads', (kind) => {
   })
 
   it('pass to the next writer when a remote one has given no sign of life for the time of its lease', async () => {
-    const remote = await open({}, { machine: '0123456789ab', pid: 1, started: 1 })
+    const remote = await open({}, { host: 'elsewhere', space: 'another machine', pid: 1, startTime: '1' })
     let record: Uint8Array
     {
       await using stage = await remote.stage({ key: KEY, item: ITEM, signal: never })
