@@ -16,6 +16,12 @@ module.exports = {
       to: { path: '^(src|jobs|workers)/', pathNot: '^src/(model/|errors\\.ts)' },
     },
     {
+      name: 'async-knows-errors-only',
+      severity: 'error',
+      from: { path: '^src/async/' },
+      to: { path: '^(src|jobs|workers)/', pathNot: '^src/(async/|errors\\.ts)' },
+    },
+    {
       name: 'jobs-import-model-only',
       severity: 'error',
       from: { path: '^jobs/' },
@@ -25,7 +31,7 @@ module.exports = {
       name: `${adapter}-imports-no-other-adapter`,
       severity: 'error',
       from: { path: `^src/${adapter}/` },
-      to: { path: '^(src|workers|jobs)/', pathNot: `^src/(model/|process/|errors\\.ts|log\\.ts|${adapter}/)` },
+      to: { path: '^(src|workers|jobs)/', pathNot: `^src/(async/|model/|process/|errors\\.ts|log\\.ts|${adapter}/)` },
     })),
     {
       name: 'middle-imports-no-queue-or-cli',

@@ -18,7 +18,3 @@ export const itemJobSchema = z.object({
   patience: patienceSchema,
 })
 export type ItemJob = Readonly<z.infer<typeof itemJobSchema>>
-
-export function itemJobId(batch: string, n: number): string {
-  return `${batch}-${n}`
-}

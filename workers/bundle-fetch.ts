@@ -7,6 +7,7 @@ import { readEntries, type StreamedEntry } from '../src/archive/read-entries.ts'
 import { DataferryError } from '../src/errors.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import type { Item } from '../src/model/item.ts'
+import { itemKey } from '../src/model/item-key.ts'
 import type { Receipt } from '../src/model/receipt.ts'
 import type { OpenSource } from '../src/model/source.ts'
 import { commitWhole } from '../src/transfer/commit-whole.ts'
@@ -15,7 +16,6 @@ import { transfer } from '../src/transfer/transfer.ts'
 import type { OpenBatch } from './batches.ts'
 import { FewAtOnce } from './few-at-once.ts'
 import type { Task } from './running.ts'
-import { keyOf } from './settle.ts'
 import { SettleTogether } from './settle-together.ts'
 
 /** Entries that are written at the same time: most of that is waiting for the disk or the object store. */
@@ -71,7 +71,12 @@ export class BundleFetch {
         signal.throwIfAborted()
         const find = (one: Item) => earlier.find(one)
         const kept = await leftToGoSingly(
-          keepExisting(item, sink, { key: keyOf(this.#opened, item), policy: batch.existing, earlier: find, signal }),
+          keepExisting(item, sink, {
+            key: itemKey(this.#opened.batch.id, item.n),
+            policy: batch.existing,
+            earlier: find,
+            signal,
+          }),
         )
         if (kept === 'singly') return
         if (!kept) return void wanted.push(item)
@@ -123,7 +128,7 @@ export class BundleFetch {
   async #write({ item, verified, note }: Match, held: HeldEntry): Promise<void> {
     const { sink } = this.#opened
     await using bytes = held
-    const run = { key: keyOf(this.#opened, item), signal: this.#task.signal }
+    const run = { key: itemKey(this.#opened.batch.id, item.n), signal: this.#task.signal }
     const { size, chunks } = bytes
     const checksum = bytes.checksums.find(
       ({ algorithm }) => algorithm === (item.expect.checksum?.algorithm ?? 'sha256'),
@@ -142,7 +147,7 @@ export class BundleFetch {
   async #transferHeld(item: Item, held: HeldEntry, proof: Pick<Match, 'verified' | 'note'>): Promise<Receipt> {
     const open: OpenSource = () =>
       Promise.resolve({ body: held.bytes(), from: 0, size: held.size, etag: undefined, contentType: undefined })
-    const run = { key: keyOf(this.#opened, item), signal: this.#task.signal, count: false }
+    const run = { key: itemKey(this.#opened.batch.id, item.n), signal: this.#task.signal, count: false }
     return { ...(await transfer(item, { open, sink: this.#opened.sink }, run)), ...proof }
   }
 

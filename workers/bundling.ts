@@ -48,7 +48,7 @@ export class Bundling {
   ): Promise<BundleOptions | undefined> {
     const maxFileBytes = fileBytes(batch)
     if (maxFileBytes === undefined) return undefined
-    const key = keyOf(batch.id, server)
+    const key = bundlingKey(batch.id, server)
     const off = this.#off.get(key) ?? areBundlesOff(sink.records, batch.id, server)
     this.#off.set(key, off)
     off.catch(() => this.#off.delete(key))
@@ -60,7 +60,7 @@ export class Bundling {
 
   /** An archive failed, or held nothing of what was asked for. */
   async failed({ batch, sink }: Pick<OpenBatch, 'batch' | 'sink'>, server: string): Promise<void> {
-    const key = keyOf(batch.id, server)
+    const key = bundlingKey(batch.id, server)
     const failures = (this.#failures.get(key) ?? 0) + 1
     this.#failures.set(key, failures)
     if (failures < MAX_FAILURES) return
@@ -70,7 +70,7 @@ export class Bundling {
   }
 
   succeeded({ batch }: Pick<OpenBatch, 'batch'>, server: string): void {
-    this.#failures.delete(keyOf(batch.id, server))
+    this.#failures.delete(bundlingKey(batch.id, server))
   }
 
   #limit(server: string): Promise<number> {
@@ -93,6 +93,6 @@ function fileBytes({ bundle = 'off' }: Batch): number | undefined {
   return bundle === 'auto' ? AUTO_BYTES : bundle
 }
 
-function keyOf(batch: string, server: string): string {
+function bundlingKey(batch: string, server: string): string {
   return `archives ${batch} ${server}`
 }

@@ -4,6 +4,7 @@ import { DataferryError } from '../src/errors.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import type { Logger } from '../src/log.ts'
 import type { Item } from '../src/model/item.ts'
+import { itemKey } from '../src/model/item-key.ts'
 import type { Outcome, Receipt } from '../src/model/receipt.ts'
 import type { OpenSource } from '../src/model/source.ts'
 import { transferArchive, withInspection } from '../src/transfer/transfer-archive.ts'
@@ -15,7 +16,7 @@ import { BUSY_MS, hindrance, stepAfterStop, type HindranceDeps } from './hindran
 import { inspector } from './inspect.ts'
 import { openAllowed } from './open-allowed.ts'
 import type { Running, Task } from './running.ts'
-import { failure, keyOf, settle } from './settle.ts'
+import { failure, settle } from './settle.ts'
 import { OVER, type Step } from './step.ts'
 
 export type { SpaceGate } from './hindrance.ts'
@@ -86,7 +87,7 @@ async function outcomeOf(
   }
   const { sink, batch, earlier } = opened
   const { signal } = task
-  const key = keyOf(opened, item)
+  const key = itemKey(batch.id, item.n)
   signal.throwIfAborted()
   const kept = await keepExisting(item, sink, {
     key,
@@ -148,6 +149,6 @@ async function stepAfter(
 
 async function fail(error: unknown, item: Item, opened: OpenBatch, deps: ItemDeps): Promise<Step> {
   await settle(failure(item, error), opened, deps)
-  await opened.sink.forget(keyOf(opened, item))
+  await opened.sink.forget(itemKey(opened.batch.id, item.n))
   return OVER
 }

@@ -1,13 +1,8 @@
+import { GroupCommit } from '../src/async/group-commit.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
+import { itemKey } from '../src/model/item-key.ts'
 import type { Receipt } from '../src/model/receipt.ts'
 import type { OpenBatch } from './batches.ts'
-import { keyOf } from './settle.ts'
-
-interface Waiting {
-  readonly receipt: Receipt
-  readonly resolve: () => void
-  readonly reject: (error: unknown) => void
-}
 
 /** Ends that are counted in one call at most: long scripts make everybody else wait. */
 const MOST = 250
@@ -19,8 +14,7 @@ const MOST = 250
 export class SettleTogether {
   readonly #opened: OpenBatch
   readonly #ledger: Pick<Ledger, 'settleAll'>
-  #waiting: Waiting[] = []
-  #draining = false
+  readonly #commits = new GroupCommit<Receipt>((receipts) => this.#end(receipts), MOST)
 
   constructor(opened: OpenBatch, ledger: Pick<Ledger, 'settleAll'>) {
     this.#opened = opened
@@ -29,24 +23,7 @@ export class SettleTogether {
 
   /** Resolves when the receipt is durable and counted. Repeatable. */
   settle(receipt: Receipt): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ receipt, resolve, reject })
-      if (!this.#draining) void this.#drain()
-    })
-  }
-
-  async #drain(): Promise<void> {
-    this.#draining = true
-    while (this.#waiting.length > 0) {
-      const group = this.#waiting.splice(0, MOST)
-      try {
-        await this.#end(group.map(({ receipt }) => receipt))
-        for (const { resolve } of group) resolve()
-      } catch (error) {
-        for (const { reject } of group) reject(error)
-      }
-    }
-    this.#draining = false
+    return this.#commits.add(receipt)
   }
 
   async #end(receipts: readonly Receipt[]): Promise<void> {
@@ -56,6 +33,6 @@ export class SettleTogether {
     const ends = receipts.map(({ n, state, size }) => ({ n, state, bytes: size }))
     await this.#ledger.settleAll(batch.id, ends)
     const marked = receipts.filter(({ verified }) => verified !== 'checksum')
-    await Promise.all(marked.map((receipt) => sink.forget(keyOf(this.#opened, receipt))))
+    await Promise.all(marked.map(({ n }) => sink.forget(itemKey(batch.id, n))))
   }
 }

@@ -1,6 +1,7 @@
 import { DataferryError, messageOf } from '../src/errors.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import type { Item } from '../src/model/item.ts'
+import { itemKey } from '../src/model/item-key.ts'
 import type { Outcome } from '../src/model/receipt.ts'
 import type { OpenBatch } from './batches.ts'
 
@@ -19,7 +20,7 @@ export async function settle(outcome: Outcome, opened: OpenBatch, { ledger }: Se
     return
   }
   await ledger.settle(batch.id, n, { state: outcome.state, bytes: outcome.size })
-  if (outcome.verified !== 'checksum') await sink.forget(keyOf(opened, outcome))
+  if (outcome.verified !== 'checksum') await sink.forget(itemKey(batch.id, n))
 }
 
 /** Settles an item that planning found out of reach, without asking any server. */
@@ -38,11 +39,6 @@ export async function settleCrashed(item: Item, opened: OpenBatch, deps: SettleD
 export function failure(item: Item, error: unknown): Outcome {
   const code = error instanceof DataferryError ? error.code : 'UNEXPECTED'
   return { state: 'failed', n: item.n, path: item.path, code, message: messageOf(error), finishedAt: now() }
-}
-
-/** One writer per key; also names the item's part and mark in the sink. */
-export function keyOf({ batch }: Pick<OpenBatch, 'batch'>, { n }: Pick<Item, 'n'>): string {
-  return `${batch.id}-${n}`
 }
 
 function now(): string {

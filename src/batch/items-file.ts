@@ -35,8 +35,13 @@ export class ItemsWriter {
   /** Opens the files and cuts off whatever was written after `at`. */
   static async open(records: Records, batch: BatchId, at: Position): Promise<ItemsWriter> {
     const items = await records.appendTo(names.items(batch), at.bytes)
-    const index = await records.appendTo(names.index(batch), Math.ceil(at.items / BLOCK) * OFFSET_BYTES)
-    return new ItemsWriter(items, index, at)
+    try {
+      const index = await records.appendTo(names.index(batch), Math.ceil(at.items / BLOCK) * OFFSET_BYTES)
+      return new ItemsWriter(items, index, at)
+    } catch (error) {
+      await items.close()
+      throw error
+    }
   }
 
   /** Takes the next item; its `n` is the line number it gets. */
@@ -71,8 +76,7 @@ export class ItemsWriter {
   }
 
   async close(): Promise<void> {
-    await this.#items.close()
-    await this.#index.close()
+    await Promise.all([this.#items.close(), this.#index.close()])
   }
 }
 

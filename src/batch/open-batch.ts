@@ -25,7 +25,7 @@ export async function openBatch(
   manifest: () => AsyncIterable<Uint8Array>,
   fresh: boolean,
 ): Promise<OpenedBatch> {
-  const key = keyOf(wish)
+  const key = planKey(wish)
   const found = fresh ? undefined : await findUnfinished(sink, key)
   if (found) return { ...(await goOn(sink, found, wish)), resumed: true }
   const createdAt = new Date().toISOString()
@@ -71,7 +71,7 @@ async function goOn(
   return { batch: changed, plan: await readPlanState(records, batch.id) }
 }
 
-function keyOf({ manifest, format, servers }: Wish): string {
+function planKey({ manifest, format, servers }: Wish): string {
   const decides = JSON.stringify([manifest.sha256, manifest.format, format, servers[0] ?? ''])
   return createHash('sha256').update(decides).digest('hex').slice(0, 16)
 }

@@ -3,10 +3,11 @@ import pRetry from 'p-retry'
 import { bundleJobId, type BundleJob } from '../../jobs/bundle.ts'
 import { CONTROL_QUEUE, type ControlJob } from '../../jobs/control.ts'
 import { FEED_QUEUE, type FeedJob } from '../../jobs/feed.ts'
-import { itemJobId, itemQueue, type ItemJob } from '../../jobs/item.ts'
+import { itemQueue, type ItemJob } from '../../jobs/item.ts'
 import { messageOf } from '../errors.ts'
 import type { RedisClient } from '../ledger/redis/client.ts'
 import { DEFAULT_PREFIX } from '../ledger/redis/keys.ts'
+import { itemKey } from '../model/item-key.ts'
 
 /** Items, alone or several in an archive. */
 export type ItemQueue = Queue<ItemJob | BundleJob, void, 'item' | 'archive'>
@@ -137,7 +138,7 @@ export async function addItems(queue: ItemQueue, items: readonly ItemJob[], opti
   const jobs = items.map((data) => ({
     name: 'item' as const,
     data,
-    opts: jobOptions(itemJobId(data.batch, data.n), options),
+    opts: jobOptions(itemKey(data.batch, data.n), options),
   }))
   await addAll(queue, jobs, options)
 }
@@ -167,7 +168,7 @@ export async function isBundleQueued(queue: ItemQueue, job: BundleJob): Promise<
  * reached its append-only file comes to life at its next start but one (https://github.com/valkey-io/valkey/pull/4342).
  */
 export async function removeOrphans(queue: ItemQueue, items: readonly ItemJob[]): Promise<void> {
-  await Promise.all(items.map(({ batch, n }) => removeOrphan(queue, itemJobId(batch, n))))
+  await Promise.all(items.map(({ batch, n }) => removeOrphan(queue, itemKey(batch, n))))
 }
 
 /** Does nothing to a job that is in a list, or not there at all. */

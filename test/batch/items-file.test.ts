@@ -49,6 +49,14 @@ describe('the items of a batch', () => {
     }
   })
 
+  it('can be written again after the second of their files could not be opened', async () => {
+    const { records } = memorySink()
+    const index = await records.appendTo(names.index('b1'))
+    await expect(ItemsWriter.open(records, 'b1', START)).rejects.toMatchObject({ code: 'SINK_BUSY' })
+    await index.close()
+    expect(await add(records, 0, 3)).toMatchObject({ items: 3 })
+  })
+
   it('do not count before they are flushed, and are found by a reader that looked before', async () => {
     const { records } = memorySink()
     const reader = new ItemsReader(records, 'b1')

@@ -99,6 +99,15 @@ export function describeRecords(make: MakeSink): void {
       expect((await collect(records.streamLog(LOG, 0))).toString()).toBe(lines.join(''))
     })
 
+    it('include logs whose length counts what is durable, and nothing else', async () => {
+      const log = await records.appendTo(LOG)
+      const appended = log.append('12345')
+      expect(log.length).toBe(0)
+      await appended
+      expect(log.length).toBe(5)
+      await log.close()
+    })
+
     it('include logs that are there for the next process as soon as an append resolves', async () => {
       const log = await records.appendTo(LOG)
       await log.append('first\n')

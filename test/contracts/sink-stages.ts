@@ -212,6 +212,31 @@ export function describeStages(make: MakeSink, { mayLose, sizes }: Required<Sink
       expect(digestOf(await contentOf(next, PATH))).toBe(digestOf(bytes))
     })
 
+    it('is disposed when its sink is closed, so that another live process goes on at once', async () => {
+      const bytes = bytesOf(90_000)
+      const [mine, other] = [await place.reopen(), await place.reopen()]
+      const stage = await open(mine)
+      await stage.restart()
+      await appendHashed(stage, chunked(bytes, { stopAt: 80_000 }))
+      await expect(open(other)).rejects.toMatchObject({ code: 'SINK_BUSY' })
+      await mine.close()
+      await using next = await open(other)
+      expect(80_000 - (await next.resume(await contractHash(), never))).toBeLessThanOrEqual(mayLose)
+    })
+
+    it('leaves a part that is swept with its own batch, and with no other', async () => {
+      const bytes = bytesOf(Math.max(...sizes))
+      for (const key of ['a-0', 'a-b-0']) {
+        await using stage = await place.sink.stage({ key, item: itemAt(`of ${key}`), signal: never })
+        await stage.restart()
+        await appendHashed(stage, chunked(bytes))
+      }
+      expect(await place.sink.sweep('a', never)).toBe(1)
+      expect(await place.sink.sweep('a', never)).toBe(0)
+      expect(await place.sink.sweep('b', never)).toBe(0)
+      expect(await place.sink.sweep('a-b', never)).toBe(1)
+    })
+
     it('cannot commit after it was taken over', async () => {
       const lost = await open()
       await lost.restart()

@@ -1,5 +1,5 @@
 import { bundleJobId, type BundleJob } from '../../jobs/bundle.ts'
-import { itemJobId, type ItemJob } from '../../jobs/item.ts'
+import type { ItemJob } from '../../jobs/item.ts'
 import { EMPTY_PLAN, readPlanState, writeBatch } from '../../src/batch/folder.ts'
 import { readReport, type Report } from '../../src/batch/report.ts'
 import { Outcomes } from '../../src/batch/tally.ts'
@@ -9,6 +9,7 @@ import { MemoryLedger } from '../../src/ledger/memory-ledger.ts'
 import { createLogger } from '../../src/log.ts'
 import type { Batch } from '../../src/model/batch.ts'
 import type { Entry } from '../../src/model/entry.ts'
+import { itemKey } from '../../src/model/item-key.ts'
 import type { Failure, Receipt } from '../../src/model/receipt.ts'
 import type { OpenSource } from '../../src/model/source.ts'
 import { plan } from '../../src/plan/planner.ts'
@@ -100,7 +101,7 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
     },
   })
   const add = (job: ItemJob | BundleJob): void => {
-    const key = 'ns' in job ? bundleJobId(job) : itemJobId(job.batch, job.n)
+    const key = 'ns' in job ? bundleJobId(job) : itemKey(job.batch, job.n)
     if (!queue.has(key)) queue.set(key, { job, made: 0 })
   }
   const addAll = (_: string, jobs: readonly (ItemJob | BundleJob)[]): Promise<void> => {

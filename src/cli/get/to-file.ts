@@ -74,7 +74,7 @@ async function answered(run: GetRun, target: FileTarget, sink: Sink): Promise<Re
 
 async function bring(run: GetRun, item: Item, open: OpenSource, sink: Sink, count: boolean): Promise<Receipt> {
   const { context, progress } = run
-  const key = keyOf(item)
+  const key = outputKey(item)
   const details = { key, signal: context.signal, count, onProgress: progress(item) }
   if (item.ref.kind !== 'file') {
     const check = new ArchiveCheck(item.ref)
@@ -90,11 +90,11 @@ async function bring(run: GetRun, item: Item, open: OpenSource, sink: Sink, coun
 
 function existing({ context: { config, signal } }: GetRun, item: Item, sink: Sink): Promise<Receipt | undefined> {
   const policy = config.settings.existing
-  return keepExisting(item, sink, { key: keyOf(item), policy, earlier: () => Promise.resolve(undefined), signal })
+  return keepExisting(item, sink, { key: outputKey(item), policy, earlier: () => Promise.resolve(undefined), signal })
 }
 
 /** The same download under the same name finds its part again; anything else has a part of its own. */
-function keyOf({ server, ref, path, expect }: Item): string {
+function outputKey({ server, ref, path, expect }: Item): string {
   const identity = JSON.stringify([server, ref, path, expect.checksum, expect.size])
   return `get-${createHash('sha256').update(identity).digest('hex').slice(0, 20)}`
 }

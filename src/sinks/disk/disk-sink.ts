@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { DataferryError } from '../../errors.ts'
+import { batchOfKey } from '../../model/item-key.ts'
 import { CHUNK_SIZE } from './bytes.ts'
 import type { Holder } from './claims.ts'
 import { ABSENT, sinkError, translated, unless } from './errors.ts'
@@ -152,7 +153,7 @@ class DiskFolder implements DiskSink {
     let dropped = 0
     for (const { key, holder } of await this.parts()) {
       signal.throwIfAborted()
-      if (holder === 'live' || (batch !== undefined && batchOf(key) !== batch)) continue
+      if (holder === 'live' || (batch !== undefined && batchOfKey(key) !== batch)) continue
       await this.forget(key)
       dropped++
     }
@@ -287,9 +288,4 @@ async function* sizes(root: string, paths: readonly string[]): AsyncGenerator<{ 
     paths.map(async (path) => ({ path, stats: await unless(ABSENT, lstat(join(root, path))) })),
   )
   for (const { path, stats: found } of stats) if (found) yield { path, size: found.size }
-}
-
-/** A key is `<batch>-<n>`. */
-function batchOf(key: string): string {
-  return key.slice(0, key.lastIndexOf('-'))
 }

@@ -1,17 +1,12 @@
 import type { FileHandle } from 'node:fs/promises'
+import { GroupCommit } from '../../async/group-commit.ts'
 import { DataferryError } from '../../errors.ts'
 import { writeAt } from './bytes.ts'
 import { translated } from './errors.ts'
 import type { RecordLog } from '../sink.ts'
 
-interface Waiting {
-  readonly data: Uint8Array
-  readonly resolve: () => void
-  readonly reject: (error: unknown) => void
-}
-
 /**
- * A log file with group commit: what is appended while one write is being made durable goes out together in the next.
+ * A log file with group commit: one write and one sync for all that is appended meanwhile.
  *
  * A write that fails (no space) is cut off again, so that the log ends with a whole append and can be used on. When
  * even the cut or the sync fails, nobody knows what the disk holds, and every later append is refused: opening the log
@@ -21,9 +16,10 @@ export class DiskLog implements RecordLog {
   readonly #name: string
   readonly #handle: FileHandle
   readonly #onClose: () => void
+  readonly #commits = new GroupCommit<Uint8Array>((group) =>
+    translated(`append to the log ${this.#name}`, () => this.#write(Buffer.concat(group))),
+  )
   #length: number
-  #waiting: Waiting[] = []
-  #writing: Promise<void> | undefined
   #closing: Promise<void> | undefined
   #broken: DataferryError | undefined
 
@@ -41,11 +37,8 @@ export class DiskLog implements RecordLog {
 
   append(data: string | Uint8Array): Promise<void> {
     if (this.#closing) return Promise.reject(new DataferryError('SINK_FAILED', `The log ${this.#name} is closed.`))
-    return new Promise((resolve, reject) => {
-      // Copied: the caller may go on using its buffer while this waits.
-      this.#waiting.push({ data: Buffer.from(data), resolve, reject })
-      this.#writing ??= this.#drain()
-    })
+    // Copied: the caller may go on using its buffer while this waits.
+    return this.#commits.add(Buffer.from(data))
   }
 
   /** Waits for the appends that were made; may be called again. */
@@ -55,30 +48,13 @@ export class DiskLog implements RecordLog {
   }
 
   async #close(): Promise<void> {
-    await this.#writing
+    await this.#commits.idle()
     await this.#handle.close()
     this.#onClose()
   }
 
-  async #drain(): Promise<void> {
-    // Everything appended in this turn of the event loop goes out together.
-    await Promise.resolve()
-    while (this.#waiting.length > 0) {
-      const group = this.#waiting
-      this.#waiting = []
-      try {
-        await translated(`append to the log ${this.#name}`, () => this.#commit(group))
-        for (const { resolve } of group) resolve()
-      } catch (error) {
-        for (const { reject } of group) reject(error)
-      }
-    }
-    this.#writing = undefined
-  }
-
-  async #commit(group: readonly Waiting[]): Promise<void> {
+  async #write(data: Uint8Array): Promise<void> {
     if (this.#broken) throw this.#broken
-    const data = Buffer.concat(group.map((one) => one.data))
     try {
       await writeAt(this.#handle, data, this.#length)
     } catch (error) {

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { DataferryError } from '../../errors.ts'
 import type { Hash } from '../../model/hash.ts'
+import { batchOfKey } from '../../model/item-key.ts'
 import { memoryRecords, type MemoryRecord } from './records.ts'
 import { checkKey, checkPath } from '../names.ts'
 import type { Committed, Proof, Records, Sink, Stage, StageOptions } from '../sink.ts'
@@ -48,6 +49,7 @@ class MemorySink implements Sink {
   readonly #store: MemoryStore
   /** What `stat` saw last, for the stage that follows it. */
   readonly #seen = new Map<string, MemoryFile | undefined>()
+  readonly #stages = new Set<MemoryStage>()
 
   constructor(store: MemoryStore) {
     this.#store = store
@@ -83,7 +85,9 @@ class MemorySink implements Sink {
     this.#seen.delete(key)
     if (isNew) throw new DataferryError('SINK_BUSY', `Something else was put at ${item.path} in the meantime.`)
     this.#store.parts.set(key, part)
-    return Promise.resolve(new MemoryStage(this.#store, key, item.path, part))
+    const stage = new MemoryStage(this.#store, key, item.path, part)
+    this.#stages.add(stage)
+    return Promise.resolve(stage)
   }
 
   async forget(key: string): Promise<void> {
@@ -95,7 +99,7 @@ class MemorySink implements Sink {
   async sweep(batch: string | undefined, signal: AbortSignal): Promise<number> {
     signal.throwIfAborted()
     const idle = [...this.#store.parts].filter(
-      ([key, part]) => !part.holder && key.startsWith(batch === undefined ? '' : `${batch}-`),
+      ([key, part]) => !part.holder && (batch === undefined || batchOfKey(key) === batch),
     )
     for (const [key] of idle) this.#store.parts.delete(key)
     return Promise.resolve(idle.length)
@@ -114,7 +118,7 @@ class MemorySink implements Sink {
   }
 
   async close(): Promise<void> {
-    return Promise.resolve()
+    for (const stage of this.#stages) await stage[Symbol.asyncDispose]()
   }
 }
 

@@ -68,13 +68,15 @@ function memoryLog(name: string, record: MemoryRecord, onClose: () => void): Rec
     },
     async append(data) {
       if (!open) throw new DataferryError('SINK_FAILED', `The log ${name} is closed.`)
-      record.bytes = Buffer.concat([record.bytes, Buffer.from(data)])
-      return Promise.resolve()
+      const bytes = Buffer.from(data)
+      await Promise.resolve()
+      record.bytes = Buffer.concat([record.bytes, bytes])
     },
     async close() {
-      if (open) onClose()
+      if (!open) return
       open = false
-      return Promise.resolve()
+      await Promise.resolve()
+      onClose()
     },
   }
 }

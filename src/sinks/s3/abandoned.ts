@@ -1,3 +1,4 @@
+import { batchOfKey } from '../../model/item-key.ts'
 import type { OwnerId } from '../../process/process-identity.ts'
 import type { Bucket } from './bucket.ts'
 import { isFree, PARTS, readRecord, recordKey, type FoundRecord } from './claim.ts'
@@ -5,7 +6,7 @@ import type { Uploads } from './uploads.ts'
 
 /** What an item that never got its end has left: a record, and mostly an upload, which costs storage. */
 export interface AbandonedUpload {
-  /** `<batch>-<n>`. */
+  /** Of its item. */
   readonly key: string
   readonly path: string
   /** Undefined: no upload had begun. */
@@ -38,7 +39,7 @@ export async function* abandonedUploads(
   const folder = bucket.location.ownKey(`${PARTS}/`)
   for await (const { key: object } of bucket.list(folder, signal)) {
     const key = object.slice(folder.length)
-    if (terms.isOpen(key) || (batch !== undefined && !isOf(batch, key))) continue
+    if (terms.isOpen(key) || (batch !== undefined && batchOfKey(key) !== batch)) continue
     const found = await readRecord(bucket, object, signal)
     if (found && (await isFree(found, terms, bucket))) yield* uploadsOf(terms, key, found)
   }
@@ -46,7 +47,7 @@ export async function* abandonedUploads(
 
 /** Frees what an abandoned upload holds. */
 export async function abortAbandoned({ bucket, uploads }: AbandonedTerms, upload: AbandonedUpload): Promise<void> {
-  if (upload.uploadId !== undefined) await uploads.abort(bucket.location.keyOf(upload.path), upload.uploadId)
+  if (upload.uploadId !== undefined) await uploads.abort(bucket.location.objectKey(upload.path), upload.uploadId)
   await bucket.delete(recordKey(bucket, upload.key))
 }
 
@@ -68,14 +69,10 @@ async function* uploadsOf(
   yield { key, path: record.path, uploadId: record.upload?.uploadId }
   if (record.upload) return
   // Its writer may have ended between beginning an upload and noting it.
-  const object = terms.bucket.location.keyOf(record.path)
+  const object = terms.bucket.location.objectKey(record.path)
   for await (const { key: at, uploadId, initiated } of terms.uploads.open(object)) {
     const time = initiated?.getTime() ?? 0
     const during = time >= record.since - CLOCK_SLACK_MS && time <= modified.getTime() + terms.leaseMs
     if (at === object && during) yield { key, path: record.path, uploadId }
   }
-}
-
-function isOf(batch: string, key: string): boolean {
-  return key.startsWith(`${batch}-`) && /^\d+$/.test(key.slice(batch.length + 1))
 }

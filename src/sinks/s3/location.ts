@@ -25,12 +25,12 @@ export class Location {
   }
 
   /** The key of a file. Throws `ARGUMENT_INVALID` for what is no safe relative path, `SINK_DENIED` for a key too long. */
-  keyOf(path: string): string {
+  objectKey(path: string): string {
     checkPath(path)
     return fitting(this.prefix + path)
   }
 
-  /** The key of a file in the batch folder. Throws as `keyOf` does. */
+  /** The key of a file in the batch folder. Throws as `objectKey` does. */
   recordKey(name: string): string {
     checkRecordName(name)
     return this.ownKey(name)

@@ -1,3 +1,4 @@
+import { GroupCommit } from '../../async/group-commit.ts'
 import { DataferryError } from '../../errors.ts'
 import { bodyOf, bytesOf, type Bucket } from './bucket.ts'
 import type { Encryption } from './metadata.ts'
@@ -79,7 +80,7 @@ export class SegmentedLog {
     this.#known = []
     const head = last && last.start + last.size > end ? await this.#cut(last, end) : await this.#openLast(last)
     const place = { bucket: this.#bucket, prefix: this.#prefix, encryption: this.#encryption, onClose }
-    return new SegmentWriter(place, head, last === undefined ? 0 : end)
+    return new SegmentWriter(place, head ?? { start: last === undefined ? 0 : end, content: Buffer.alloc(0) })
   }
 
   async remove(): Promise<void> {
@@ -137,59 +138,36 @@ interface WriterPlace {
   readonly onClose: () => void
 }
 
-/** Writes what is added while an earlier write is under way together in the next one. */
+/** Writes a log with group commit: one object for all that is appended meanwhile. */
 class SegmentWriter implements RecordLog {
   readonly #place: WriterPlace
+  readonly #commits = new GroupCommit<Uint8Array>((group) => this.#write(Buffer.concat(group)))
   #segment: OpenSegment
-  #length: number
   #closed = false
-  #pending: Buffer[] = []
-  /** The write that has not begun: everything in `#pending` shares it. */
-  #next: Promise<void> | undefined
-  /** The write under way, if any; never rejects. */
-  #current: Promise<void> = Promise.resolve()
 
-  constructor(place: WriterPlace, last: OpenSegment | undefined, length: number) {
+  constructor(place: WriterPlace, segment: OpenSegment) {
     this.#place = place
-    this.#segment = last ?? { start: length, content: Buffer.alloc(0) }
-    this.#length = length
+    this.#segment = segment
   }
 
   get length(): number {
-    return this.#length
+    return this.#segment.start + this.#segment.content.length
   }
 
   async append(data: string | Uint8Array): Promise<void> {
     if (this.#closed) throw new DataferryError('SINK_FAILED', `${this.#place.prefix} is closed: nothing can be added.`)
-    // A copy: the caller may use its bytes again.
-    const bytes = Buffer.from(data)
-    if (bytes.length === 0) return
-    this.#pending.push(bytes)
-    this.#length += bytes.length
-    await (this.#next ??= this.#writeNext())
+    // Copied: the caller may go on using its buffer while this waits.
+    await this.#commits.add(Buffer.from(data))
   }
 
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    await this.#next?.catch(() => undefined)
-    await this.#current
+    await this.#commits.idle()
     this.#place.onClose()
   }
 
-  async #writeNext(): Promise<void> {
-    await this.#current
-    this.#next = undefined
-    const added = Buffer.concat(this.#pending)
-    this.#pending = []
-    const writing = this.#write(added)
-    this.#current = writing.catch(() => {
-      this.#length -= added.length
-    })
-    await writing
-  }
-
-  async #write(added: Buffer): Promise<void> {
+  async #write(added: Uint8Array): Promise<void> {
     const { start, content } = this.#segment
     const whole = Buffer.concat([content, added])
     const { bucket, prefix, encryption } = this.#place

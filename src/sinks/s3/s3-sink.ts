@@ -70,7 +70,8 @@ class BucketSink implements S3Sink {
   readonly #options: S3Options
   readonly #terms: ClaimTerms & AbandonedTerms
   readonly #budget: ByteBudget
-  readonly #open = new Set<string>()
+  /** Stages that are open or being opened, by key. */
+  readonly #stages = new Map<string, Promise<Stage>>()
   /** What `stat` saw last, for the stage that follows it. */
   readonly #seen = new Recent<Condition>(REMEMBERED_KEYS)
   /** Keys that certainly left nothing in the bucket. */
@@ -79,26 +80,26 @@ class BucketSink implements S3Sink {
   constructor(bucket: Bucket, options: S3Options, lease: Pick<ClaimTerms, 'owner' | 'leaseMs'>) {
     const uploads = new Uploads(bucket)
     const encryption = encryptionOf(options)
-    const abort = (path: string, uploadId: string) => uploads.abort(bucket.location.keyOf(path), uploadId)
+    const abort = (path: string, uploadId: string) => uploads.abort(bucket.location.objectKey(path), uploadId)
     this.url = bucket.location.url
     this.records = new S3Records(bucket, uploads, encryption)
     this.#bucket = bucket
     this.#uploads = uploads
     this.#marks = new Marks(bucket, encryption)
     this.#options = options
-    this.#terms = { ...lease, encryption, abort, bucket, uploads, isOpen: (key) => this.#open.has(key) }
+    this.#terms = { ...lease, encryption, abort, bucket, uploads, isOpen: (key) => this.#stages.has(key) }
     this.#budget = new ByteBudget(options.memory ?? DEFAULT_MEMORY)
   }
 
   async stat(path: string, key: string, signal: AbortSignal): Promise<Committed | undefined> {
-    const head = await this.#bucket.head(this.#bucket.location.keyOf(path), signal)
+    const head = await this.#bucket.head(this.#bucket.location.objectKey(path), signal)
     this.#seen.set(key, head ? { etag: head.etag } : 'absent')
     if (!head) return undefined
     return { size: head.size, proof: proofOf(head) ?? (await this.#marks.find(key, head, signal)) }
   }
 
   async read(path: string, signal: AbortSignal): Promise<Readable> {
-    const object = this.#bucket.location.keyOf(path)
+    const object = this.#bucket.location.objectKey(path)
     const found = await this.#bucket.get(object, undefined, signal)
     if (!found) throw new DataferryError('SINK_FAILED', `${this.#bucket.location.urlOf(object)} is not there.`)
     return found.body
@@ -108,30 +109,15 @@ class BucketSink implements S3Sink {
     const { key, item, signal } = options
     checkKey(key)
     signal.throwIfAborted()
-    const object = this.#bucket.location.keyOf(item.path)
-    if (this.#open.has(key))
+    const object = this.#bucket.location.objectKey(item.path)
+    if (this.#stages.has(key))
       throw new DataferryError('SINK_BUSY', `${item.path} is being written by this process already.`)
-    this.#open.add(key)
+    const opening = this.#openStage(options, object)
+    this.#stages.set(key, opening)
     try {
-      const { partSize, maxConcurrentParts: held } = this.#options
-      const takeClaim = () => Claim.take(this.#bucket, key, item, this.#terms, signal)
-      const fits = item.expect.size !== undefined && item.expect.size <= layoutFor(item.expect.size, partSize).partSize
-      return new S3Stage(options, object, {
-        bucket: this.#bucket,
-        uploads: this.#uploads,
-        marks: this.#marks,
-        buffers: new PartBuffers(this.#budget, held ?? DEFAULT_PARTS_HELD),
-        claim: fits ? undefined : await takeClaim(),
-        takeClaim,
-        condition: this.#seen.take(key),
-        options: this.#options,
-        onClosed: (clean) => {
-          this.#open.delete(key)
-          if (clean) this.#clean.set(key, true)
-        },
-      })
+      return await opening
     } catch (error) {
-      this.#open.delete(key)
+      this.#stages.delete(key)
       throw error
     }
   }
@@ -174,8 +160,32 @@ class BucketSink implements S3Sink {
     return count
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    for (const opening of this.#stages.values()) {
+      const stage = await opening.catch(() => undefined)
+      await stage?.[Symbol.asyncDispose]()
+    }
     this.#bucket.client.destroy()
-    return Promise.resolve()
+  }
+
+  async #openStage(options: StageOptions, object: string): Promise<Stage> {
+    const { key, item, signal } = options
+    const { partSize, maxConcurrentParts: held } = this.#options
+    const takeClaim = () => Claim.take(this.#bucket, key, item, this.#terms, signal)
+    const fits = item.expect.size !== undefined && item.expect.size <= layoutFor(item.expect.size, partSize).partSize
+    return new S3Stage(options, object, {
+      bucket: this.#bucket,
+      uploads: this.#uploads,
+      marks: this.#marks,
+      buffers: new PartBuffers(this.#budget, held ?? DEFAULT_PARTS_HELD),
+      claim: fits ? undefined : await takeClaim(),
+      takeClaim,
+      condition: this.#seen.take(key),
+      options: this.#options,
+      onClosed: (clean) => {
+        this.#stages.delete(key)
+        if (clean) this.#clean.set(key, true)
+      },
+    })
   }
 }

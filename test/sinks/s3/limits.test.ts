@@ -98,7 +98,7 @@ describe('a place in a bucket', () => {
 
   it('has keys of 1,024 bytes at most, prefix included', () => {
     const location = new Location('bucket', 'p/')
-    expect(location.keyOf('é'.repeat(511))).toHaveLength(513)
-    expect(() => location.keyOf('é'.repeat(512))).toThrow(/1026 bytes/)
+    expect(location.objectKey('é'.repeat(511))).toHaveLength(513)
+    expect(() => location.objectKey('é'.repeat(512))).toThrow(/1026 bytes/)
   })
 })
