@@ -31,7 +31,10 @@ module.exports = {
       name: `${adapter}-imports-no-other-adapter`,
       severity: 'error',
       from: { path: `^src/${adapter}/` },
-      to: { path: '^(src|workers|jobs)/', pathNot: `^src/(async/|model/|process/|errors\\.ts|log\\.ts|${adapter}/)` },
+      to: {
+        path: '^(src|workers|jobs)/',
+        pathNot: `^src/(async/|json/|model/|process/|errors\\.ts|log\\.ts|${adapter}/)`,
+      },
     })),
     {
       name: 'middle-imports-no-queue-or-cli',
@@ -44,6 +47,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/transfer/' },
       to: { path: `^src/(${adapters.join('|')})/`, dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'json-knows-nobody',
+      severity: 'error',
+      from: { path: '^src/json/' },
+      to: { path: '^(src|jobs|workers)/|node_modules/', pathNot: '^src/json/' },
     },
     {
       name: 'process-knows-only-errors',

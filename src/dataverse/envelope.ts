@@ -17,10 +17,15 @@ export type Envelope = z.infer<typeof envelopeSchema>
 /** Reads an envelope; undefined when the text is none, e.g. a page of a proxy. Never throws. */
 export function parseEnvelope(text: string): Envelope | undefined {
   try {
-    return envelopeSchema.safeParse(JSON.parse(text)).data
+    return envelopeOf(JSON.parse(text))
   } catch {
     return undefined
   }
+}
+
+/** A value as an envelope; undefined when it is none. */
+export function envelopeOf(value: unknown): Envelope | undefined {
+  return envelopeSchema.safeParse(value).data
 }
 
 /** The sentence in an envelope, in any of its places: `message`, `message.message`, `data.message` or a plain `data`. */

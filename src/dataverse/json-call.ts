@@ -1,11 +1,20 @@
 import type { z } from 'zod'
 import { DataferryError } from '../errors.ts'
-import { envelopeMessage, parseEnvelope, type Envelope } from './envelope.ts'
+import { JsonError } from '../json/json-error.ts'
+import type { JsonShape } from '../json/json-parts.ts'
+import { readJson } from '../json/read-json.ts'
+import { envelopeMessage, envelopeOf, parseEnvelope, type Envelope } from './envelope.ts'
 import type { Answer, ApiRequest, Installation } from './installation.ts'
 import { withRetries, type RetryPolicy } from './retry.ts'
 
-/** Largest JSON answer that is taken whole: a version of an old server that lists all its files. */
-const LONGEST_JSON = 512 * 1024 * 1024
+/** Bytes of an answer that is read as it comes: a listing of two million files. */
+export const LONGEST_ANSWER = 4 * 1024 * 1024 * 1024
+/** Bytes of a text that is taken whole: the DDI of a table with very many variables. */
+const LONGEST_TEXT = 512 * 1024 * 1024
+/** Bytes of a refusal. */
+const LONGEST_REFUSAL = 1024 * 1024
+/** Servers before 6.2 list all files with a version, although nobody asked for them. */
+const ANSWER: JsonShape = { members: { data: { members: { files: { skip: true } } } } }
 
 /** Asks for JSON and takes it out of its envelope. `TOKEN_REJECTED` or `SOURCE_…` otherwise. */
 export class JsonCalls {
@@ -50,7 +59,7 @@ export class JsonCalls {
     return this.#retrying(request, async () => {
       const answer = await this.#installation.send(request)
       if (answer.status !== 200) throw await this.#installation.failure(answer)
-      return (await answer.body.bytes(LONGEST_JSON)).toString('utf8')
+      return (await answer.body.bytes(LONGEST_TEXT)).toString('utf8')
     })
   }
 
@@ -63,7 +72,7 @@ export class JsonCalls {
     answer: Answer,
     absent: (status: number, envelope: Envelope | undefined) => boolean,
   ): Promise<Envelope | undefined> {
-    const text = await answer.body.bytes(LONGEST_JSON)
+    const text = await answer.body.bytes(LONGEST_REFUSAL)
     if (absent(answer.status, parseEnvelope(text.toString('utf8')))) return undefined
     throw this.#installation.failureOf(answer, text.toString('utf8'))
   }
@@ -72,10 +81,23 @@ export class JsonCalls {
     if (answer.status < 200 || answer.status > 299 || answer.status === 202) {
       throw await this.#installation.failure(answer)
     }
-    const envelope = parseEnvelope((await answer.body.bytes(LONGEST_JSON)).toString('utf8'))
+    const envelope = envelopeOf(await this.#json(answer))
     if (envelope?.status === 'OK') return envelope
     const message = `${answer.host} answered ${answer.what} with something that is not the API's JSON.`
     throw new DataferryError('SOURCE_UNEXPECTED', message, { status: answer.status })
+  }
+
+  /** An answer without lists; what is too long to keep is an error. */
+  async #json(answer: Answer): Promise<unknown> {
+    let whole: unknown
+    try {
+      for await (const parts of readJson(answer.body.batches(), ANSWER, { maxBytes: LONGEST_ANSWER })) {
+        for (const { value } of parts) whole = value
+      }
+    } catch (error) {
+      throw unreadable(error, answer.host, answer.what)
+    }
+    return whole
   }
 
   #checked<T>(envelope: Envelope, schema: z.ZodType<T>, { route }: ApiRequest): T {
@@ -91,4 +113,11 @@ export function checkData<T>(data: unknown, schema: z.ZodType<T>, host: string, 
   const place = issue?.path.join('.') ?? ''
   const message = `${host} describes ${what} in a way that cannot be understood: ${place || 'data'}: ${issue?.message ?? ''}.`
   throw new DataferryError('SOURCE_UNEXPECTED', message)
+}
+
+/** The error for an answer that is no JSON or beyond a bound; any other error is passed on. */
+export function unreadable(error: unknown, host: string, what: string): unknown {
+  if (!(error instanceof JsonError)) return error
+  const message = `${host} answered ${what} with something that cannot be read: ${error.message}.`
+  return new DataferryError('SOURCE_UNEXPECTED', message, { cause: error })
 }

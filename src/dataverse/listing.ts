@@ -1,14 +1,18 @@
 import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
+import type { JsonShape } from '../json/json-parts.ts'
+import { readJson } from '../json/read-json.ts'
 import { fileElementSchema, type FileElement } from '../model/file-element.ts'
-import type { Answer, Installation } from './installation.ts'
-import { jsonElements } from './json-elements.ts'
-import { checkData } from './json-call.ts'
+import type { Installation } from './installation.ts'
+import { checkData, LONGEST_ANSWER, unreadable } from './json-call.ts'
 import { pause, waitBeforeRetry, type RetryPolicy } from './retry.ts'
 import { datasetRoute, encodePath, type Query, type Route } from './route.ts'
 
 /** Files asked for at a time. */
 const PAGE = 1000
+/** Files that one version may have: several times as many as the largest known dataset. */
+const MOST_FILES = 2_000_000
+const ANSWER: JsonShape = { members: { data: { each: {} } } }
 
 /**
  * Every file of one dataset version exactly once, a page at a time.
@@ -41,18 +45,16 @@ export class Listing {
 
   async *files(): AsyncGenerator<FileElement, void, undefined> {
     for (let offset = 0; ; offset += PAGE) {
+      const before = this.#seen.size
       const page = yield* this.#call(['limit', String(PAGE)], ['offset', String(offset)])
       if (page.total !== undefined && this.#seen.size >= page.total) return
       if (page.total === undefined && page.count !== PAGE) return
-      // A short page is the last one; without a count a full page may be all there is, or not.
-      if (page.count < PAGE || page.total === undefined) break
+      // A short page is the last one; without a count a full page may be all there is, or not; one without anything new
+      // would be followed by others like it.
+      if (page.count < PAGE || page.total === undefined || this.#seen.size === before) break
     }
     const whole = yield* this.#call()
-    if (whole.total !== undefined && whole.count < whole.total) {
-      const { host } = this.#installation
-      const message = `${host} says that ${this.#route.what} has ${whole.total} files, but lists ${whole.count}.`
-      throw new DataferryError('SOURCE_UNEXPECTED', message)
-    }
+    if (whole.total !== undefined && whole.count < whole.total) throw this.#contradiction(whole.total, whole.count)
   }
 
   /** One call, tried again when it breaks: what had come before is known by its id. */
@@ -71,29 +73,49 @@ export class Listing {
   async *#attempt(query: Query): AsyncGenerator<FileElement, Page, undefined> {
     const answer = await this.#installation.send({ route: this.#route, query, signal: this.#signal })
     if (answer.status !== 200) throw await this.#installation.failure(answer)
-    let total: number | undefined
-    let status: unknown
     const ids = new Set<number>()
-    for await (const { key, value } of this.#parts(answer)) {
-      if (key === 'totalCount') total = z.number().int().nonnegative().safeParse(value).data
-      if (key === 'status') status = value
-      if (key !== 'data') continue
-      const element = checkData(value, fileElementSchema, answer.host, this.#route.what)
-      const { id } = element.dataFile
-      ids.add(id)
-      if (this.#seen.has(id)) continue
-      this.#seen.add(id)
-      yield element
+    let envelope: z.infer<typeof envelopeSchema> = {}
+    try {
+      for await (const parts of readJson(answer.body.batches(), ANSWER, { maxBytes: LONGEST_ANSWER })) {
+        for (const { kind, path, value } of parts) {
+          if (kind === 'list' || path === '') {
+            envelope = envelopeSchema.parse(value)
+            continue
+          }
+          const element = checkData(value, fileElementSchema, answer.host, this.#route.what)
+          ids.add(element.dataFile.id)
+          if (this.#isNew(element, ids.size, envelope.totalCount)) yield element
+        }
+      }
+    } catch (error) {
+      throw unreadable(error, answer.host, this.#route.what)
     }
-    if (status === 'OK') return { count: ids.size, total }
+    if (envelope.status === 'OK') return { count: ids.size, total: envelope.totalCount }
     const message = `${answer.host} answered ${this.#route.what} with something that is not a file listing.`
     throw new DataferryError('SOURCE_UNEXPECTED', message)
   }
 
-  #parts(answer: Answer): ReturnType<typeof jsonElements> {
-    return jsonElements(answer.body.batches())
+  /** Counts a file in. `count` are those of this answer. Throws when the server lists more than there can be. */
+  #isNew({ dataFile: { id } }: FileElement, count: number, total: number | undefined): boolean {
+    if (total !== undefined && count > total) throw this.#contradiction(total, `more`)
+    if (this.#seen.has(id)) return false
+    this.#seen.add(id)
+    if (this.#seen.size > MOST_FILES) throw this.#contradiction(total, `more than ${MOST_FILES}`)
+    return true
+  }
+
+  #contradiction(total: number | undefined, count: number | string): DataferryError {
+    const { host } = this.#installation
+    const said = total === undefined ? '' : `says that ${this.#route.what} has ${total} files, but `
+    const message = `${host} ${said}lists ${count}${total === undefined ? ` files of ${this.#route.what}` : ''}.`
+    return new DataferryError('SOURCE_UNEXPECTED', message)
   }
 }
+
+const envelopeSchema = z.looseObject({
+  status: z.unknown().optional(),
+  totalCount: z.number().int().nonnegative().optional().catch(undefined),
+})
 
 interface Page {
   /** Different files in it. */

@@ -1,22 +1,18 @@
+import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
+import { JsonError } from '../json/json-error.ts'
+import type { JsonPart, JsonShape } from '../json/json-parts.ts'
+import { readJson } from '../json/read-json.ts'
 import type { Entry, ManifestLine } from '../model/entry.ts'
 import type { ListedVersion } from '../model/listing.ts'
 import { attempt, badLine, lineError, quoted } from './bad-line.ts'
-import { JsonElements, type JsonElement } from './json-elements.ts'
 import { readJsonRow } from './json-row.ts'
 import type { Reading } from './reading.ts'
 
-/** Where the objects stand that may hold `files`: version JSON, dataset JSON, exports, each with or without envelope. */
-const VERSION_PATHS = ['', 'latestVersion', 'datasetVersion', 'data', 'data.latestVersion', 'data.datasetVersion']
-/** A list of rows of our own, an answer of `…/versions/{v}/files`, or `files` of a version. */
-const LISTS = new Set(['', 'data', ...VERSION_PATHS.map((path) => (path === '' ? 'files' : `${path}.files`))])
-const VERSION_FACTS = ['datasetPersistentId', 'versionNumber', 'versionMinorNumber', 'versionState'] as const
-const FACTS = new Set([
-  'status',
-  'message',
-  'totalCount',
-  ...VERSION_PATHS.flatMap((path) => VERSION_FACTS.map((fact) => (path === '' ? fact : `${path}.${fact}`))),
-])
+const VERSION = { files: { each: {} }, metadataBlocks: { skip: true } } as const satisfies JsonShape['members']
+const DATASET = { ...VERSION, latestVersion: { members: VERSION }, datasetVersion: { members: VERSION } }
+/** A list of rows of our own, an answer of `…/versions/{v}/files`, or `files` of a version, each with or without envelope. */
+const LISTING: JsonShape = { each: {}, members: { ...DATASET, data: { each: {}, members: DATASET } } }
 
 /** Reads a Dataverse listing, dataset or version in JSON, or an array of rows, one element at a time. */
 export async function* readJsonListing(
@@ -24,38 +20,17 @@ export async function* readJsonListing(
   reading: Reading,
 ): AsyncIterable<readonly ManifestLine[]> {
   const listing = new Listing(reading)
-  const decoder = new TextDecoder('utf-8', { fatal: true })
   try {
-    for await (const chunk of chunks) yield listing.read(decode(() => decoder.decode(chunk, { stream: true })))
-    yield listing.read(decode(() => decoder.decode()))
-    listing.finish()
+    for await (const parts of readJson(chunks, LISTING)) yield parts.flatMap((part) => listing.read(part))
   } catch (error) {
-    if (!(error instanceof DataferryError) || error.code !== 'MANIFEST_INVALID') throw error
+    if (!(error instanceof JsonError)) throw error
     // The structure is broken: what follows cannot be understood either.
-    yield [lineError(reading.name, listing.line, error.message)]
-  }
-}
-
-function decode(run: () => string): string {
-  try {
-    return run()
-  } catch (error) {
-    if (error instanceof TypeError) throw badLine('the JSON is not UTF-8: fetch or save it as UTF-8')
-    throw error
+    yield [lineError(reading.name, error.line, `${error.message}: correct it, or fetch the listing again`)]
   }
 }
 
 class Listing {
   readonly #reading: Reading
-  readonly #facts = new Map<string, string>()
-  readonly #elements = new JsonElements(
-    (path) => LISTS.has(path),
-    (path, json) => {
-      if (!FACTS.has(path)) return
-      this.#facts.set(path, json)
-      this.#version = this.#readVersion()
-    },
-  )
   /** The dataset version at hand, which Dataverse writes before its files. */
   #version: ListedVersion | undefined
   #count = 0
@@ -64,67 +39,75 @@ class Listing {
     this.#reading = reading
   }
 
-  get line(): number {
-    return this.#elements.line
+  read({ kind, path, line, value }: JsonPart): readonly ManifestLine[] {
+    if (kind === 'list') this.#version = versionOf(value)
+    if (kind === 'list') return []
+    if (path === '') return this.#end(line, value)
+    return [this.#element(line, value)]
   }
 
-  read(piece: string): readonly ManifestLine[] {
-    return this.#elements.push(piece).map((element) => this.#element(element))
-  }
-
-  /** Ends the listing; throws a bad line when it was none. */
-  finish(): void {
-    this.#elements.finish()
-    const message = this.#fact('message')
-    if (this.#fact('status')?.toUpperCase() === 'ERROR') {
-      throw badLine(`this is a server's error answer: ${quoted(message ?? '')}: fetch the listing again`)
+  /** Everything but the lists has come: says what was none. */
+  #end(line: number, value: unknown): readonly ManifestLine[] {
+    const { status, message, totalCount } = envelopeSchema.safeParse(value).data ?? {}
+    if (status?.toUpperCase() === 'ERROR') {
+      const problem = `this is a server's error answer: ${quoted(message ?? '')}: fetch the listing again`
+      return [lineError(this.#reading.name, line, problem)]
     }
-    if (this.#count === 0) throw badLine('no list of files is in this JSON, or it is empty: give …/versions/{v}/files')
-    const total = Number(this.#fact('totalCount') ?? 0)
-    if (total > this.#count) {
+    if (this.#count === 0) {
+      const problem = 'no list of files is in this JSON, or it is empty: give …/versions/{v}/files'
+      return [lineError(this.#reading.name, line, problem)]
+    }
+    if (totalCount !== undefined && totalCount > this.#count) {
       this.#reading.notice(
-        `${this.#reading.name}: holds ${this.#count} of the dataset's ${total} files: it is one page`,
+        `${this.#reading.name}: holds ${this.#count} of the dataset's ${totalCount} files: it is one page`,
       )
     }
+    return []
   }
 
-  #element({ line, text }: JsonElement): ManifestLine {
+  #element(line: number, value: unknown): ManifestLine {
     this.#count += 1
-    return attempt(this.#reading.name, line, () => this.#entry(text, this.#count))
+    return attempt(this.#reading.name, line, () => this.#entry(value, this.#count))
   }
 
-  #entry(text: string, count: number): Entry {
+  #entry(value: unknown, count: number): Entry {
     try {
-      const entry = readJsonRow(JSON.parse(text), this.#reading)
+      const entry = readJsonRow(value, this.#reading)
       return entry.listed && this.#version ? { ...entry, listedIn: this.#version } : entry
     } catch (error) {
-      if (error instanceof SyntaxError) throw badLine(`element ${count} of the list is no valid JSON: correct it`)
       if (error instanceof DataferryError) throw badLine(`element ${count} of the list: ${error.message}`)
       throw error
     }
   }
+}
 
-  #readVersion(): ListedVersion | undefined {
-    for (const path of VERSION_PATHS) {
-      const fact = (name: (typeof VERSION_FACTS)[number]): string | undefined =>
-        this.#fact(path === '' ? name : `${path}.${name}`)
-      const dataset = fact('datasetPersistentId')
-      const number = fact('versionNumber')
-      const version =
-        fact('versionState') === 'DRAFT' ? ':draft' : number && `${number}.${fact('versionMinorNumber') ?? 0}`
-      if (dataset && version) return { dataset, version }
-    }
-    return undefined
-  }
+const envelopeSchema = z.looseObject({
+  status: z.string().optional().catch(undefined),
+  message: z.string().optional().catch(undefined),
+  totalCount: z.number().optional().catch(undefined),
+})
+const versionSchema = z.looseObject({
+  datasetPersistentId: z.string().min(1),
+  versionNumber: z.number().optional().catch(undefined),
+  versionMinorNumber: z.number().catch(0),
+  versionState: z.string().optional().catch(undefined),
+})
 
-  #fact(path: string): string | undefined {
-    const json = this.#facts.get(path)
-    if (json === undefined) return undefined
-    try {
-      return String(JSON.parse(json))
-    } catch {
-      // A text that was cut because it is long.
-      return json
+/** The dataset version that a document or its envelope speaks of, wherever in it. */
+function versionOf(value: unknown): ListedVersion | undefined {
+  for (const inner of [value, member(value, 'data')]) {
+    for (const candidate of [inner, member(inner, 'latestVersion'), member(inner, 'datasetVersion')]) {
+      const { data } = versionSchema.safeParse(candidate)
+      if (!data) continue
+      const { datasetPersistentId: dataset, versionState, versionNumber, versionMinorNumber } = data
+      if (versionState === 'DRAFT') return { dataset, version: ':draft' }
+      if (versionNumber !== undefined) return { dataset, version: `${versionNumber}.${versionMinorNumber}` }
     }
   }
+  return undefined
+}
+
+function member(value: unknown, name: string): unknown {
+  const object = z.looseObject({}).safeParse(value).data
+  return object && Object.hasOwn(object, name) ? object[name] : undefined
 }

@@ -15,8 +15,9 @@ const FIVE_GB = 5_000_000_000
 /** The client as it is published: plain JavaScript, so that no compiler's memory is measured with it. */
 async function compileClient(folder: string): Promise<void> {
   const names = ['errors.ts', 'log.ts', 'index.ts']
-  for (const part of ['dataverse', 'model']) {
-    for (const name of await readdir(join(ROOT, 'src', part))) names.push(`${part}/${name}`)
+  for (const part of ['dataverse', 'json', 'model']) {
+    const found = await readdir(join(ROOT, 'src', part), { recursive: true })
+    names.push(...found.filter((name) => name.endsWith('.ts')).map((name) => `${part}/${name}`))
   }
   for (const name of names) {
     const source = await readFile(join(ROOT, 'src', name), 'utf8')

@@ -1,6 +1,4 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { jsonElements, type JsonPart } from '../../src/dataverse/json-elements.ts'
 import { NativeApi, type NativeApiOptions } from '../../src/dataverse/native-api.ts'
 import type { ListedFile } from '../../src/model/listing.ts'
 import { World } from '../fakes/dataverse/world.ts'
@@ -167,6 +165,69 @@ describe('NativeApi', () => {
     })
   })
 
+  it('a listing with more files than the server counts is no listing, however long it goes on', async () => {
+    await using server = await scriptedServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.write('{"status":"OK","totalCount":3,"data":[{"dataFile":{"id":1}}')
+      let id = 1
+      const more = (): void => {
+        while (!response.destroyed && response.write(`,{"dataFile":{"id":${(id += 1)}}}`));
+      }
+      response.on('drain', more)
+      more()
+    })
+    await withNative({ baseUrl: server.url, retries: 0 }, async (api) => {
+      await expect(all(api.files(1, '1.0', signal))).rejects.toMatchObject({
+        code: 'SOURCE_UNEXPECTED',
+        message: expect.stringContaining('says that dataset 1 has 3 files, but lists more') as string,
+      })
+    })
+  })
+
+  it('pages that repeat the same files end, whatever the server counts', async () => {
+    const data = Array.from({ length: 1000 }, (_, index) => ({ label: `f${index}`, dataFile: { id: index + 1 } }))
+    await using server = await scriptedServer((_, response) =>
+      sendJson(response, 200, { status: 'OK', totalCount: 1_000_000_000, data }),
+    )
+    await withNative({ baseUrl: server.url, retries: 0 }, async (api) => {
+      await expect(all(api.files(1, '1.0', signal))).rejects.toThrow('has 1000000000 files, but lists 1000.')
+    })
+    expect(server.seen).toHaveLength(3)
+  })
+
+  it.each([
+    ['a listing', '{"status":"OK","totalCount":2,"data":[{"label":"'],
+    ['an envelope', '{"status":"OK","data":{"version":"'],
+  ])('a text without end in %s is refused before memory is', async (what, begin) => {
+    await using server = await scriptedServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.write(begin)
+      const more = (): void => {
+        while (!response.destroyed && response.write('x'.repeat(64 * 1024)));
+      }
+      response.on('drain', more)
+      more()
+    })
+    await withNative({ baseUrl: server.url, retries: 0 }, async (api) => {
+      const asking = what === 'a listing' ? all(api.files(1, '1.0', signal)) : api.serverVersion()
+      await expect(asking).rejects.toMatchObject({
+        code: 'SOURCE_UNEXPECTED',
+        message: expect.stringContaining('a text of more than 1 Mi characters') as string,
+      })
+    })
+  })
+
+  it('the files that old servers list with a version are passed over', async () => {
+    const files = Array.from({ length: 20_000 }, (_, id) => ({ label: 'f'.repeat(400), dataFile: { id } }))
+    const version = { datasetPersistentId: 'doi:10.5072/FK2/A', versionNumber: 1, versionMinorNumber: 2, files }
+    await using server = await scriptedServer((_, response) =>
+      sendJson(response, 200, { status: 'OK', data: { ...version, license: 'CC0' } }),
+    )
+    await withNative({ baseUrl: server.url }, async (api) => {
+      expect(await api.version(1, '1.2', signal)).toEqual({ dataset: 'doi:10.5072/FK2/A', version: '1.2' })
+    })
+  })
+
   it('reads files as servers old and new describe them', async () => {
     const checksum = { type: 'SHA-1', value: 'A'.repeat(40) }
     const cases: [object, Partial<ListedFile>][] = [
@@ -224,51 +285,4 @@ describe('NativeApi', () => {
       await expect(all(api.files(1, '1.0', signal))).rejects.toMatchObject({ code: 'SOURCE_UNEXPECTED' })
     })
   })
-})
-
-describe('jsonElements', () => {
-  async function* inPieces(text: string, size: number): AsyncGenerator<Uint8Array> {
-    const bytes = Buffer.from(text)
-    // The same memory again and again, as the pool does it.
-    const shared = Buffer.alloc(size)
-    for (let at = 0; at < bytes.length; at += size) {
-      const length = bytes.copy(shared, 0, at, at + size)
-      yield await Promise.resolve(shared.subarray(0, length))
-    }
-  }
-
-  it('finds every element and member, however the bytes are cut', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.jsonValue(), { maxLength: 6 }),
-        fc.jsonValue(),
-        fc.integer({ min: 1, max: 40 }),
-        fc.constantFrom(0, 1, 2),
-        async (data, other, size, indent) => {
-          const text = JSON.stringify(
-            { status: 'OK', other, list: [1, [2]], data, after: { data: [other] } },
-            null,
-            indent,
-          )
-          const parts: JsonPart[] = await all(jsonElements(inPieces(text, size)))
-          expect(parts.filter(({ key }) => key === 'data').map(({ value }) => value)).toEqual(
-            JSON.parse(JSON.stringify(data)),
-          )
-          const members = Object.fromEntries(
-            parts.filter(({ key }) => key !== 'data').map(({ key, value }) => [key, value]),
-          )
-          expect(members).toEqual(
-            JSON.parse(JSON.stringify({ status: 'OK', other, list: [1, [2]], after: { data: [other] } })),
-          )
-        },
-      ),
-    )
-  })
-
-  it.each(['', '{"data":[{"id":1}', '{"data":[{"id":1},{"id":}]}', '<html>', '[]x'])(
-    '%j is not taken for a listing',
-    async (text) => {
-      await expect(all(jsonElements(inPieces(text, 5)))).rejects.toMatchObject({ code: 'SOURCE_UNEXPECTED' })
-    },
-  )
 })

@@ -1,0 +1,192 @@
+import { JsonError } from './json-error.ts'
+import { JsonScanner, type JsonListener } from './json-scanner.ts'
+
+/** How a JSON text is taken apart. What no shape speaks of is kept with the object that it stands in. */
+export interface JsonShape {
+  /** Members of an object that have a shape of their own. */
+  readonly members?: Readonly<Record<string, JsonShape>>
+  /** Elements of an array come one by one, each of this shape, and are not kept with what is around them. */
+  readonly each?: JsonShape
+  /** The value is left out: `null` stands for it. */
+  readonly skip?: true
+}
+
+/**
+ * A part of a JSON text.
+ * - `whole`: an element of a list, or the text itself when no list was found in it
+ * - `list`: a list begins in such an element or in the text; `value` is what came before it
+ * - `rest`: such an element or the text ends; `value` is all of it, with its lists empty
+ */
+export interface JsonPart {
+  readonly kind: 'whole' | 'list' | 'rest'
+  /** Of the element, list or text: `data[]`, `data[].files`; '' is the text itself. */
+  readonly path: string
+  /** Where it begins, from 1. */
+  readonly line: number
+  readonly value: unknown
+}
+
+/** Characters that may be kept of one element, or of what is around the lists. */
+export const MAX_ELEMENT = 4 * 1024 * 1024
+
+/** An object or array that a shape speaks of. */
+interface Frame {
+  readonly shape: JsonShape
+  readonly path: string
+  /** Whether its elements come one by one. */
+  readonly list: boolean
+  /** Members of a shape that have come. */
+  readonly seen: Set<string>
+  /** The member whose value is read now. */
+  member: string
+}
+
+/** An element, or the text itself, that has begun. */
+interface Unit {
+  readonly path: string
+  readonly line: number
+  /** What is kept of it so far. */
+  text: string
+  /** Objects and arrays around it. */
+  readonly depth: number
+  hasList: boolean
+}
+
+/** Takes a JSON text of any size apart as it comes; memory holds one element and what is around the lists. */
+export class JsonParts implements JsonListener {
+  readonly #shape: JsonShape
+  readonly #scanner: JsonScanner
+  readonly #frames: (Frame | undefined)[] = []
+  readonly #units: Unit[] = []
+  #found: JsonPart[] = []
+  #piece = ''
+  /** Where what is kept begins in the piece; undefined: nothing is. */
+  #from: number | undefined
+  /** Objects and arrays around a value that is left out. */
+  #skipping: number | undefined
+
+  /** @param many whether several texts may follow one another, as in NDJSON */
+  constructor(shape: JsonShape, many = false) {
+    this.#shape = shape
+    this.#scanner = new JsonScanner(this, many)
+  }
+
+  /** Of the character at hand, from 1. */
+  get line(): number {
+    return this.#scanner.line
+  }
+
+  /** Reads the next piece. @returns the parts that are complete with it. Throws a `JsonError`. */
+  push(piece: string): readonly JsonPart[] {
+    this.#found = []
+    this.#piece = piece
+    this.#scanner.push(piece)
+    if (this.#from !== undefined) {
+      this.#keep(piece.length)
+      this.#from = 0
+    }
+    return this.#found
+  }
+
+  /** Ends the text. @returns the last parts. Throws a `JsonError` when something is still open. */
+  finish(): readonly JsonPart[] {
+    this.#found = []
+    this.#piece = ''
+    this.#scanner.finish()
+    return this.#found
+  }
+
+  /** @internal */
+  get wantsNames(): boolean {
+    return this.#frames.at(-1)?.shape.members !== undefined
+  }
+
+  /** @internal */
+  name(name: string): void {
+    const frame = this.#frames.at(-1)
+    if (!frame) return
+    frame.member = name
+    if (!Object.hasOwn(frame.shape.members ?? {}, name)) return
+    if (frame.seen.has(name)) throw new JsonError(`the JSON has "${name}" twice in one object`, this.line)
+    frame.seen.add(name)
+  }
+
+  /** @internal */
+  begin(at: number, type: 'object' | 'array' | 'scalar'): void {
+    const parent = this.#frames.at(-1)
+    const root = this.#frames.length === 0
+    const shape = root ? this.#shape : shapeWithin(parent)
+    const path = root ? '' : pathWithin(parent)
+    if (root || parent?.list) this.#unit(at, path)
+    if (shape?.skip) this.#skip(at)
+    if (type === 'scalar') return
+    const list = type === 'array' && shape?.each !== undefined
+    this.#frames.push(shape && { shape, path, list, seen: new Set(), member: '' })
+    if (list) this.#list(at, path)
+  }
+
+  /** @internal */
+  end(end: number, type: 'container' | 'scalar'): void {
+    const frame = type === 'container' ? this.#frames.pop() : undefined
+    if (frame?.list) this.#from = end - 1
+    if (this.#skipping === this.#frames.length) {
+      this.#skipping = undefined
+      this.#from = end
+    }
+    const unit = this.#units.at(-1)
+    if (unit?.depth !== this.#frames.length) return
+    this.#keep(end)
+    this.#from = undefined
+    this.#units.pop()
+    this.#give(unit.hasList ? 'rest' : 'whole', unit.path, unit.line, unit.text)
+  }
+
+  #unit(at: number, path: string): void {
+    this.#units.push({ path, line: this.line, text: '', depth: this.#frames.length, hasList: false })
+    this.#from = at
+  }
+
+  #skip(at: number): void {
+    this.#keep(at, 'null')
+    this.#from = undefined
+    this.#skipping = this.#frames.length
+  }
+
+  /** A list begins: what is around it is known so far. */
+  #list(at: number, path: string): void {
+    const unit = this.#units.at(-1)
+    if (!unit) return
+    this.#keep(at + 1)
+    this.#from = undefined
+    unit.hasList = true
+    // Only objects stand between a list and its element, as no other array has a shape within.
+    const closing = `]${'}'.repeat(this.#frames.length - 1 - unit.depth)}`
+    this.#give('list', path, this.line, unit.text + closing)
+  }
+
+  #give(kind: JsonPart['kind'], path: string, line: number, text: string): void {
+    this.#found.push({ kind, path, line, value: JSON.parse(text) })
+  }
+
+  /** Keeps the piece up to `end`, and `more`. */
+  #keep(end: number, more = ''): void {
+    const unit = this.#units.at(-1)
+    if (!unit || this.#from === undefined) return
+    unit.text += this.#piece.slice(this.#from, end) + more
+    if (unit.text.length <= MAX_ELEMENT) return
+    throw new JsonError('the JSON has an object or list of more than 4 Mi characters', unit.line)
+  }
+}
+
+function shapeWithin(parent: Frame | undefined): JsonShape | undefined {
+  if (!parent) return undefined
+  const { shape, list, member } = parent
+  if (list) return shape.each
+  return shape.members && Object.hasOwn(shape.members, member) ? shape.members[member] : undefined
+}
+
+function pathWithin(parent: Frame | undefined): string {
+  if (!parent) return ''
+  if (parent.list) return `${parent.path}[]`
+  return parent.path === '' ? parent.member : `${parent.path}.${parent.member}`
+}

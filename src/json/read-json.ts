@@ -1,0 +1,40 @@
+import { JsonError } from './json-error.ts'
+import { JsonParts, type JsonPart, type JsonShape } from './json-parts.ts'
+
+export interface ReadJsonOptions {
+  /** Several texts may follow one another. */
+  readonly many?: boolean
+  /** Bytes that the text may have. */
+  readonly maxBytes?: number
+}
+
+/**
+ * Takes a JSON text apart as its bytes come, a batch of parts for each chunk. A byte order mark is passed over; of equal
+ * names in one object the last counts, as in `JSON.parse`, unless the shape speaks of them: then they are refused.
+ * Rejects with a `JsonError` where the text is not UTF-8, no JSON or beyond a bound.
+ */
+export async function* readJson(
+  chunks: AsyncIterable<Uint8Array>,
+  shape: JsonShape,
+  { many = false, maxBytes = Infinity }: ReadJsonOptions = {},
+): AsyncGenerator<readonly JsonPart[], void, undefined> {
+  const parts = new JsonParts(shape, many)
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  let length = 0
+  for await (const chunk of chunks) {
+    length += chunk.length
+    if (length > maxBytes) throw new JsonError(`the JSON is longer than ${maxBytes} bytes`, parts.line)
+    yield parts.push(decoded(() => decoder.decode(chunk, { stream: true }), parts))
+  }
+  yield parts.push(decoded(() => decoder.decode(), parts))
+  yield parts.finish()
+}
+
+function decoded(decode: () => string, { line }: JsonParts): string {
+  try {
+    return decode()
+  } catch (error) {
+    if (error instanceof TypeError) throw new JsonError('the JSON is not UTF-8', line)
+    throw error
+  }
+}
