@@ -270,7 +270,7 @@ class WorkerProcess implements RunningWorkers {
     const { concurrency = this.#options.jobs, bandwidth, paused, waitMs } = await servers.get(server)
     this.#pauses.tell(server, waitMs)
     worker.concurrency = concurrency
-    await queues.limit(server, { concurrency })
+    await queues.limit(server, concurrency)
     const sharers = bandwidth === undefined ? 1 : Math.max(1, (await workers.list()).filter(isBusy).length)
     limitBandwidth(server, bandwidth === undefined ? undefined : bandwidth / sharers)
     this.notices.set(`paused ${server}`, paused === undefined ? undefined : `${server} is paused: ${paused}`)

@@ -10,17 +10,10 @@ export interface ServerState {
   readonly throttles: number
   /** Streams at once, over all workers; undefined: the default. */
   readonly concurrency: number | undefined
-  /** Items started per span of time, over all workers; undefined: no limit. */
-  readonly rate: Rate | undefined
   /** Bytes a second, over all workers; undefined: no limit. */
   readonly bandwidth: number | undefined
   /** Why somebody paused it; undefined: it is not paused. */
   readonly paused: string | undefined
-}
-
-export interface Rate {
-  readonly max: number
-  readonly durationMs: number
 }
 
 const count = z.coerce.number()
@@ -28,8 +21,6 @@ const fieldsSchema = z.object({
   waitMs: count.default(0),
   throttles: count.default(0),
   concurrency: count.optional(),
-  rateMax: count.optional(),
-  rateMs: count.optional(),
   bandwidth: count.optional(),
   paused: z.string().optional(),
 })
@@ -38,9 +29,6 @@ const fieldsSchema = z.object({
 export function parseServer(server: string, reply: unknown): ServerState {
   const list = z.array(z.string()).parse(reply)
   const pairs = list.flatMap((field, i) => (i % 2 === 0 ? [[field, list[i + 1]]] : []))
-  const { waitMs, throttles, concurrency, rateMax, rateMs, bandwidth, paused } = fieldsSchema.parse(
-    Object.fromEntries(pairs),
-  )
-  const rate = rateMax !== undefined && rateMs !== undefined ? { max: rateMax, durationMs: rateMs } : undefined
-  return { server, waitMs, throttles, concurrency, rate, bandwidth, paused }
+  const { waitMs, throttles, concurrency, bandwidth, paused } = fieldsSchema.parse(Object.fromEntries(pairs))
+  return { server, waitMs, throttles, concurrency, bandwidth, paused }
 }

@@ -1,7 +1,7 @@
 import type { RedisClient } from './redis/client.ts'
 import { changeMessage } from './change.ts'
 import { DEFAULT_PREFIX, eventsChannel, serverKey, serversKey } from './redis/keys.ts'
-import { parseServer, type Rate, type ServerState } from './server-state.ts'
+import { parseServer, type ServerState } from './server-state.ts'
 import { READ_SERVER, SUCCEEDED, THROTTLED, WRITE_SERVER } from './redis/server-scripts.ts'
 import { run } from './redis/script.ts'
 
@@ -23,7 +23,6 @@ export interface Backoff {
 /** Fields that people set. `null` takes a value back to its default. */
 export interface ServerSettings {
   readonly concurrency?: number | null
-  readonly rate?: Rate | null
   /** Bytes a second. */
   readonly bandwidth?: number | null
   /** A reason for people. */
@@ -54,10 +53,9 @@ export class Servers {
   }
 
   /** Writes what is named and leaves the rest, and tells every process. */
-  async set(server: string, { concurrency, rate, bandwidth, paused }: ServerSettings): Promise<void> {
+  async set(server: string, { concurrency, bandwidth, paused }: ServerSettings): Promise<void> {
     const fields = [
       ...(concurrency === undefined ? [] : ['concurrency', concurrency ?? '']),
-      ...(rate === undefined ? [] : ['rateMax', rate?.max ?? '', 'rateMs', rate?.durationMs ?? '']),
       ...(bandwidth === undefined ? [] : ['bandwidth', bandwidth ?? '']),
       ...(paused === undefined ? [] : ['paused', paused ?? '']),
     ]

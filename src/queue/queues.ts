@@ -23,13 +23,6 @@ export interface QueueOptions {
   readonly onError?: (error: Error) => void
 }
 
-export interface ServerLimits {
-  /** Streams at once over all workers. */
-  readonly concurrency?: number
-  /** Items started per span of time over all workers; null: as many as there are. */
-  readonly rate?: { readonly max: number; readonly durationMs: number } | null
-}
-
 /** Kept or failed jobs would block their ids and fill Redis: the ledger knows what has ended. */
 const JOB_OPTIONS = { removeOnComplete: true, removeOnFail: true, stackTraceLimit: 0 } satisfies JobsOptions
 
@@ -39,7 +32,7 @@ const ITEM_ATTEMPTS = 8
 
 /** Streams per server unless somebody says otherwise: few, as a good guest. */
 const DEFAULT_CONCURRENCY = 4
-/** Never reached; but BullMQ obeys `Queue#rateLimit` only where some limit is set. */
+/** Never reached, but BullMQ obeys `Queue#rateLimit` only where some limit is set. */
 const NO_RATE = { max: 1_000_000, durationMs: 1000 }
 /** Every job writes some events that nobody reads: keep few. */
 const EVENTS_KEPT = 100
@@ -78,12 +71,9 @@ export class Queues {
     if (rate === null) await queue.setGlobalRateLimit(NO_RATE.max, NO_RATE.durationMs)
   }
 
-  /** Sets what is named, for all workers of all machines; running jobs go on. Idle workers notice within five seconds. */
-  async limit(server: string, { concurrency, rate }: ServerLimits): Promise<void> {
-    const queue = this.items(server)
-    if (concurrency !== undefined) await queue.setGlobalConcurrency(concurrency)
-    const { max, durationMs } = rate ?? NO_RATE
-    if (rate !== undefined) await queue.setGlobalRateLimit(max, durationMs)
+  /** Sets how many streams run at once, over all workers of all machines; running jobs go on. Idle workers notice within five seconds. */
+  async limit(server: string, concurrency: number): Promise<void> {
+    await this.items(server).setGlobalConcurrency(concurrency)
   }
 
   /** Lets nobody start an item of this server for `ms` from now; a longer stop that is in force stays. */

@@ -1,4 +1,5 @@
 import { beforeEach, expect, it } from 'vitest'
+import { serverKey } from '../../src/ledger/redis/keys.ts'
 import { redisChanges } from '../../src/ledger/redis/redis-changes.ts'
 import { Servers } from '../../src/ledger/servers.ts'
 import { useRedis } from '../redis.ts'
@@ -15,7 +16,7 @@ beforeEach(() => {
 })
 
 it('a server that nobody spoke of may be asked freely', async () => {
-  const state = { server, waitMs: 0, throttles: 0, concurrency: undefined, rate: undefined, paused: undefined }
+  const state = { server, waitMs: 0, throttles: 0, concurrency: undefined, bandwidth: undefined, paused: undefined }
   expect(await servers.get(server)).toEqual(state)
 })
 
@@ -61,12 +62,18 @@ it('a success ends the series, but not one that was under way when the back-off 
 })
 
 it('limits and pause are set one by one and taken back', async () => {
-  await servers.set(server, { concurrency: 2, rate: { max: 3, durationMs: 1000 } })
+  await servers.set(server, { concurrency: 2, bandwidth: 1024 })
   await servers.set(server, { paused: 'The installation is being moved.' })
-  const rate = { max: 3, durationMs: 1000 }
-  expect(await servers.get(server)).toMatchObject({ concurrency: 2, rate, paused: 'The installation is being moved.' })
-  await servers.set(server, { paused: null, rate: null })
-  expect(await servers.get(server)).toMatchObject({ concurrency: 2, rate: undefined, paused: undefined })
+  const set = { concurrency: 2, bandwidth: 1024, paused: 'The installation is being moved.' }
+  expect(await servers.get(server)).toMatchObject(set)
+  await servers.set(server, { paused: null, bandwidth: null })
+  expect(await servers.get(server)).toMatchObject({ concurrency: 2, bandwidth: undefined, paused: undefined })
+})
+
+it('what an earlier version set, which nothing obeys any more, does no harm', async () => {
+  await servers.set(server, { concurrency: 2 })
+  await redis.client.hset(serverKey(redis.prefix, server), 'rateMax', 3, 'rateMs', 1000)
+  expect(await servers.get(server)).toMatchObject({ server, concurrency: 2 })
 })
 
 it('every server with a state is listed', async () => {

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { every } from '../../async/every.ts'
 import { reclaim } from '../../queue/reclaim.ts'
 import { DataferryError } from '../../errors.ts'
 import type { Command, Context, ExitCode } from '../command.ts'
@@ -68,8 +69,8 @@ async function workHere(context: Context, runtime: Runtime): Promise<ExitCode> {
     const workers = await startWork(context, runtime, sources, config.servers)
     try {
       out.say(`Working for ${config.servers.join(', ')}. Ctrl-C parks what is in flight.`)
-      const telling = setInterval(tellOnce(out, workers.notices), LOOK_MS)
-      await untilStopped({ signal, has: context.has }, runtime).finally(() => clearInterval(telling))
+      const telling = every(LOOK_MS, tellOnce(out, workers.notices), (error) => context.log.warn({ err: error }))
+      await untilStopped({ signal, has: context.has }, runtime).finally(() => telling.stop())
     } finally {
       // While Redis is away jobs cannot be handed back. What was fetched is kept all the same, so nothing is waited for.
       await within(GRACE_MS - MARGIN_MS, workers.close())

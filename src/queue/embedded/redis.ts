@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { every, type Repeated } from '../../async/every.ts'
 import { messageOf } from '../../errors.ts'
 import type { Logger } from '../../log.ts'
 import { connect } from '../connection.ts'
@@ -55,8 +56,7 @@ class Member {
   readonly #folder: EmbeddedFolder
   readonly #options: ServerOptions
   #file = ''
-  #healer: NodeJS.Timeout | undefined
-  #healing: Promise<void> | undefined
+  #healing: Repeated | undefined
   #leaving: Promise<void> | undefined
 
   constructor(folder: EmbeddedFolder, options: ServerOptions) {
@@ -73,9 +73,11 @@ class Member {
       await rm(this.#file, { force: true })
       throw error
     }
-    this.#healer = setInterval(() => {
-      this.#healing ??= this.#heal().finally(() => (this.#healing = undefined))
-    }, HEAL_MS).unref()
+    this.#healing = every(
+      HEAL_MS,
+      () => this.#heal(),
+      (error) => this.#options.log?.warn({ problem: messageOf(error) }, 'The embedded Redis could not be looked after'),
+    )
   }
 
   leave(): Promise<void> {
@@ -101,21 +103,15 @@ class Member {
   }
 
   async #heal(): Promise<void> {
-    const { log } = this.#options
-    try {
-      const now = new Date()
-      await utimes(this.#file, now, now)
-      if (this.#leaving || (await listens(this.#folder.socket))) return
-      log?.warn('The embedded Redis does not listen any more; it is started again')
-      await this.#ensure()
-    } catch (error) {
-      log?.warn({ problem: messageOf(error) }, 'The embedded Redis could not be looked after')
-    }
+    const now = new Date()
+    await utimes(this.#file, now, now)
+    if (this.#leaving || (await listens(this.#folder.socket))) return
+    this.#options.log?.warn('The embedded Redis does not listen any more; it is started again')
+    await this.#ensure()
   }
 
   async #leave(): Promise<void> {
-    clearInterval(this.#healer)
-    await this.#healing
+    await this.#healing?.stop()
     await rm(this.#file, { force: true })
     if (await this.#someoneElse()) return
     const { socket, closing, server } = this.#folder

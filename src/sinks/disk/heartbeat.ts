@@ -1,5 +1,6 @@
 import { open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { every, type Repeated } from '../../async/every.ts'
 import { ABSENT, unless } from './errors.ts'
 import { systemCode } from '../../errors.ts'
 import type { OwnerId } from '../../process/process-identity.ts'
@@ -25,10 +26,8 @@ export class Heartbeat {
   readonly #folder: string
   readonly #owner: OwnerId
   readonly #times: HeartbeatTimes
-  #timer: NodeJS.Timeout | undefined
+  #beating: Repeated | undefined
   #beatAt = Number.NEGATIVE_INFINITY
-  /** The timer's beat, so that `stop` removes the file after it and not before. */
-  #running: Promise<unknown> = Promise.resolve()
 
   constructor(folder: string, owner: OwnerId, times: HeartbeatTimes) {
     this.#folder = folder
@@ -43,12 +42,14 @@ export class Heartbeat {
   /** Makes sure that a fresh beat is on disk before a claim is made, and that more follow. Does not keep the process alive. */
   async start(): Promise<void> {
     if (performance.now() - this.#beatAt >= this.#times.everyMs) await this.#beat()
-    if (this.#timer) return
     // A missed beat harms nobody but us, and the next one may succeed.
-    this.#timer = setInterval(() => {
-      this.#running = this.#beat().catch(() => undefined)
-    }, this.#times.everyMs)
-    this.#timer.unref()
+    this.#beating ??= every(
+      this.#times.everyMs,
+      async () => {
+        await this.#beat()
+      },
+      () => undefined,
+    )
   }
 
   /** Whether `owner` has given no sign of life for too long, or never. */
@@ -59,9 +60,9 @@ export class Heartbeat {
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    this.#timer = undefined
-    await this.#running
+    // The file is removed after the last beat and not before.
+    await this.#beating?.stop()
+    this.#beating = undefined
     this.#beatAt = Number.NEGATIVE_INFINITY
     await unless(ABSENT, unlink(join(this.#folder, this.#owner + ALIVE)))
   }

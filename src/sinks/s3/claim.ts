@@ -1,3 +1,4 @@
+import { every, type Repeated } from '../../async/every.ts'
 import { DataferryError } from '../../errors.ts'
 import type { Item } from '../../model/item.ts'
 import { ownerLiveness, type OwnerId } from '../../process/process-identity.ts'
@@ -39,7 +40,7 @@ export class Claim {
   #etag: string
   #writing: Promise<void> = Promise.resolve()
   #lost: DataferryError | undefined
-  #timer: NodeJS.Timeout | undefined
+  #renewing: Repeated | undefined
 
   private constructor(bucket: Bucket, object: string, terms: ClaimTerms, record: UploadRecord, etag: string) {
     this.#bucket = bucket
@@ -90,7 +91,7 @@ export class Claim {
 
   /** Gives the claim up; the upload stays for whoever resumes it, and a record of nothing is removed. */
   async release(): Promise<void> {
-    clearInterval(this.#timer)
+    await this.#renewing?.stop()
     await this.#writing
     if (this.#lost) return
     if (this.#record.upload || this.#record.unstated) await this.#write((record) => ({ ...record, released: true }))
@@ -99,7 +100,7 @@ export class Claim {
 
   /** Removes the record: the upload is completed. */
   async remove(): Promise<void> {
-    clearInterval(this.#timer)
+    await this.#renewing?.stop()
     await this.#writing
     if (!this.#lost) await this.#bucket.delete(this.#object)
   }
@@ -137,15 +138,16 @@ export class Claim {
   }
 
   #renewByTimer(): void {
-    this.#timer = setInterval(() => {
-      // A missed renewal harms nobody but us, and a lost claim is found by the next call.
-      this.confirm().catch(() => undefined)
-    }, this.#terms.leaseMs / 3)
-    this.#timer.unref()
+    // A missed renewal harms nobody but us, and a lost claim is found by the next call.
+    this.#renewing = every(
+      this.#terms.leaseMs / 3,
+      () => this.confirm(),
+      () => undefined,
+    )
   }
 
   #lose(): DataferryError {
-    clearInterval(this.#timer)
+    void this.#renewing?.stop()
     this.#lost = busy(this.#record.path)
     return this.#lost
   }
