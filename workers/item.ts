@@ -5,9 +5,9 @@ import type { Ledger } from '../src/ledger/ledger.ts'
 import type { Logger } from '../src/log.ts'
 import type { Item } from '../src/model/item.ts'
 import { itemKey } from '../src/model/item-key.ts'
-import type { Outcome, Receipt } from '../src/model/receipt.ts'
+import { withContent, type Outcome, type Receipt } from '../src/model/receipt.ts'
 import type { OpenSource } from '../src/model/source.ts'
-import { transferArchive, withInspection } from '../src/transfer/transfer-archive.ts'
+import { transferArchive } from '../src/transfer/transfer-archive.ts'
 import { keepExisting } from '../src/transfer/existing.ts'
 import type { ReconnectOptions } from '../src/transfer/resuming-reader.ts'
 import { transfer, type Run } from '../src/transfer/transfer.ts'
@@ -122,7 +122,7 @@ async function archiveReceipt(
   const inspect = inspector(item.ref, asked)
   // `skip` asks for not looking at what is there.
   if (kept?.verified === 'nothing') return kept
-  if (kept) return withInspection(kept, await inspect(await sink.read(item.path, run.signal), run.signal))
+  if (kept) return withContent(kept, await inspect(await sink.read(item.path, run.signal), run.signal))
   return transferArchive(item, { open: openAllowed(deps.openSource(item.server), asked), sink }, run, inspect)
 }
 

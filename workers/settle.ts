@@ -2,7 +2,7 @@ import { DataferryError, messageOf } from '../src/errors.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import type { Item } from '../src/model/item.ts'
 import { itemKey } from '../src/model/item-key.ts'
-import type { Outcome } from '../src/model/receipt.ts'
+import { failureFor, type Outcome } from '../src/model/receipt.ts'
 import type { OpenBatch } from './batches.ts'
 
 export interface SettleDeps {
@@ -26,7 +26,7 @@ export async function settle(outcome: Outcome, opened: OpenBatch, { ledger }: Se
 /** Settles an item that planning found out of reach, without asking any server. */
 export async function settleProblem(item: Item, opened: OpenBatch, deps: SettleDeps): Promise<void> {
   const { code = 'SOURCE_NOT_FOUND', message = '' } = item.problem ?? {}
-  await settle({ state: 'failed', n: item.n, path: item.path, code, message, finishedAt: now() }, opened, deps)
+  await settle(failureFor(item, code, message), opened, deps)
 }
 
 /** Settles an item that too many processes died with. */
@@ -38,9 +38,5 @@ export async function settleCrashed(item: Item, opened: OpenBatch, deps: SettleD
 /** The outcome of an item that cannot be had. */
 export function failure(item: Item, error: unknown): Outcome {
   const code = error instanceof DataferryError ? error.code : 'UNEXPECTED'
-  return { state: 'failed', n: item.n, path: item.path, code, message: messageOf(error), finishedAt: now() }
-}
-
-function now(): string {
-  return new Date().toISOString()
+  return failureFor(item, code, messageOf(error))
 }

@@ -1,13 +1,13 @@
-import { createReadStream } from 'node:fs'
+import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { createWriteStream } from 'node:fs'
 import { openBatch, type OpenedBatch } from '../batch/open-batch.ts'
 import { DataferryError } from '../errors.ts'
 import { looksLikeReference } from '../manifest/reference.ts'
 import { inspectManifest } from '../plan/intake.ts'
+import { translated } from '../sinks/disk/errors.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Context } from './command.ts'
 
@@ -46,10 +46,17 @@ async function manifestFile({ args, text }: Pick<Context, 'args' | 'text'>): Pro
 }
 
 async function copied(name: string, write: (path: string) => Promise<unknown>): Promise<ManifestFile> {
-  const folder = await mkdtemp(join(tmpdir(), 'dataferry-'))
+  const doing = `copy the manifest to the temporary folder ${tmpdir()}`
+  const folder = await translated(doing, () => mkdtemp(join(tmpdir(), 'dataferry-')))
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true })
   const path = join(folder, 'manifest')
-  await write(path)
-  return { path, name, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) }
+  try {
+    await translated(doing, () => write(path))
+  } catch (error) {
+    await remove()
+    throw error
+  }
+  return { path, name, [Symbol.asyncDispose]: remove }
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -3,13 +3,13 @@ import type { Context, ExitCode } from './command.ts'
 import { reportError } from './failure.ts'
 
 /**
- * For commands that are about one thing: what the server or the destination refuses for good is a failure of that thing
- * (exit code 1), and not of the machinery. Reports it; throws everything else again.
+ * For commands that are about one thing: what the server refuses for good, or a file that is in the way, is a failure of
+ * that thing (exit code 1), and not of the machinery. Reports it; throws everything else again.
  */
 export function refusedOrThrow(error: unknown, { out, has }: Pick<Context, 'out' | 'has'>): ExitCode {
   if (!(error instanceof DataferryError)) throw error
   const { group, remedy } = ERROR_CODES[error.code]
-  if (remedy !== 'fail' || (group !== 'source' && group !== 'sink')) throw error
+  if (remedy !== 'fail' || (group !== 'source' && error.code !== 'SINK_EXISTS')) throw error
   reportError(error, out, has('verbose'))
   return 1
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { checksumSchema } from './checksum.ts'
+import type { Item } from './item.ts'
 
 /** What the received bytes were compared with. */
 export const VERIFIED = ['checksum', 'size', 'structure', 'nothing'] as const
@@ -57,3 +58,36 @@ export type Receipt = Readonly<z.infer<typeof receiptSchema>>
 export type Failure = Readonly<z.infer<typeof failureSchema>>
 /** How an item ended. */
 export type Outcome = Receipt | Failure
+
+type Named = Pick<Item, 'n' | 'path'>
+/** What is known about the bytes at an item's path. */
+type Known = Pick<Receipt, 'size' | 'verified'> & Partial<Pick<Receipt, 'checksum' | 'resumedFrom' | 'note'>>
+
+/** The record that an item is there, ended now. */
+export function receiptFor(state: Receipt['state'], { n, path }: Named, known: Known): Receipt {
+  const { size, checksum, verified, resumedFrom = 0, note } = known
+  return {
+    state,
+    n,
+    path,
+    size,
+    ...(checksum && { checksum }),
+    verified,
+    resumedFrom,
+    finishedAt: new Date().toISOString(),
+    ...(note !== undefined && { note }),
+  }
+}
+
+/** The receipt of an archive, with what is known of its content. */
+export function withContent(
+  receipt: Receipt,
+  { note, leftOut }: { readonly note: string; readonly leftOut: readonly LeftOut[] },
+): Receipt {
+  return { ...receipt, note, ...(leftOut.length > 0 && { leftOut: [...leftOut] }) }
+}
+
+/** The record that an item could not be brought home, ended now. */
+export function failureFor({ n, path }: Named, code: string, message: string): Failure {
+  return { state: 'failed', n, path, code, message, finishedAt: new Date().toISOString() }
+}

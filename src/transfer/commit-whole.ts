@@ -1,9 +1,8 @@
 import type { Checksum } from '../model/checksum.ts'
 import type { Item } from '../model/item.ts'
-import type { Receipt, Verified } from '../model/receipt.ts'
+import { receiptFor, type Receipt, type Verified } from '../model/receipt.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { createHash } from './hash.ts'
-import { receiptFor } from './transfer.ts'
 
 /** A small file that has come whole, and was judged before anything of it is written. */
 export interface Whole {
@@ -29,7 +28,7 @@ export async function commitWhole(
   const unused = createHash({ algorithm: checksum.algorithm, size: 0, saveable: false })
   await stage.append(inSteps(chunks), unused, signal)
   await stage.commit({ checksum, size, verified })
-  return receiptFor(item, whole, 0, whole)
+  return receiptFor('done', item, whole)
 }
 
 async function* inSteps(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {

@@ -2,10 +2,10 @@ import { DataferryError } from '../errors.ts'
 import type { Existing } from '../model/batch.ts'
 import { sameChecksum, type Checksum } from '../model/checksum.ts'
 import type { Item } from '../model/item.ts'
-import type { Receipt, Verified } from '../model/receipt.ts'
+import { receiptFor, type Receipt, type Verified } from '../model/receipt.ts'
 import type { Committed, Sink } from '../sinks/sink.ts'
 import { createHash } from './hash.ts'
-import { hashOf } from './transfer.ts'
+import { hashOf } from './meter.ts'
 
 export interface ExistingRun {
   /** What an earlier batch recorded about the same item at the same path, for items without a published checksum. */
@@ -24,14 +24,16 @@ export async function keepExisting(item: Item, sink: Sink, run: ExistingRun): Pr
   const there = await sink.stat(item.path, run.key, run.signal)
   if (!there) return undefined
   // A commit of this very item whose receipt was lost in a crash: the bytes were judged already.
-  if (there.proof?.key === run.key) return receipt(item, 'done', there.size, there.proof.verified, there.proof.checksum)
+  if (there.proof?.key === run.key) return receiptFor('done', item, { ...there.proof, size: there.size })
   switch (run.policy) {
     case 'overwrite':
       return undefined
     case 'skip':
-      return receipt(item, 'kept', there.size, 'nothing')
+      return receiptFor('kept', item, { size: there.size, verified: 'nothing' })
     case 'refresh':
-      return there.size === item.expect.size ? receipt(item, 'kept', there.size, 'size') : undefined
+      return there.size === item.expect.size
+        ? receiptFor('kept', item, { size: there.size, verified: 'size' })
+        : undefined
     case 'overwrite-different':
       return identical(item, sink, there, run)
     case 'error': {
@@ -55,17 +57,19 @@ async function identical(
   there: Committed,
   { earlier, signal }: ExistingRun,
 ): Promise<Receipt | undefined> {
-  const { checksum, size } = item.expect
-  if (size !== undefined && size !== there.size) return undefined
+  const { checksum, size: promised } = item.expect
+  const { size } = there
+  if (promised !== undefined && promised !== size) return undefined
   if (checksum) {
     const found = await checksumThere(item, sink, there, checksum, signal)
-    if (sameChecksum(found, checksum)) return receipt(item, 'kept', there.size, 'checksum', found)
+    if (sameChecksum(found, checksum)) return receiptFor('kept', item, { size, verified: 'checksum', checksum: found })
   }
   // No checksum is published, or one that describes another form: then what an earlier fetch recorded is the measure.
   const known = await earlier(item)
   if (!known) return undefined
   const found = await checksumThere(item, sink, there, known.checksum, signal)
-  return sameChecksum(found, known.checksum) ? receipt(item, 'kept', there.size, known.verified, found) : undefined
+  if (!sameChecksum(found, known.checksum)) return undefined
+  return receiptFor('kept', item, { size, verified: known.verified, checksum: found })
 }
 
 async function checksumThere(
@@ -81,18 +85,5 @@ async function checksumThere(
     return (await hashOf(await sink.read(item.path, signal), hash)).checksum
   } finally {
     hash.close()
-  }
-}
-
-function receipt(item: Item, state: 'done' | 'kept', size: number, verified: Verified, checksum?: Checksum): Receipt {
-  return {
-    state,
-    n: item.n,
-    path: item.path,
-    size,
-    verified,
-    resumedFrom: 0,
-    finishedAt: new Date().toISOString(),
-    ...(checksum && { checksum }),
   }
 }

@@ -55,3 +55,11 @@ export class Meter {
     return { size: this.#bytes, checksum: { algorithm: this.#hash.algorithm, hex: await this.#hash.digest() } }
   }
 }
+
+/** The checksum of bytes that are at the destination already. */
+export async function hashOf(chunks: AsyncIterable<Uint8Array>, hash: Hash): Promise<Received> {
+  const meter = new Meter(hash, 0, undefined)
+  const passing = meter.through(chunks)
+  while (!(await passing.next()).done);
+  return meter.result()
+}

@@ -1,6 +1,6 @@
 import { DataferryError } from '../errors.ts'
 import type { Item } from '../model/item.ts'
-import type { LeftOut, Receipt } from '../model/receipt.ts'
+import { receiptFor, withContent, type LeftOut, type Receipt } from '../model/receipt.ts'
 import { createHash } from './hash.ts'
 import { Meter } from './meter.ts'
 import { tap } from './tap.ts'
@@ -44,7 +44,7 @@ export async function transferArchive(
       }
       const inspection = await result
       await stage.commit({ checksum, size, verified: 'structure' })
-      return { ...receiptFor(item, size, inspection), checksum }
+      return withContent(receiptFor('done', item, { size, checksum, verified: 'structure' }), inspection)
     } catch (error) {
       await stage.restart()
       throw error
@@ -52,24 +52,4 @@ export async function transferArchive(
   } finally {
     hash.close()
   }
-}
-
-function receiptFor(item: Item, size: number, inspection: Inspection): Receipt {
-  return withInspection(
-    {
-      state: 'done',
-      n: item.n,
-      path: item.path,
-      size,
-      verified: 'structure',
-      resumedFrom: 0,
-      finishedAt: new Date().toISOString(),
-    },
-    inspection,
-  )
-}
-
-/** The receipt of an archive with what is known of its content. */
-export function withInspection(receipt: Receipt, { leftOut, note }: Inspection): Receipt {
-  return { ...receipt, note, ...(leftOut.length > 0 && { leftOut: [...leftOut] }) }
 }

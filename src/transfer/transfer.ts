@@ -1,14 +1,13 @@
 import { DataferryError } from '../errors.ts'
 import type { Hash } from '../model/hash.ts'
 import type { Item } from '../model/item.ts'
-import type { Receipt } from '../model/receipt.ts'
+import { receiptFor, type Receipt } from '../model/receipt.ts'
 import type { OpenSource } from '../model/source.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { createHash } from './hash.ts'
-import { hasLegacyChecksum } from './legacy-checksum.ts'
 import { Meter, type Received } from './meter.ts'
 import { DEFAULT_RECONNECT, readFrom, type ReconnectOptions } from './resuming-reader.ts'
-import { verify, type Verdict } from './verify.ts'
+import { judge, type Accepted } from './verify.ts'
 
 export interface Endpoints {
   readonly open: OpenSource
@@ -32,42 +31,27 @@ export interface Run {
  * for good in this attempt, or the signal's reason; what can be trusted is kept for the next attempt.
  */
 export async function transfer(item: Item, { open, sink }: Endpoints, run: Run): Promise<Receipt> {
-  const hash = createHash({
-    algorithm: item.expect.checksum?.algorithm ?? 'sha256',
-    size: item.expect.size,
-    saveable: sink.needsHashState,
-  })
+  const hash = hashFor(item, sink.needsHashState)
   try {
     await using stage = await sink.stage({ key: run.key, item, signal: run.signal })
     // Only a checksum can prove that two halves belong together; without one, begin again.
     const from = item.expect.checksum ? await stage.resume(hash, run.signal) : await stage.restart()
-    const served = new ServedSize(open)
-    const meter = new Meter(hash, from, limitOf(item), run.onProgress)
-    const { received, verdict } = await restartOnMistrust(stage, async () => {
-      await stage.append(meter.through(source(item, served, from, run)), hash, run.signal)
-      const received = await meter.result()
-      return { received, verdict: await judge(item, received, served, run.signal) }
+    const bytes = new Incoming(item, open, hash, from, run)
+    const judged = await restartOnMistrust(stage, async () => {
+      await stage.append(bytes.passing(), hash, run.signal)
+      return bytes.judged()
     })
-    await stage.commit({ checksum: received.checksum, size: received.size, verified: verdict.verified })
-    return receiptFor(item, received, from, verdict)
+    const { checksum, size, verified } = judged
+    await stage.commit({ checksum, size, verified })
+    return receiptFor('done', item, { ...judged, resumedFrom: from })
   } finally {
     hash.close()
   }
 }
 
-function source(item: Item, { open }: ServedSize, from: number, run: Run): AsyncIterable<Uint8Array> {
-  return readFrom(open, item.ref, from, {
-    signal: run.signal,
-    expectedSize: item.expect.size,
-    count: run.count && from === 0,
-    reconnect: run.reconnect ?? DEFAULT_RECONNECT,
-  })
-}
-
-/** Without a checksum the size is the promise; with one, a listed size may be wrong, but not by that much. */
-function limitOf({ expect }: Item): number | undefined {
-  if (expect.size === undefined) return undefined
-  return expect.checksum ? expect.size * 2 + (64 << 20) : expect.size
+/** The hash that an item is judged by; the caller closes it. */
+export function hashFor({ expect }: Item, saveable: boolean): Hash {
+  return createHash({ algorithm: expect.checksum?.algorithm ?? 'sha256', size: expect.size, saveable })
 }
 
 /** Runs a part of the transfer after whose `restart` errors nothing that was kept may be used again. */
@@ -80,51 +64,46 @@ async function restartOnMistrust<T>(stage: { restart(): Promise<0> }, part: () =
   }
 }
 
-type Accepted = Exclude<Verdict, { readonly error: DataferryError }>
+/** The bytes of one item on their way: read again where a connection breaks, counted, hashed, and judged at their end. */
+export class Incoming {
+  readonly #item: Item
+  readonly #open: OpenSource
+  readonly #from: number
+  readonly #run: Omit<Run, 'key'>
+  readonly #meter: Meter
+  /** What the server announced, for items whose listing promises no size. */
+  #servedSize: number | undefined
 
-async function judge(item: Item, received: Received, served: ServedSize, signal: AbortSignal): Promise<Accepted> {
-  const verdict = verify(item.expect, received, served.size)
-  if (!('error' in verdict)) return verdict
-  if (verdict.error.code === 'CHECKSUM_MISMATCH' && (await hasLegacyChecksum(item, served.open, signal))) {
-    const verified = item.expect.size === received.size ? 'size' : 'nothing'
-    return { verified, note: 'the published checksum is that of the archival form without its header line' }
-  }
-  throw verdict.error
-}
-
-/** Remembers the size that the server announced, for items whose listing promises none. */
-class ServedSize {
-  size: number | undefined
-  readonly open: OpenSource
-
-  constructor(open: OpenSource) {
-    this.open = async (ref, from, options) => {
-      const body = await open(ref, from, options)
-      if (!options.headerless) this.size ??= body.size
+  /** @param hash has seen the `from` bytes that an earlier attempt kept */
+  constructor(item: Item, open: OpenSource, hash: Hash, from: number, run: Omit<Run, 'key'>) {
+    this.#item = item
+    this.#from = from
+    this.#run = run
+    this.#meter = new Meter(hash, from, limitOf(item), run.onProgress)
+    this.#open = async (ref, at, options) => {
+      const body = await open(ref, at, options)
+      if (!options.headerless) this.#servedSize ??= body.size
       return body
     }
   }
-}
 
-/** The receipt of a file that was fetched, finished now. */
-export function receiptFor(item: Item, received: Received, resumedFrom: number, { verified, note }: Accepted): Receipt {
-  return {
-    state: 'done',
-    n: item.n,
-    path: item.path,
-    size: received.size,
-    checksum: received.checksum,
-    verified,
-    resumedFrom,
-    finishedAt: new Date().toISOString(),
-    ...(note !== undefined && { note }),
+  /** The chunks, once; each is valid until the next one is asked for. Rejects as `readFrom`, and with `LONG_BODY`. */
+  passing(): AsyncGenerator<Uint8Array, void, undefined> {
+    const { signal, count, reconnect = DEFAULT_RECONNECT } = this.#run
+    const reading = { signal, expectedSize: this.#item.expect.size, count: count && this.#from === 0, reconnect }
+    return this.#meter.through(readFrom(this.#open, this.#item.ref, this.#from, reading))
+  }
+
+  /** What came, behind its last byte. Rejects as `judge`. */
+  async judged(): Promise<Received & Accepted> {
+    const received = await this.#meter.result()
+    const served = { open: this.#open, size: this.#servedSize }
+    return { ...received, ...(await judge(this.#item, received, served, this.#run.signal)) }
   }
 }
 
-/** The checksum of bytes that are at the destination already. */
-export async function hashOf(chunks: AsyncIterable<Uint8Array>, hash: Hash): Promise<Received> {
-  const meter = new Meter(hash, 0, undefined)
-  const passing = meter.through(chunks)
-  while (!(await passing.next()).done);
-  return meter.result()
+/** Without a checksum the size is the promise; with one, a listed size may be wrong, but not by that much. */
+function limitOf({ expect }: Item): number | undefined {
+  if (expect.size === undefined) return undefined
+  return expect.checksum ? expect.size * 2 + (64 << 20) : expect.size
 }

@@ -1,41 +1,78 @@
-import { DataferryError } from '../errors.ts'
+import { DataferryError, isAbort } from '../errors.ts'
 import { sameChecksum } from '../model/checksum.ts'
-import type { Expectation } from '../model/item.ts'
+import type { Expectation, Item } from '../model/item.ts'
 import type { Verified } from '../model/receipt.ts'
+import type { OpenSource } from '../model/source.ts'
+import { createHash } from './hash.ts'
 import type { Received } from './meter.ts'
 
-export type Verdict = { readonly verified: Verified; readonly note?: string } | { readonly error: DataferryError }
-
-/**
- * Compares what was promised with what was received.
- * A matching checksum outweighs a listed size: on old data that size can be wrong (protocol note §3, IQSS/dataverse#8736).
- * @param servedSize bytes that the server announced with the answer; evidence only where a listing promises nothing
- */
-export function verify(expect: Expectation, received: Received, servedSize: number | undefined): Verdict {
-  if (expect.checksum) return verifyChecksum(expect, received, servedSize)
-  const size = expect.size ?? servedSize
-  if (size === undefined) return { verified: 'nothing' }
-  if (received.size === size) return { verified: 'size' }
-  return { error: sizeError(received.size, size) }
+/** What received bytes were compared with. */
+export interface Accepted {
+  readonly verified: Verified
+  /** For people. */
+  readonly note?: string
 }
 
-function verifyChecksum({ checksum, size }: Expectation, received: Received, servedSize: number | undefined): Verdict {
-  if (checksum && sameChecksum(checksum, received.checksum)) {
-    if (size === undefined || size === received.size) return { verified: 'checksum' }
-    return { verified: 'checksum', note: `the listing says ${size} bytes` }
+/** Where bytes came from, and how many the server announced; evidence only where a listing promises nothing. */
+export interface Served {
+  readonly open: OpenSource
+  readonly size: number | undefined
+}
+
+/**
+ * Compares what came with what was promised. A matching checksum outweighs a listed size: on old data that size can be
+ * wrong (protocol note §3, IQSS/dataverse#8736). A published checksum that is that of another form says nothing about
+ * these bytes, and then only their size is left to compare.
+ * Rejects with `CHECKSUM_MISMATCH`, `SHORT_BODY`, `LONG_BODY` or the signal's reason.
+ */
+export async function judge(item: Item, received: Received, served: Served, signal: AbortSignal): Promise<Accepted> {
+  const { expect } = item
+  if (!expect.checksum) return judgeSize(expect, received, served)
+  if (sameChecksum(expect.checksum, received.checksum)) {
+    if (expect.size === undefined || expect.size === received.size) return { verified: 'checksum' }
+    return { verified: 'checksum', note: `the listing says ${expect.size} bytes` }
   }
-  const whole = servedSize ?? size
-  if (whole !== undefined && received.size < whole) return { error: sizeError(received.size, whole) }
-  const promised = checksum ? `${checksum.algorithm} ${checksum.hex}` : ''
-  return {
-    error: new DataferryError(
-      'CHECKSUM_MISMATCH',
-      `The bytes have ${received.checksum.algorithm} ${received.checksum.hex}; the server published ${promised}.`,
-    ),
+  const whole = served.size ?? expect.size
+  if (whole !== undefined && received.size < whole) throw sizeError(received.size, whole)
+  if (await hasLegacyChecksum(item, served.open, signal)) {
+    const verified = received.size === (expect.size ?? served.size) ? 'size' : 'nothing'
+    return { verified, note: 'the published checksum is that of the archival form without its header line' }
   }
+  const { algorithm, hex } = expect.checksum
+  const came = `The bytes have ${received.checksum.algorithm} ${received.checksum.hex}`
+  throw new DataferryError('CHECKSUM_MISMATCH', `${came}; the server published ${algorithm} ${hex}.`)
+}
+
+function judgeSize(expect: Expectation, received: Received, served: Served): Accepted {
+  const size = expect.size ?? served.size
+  if (size === undefined) return { verified: 'nothing' }
+  if (received.size === size) return { verified: 'size' }
+  throw sizeError(received.size, size)
 }
 
 function sizeError(received: number, promised: number): DataferryError {
   const code = received < promised ? 'SHORT_BODY' : 'LONG_BODY'
   return new DataferryError(code, `${received} bytes came; ${promised} were promised.`)
+}
+
+/**
+ * Whether the published checksum of a tabular file is that of its archival form without the header line, as with some
+ * files of old installations. Reads that form once, and keeps nothing.
+ * @see protocol note §3 and IQSS/dataverse#9501
+ */
+async function hasLegacyChecksum(item: Item, open: OpenSource, signal: AbortSignal): Promise<boolean> {
+  const { ref, expect } = item
+  if (ref.kind !== 'file' || ref.format !== 'original' || ref.tabular !== true || !expect.checksum) return false
+  const hash = createHash({ algorithm: expect.checksum.algorithm, size: undefined, saveable: false })
+  try {
+    const { body } = await open(ref, 0, { signal, count: false, headerless: true })
+    for await (const chunk of body) await hash.update(chunk)
+    return sameChecksum(expect.checksum, { algorithm: hash.algorithm, hex: await hash.digest() })
+  } catch (error) {
+    // The form is not there (503 where the header line is stored, 404 elsewhere): then the rule does not apply.
+    if (isAbort(error) || signal.aborted) throw error
+    return false
+  } finally {
+    hash.close()
+  }
 }

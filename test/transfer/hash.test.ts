@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ALGORITHMS } from '../../src/model/checksum.ts'
 import { createHash } from '../../src/transfer/hash.ts'
-import { hashOf } from '../../src/transfer/transfer.ts'
+import { hashOf } from '../../src/transfer/meter.ts'
 import { checksumOf } from '../contracts/hash.ts'
 import { bytesOf, chunked } from '../contracts/sink-bytes.ts'
 

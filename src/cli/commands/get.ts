@@ -3,13 +3,11 @@ import type { Receipt } from '../../model/receipt.ts'
 import type { Command, Context, ExitCode } from '../command.ts'
 import { FORM_FLAGS, TRANSFER_FLAGS } from '../download-flags.ts'
 import { formatBytes } from '../terminal/format.ts'
-import { listing } from '../get/listing.ts'
-import { readRequest } from '../get/request.ts'
-import { fileProgress, type GetRun } from '../get/run.ts'
+import { readRequest, type GetRequest } from '../get/request.ts'
+import { fileProgress, outputTarget, type GetRun, type OutputTarget } from '../get/run.ts'
+import { listing } from '../get/source.ts'
 import { getToFile } from '../get/to-file.ts'
 import { getToStream, type Streamed } from '../get/to-stream.ts'
-import type { GetRequest } from '../get/wanted.ts'
-import { outputTarget, type OutputTarget } from '../get/output-target.ts'
 import { refusedOrThrow } from '../refusal.ts'
 import { Sources } from '../sources.ts'
 
@@ -63,7 +61,7 @@ async function get(context: Context, request: GetRequest, target: OutputTarget, 
   try {
     const listed = request.whole ? await listing(sources.native(request.server), request, signal) : undefined
     if (target.kind === 'stream') {
-      const streamed = await getToStream(run, target.path, listed)
+      const streamed = await getToStream(run, target, listed)
       progress.stop()
       out.say(`${streamed.name}: ${proof(streamed)}`)
       return 0

@@ -1,9 +1,13 @@
+import { stat } from 'node:fs/promises'
+import { basename, dirname, resolve, sep } from 'node:path'
 import type { DataAccessApi } from '../../dataverse/data-access-api.ts'
+import { DataferryError, systemCode } from '../../errors.ts'
 import type { Item } from '../../model/item.ts'
+import { sinkError } from '../../sinks/disk/errors.ts'
 import type { Context } from '../command.ts'
-import type { GetRequest } from './wanted.ts'
-import { startProgress } from '../terminal/progress.ts'
 import type { Sources } from '../sources.ts'
+import { startProgress } from '../terminal/progress.ts'
+import type { GetRequest } from './request.ts'
 
 /** What the parts of `dataferry get` share. */
 export interface GetRun {
@@ -31,4 +35,29 @@ export function fileProgress({ out, log }: Context): { readonly of: GetRun['prog
     }
   }
   return { of, stop: () => shown.stop() }
+}
+
+/**
+ * Where the bytes of a download go.
+ * - `file`: into a folder, under a name, or under the server's own when none was given
+ * - `stream`: to standard output, or to something that is no regular file, such as a named pipe; cannot be taken back
+ */
+export type OutputTarget =
+  | { readonly kind: 'file'; readonly folder: string; readonly name: string | undefined }
+  | { readonly kind: 'stream'; readonly path: string | undefined; readonly isPipe: boolean }
+
+/** Reads the value of `-o`: a file, a folder (one that is there, or with a `/` at its end), or `-`; nothing: the current folder. */
+export async function outputTarget(given: string | undefined): Promise<OutputTarget> {
+  if (given === '-') return { kind: 'stream', path: undefined, isPipe: true }
+  if (given === '') throw new DataferryError('ARGUMENT_INVALID', '-o is empty: give a file, a folder, or - .')
+  const path = resolve(given ?? '.')
+  const there = await stat(path).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
+    throw sinkError(error, `write to ${path}`)
+  })
+  if (there?.isDirectory() || given === undefined || given.endsWith('/') || given.endsWith(sep)) {
+    return { kind: 'file', folder: path, name: undefined }
+  }
+  if (there && !there.isFile()) return { kind: 'stream', path, isPipe: there.isFIFO() }
+  return { kind: 'file', folder: dirname(path), name: basename(path) }
 }

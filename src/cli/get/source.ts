@@ -1,8 +1,58 @@
 import type { DataAccessApi } from '../../dataverse/data-access-api.ts'
 import type { Download } from '../../dataverse/download.ts'
-import { DataferryError } from '../../errors.ts'
+import type { NativeApi } from '../../dataverse/native-api.ts'
+import { pause, waitBeforeRetry } from '../../dataverse/retry.ts'
+import { DataferryError, messageOf } from '../../errors.ts'
+import type { Item } from '../../model/item.ts'
 import type { OpenBody, OpenSource } from '../../model/source.ts'
-import type { GetRequest } from './wanted.ts'
+import { listedItem } from '../../plan/file-item.ts'
+import type { Context } from '../command.ts'
+import { formatDuration } from '../terminal/format.ts'
+import type { GetRequest, Wanted } from './request.ts'
+
+/** A whole file as the server lists it, and the name that it has there. */
+export interface ListedDownload {
+  readonly item: Omit<Item, 'path'>
+  /** Not yet safe as a path. */
+  readonly name: string
+}
+
+/**
+ * What the server promises about a whole file. Undefined when it lists none: files of old versions, and of servers that
+ * do not say what a file belongs to, can be had without.
+ */
+export async function listing(
+  native: NativeApi,
+  { server, ref }: Pick<Wanted, 'server' | 'ref'>,
+  signal: AbortSignal,
+): Promise<ListedDownload | undefined> {
+  if (ref.kind !== 'file') return undefined
+  const { file, format } = ref
+  try {
+    const { in: version, ...found } = await native.file(file, signal)
+    const { wanted, ...draft } = listedItem(found, version, {
+      server,
+      entry: { target: { kind: 'file', file } },
+      line: 1,
+      format,
+    })
+    return { item: { ...draft, n: 0 }, name: wanted.name }
+  } catch (error) {
+    if (!(error instanceof DataferryError)) throw error
+    if (error.code === 'SOURCE_NOT_FOUND' && typeof file === 'string') await refuseDataset(native, file, signal)
+    if (error.remedy === 'fail' || error.code === 'SOURCE_UNEXPECTED') return undefined
+    throw error
+  }
+}
+
+/** A PID does not show whether it is that of a file, and the server would only say that there is no such file. */
+async function refuseDataset(native: NativeApi, pid: string, signal: AbortSignal): Promise<void> {
+  const version = await native.version(pid, ':latest', signal).catch(() => undefined)
+  signal.throwIfAborted()
+  if (!version) return
+  const message = `${pid} names a dataset: --dataset-zip brings it as one ZIP, and dataferry run as single files.`
+  throw new DataferryError('ARGUMENT_INVALID', message)
+}
 
 /**
  * A whole file, from any byte. Where a guestbook stands before it, the answers are sent, anew for each request since a
@@ -41,4 +91,27 @@ export function answerSource(download: Download): OpenSource {
 function bodyOf(download: Download): OpenBody {
   const { size, contentType } = download
   return { body: download, from: 0, size, etag: undefined, contentType }
+}
+
+/**
+ * Runs `attempt` until it succeeds, or until trying again cannot help or was tried as often as `--retries` says.
+ * @param attempt told whether it is the first one, which counts as a download
+ */
+export async function tryAgain<T>(
+  { config, out, signal }: Pick<Context, 'config' | 'out' | 'signal'>,
+  attempt: (first: boolean) => Promise<T>,
+): Promise<T> {
+  const { retries, throttleFirstMs } = config.settings
+  const policy = { retries: retries - 1, throttleMs: throttleFirstMs }
+  for (let failures = 1; ; failures++) {
+    try {
+      return await attempt(failures === 1)
+    } catch (error) {
+      signal.throwIfAborted()
+      const wait = waitBeforeRetry(error, failures, policy)
+      if (wait === undefined) throw error
+      out.say(`${messageOf(error)} Trying again in ${formatDuration(wait)}.`)
+      await pause(wait, signal)
+    }
+  }
 }

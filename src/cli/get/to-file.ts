@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { systemCode } from '../../errors.ts'
 import type { Item } from '../../model/item.ts'
 import { safeFilePath } from '../../model/path.ts'
 import type { Receipt } from '../../model/receipt.ts'
@@ -13,11 +12,8 @@ import { keepExisting } from '../../transfer/existing.ts'
 import { limitedSource, RateLimit } from '../../transfer/rate-limit.ts'
 import { transfer } from '../../transfer/transfer.ts'
 import { ArchiveCheck } from './archive-check.ts'
-import { answerSource, wholeSource } from './source.ts'
-import type { GetRun } from './run.ts'
-import type { ListedDownload } from './listing.ts'
-import type { OutputTarget } from './output-target.ts'
-import { tryAgain } from './try-again.ts'
+import type { GetRun, OutputTarget } from './run.ts'
+import { answerSource, tryAgain, wholeSource, type ListedDownload } from './source.ts'
 
 type FileTarget = Extract<OutputTarget, { readonly kind: 'file' }>
 
@@ -102,8 +98,7 @@ function outputKey({ server, ref, path, expect }: Item): string {
 /** Takes the sink's folders away unless something is kept there: a single file should leave nothing else behind. */
 async function tidy(folder: string): Promise<void> {
   for (const name of ['.dataferry/parts', '.dataferry/marks', '.dataferry']) {
-    await rmdir(join(folder, name)).catch((error: unknown) => {
-      if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(systemCode(error) ?? '')) throw error
-    })
+    // What cannot be removed does no harm, and must not hide how the download ended.
+    await rmdir(join(folder, name)).catch(() => undefined)
   }
 }

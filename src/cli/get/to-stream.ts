@@ -1,22 +1,22 @@
-import { createWriteStream } from 'node:fs'
+import { constants, createWriteStream, open as openFile } from 'node:fs'
+import { Socket } from 'node:net'
 import { finished } from 'node:stream/promises'
 import type { Writable } from 'node:stream'
-import { DataferryError, systemCode } from '../../errors.ts'
+import { promisify } from 'node:util'
+import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import type { Checksum } from '../../model/checksum.ts'
 import type { Item } from '../../model/item.ts'
 import type { Verified } from '../../model/receipt.ts'
-import { createHash } from '../../transfer/hash.ts'
-import { hasLegacyChecksum } from '../../transfer/legacy-checksum.ts'
+import { sinkError } from '../../sinks/disk/errors.ts'
 import { Meter, type Received } from '../../transfer/meter.ts'
 import { limitedSource, RateLimit } from '../../transfer/rate-limit.ts'
-import { DEFAULT_RECONNECT, readFrom } from '../../transfer/resuming-reader.ts'
 import { tap } from '../../transfer/tap.ts'
-import { verify } from '../../transfer/verify.ts'
+import { hashFor, Incoming } from '../../transfer/transfer.ts'
 import { ArchiveCheck } from './archive-check.ts'
-import type { ListedDownload } from './listing.ts'
-import type { GetRun } from './run.ts'
-import { answerSource, wholeSource } from './source.ts'
-import { tryAgain } from './try-again.ts'
+import type { GetRun, OutputTarget } from './run.ts'
+import { answerSource, tryAgain, wholeSource, type ListedDownload } from './source.ts'
+
+type StreamTarget = Extract<OutputTarget, { readonly kind: 'stream' }>
 
 /** What went by, and what it was compared with. */
 export interface Streamed {
@@ -28,46 +28,61 @@ export interface Streamed {
 }
 
 /**
- * Brings what was asked for to standard output, or with `path` to a pipe or device. A broken connection of a whole file
- * is gone on with at its byte. Bytes that are out cannot be taken back, so whoever reads them must look at how the
- * command ends: rejects with `CHECKSUM_MISMATCH`, `SHORT_BODY`, `ZIP_DAMAGED` or `ZIP_INCOMPLETE` behind the last byte.
+ * Brings what was asked for to standard output, or to a pipe or device. A broken connection of a whole file is gone on
+ * with at its byte. Bytes that are out cannot be taken back, so their reader must look at how the command ends: rejects
+ * with `CHECKSUM_MISMATCH`, `SHORT_BODY`, `ZIP_DAMAGED` or `ZIP_INCOMPLETE` behind the last byte.
  */
 export async function getToStream(
   run: GetRun,
-  path: string | undefined,
+  target: StreamTarget,
   listed: ListedDownload | undefined,
 ): Promise<Streamed> {
-  const sheet = path === undefined ? process.stdout : createWriteStream(path, { flags: 'r+' })
+  const output = target.path === undefined ? process.stdout : await openOutput(target.path, target.isPipe)
+  const streamed = listed ? listedStream(run, output, listed) : answered(run, output)
+  if (output === process.stdout) return streamed
   try {
-    return listed ? await listedStream(run, sheet, listed) : await answered(run, sheet)
+    const ended = await streamed
+    output.end()
+    await finished(output).catch((error: unknown) => {
+      throw outputError(error)
+    })
+    return ended
   } finally {
-    if (sheet !== process.stdout) {
-      sheet.end()
-      await finished(sheet).catch(() => undefined)
-    }
+    output.destroy()
   }
 }
 
-async function listedStream(run: GetRun, sheet: Writable, { item: listed, name }: ListedDownload): Promise<Streamed> {
-  const { context, api, request, sources } = run
+/** Rejects with one of the `SINK_…` codes. A pipe must have a reader: opening it would wait for one without end. */
+async function openOutput(path: string, isPipe: boolean): Promise<Writable> {
+  const flags = constants.O_WRONLY | (isPipe ? constants.O_NONBLOCK : 0)
+  const fd = await promisify(openFile)(path, flags).catch((error: unknown) => {
+    if (!isPipe || systemCode(error) !== 'ENXIO') throw sinkError(error, `write to ${path}`)
+    throw new DataferryError(
+      'SINK_UNAVAILABLE',
+      `Nobody reads the pipe ${path}: start its reader first, then this command.`,
+    )
+  })
+  const output = isPipe ? new Socket({ fd, readable: false }) : createWriteStream(path, { fd })
+  // A failed write rejects where it was made; without a listener its event would end the process first.
+  return output.on('error', () => undefined)
+}
+
+async function listedStream(run: GetRun, output: Writable, { item: listed, name }: ListedDownload): Promise<Streamed> {
+  const { context, api, request, sources, progress } = run
   const item: Item = { ...listed, path: name }
   const open = wholeSource(sources.source(request.server), api, request)
-  const reading = {
-    signal: context.signal,
-    expectedSize: item.expect.size,
-    count: true,
-    reconnect: DEFAULT_RECONNECT,
+  const hash = hashFor(item, false)
+  try {
+    const reading = { signal: context.signal, count: true, onProgress: progress(item) }
+    const bytes = new Incoming(item, open, hash, 0, reading)
+    for await (const chunk of bytes.passing()) await written(output, chunk, context.signal)
+    return { name, ...(await bytes.judged()) }
+  } finally {
+    hash.close()
   }
-  const received = await pour(run, item, readFrom(open, item.ref, 0, reading), sheet)
-  const verdict = verify(item.expect, received, undefined)
-  if (!('error' in verdict)) return { name, ...received, ...verdict }
-  const legacy = verdict.error.code === 'CHECKSUM_MISMATCH' && (await hasLegacyChecksum(item, open, context.signal))
-  if (!legacy) throw verdict.error
-  const note = 'the published checksum is that of the archival form without its header line'
-  return { name, ...received, verified: 'nothing', note }
 }
 
-async function answered(run: GetRun, sheet: Writable): Promise<Streamed> {
+async function answered(run: GetRun, output: Writable): Promise<Streamed> {
   const { context, api, request } = run
   const { signal } = context
   const { ref, server, guestbookResponse } = request
@@ -79,12 +94,12 @@ async function answered(run: GetRun, sheet: Writable): Promise<Streamed> {
   const rate = new RateLimit(context.config.settings.limitRate)
   const { body } = await limitedSource(answerSource(download), rate)(ref, 0, { signal, count: true })
   if (ref.kind === 'file') {
-    const received = await pour(run, item, body, sheet)
+    const received = await pour(run, item, body, output)
     return { name, ...received, verified: download.size === undefined ? 'nothing' : 'size' }
   }
   const check = new ArchiveCheck(ref)
   const { passing, result } = tap(body, (bytes) => check.inspect(bytes, signal))
-  const received = await pour(run, item, passing, sheet)
+  const received = await pour(run, item, passing, output)
   const { note } = await result
   check.refuseIncomplete(name)
   return { name, ...received, verified: 'structure', note }
@@ -92,30 +107,37 @@ async function answered(run: GetRun, sheet: Writable): Promise<Streamed> {
 
 /** Writes, counts and hashes; the next chunk is asked for when the last one is written. */
 async function pour(
-  { progress }: GetRun,
+  { context, progress }: GetRun,
   item: Item,
   chunks: AsyncIterable<Uint8Array>,
-  sheet: Writable,
+  output: Writable,
 ): Promise<Received> {
-  const algorithm = item.expect.checksum?.algorithm ?? 'sha256'
-  const hash = createHash({ algorithm, size: item.expect.size, saveable: false })
+  const hash = hashFor(item, false)
   try {
     const meter = new Meter(hash, 0, undefined, progress(item))
-    for await (const chunk of meter.through(chunks)) await written(sheet, chunk)
+    for await (const chunk of meter.through(chunks)) await written(output, chunk, context.signal)
     return await meter.result()
   } finally {
     hash.close()
   }
 }
 
-async function written(sheet: Writable, chunk: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    sheet.write(chunk, (error) => {
-      if (!error) resolve()
-      else if (systemCode(error) === 'EPIPE')
-        reject(new DataferryError('INTERRUPTED', 'nobody reads the output any more'))
-      else
-        reject(new DataferryError('SINK_FAILED', `The output cannot be written: ${error.message}.`, { cause: error }))
+/** A reader that has stopped reading may never take the chunk: an abort does not wait for it. */
+async function written(output: Writable, chunk: Uint8Array, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const stop = (): void => resolve()
+    signal.addEventListener('abort', stop, { once: true })
+    output.write(chunk, (error) => {
+      signal.removeEventListener('abort', stop)
+      if (error) reject(outputError(error))
+      else resolve()
     })
   })
+  signal.throwIfAborted()
+}
+
+function outputError(error: unknown): Error {
+  if (systemCode(error) === 'EPIPE') return new DataferryError('INTERRUPTED', 'nobody reads the output any more')
+  const known = sinkError(error, 'write the output')
+  return known instanceof Error ? known : new Error(messageOf(error))
 }

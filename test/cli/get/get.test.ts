@@ -1,6 +1,10 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { createReadStream } from 'node:fs'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startDataverse, type StandIn } from '../../fakes/dataverse/server.ts'
 import { World } from '../../fakes/dataverse/world.ts'
@@ -15,6 +19,7 @@ function world(): World {
       { id: 10, label: 'hello.txt', directory: 'raw', content: 'Hello, Dataverse!' },
       { id: 11, label: 'table.tab', tabular: TABLE },
       { id: 13, label: 'stored.bin', content: 'stored', store: 's3-redirect' },
+      { id: 14, label: 'old.tab', tabular: { ...TABLE, originalName: 'old.csv', legacyChecksum: true } },
     ],
   })
   made.dataset('doi:10.5072/FK2/EVIL', { files: [{ id: 17, label: '../evil?.txt', content: 'wants out' }] })
@@ -92,4 +97,48 @@ it('a ZIP that the server left files out of is kept, named incomplete, and no su
   expect(code).toBe(1)
   expect(stderr).toContain('left 1 file out of it: closed.txt (restricted)')
   expect((await readFile(at('all.zip'))).subarray(0, 2).toString()).toBe('PK')
+})
+
+async function pipe(name: string): Promise<string> {
+  await promisify(execFile)('mkfifo', [at(name)])
+  return at(name)
+}
+
+function getTo(output: string, id: string): Promise<Ended> {
+  return runInProcess(['get', id, '-o', output], { cwd, env: { DATAVERSE_SERVER: dataverse.url } })
+}
+
+it('a checksum of another form leaves the size to compare, to a file and to a pipe alike', async () => {
+  const path = await pipe('legacy')
+  const [bytes, streamed] = await Promise.all([buffer(createReadStream(path)), getTo(path, '14')])
+  expect(bytes.toString()).toBe(TABLE.original)
+  const said = 'this form has no published checksum (the published checksum is that of the archival form'
+  expect(streamed).toMatchObject({ code: 0, stderr: expect.stringContaining(said) as string })
+  const toFile = await getTo(at('old.csv'), '14')
+  expect(toFile).toMatchObject({ code: 0, stdout: expect.stringContaining(said) as string })
+})
+
+it('a target that cannot be opened is one sentence, and nothing is asked for', async () => {
+  await mkdir(at('locked'))
+  await chmod(at('locked'), 0o500)
+  const targets: [string, RegExp][] = [
+    [await pipe('unread'), /^dataferry: Nobody reads the pipe .*: start its reader first/],
+  ]
+  // Root may write anywhere.
+  if (process.getuid?.() !== 0) targets.push([`${at('locked')}/`, /^dataferry: Cannot .*EACCES/])
+  for (const [target, said] of targets) {
+    const before = dataverse.requests.length
+    const { code, stderr } = await getTo(target, '10')
+    expect(code).toBe(3)
+    expect(stderr).toMatch(said)
+    expect(stderr).not.toMatch(/\n {4}at |mistake in dataferry/)
+    expect(dataverse.requests.slice(before).filter(({ url }) => url.includes('/access/'))).toEqual([])
+  }
+})
+
+it('a device that takes no more bytes ends the command with one sentence', async () => {
+  const { code, stderr } = await getTo('/dev/full', '10')
+  expect(code).toBe(3)
+  expect(stderr).toMatch(/^dataferry: Cannot write the output: ENOSPC/)
+  expect(stderr).not.toMatch(/\n {4}at |mistake in dataferry/)
 })
