@@ -7,7 +7,7 @@ import { tap } from './tap.ts'
 import type { Endpoints, Run } from './transfer.ts'
 
 /** What a sound archive turned out to hold. */
-export interface Inspection {
+interface Inspection {
   /** Files that were asked for and are not in it. */
   readonly leftOut: readonly LeftOut[]
   /** For people: what its entries were compared with. */
