@@ -170,6 +170,12 @@ export const ERROR_CODES = {
     meaning: 'A manifest has lines that cannot be understood.',
     advice: 'Correct the named lines and run again; nothing was fetched.',
   },
+  MANIFEST_MISMATCH: {
+    group: 'input',
+    remedy: 'fail',
+    meaning: 'The size or checksum that a manifest gives for a file is not what the server lists, or not what came.',
+    advice: 'Correct that line of the manifest, or leave its size and checksum out, and run it again.',
+  },
   CONFIG_INVALID: {
     group: 'input',
     remedy: 'fail',

@@ -1,5 +1,6 @@
 import type { LoadedConfig } from '../config/config.ts'
 import { DataferryError } from '../errors.ts'
+import { splitPath } from '../manifest/dataverse-url.ts'
 import { isResolver } from '../manifest/pid.ts'
 import { readReference, type Kind } from '../manifest/reference.ts'
 import { ServerList } from '../manifest/server-list.ts'
@@ -39,6 +40,12 @@ export function fileOf({ target }: Identified, text: string): number | string {
 
 /** The id or PID of a dataset. Throws `ARGUMENT_INVALID` when the identifier stands for something else. */
 export function datasetOf({ target }: Identified, text: string): number | string {
+  if (target.kind === 'dataset' && target.folder !== undefined) {
+    throw new DataferryError(
+      'ARGUMENT_INVALID',
+      `${text} names a folder of a dataset: dataferry run fetches its files.`,
+    )
+  }
   if (target.kind === 'dataset' || target.kind === 'dataset-zip') return target.dataset
   throw new DataferryError('ARGUMENT_INVALID', `${text} does not name a dataset: it names a ${target.kind}.`)
 }
@@ -57,8 +64,8 @@ function read(text: string, kind: Kind, servers: readonly string[]): ReturnType<
 function serverIn(text: string, known: ServerList): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || !/^https?:$/.test(url.protocol) || isResolver(url) || isKnown(url, known)) return undefined
-  const path = /^(.*?)\/(?:dataset\.xhtml|file\.xhtml|citation$|api\/)/.exec(url.pathname)?.[1]
-  return path === undefined ? undefined : normalServer(`${url.origin}${path}`)
+  const base = splitPath(url.pathname)?.base
+  return base === undefined ? undefined : normalServer(`${url.origin}${base}`)
 }
 
 function isKnown(url: URL, known: ServerList): boolean {

@@ -26,7 +26,7 @@ export function attempt(name: string, line: number, read: () => Entry | undefine
   }
 }
 
-const SECRET_VALUE = /\b((?:unblock-)?key|[a-z_-]*token|sig|signature|x-amz-[a-z-]+)=[^&\s]+/gi
+const SECRET_VALUE = /\b((?:unblock-)?key|[a-z_-]*token|sig|signature|jsessionid|x-amz-[a-z-]+)=[^&\s]+/gi
 const USER_INFO = /(\/\/)[^/@\s]+@/g
 /** Dataverse API tokens are UUIDs, and one may stand in the wrong column. */
 const UUID_END = /\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi

@@ -18,10 +18,14 @@ export async function* readDelimited(
   delimiter?: string,
 ): AsyncIterable<readonly ManifestLine[]> {
   let table: Table | undefined
+  let named = delimiter
   for await (const batch of lines) {
     const found: ManifestLine[] = []
     for (const line of batch) {
-      table ??= isIdle(line) ? undefined : new Table(delimiter ?? delimiterOf(line.text), reading)
+      const separator = table ? undefined : delimiterLine(line.text)
+      if (separator !== undefined) named = separator
+      table ??=
+        separator !== undefined || isIdle(line) ? undefined : new Table(named ?? delimiterOf(line.text), reading)
       if (table && !table.hopeless) table.push(line, found)
     }
     yield found
@@ -35,6 +39,11 @@ const NAMELESS = 'no column says what to fetch: name one id, persistentId, url o
 /** Nothing before the header. */
 function isIdle({ text, problem }: Line): boolean {
   return problem === undefined && (text.trim() === '' || text.startsWith('#'))
+}
+
+/** The delimiter that a first line `sep=;` names, as Excel writes it; undefined for any other line. */
+export function delimiterLine(text: string): string | undefined {
+  return /^"?sep=([^\w\s"]|\t)"?$/i.exec(text.slice(0, 8))?.[1]
 }
 
 /** The delimiter of a CSV file by its first row: some countries' spreadsheets write semicolons. */

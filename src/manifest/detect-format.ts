@@ -1,9 +1,12 @@
 import { basename, extname } from 'node:path'
+import { isAria2Option } from './aria2-list.ts'
 import { roleOf } from './columns.ts'
-import { looksLikeReference } from './reference.ts'
+import { delimiterLine } from './delimited.ts'
+import { isOneAddress, looksLikeReference } from './reference.ts'
+import { withoutQuotes } from './text.ts'
 
 /** The readers; `json` is a Dataverse listing, dataset or version, or an array of rows. */
-export const MANIFEST_FORMATS = ['list', 'csv', 'tsv', 'ndjson', 'json', 'bagit'] as const
+export const MANIFEST_FORMATS = ['list', 'csv', 'tsv', 'ndjson', 'json', 'bagit', 'aria2'] as const
 export type ManifestFormat = (typeof MANIFEST_FORMATS)[number]
 
 const BY_EXTENSION: Readonly<Record<string, ManifestFormat>> = {
@@ -16,20 +19,38 @@ const BY_EXTENSION: Readonly<Record<string, ManifestFormat>> = {
 
 /**
  * Tells a manifest's format by its name, and where that leaves it open (`.txt`, `.json`, no extension, standard input) by
- * its first lines. Never fails: what looks like nothing else is a list.
+ * its first lines. Never fails: what looks like nothing else is a list. A first line that is one address is a list in any
+ * case, whatever delimiters are in it.
  * @param head the first 64 KiB or so, decoded
  */
 export function detectFormat(name: string, head: string): ManifestFormat {
+  const lines = firstLines(head)
+  const first = lines[0] ?? ''
+  const start = first.slice(0, LINE_START)
   const byName = BY_EXTENSION[extname(name).toLowerCase()]
-  if (byName) return byName
+  if (byName) return byName !== 'ndjson' && isOneAddress(start) ? 'list' : byName
   if (basename(name).toLowerCase() === 'fetch.txt') return 'bagit'
-  const lines = head.split(/\r\n|\n|\r/, 1000).filter((line) => line.trim() !== '' && !line.startsWith('#'))
-  const first = lines[0]?.trim() ?? ''
-  if (/^[[{]/.test(first)) return isOneObjectALine(first, lines[1]) ? 'ndjson' : 'json'
+  if (/^[[{]/.test(start)) return isOneObjectALine(first, lines[1]) ? 'ndjson' : 'json'
   if (extname(name).toLowerCase() === '.json') return 'json'
-  if (/^[a-z]+:\/\/\S+\s+(?:\d+|-)\s+\S/i.test(first)) return 'bagit'
-  if (first.includes('\t')) return 'tsv'
-  return isTable(first) ? 'csv' : 'list'
+  if (/^[a-z]+:\/\//i.test(start) && lines.some(isAria2Option)) return 'aria2'
+  if (/^[a-z]+:\/\/\S+\s+(?:\d+|-)\s+\S/i.test(start)) return 'bagit'
+  if (isOneReference(start)) return 'list'
+  if (start.includes('\t')) return 'tsv'
+  return isTable(start) ? 'csv' : 'list'
+}
+
+/** Characters that tell the form of a line. */
+const LINE_START = 8192
+
+/** The first lines that say something, neither empty nor comments, without blanks at the end. */
+export function firstLines(head: string): readonly string[] {
+  const lines = head.includes('\n') ? head.split('\n', 1000) : head.split('\r', 1000)
+  return lines.map((line) => line.trimEnd()).filter((line) => line !== '' && !line.startsWith('#'))
+}
+
+function isOneReference(line: string): boolean {
+  const bare = withoutQuotes(line)
+  return isOneAddress(bare) || (bare !== line.trim() && looksLikeReference(bare))
 }
 
 /** Keys at the top of what Dataverse answers or exports, none of which is a column. */
@@ -51,6 +72,7 @@ function parsed(text: string): unknown {
 
 /** A header of one known column, or several cells of which the first is a known column or a reference. */
 function isTable(first: string): boolean {
+  if (delimiterLine(first) !== undefined) return true
   const cells = first.split(/[,;]/).map((cell) => cell.trim().replaceAll('"', ''))
   const begins = cells[0] ?? ''
   if (cells.length === 1) return roleOf(begins) !== undefined

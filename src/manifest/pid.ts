@@ -15,14 +15,19 @@ const RESOLVERS: Readonly<Record<string, 'doi' | 'hdl'>> = {
   'hdl.handle.net': 'hdl',
 }
 
+/** Characters of a PID: those of the longest address are enough. */
+const MAX_PID = 2048
+
 /**
  * Reads a PID, with or without `doi:`, in any case of the prefix; the rest keeps its case, as PermaLinks and handles may
- * tell cases apart. Returns undefined when it is none.
+ * tell cases apart. A slash may be written `%2F`. Returns undefined when it is none.
  */
 export function readPid(text: string): Pid | undefined {
-  const at = text.lastIndexOf('@')
-  const version = at > 0 ? readVersion(text.slice(at + 1)) : undefined
-  const pid = normalise(version === undefined ? text : text.slice(0, at))
+  if (text.length > MAX_PID) return undefined
+  const plain = /%2f/i.test(text) ? (decode(text) ?? text) : text
+  const at = plain.lastIndexOf('@')
+  const version = at > 0 ? readVersion(plain.slice(at + 1)) : undefined
+  const pid = normalise(version === undefined ? plain : plain.slice(0, at))
   return pid === undefined ? undefined : { pid, ...(version === undefined ? {} : { version }) }
 }
 
@@ -39,8 +44,16 @@ function normalise(text: string): string | undefined {
 
 /** Whether the address is that of a PID resolver, which names no server and is never contacted. */
 export function isResolver(url: URL): boolean {
-  return url.hostname in RESOLVERS
+  return Object.hasOwn(RESOLVERS, url.hostname)
 }
+
+/** An address of a resolver as papers print it, without `https://`. */
+export function isBareResolver(text: string): boolean {
+  const slash = text.indexOf('/')
+  return slash > 0 && slash <= MAX_HOST && Object.hasOwn(RESOLVERS, text.slice(0, slash).toLowerCase())
+}
+
+const MAX_HOST = 253
 
 /** Reads `https://doi.org/10.5072/FK2/ABC`; undefined when the path is no PID. */
 export function readResolverUrl(url: URL): Pid | undefined {
@@ -59,12 +72,16 @@ function decode(text: string): string | undefined {
 }
 
 /**
- * Reads a version selector as Dataverse knows it: `2.0`, `2`, `:latest`, `:latest-published`, `:draft`; the words also
- * without colon and in any case, as in the address of a draft's page.
+ * Reads a version selector as Dataverse knows it: `2.0`, `2`, `:latest`, `:latest-published`, `:draft`; a number also as
+ * `V2`, as citations have it, and the words without colon and in any case, as in the address of a draft's page.
  */
 export function readVersion(text: string): string | undefined {
+  if (text.length > MAX_VERSION) return undefined
   const version = text.toLowerCase()
-  if (/^\d{1,9}(?:\.\d{1,9})?$/.test(version)) return version
+  const number = /^v?(\d{1,9}(?:\.\d{1,9})?)$/.exec(version)?.[1]
+  if (number !== undefined) return number
   const word = version.replace(/^:/, '')
   return word === 'latest' || word === 'latest-published' || word === 'draft' ? `:${word}` : undefined
 }
+
+const MAX_VERSION = 32

@@ -2,14 +2,30 @@ import type { Entry } from '../model/entry.ts'
 import { badLine, quoted } from './bad-line.ts'
 import type { Reading } from './reading.ts'
 import { readReference } from './reference.ts'
+import type { ServerList } from './server-list.ts'
+import { withoutQuotes } from './text.ts'
 
 /**
- * Reads a line of a plain list: one id, PID or URL; `#` begins a comment at the start of a line or after a blank, so that
- * a PID may hold one. Undefined when the line asks for nothing. Throws a bad line.
+ * Reads a line of a plain list: one id, PID or URL, bare, in quotes as `jq` prints it, or as the `href` of a link; `#` begins
+ * a comment at the start of a line or after a blank, so that a PID may hold one. Undefined when the line asks for nothing.
+ * Throws a bad line.
  */
 export function readListLine(text: string, { servers }: Reading): Entry | undefined {
-  const reference = text.replace(/(?:^|\s)#.*$/, '').trim()
+  const reference = unwrapped(withoutComment(text), servers)
   if (reference === '') return undefined
   if (/\s/.test(reference)) throw badLine(`${quoted(reference)} is more than one word: give one id, PID or URL a line`)
   return readReference(reference, 'any', servers)
+}
+
+function withoutComment(text: string): string {
+  if (text.startsWith('#')) return ''
+  const at = text.search(/\s#/)
+  return at === -1 ? text : text.slice(0, at)
+}
+
+/** A link or quotes around a reference, taken off. */
+function unwrapped(text: string, servers: ServerList): string {
+  const [, link] = /href=["']([^"'<>]*)["']/i.exec(text) ?? []
+  if (link !== undefined) return link.startsWith('/') ? servers.absolute(link) : link
+  return withoutQuotes(text)
 }

@@ -2,12 +2,14 @@ import type { Entry, ManifestLine } from '../model/entry.ts'
 import { attempt, lineError } from './bad-line.ts'
 import { readFetchLine } from './bagit-fetch.ts'
 import { readDelimited } from './delimited.ts'
-import { detectFormat, type ManifestFormat } from './detect-format.ts'
+import { readAria2 } from './aria2-list.ts'
+import { detectFormat, firstLines, type ManifestFormat } from './detect-format.ts'
 import { readJsonListing } from './json-listing.ts'
 import { readJsonLine } from './json-row.ts'
 import { splitLines, type Line } from './lines.ts'
 import { readListLine } from './plain-list.ts'
 import type { Reading } from './reading.ts'
+import { refusedText } from './refused-forms.ts'
 import { ServerList } from './server-list.ts'
 import { openText, type SourceText } from './source-text.ts'
 
@@ -47,7 +49,9 @@ export async function openManifest(
   { name, format = 'auto', servers, notice = () => undefined }: ReadOptions,
 ): Promise<OpenManifest> {
   const shown = name === '-' ? 'standard input' : name
-  const text = await openText(source, shown)
+  const opened = await openText(source, shown)
+  const refused = opened.refused ?? (format === 'auto' ? refusedText(firstLines(opened.head)[0] ?? '') : undefined)
+  const text = { ...opened, refused }
   const known = format === 'auto' ? detectFormat(name, text.head) : format
   return { format: known, lines: readText(text, known, { name: shown, servers: new ServerList(servers), notice }) }
 }
@@ -77,6 +81,8 @@ function readBatches(
       return readDelimited(lines, reading)
     case 'tsv':
       return readDelimited(lines, reading, '\t')
+    case 'aria2':
+      return readAria2(lines, reading)
     case 'list':
       return readEach(lines, reading, readListLine)
     case 'ndjson':

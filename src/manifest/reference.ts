@@ -1,10 +1,11 @@
 import type { Target } from '../model/entry.ts'
 import type { Format } from '../model/item.ts'
 import { badLine, quoted } from './bad-line.ts'
-import { readDataverseUrl } from './dataverse-url.ts'
-import { isResolver, readPid, readResolverUrl, type Pid } from './pid.ts'
+import { readDataverseUrl, splitPath } from './dataverse-url.ts'
+import { isBareResolver, isResolver, readPid, readResolverUrl, type Pid } from './pid.ts'
 import { readId, readIds } from './reference-ids.ts'
 import { readAddress, type ServerList } from './server-list.ts'
+import { clean } from './text.ts'
 
 /** What a reference stands for, as far as its column or a `kind` says; `any`: a number is a file, a PID is either. */
 export const KINDS = ['any', 'file', 'dataset', 'zip', 'dataset-zip', 'bundle'] as const
@@ -19,18 +20,27 @@ export interface Reference {
   readonly format?: Format
 }
 
-/** Reads an id, a PID, or the address of a page, an API call or a resolver. Throws a bad line. */
+/** Characters of a reference other than a list of ids: far more than any server takes in an address. */
+const MAX_REFERENCE = 8192
+
+/**
+ * Reads an id, a PID, or the address of a page, an API call or a resolver. Invisible characters that come along when
+ * something is copied from a page do not count. Throws a bad line.
+ */
 export function readReference(text: string, kind: Kind, servers: ServerList): Reference {
   if (kind === 'zip' && !text.includes('://')) return { target: { kind: 'zip', files: readIds(text) } }
-  if (/^\d+$/.test(text)) return { target: numbered(readId(text), kind) }
-  if (text.includes('://')) return readUrl(text, kind, servers)
-  const pid = readPid(text)
-  if (!pid) throw badLine(`${quoted(text)} is no file id, PID or URL: give e.g. 42 or doi:10.5072/FK2/ABC`)
-  return { target: asKind(pidTarget(pid), kind, text) }
+  if (text.length > MAX_REFERENCE) throw badLine(`${quoted(text)} is longer than any id, PID or address`)
+  const reference = clean(text)
+  if (/^\d+$/.test(reference)) return { target: numbered(readId(reference), kind) }
+  if (reference.includes('://')) return readUrl(reference, kind, servers)
+  if (isBareResolver(reference) || servers.begins(reference)) return readUrl(`https://${reference}`, kind, servers)
+  const pid = readPid(reference)
+  if (!pid) throw badLine(`${quoted(reference)} is no file id, PID or URL: give e.g. 42 or doi:10.5072/FK2/ABC`)
+  return { target: asKind(pidTarget(pid), kind, reference) }
 }
 
 function readUrl(text: string, kind: Kind, servers: ServerList): Reference {
-  const url = readAddress(text)
+  const url = readAddress(unescaped(text))
   if (isResolver(url)) {
     const pid = readResolverUrl(url)
     if (!pid) throw badLine(`${quoted(text)} names no DOI or handle: give the whole address`)
@@ -41,9 +51,39 @@ function readUrl(text: string, kind: Kind, servers: ServerList): Reference {
   return { target: asKind(target, kind, text), server, ...(format === undefined ? {} : { format }) }
 }
 
+/** An address copied from the source of a page. */
+function unescaped(address: string): string {
+  return address.replaceAll(/&(?:amp|#38|#x26);/gi, '&')
+}
+
 /** Whether a cell is itself a reference, so that its row is no header. */
 export function looksLikeReference(text: string): boolean {
-  return /^\d+$/.test(text) || /^https?:\/\//i.test(text) || readPid(text) !== undefined
+  if (text.length > MAX_REFERENCE) return false
+  const reference = clean(text)
+  return (
+    /^\d+$/.test(reference) ||
+    /^https?:\/\//i.test(reference) ||
+    isBareResolver(reference) ||
+    readPid(reference) !== undefined
+  )
+}
+
+/**
+ * Whether a text as a whole is one address of Dataverse, on whatever server, although it holds a delimiter of tables. One
+ * in the first line makes a list.
+ */
+export function isOneAddress(text: string): boolean {
+  if (text.length > MAX_REFERENCE || !/^https?:\/\/[^\s"]+$/i.test(text) || !URL.canParse(text)) return false
+  const url = new URL(unescaped(text))
+  const below = splitPath(url.pathname)?.below
+  // A comma in a PID is more likely the next cell of a row.
+  if (below === undefined || /[,;]/.test(url.search)) return false
+  try {
+    readDataverseUrl(below, url.searchParams, text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function pidTarget({ pid, version }: Pid): Target {
@@ -68,12 +108,17 @@ function numbered(id: number, kind: Kind): Target {
 /** Makes of a target what its column or `kind` says that it is. Throws a bad line when it cannot be that. */
 function asKind(target: Target, kind: Kind, text: string): Target {
   if (kind === 'any' || kind === target.kind) return target
-  const dataset = target.kind === 'dataset' ? target.dataset : target.kind === 'pid' ? target.pid : undefined
-  if ((kind === 'dataset' || kind === 'dataset-zip') && dataset !== undefined) {
-    return { kind, dataset, ...('version' in target ? { version: target.version } : {}) }
+  if (target.kind === 'dataset' && target.folder !== undefined) {
+    throw badLine(`${quoted(text)} names a folder, which is no ${kind}: say kind dataset`)
   }
+  const version = 'version' in target ? { version: target.version } : {}
+  const dataset = target.kind === 'dataset' ? target.dataset : target.kind === 'pid' ? target.pid : undefined
+  if ((kind === 'dataset' || kind === 'dataset-zip') && dataset !== undefined) return { kind, dataset, ...version }
   const file = target.kind === 'file' ? target.file : target.kind === 'pid' ? target.pid : undefined
-  if ((kind === 'file' || kind === 'bundle') && file !== undefined) return { kind, file }
+  if (kind === 'file' && file !== undefined) return { kind, file, ...version }
+  if ('version' in target)
+    throw badLine(`${quoted(text)} names a version, which a ${kind} has not: take one of them out`)
+  if (kind === 'bundle' && file !== undefined) return { kind, file }
   if (kind === 'zip' && typeof file === 'number') return { kind, files: [file] }
   throw badLine(`${quoted(text)} is a ${target.kind}, but its column or kind says ${kind}: make them agree`)
 }

@@ -57,7 +57,10 @@ function serverOf(column: string | undefined, ofUrl: string | undefined, servers
 }
 
 function withVersion(target: Target, text: string | undefined): Target {
-  if (!text || target.kind === 'file' || target.kind === 'zip' || target.kind === 'bundle') return target
+  if (!text) return target
+  if (target.kind === 'zip' || target.kind === 'bundle') {
+    throw badLine(`version ${quoted(text)} stands beside a ${target.kind}, which has none: leave it empty`)
+  }
   const version = readVersion(text)
   if (version === undefined) throw badLine(`version ${quoted(text)} is none: give e.g. 2.0, :latest or :draft`)
   if (target.version !== undefined && target.version !== version) {

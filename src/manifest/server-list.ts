@@ -9,6 +9,9 @@ interface Base {
   readonly path: string
 }
 
+/** Characters of a base URL. */
+const MAX_BASE = 1024
+
 /** The installations that a manifest may name: an address elsewhere is a bad line, so that a manifest cannot choose hosts. */
 export class ServerList {
   readonly #bases: readonly Base[]
@@ -30,8 +33,20 @@ export class ServerList {
     return { server: best.base, path: address.pathname.slice(best.path.length) }
   }
 
+  /** The address of a path on the default server, as links of its own pages have it. */
+  absolute(path: string): string {
+    return `${this.#bases[0]?.url.origin ?? ''}${path}`
+  }
+
+  /** Whether a text is an address on one of the servers, without its `https://`. */
+  begins(text: string): boolean {
+    const start = text.slice(0, MAX_BASE).toLowerCase()
+    return this.#bases.some(({ url, path }) => url.protocol === 'https:' && start.startsWith(`${url.host}${path}/`))
+  }
+
   /** Reads a `server` column: a base URL, or its host alone. Throws a bad line when it is none of the list. */
   named(text: string): string {
+    if (text.length > MAX_BASE) throw unknownServer(text)
     const wanted = text.replace(/\/+$/, '')
     const known = this.#bases.find(({ base, url, path }) => base === wanted || url.host + path === wanted.toLowerCase())
     if (known) return known.base

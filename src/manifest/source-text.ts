@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { DataferryError, systemCode } from '../errors.ts'
+import { refusedBytes } from './refused-forms.ts'
 
 /** Bytes that are looked at to tell the format. */
 const HEAD_BYTES = 64 * 1024
@@ -33,7 +34,7 @@ export async function openText(source: string | AsyncIterable<Uint8Array>, name:
   }
   const start = Buffer.concat(first)
   const encoding = encodingOf(start)
-  const refused = encoding === 'utf-8' ? refusal(start) : undefined
+  const refused = encoding === 'utf-8' ? refusedBytes(start) : undefined
   const head = new TextDecoder(encoding).decode(start.subarray(0, HEAD_BYTES))
   return { head, refused, bytes: inUtf8(joined(start, chunks), encoding) }
 }
@@ -68,15 +69,6 @@ async function* joined(start: Uint8Array, rest: AsyncGenerator<Uint8Array, void>
 function encodingOf(start: Uint8Array): Encoding {
   if (start[0] === 0xff && start[1] === 0xfe) return 'utf-16le'
   return start[0] === 0xfe && start[1] === 0xff ? 'utf-16be' : 'utf-8'
-}
-
-function refusal(start: Buffer): string | undefined {
-  if (start.subarray(0, 2).equals(Buffer.from([0x1f, 0x8b])))
-    return 'the manifest is compressed: give it as gunzip -c … | dataferry … -m -'
-  if (start.subarray(0, 4).toString('latin1') === 'PK\x03\x04')
-    return 'the manifest is a ZIP or a spreadsheet: save it as CSV in UTF-8'
-  if (start.includes(0)) return 'the manifest is no text: save it as UTF-8 without NUL characters'
-  return undefined
 }
 
 async function* inUtf8(bytes: AsyncIterable<Uint8Array>, encoding: Encoding): AsyncIterable<Uint8Array> {

@@ -5,8 +5,15 @@ import type { ListedFile, ListedVersion } from './listing.ts'
 
 /** What a manifest line asks for, as far as the line itself says. */
 export type Target =
-  | { readonly kind: 'file'; readonly file: number | string }
-  | { readonly kind: 'dataset'; readonly dataset: number | string; readonly version?: string }
+  /** Of a file its version decides the name, and that it is in there: its bytes are the same in all. */
+  | { readonly kind: 'file'; readonly file: number | string; readonly version?: string }
+  | {
+      readonly kind: 'dataset'
+      readonly dataset: number | string
+      readonly version?: string
+      /** Only what is in this folder or below it: `/` between segments. */
+      readonly folder?: string
+    }
   /** A PID that may name a dataset or a file: only the server knows. */
   | { readonly kind: 'pid'; readonly pid: string; readonly version?: string }
   | { readonly kind: 'zip'; readonly files: readonly number[] }

@@ -53,7 +53,12 @@ export const itemSchema = z.object({
   /** Relative path in the sink: safe, unique in the batch, `/` between segments. */
   path: z.string(),
   /** Promises about the bytes *as they will arrive*. */
-  expect: z.object({ size: z.number().int().nonnegative().optional(), checksum: checksumSchema.optional() }),
+  expect: z.object({
+    size: z.number().int().nonnegative().optional(),
+    checksum: checksumSchema.optional(),
+    /** Those of them that only the manifest says, not the server. */
+    own: z.array(z.enum(['size', 'checksum'])).optional(),
+  }),
   /**
    * What is listed of a form that arrives with more than that: the rows of an archival form, which comes with a header line
    * where the server does not store one. No promise, but a file that is as long as these rows and its first line is whole.

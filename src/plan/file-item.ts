@@ -1,12 +1,19 @@
+import { extname } from 'node:path'
 import type { Asked } from '../batch/asked.ts'
 import type { Entry } from '../model/entry.ts'
 import type { Format, Item, Ref } from '../model/item.ts'
 import type { ListedFile, ListedVersion } from '../model/listing.ts'
+import { promises } from './promises.ts'
 
 /** An item before it has a line number and a path that is safe and unique. */
 export type Draft = Omit<Item, 'n' | 'path' | 'renamedFrom'> & {
   /** Folder and name as the server or the user wrote them. */
-  readonly wanted: { readonly directory: string; readonly name: string }
+  readonly wanted: {
+    readonly directory: string
+    readonly name: string
+    /** The path that a row gave, where that names another form of the file than the one that comes. */
+    readonly given?: string
+  }
   /** Of an archive: what it is to hold. Recorded beside the plan. */
   readonly asked?: Asked
 }
@@ -58,35 +65,6 @@ export function listedItem(file: ListedFile, version: ListedVersion | undefined,
   }
 }
 
-/** The item for an entry that says all itself, so that no listing is needed: checksum and path. */
-export function selfContainedItem(file: number | string, path: string, context: Context): Draft {
-  const { entry, server, line } = context
-  return {
-    server,
-    line,
-    ref: { kind: 'file', file, format: entry.format ?? context.format },
-    wanted: splitPath(path),
-    expect: ownPromises(entry),
-  }
-}
-
-/** What the manifest itself promises about the bytes. */
-export function ownPromises({ size, checksum }: Entry): Draft['expect'] {
-  return { ...(size !== undefined && { size }), ...(checksum && { checksum }) }
-}
-
-/**
- * Size and checksum of the bytes that will arrive.
- * @see protocol note §3: a tabular file's checksum is that of the original; its `filesize` lacks the header line
- * that the archival form has, so nothing is promised about that form.
- */
-function promises(file: ListedFile, format: Format, entry: Entry): Draft['expect'] {
-  const own = ownPromises(entry)
-  if (file.tabular && format === 'archival') return own
-  const size = file.tabular ? file.original?.size : file.size
-  return { ...(size !== undefined && { size }), ...(file.checksum && { checksum: file.checksum }), ...own }
-}
-
 function wantedPath(
   file: ListedFile,
   version: ListedVersion | undefined,
@@ -95,16 +73,35 @@ function wantedPath(
 ): Draft['wanted'] {
   const name = file.tabular && format === 'original' ? originalName(file) : file.label
   if (entry.path !== undefined && entry.target.kind !== 'dataset' && entry.target.kind !== 'pid') {
-    return wantedAs(entry.path, name)
+    return inForm(wantedAs(entry.path, name), file, format)
   }
   const top = entry.path === undefined ? (version ? datasetFolder(version.dataset) : '') : withoutSlash(entry.path)
   return { directory: [top, file.directory].filter((part) => part !== '').join('/'), name }
 }
 
+/** A row that calls the original `x.tab`, or the archival form `x.dta`, gets the extension of the bytes that come. */
+function inForm(wanted: Draft['wanted'], file: ListedFile, format: Format): Draft['wanted'] {
+  if (!file.tabular) return wanted
+  const original = extname(originalName(file))
+  const [right, wrong] = format === 'original' ? [original, TABULAR] : [TABULAR, original]
+  const { directory, name } = wanted
+  const ending = extname(name).toLowerCase()
+  if (ending !== wrong.toLowerCase() || ending === right.toLowerCase()) return wanted
+  return { directory, name: name.slice(0, -wrong.length) + right, given: joined(directory, name) }
+}
+
+/** Extension of the archival form. */
+const TABULAR = '.tab'
+
+/** The path of a file as it was wanted, before it is made safe. */
+export function joined(directory: string, name: string): string {
+  return directory === '' ? name : `${directory}/${name}`
+}
+
 function originalName(file: ListedFile): string {
   if (file.original?.name !== undefined) return file.original.name
   const extension = ORIGINAL_EXTENSIONS[file.original?.contentType ?? '']
-  return extension === undefined ? file.label : file.label.replace(/\.tab$/, '') + extension
+  return extension === undefined ? file.label : withoutEnding(file.label, TABULAR) + extension
 }
 
 /** `doi:10.5072/FK2/ABC` → `doi-10.5072-FK2-ABC`: one folder for a dataset, readable and never nested. */
@@ -118,7 +115,13 @@ export function wantedAs(path: string, name: string): Draft['wanted'] {
 }
 
 function withoutSlash(path: string): string {
-  return path.replace(/\/+$/, '')
+  let end = path.length
+  while (end > 0 && path[end - 1] === '/') end--
+  return path.slice(0, end)
+}
+
+function withoutEnding(name: string, ending: string): string {
+  return name.endsWith(ending) ? name.slice(0, -ending.length) : name
 }
 
 function splitPath(path: string): Draft['wanted'] {

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { DataferryError } from '../errors.ts'
 import type { Catalogue, ListedFile, ListedVersion } from '../model/listing.ts'
 
@@ -13,6 +14,8 @@ const LIST_AFTER = 2
 const KEPT_FILES = 30_000
 /** Dataset versions whose single files are counted. */
 const KEPT_COUNTS = 50_000
+/** Version selectors whose numbers are known. */
+const KEPT_VERSIONS = 1_000
 
 /**
  * Finds single files with few requests: the second file of a dataset version brings its whole listing, which then
@@ -29,11 +32,18 @@ export class ListingCache {
   /** Ids and PIDs of each listing, oldest listing first. */
   readonly #listings = new Map<string, readonly (number | string)[]>()
   readonly #asked = new Map<string, number>()
+  /** Versions that entries name beside a file, by `<dataset> <selector>`. */
+  readonly #pinned = new LRUCache<string, ListedVersion>({ max: KEPT_VERSIONS })
+  /** Files of such versions by id. One listing is always kept, however long it is. */
+  readonly #versions: LRUCache<string, ReadonlyMap<number, ListedFile>>
   #files = 0
 
   constructor(catalogue: Catalogue, keptFiles = KEPT_FILES) {
     this.#catalogue = catalogue
     this.#keptFiles = keptFiles
+    const sizeCalculation = (files: ReadonlyMap<number, ListedFile>): number =>
+      Math.max(1, Math.min(files.size, keptFiles))
+    this.#versions = new LRUCache({ maxSize: keptFiles, sizeCalculation })
   }
 
   /** Rejects with the codes of `Catalogue#file`. */
@@ -44,6 +54,37 @@ export class ListingCache {
     const key = `${version.dataset} ${version.version}`
     if (this.#count(key) === LIST_AFTER) await this.#list(key, version, signal)
     return { file: found, version }
+  }
+
+  /**
+   * Finds a file as a named version of its dataset has it.
+   * Rejects with the codes of `Catalogue`, and with `SOURCE_NOT_FOUND` when the file is not in that version.
+   */
+  async findIn(file: number | string, selector: string, signal: AbortSignal): Promise<Located> {
+    const newest = await this.find(file, signal)
+    const { dataset } = newest.version
+    const version = await this.#pin(dataset, selector, signal)
+    if (version.version === newest.version.version) return newest
+    const found = (await this.#filesOf(version, signal)).get(newest.file.id)
+    if (found) return { file: found, version }
+    throw new DataferryError('SOURCE_NOT_FOUND', `Version ${version.version} of ${dataset} has no file ${file}.`)
+  }
+
+  async #pin(dataset: string, selector: string, signal: AbortSignal): Promise<ListedVersion> {
+    const key = `${dataset} ${selector}`
+    const version = this.#pinned.get(key) ?? (await this.#catalogue.version(dataset, selector, signal))
+    this.#pinned.set(key, version)
+    return version
+  }
+
+  async #filesOf({ dataset, version }: ListedVersion, signal: AbortSignal): Promise<ReadonlyMap<number, ListedFile>> {
+    const key = `${dataset} ${version}`
+    const known = this.#versions.get(key)
+    if (known) return known
+    const files = new Map<number, ListedFile>()
+    for await (const file of this.#catalogue.files(dataset, version, signal)) files.set(file.id, file)
+    this.#versions.set(key, files)
+    return files
   }
 
   #count(key: string): number {

@@ -9,7 +9,7 @@ import type { Catalogue } from '../model/listing.ts'
 import { safeFilePath } from '../model/path.ts'
 import { PathRegistry } from '../model/path-registry.ts'
 import type { Records } from '../sinks/sink.ts'
-import type { Draft } from './file-item.ts'
+import { joined, type Draft } from './file-item.ts'
 import { Resolver } from './resolve.ts'
 
 export interface PlanRequest {
@@ -107,7 +107,7 @@ class Planner {
   }
 
   async #add({ wanted, asked, ...draft }: Draft): Promise<void> {
-    const asWanted = [wanted.directory, wanted.name].filter((part) => part !== '').join('/')
+    const asWanted = wanted.given ?? joined(wanted.directory, wanted.name)
     if (!this.#isNew(draft, asWanted)) {
       this.#totals.duplicates++
       return
@@ -119,9 +119,12 @@ class Planner {
     this.#writer.add(item)
   }
 
-  /** The same thing wanted at the same place is one item, however often a manifest names it. */
-  #isNew({ server, ref }: Pick<Item, 'server' | 'ref'>, wanted: string): boolean {
-    const key = `${server} ${JSON.stringify(ref)} ${wanted}`
+  /**
+   * The same thing wanted at the same place is one item, however often a manifest names it. A line that was refused is never
+   * passed over for one that was not.
+   */
+  #isNew({ server, ref, problem }: Pick<Item, 'server' | 'ref' | 'problem'>, wanted: string): boolean {
+    const key = `${server} ${JSON.stringify(ref)} ${wanted} ${problem?.message ?? ''}`
     if (this.#seen.get(key) !== undefined) return false
     this.#seen.set(key, key.length, 1)
     return true

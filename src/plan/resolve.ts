@@ -1,17 +1,10 @@
 import { DataferryError } from '../errors.ts'
 import type { Entry, Target } from '../model/entry.ts'
-import type { Format, Ref } from '../model/item.ts'
+import type { Format, Item, Ref } from '../model/item.ts'
 import type { Catalogue, ListedFile, ListedVersion } from '../model/listing.ts'
-import {
-  datasetFolder,
-  listedItem,
-  ownPromises,
-  selfContainedItem,
-  wantedAs,
-  type Context,
-  type Draft,
-} from './file-item.ts'
+import { datasetFolder, listedItem, wantedAs, type Context, type Draft } from './file-item.ts'
 import { ListingCache, type Located } from './listing-cache.ts'
+import { ownPromises } from './promises.ts'
 
 /** Turns the entries of one server into drafts of items, asking as little as possible. */
 export class Resolver {
@@ -44,10 +37,10 @@ export class Resolver {
     const { target } = entry
     switch (target.kind) {
       case 'file':
-        yield await this.#file(target.file, context)
+        yield await this.#file(target.file, target.version, context)
         return
       case 'dataset':
-        yield* this.#dataset(target.dataset, target.version, context, onDataset)
+        yield* this.#dataset(target, context, onDataset)
         return
       case 'pid':
         yield* this.#pid(target.pid, target.version, context, onDataset)
@@ -64,27 +57,32 @@ export class Resolver {
     }
   }
 
-  async #file(file: number | string, context: Context): Promise<Draft> {
+  async #file(file: number | string, selector: string | undefined, context: Context): Promise<Draft> {
     const { entry } = context
     if (entry.listed) return listedItem(entry.listed, entry.listedIn, context)
-    if (entry.path !== undefined && entry.checksum && !entry.path.endsWith('/')) {
-      return selfContainedItem(file, entry.path, context)
-    }
-    const { file: found, version } = await this.#cache.find(file, this.#signal)
+    const { file: found, version } =
+      selector === undefined
+        ? await this.#cache.find(file, this.#signal)
+        : await this.#cache.findIn(file, selector, this.#signal)
     return listedItem(found, version, context)
   }
 
   async *#dataset(
-    dataset: number | string,
-    selector: string | undefined,
+    { dataset, version: selector, folder }: Narrowed,
     context: Context,
     onDataset: (version: ListedVersion) => void,
   ): AsyncGenerator<Draft> {
     const version = await this.#catalogue.version(dataset, selector ?? ':latest', this.#signal)
     onDataset(version)
+    let empty = true
     for await (const file of this.#catalogue.files(version.dataset, version.version, this.#signal)) {
+      if (folder !== undefined && !`${file.directory}/`.startsWith(`${folder}/`)) continue
+      empty = false
       yield listedItem(file, version, context)
     }
+    if (folder === undefined || !empty) return
+    const message = `Version ${version.version} of ${version.dataset} has no folder ${folder}.`
+    throw new DataferryError('SOURCE_NOT_FOUND', message)
   }
 
   /** Only the server knows what a PID names: datasets are far more common, so they are tried first. */
@@ -95,12 +93,13 @@ export class Resolver {
     onDataset: (version: ListedVersion) => void,
   ): AsyncGenerator<Draft> {
     try {
-      yield* this.#dataset(pid, selector, context, onDataset)
+      yield* this.#dataset({ dataset: pid, version: selector }, context, onDataset)
     } catch (error) {
-      if (!(error instanceof DataferryError) || error.code !== 'SOURCE_NOT_FOUND' || selector !== undefined) throw error
+      if (!isNotFound(error)) throw error
       const asFile = { ...context, entry: asFileEntry(context.entry, pid) }
-      yield await this.#file(pid, asFile).catch((second: unknown) => {
-        throw second instanceof DataferryError && second.code === 'SOURCE_NOT_FOUND' ? neither(pid, second) : second
+      yield await this.#file(pid, selector, asFile).catch((second: unknown) => {
+        // With a version the dataset may be there without it, which its own error says.
+        throw !isNotFound(second) ? second : selector === undefined ? neither(pid, second) : error
       })
     }
   }
@@ -113,7 +112,7 @@ export class Resolver {
       try {
         found.push(await this.#cache.find(id, this.#signal))
       } catch (error) {
-        if (!(error instanceof DataferryError) || error.code !== 'SOURCE_NOT_FOUND') throw error
+        if (!isNotFound(error)) throw error
         unknown.push(id)
       }
     }
@@ -184,6 +183,17 @@ export class Resolver {
   }
 }
 
+/** A dataset, as far as it is asked for. */
+interface Narrowed {
+  readonly dataset: number | string
+  readonly version?: string | undefined
+  readonly folder?: string | undefined
+}
+
+function isNotFound(error: unknown): error is DataferryError {
+  return error instanceof DataferryError && error.code === 'SOURCE_NOT_FOUND'
+}
+
 function wantedArchive(entry: Entry, name: string): Draft['wanted'] {
   return entry.path === undefined ? { directory: '', name } : wantedAs(entry.path, name)
 }
@@ -200,6 +210,7 @@ function neither(pid: string, cause: DataferryError): DataferryError {
 function problemDraft({ entry, server, line, format }: Context, error: DataferryError): Draft {
   const { target, path } = entry
   const id = idOf(target)
+  const asked = askedOf(target, id, server)
   const name = id.replaceAll(/[:/]+/g, '-')
   return {
     server,
@@ -210,14 +221,28 @@ function problemDraft({ entry, server, line, format }: Context, error: Dataferry
     problem: {
       code: error.code,
       message: error.message,
-      asked: {
-        kind: target.kind === 'pid' ? 'any' : target.kind,
-        id,
-        ...('version' in target && { version: target.version }),
-        ...(path !== undefined && { path }),
-      },
+      asked: { ...asked, ...(path !== undefined && { path }) },
     },
   }
+}
+
+type Asked = NonNullable<NonNullable<Item['problem']>['asked']>
+
+function askedOf(target: Target, id: string, server: string): Asked {
+  const kind = target.kind === 'pid' ? 'any' : target.kind
+  // There is no column for a folder: only an address can name one.
+  if (target.kind === 'dataset' && target.folder !== undefined) return { kind, id: folderAddress(target, server) }
+  return { kind, id, ...('version' in target && { version: target.version }) }
+}
+
+function folderAddress({ dataset, version, folder }: Narrowed, server: string): string {
+  const query = new URLSearchParams({
+    ...(typeof dataset === 'string' && { persistentId: dataset }),
+    ...(version !== undefined && { version }),
+    ...(folder !== undefined && { folder }),
+  })
+  const id = typeof dataset === 'string' ? ':persistentId' : String(dataset)
+  return `${server}/api/datasets/${id}/dirindex?${query.toString()}`
 }
 
 function idOf(target: Target): string {

@@ -38,7 +38,17 @@ describe('a plain list', () => {
   it.each([
     ['nothing', '', 'the manifest is empty'],
     ['blanks and comments', '\n \n# x\n', 'the manifest is empty'],
-    ['a spreadsheet', 'PK\x03\x04rest', 'save it as CSV'],
+    ['an Excel workbook', 'PK\x03\x04....[Content_Types].xml', 'is an Excel workbook (.xlsx): save it there as'],
+    [
+      'a spreadsheet of LibreOffice',
+      'PK\x03\x04mimetypeapplication/vnd.oasis.opendocument.spreadsheet',
+      '(.ods): save',
+    ],
+    ['a ZIP', 'PK\x03\x04rest', 'is a ZIP: unpack it'],
+    ['a web page', '<!DOCTYPE html>\n<html>\n<a href="x">', 'is a web page: give the addresses in it one a line'],
+    ['XML', '<?xml version="1.0"?>\n<metalink/>', 'is XML, of which no form is read'],
+    ['a script', '#!/bin/sh\nwget https://dv.example.edu/api/access/datafile/1\n', 'a script that calls wget'],
+    ['a config file of curl', 'url = "https://dv.example.edu/api/access/datafile/1"\n', 'a config file of curl'],
     ['UTF-16 without a mark', '1\0\n\0', 'is no text'],
   ])('gives one error for %s', async (_, text, why) => {
     const [message, ...more] = await errorsOf(text)
@@ -78,6 +88,79 @@ describe('a plain list', () => {
       { line: 1, entry: file(1) },
       { line: 2, error: { message: 'manifest:2: the line is not UTF-8: save the manifest as UTF-8' } },
       { line: 3, entry: file(3) },
+    ])
+  })
+})
+
+describe('lists as tools write them', () => {
+  const api = 'https://dv.example.edu/api/access/datafile'
+  const onServer = (id: number): object => ({ ...file(id), server: SERVERS[0] })
+  const pid = (text: string): object => ({ target: { kind: 'pid', pid: text } })
+
+  it('of quoted PIDs, as jq prints them, are read', async () => {
+    const text = '"doi:10.5072/FK2/ABC"\n"doi:10.5072/FK2/DEF",\n\'hdl:1902.1/A\'\n"https://doi.org/10.5072/X"\n'
+    const wanted = ['doi:10.5072/FK2/ABC', 'doi:10.5072/FK2/DEF', 'hdl:1902.1/A', 'doi:10.5072/X'].map(pid)
+    expect(await entriesOf(text)).toEqual(wanted)
+    expect(await entriesOf(text, { name: 'pids.txt' })).toEqual(wanted)
+    expect(await entriesOf('"doi:10.5072/FK2/DEF",\n"doi:10.5072/FK2/ABC"\n')).toHaveLength(2)
+  })
+
+  it('with an address that holds commas first are no tables', async () => {
+    const text = `${api}s/104,105\n${api}/7\n`
+    const wanted = [{ target: { kind: 'zip', files: [104, 105] }, server: SERVERS[0] }, onServer(7)]
+    for (const name of ['-', 'urls.txt', 'urls.csv']) expect(await entriesOf(text, { name })).toEqual(wanted)
+    const page = 'https://dv.example.edu/dataset.xhtml;jsessionid=8f2c?persistentId=doi:10.5072/A\n42\n'
+    expect(await entriesOf(page)).toEqual([
+      { target: { kind: 'dataset', dataset: 'doi:10.5072/A' }, server: SERVERS[0] },
+      file(42),
+    ])
+  })
+
+  it('of links, as they stand in a folder index, are read', async () => {
+    const text = [
+      '<a href="/api/access/datafile/raw/42">a.csv</a> # the first',
+      `href='${api}/43'`,
+      '<li><a class="x" href="/api/datasets/24/dirindex/?version=1.0&amp;folder=raw">raw/</a></li>',
+    ].join('\n')
+    expect(await entriesOf(text)).toEqual([
+      onServer(42),
+      onServer(43),
+      { target: { kind: 'dataset', dataset: 24, version: '1.0', folder: 'raw' }, server: SERVERS[0] },
+    ])
+  })
+
+  it('of addresses for wget are read', async () => {
+    expect(await entriesOf(`# wget -i urls.txt\n${api}/raw/2024/42?format=original\n${api}/43\n`)).toEqual([
+      { ...onServer(42), format: 'original' },
+      onServer(43),
+    ])
+  })
+
+  it('for aria2 are read with the names and checksums in them', async () => {
+    const md5 = 'd41d8cd98f00b204e9800998ecf8427e'
+    const text = [
+      '# for aria2c -i',
+      `${api}/1\thttps://mirror.example/1`,
+      `  out=a b.csv\r`,
+      `  checksum=md5=${md5}`,
+      '  split=5',
+      `${api}/2`,
+      '\tdir=raw/2024',
+      `${api}/3`,
+      '  dir=raw',
+      '  out=c.csv',
+      '',
+    ].join('\n')
+    const notices: string[] = []
+    const options = { name: 'aria2.txt', notice: (notice: string) => void notices.push(notice) }
+    expect(await readAll(text, options)).toEqual([
+      { line: 2, entry: { ...onServer(1), path: 'a b.csv', checksum: { algorithm: 'md5', hex: md5 } } },
+      { line: 6, entry: { ...onServer(2), path: 'raw/2024/' } },
+      { line: 8, entry: { ...onServer(3), path: 'raw/c.csv' } },
+    ])
+    expect(notices).toEqual(['aria2.txt: options not used: "split"'])
+    expect(await errorsOf(`${api}/1\n out=a\nhttps://other.example/2\n`)).toEqual([
+      expect.stringContaining('manifest:3: server https://other.example is not named'),
     ])
   })
 })
@@ -139,6 +222,12 @@ describe('the format', () => {
     ['-', '{"latestVersion":{}}', 'json'],
     ['-', '{\n"status"', 'json'],
     ['-', '[1]', 'json'],
+    ['-', 'sep=;\nid;path\n', 'csv'],
+    ['-', '"doi:10.5072/A",\n', 'list'],
+    ['ids.csv', 'https://dv.example.edu/api/access/datafiles/1,2', 'list'],
+    ['-', 'https://dv.example.edu/api/access/datafile/1,raw/a.csv', 'csv'],
+    ['-', 'doi:10.5072/FK2/ABC,raw/a.csv', 'csv'],
+    ['-', 'https://dv.example.edu/api/access/datafile/1\n  out=x\n', 'aria2'],
     ['-', '1\n2', 'list'],
     ['-', 'doi:10.5072/A', 'list'],
     ['-', 'https://dv.example.edu/dataset.xhtml?persistentId=doi:10.5072/A&version=1.0', 'list'],

@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest'
+import { HARMLESS } from '../../src/manifest/address-parameters.ts'
+import { ADDRESSES } from '../../src/manifest/dataverse-url.ts'
 import type { Entry } from '../../src/model/entry.ts'
 import { entriesOf, errorsOf } from './reading.ts'
 
 const DV = 'https://dv.example.edu'
 const PID = 'doi:10.5072/FK2/ABC'
-const asFile = (file: number | string): Entry => ({ target: { kind: 'file', file } })
+const asFile = (file: number | string, version?: string): Entry => ({
+  target: { kind: 'file', file, ...(version ? { version } : {}) },
+})
 const asPid = (pid: string, version?: string): Entry => ({
   target: { kind: 'pid', pid, ...(version ? { version } : {}) },
 })
@@ -24,14 +28,37 @@ const REFERENCES: readonly (readonly [text: string, entry: Entry])[] = [
   [`${PID}@2.0`, asPid(PID, '2.0')],
   [`${PID}@:latest`, asPid(PID, ':latest')],
   [`${PID}@DRAFT`, asPid(PID, ':draft')],
+  [`${PID}@V1`, asPid(PID, '1')],
   ['doi:10.5072/a@b', asPid('doi:10.5072/a@b')],
+  ['doi:10.7910%2FDVN%2FABC', asPid('doi:10.7910/DVN/ABC')],
+  ['doi.org/10.5072/FK2/ABC', asPid(PID)],
+  ['dx.doi.org/10.5072/FK2/ABC', asPid(PID)],
+  ['hdl.handle.net/1902.1/A', asPid('hdl:1902.1/A')],
+  ['dv.example.edu/api/files/42', { ...asFile(42), server: DV }],
+  ['data.example.org/dv/api/files/42', { ...asFile(42), server: 'https://data.example.org/dv' }],
+  ['\u200bdoi:10.5072/FK2/\u200bABC\u00a0', asPid(PID)],
+  ['\ufeff42\u200b', asFile(42)],
   ['doi:10.5072/a#b', asPid('doi:10.5072/a#b')],
   [`${DV}/dataset.xhtml?persistentId=${PID}`, { target: { kind: 'dataset', dataset: PID }, server: DV }],
   [
     `${DV}/dataset.xhtml?persistentId=${PID}&version=2.0`,
     { target: { kind: 'dataset', dataset: PID, version: '2.0' }, server: DV },
   ],
-  [`${DV}/file.xhtml?fileId=42&version=1.0`, { ...asFile(42), server: DV }],
+  [
+    `${DV}/dataset.xhtml?persistentId=${PID}&amp;version=1.0`,
+    { target: { kind: 'dataset', dataset: PID, version: '1.0' }, server: DV },
+  ],
+  [
+    `${DV}/dataset.xhtml;jsessionid=8f2c?persistentId=${PID}`,
+    { target: { kind: 'dataset', dataset: PID }, server: DV },
+  ],
+  [
+    `${DV}/spa/datasets?persistentId=${PID}&version=DRAFT&tab=files`,
+    { target: { kind: 'dataset', dataset: PID, version: ':draft' }, server: DV },
+  ],
+  [`${DV}/spa/files?id=42&datasetVersion=2.0`, { ...asFile(42, '2.0'), server: DV }],
+  [`${DV}/file.xhtml?fileId=42&version=1.0`, { ...asFile(42, '1.0'), server: DV }],
+  [`${DV}/file.xhtml?fileId=42&version=V1`, { ...asFile(42, '1'), server: DV }],
   [`${DV}/file.xhtml?persistentId=${PID}/X`, { ...asFile(`${PID}/X`), server: DV }],
   [`${DV}/citation?persistentId=${PID}`, { ...asPid(PID), server: DV }],
   [`${DV}/api/access/datafile/42`, { ...asFile(42), server: DV }],
@@ -49,7 +76,28 @@ const REFERENCES: readonly (readonly [text: string, entry: Entry])[] = [
     `${DV}/api/datasets/:persistentId/versions/:latest-published/files?persistentId=${PID}`,
     { target: { kind: 'dataset', dataset: PID, version: ':latest-published' }, server: DV },
   ],
+  [
+    `${DV}/api/datasets/:persistentId/dirindex?persistentId=${PID}&version=1.0`,
+    { target: { kind: 'dataset', dataset: PID, version: '1.0' }, server: DV },
+  ],
+  [
+    `${DV}/api/datasets/24/dirindex/?folder=/raw/2024/&original=true`,
+    {
+      target: { kind: 'dataset', dataset: 24, version: ':latest-published', folder: 'raw/2024' },
+      server: DV,
+      format: 'original',
+    },
+  ],
+  [
+    `${DV}/api/datasets/export?exporter=dataverse_json&persistentId=${PID}`,
+    { target: { kind: 'dataset', dataset: PID, version: ':latest-published' }, server: DV },
+  ],
+  [
+    `${DV}/api/datasets/24/versions/2.0?excludeFiles=false&returnOwners=true`,
+    { target: { kind: 'dataset', dataset: 24, version: '2.0' }, server: DV },
+  ],
   [`${DV}/api/files/42/versions`, { ...asFile(42), server: DV }],
+  [`${DV}/api/files/42/versions/3.1`, { ...asFile(42, '3.1'), server: DV }],
   ['http://dv.example.edu/api/files/42', { ...asFile(42), server: DV }],
   ['https://data.example.org/dv/api/files/42', { ...asFile(42), server: 'https://data.example.org/dv' }],
   ['http://127.0.0.1:8080/api/files/42', { ...asFile(42), server: 'http://127.0.0.1:8080' }],
@@ -75,6 +123,10 @@ describe('a reference', () => {
     [`${DV}/api/datasets/24/versions/new`, '"new" is no version'],
     [`${DV}/api/access/datafile/42?format=RData`, 'format "RData" is unknown'],
     [`${DV}/api/access/datafile/42?imageThumb=true`, 'generated content'],
+    [`${DV}/api/access/datafile/42/auxiliary/dpJson/1`, 'asks for "auxiliary/dpJson/1" of a file'],
+    [`${DV}/api/access/datafile/42/metadata/ddi`, 'asks for "metadata/ddi" of a file'],
+    [`${DV}/api/datasets/24/versions`, 'neither a dataset, a file nor an API address'],
+    [`${DV}/citation-guide`, 'neither a dataset, a file nor an API address'],
     ['https://data.example.org/api/files/42', 'server https://data.example.org is not named with --server'],
     ['https://dv.example.edu.evil.example/api/files/42', 'https://dv.example.edu.evil.example is not named'],
     ['https://dv.example.edu:8443/api/files/42', 'https://dv.example.edu:8443 is not named'],
@@ -87,6 +139,41 @@ describe('a reference', () => {
   })
 
   it.each([
+    ['dataset.xhtml?id=70&versionId=88', 'versionId=, which is not obeyed: give version= with a number'],
+    [`dataset.xhtml?persistentId=${PID}&q=csv`, 'q=, which is not obeyed: take it out, and use --include'],
+    [`dataset.xhtml?persistentId=${PID}&fileTypeGroupFacet=Text`, 'fileTypeGroupFacet=, which is not obeyed'],
+    [`dataset.xhtml?persistentId=${PID}&Version=1.0`, 'Version=, which is not obeyed: did you mean version=?'],
+    ['api/datasets/24/versions/1.0/files?searchText=a', 'searchText=, which is not obeyed'],
+    ['api/datasets/24/versions/1.0/files?contentType=text/csv', 'contentType=, which is not obeyed'],
+    ['api/datasets/24/versions/1.0/files?limit=10', 'limit=, which is not obeyed: take it out: all pages are read'],
+    ['api/datasets/24/versions/1.0/files?offset=10', 'offset=, which is not obeyed'],
+    ['api/datasets/24/versions/1.0/files?accessStatus=Public', 'accessStatus=, which is not obeyed'],
+    ['api/datasets/24/dirindex?version=1.0&version=2.0', 'version= twice with different values'],
+    ['file.xhtml?fileId=42&datasetVersionId=88', 'datasetVersionId=, which is not obeyed'],
+    ['api/access/datafile/bundle/42?fileMetadataId=7', 'fileMetadataId=, which is not obeyed'],
+    ['api/access/datafile/42?frobnicate=1', 'frobnicate=, which is not obeyed: take it out if it does not matter'],
+  ])('what narrows is obeyed or refused by name: %s', async (path, why) => {
+    const [message] = await errorsOf(`${DV}/${path}`, { format: 'list' })
+    expect(message).toContain(why)
+  })
+
+  it.each(Object.values(HARMLESS).flat())('ignores the harmless parameter %s', async (name) => {
+    const address = `${DV}/dataset.xhtml?persistentId=${PID}&${name.replace('*', 'x')}=1&q=&version=2.0`
+    expect(await entriesOf(address, { format: 'list' })).toEqual([
+      { target: { kind: 'dataset', dataset: PID, version: '2.0' }, server: DV },
+    ])
+  })
+
+  it.each(ADDRESSES.filter(({ example }) => !example.includes('auxiliary')))(
+    'reads the documented address $example',
+    async ({ example }) => {
+      expect(await entriesOf(`${DV}${example}`, { format: 'list' })).toHaveLength(1)
+    },
+  )
+
+  it.each([
+    `${DV}/dataset.xhtml;jsessionid=hush?persistentId=none`,
+    `${DV}/api/access/datafile/42?gbrecs=true&amp;key=5a1e7c0d-hush`,
     `${DV}/api/access/datafile/42?key=5a1e7c0d-1111-2222-3333-444455556666`,
     `${DV}/api/access/datafile/42?gbrecs=true&token=5a1e7c0d-hush&until=2026`,
     'https://me:5a1e7c0d-hush@dv.example.edu/api/files/42',

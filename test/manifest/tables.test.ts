@@ -30,6 +30,13 @@ describe('a table', () => {
     expect(await entriesOf(`size\tmd5\tpath\tid\tformat\tserver\n${row.replaceAll(',', '\t')}`)).toEqual([wanted])
   })
 
+  it('obeys the first line in which Excel names the delimiter', async () => {
+    const wanted = [{ target: { kind: 'file', file: 42 }, path: 'a,b.csv' }]
+    expect(await csv('sep=;\r\nid;path\r\n42;a,b.csv\r\n')).toEqual(wanted)
+    expect(await entriesOf('"sep=|"\nid|path\n42|a,b.csv\n')).toEqual(wanted)
+    expect(await csvErrors('sep=;\nid;path\nx;y\n')).toEqual([expect.stringContaining('m.csv:3: "x" is no file id')])
+  })
+
   it('joins a folder and a name', async () => {
     expect(await csv('id,directoryLabel,filename\n1,raw/2024,a.csv\n2,,b.csv\n3,raw/,\n')).toMatchObject([
       { path: 'raw/2024/a.csv' },

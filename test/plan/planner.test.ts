@@ -67,6 +67,32 @@ describe('planning a dataset', () => {
     expect(state.totals.renamed).toBe(0)
   })
 
+  it('takes the folder that an address names, with what is below it', async () => {
+    const files = [
+      listed(1, { directory: 'raw' }),
+      listed(2, { directory: 'raw/2024' }),
+      listed(3, { directory: 'rawer' }),
+      listed(4),
+    ]
+    const catalogue = catalogueOf({ [A]: [{ version: '1.0', files }] })
+    const inFolder = (folder: string): Entry => ({ target: { kind: 'dataset', dataset: A, version: '1.0', folder } })
+    const { items } = await planAll([inFolder('raw'), inFolder('gone')], catalogue)
+    expect(items.map(({ path }) => path).slice(0, 2)).toEqual([
+      'doi-10.5072-FK2-A/raw/f1.bin',
+      'doi-10.5072-FK2-A/raw/2024/f2.bin',
+    ])
+    const address = `${SERVER}/api/datasets/:persistentId/dirindex?persistentId=doi%3A10.5072%2FFK2%2FA&version=1.0&folder=gone`
+    expect(items.slice(2)).toMatchObject([
+      {
+        problem: {
+          code: 'SOURCE_NOT_FOUND',
+          message: `Version 1.0 of ${A} has no folder gone.`,
+          asked: { kind: 'dataset', id: address },
+        },
+      },
+    ])
+  })
+
   it('makes paths safe and unique, and says what they were', async () => {
     const names = ['a.txt', 'A.txt', '../evil', 'con.txt', 'x/y']
     const files = names.map((label, i) => listed(i + 1, { label, directory: i === 2 ? '../..' : 'd' }))
@@ -98,23 +124,6 @@ describe('planning a dataset', () => {
 })
 
 describe('planning single files', () => {
-  it('asks nothing for rows that say all themselves', async () => {
-    const catalogue = catalogueOf(DATASETS)
-    const checksum = { algorithm: 'md5', hex: 'a'.repeat(32) } as const
-    const { items } = await planAll([file(77, { path: 'x/y.bin', checksum, size: 5 })], catalogue)
-    expect(items).toEqual([
-      {
-        n: 0,
-        server: SERVER,
-        line: 1,
-        ref: { kind: 'file', file: 77, format: 'original' },
-        path: 'x/y.bin',
-        expect: { size: 5, checksum },
-      },
-    ])
-    expect(catalogue.calls).toEqual([])
-  })
-
   it('asks nothing for rows of a file listing', async () => {
     const catalogue = catalogueOf(DATASETS)
     const entry = file(3, { listed: TABLE, listedIn: { dataset: A, version: '2.0' } })
@@ -134,12 +143,111 @@ describe('planning single files', () => {
 
   it('takes the path and the promises of the manifest before those of the listing', async () => {
     const checksum = { algorithm: 'sha256', hex: 'b'.repeat(64) } as const
-    const entries = [file(3, { path: 'mine/' }), file(1, { path: 'own.name', size: 99 }), file(2, { checksum })]
+    const entries = [file(3, { path: 'mine/' }), file(1, { path: 'own.name' }), file(2, { checksum })]
     const { items, state } = await planAll(entries, catalogueOf(DATASETS))
     expect(items.map(({ path }) => path)).toEqual(['mine/table.csv', 'own.name', 'doi-10.5072-FK2-A/f2.bin'])
-    expect(items[1]?.expect).toMatchObject({ size: 99, checksum: listed(1).checksum })
-    expect(items[2]?.expect).toEqual({ size: 20, checksum })
+    expect(items[1]?.expect).toEqual({ size: 10, checksum: listed(1).checksum })
+    expect(items[2]?.expect).toEqual({ size: 20, checksum, own: ['checksum'] })
     expect(state.totals.renamed).toBe(0)
+  })
+
+  it('refuses a row whose size or checksum the listing contradicts, before anything is fetched', async () => {
+    const md5 = (hex: string): Partial<Entry> => ({ checksum: { algorithm: 'md5', hex } })
+    const right = listed(1).checksum?.hex ?? ''
+    const wrong = md5('0'.repeat(32))
+    const rows = [md5(right), wrong, { size: 10 }, { size: 99 }, { ...wrong, path: 'own' }, wrong]
+    const { items, state } = await planAll(
+      rows.map((row) => file(1, row)),
+      catalogueOf(DATASETS),
+    )
+    expect(items.map(({ problem }) => problem?.code)).toEqual([
+      undefined,
+      'MANIFEST_MISMATCH',
+      'MANIFEST_MISMATCH',
+      'MANIFEST_MISMATCH',
+    ])
+    expect(items[1]?.problem?.message).toContain(`md5 ${'0'.repeat(32)}, but the server lists ${right}`)
+    expect(items[2]?.problem?.message).toContain(
+      'a size of 99 bytes, but the server lists 10 bytes for the file f1.bin',
+    )
+    expect(items[3]?.problem?.asked).toEqual({ kind: 'file', id: '1', path: 'own' })
+    expect(state.totals).toMatchObject({ problems: 3, duplicates: 2 })
+  })
+
+  it('compares what the listing does not say with the bytes, and remembers whose promise that is', async () => {
+    const bare = { ...listed(7), checksum: undefined, size: undefined }
+    const files = [JSON.parse(JSON.stringify(bare)) as ListedFile]
+    const checksum = { algorithm: 'md5', hex: 'a'.repeat(32) } as const
+    const { items } = await planAll([file(7, { checksum, size: 5 })], catalogueOf({ [A]: [{ version: '1.0', files }] }))
+    expect(items[0]?.expect).toEqual({ size: 5, checksum, own: ['size', 'checksum'] })
+  })
+
+  it('takes either size of a table for what it is, and its checksum for that of the original', async () => {
+    const { checksum } = TABLE
+    const rows: Partial<Entry>[] = [
+      { size: 12, ...(checksum && { checksum }) },
+      { size: 17, path: 'a/' },
+      { size: 17, path: 'b/', format: 'archival', ...(checksum && { checksum }) },
+      { size: 40, path: 'c/', format: 'archival' },
+      { size: 40, path: 'd/' },
+    ]
+    const { items } = await planAll(
+      rows.map((row) => file(3, row)),
+      catalogueOf(DATASETS),
+    )
+    expect(items.map(({ expect: promise }) => promise)).toEqual([
+      { size: 12, checksum },
+      { size: 12, checksum },
+      {},
+      { size: 40, own: ['size'] },
+      { size: 40 },
+    ])
+    expect(items[4]?.problem?.message).toContain('12 bytes for the original form of table.tab')
+  })
+
+  it('gives a table the name of the form that comes', async () => {
+    const rows: Partial<Entry>[] = [
+      { path: 'a/table.tab' },
+      { path: 'b/mine.TAB' },
+      { path: 'c/table.tab', format: 'archival' },
+      { path: 'd/table.csv', format: 'archival' },
+      { path: 'e/table.txt' },
+      { path: 'f/table.csv' },
+    ]
+    const { items, state } = await planAll(
+      rows.map((row) => file(3, row)),
+      catalogueOf(DATASETS),
+    )
+    expect(items.map(({ path, renamedFrom }) => [path, renamedFrom])).toEqual([
+      ['a/table.csv', 'a/table.tab'],
+      ['b/mine.csv', 'b/mine.TAB'],
+      ['c/table.tab', undefined],
+      ['d/table.tab', 'd/table.csv'],
+      ['e/table.txt', undefined],
+      ['f/table.csv', undefined],
+    ])
+    expect(state.totals.renamed).toBe(3)
+  })
+
+  it('describes a file as the version beside it does, and refuses one that is not in it', async () => {
+    const old = { ...listed(1), label: 'old-name.bin', directory: 'old' }
+    const datasets = { [A]: [{ version: '1.0', files: [old, listed(9)] }, ...(DATASETS[A]?.slice(1) ?? [])] }
+    const named = (id: number | string, version: string): Entry => ({ target: { kind: 'file', file: id, version } })
+    const catalogue = catalogueOf(datasets)
+    const { items } = await planAll(
+      [named(1, '1.0'), named(1, '2.0'), named(3, '1.0'), named(1, '7.0'), named(9, '1.0'), named(`${A}/TWO`, '2.0')],
+      catalogue,
+    )
+    expect(items).toMatchObject([
+      { path: 'doi-10.5072-FK2-A/old/old-name.bin', origin: { version: '1.0' } },
+      { path: 'doi-10.5072-FK2-A/f1.bin', origin: { version: '2.0' } },
+      { problem: { code: 'SOURCE_NOT_FOUND', message: `Version 1.0 of ${A} has no file 3.` } },
+      { problem: { code: 'SOURCE_NOT_FOUND', asked: { kind: 'file', id: '1', version: '7.0' } } },
+      { path: 'doi-10.5072-FK2-A/f9.bin', origin: { version: '1.0' } },
+      { ref: { file: 2 }, origin: { version: '2.0' } },
+    ])
+    expect(catalogue.calls.filter((call) => call === `files ${A} 1.0`)).toHaveLength(1)
+    expect(catalogue.calls.filter((call) => call === `version ${A} 1.0`)).toHaveLength(1)
   })
 
   it('finds out whether a PID names a dataset or a file', async () => {

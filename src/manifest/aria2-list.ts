@@ -1,0 +1,83 @@
+import type { ManifestLine } from '../model/entry.ts'
+import { attempt, lineError, quoted } from './bad-line.ts'
+import type { Line } from './lines.ts'
+import type { Reading } from './reading.ts'
+import { readRow } from './row.ts'
+import { clean } from './text.ts'
+
+/** An address with the options that follow it. */
+interface Download {
+  readonly line: number
+  readonly url: string
+  readonly options: Map<string, string>
+}
+
+/**
+ * Reads an input file of aria2: an address a line, the same one at mirrors behind tabs, and below it options of that download,
+ * indented. `out`, `dir` and `checksum` are obeyed; the others, which say how to fetch, are named once.
+ * @see aria2c(1), "Input File"
+ */
+export async function* readAria2(
+  lines: AsyncIterable<readonly Line[]>,
+  reading: Reading,
+): AsyncIterable<readonly ManifestLine[]> {
+  const list = new Aria2List(reading)
+  for await (const batch of lines) yield batch.flatMap((line) => list.push(line))
+  yield list.finish()
+}
+
+const OPTION = /^[ \t]+([a-z0-9-]{1,64})=(.*)$/
+
+/** Whether a line is an option of the download above it. */
+export function isAria2Option(line: string): boolean {
+  return OPTION.test(line)
+}
+
+const OBEYED = ['out', 'dir', 'checksum']
+
+class Aria2List {
+  readonly #reading: Reading
+  readonly #unused = new Set<string>()
+  #download: Download | undefined
+
+  constructor(reading: Reading) {
+    this.#reading = reading
+  }
+
+  /** Takes the next line. @returns the download before it, when the line begins another */
+  push({ number, text, problem }: Line): readonly ManifestLine[] {
+    if (problem !== undefined) return [...this.#end(), lineError(this.#reading.name, number, problem)]
+    if (text.startsWith('#') || text.trim() === '') return []
+    const [, name, value] = OPTION.exec(text) ?? []
+    if (name !== undefined && value !== undefined && this.#download) {
+      this.#download.options.set(name, clean(value))
+      return []
+    }
+    const ended = this.#end()
+    this.#download = { line: number, url: clean(text.split('\t', 1)[0] ?? ''), options: new Map() }
+    return ended
+  }
+
+  finish(): readonly ManifestLine[] {
+    const ended = this.#end()
+    const { name, notice } = this.#reading
+    if (this.#unused.size > 0) notice(`${name}: options not used: ${[...this.#unused].map(quoted).join(', ')}`)
+    return ended
+  }
+
+  #end(): readonly ManifestLine[] {
+    const download = this.#download
+    this.#download = undefined
+    if (!download) return []
+    const { line, url, options } = download
+    for (const option of options.keys()) if (!OBEYED.includes(option)) this.#unused.add(option)
+    const row = { url, ...pathOf(options), checksum: options.get('checksum')?.replace('=', ':') ?? '' }
+    return [attempt(this.#reading.name, line, () => readRow(row, this.#reading.servers))]
+  }
+}
+
+function pathOf(options: ReadonlyMap<string, string>): { readonly name?: string; readonly directory?: string } {
+  const name = options.get('out')
+  const directory = options.get('dir')
+  return { ...(name && { name }), ...(directory && { directory }) }
+}

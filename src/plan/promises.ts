@@ -1,0 +1,72 @@
+import { DataferryError } from '../errors.ts'
+import { sameChecksum } from '../model/checksum.ts'
+import type { Entry } from '../model/entry.ts'
+import type { Expectation, Format } from '../model/item.ts'
+import type { ListedFile } from '../model/listing.ts'
+
+/** What the manifest itself promises about the bytes. */
+export function ownPromises({ size, checksum }: Entry): Expectation {
+  return { ...(size !== undefined && { size }), ...(checksum && { checksum }) }
+}
+
+/**
+ * Size and checksum of the bytes that will arrive, by the listing and the manifest. Where the listing is silent the manifest's
+ * own words are the promise, and marked as such. Throws `MANIFEST_MISMATCH` where the two contradict each other.
+ * @see protocol note §3: a tabular file's checksum is that of the original; its `filesize` lacks the header line
+ * that the archival form has, so nothing is promised about that form.
+ */
+export function promises(file: ListedFile, format: Format, entry: Entry): Expectation {
+  const listed = published(file, format)
+  const size = ownSize(file, format, listed.size, entry.size)
+  const checksum = ownChecksum(file, format, listed.checksum, entry.checksum)
+  const own = [
+    ...(size === undefined ? [] : ['size' as const]),
+    ...(checksum === undefined ? [] : ['checksum' as const]),
+  ]
+  return {
+    ...listed,
+    ...(size !== undefined && { size }),
+    ...(checksum && { checksum }),
+    ...(own.length > 0 && { own }),
+  }
+}
+
+function published(file: ListedFile, format: Format): Expectation {
+  if (file.tabular && format === 'archival') return {}
+  const size = file.tabular ? file.original?.size : file.size
+  return { ...(size !== undefined && { size }), ...(file.checksum && { checksum: file.checksum }) }
+}
+
+/** The manifest's size where it says something that the listing does not. A table has two sizes, and a row may name either. */
+function ownSize(
+  file: ListedFile,
+  format: Format,
+  listed: number | undefined,
+  own: number | undefined,
+): number | undefined {
+  if (own === undefined || own === listed || (file.tabular && (own === file.size || own === file.original?.size))) {
+    return undefined
+  }
+  if (listed === undefined) return own
+  throw mismatch(`a size of ${own} bytes`, `${listed} bytes for the ${form(file, format)}`)
+}
+
+function ownChecksum(
+  file: ListedFile,
+  format: Format,
+  listed: Entry['checksum'],
+  own: Entry['checksum'],
+): Entry['checksum'] {
+  // That of the original says nothing about the archival form.
+  if (!own || (file.checksum && sameChecksum(own, file.checksum))) return undefined
+  if (listed?.algorithm !== own.algorithm) return own
+  throw mismatch(`${own.algorithm} ${own.hex}`, `${listed.hex} for the ${form(file, format)}`)
+}
+
+function form(file: ListedFile, format: Format): string {
+  return file.tabular ? `${format} form of ${file.label}` : `file ${file.label}`
+}
+
+function mismatch(says: string, lists: string): DataferryError {
+  return new DataferryError('MANIFEST_MISMATCH', `The manifest says ${says}, but the server lists ${lists}.`)
+}
