@@ -13,7 +13,10 @@ import { restore, takeUp } from './recover.ts'
 import { openRuntime, type Runtime } from './runtime.ts'
 import { Sources } from './sources.ts'
 import { startWork } from './start-work.ts'
-import { printSummary, shownUrl } from './summary.ts'
+import { shortId } from './batch-names.ts'
+import { pasted } from './pasted.ts'
+import { placeFor, shownUrl } from './places.ts'
+import { printSummary, type RunFacts } from './summary.ts'
 
 const LOOK_MS = 200
 const SHOWN_OTHERS = 3
@@ -26,10 +29,14 @@ export async function runBatch(context: Context, sink: Sink, opened: OpenedBatch
   const { config, signal } = context
   const { batch } = opened
   const sources = new Sources(config, batch.servers)
+  let facts: RunFacts
   try {
     await using runtime = await openRuntime(context, 'worker')
     await takeUp(runtime, sink, opened)
     await tellOthers(context.out, runtime, batch)
+    const ids = (await runtime.ledger.list()).map(({ id }) => id)
+    const begun = performance.now()
+    const before = (await runtime.ledger.summary(batch.id)).bytes
     const workers = await startWork(context, runtime, sources, batch.servers)
     const failed = new AbortController()
     const stop = AbortSignal.any([signal, failed.signal])
@@ -39,19 +46,24 @@ export async function runBatch(context: Context, sink: Sink, opened: OpenedBatch
       onCheckpoint: ({ items, totals, complete }) => runtime.ledger.setPlanned(batch.id, items, totals.size, complete),
     }).catch((error: unknown) => failed.abort(error))
     try {
-      await untilEnded(context, runtime, workers, batch.id, stop, () => restore(runtime, sink, opened))
+      const label = shortId(batch.id, ids)
+      const bytes = await untilEnded(context, runtime, workers, { id: batch.id, label }, stop, () =>
+        restore(runtime, sink, opened),
+      )
+      facts = { ms: performance.now() - begun, bytes: bytes - before, ids }
     } finally {
       await workers.close()
       await planning
     }
   } catch (error) {
-    if (isAbort(error))
-      context.out.say(`Parked. To go on: run the same command again, or dataferry resume ${shownUrl(sink.url)}`)
-    throw error
+    if (!isAbort(error) || !signal.aborted) throw error
+    context.out.say('Parked. The same command goes on where it was; so does:')
+    context.out.command(pasted(config, 'resume', [placeFor(context.out, sink.url)]))
+    return 130
   } finally {
     await sources.close()
   }
-  return printSummary(context.out, sink, batch.id)
+  return printSummary(context, sink, batch.id, facts)
 }
 
 /**
@@ -72,16 +84,19 @@ async function tellOthers(out: Output, { ledger }: Runtime, { id, servers }: Bat
   )
 }
 
-/** Shows progress until the report is written. Rejects when the batch is paused or cancelled, and with the signal's reason. */
+/**
+ * Shows progress until the report is written. Rejects when the batch is paused or cancelled, and with the signal's reason.
+ * @returns the bytes of the batch that are there then
+ */
 async function untilEnded(
   { out, log }: Context,
   { ledger, changes }: Runtime,
   { running, notices }: RunningWorkers,
-  id: string,
+  { id, label }: { readonly id: string; readonly label: string },
   signal: AbortSignal,
   restoreBatch: () => Promise<unknown>,
-): Promise<void> {
-  const progress = startProgress({ out, log })
+): Promise<number> {
+  const progress = startProgress({ out, label, log })
   try {
     for (;;) {
       const entry = await ledger.get(id)
@@ -94,7 +109,7 @@ async function untilEnded(
       const active = running.held().map(({ path, bytes, size }) => ({ path, bytes, size }))
       const bytes = active.reduce((sum, file) => sum + file.bytes, summary.bytes)
       progress.update({ batch: id, ...summary, bytes, active, notices: notices.list() })
-      if (entry.state === 'finished') return
+      if (entry.state === 'finished') return bytes
       refuseHeld(entry)
       await nextLook(changes, id, signal)
     }

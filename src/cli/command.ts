@@ -24,8 +24,8 @@ export interface Context extends Given {
   readonly config: LoadedConfig
   readonly out: Output
   /**
-   * Aborts at the first Ctrl-C, or SIGTERM. The command then parks what is in flight, says how to go on and ends with
-   * 130, or lets the signal's reason (`INTERRUPTED`) through. A second Ctrl-C ends the process at once.
+   * Aborts at the first Ctrl-C, SIGTERM or SIGHUP. The command then parks what is in flight, says how to go on and ends
+   * with 130, or lets the signal's reason (`INTERRUPTED`) through. A second Ctrl-C ends the process at once.
    */
   readonly signal: AbortSignal
   readonly log: Logger
@@ -46,6 +46,23 @@ export interface Operand {
   readonly many?: true
 }
 
+/** What a command says when somebody stops it. */
+export interface StopWords {
+  /** At once: what becomes of its work. */
+  readonly stopping: string
+  /** When it has stopped: how to go on; nothing where it has said so itself. */
+  readonly stopped?: string
+}
+
+/** For commands that fetch. */
+export const PARKS: StopWords = {
+  stopping: 'what was fetched is kept.',
+  stopped: 'Run the same command again: it goes on where it was.',
+}
+
+/** For commands that plan. */
+export const PLANS: StopWords = { ...PARKS, stopping: 'what was planned is kept.' }
+
 /** A verb of the command line: `commands/<verb>.ts` exports one as `command`, and `commands.ts` lists it. */
 export interface Command {
   /** Command lines that work as they stand; the first one opens the help. */
@@ -56,5 +73,7 @@ export interface Command {
   /** Settings that matter here: their flags are offered. The others still come from environment and file. */
   readonly settings: readonly SettingName[]
   readonly flags: readonly CommandFlag[]
+  /** Default: it has nothing to keep. */
+  readonly stop?: StopWords
   run(context: Context): Promise<ExitCode>
 }

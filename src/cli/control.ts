@@ -5,6 +5,7 @@ import { DataferryError, messageOf } from '../errors.ts'
 import type { LedgerEntry } from '../ledger/ledger.ts'
 import { normalServer } from '../config/setting-values.ts'
 import type { Context, Operand } from './command.ts'
+import { idsMeant } from './batch-names.ts'
 import { openDestination } from './destination.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -66,11 +67,17 @@ export function refuseFinished({ id, state }: LedgerEntry): void {
   throw new DataferryError('ARGUMENT_INVALID', `${id} has finished already; dataferry retry tries its failures again.`)
 }
 
-/** Rejects with `BATCH_NOT_FOUND`, naming what is there. */
-export async function knownBatch(ledger: Runtime['ledger'], id: string): Promise<LedgerEntry> {
-  const batch = await ledger.get(id)
-  if (batch) return batch
-  const known = (await ledger.list()).map((entry) => entry.id)
-  const others = known.length === 0 ? 'it knows none' : `it knows ${known.slice(-5).join(', ')}`
-  throw new DataferryError('BATCH_NOT_FOUND', `No batch ${id} is known to this Redis; ${others}.`)
+/** The batch of this id, or the one whose id ends so. Rejects with `BATCH_NOT_FOUND`, naming what is there. */
+export async function knownBatch(ledger: Pick<Runtime['ledger'], 'list'>, given: string): Promise<LedgerEntry> {
+  const entries = await ledger.list()
+  const all = entries.map(({ id }) => id)
+  const meant = idsMeant(given, all)
+  const found = entries.find(({ id }) => id === meant[0])
+  if (found && meant.length === 1) return found
+  const some = (ids: readonly string[]): string => ids.slice(-5).join(', ')
+  const message =
+    meant.length > 1
+      ? `${given} can mean ${some(meant)}: type more of its end.`
+      : `This Redis knows no batch ${given}; it knows ${all.length === 0 ? 'none' : some(all)}.`
+  throw new DataferryError('BATCH_NOT_FOUND', message)
 }

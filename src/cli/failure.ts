@@ -20,10 +20,6 @@ export function exitCodeOf(error: unknown): ExitCode {
 
 /** Says in one sentence what happened and in the next one what to do; with `verbose` also where it came from. */
 export function reportError(error: unknown, out: Output, verbose: boolean): void {
-  if (isAbort(error)) {
-    out.say('dataferry: stopped. Run the same command again: it goes on where it was.')
-    return
-  }
   const code = error instanceof DataferryError ? error.code : 'UNEXPECTED'
   const message = error instanceof DataferryError ? error.message : `something unexpected happened: ${messageOf(error)}`
   const advice = error instanceof DataferryError ? error.advice : UNEXPECTED_ADVICE

@@ -1,11 +1,14 @@
 import { DataferryError } from '../errors.ts'
 
+/** Why a command stops when somebody pressed Ctrl-C; any other reason is its own name. */
+export const CTRL_C = 'Ctrl-C'
+
 /** How a person asks for an end. */
 export interface Interruption {
-  /** For the command: its reason is `INTERRUPTED`. */
+  /** For the command: its reason is `INTERRUPTED`, with why as its message. */
   readonly signal: AbortSignal
   /** For SIGINT and SIGTERM: the first one asks the command to park its work, the second one does not wait for it. */
-  readonly onSignal: () => void
+  readonly onSignal: (name: NodeJS.Signals) => void
   /** For a reader that went away: as a first signal, however often. */
   readonly stop: (why: string) => void
 }
@@ -17,9 +20,9 @@ export function interruption(exit: (code: 130) => void): Interruption {
   return {
     signal: controller.signal,
     stop,
-    onSignal: () => {
+    onSignal: (name) => {
       if (controller.signal.aborted) exit(130)
-      else stop('stopped by a signal')
+      else stop(name === 'SIGINT' ? CTRL_C : name)
     },
   }
 }

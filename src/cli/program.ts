@@ -3,8 +3,10 @@ import type { Environment } from '../config/file.ts'
 import { DATAFERRY_VERSION } from '../dataverse/version.ts'
 import { createLogger } from '../log.ts'
 import { chooseVerb } from './choose-verb.ts'
-import type { ExitCode } from './command.ts'
+import type { Command, ExitCode } from './command.ts'
 import type { Verb } from './commands.ts'
+import { CTRL_C } from './interruption.ts'
+import { isAbort, messageOf } from '../errors.ts'
 import { exitCodeOf, reportError } from './failure.ts'
 import { commandHelp, programHelp } from './help.ts'
 import { Output, type Sheet } from './terminal/output.ts'
@@ -59,15 +61,21 @@ async function runVerb(verb: Verb, rest: readonly string[], world: World): Promi
     for (const warning of config.warnings) out.warn(warning)
     const quietLog = config.sourceOf('logLevel').kind === 'default'
     const log = createLogger(typed.verbose && quietLog ? 'info' : config.settings.logLevel)
-    world.signal.addEventListener('abort', () => out.say(STOPPING), { once: true })
+    world.signal.addEventListener('abort', () => out.interrupted(stopping(command, world.signal)), { once: true })
     return await command.run({ ...typed, config, out, log, signal: world.signal })
   } catch (error) {
-    reportError(error, out, typed.verbose)
+    if (isAbort(error) && world.signal.aborted) out.say(command.stop?.stopped ?? 'Stopped.')
+    else reportError(error, out, typed.verbose)
     return exitCodeOf(error)
   }
 }
 
-const STOPPING = 'dataferry: stopping; what was fetched is kept. Press Ctrl-C again to stop at once.'
+/** `Stopping (SIGTERM); what was fetched is kept.` */
+function stopping({ stop }: Command, { reason }: AbortSignal): string {
+  const why = messageOf(reason)
+  const what = stop === undefined ? '.' : `; ${stop.stopping}`
+  return why === CTRL_C ? `Stopping${what} Press Ctrl-C again to stop at once.` : `Stopping (${why})${what}`
+}
 
 function outputFor(
   { stdout, stderr, env }: World,

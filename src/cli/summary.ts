@@ -1,83 +1,146 @@
 import { Outcomes } from '../batch/tally.ts'
-import { DataferryError, ERROR_CODES, isErrorCode } from '../errors.ts'
+import { names } from '../batch/folder.ts'
 import { readReport, type Report } from '../batch/report.ts'
+import { DataferryError, ERROR_CODES, isErrorCode } from '../errors.ts'
+import type { Failure } from '../model/receipt.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { ExitCode } from './command.ts'
-import { formatBytes, formatCount, plural } from './terminal/format.ts'
+import { shortId } from './batch-names.ts'
+import { pasted } from './pasted.ts'
+import { placeFor } from './places.ts'
+import { formatBytes, formatCount, formatDuration, formatRate, plural } from './terminal/format.ts'
 import type { Output } from './terminal/output.ts'
 
-/** Failures told one by one; the rest is in failures.csv. */
+/** Failures told one by one, of each code and in all; the rest is in failures.csv. */
+const SHOWN_OF_CODE = 5
 const SHOWN_FAILURES = 20
 
+/** What the command that ends knows beyond the report. */
+export interface RunFacts {
+  /** How long it took, and the bytes that came meanwhile. */
+  readonly ms: number
+  readonly bytes: number
+  /** Ids of all batches that can be named, to shorten this one's. */
+  readonly ids: readonly string[]
+}
+
 /** Prints how a finished batch ended, from its report. @returns 0 only when every item is there */
-export async function printSummary(out: Output, sink: Sink, id: string): Promise<ExitCode> {
+export async function printSummary(
+  { out, config }: { readonly out: Output; readonly config: Parameters<typeof pasted>[0] },
+  sink: Sink,
+  id: string,
+  facts: RunFacts,
+): Promise<ExitCode> {
   const report = await readReport(sink.records, id)
   if (!report) throw new DataferryError('BATCH_NOT_FOUND', `${id} has no report yet.`)
   const outcomes = new Outcomes(sink.records, id)
   if (out.json) await recordItems(out, outcomes)
   out.record({ event: 'summary', ...report })
-  out.line(headline(report), report.complete ? 'good' : 'bad')
-  const rows: [number, string][] = [
-    [report.done, `fetched (${formatBytes(report.bytes)}), ${verification(report)}`],
-    [report.kept, `there already (${formatBytes(report.keptBytes)})`],
-    [report.failed, 'failed'],
-    [report.missing, 'without any outcome'],
-    [report.leftOut, `left out of archives${report.leftOutPlanned ? ', asked for singly' : ''}; see left-out.csv`],
-    [report.renamed, 'renamed to be safe; see renamed.csv'],
-    [report.duplicates, 'asked for more than once, fetched once'],
-  ]
-  for (const [count, text] of rows) if (count > 0) out.line(`  ${formatCount(count).padStart(9)}  ${text}`)
+  if (out.json) return report.complete ? 0 : 1
+  const files = placeFor(out, sink.url)
+  out.paragraph(`${headline(report)}${figures(report, facts)}${verification(report)}`, report.complete ? 'good' : 'bad')
   await printFailures(out, outcomes, report)
-  const folder = `${shownUrl(sink.url)}/.dataferry/${id}`
-  out.line(`Files:  ${shownUrl(sink.url)}`)
-  out.line(`Report: ${folder}/report.json`)
-  if (report.failed > 0) out.line(`Failed: ${folder}/failures.csv  (a manifest: fix the cause, then dataferry run it)`)
-  if (report.leftOut > 0 && !report.leftOutPlanned)
-    out.line(`Left out: ${folder}/left-out.csv  (a manifest: dataferry run it, or run again with --complete)`)
+  if (report.failed > 0) {
+    out.line('    To try again:')
+    out.line(`      ${pasted(config, 'retry', [shortId(id, facts.ids)])}`)
+  }
+  for (const [count, text] of notes(report)) if (count > 0) out.paragraph(`${padded(count)} ${text}`)
+  if (report.leftOut > 0 && !report.leftOutPlanned) {
+    out.line('    To fetch them singly:')
+    out.line(`      ${pasted(config, 'run', [`${files}/.dataferry/${names.leftOut(id)}`, '--to', files])}`)
+  }
   for (const server of report.archivesOff)
-    out.line(`${server} failed to send several bundles in a row, so its files were fetched singly.`)
+    out.paragraph(`${server} failed to send several bundles in a row, so its files were fetched singly.`)
+  out.line(`files    ${files}`)
+  out.line(`records  ${files}/.dataferry/${id}`)
   return report.complete ? 0 : 1
 }
 
 function headline({ complete, planned, done, kept, leftOut }: Report): string {
-  if (!complete && done + kept === planned) return `${plural(leftOut, 'file')} are missing from the archives.`
-  return complete
-    ? planned === 1
-      ? 'The file is there.'
-      : `All ${plural(planned, 'file')} are there.`
-    : `${formatCount(planned - done - kept)} of ${plural(planned, 'file')} could not be had.`
+  const there = done + kept
+  if (!complete && there === planned) return `${plural(leftOut, 'file')} ${isOrAre(leftOut)} missing from the archives`
+  if (!complete) return `${formatCount(there)} of ${plural(planned, 'file')} ${isOrAre(there)} there`
+  return planned === 1 ? 'The file is there' : `All ${plural(planned, 'file')} are there`
+}
+
+function isOrAre(count: number): string {
+  return count === 1 ? 'is' : 'are'
+}
+
+/** ` (224 MiB in 9 s, 25 MiB/s)`; of a batch that went on, only what there is in all. */
+function figures({ done, bytes }: Report, facts: RunFacts): string {
+  if (done === 0) return ''
+  if (facts.bytes < bytes || facts.ms < 1) return ` (${formatBytes(bytes)})`
+  return ` (${formatBytes(bytes)} in ${formatDuration(facts.ms)}, ${formatRate((bytes * 1000) / facts.ms)})`
 }
 
 function verification({ verified }: Report): string {
   const parts = [
-    [verified.checksum, 'by checksum'],
+    [verified.checksum, 'verified by checksum'],
     [verified.structure, 'by ZIP structure'],
     [verified.size, 'by size only'],
-    [verified.nothing, 'not at all'],
+    [verified.nothing, 'not verified'],
   ] as const
   const shown = parts.filter(([count]) => count > 0).map(([count, how]) => `${formatCount(count)} ${how}`)
-  return shown.length === 0 ? 'nothing to verify' : `verified: ${shown.join(', ')}`
+  return shown.length === 0 ? '.' : `; ${shown.join(', ')}.`
 }
 
-async function printFailures(out: Output, outcomes: Outcomes, { failed }: Report): Promise<void> {
+function notes(report: Report): readonly (readonly [number, string])[] {
+  const singly = report.leftOutPlanned ? ', fetched singly' : ''
+  return [
+    [report.missing, 'without any outcome'],
+    [report.kept, `there already (${formatBytes(report.keptBytes)})`],
+    [report.leftOut, `left out of archives${singly}: left-out.csv`],
+    [report.renamed, 'renamed to safe names: renamed.csv'],
+    [report.duplicates, 'asked for more than once, fetched once'],
+  ]
+}
+
+/** Failures by code, the most frequent first: some of each, then what a person does about them. */
+async function printFailures(out: Output, outcomes: Outcomes, { failed, failures }: Report): Promise<void> {
   if (failed === 0) return
-  let shown = 0
-  for await (const { path, code, message } of outcomes.failures()) {
-    if (++shown > SHOWN_FAILURES) break
-    out.line(`  ${path}`, 'bad')
-    out.line(`    ${code}: ${message}`)
-    const advice = isErrorCode(code) ? ERROR_CODES[code].advice : undefined
-    if (advice !== undefined) out.line(`    ${advice}`)
+  out.line(`${padded(failed)} failed`, 'bad')
+  const some = await someOfEach(outcomes, failures)
+  for (const [code, count] of byCount(failures)) {
+    const shown = some.get(code) ?? []
+    for (const { path, message } of shown) {
+      out.line(`    ${path}`)
+      out.paragraph(`      ${firstSentence(message)} (${code})`)
+    }
+    if (count > shown.length) out.line(`    … and ${formatCount(count - shown.length)} more with ${code}: failures.csv`)
+    if (isErrorCode(code)) out.paragraph(`    ${ERROR_CODES[code].advice}`)
   }
-  if (failed > SHOWN_FAILURES) out.line(`  … and ${formatCount(failed - SHOWN_FAILURES)} more`)
+}
+
+function byCount(failures: Report['failures']): readonly [code: string, count: number][] {
+  return Object.entries(failures).sort(([, a], [, b]) => b - a)
+}
+
+async function someOfEach(
+  outcomes: Outcomes,
+  failures: Report['failures'],
+): Promise<ReadonlyMap<string, readonly Failure[]>> {
+  const each = Math.max(1, Math.min(SHOWN_OF_CODE, Math.floor(SHOWN_FAILURES / Object.keys(failures).length)))
+  const some = new Map<string, Failure[]>()
+  for await (const failure of outcomes.failures()) {
+    const known = some.get(failure.code) ?? []
+    some.set(failure.code, known)
+    if (known.length < each) known.push(failure)
+  }
+  return some
+}
+
+/** Servers write paragraphs; the whole text is in the records. */
+function firstSentence(text: string): string {
+  return /^.*?[.!?](?=\s|$)/s.exec(text)?.[0] ?? text
+}
+
+/** Counts stand below one another. */
+function padded(count: number): string {
+  return formatCount(count).padStart(4)
 }
 
 async function recordItems(out: Output, outcomes: Outcomes): Promise<void> {
   for await (const receipt of outcomes.receipts()) out.record({ event: 'item', ...receipt })
   for await (const failure of outcomes.failures()) out.record({ event: 'item', ...failure })
-}
-
-/** A folder as people type it; any other destination as it is. */
-export function shownUrl(url: string): string {
-  return url.startsWith('file://') ? decodeURIComponent(url.slice('file://'.length)) : url
 }

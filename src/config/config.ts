@@ -28,6 +28,10 @@ export interface LoadedConfig {
   /** Base URLs that may be contacted, the default one first: of the `server` setting, then of the config file's `servers`. */
   readonly servers: readonly string[]
   readonly sourceOf: (name: SettingName) => Source
+  /** The flags as they were typed. */
+  readonly given: GivenFlags
+  /** The config file as it was named on the command line. */
+  readonly namedFile: string | undefined
   /** The config file that was read. */
   readonly file: string | undefined
   /** For people, e.g. that others can read a token file. */
@@ -83,6 +87,8 @@ export function load(options: LoadOptions = {}): LoadedConfig {
     settings,
     servers,
     sourceOf: (name) => found.get(name)?.source ?? BY_DEFAULT,
+    given: options.flags ?? {},
+    namedFile: options.file,
     file: file.path,
     warnings,
     tokens,

@@ -25,6 +25,7 @@ export class Screen {
   #take(piece: string): void {
     if (piece.startsWith('\x1b')) this.#control(piece.slice(2))
     else if (piece === '\n') this.#newLine()
+    else if (piece === '\r') this.#column = 0
     else this.#put(piece)
   }
 

@@ -150,7 +150,7 @@ test('Ctrl-C parks what is in flight, says how to go on, and the same command go
   })
   const stopped = await ended
   expect(stopped.code).toBe(130)
-  expect(stopped.stderr).toContain('run the same command again')
+  expect(stopped.stderr).toContain('Parked. The same command goes on where it was; so does:\n  dataferry resume ')
   await dataverse.set({ bytesPerSecond: 0 })
   const { code, stdout } = await home.run(args)
   expect(code).toBe(0)

@@ -2,7 +2,7 @@ import { isReported, listBatches } from '../../batch/folder.ts'
 import type { Command } from '../command.ts'
 import { DESTINATION_SETTINGS, openDestination } from '../destination.ts'
 import { plural } from '../terminal/format.ts'
-import { shownUrl } from '../summary.ts'
+import { shownUrl } from '../places.ts'
 
 /** `dataferry clean`: frees what ended and abandoned batches left half-made. */
 export const command: Command = {

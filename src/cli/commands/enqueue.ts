@@ -1,4 +1,4 @@
-import type { Command } from '../command.ts'
+import { PLANS, type Command } from '../command.ts'
 import { untilDurable } from '../../queue/durable.ts'
 import { planBatch, printPlan } from '../planning.ts'
 import { takeUp } from '../recover.ts'
@@ -15,6 +15,7 @@ export const command: Command = {
   operands: planCommand.operands,
   settings: planCommand.settings,
   flags: planCommand.flags,
+  stop: PLANS,
   run: (context) =>
     withPlanning(context, async (sink, opened, sources) => {
       const { out, signal } = context

@@ -1,6 +1,6 @@
 import { DataferryError } from '../../errors.ts'
 import type { Receipt } from '../../model/receipt.ts'
-import type { Command, Context, ExitCode } from '../command.ts'
+import { PARKS, type Command, type Context, type ExitCode } from '../command.ts'
 import { FORM_FLAGS, TRANSFER_FLAGS } from '../download-flags.ts'
 import { formatBytes } from '../terminal/format.ts'
 import { readRequest, type GetRequest } from '../get/request.ts'
@@ -37,6 +37,7 @@ export const command: Command = {
     { flags: '--dataset-version <version>', help: 'with --dataset-zip: 1.0, :latest, :latest-published or :draft' },
     ...TRANSFER_FLAGS,
   ],
+  stop: PARKS,
   run: async (context) => {
     const request = await readRequest(context)
     const target = await outputTarget(context.text('output'))

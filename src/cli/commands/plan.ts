@@ -1,4 +1,4 @@
-import type { Command } from '../command.ts'
+import { PLANS, type Command } from '../command.ts'
 import { planBatch, printPlan } from '../planning.ts'
 import { DESTINATION_SETTINGS } from '../destination.ts'
 import { withPlanning } from '../with-planning.ts'
@@ -17,6 +17,7 @@ export const command: Command = {
     { flags: '-m, --manifest <file>', help: 'the manifest, - for standard input' },
     { flags: '--new', help: 'begin a new batch even where an unfinished one of this manifest is there' },
   ],
+  stop: PLANS,
   run: (context) =>
     withPlanning(context, async (sink, opened, sources) => {
       const state = await planBatch(sink, opened, { sources, signal: context.signal })

@@ -3,13 +3,13 @@ import { readHold } from '../../batch/hold.ts'
 import type { OpenedBatch } from '../../batch/open-batch.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { runBatch } from '../batch-run.ts'
-import type { Command, Context, ExitCode } from '../command.ts'
+import { PARKS, type Command, type Context, type ExitCode } from '../command.ts'
 import { restore, takeUp } from '../recover.ts'
 import { openRuntime } from '../runtime.ts'
 import { Sources } from '../sources.ts'
 import { planBatch } from '../planning.ts'
 import { formatCount } from '../terminal/format.ts'
-import { shownUrl } from '../summary.ts'
+import { shownUrl } from '../places.ts'
 import { command as runCommand } from './run.ts'
 import { openDestination } from '../destination.ts'
 
@@ -22,6 +22,7 @@ export const command: Command = {
   operands: [{ name: 'destination', help: 'a folder or URL; default: the destination setting', optional: true }],
   settings: runCommand.settings,
   flags: [{ flags: '--enqueue', help: 'only rebuild what Redis must know, and leave the fetching to workers' }],
+  stop: PARKS,
   run: async (context) => {
     const { config, args, out } = context
     const sink = await openDestination(config, args[0])
@@ -39,6 +40,7 @@ export const command: Command = {
         const opened = { batch, plan: await readPlanState(sink.records, batch.id), resumed: true }
         const code = (await leaveHeld(context, sink, opened)) ?? (await goOn(context, sink, opened))
         if (code !== 0) worst = code
+        if (context.signal.aborted) return 130
       }
       return worst
     } finally {

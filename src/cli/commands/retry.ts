@@ -5,7 +5,7 @@ import { DataferryError } from '../../errors.ts'
 import { livenessOf } from '../../process/process-identity.ts'
 import { startFeeding } from '../../queue/queues.ts'
 import { runBatch } from '../batch-run.ts'
-import type { Command } from '../command.ts'
+import { PARKS, type Command } from '../command.ts'
 import { knownBatch } from '../control.ts'
 import { plural } from '../terminal/format.ts'
 import { openRuntime, type Runtime } from '../runtime.ts'
@@ -22,6 +22,7 @@ export const command: Command = {
   operands: [{ name: 'batch', help: 'as `dataferry status` names it' }],
   settings: runCommand.settings,
   flags: [{ flags: '--code <codes>', help: 'only failures with these codes, separated by commas' }],
+  stop: PARKS,
   run: async (context) => {
     const { out, args, text } = context
     const runtime = await openRuntime(context, 'producer')

@@ -1,5 +1,5 @@
 import { runBatch } from '../batch-run.ts'
-import type { Command } from '../command.ts'
+import { PARKS, type Command } from '../command.ts'
 import { plural } from '../terminal/format.ts'
 import { takeIn } from '../intake.ts'
 import { planBatch, printPlan } from '../planning.ts'
@@ -24,6 +24,7 @@ export const command: Command = {
     { flags: '-n, --dry-run', help: 'only plan: print the totals and fetch nothing' },
     { flags: '--complete', help: 'fetch files that the server leaves out of a ZIP singly, beside the archive' },
   ],
+  stop: PARKS,
   run: async (context) => {
     const { config, out, signal } = context
     const sink = await openDestination(config)

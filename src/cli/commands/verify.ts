@@ -7,7 +7,7 @@ import { createHash } from '../../transfer/hash.ts'
 import { hashOf } from '../../transfer/meter.ts'
 import type { Command, Context } from '../command.ts'
 import { formatBytes, formatCount, plural } from '../terminal/format.ts'
-import { shownUrl } from '../summary.ts'
+import { shownUrl } from '../places.ts'
 import { DESTINATION_SETTINGS, openDestination } from '../destination.ts'
 
 /** `dataferry verify`: is everything that was ever brought here still here, byte for byte? */

@@ -45,6 +45,7 @@ export const command: Command = {
     'throttleFirstMs',
     'throttleMaxMs',
   ],
+  stop: { stopping: 'what is in flight is parked.' },
   flags: [{ flags: '--until-done', help: 'end when no batch has anything left to do' }],
   run: async (context) => {
     const { config } = context

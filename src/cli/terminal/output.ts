@@ -1,4 +1,5 @@
-import { displayWidth, pad, safeJson, safeLines, safeText } from './text.ts'
+import { visibleJson, visibleLines, visibleText } from '../../model/visible-text.ts'
+import { displayWidth, pad, wrap } from './text.ts'
 
 /** The part of a stream that output needs; `process.stdout` and a test's recorder are both that. */
 export interface Sheet {
@@ -7,6 +8,11 @@ export interface Sheet {
   readonly rows?: number | undefined
   write(text: string): unknown
 }
+
+/** Wider text is tiring to read, and does not fit where it is pasted to. */
+const WIDEST = 80
+/** Erases from the cursor to the end of the line. */
+const ERASE_REST = '\x1b[K'
 
 export type Tone = 'plain' | 'bold' | 'dim' | 'good' | 'warn' | 'bad'
 const SGR: Readonly<Record<Tone, string>> = { plain: '', bold: '1', dim: '2', good: '32', warn: '33', bad: '31' }
@@ -43,7 +49,8 @@ export interface OutputOptions {
 
 /**
  * All that a command prints: results on standard output, everything else on standard error. Every text is escaped,
- * so a caller passes names as they are; colour is asked for by tone and shown on terminals only.
+ * so a caller passes names as they are; colour is asked for by tone and shown on terminals only. Sentences are broken between
+ * words where a terminal would break them anywhere; results and commands stay whole, since people copy them.
  */
 export class Output {
   readonly json: boolean
@@ -69,6 +76,17 @@ export class Output {
     return this.#stderr
   }
 
+  /** Whether results go to a person at a terminal. */
+  get isTerminal(): boolean {
+    return this.#stdout.isTTY === true
+  }
+
+  /** Columns for text that is laid out to be read: never more than 80, less on a narrow terminal. */
+  get columns(): number {
+    const { isTTY, columns } = this.#stdout
+    return isTTY === true && columns !== undefined && columns > 0 ? Math.min(WIDEST, columns) : WIDEST
+  }
+
   /** A result in both forms: the record with `--json`, the text without. */
   result(record: Readonly<Record<string, unknown>>, text: string, tone: Tone = 'plain'): void {
     if (this.json) this.record(record)
@@ -77,22 +95,27 @@ export class Output {
 
   /** A line of results for people; nothing with `--json`. */
   line(text = '', tone: Tone = 'plain'): void {
-    if (!this.json) this.#put(this.#stdout, this.#paint(this.#stdout, safeLines(text), tone))
+    if (!this.json) this.#put(this.#stdout, this.#paint(this.#stdout, visibleLines(text), tone))
+  }
+
+  /** Sentences of results for people, broken between words; nothing with `--json`. */
+  paragraph(text: string, tone: Tone = 'plain'): void {
+    this.line(wrap(visibleLines(text), this.columns), tone)
   }
 
   /** Lines of results that are text whatever was asked for, such as a help. */
   text(text: string): void {
-    this.#put(this.#stdout, safeLines(text))
+    this.#put(this.#stdout, visibleLines(text))
   }
 
   /** A JSON line of results; nothing without `--json`. */
   record(record: Readonly<Record<string, unknown>>): void {
-    if (this.json) this.#put(this.#stdout, safeJson(JSON.stringify(record)))
+    if (this.json) this.#put(this.#stdout, visibleJson(JSON.stringify(record)))
   }
 
   /** Aligned columns; nothing with `--json`. The last column is not padded, and nothing is cut: people copy from here. */
   table(columns: readonly Column[], rows: readonly (readonly Cell[])[]): void {
-    const safe = rows.map((row) => row.map((cell) => ({ ...cell, text: safeText(cell.text) })))
+    const safe = rows.map((row) => row.map((cell) => ({ ...cell, text: visibleText(cell.text) })))
     const widths = columns.map(({ title }, at) =>
       Math.max(displayWidth(title), ...safe.map((row) => displayWidth(row[at]?.text ?? ''))),
     )
@@ -115,23 +138,41 @@ export class Output {
 
   /** A note for people; nothing with `-q`. */
   say(text: string, tone: Tone = 'plain'): void {
-    if (!this.quiet) this.#put(this.#stderr, this.#paint(this.#stderr, safeLines(text), tone))
+    if (!this.quiet) this.#note(text, tone)
   }
 
   /** Something a person should look at, though the work goes on. */
   warn(text: string): void {
-    this.#put(this.#stderr, this.#paint(this.#stderr, safeLines(`dataferry: warning: ${text}`), 'warn'))
+    this.#note(`dataferry: warning: ${text}`, 'warn')
   }
 
   /** Why the command ends without success, and what to do. */
   error(text: string, advice?: string): void {
-    this.#put(this.#stderr, this.#paint(this.#stderr, safeLines(`dataferry: ${text}`), 'bad'))
-    if (advice !== undefined) this.#put(this.#stderr, safeLines(`  ${advice}`))
+    this.#note(`dataferry: ${text}`, 'bad')
+    if (advice !== undefined) this.#note(`  ${advice}`, 'plain')
+  }
+
+  /** A command to paste, on a line of its own; nothing with `-q`. */
+  command(text: string): void {
+    if (!this.quiet) this.#put(this.#stderr, `  ${visibleText(text)}`)
+  }
+
+  /** What is said at Ctrl-C: on a line of its own, though the terminal has just shown `^C`. */
+  interrupted(text: string): void {
+    if (this.#stderr.isTTY === true && !this.#overlay) this.#stderr.write(this.redraws ? `\r${ERASE_REST}` : '\n')
+    this.say(text)
   }
 
   /** Lets a live display stand below all lines until it is taken away with `undefined`. */
   cover(overlay: Overlay | undefined): void {
     this.#overlay = overlay
+  }
+
+  #note(text: string, tone: Tone): void {
+    const { isTTY, columns } = this.#stderr
+    const safe = visibleLines(text)
+    const fitting = isTTY === true && columns !== undefined && columns > 0 ? wrap(safe, columns) : safe
+    this.#put(this.#stderr, this.#paint(this.#stderr, fitting, tone))
   }
 
   #put(sheet: Sheet, text: string): void {

@@ -1,3 +1,5 @@
+import type { Speed } from './speedometer.ts'
+
 /** How far a batch is. */
 export interface ProgressSnapshot {
   readonly batch: string
@@ -43,8 +45,13 @@ export function fraction(snapshot: ProgressSnapshot): number {
   return snapshot.planned > 0 ? settledCount(snapshot) / snapshot.planned : 0
 }
 
-/** Milliseconds to the end at this rate; undefined as long as that would be a guess. */
-export function remainingMs(snapshot: ProgressSnapshot, bytesPerSecond: number | undefined): number | undefined {
-  if (!snapshot.planComplete || bytesPerSecond === undefined || bytesPerSecond <= 0) return undefined
-  return ((bytesToFetch(snapshot) - snapshot.bytes) / bytesPerSecond) * 1000
+/** A rate of fewer seconds than this would promise too much or too little. */
+const STEADY_MS = 5_000
+
+/** Milliseconds to the end at this speed; undefined as long as that would be a guess, and when nothing is left. */
+export function remainingMs(snapshot: ProgressSnapshot, speed: Speed | undefined): number | undefined {
+  const left = bytesToFetch(snapshot) - snapshot.bytes
+  if (!snapshot.planComplete || left <= 0) return undefined
+  if (speed === undefined || speed.overMs < STEADY_MS || speed.bytesPerSecond <= 0) return undefined
+  return (left / speed.bytesPerSecond) * 1000
 }

@@ -1,6 +1,15 @@
+import { visibleText } from '../../model/visible-text.ts'
 import { formatBytes, formatCount, formatDuration, formatRate } from './format.ts'
-import { bytesToFetch, remainingMs, settledCount, type ActiveFile, type ProgressSnapshot } from './progress-snapshot.ts'
-import { pad, safeText, shortenPath, truncate } from './text.ts'
+import {
+  bytesToFetch,
+  fraction,
+  remainingMs,
+  settledCount,
+  type ActiveFile,
+  type ProgressSnapshot,
+} from './progress-snapshot.ts'
+import type { Speed } from './speedometer.ts'
+import { displayWidth, pad, shortenPath, truncate, wrap } from './text.ts'
 
 /** Room on a terminal. */
 export interface Extent {
@@ -8,38 +17,61 @@ export interface Extent {
   readonly rows: number
 }
 
-const BAR = 20
+/** Terminals that have room for a bar, and for a long one. */
+const WIDE = 72
+const WIDER = 100
 /** `1023 MiB of 1023 MiB` */
 const FIGURES = 20
-/** Narrower terminals do without the bar. */
-const WIDE = 76
+
+/** Something to tell of a batch, and its rank among what fits: 1 is told first. */
+type Part = readonly [rank: number, text: string]
 
 /**
- * The batch in one line: `b1  120 of 2,000 files, 1.2 GiB of 40 GiB, 23 MiB/s, 28 min left, 1 failed`.
- * A `+` says that planning still goes on.
+ * The batch in one line: `de72  6 %, 120 of 2,000 files, 1.2 GiB of 20 GiB, 23 MiB/s, 14 min left, 1 failed`. What matters
+ * least is left out where it does not fit. A `+` says that planning still goes on.
  */
-export function batchLine(snapshot: ProgressSnapshot, bytesPerSecond: number | undefined): string {
+export function batchLine(
+  label: string,
+  snapshot: ProgressSnapshot,
+  speed: Speed | undefined,
+  columns = Infinity,
+): string {
   const more = snapshot.planComplete ? '' : '+'
-  const left = remainingMs(snapshot, bytesPerSecond)
-  const parts = [
-    `${formatCount(settledCount(snapshot))} of ${formatCount(snapshot.planned)}${more} files`,
-    `${formatBytes(snapshot.bytes)} of ${formatBytes(bytesToFetch(snapshot))}${more}`,
-    ...(bytesPerSecond === undefined ? [] : [formatRate(bytesPerSecond)]),
-    ...(left === undefined ? [] : [`${formatDuration(left)} left`]),
-    ...(snapshot.kept > 0 ? [`${formatCount(snapshot.kept)} already there`] : []),
-    ...(snapshot.failed > 0 ? [`${formatCount(snapshot.failed)} failed`] : []),
+  const left = remainingMs(snapshot, speed)
+  const parts: readonly Part[] = [
+    ...some(snapshot.planComplete, 1, `${Math.floor(Math.min(1, fraction(snapshot)) * 100)} %`),
+    [5, `${formatCount(settledCount(snapshot))} of ${formatCount(snapshot.planned)}${more} files`],
+    [6, `${formatBytes(snapshot.bytes)} of ${formatBytes(bytesToFetch(snapshot))}${more}`],
+    ...some(speed !== undefined, 2, formatRate(speed?.bytesPerSecond ?? 0)),
+    ...some(left !== undefined, 3, `${formatDuration(left ?? 0)} left`),
+    ...some(snapshot.kept > 0, 8, `${formatCount(snapshot.kept)} already there`),
+    ...some(snapshot.failed > 0, 4, `${formatCount(snapshot.failed)} failed`),
   ]
-  return `${safeText(snapshot.batch)}  ${parts.join(', ')}`
+  const name = `${visibleText(label)}  `
+  for (let rank = 8; rank > 0; rank--) {
+    const shown = parts.filter((part) => part[0] <= rank).map((part) => part[1])
+    const line = `${rank >= 7 ? name : ''}${shown.join(', ')}`
+    if (displayWidth(line) <= columns && shown.length > 0) return line
+  }
+  return truncate(parts[0]?.[1] ?? '', columns)
+}
+
+function some(condition: boolean, rank: number, text: string): readonly Part[] {
+  return condition ? [[rank, text]] : []
 }
 
 /** The whole picture, no line wider and no more lines than there is room for: the batch, notices, files under way. */
 export function picture(
+  label: string,
   snapshot: ProgressSnapshot,
-  bytesPerSecond: number | undefined,
+  speed: Speed | undefined,
   { columns, rows }: Extent,
 ): string[] {
   const width = Math.max(1, columns - 1)
-  const top = [batchLine(snapshot, bytesPerSecond), ...snapshot.notices.map((notice) => `  ! ${safeText(notice)}`)]
+  const top = [
+    batchLine(label, snapshot, speed, width),
+    ...snapshot.notices.flatMap((notice) => wrap(`  ! ${visibleText(notice)}`, width).split('\n')),
+  ]
   // The line below the picture is where the cursor stands.
   const room = Math.max(1, rows - 1)
   const files = activeLines(snapshot.active, width, room - top.length)
@@ -53,20 +85,27 @@ function activeLines(active: readonly ActiveFile[], columns: number, rows: numbe
   return [...shown, `  … and ${formatCount(active.length - shown.length)} more`]
 }
 
-function activeLine({ path, bytes, size }: ActiveFile, columns: number): string {
-  const figures = size === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(size)}`
-  const share = size === undefined ? '' : percent(bytes, size)
-  const withBar = columns >= WIDE && size !== undefined ? `${bar(bytes, size)} ${share}` : share
-  const right = ` ${pad(withBar, columns >= WIDE ? BAR + 8 : 5, 'right')}  ${pad(figures, FIGURES, 'right')}`
+function activeLine(file: ActiveFile, columns: number): string {
+  const right = activeFigures(file, columns)
   const room = Math.max(8, columns - 2 - right.length)
-  return `  ${pad(shortenPath(safeText(path), room), room)}${right}`
+  return `  ${pad(shortenPath(visibleText(file.path), room), room)}${right}`
+}
+
+/** A bar where there is room for one; on a narrow terminal a single figure. */
+function activeFigures({ bytes, size }: ActiveFile, columns: number): string {
+  const share = size === undefined ? '' : percent(bytes, size)
+  if (columns < WIDE) return `  ${pad(share === '' ? formatBytes(bytes) : share, 8, 'right')}`
+  const length = columns < WIDER ? 10 : 20
+  const withBar = size === undefined ? '' : `${bar(bytes, size, length)} ${share}`
+  const figures = size === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(size)}`
+  return `  ${pad(withBar, length + 8, 'right')}  ${pad(figures, FIGURES, 'right')}`
 }
 
 function percent(bytes: number, size: number): string {
   return `${String(size === 0 ? 100 : Math.min(100, Math.floor((bytes / size) * 100))).padStart(3)} %`
 }
 
-function bar(bytes: number, size: number): string {
-  const filled = size === 0 ? BAR : Math.min(BAR, Math.floor((bytes / size) * BAR))
-  return `[${'#'.repeat(filled)}${'.'.repeat(BAR - filled)}]`
+function bar(bytes: number, size: number, length: number): string {
+  const filled = size === 0 ? length : Math.min(length, Math.floor((bytes / size) * length))
+  return `[${'#'.repeat(filled)}${'.'.repeat(length - filled)}]`
 }

@@ -3,7 +3,7 @@ import { LiveDisplay } from './live-display.ts'
 import type { Output } from './output.ts'
 import { fraction, remainingMs, settledCount, type ProgressSnapshot } from './progress-snapshot.ts'
 import { batchLine, picture } from './progress-text.ts'
-import { Speedometer } from './speedometer.ts'
+import { Speedometer, type Speed } from './speedometer.ts'
 
 /** Shows how far a batch is. */
 export interface Progress {
@@ -15,6 +15,8 @@ export interface Progress {
 
 export interface ProgressOptions {
   readonly out: Output
+  /** What is on its way, in a word: it stands before the figures where there is room for it. */
+  readonly label: string
   /** Log lines and a live picture would draw over one another: with a log there are plain lines. */
   readonly log: Logger
   /** Milliseconds that only grow. */
@@ -25,7 +27,7 @@ export interface ProgressOptions {
 interface Display {
   /** Whether enough has changed since the last time. */
   due(snapshot: ProgressSnapshot, msSinceLast: number): boolean
-  show(snapshot: ProgressSnapshot, bytesPerSecond: number | undefined): void
+  show(snapshot: ProgressSnapshot, speed: Speed | undefined): void
   close(): void
 }
 
@@ -33,18 +35,18 @@ interface Display {
  * The display that fits: events with `--json`, nothing with `-q`, a live picture on a terminal, else a plain line every
  * 10 seconds or 10 %. It has no timer of its own.
  */
-export function startProgress({ out, log, now = () => performance.now() }: ProgressOptions): Progress {
-  const display = displayFor(out, log)
-  const speed = new Speedometer()
+export function startProgress({ out, label, log, now = () => performance.now() }: ProgressOptions): Progress {
+  const display = displayFor(out, label, log)
+  const meter = new Speedometer()
   let last: ProgressSnapshot | undefined
   let shown: { readonly snapshot: ProgressSnapshot; readonly at: number } | undefined
   const show = (snapshot: ProgressSnapshot): void => {
-    display.show(snapshot, speed.bytesPerSecond)
+    display.show(snapshot, meter.speed)
     shown = { snapshot, at: now() }
   }
   return {
     update: (snapshot) => {
-      speed.note(now(), snapshot.bytes)
+      meter.note(now(), snapshot.bytes)
       last = snapshot
       if (!shown || display.due(snapshot, now() - shown.at)) show(snapshot)
     },
@@ -56,21 +58,21 @@ export function startProgress({ out, log, now = () => performance.now() }: Progr
   }
 }
 
-function displayFor(out: Output, log: Logger): Display {
+function displayFor(out: Output, label: string, log: Logger): Display {
   if (out.json) return events(out)
   if (out.quiet) return { due: () => false, show: () => undefined, close: () => undefined }
-  return out.redraws && log.level === 'silent' ? live(out) : lines(out)
+  return out.redraws && log.level === 'silent' ? live(out, label) : lines(out, label)
 }
 
-function live(out: Output): Display {
+function live(out: Output, label: string): Display {
   const screen = new LiveDisplay(out)
   let end: string | undefined
   return {
     due: (_, ms) => ms >= 100,
-    show: (snapshot, rate) => {
+    show: (snapshot, speed) => {
       const { columns = 80, rows = 24 } = out.terminal
-      end = batchLine(snapshot, rate)
-      screen.draw(picture(snapshot, rate, { columns, rows }))
+      end = hasEnded(snapshot) ? undefined : batchLine(label, snapshot, undefined, columns)
+      screen.draw(picture(label, snapshot, speed, { columns, rows }))
     },
     close: () => {
       screen.close()
@@ -80,7 +82,12 @@ function live(out: Output): Display {
   }
 }
 
-function lines(out: Output): Display {
+/** What follows then is the summary. */
+function hasEnded(snapshot: ProgressSnapshot): boolean {
+  return snapshot.planComplete && settledCount(snapshot) === snapshot.planned
+}
+
+function lines(out: Output, label: string): Display {
   let tenth = 0
   let notices: readonly string[] = []
   return {
@@ -88,12 +95,12 @@ function lines(out: Output): Display {
       ms >= 10_000 ||
       Math.floor(fraction(snapshot) * 10) > tenth ||
       snapshot.notices.some((one) => !notices.includes(one)),
-    show: (snapshot, rate) => {
+    show: (snapshot, speed) => {
       for (const notice of snapshot.notices) if (!notices.includes(notice)) out.say(`! ${notice}`)
       notices = snapshot.notices
       // While planning goes on the whole grows: the part that is done may fall, and lines would come in bursts.
       tenth = Math.max(tenth, Math.floor(fraction(snapshot) * 10))
-      out.say(batchLine(snapshot, rate))
+      out.say(batchLine(label, snapshot, speed))
     },
     close: () => undefined,
   }
@@ -102,14 +109,15 @@ function lines(out: Output): Display {
 function events(out: Output): Display {
   return {
     due: (_, ms) => ms >= 1_000,
-    show: (snapshot, rate) => {
+    show: (snapshot, speed) => {
       const { active, ...totals } = snapshot
-      const speed = { bytesPerSecond: Math.round(rate ?? 0), remainingMs: Math.round(remainingMs(snapshot, rate) ?? 0) }
+      const left = remainingMs(snapshot, speed)
       out.record({
         event: 'progress',
         ...totals,
         settled: settledCount(snapshot),
-        ...(rate === undefined ? {} : speed),
+        ...(speed !== undefined && { bytesPerSecond: Math.round(speed.bytesPerSecond) }),
+        ...(left !== undefined && { remainingMs: Math.round(left) }),
         active,
       })
     },

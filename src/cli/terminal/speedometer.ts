@@ -2,6 +2,13 @@ const WINDOW_MS = 15_000
 /** With less to go by, a rate says nothing. */
 const SHORTEST_MS = 1_000
 
+/** How fast bytes come. */
+export interface Speed {
+  readonly bytesPerSecond: number
+  /** The time that it was measured over. */
+  readonly overMs: number
+}
+
 /** Bytes a second over the last 15 seconds. */
 export class Speedometer {
   readonly #samples: { readonly at: number; readonly bytes: number }[] = []
@@ -15,10 +22,11 @@ export class Speedometer {
   }
 
   /** Undefined until there is a second to judge by. */
-  get bytesPerSecond(): number | undefined {
+  get speed(): Speed | undefined {
     const first = this.#samples[0]
     const last = this.#samples.at(-1)
     if (!first || !last || last.at - first.at < SHORTEST_MS) return undefined
-    return ((last.bytes - first.bytes) * 1000) / (last.at - first.at)
+    const overMs = last.at - first.at
+    return { bytesPerSecond: ((last.bytes - first.bytes) * 1000) / overMs, overMs }
   }
 }

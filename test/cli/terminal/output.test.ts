@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { formatBytes, formatCount, formatDuration, formatRate, plural } from '../../../src/cli/terminal/format.ts'
 import { Output } from '../../../src/cli/terminal/output.ts'
-import { displayWidth, pad, safeJson, safeText, shortenPath, truncate } from '../../../src/cli/terminal/text.ts'
+import { displayWidth, pad, shortenPath, truncate, wrap } from '../../../src/cli/terminal/text.ts'
+import { visibleJson, visibleText } from '../../../src/model/visible-text.ts'
 import { Recorder } from '../recorder.ts'
+import { Screen } from '../screen.ts'
 
-function output(options: { json?: boolean; quiet?: boolean; color?: boolean; tty?: boolean } = {}) {
-  const { json = false, quiet = false, color = true, tty = false } = options
-  const size = tty ? { columns: 80, rows: 24 } : undefined
+function output(options: { json?: boolean; quiet?: boolean; color?: boolean; tty?: boolean; columns?: number } = {}) {
+  const { json = false, quiet = false, color = true, tty = false, columns = 80 } = options
+  const size = tty ? { columns, rows: 24 } : undefined
   const stdout = new Recorder(size)
   const stderr = new Recorder(size)
   return { out: new Output({ stdout, stderr, json, quiet, color, redraws: true }), stdout, stderr }
@@ -80,7 +82,43 @@ describe('output', () => {
     out.record({ name: HOSTILE })
     expect(stdout.text).not.toContain('\u202e')
     expect(JSON.parse(stdout.text)).toEqual({ name: HOSTILE })
-    expect(JSON.parse(safeJson(JSON.stringify('\u{e0041}')))).toBe('\u{e0041}')
+    expect(JSON.parse(visibleJson(JSON.stringify('\u{e0041}')))).toBe('\u{e0041}')
+  })
+})
+
+describe('sentences', () => {
+  const LONG = 'The disk is full, so nothing more is fetched until there is room; free some space, and it goes on.'
+
+  it('break between words on a terminal, and stay whole elsewhere, where nobody knows the width', () => {
+    const narrow = output({ tty: true, color: false, columns: 40 })
+    narrow.out.say(`  ${LONG}`)
+    expect(narrow.stderr.lines.map((line) => line.length).every((length) => length <= 40)).toBe(true)
+    expect(narrow.stderr.lines.every((line) => line.startsWith('  '))).toBe(true)
+    expect(narrow.stderr.lines.map((line) => line.trim()).join(' ')).toBe(LONG)
+    const piped = output()
+    piped.out.say(LONG)
+    expect(piped.stderr.lines).toEqual([LONG])
+  })
+
+  it('never break a path, an address or a command', () => {
+    const path = '/srv/'.padEnd(60, 'x')
+    expect(wrap(`see ${path} there`, 30)).toBe(`see\n${path}\nthere`)
+    const { out, stderr } = output({ tty: true, color: false, columns: 20 })
+    out.command('dataferry retry d1d2 --server https://demo.dataverse.org')
+    expect(stderr.lines).toEqual(['  dataferry retry d1d2 --server https://demo.dataverse.org'])
+  })
+
+  it('at Ctrl-C nothing is glued to the ^C that the terminal shows', () => {
+    const { out, stderr } = output({ tty: true, color: false })
+    stderr.write('^C')
+    out.interrupted('Stopping.')
+    expect(new Screen(80).feed(stderr.text).lines).toEqual(['Stopping.'])
+  })
+
+  it('results for people are laid out for 80 columns at most', () => {
+    const { out, stdout } = output({ tty: true, color: false, columns: 200 })
+    out.paragraph(LONG)
+    expect(stdout.lines.length).toBe(2)
   })
 })
 
@@ -100,7 +138,7 @@ describe('text', () => {
   })
 
   it('leaves ordinary text alone', () => {
-    expect(safeText('Größe ﬁ العربية 数据 👩‍👩‍👧')).toBe('Größe ﬁ العربية 数据 👩‍👩‍👧')
+    expect(visibleText('Größe ﬁ العربية 数据 👩‍👩‍👧')).toBe('Größe ﬁ العربية 数据 👩‍👩‍👧')
     expect(pad('数', 4)).toBe('数  ')
   })
 })

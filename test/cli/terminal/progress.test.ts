@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Output } from '../../../src/cli/terminal/output.ts'
 import type { ProgressSnapshot } from '../../../src/cli/terminal/progress-snapshot.ts'
-import { picture } from '../../../src/cli/terminal/progress-text.ts'
+import { batchLine, picture } from '../../../src/cli/terminal/progress-text.ts'
 import { startProgress } from '../../../src/cli/terminal/progress.ts'
 import { displayWidth } from '../../../src/cli/terminal/text.ts'
 import { createLogger } from '../../../src/log.ts'
@@ -9,6 +9,7 @@ import { Recorder } from '../recorder.ts'
 import { Screen } from '../screen.ts'
 
 const MIB = 1024 ** 2
+const FAST = { bytesPerSecond: 10 * MIB, overMs: 15_000 }
 const IDLE: ProgressSnapshot = {
   batch: 'b1',
   planned: 200,
@@ -29,7 +30,7 @@ function display(options: { json?: boolean; quiet?: boolean; columns?: number; l
   const stderr = new Recorder(columns === undefined ? undefined : { columns, rows: 10 })
   const out = new Output({ stdout, stderr, json, quiet, color: false, redraws: true })
   const clock = { ms: 0 }
-  const progress = startProgress({ out, log: createLogger(log), now: () => clock.ms })
+  const progress = startProgress({ out, label: 'b1', log: createLogger(log), now: () => clock.ms })
   const at = (ms: number, change: Partial<ProgressSnapshot>): void => {
     clock.ms = ms
     progress.update({ ...IDLE, ...change })
@@ -51,10 +52,47 @@ describe('on a terminal', () => {
       ],
     })
     expect(screen().lines).toEqual([
-      'b1  21 of 200 files, 100 MiB of 1.0 GiB, 50 MiB/s, 18 s left, 1 failed',
-      '  survey/wave-1.csv          [#####...............]  25 %      10 MiB of 40 MiB',
+      'b1  10 %, 21 of 200 files, 100 MiB of 1.0 GiB, 50 MiB/s, 1 failed',
+      '  survey/wave-1.csv'.padEnd(39) + '[##........]  25 %      10 MiB of 40 MiB',
       '  all.zip'.padEnd(72) + '1.0 MiB',
     ])
+  })
+
+  it('the time left is told once the rate has been watched for five seconds', () => {
+    const { at, screen } = display({ columns: 80 })
+    at(0, {})
+    for (let second = 1; second < 5; second++) at(second * 1000, { bytes: second * 50 * MIB })
+    expect(screen().lines[0]).not.toContain('left')
+    at(5000, { bytes: 250 * MIB })
+    expect(screen().lines[0]).toBe('b1  25 %, 0 of 200 files, 250 MiB of 1.0 GiB, 50 MiB/s, 15 s left')
+  })
+
+  it('what matters most is told on any width: how far, how fast, how long, what failed', () => {
+    const busy = { ...IDLE, planned: 20_000, done: 5_000, kept: 10, failed: 12, bytes: 400 * MIB }
+    const line = (columns: number) => batchLine('a1f0', busy, { bytesPerSecond: 5.5 * MIB, overMs: 15_000 }, columns)
+    expect(line(120)).toBe(
+      'a1f0  40 %, 5,022 of 20,000 files, 400 MiB of 1.0 GiB, 5.5 MiB/s, 1 min 49 s left, 10 already there, 12 failed',
+    )
+    expect(line(79)).toBe('40 %, 5,022 of 20,000 files, 5.5 MiB/s, 1 min 49 s left, 12 failed')
+    expect(line(50)).toBe('40 %, 5.5 MiB/s, 1 min 49 s left, 12 failed')
+    expect(line(39)).toBe('40 %, 5.5 MiB/s, 1 min 49 s left')
+    expect(line(16)).toBe('40 %, 5.5 MiB/s')
+    expect(line(6)).toBe('40 %')
+  })
+
+  it('forty columns show each file with its name and its share', () => {
+    const active = [
+      { path: 'survey/wave-1.csv', bytes: 10 * MIB, size: 40 * MIB },
+      { path: 'all.zip', bytes: MIB, size: undefined },
+    ]
+    const [, ...files] = picture('b1', { ...IDLE, active }, undefined, { columns: 40, rows: 10 })
+    expect(files).toEqual(['  survey/wave-1.csv'.padEnd(34) + ' 25 %', '  all.zip'.padEnd(32) + '1.0 MiB'])
+  })
+
+  it('a reason that is too long for one line takes two', () => {
+    const notices = ['demo.dataverse.org asked for a pause until 12:04:05']
+    const lines = picture('b1', { ...IDLE, notices }, undefined, { columns: 40, rows: 10 })
+    expect(lines.slice(1)).toEqual(['  ! demo.dataverse.org asked for a', '    pause until 12:04:05'])
   })
 
   it('a pause that a server asked for is shown, and goes away', () => {
@@ -74,14 +112,14 @@ describe('on a terminal', () => {
     expect(screen().lines).toHaveLength(4)
   })
 
-  it('at the end the last state stays, and the cursor comes back', () => {
+  it('when it is stopped the last state stays, and the cursor comes back', () => {
     const listeners = process.listenerCount('exit')
     const { at, progress, screen, stderr } = display({ columns: 80 })
     at(0, { active: [{ path: 'a', bytes: 0, size: 1 }] })
     expect(screen().cursorVisible).toBe(false)
-    at(10, { done: 199, failed: 1, bytes: 1000 * MIB })
+    at(10, { done: 198, failed: 1, bytes: 999 * MIB })
     progress.stop()
-    expect(screen().lines).toEqual(['b1  200 of 200 files, 1.0 GiB of 1.0 GiB, 1 failed'])
+    expect(screen().lines).toEqual(['b1  99 %, 199 of 200 files, 999 MiB of 1.0 GiB, 1 failed'])
     expect(screen().cursorVisible).toBe(true)
     const { text } = stderr
     progress.stop()
@@ -99,7 +137,7 @@ describe('on a terminal', () => {
     const notices = ['x'.repeat(300)]
     for (let columns = 1; columns < 140; columns += 3) {
       for (let rows = 1; rows < 12; rows++) {
-        const lines = picture({ ...IDLE, batch: '数'.repeat(50), active, notices }, 1e6, { columns, rows })
+        const lines = picture('数'.repeat(50), { ...IDLE, active, notices }, FAST, { columns, rows })
         expect(lines.length).toBeLessThanOrEqual(Math.max(1, rows - 1))
         for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(Math.max(1, columns - 1))
       }
@@ -117,7 +155,7 @@ describe('on a terminal', () => {
   it('where log lines go to the same place, there are plain lines', () => {
     const { at, stderr } = display({ columns: 80, log: 'info' })
     at(0, {})
-    expect(stderr.text).toBe('b1  0 of 200 files, 0 B of 1.0 GiB\n')
+    expect(stderr.text).toBe('b1  0 %, 0 of 200 files, 0 B of 1.0 GiB\n')
   })
 })
 
@@ -156,13 +194,13 @@ describe('elsewhere', () => {
     const { at, progress, stderr, stdout } = display({ json: true, columns: 80 })
     at(0, {})
     at(500, { done: 1 })
-    at(1000, { done: 2, bytes: 10 * MIB })
-    at(1001, { done: 3, bytes: 10 * MIB })
+    at(5000, { done: 2, bytes: 50 * MIB })
+    at(5001, { done: 3, bytes: 50 * MIB })
     progress.stop()
     const events = stdout.lines.map((line): unknown => JSON.parse(line))
     expect(events).toMatchObject([
       { event: 'progress', batch: 'b1', done: 0 },
-      { done: 2, settled: 2, bytes: 10 * MIB, bytesPerSecond: 10 * MIB, remainingMs: 99_000 },
+      { done: 2, settled: 2, bytes: 50 * MIB, bytesPerSecond: 10 * MIB, remainingMs: 95_000 },
       { done: 3 },
     ])
     expect(stderr.text).toBe('')
@@ -172,10 +210,10 @@ describe('elsewhere', () => {
 describe('what is left', () => {
   it('counts only what is to be fetched, and nothing while planning goes on', () => {
     const half = { ...IDLE, kept: 50, keptBytes: 500 * MIB, bytes: 250 * MIB }
-    expect(picture(half, 10 * MIB, { columns: 100, rows: 2 })).toEqual([
-      'b1  50 of 200 files, 250 MiB of 500 MiB, 10 MiB/s, 25 s left, 50 already there',
+    expect(picture('b1', half, FAST, { columns: 100, rows: 2 })).toEqual([
+      'b1  50 %, 50 of 200 files, 250 MiB of 500 MiB, 10 MiB/s, 25 s left, 50 already there',
     ])
-    expect(picture({ ...half, planComplete: false }, 10 * MIB, { columns: 100, rows: 2 })).toEqual([
+    expect(picture('b1', { ...half, planComplete: false }, FAST, { columns: 100, rows: 2 })).toEqual([
       'b1  50 of 200+ files, 250 MiB of 500 MiB+, 10 MiB/s, 50 already there',
     ])
   })
