@@ -1,8 +1,11 @@
-// Prints `N passed, N failed` from vitest's JSON report, for the last line of `.ci/run`. A test file that could not even
-// be loaded counts as one failure; so does a report that is missing. Exit code 1 when anything failed.
+// Prints `N passed, N failed` over vitest's JSON reports, for the last line of `.ci/run`. A test file that could not even
+// be loaded counts as one failure; so does a report that is missing or tells of no test. Exit code 1 when anything failed.
 import { readFileSync } from 'node:fs'
 
-const { passed, failed } = count(process.argv[2])
+const counts = process.argv.slice(2).map(count)
+const sum = (key) => counts.reduce((total, one) => total + one[key], 0)
+const passed = sum('passed')
+const failed = counts.length === 0 ? 1 : sum('failed')
 console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = failed > 0 ? 1 : 0
 
@@ -12,9 +15,11 @@ function count(file) {
     const unloaded = report.testResults.filter(
       ({ status, assertionResults }) => status === 'failed' && !assertionResults.some((one) => one.status === 'failed'),
     )
+    const passed = report.numPassedTests
     const failures = report.numFailedTests + unloaded.length
     // An error outside of any test fails the run without failing a test.
-    return { passed: report.numPassedTests, failed: failures === 0 && !report.success ? 1 : failures }
+    const unnoticed = failures === 0 && (!report.success || passed === 0)
+    return { passed, failed: unnoticed ? 1 : failures }
   } catch (error) {
     console.error(`no test report: ${error.message}`)
     return { passed: 0, failed: 1 }

@@ -1,5 +1,5 @@
 import { request } from 'node:http'
-import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
+import type { Agent, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 
 /** An answer as it came over the wire. */
 export interface Answer {
@@ -15,17 +15,19 @@ export interface Asking {
   readonly method?: string
   readonly headers?: OutgoingHttpHeaders
   readonly body?: string
+  /** Keeps connections; default: a connection of its own. */
+  readonly agent?: Agent
   /** Breaks off once so many bytes are there. */
   readonly stopAfter?: number
 }
 
-/** One request on a connection of its own; follows no redirect. Rejects when no answer comes at all. */
+/** One request; follows no redirect. Rejects when no answer comes at all. */
 export function ask(
   url: string,
-  { method = 'GET', headers = {}, body, stopAfter = Infinity }: Asking = {},
+  { method = 'GET', headers = {}, body, agent, stopAfter = Infinity }: Asking = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const asking = request(url, { method, headers, agent: false }, (response) => {
+    const asking = request(url, { method, headers, agent: agent ?? false }, (response) => {
       const chunks: Buffer[] = []
       let length = 0
       response.on('data', (chunk: Buffer) => {

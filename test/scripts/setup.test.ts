@@ -177,11 +177,27 @@ describe('the count of tests', () => {
       '3 passed, 1 failed',
       1,
     ],
+    [
+      'no test at all',
+      { numPassedTests: 0, numFailedTests: 0, success: true, testResults: [] },
+      '0 passed, 1 failed',
+      1,
+    ],
     ['no report', 'nothing', '0 passed, 1 failed', 1],
   ])('%s', (_, report, line, code) => {
     const file = join(clone, 'report.json')
     writeFileSync(file, typeof report === 'string' ? '' : JSON.stringify(report))
     const { status, stdout } = spawnSync(process.execPath, [COUNT, file], { encoding: 'utf8' })
     expect([stdout.trim(), status]).toEqual([line, code])
+  })
+
+  it('adds reports up, and is not satisfied without any', () => {
+    const files = [3, 4].map((passed) => join(clone, `${passed}.json`))
+    for (const [i, file] of files.entries())
+      writeFileSync(file, JSON.stringify({ numPassedTests: 3 + i, numFailedTests: 0, success: true, testResults: [] }))
+    const run = (...reports: string[]) => spawnSync(process.execPath, [COUNT, ...reports], { encoding: 'utf8' })
+    expect(run(...files)).toMatchObject({ stdout: '7 passed, 0 failed\n', status: 0 })
+    expect(run(...files, join(clone, 'missing.json'))).toMatchObject({ stdout: '7 passed, 1 failed\n', status: 1 })
+    expect(run()).toMatchObject({ stdout: '0 passed, 1 failed\n', status: 1 })
   })
 })

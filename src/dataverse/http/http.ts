@@ -1,6 +1,7 @@
 import { Agent, type Dispatcher } from 'undici'
 import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import { BufferPool } from './buffer-pool.ts'
+import { isConnectionEnding, watchConnectionEnds } from './connection-end.ts'
 import { header, parseContentLength, type Headers } from './headers.ts'
 import { HttpBody } from './body.ts'
 
@@ -51,6 +52,7 @@ export class Http {
 
   constructor({ timeouts = {}, connections = 8, dispatcher }: HttpOptions = {}) {
     this.#timeouts = { connectMs: 30_000, headersMs: 300_000, idleMs: 60_000, totalMs: 0, ...timeouts }
+    watchConnectionEnds()
     this.#own = dispatcher === undefined
     this.#dispatcher =
       dispatcher ?? new Agent({ connections, pipelining: 1, connect: { timeout: this.#timeouts.connectMs } })
@@ -96,6 +98,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined
   #body: HttpBody | undefined
   #promised: number | undefined
+  #chunked = false
   #received = 0
   #stopped: Error | undefined
 
@@ -124,6 +127,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
     if (status < 200) return
     this.#promised = parseContentLength(header(headers, 'content-length'))
+    this.#chunked = header(headers, 'transfer-encoding') !== undefined
     this.#body = new HttpBody(
       {
         pause: () => controller.pause(),
@@ -142,7 +146,8 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.#release()
-    if (this.#promised !== undefined && this.#received < this.#promised) this.#body?.fail(this.#brokenOff())
+    const short = this.#promised !== undefined && this.#received < this.#promised
+    if (short || (this.#chunked && isConnectionEnding())) this.#body?.fail(this.#brokenOff())
     else this.#body?.end()
   }
 

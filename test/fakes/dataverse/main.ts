@@ -25,6 +25,7 @@ const processOptionsSchema = z.looseObject({
   host: z.string().exactOptional(),
   port: z.number().exactOptional(),
   storagePort: z.number().exactOptional(),
+  requestsPerConnection: z.number().exactOptional(),
   keepRequests: z.number().exactOptional(),
   /** A world as JSON; otherwise `--world` chooses one. */
   world: z.unknown().optional(),
@@ -45,7 +46,7 @@ async function main(): Promise<void> {
     },
   })
   const given: unknown = JSON.parse(values.options ?? (values.stdin ? await standardInput() : '{}'))
-  const { profile, tokens, faults, host, port, storagePort, keepRequests, world, ...settings } =
+  const { profile, tokens, faults, host, port, storagePort, requestsPerConnection, keepRequests, world, ...settings } =
     processOptionsSchema.parse(given)
   const demoOnly = world === undefined && values.world === 'demo' ? demoFaults() : []
   const standIn = await startDataverse({
@@ -58,6 +59,7 @@ async function main(): Promise<void> {
     ...(host !== undefined && { host }),
     ...(port !== undefined && { port }),
     ...(storagePort !== undefined && { storagePort }),
+    ...(requestsPerConnection !== undefined && { requestsPerConnection }),
     ...(keepRequests !== undefined && { keepRequests }),
   })
   const stop = async (): Promise<void> => {

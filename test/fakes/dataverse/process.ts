@@ -18,6 +18,7 @@ export interface ProcessOptions extends SettingsInput {
   readonly faults?: readonly FaultData[]
   readonly port?: number
   readonly storagePort?: number
+  readonly requestsPerConnection?: number
   readonly keepRequests?: number
 }
 

@@ -4,6 +4,7 @@ import { identify } from './auth.ts'
 import { readCall } from './call.ts'
 import type { Call } from './call.ts'
 import type { Dice } from './chaos.ts'
+import type { Connections } from './connections.ts'
 import type { Context } from './context.ts'
 import { carriesBytes, frontAnswer, needsBody, sendingOf, sendWithin, spoiled } from './exchange.ts'
 import type { FaultScript, TakenStep } from './faults.ts'
@@ -20,6 +21,7 @@ export interface Running {
   readonly records: Records
   readonly script: FaultScript
   readonly dice: Dice
+  readonly connections: Connections
 }
 
 /** A listener out of a promise: a bug of the stand-in shows as a broken connection and an unhandled rejection. */
@@ -105,7 +107,7 @@ async function exchange(
   response: ServerResponse,
   { running, record, make }: Exchange,
 ): Promise<void> {
-  const { context, records, script } = running
+  const { context, records, script, connections } = running
   const { settings } = context
   response.on('close', () => (record.ended = true))
   if (settings.latencyMs > 0) await wait(settings.latencyMs)
@@ -119,6 +121,7 @@ async function exchange(
   const step = usable(taken, made)
   const reply = spoiled(made, step)
   record.status = reply.status
+  if (connections.endsWith(message.socket, reply.status)) response.setHeader('Connection', 'close')
   if (!front && reply.status < 400) for (const counted of reply.counted ?? []) records.count(record, counted)
   const sent = (bytes: number): void => records.sent(record, bytes)
   const sending = sendingOf(reply, step, { settings, own: record.origin === 'dataverse', sent })

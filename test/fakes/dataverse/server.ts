@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import { Dice } from './chaos.ts'
+import { Connections } from './connections.ts'
 import type { Context, User } from './context.ts'
 import { freshMemory } from './context.ts'
 import { control } from './control.ts'
@@ -43,6 +44,8 @@ export interface StandInOptions extends SettingsInput {
   /** Ports; default any free one. */
   readonly port?: number
   readonly storagePort?: number
+  /** The answer that ends a connection; default the 250th, as Payara has it. 1: a connection for each request. */
+  readonly requestsPerConnection?: number
   /** Requests that are remembered one by one; default 10,000. */
   readonly keepRequests?: number
   /** Answers under `/__control`, for other processes; default off. */
@@ -78,6 +81,7 @@ export async function startDataverse(options: StandInOptions): Promise<StandIn> 
     host,
     port,
     storagePort,
+    requestsPerConnection = 250,
     keepRequests,
     control: controlled,
     ...given
@@ -100,7 +104,13 @@ export async function startDataverse(options: StandInOptions): Promise<StandIn> 
     tokens: usersOf(tokens ?? {}),
     memory: freshMemory(),
   }
-  const running: Running = { context, records, script, dice: new Dice() }
+  const running: Running = {
+    context,
+    records,
+    script,
+    dice: new Dice(),
+    connections: new Connections(requestsPerConnection),
+  }
   const close = async (): Promise<void> => {
     for (const server of [dataverse, storage]) server.closeAllConnections()
     await Promise.all([dataverse, storage].map((server) => new Promise((resolve) => server.close(resolve))))

@@ -5,6 +5,7 @@ import type { Target } from '../../src/model/entry.ts'
 import type { FileSpec } from '../fakes/dataverse/specs.ts'
 import { startDataverse } from '../fakes/dataverse/server.ts'
 import { World } from '../fakes/dataverse/world.ts'
+import { rounds } from '../rounds.ts'
 import { wholeRun, type Ran } from './whole-run.ts'
 
 const PID = 'doi:10.5072/FK2/RANDOM'
@@ -46,7 +47,7 @@ const situation = fc.record({
 })
 type Situation = typeof situation extends fc.Arbitrary<infer S> ? S : never
 
-const ROUNDS = { numRuns: 40 }
+const ROUNDS = rounds(40)
 
 test('whatever a server leaves out or cuts off, every allowed file is there once and right, and every other one is reported', async () => {
   await fc.assert(

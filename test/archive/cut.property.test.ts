@@ -4,6 +4,7 @@ import { checkArchive } from '../../src/archive/check-archive.ts'
 import { checkStream } from '../../src/archive/check-stream.ts'
 import { bufferAccess } from '../../src/archive/random-access.ts'
 import { readEntries } from '../../src/archive/read-entries.ts'
+import { rounds } from '../rounds.ts'
 import { buildZip, codeOf, dataOf, gather, inPieces, type RawEntry } from './zip-builder.ts'
 
 /** Data that deflate makes much shorter, hardly shorter, and longer; sometimes looking like a record of the archive. */
@@ -74,7 +75,7 @@ describe('an archive that is whole', () => {
         expect(await check(zip)).toBe('none')
         expect(await salvage(zip, lengths)).toEqual({ code: 'none', got: contents(entries) })
       }),
-      { numRuns: 150 },
+      rounds(150),
     )
   })
 })
@@ -93,7 +94,7 @@ describe('an archive that is cut off', () => {
         const whole = entries.filter((_, n) => buildZip(entries.slice(0, n + 1)).indexOf('PK\x01\x02') <= cut.length)
         expect(got.length).toBeGreaterThanOrEqual(whole.length)
       }),
-      { numRuns: 250 },
+      rounds(250),
     )
   })
 
@@ -142,7 +143,7 @@ describe('an archive with one wrong bit', () => {
             entries.map((one) => ({ name: one.name, size: dataOf(one).length })),
           )
       }),
-      { numRuns: 300 },
+      rounds(300),
     )
   })
 
