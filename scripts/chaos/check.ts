@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { listBatches } from '../../src/batch/folder.ts'
-import { readOutcomes } from '../../src/batch/outcomes.ts'
+import { readOutcomes } from '../../src/batch/outcome-log.ts'
 import { readReport } from '../../src/batch/report.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { Batch } from '../../src/model/batch.ts'

@@ -1,5 +1,5 @@
 import { listBatches, readPlanState } from '../../src/batch/folder.ts'
-import { readOutcomes } from '../../src/batch/outcomes.ts'
+import { readOutcomes } from '../../src/batch/outcome-log.ts'
 import { openSink } from '../../src/sinks/open-sink.ts'
 
 /** Items that are named; the rest is counted. */

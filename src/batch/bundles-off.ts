@@ -5,24 +5,25 @@ import { names } from './folder.ts'
 
 /** Records that a server gets no more requests for bundles in this batch. Repeatable. */
 export async function recordBundlesOff(records: Records, batch: BatchId, server: string): Promise<void> {
-  await records.write(nameFor(batch, server), server)
+  await records.write(`${names.bundlesOff(batch)}/${fileFor(server)}`, server)
 }
 
 export async function areBundlesOff(records: Records, batch: BatchId, server: string): Promise<boolean> {
-  return (await records.read(nameFor(batch, server))) !== undefined
+  return (await serversWithoutBundles(records, batch)).includes(server)
 }
 
 /** The servers of which it is recorded. */
-export async function archivesOff(records: Records, batch: BatchId): Promise<string[]> {
-  const servers: string[] = []
-  for (const name of await records.list(names.archivesOff(batch))) {
-    const bytes = await records.read(name)
-    if (bytes) servers.push(Buffer.from(bytes).toString('utf8'))
+export async function serversWithoutBundles(records: Records, batch: BatchId): Promise<string[]> {
+  const servers = new Set<string>()
+  for (const folder of [names.bundlesOff(batch), names.archivesOff(batch)]) {
+    for (const name of await records.list(folder)) {
+      const bytes = await records.read(name)
+      if (bytes) servers.add(Buffer.from(bytes).toString('utf8'))
+    }
   }
-  return servers.sort()
+  return [...servers].sort()
 }
 
-function nameFor(batch: BatchId, server: string): string {
-  const hash = createHash('sha256').update(server).digest('hex').slice(0, 16)
-  return `${names.archivesOff(batch)}/${hash}.txt`
+function fileFor(server: string): string {
+  return `${createHash('sha256').update(server).digest('hex').slice(0, 16)}.txt`
 }

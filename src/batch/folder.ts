@@ -17,7 +17,9 @@ export const names = {
   leftOut: (id: BatchId) => `${id}/left-out.csv`,
   /** What the archive on line `n` was asked for. */
   asked: (id: BatchId, n: number) => `${id}/asked/${n}.json`,
-  /** One file for each server that gets no more archives in this batch. */
+  /** One file for each server that gets no more requests for bundles in this batch. */
+  bundlesOff: (id: BatchId) => `${id}/bundles-off`,
+  /** The same in batches that older versions began. */
   archivesOff: (id: BatchId) => `${id}/archives-off`,
   sums: (id: BatchId, algorithm: string) => `${id}/${algorithm}sums.txt`,
 } as const

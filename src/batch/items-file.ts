@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { BatchId } from '../model/batch.ts'
 import { itemSchema, type Item } from '../model/item.ts'
 import type { RecordLog, Records } from '../sinks/sink.ts'
@@ -6,6 +7,8 @@ import { names } from './folder.ts'
 /** Every how many lines the index holds a byte offset. */
 const BLOCK = 1_000
 const OFFSET_BYTES = 8
+/** Blocks of lines that a reader keeps, as readers go roughly forward. */
+const KEPT_BLOCKS = 4
 
 /** Where writing goes on: lines and bytes that count. */
 interface Position {
@@ -80,14 +83,13 @@ export class ItemsWriter {
   }
 }
 
-/** Reads items by line number. Keeps the last few blocks of 1,000 lines, as readers go roughly forward. */
+/** Reads items by line number. */
 export class ItemsReader {
   readonly #records: Records
   readonly #batch: BatchId
   /** Lines, each replaced by its item when that is first asked for: feeder and worker ask for the same ones. */
-  readonly #blocks = new Map<number, Promise<(string | Item)[]>>()
+  readonly #blocks = new LRUCache<number, Promise<(string | Item)[]>>({ max: KEPT_BLOCKS })
   #offsets: readonly number[] = []
-  static readonly #KEPT_BLOCKS = 4
 
   constructor(records: Records, batch: BatchId) {
     this.#records = records
@@ -125,8 +127,6 @@ export class ItemsReader {
     const loading = this.#load(number)
     this.#blocks.set(number, loading)
     loading.catch(() => this.#blocks.delete(number))
-    const oldest = this.#blocks.keys().next()
-    if (this.#blocks.size > ItemsReader.#KEPT_BLOCKS && !oldest.done) this.#blocks.delete(oldest.value)
     return loading
   }
 

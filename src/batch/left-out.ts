@@ -5,7 +5,7 @@ import type { LeftOut } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { readAsked, type Asked } from './asked.ts'
 import { ItemsReader } from './items-file.ts'
-import { Outcomes } from './tally.ts'
+import { Outcomes } from './outcomes.ts'
 
 /** A file that an archive of a batch lacks. */
 export interface LeftOutFile extends LeftOut {

@@ -1,90 +1,102 @@
-import { DataferryError } from '../errors.ts'
 import type { BatchId } from '../model/batch.ts'
-import { logLineSchema, type LogLine } from '../model/receipt.ts'
-import type { RecordLog, Records } from '../sinks/sink.ts'
-import { names } from './folder.ts'
+import type { Failure, LogLine, Receipt, Verified } from '../model/receipt.ts'
+import type { Records } from '../sinks/sink.ts'
+import { LineSet } from './line-set.ts'
+import { readOutcomes } from './outcome-log.ts'
+
+/** What the receipts of a batch say, each item counted once. */
+export interface Tally {
+  readonly done: number
+  readonly kept: number
+  readonly failed: number
+  /** Bytes of items `done`. */
+  readonly bytes: number
+  readonly keptBytes: number
+  readonly resumed: number
+  /** Files that archives lack. */
+  readonly leftOut: number
+  readonly verified: Readonly<Record<Verified, number>>
+  readonly failures: Readonly<Record<string, number>>
+  /** Those of the receipts' checksums. */
+  readonly algorithms: ReadonlySet<string>
+}
 
 /**
- * One process's own file of outcomes: append-only, one writer each. Opened with the first outcome, and again after a
- * failure, so that a destination that was full or away for a while takes outcomes again.
+ * The one outcome of each item: a receipt beats failures, the first `done` beats `kept`, the last failure stands.
+ * Reads the records up to twice for each question instead of keeping them; memory is a few bits an item, and the failures
+ * of items that failed more than once.
  */
-export class OutcomeWriter {
+export class Outcomes {
   readonly #records: Records
-  readonly #name: string
-  #log: Promise<RecordLog> | undefined
-  #closed = false
+  readonly #batch: BatchId
 
-  /** @param writer a name that no other process uses: `[A-Za-z0-9._-]+` */
-  constructor(records: Records, batch: BatchId, writer: string) {
+  constructor(records: Records, batch: BatchId) {
     this.#records = records
-    this.#name = `${names.receipts(batch)}/${writer}.ndjson`
+    this.#batch = batch
   }
 
-  /** Records an outcome; durable when it resolves. Rejects with `SINK_…` codes, and then the outcome may be lost. */
-  async record(outcome: LogLine): Promise<void> {
-    if (this.#closed) throw new DataferryError('SINK_FAILED', `The log ${this.#name} is closed.`)
-    const opening = (this.#log ??= this.#opened(this.#records.appendTo(this.#name)))
-    const log = await opening
-    try {
-      // A line that a crash tore must not swallow this one, hence the leading line break.
-      await log.append(`\n${JSON.stringify(outcome)}\n`)
-    } catch (error) {
-      if (this.#log === opening && !this.#isClosed()) this.#log = this.#opened(this.#reopened(log))
-      throw error
+  /** The receipt of every item that has one, in no order. */
+  async *receipts(): AsyncGenerator<Receipt> {
+    const done = new LineSet()
+    let someKept = false
+    for await (const outcome of this.#lines()) {
+      if (outcome.state === 'done' && done.add(outcome.n)) yield outcome
+      someKept ||= outcome.state === 'kept'
+    }
+    if (!someKept) return
+    const kept = new LineSet()
+    for await (const outcome of this.#lines()) {
+      if (outcome.state === 'kept' && !done.has(outcome.n) && kept.add(outcome.n)) yield outcome
     }
   }
 
-  async close(): Promise<void> {
-    this.#closed = true
-    const log = await this.#log?.catch(() => undefined)
-    await log?.close()
-  }
-
-  #isClosed(): boolean {
-    return this.#closed
-  }
-
-  async #reopened(log: RecordLog): Promise<RecordLog> {
-    await log.close()
-    return this.#records.appendTo(this.#name)
-  }
-
-  /** Forgets a log that cannot be opened, so that the next outcome tries again. */
-  #opened(opening: Promise<RecordLog>): Promise<RecordLog> {
-    opening.catch(() => {
-      if (this.#log === opening) this.#log = undefined
-    })
-    return opening
-  }
-}
-
-/** Every outcome on record, file by file; several may be of one item. Torn and foreign lines are passed over. */
-export async function* readOutcomes(records: Records, batch: BatchId): AsyncGenerator<LogLine> {
-  for (const name of await records.list(names.receipts(batch))) {
-    for await (const line of lines(records.streamLog(name, 0))) {
-      const outcome = parse(line)
-      if (outcome) yield outcome
+  /** The last failure of every item that has no receipt and was not reopened since, in no order. */
+  async *failures(): AsyncGenerator<Failure> {
+    const ended = new LineSet()
+    const once = new LineSet()
+    /** Items with several lines, of which the last one stands. */
+    const last = new Map<number, Exclude<LogLine, Receipt> | undefined>()
+    for await (const line of this.#lines()) {
+      if (isReceipt(line)) ended.add(line.n)
+      else if (!once.add(line.n)) last.set(line.n, undefined)
     }
+    if (once.count === 0) return
+    for await (const line of this.#lines()) {
+      if (isReceipt(line) || ended.has(line.n)) continue
+      const known = last.get(line.n)
+      if (last.has(line.n)) {
+        if (!known || known.finishedAt <= line.finishedAt) last.set(line.n, line)
+      } else if (line.state === 'failed') yield line
+    }
+    for (const line of last.values()) if (line?.state === 'failed') yield line
+  }
+
+  #lines(): AsyncGenerator<LogLine> {
+    return readOutcomes(this.#records, this.#batch)
+  }
+
+  async tally(): Promise<Tally> {
+    const verified: Record<Verified, number> = { checksum: 0, size: 0, structure: 0, nothing: 0 }
+    const sum = { done: 0, kept: 0, failed: 0, bytes: 0, keptBytes: 0, resumed: 0, leftOut: 0 }
+    const algorithms = new Set<string>()
+    for await (const receipt of this.receipts()) {
+      sum[receipt.state]++
+      if (receipt.state === 'done') sum.bytes += receipt.size
+      else sum.keptBytes += receipt.size
+      if (receipt.resumedFrom > 0) sum.resumed++
+      sum.leftOut += receipt.leftOut?.length ?? 0
+      verified[receipt.verified]++
+      if (receipt.checksum) algorithms.add(receipt.checksum.algorithm)
+    }
+    const failures: Record<string, number> = {}
+    for await (const { code } of this.failures()) {
+      sum.failed++
+      failures[code] = (failures[code] ?? 0) + 1
+    }
+    return { ...sum, verified, failures, algorithms }
   }
 }
 
-function parse(line: string): LogLine | undefined {
-  if (line === '') return undefined
-  try {
-    const parsed = logLineSchema.safeParse(JSON.parse(line))
-    return parsed.success ? parsed.data : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** Complete lines of a byte stream, without their line breaks. */
-async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder()
-  let rest = ''
-  for await (const chunk of chunks) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n')
-    rest = parts.pop() ?? ''
-    yield* parts
-  }
+function isReceipt(line: LogLine): line is Receipt {
+  return line.state === 'done' || line.state === 'kept'
 }

@@ -3,7 +3,7 @@ import type { Batch, PlanState } from '../model/batch.ts'
 import type { Failure, Receipt } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { readHold } from './hold.ts'
-import { Outcomes } from './tally.ts'
+import { Outcomes } from './outcomes.ts'
 
 const CHUNK = 500
 

@@ -3,8 +3,8 @@ import type { BatchId } from '../model/batch.ts'
 import type { Records } from '../sinks/sink.ts'
 import { names } from './folder.ts'
 import { removeHold } from './hold.ts'
-import { OutcomeWriter } from './outcomes.ts'
-import { Outcomes } from './tally.ts'
+import { OutcomeWriter } from './outcome-log.ts'
+import { Outcomes } from './outcomes.ts'
 
 const CHUNK = 1_000
 

@@ -2,15 +2,15 @@ import { z } from 'zod'
 import type { Batch, BatchId, PlanState } from '../model/batch.ts'
 import { VERIFIED } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
-import { archivesOff } from './bundles-off.ts'
+import { serversWithoutBundles } from './bundles-off.ts'
 import { names } from './folder.ts'
 import { allItems, ItemsReader } from './items-file.ts'
 import { leftOutRows } from './left-out.ts'
-import { Outcomes } from './tally.ts'
+import { Outcomes } from './outcomes.ts'
 import { csvRow, WANTED_HEADER, wantedRow } from './wanted-rows.ts'
 
 const count = z.number().int().nonnegative()
-const reportSchema = z.object({
+const fieldsSchema = z.object({
   v: z.literal(1),
   batch: z.string(),
   destination: z.string(),
@@ -37,11 +37,17 @@ const reportSchema = z.object({
   /** They were added to the plan, and count there. */
   leftOutPlanned: z.boolean().default(false),
   /** Servers that got no more requests for bundles, since those kept failing. */
-  archivesOff: z.array(z.string()).default([]),
+  bundlesOff: z.array(z.string()).optional(),
+  /** The same in reports of older versions. */
+  archivesOff: z.array(z.string()).optional(),
   verified: z.record(z.enum(VERIFIED), count),
   /** How many failed with each code. */
   failures: z.record(z.string(), count),
 })
+const reportSchema = fieldsSchema.transform(({ archivesOff = [], bundlesOff = archivesOff, ...report }) => ({
+  ...report,
+  bundlesOff,
+}))
 /** `report.json`. */
 export type Report = Readonly<z.infer<typeof reportSchema>>
 
@@ -81,7 +87,7 @@ export async function writeReport(records: Records, batch: Batch, plan: PlanStat
     duplicates: plan.totals.duplicates,
     complete: plan.complete && tally.done + tally.kept === plan.items && (tally.leftOut === 0 || leftOutPlanned),
     leftOutPlanned,
-    archivesOff: await archivesOff(records, batch.id),
+    bundlesOff: await serversWithoutBundles(records, batch.id),
     ...tally,
   }
   await records.write(names.report(batch.id), `${JSON.stringify(report, null, 2)}\n`)

@@ -1,5 +1,9 @@
 import { formatRecord } from '../manifest/record.ts'
+import type { BatchId } from '../model/batch.ts'
 import type { Item } from '../model/item.ts'
+import type { Records } from '../sinks/sink.ts'
+import { ItemsReader } from './items-file.ts'
+import type { Finding } from './verify-destination.ts'
 
 type Asked = NonNullable<NonNullable<Item['problem']>['asked']>
 
@@ -41,4 +45,28 @@ function askedAgain({ kind, id, version = '', path = '' }: Asked): readonly stri
 
 function formatOf({ ref }: Item): string {
   return ref.kind === 'bundle' ? '' : ref.format
+}
+
+/** Turns what `verify` finds missing or changed into a manifest that asks for it again, to the same paths. */
+export class WantedAgain {
+  readonly #records: Records
+  readonly #write: (bytes: Uint8Array) => Promise<unknown>
+  readonly #items = new Map<BatchId, ItemsReader>()
+  /** Items that are in the manifest. */
+  count = 0
+
+  constructor(records: Records, write: (bytes: Uint8Array) => Promise<unknown>) {
+    this.#records = records
+    this.#write = write
+  }
+
+  async add(finding: Finding): Promise<void> {
+    if (finding.state !== 'missing' && finding.state !== 'changed') return
+    const { batch, n, state } = finding
+    const items = this.#items.get(batch) ?? new ItemsReader(this.#records, batch)
+    this.#items.set(batch, items)
+    const message = state === 'changed' ? `${finding.found}, was ${finding.expected}` : ''
+    if (this.count++ === 0) await this.#write(WANTED_HEADER)
+    await this.#write(wantedRow(await items.item(n), state.toUpperCase(), message))
+  }
 }

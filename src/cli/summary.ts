@@ -1,4 +1,4 @@
-import { Outcomes } from '../batch/tally.ts'
+import { Outcomes } from '../batch/outcomes.ts'
 import { names } from '../batch/folder.ts'
 import { readReport, type Report } from '../batch/report.ts'
 import { DataferryError, ERROR_CODES, isErrorCode } from '../errors.ts'
@@ -49,7 +49,7 @@ export async function printSummary(
     out.line('    To fetch them singly:')
     out.line(`      ${pasted(config, 'run', [`${files}/.dataferry/${names.leftOut(id)}`, '--to', files])}`)
   }
-  for (const server of report.archivesOff)
+  for (const server of report.bundlesOff)
     out.paragraph(`${server} failed to send several bundles in a row, so its files were fetched singly.`)
   out.line(`files    ${files}`)
   out.line(`records  ${files}/.dataferry/${id}`)

@@ -1,3 +1,4 @@
+import { DataferryError } from '../errors.ts'
 import type { BatchId } from '../model/batch.ts'
 
 /** - `open`: work goes on · `paused`: nothing starts, what runs parks · `cancelled`: as paused, for good · `finished`: the report is written */
@@ -98,4 +99,9 @@ export interface Ledger {
   correct(id: BatchId, counts: Counts): Promise<void>
   /** Drops everything known about a batch. */
   forget(id: BatchId): Promise<void>
+}
+
+/** What every ledger rejects with when it does not know the batch. */
+export function unknownBatch(id: BatchId): DataferryError {
+  return new DataferryError('BATCH_NOT_FOUND', `The ledger knows no batch ${id}; rebuild it with dataferry resume.`)
 }

@@ -1,17 +1,17 @@
 import type { BatchId } from '../model/batch.ts'
 import type { Change, Changes } from './change.ts'
-import type {
-  BatchState,
-  Counts,
-  Ledger,
-  LedgerBatch,
-  LedgerEntry,
-  LedgerError,
-  Settled,
-  SettledLine,
-  Summary,
+import {
+  type BatchState,
+  type Counts,
+  type Ledger,
+  type LedgerBatch,
+  type LedgerEntry,
+  type LedgerError,
+  type Settled,
+  type SettledLine,
+  type Summary,
+  unknownBatch,
 } from './ledger.ts'
-import { unknownBatch } from './unknown-batch.ts'
 
 interface Kept {
   entry: LedgerEntry

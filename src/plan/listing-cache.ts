@@ -29,18 +29,22 @@ export class ListingCache {
   readonly #catalogue: Catalogue
   readonly #keptFiles: number
   readonly #found = new Map<number | string, Located>()
-  /** Ids and PIDs of each listing, oldest listing first. */
-  readonly #listings = new Map<string, readonly (number | string)[]>()
-  readonly #asked = new Map<string, number>()
+  /** Files of each listing. */
+  readonly #listings: LRUCache<string, readonly Located[]>
+  readonly #asked = new LRUCache<string, number>({ max: KEPT_COUNTS })
   /** Versions that entries name beside a file, by `<dataset> <selector>`. */
   readonly #pinned = new LRUCache<string, ListedVersion>({ max: KEPT_VERSIONS })
   /** Files of such versions by id. One listing is always kept, however long it is. */
   readonly #versions: LRUCache<string, ReadonlyMap<number, ListedFile>>
-  #files = 0
 
   constructor(catalogue: Catalogue, keptFiles = KEPT_FILES) {
     this.#catalogue = catalogue
     this.#keptFiles = keptFiles
+    this.#listings = new LRUCache({
+      maxSize: keptFiles,
+      sizeCalculation: (files) => Math.max(1, files.length),
+      dispose: (files, key) => this.#forget(files, key),
+    })
     const sizeCalculation = (files: ReadonlyMap<number, ListedFile>): number =>
       Math.max(1, Math.min(files.size, keptFiles))
     this.#versions = new LRUCache({ maxSize: keptFiles, sizeCalculation })
@@ -89,10 +93,7 @@ export class ListingCache {
 
   #count(key: string): number {
     const asked = (this.#asked.get(key) ?? 0) + 1
-    this.#asked.delete(key)
     this.#asked.set(key, asked)
-    const oldest = this.#asked.keys().next()
-    if (this.#asked.size > KEPT_COUNTS && !oldest.done) this.#asked.delete(oldest.value)
     return asked
   }
 
@@ -114,22 +115,16 @@ export class ListingCache {
   }
 
   #keep(key: string, listed: readonly Located[]): void {
-    for (const [oldest, ids] of this.#listings) {
-      if (this.#files + listed.length <= this.#keptFiles) break
-      for (const id of ids) if (this.#found.delete(id) && typeof id === 'number') this.#files--
-      this.#listings.delete(oldest)
-      this.#asked.delete(oldest)
-    }
-    const ids: (number | string)[] = []
-    for (const located of listed) {
-      const { id, pid } = located.file
-      this.#found.set(id, located)
-      ids.push(id)
-      if (pid === undefined) continue
-      this.#found.set(pid, located)
-      ids.push(pid)
-    }
-    this.#files += listed.length
-    this.#listings.set(key, ids)
+    this.#listings.set(key, listed)
+    for (const located of listed) for (const id of idsOf(located)) this.#found.set(id, located)
   }
+
+  #forget(listed: readonly Located[], key: string): void {
+    for (const located of listed) for (const id of idsOf(located)) this.#found.delete(id)
+    this.#asked.delete(key)
+  }
+}
+
+function idsOf({ file: { id, pid } }: Located): readonly (number | string)[] {
+  return pid === undefined ? [id] : [id, pid]
 }

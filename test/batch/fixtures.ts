@@ -1,6 +1,6 @@
 import { EMPTY_PLAN, writeBatch, writePlanState } from '../../src/batch/folder.ts'
 import { ItemsWriter } from '../../src/batch/items-file.ts'
-import { OutcomeWriter } from '../../src/batch/outcomes.ts'
+import { OutcomeWriter } from '../../src/batch/outcome-log.ts'
 import type { Batch, PlanState } from '../../src/model/batch.ts'
 import type { Item } from '../../src/model/item.ts'
 import type { Failure, Receipt } from '../../src/model/receipt.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { OutcomeWriter, readOutcomes } from '../../src/batch/outcomes.ts'
-import { Outcomes } from '../../src/batch/tally.ts'
+import { OutcomeWriter, readOutcomes } from '../../src/batch/outcome-log.ts'
+import { Outcomes } from '../../src/batch/outcomes.ts'
 import { DataferryError } from '../../src/errors.ts'
 import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
 import type { Records } from '../../src/sinks/sink.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { reconcile } from '../../src/batch/reconcile.ts'
-import { verifyDestination, type HashPath } from '../../src/batch/verify-batch.ts'
+import { verifyDestination, type HashPath } from '../../src/batch/verify-destination.ts'
 import { MemoryLedger } from '../../src/ledger/memory-ledger.ts'
 import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
 import type { Sink } from '../../src/sinks/sink.ts'

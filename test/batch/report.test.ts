@@ -44,6 +44,16 @@ describe('the report', () => {
     expect(whole).toMatchObject({ done: 4, kept: 1, failed: 0, missing: 0, complete: true })
   })
 
+  it('of a version that called bundles archives is read as well', async () => {
+    const { records } = memorySink()
+    const { batch, plan } = await plannedBatch(records, [itemAt('a')])
+    await records.write(`${batch.id}/archives-off/1.txt`, SERVER)
+    const { bundlesOff, ...report } = await writeReport(records, batch, plan)
+    expect(bundlesOff).toEqual([SERVER])
+    await records.write(names.report(batch.id), JSON.stringify({ ...report, archivesOff: bundlesOff }))
+    expect(await readReport(records, batch.id)).toEqual({ ...report, bundlesOff })
+  })
+
   it.each(ALGORITHMS)('has %s sums that the usual tool checks', async (algorithm) => {
     await using folder = await temporaryFolder()
     const sink = diskSink(folder.path)

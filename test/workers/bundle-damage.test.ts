@@ -47,7 +47,7 @@ describe.each(['6.9', '6.11'] as const)('An archive from Dataverse %s', (profile
     const { report } = await run(standIn)
     expect(zipRequests(standIn)).toBe(1)
     expect(singles(standIn)).toBe(5)
-    expect(report.archivesOff).toEqual([])
+    expect(report.bundlesOff).toEqual([])
   })
 
   test('with one wrong bit anywhere loses no more than the entry that it is in', async () => {
@@ -102,7 +102,7 @@ test.each<[string, FaultStep]>([
   async (_, step) => {
     const standIn = await start({ zipLimit: 12_000 }, [step], true)
     const { report, notices } = await run(standIn)
-    expect(report.archivesOff).toEqual([standIn.url])
+    expect(report.bundlesOff).toEqual([standIn.url])
     expect(notices).toHaveLength(1)
     expect(zipRequests(standIn)).toBe(3)
   },

@@ -179,7 +179,7 @@ test('a server whose archives fail three times in a row gets no more of them in 
   const standIn = await start({ files: small(60) }, { zipCutAfterBytes: 20, zipLimit: 12_000 })
   const ran = await run(standIn)
   expect(countsOf(ran)).toMatchObject({ done: 60, complete: true })
-  expect(ran.report.archivesOff).toEqual([standIn.url])
+  expect(ran.report.bundlesOff).toEqual([standIn.url])
   expect(ran.notices).toHaveLength(1)
   expect(zipRequests(standIn)).toBe(3)
 })

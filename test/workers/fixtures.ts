@@ -1,6 +1,6 @@
 import type { ItemJob } from '../../jobs/item.ts'
 import type { Outcome } from '../../src/model/receipt.ts'
-import { readOutcomes } from '../../src/batch/outcomes.ts'
+import { readOutcomes } from '../../src/batch/outcome-log.ts'
 import { MemoryLedger } from '../../src/ledger/memory-ledger.ts'
 import { createLogger } from '../../src/log.ts'
 import type { Batch } from '../../src/model/batch.ts'

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { Outcomes } from '../../src/batch/tally.ts'
+import { Outcomes } from '../../src/batch/outcomes.ts'
 import { DataferryError, type ErrorCode } from '../../src/errors.ts'
 import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
 import { memorySink, memoryStore } from '../../src/sinks/memory/memory-sink.ts'

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { EMPTY_PLAN, writePlanState } from '../../src/batch/folder.ts'
-import { OutcomeWriter } from '../../src/batch/outcomes.ts'
+import { OutcomeWriter } from '../../src/batch/outcome-log.ts'
 import { DataferryError } from '../../src/errors.ts'
 import { MemoryLedger } from '../../src/ledger/memory-ledger.ts'
 import { memorySink } from '../../src/sinks/memory/memory-sink.ts'

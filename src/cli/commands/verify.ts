@@ -1,6 +1,6 @@
 import { open, rm, type FileHandle } from 'node:fs/promises'
-import { verifyDestination, type Finding, type HashPath } from '../../batch/verify-batch.ts'
-import { WantedAgain } from '../../batch/wanted-again.ts'
+import { verifyDestination, type Finding, type HashPath } from '../../batch/verify-destination.ts'
+import { WantedAgain } from '../../batch/wanted-rows.ts'
 import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { createHash } from '../../transfer/hash.ts'

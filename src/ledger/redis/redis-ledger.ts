@@ -1,22 +1,22 @@
 import type { BatchId } from '../../model/batch.ts'
-import { bitsIn, setBits } from '../bitmap.ts'
+import { bitsIn, setBits } from './redis-bits.ts'
 import type { RedisClient } from './client.ts'
 import { changeMessage } from '../change.ts'
 import { entryFields, parseEntry, parseError, parseSummary } from './fields.ts'
 import { batchesKey, batchKeys, DEFAULT_PREFIX, eventsChannel } from './keys.ts'
-import type {
-  BatchState,
-  Counts,
-  Ledger,
-  LedgerBatch,
-  LedgerEntry,
-  LedgerError,
-  Settled,
-  SettledLine,
-  Summary,
+import {
+  type BatchState,
+  type Counts,
+  type Ledger,
+  type LedgerBatch,
+  type LedgerEntry,
+  type LedgerError,
+  type Settled,
+  type SettledLine,
+  type Summary,
+  unknownBatch,
 } from '../ledger.ts'
 import { CRASHED, FORGET, IS_OPEN, OPEN, PLANNED, REOPEN, SETTLE, SETTLE_ALL, UPDATE } from './ledger-scripts.ts'
-import { unknownBatch } from '../unknown-batch.ts'
 import { run, runForNumber, type Script } from './script.ts'
 
 /** Errors kept for each batch. Beyond it only the counts and the failures manifest know of them. */

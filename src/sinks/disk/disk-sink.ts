@@ -3,28 +3,26 @@ import { opendir, lstat, open, stat, statfs, type FileHandle } from 'node:fs/pro
 import { dirname, join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
+import { LRUCache } from 'lru-cache'
 import { DataferryError } from '../../errors.ts'
 import { batchOfKey } from '../../model/item-key.ts'
 import { CHUNK_SIZE } from './bytes.ts'
-import type { Holder } from './claims.ts'
+import type { Holder } from './part-claims.ts'
 import { ABSENT, sinkError, translated, unless } from './errors.ts'
 import { parentOf } from './folders.ts'
-import { MARKS_FOLDER, openLayout, type DiskSinkOptions, type Layout } from './layout.ts'
+import { MARKS_FOLDER, openWorkspace, type DiskSinkOptions, type Workspace } from './workspace.ts'
 import { readMark } from './marks.ts'
 import { DiskRecords } from './records.ts'
 import { DiskStage } from './stage.ts'
 import { checkKey, checkPath, RECORDS_FOLDER } from '../names.ts'
-import { Recent } from '../recent.ts'
 import type { Committed, Sink, Stage, StageOptions } from '../sink.ts'
 
-export type { DiskSinkOptions } from './layout.ts'
+export type { DiskSinkOptions } from './workspace.ts'
 
 /** From this size on, room is looked for before a file is begun: smaller ones find out as quickly by writing. */
 const LOOK_FOR_ROOM_FROM = CHUNK_SIZE
-/** Keys remembered as having nothing to forget; beyond it the memory is emptied, which costs a few system calls. */
-const CLEAN_LIMIT = 10_000
-/** Looks at the destination that are remembered for the stages that follow them. */
-const SEEN_LIMIT = 10_000
+/** Keys of which something is remembered; a forgotten one costs a few system calls. */
+const REMEMBERED_KEYS = 10_000
 /** File systems keep times as coarsely as this (FAT), and round them when a file leaves the cache. */
 const TIME_GRAIN_MS = 2_000
 /** Files whose size is asked for at the same time while listing. */
@@ -38,25 +36,20 @@ interface Leftover {
   readonly holder: Holder
 }
 
-export interface DiskSink extends Sink {
-  /** Parts that were not committed, in no order; `forget` drops one. Also removes what dead processes left half-made. */
-  parts(): Promise<readonly Leftover[]>
-}
-
 /**
  * A folder as a sink. Makes nothing before the first stage or record, so that a mistyped path can be read from without
  * a trace. Files become visible in one step, complete and durable: written below `.dataferry/parts/`, synced, renamed,
- * and the folder synced. See `Claims` for who may write a part, `Marks` for what survives of a proof.
+ * and the folder synced. See `PartClaims` for who may write a part, `DiskMarks` for what survives of a proof.
  *
  * After a power cut a part may hold less than was written, or other bytes at its end: only a checksum over all of it
  * proves a resumed file, which is why `resume` reads every byte again.
  * @param root folder of the destination; relative to the working directory
  */
 export function diskSink(root: string, options: DiskSinkOptions = {}): DiskSink {
-  return new DiskFolder(resolve(root), options)
+  return new DiskSink(resolve(root), options)
 }
 
-class DiskFolder implements DiskSink {
+export class DiskSink implements Sink {
   readonly url: string
   readonly needsHashState = false
   readonly records: DiskRecords
@@ -65,10 +58,10 @@ class DiskFolder implements DiskSink {
   /** Stages of this sink; undefined while one is being opened. */
   readonly #stages = new Map<string, DiskStage | undefined>()
   /** Keys whose stage ended without leaving a part or a mark, so that forgetting them takes no look at the disk. */
-  readonly #clean = new Set<string>()
+  readonly #clean = new LRUCache<string, true>({ max: REMEMBERED_KEYS })
   /** What `stat` saw last, for the stage that follows it. */
-  readonly #seen = new Recent<Stats | 'absent'>(SEEN_LIMIT)
-  #layout: Promise<Layout> | undefined
+  readonly #seen = new LRUCache<string, Stats | 'absent'>({ max: REMEMBERED_KEYS })
+  #workspace: Promise<Workspace> | undefined
 
   constructor(root: string, options: DiskSinkOptions) {
     this.url = pathToFileURL(root).href
@@ -119,7 +112,7 @@ class DiskFolder implements DiskSink {
 
   async forget(key: string): Promise<void> {
     checkKey(key)
-    this.#seen.take(key)
+    this.#seen.delete(key)
     if (this.#clean.delete(key)) return
     const stage = this.#stages.get(key)
     await translated(`forget ${key}`, async () => {
@@ -160,6 +153,7 @@ class DiskFolder implements DiskSink {
     return dropped
   }
 
+  /** Parts that were not committed, in no order; `forget` drops one. Also removes what dead processes left half-made. */
   async parts(): Promise<readonly Leftover[]> {
     return translated(`look for parts in ${this.#root}`, async () => {
       const { claims } = await this.#open()
@@ -176,22 +170,22 @@ class DiskFolder implements DiskSink {
 
   async close(): Promise<void> {
     for (const stage of [...this.#stages.values()]) await stage?.[Symbol.asyncDispose]()
-    const layout = await this.#layout?.catch(() => undefined)
-    this.#layout = undefined
-    if (!layout) return
+    const workspace = await this.#workspace?.catch(() => undefined)
+    this.#workspace = undefined
+    if (!workspace) return
     await translated(`leave ${this.#root}`, async () => {
       // The last one to leave finds what those left who could not tidy up themselves.
-      await layout.claims.tidy()
-      await layout.heartbeat.stop()
+      await workspace.claims.tidy()
+      await workspace.heartbeat.stop()
     })
   }
 
   async #stage(key: string, path: string, expected: number): Promise<DiskStage> {
-    const layout = await this.#open()
-    await layout.folders.check(parentOf(path))
-    const claim = await layout.claims.take(key)
+    const workspace = await this.#open()
+    await workspace.folders.check(parentOf(path))
+    const claim = await workspace.claims.take(key)
     const length = claim.fresh ? 0 : (await claim.handle.stat()).size
-    const stage = new DiskStage(layout, path, claim, length, (clean) => this.#ended(key, clean))
+    const stage = new DiskStage(workspace, path, claim, length, (clean) => this.#ended(key, clean))
     try {
       await this.#confirmSeen(path, key)
       await this.#lookForRoom(path, expected - length)
@@ -209,15 +203,15 @@ class DiskFolder implements DiskSink {
 
   /** Whoever had the claim before may have committed after we looked: only what was looked at may be replaced. */
   async #confirmSeen(path: string, key: string): Promise<void> {
-    const seen = this.#seen.take(key)
+    const seen = this.#seen.get(key)
+    this.#seen.delete(key)
     if (seen === undefined || isSame(seen, await this.#look(path))) return
     throw new DataferryError('SINK_BUSY', `Something else was put at ${path} in the meantime: it is looked at first.`)
   }
 
   #ended(key: string, clean: boolean): void {
     this.#stages.delete(key)
-    if (this.#clean.size >= CLEAN_LIMIT) this.#clean.clear()
-    if (clean) this.#clean.add(key)
+    if (clean) this.#clean.set(key, true)
   }
 
   async #lookForRoom(path: string, needed: number): Promise<void> {
@@ -232,12 +226,12 @@ class DiskFolder implements DiskSink {
   }
 
   /** Makes the folders on first use; a failure is tried again by the next caller. */
-  #open(): Promise<Layout> {
-    this.#layout ??= openLayout(this.#root, this.#options).catch((error: unknown) => {
-      this.#layout = undefined
+  #open(): Promise<Workspace> {
+    this.#workspace ??= openWorkspace(this.#root, this.#options).catch((error: unknown) => {
+      this.#workspace = undefined
       throw error
     })
-    return this.#layout
+    return this.#workspace
   }
 }
 

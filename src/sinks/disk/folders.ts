@@ -1,10 +1,11 @@
 import { lstat, mkdir, open, realpath, stat } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
+import { LRUCache } from 'lru-cache'
 import { DataferryError, systemCode } from '../../errors.ts'
 import { unless } from './errors.ts'
 
-/** Folders remembered as checked; beyond it the memory is emptied, which costs a few system calls. */
-const KNOWN_LIMIT = 20_000
+/** Folders remembered as checked; a forgotten one costs a few system calls. */
+const REMEMBERED_FOLDERS = 20_000
 
 /** Some file systems (CIFS, FUSE, 9p) do not sync folders and say so with these; there is nothing more one could do. */
 const CANNOT_SYNC: readonly string[] = ['EINVAL', 'ENOTSUP', 'EBADF', 'EISDIR']
@@ -15,7 +16,7 @@ const CANNOT_SYNC: readonly string[] = ['EINVAL', 'ENOTSUP', 'EBADF', 'EISDIR']
  */
 export class Folders {
   readonly #root: string
-  readonly #known = new Map<string, Promise<void>>()
+  readonly #known = new LRUCache<string, Promise<void>>({ max: REMEMBERED_FOLDERS })
   readonly #syncing = new Map<string, Promise<void>>()
   readonly #waiting = new Map<string, Promise<void>>()
 
@@ -41,7 +42,6 @@ export class Folders {
     const known = this.#known.get(folder)
     if (known) return known
     const making = this.#make(folder)
-    if (this.#known.size >= KNOWN_LIMIT) this.#known.clear()
     this.#known.set(folder, making)
     making.catch(() => this.#known.delete(folder))
     return making

@@ -27,7 +27,7 @@ const TIME_GRAIN_MS = 2000
  * A mark is written before its part is published. It names the very file by its number, so the mark of a commit that
  * then failed says nothing about another file at that path.
  */
-export class Marks {
+export class DiskMarks {
   readonly #folders: Folders
   readonly #folder: string
 

@@ -5,7 +5,7 @@ import { DataferryError, systemCode } from '../../errors.ts'
 import { readAt, writeAt } from './bytes.ts'
 import { ABSENT, OCCUPIED, translated, unless } from './errors.ts'
 import { parentOf, type Folders } from './folders.ts'
-import type { Layout } from './layout.ts'
+import type { Workspace } from './workspace.ts'
 import { DiskLog } from './log.ts'
 import { checkRecordName, RECORDS_FOLDER, RESERVED_FOLDERS } from '../names.ts'
 import { pieces } from '../pieces.ts'
@@ -17,16 +17,16 @@ const PIECE = 64 * 1024
 /** Records as plain files below `.dataferry/`. A folder exists as long as something is in it. */
 export class DiskRecords implements Records {
   readonly #base: string
-  readonly #layout: () => Promise<Layout>
+  readonly #workspace: () => Promise<Workspace>
   readonly #openLogs = new Set<string>()
 
   /**
    * @param root absolute
-   * @param layout makes the folders on first use, so that reading from a place never changes it
+   * @param workspace makes the folders on first use, so that reading from a place never changes it
    */
-  constructor(root: string, layout: () => Promise<Layout>) {
+  constructor(root: string, workspace: () => Promise<Workspace>) {
     this.#base = join(root, RECORDS_FOLDER)
-    this.#layout = layout
+    this.#workspace = workspace
   }
 
   async read(name: string): Promise<Uint8Array | undefined> {
@@ -37,7 +37,7 @@ export class DiskRecords implements Records {
   async write(name: string, content: AsyncIterable<Uint8Array> | Uint8Array | string): Promise<void> {
     checkRecordName(name)
     await translated(`write the record ${name}`, async () => {
-      const { claims, folders, heartbeat } = await this.#layout()
+      const { claims, folders, heartbeat } = await this.#workspace()
       await heartbeat.start()
       const temporary = claims.temporary()
       try {
@@ -82,7 +82,7 @@ export class DiskRecords implements Records {
         unlink(path).then(() => true),
       )
       if (!removed) return
-      const { folders } = await this.#layout()
+      const { folders } = await this.#workspace()
       let folder = recordFolder(name)
       while (folder !== RECORDS_FOLDER && (await removedIfEmpty(folders, folder))) folder = parentOf(folder)
       await folders.sync(folder)
@@ -96,7 +96,7 @@ export class DiskRecords implements Records {
     const onClose = (): void => void this.#openLogs.delete(name)
     try {
       return await translated(`open the log ${name}`, async () => {
-        const { folders } = await this.#layout()
+        const { folders } = await this.#workspace()
         const flags = constants.O_RDWR | constants.O_CREAT
         const handle = await inFolder(folders, recordFolder(name), () => open(path, flags))
         try {

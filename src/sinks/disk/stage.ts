@@ -2,10 +2,10 @@ import type { FileHandle } from 'node:fs/promises'
 import { DataferryError, systemCode } from '../../errors.ts'
 import type { Hash } from '../../model/hash.ts'
 import { readAhead, writeAt } from './bytes.ts'
-import type { Claim } from './claims.ts'
+import type { PartClaim } from './part-claims.ts'
 import { translated } from './errors.ts'
 import { parentOf } from './folders.ts'
-import type { Layout } from './layout.ts'
+import type { Workspace } from './workspace.ts'
 import type { Proof, Stage } from '../sink.ts'
 
 /**
@@ -16,10 +16,10 @@ import type { Proof, Stage } from '../sink.ts'
  * - *closed*: the part is free for whoever comes, or dropped when it holds nothing
  */
 export class DiskStage implements Stage {
-  readonly #layout: Layout
+  readonly #workspace: Workspace
   readonly #path: string
   readonly #onEnd: (clean: boolean) => void
-  #claim: Claim
+  #claim: PartClaim
   #length: number
   #state: 'open' | 'committed' | 'closed' = 'open'
   #confirmedAt = performance.now()
@@ -29,8 +29,8 @@ export class DiskStage implements Stage {
    * @param length bytes in the claimed part
    * @param onEnd told whether neither part nor mark is left
    */
-  constructor(layout: Layout, path: string, claim: Claim, length: number, onEnd: (clean: boolean) => void) {
-    this.#layout = layout
+  constructor(workspace: Workspace, path: string, claim: PartClaim, length: number, onEnd: (clean: boolean) => void) {
+    this.#workspace = workspace
     this.#path = path
     this.#claim = claim
     this.#length = length
@@ -48,7 +48,7 @@ export class DiskStage implements Stage {
 
   async restart(): Promise<0> {
     return translated<0>(`empty the part of ${this.#path}`, async () => {
-      const { claims } = this.#layout
+      const { claims } = this.#workspace
       if (this.#claim.fenced) this.#claim = await claims.replace(this.#claim, await claims.prepare(this.#claim.key))
       else if (this.#length > 0) await this.#claim.handle.truncate(0)
       this.#length = 0
@@ -90,8 +90,8 @@ export class DiskStage implements Stage {
       await translated(`close the part of ${this.#path}`, async () => {
         const { size } = await this.#claim.handle.stat()
         await this.#claim.handle.close()
-        if (size === 0 || this.#discard) await this.#layout.claims.drop(this.#claim)
-        else await this.#layout.claims.release(this.#claim)
+        if (size === 0 || this.#discard) await this.#workspace.claims.drop(this.#claim)
+        else await this.#workspace.claims.release(this.#claim)
       })
     } finally {
       this.#onEnd(false)
@@ -100,9 +100,9 @@ export class DiskStage implements Stage {
 
   async #write(chunk: Uint8Array): Promise<void> {
     const now = performance.now()
-    if (now - this.#confirmedAt > this.#layout.heartbeat.everyMs) {
+    if (now - this.#confirmedAt > this.#workspace.heartbeat.everyMs) {
       // A process that slept and was taken over should not fetch the rest for nothing.
-      await this.#layout.claims.confirm(this.#claim)
+      await this.#workspace.claims.confirm(this.#claim)
       this.#confirmedAt = now
     }
     try {
@@ -117,7 +117,7 @@ export class DiskStage implements Stage {
 
   /** From here on, a crash leaves either the part or the whole file. */
   async #publish(proof: Proof): Promise<void> {
-    const { claims, folders, marks } = this.#layout
+    const { claims, folders, marks } = this.#workspace
     const folder = parentOf(this.#path)
     await Promise.all([this.#claim.handle.datasync(), folders.make(folder)])
     // Files with a published checksum need no mark: reading them again proves as much.
@@ -149,7 +149,7 @@ export class DiskStage implements Stage {
 
   /** Copies the part out of the reach of the process that had it, showing every copied byte to `see`. */
   async #copy(signal: AbortSignal, see: (chunk: Uint8Array) => Promise<void>): Promise<void> {
-    const { claims } = this.#layout
+    const { claims } = this.#workspace
     const copy = await claims.prepare(this.#claim.key)
     let position = 0
     try {

@@ -1,6 +1,6 @@
 import { S3Client, StorageClass, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { DataferryError } from '../../errors.ts'
-import { MIN_PART_SIZE } from './layout.ts'
+import { MIN_PART_SIZE } from './part-layout.ts'
 
 /** How to reach a store and how to write to it. Credentials come from the SDK's own chain alone, never from here. */
 export interface S3Options {

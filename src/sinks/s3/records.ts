@@ -1,9 +1,10 @@
+import { LRUCache } from 'lru-cache'
 import { DataferryError } from '../../errors.ts'
 import { RESERVED_FOLDERS } from '../names.ts'
 import { pieces } from '../pieces.ts'
 import { bytesOf, type Bucket } from './bucket.ts'
-import { WHOLE_SIZE } from './layout.ts'
-import { logOf, SegmentedLog } from './log.ts'
+import { WHOLE_SIZE } from './part-layout.ts'
+import { logOf, SegmentedLog } from './segmented-log.ts'
 import type { Encryption } from './metadata.ts'
 import type { Part, Uploads } from './uploads.ts'
 import type { RecordLog, Records } from '../sink.ts'
@@ -11,14 +12,14 @@ import type { RecordLog, Records } from '../sink.ts'
 /** Logs whose list of segments is remembered, so that reading a line of a finished plan takes one request. */
 const REMEMBERED_LOGS = 64
 
-/** The batch folder as objects below `.dataferry/`: a file is one object, a log is several (`s3-log.ts`). */
+/** The batch folder as objects below `.dataferry/`: a file is one object, a log is several (`SegmentedLog`). */
 export class S3Records implements Records {
   readonly #bucket: Bucket
   readonly #uploads: Uploads
   readonly #encryption: Encryption
   /** Logs that are open for appending. */
   readonly #writing = new Set<string>()
-  readonly #logs = new Map<string, SegmentedLog>()
+  readonly #logs = new LRUCache<string, SegmentedLog>({ max: REMEMBERED_LOGS })
 
   constructor(bucket: Bucket, uploads: Uploads, encryption: Encryption) {
     this.#bucket = bucket
@@ -90,8 +91,6 @@ export class S3Records implements Records {
     if (known) return known
     const log = new SegmentedLog(this.#bucket, this.#key(name), this.#encryption)
     this.#logs.set(name, log)
-    const oldest = this.#logs.keys().next()
-    if (this.#logs.size > REMEMBERED_LOGS && !oldest.done) this.#logs.delete(oldest.value)
     return log
   }
 

@@ -1,30 +1,29 @@
 import type { Readable } from 'node:stream'
+import { LRUCache } from 'lru-cache'
 import { DataferryError } from '../../errors.ts'
 import { newOwner, ownProcess, type ProcessIdentity } from '../../process/process-identity.ts'
 import { checkKey, RECORDS_FOLDER } from '../names.ts'
-import { Recent } from '../recent.ts'
 import {
   abandonedUploads,
   abortAbandoned,
   abortRecorded,
   type AbandonedTerms,
   type AbandonedUpload,
-} from './abandoned.ts'
-import { ByteBudget } from './budget.ts'
-import { PartBuffers } from './buffers.ts'
+} from './abandoned-uploads.ts'
 import { Bucket, type Condition } from './bucket.ts'
-import { Claim, type ClaimTerms } from './claim.ts'
+import { UploadClaim, type ClaimTerms } from './upload-claim.ts'
 import { createClient, type S3Options } from './client.ts'
-import { layoutFor } from './layout.ts'
+import { ByteBudget, PartBuffers } from './part-buffers.ts'
+import { layoutFor } from './part-layout.ts'
 import { parseLocation } from './location.ts'
-import { Marks } from './marks.ts'
+import { S3Marks } from './marks.ts'
 import { encryptionOf, proofOf } from './metadata.ts'
 import { S3Records } from './records.ts'
 import { S3Stage } from './stage.ts'
 import { Uploads } from './uploads.ts'
 import type { Committed, Records, Sink, Stage, StageOptions } from '../sink.ts'
 
-export type { AbandonedUpload } from './abandoned.ts'
+export type { AbandonedUpload } from './abandoned-uploads.ts'
 export type { S3Options } from './client.ts'
 
 const DEFAULT_MEMORY = 128 << 20
@@ -32,14 +31,6 @@ const DEFAULT_PARTS_HELD = 2
 const DEFAULT_LEASE_MS = 60_000
 /** What is remembered of single keys, so that a small file costs no request more than it must. */
 const REMEMBERED_KEYS = 10_000
-
-/** A sink in a bucket, with what only a bucket needs. */
-export interface S3Sink extends Sink {
-  /** Uploads of ended or crashed processes that nobody goes on with; of one batch when named. */
-  abandonedUploads(batch: string | undefined, signal: AbortSignal): AsyncIterable<AbandonedUpload>
-  /** Aborts them all. @returns how many */
-  abortAbandoned(batch: string | undefined, signal: AbortSignal): Promise<number>
-}
 
 /**
  * Opens `s3://bucket/prefix` and makes sure that the bucket is there and can be listed. The caller closes the sink.
@@ -53,29 +44,30 @@ export async function openS3Sink(url: string, options: S3Options = {}, identity?
   try {
     await bucket.check(location.ownKey(''))
     const owner = newOwner(identity ?? (await ownProcess()))
-    return new BucketSink(bucket, options, { owner, leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS })
+    return new S3Sink(bucket, options, { owner, leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS })
   } catch (error) {
     client.destroy()
     throw error
   }
 }
 
-class BucketSink implements S3Sink {
+/** A bucket, or what lies below a prefix of it, as a sink. */
+export class S3Sink implements Sink {
   readonly url: string
   readonly needsHashState = true
   readonly records: Records
   readonly #bucket: Bucket
   readonly #uploads: Uploads
-  readonly #marks: Marks
+  readonly #marks: S3Marks
   readonly #options: S3Options
   readonly #terms: ClaimTerms & AbandonedTerms
   readonly #budget: ByteBudget
   /** Stages that are open or being opened, by key. */
   readonly #stages = new Map<string, Promise<Stage>>()
   /** What `stat` saw last, for the stage that follows it. */
-  readonly #seen = new Recent<Condition>(REMEMBERED_KEYS)
+  readonly #seen = new LRUCache<string, NonNullable<Condition>>({ max: REMEMBERED_KEYS })
   /** Keys that certainly left nothing in the bucket. */
-  readonly #clean = new Recent<true>(REMEMBERED_KEYS)
+  readonly #clean = new LRUCache<string, true>({ max: REMEMBERED_KEYS })
 
   constructor(bucket: Bucket, options: S3Options, lease: Pick<ClaimTerms, 'owner' | 'leaseMs'>) {
     const uploads = new Uploads(bucket)
@@ -85,7 +77,7 @@ class BucketSink implements S3Sink {
     this.records = new S3Records(bucket, uploads, encryption)
     this.#bucket = bucket
     this.#uploads = uploads
-    this.#marks = new Marks(bucket, encryption)
+    this.#marks = new S3Marks(bucket, encryption)
     this.#options = options
     this.#terms = { ...lease, encryption, abort, bucket, uploads, isOpen: (key) => this.#stages.has(key) }
     this.#budget = new ByteBudget(options.memory ?? DEFAULT_MEMORY)
@@ -124,8 +116,8 @@ class BucketSink implements S3Sink {
 
   async forget(key: string): Promise<void> {
     checkKey(key)
-    this.#seen.take(key)
-    if (this.#clean.take(key)) return
+    this.#seen.delete(key)
+    if (this.#clean.delete(key)) return
     await abortRecorded(this.#terms, key)
     await this.#marks.remove(key)
   }
@@ -143,15 +135,12 @@ class BucketSink implements S3Sink {
     return Promise.resolve(undefined)
   }
 
+  /** Uploads of ended or crashed processes that nobody goes on with; of one batch when named. */
   abandonedUploads(batch: string | undefined, signal: AbortSignal): AsyncIterable<AbandonedUpload> {
     return abandonedUploads(this.#terms, batch, signal)
   }
 
-  sweep(batch: string | undefined, signal: AbortSignal): Promise<number> {
-    return this.abortAbandoned(batch, signal)
-  }
-
-  async abortAbandoned(batch: string | undefined, signal: AbortSignal): Promise<number> {
+  async sweep(batch: string | undefined, signal: AbortSignal): Promise<number> {
     let count = 0
     for await (const upload of abandonedUploads(this.#terms, batch, signal)) {
       await abortAbandoned(this.#terms, upload)
@@ -171,8 +160,10 @@ class BucketSink implements S3Sink {
   async #openStage(options: StageOptions, object: string): Promise<Stage> {
     const { key, item, signal } = options
     const { partSize, maxConcurrentParts: held } = this.#options
-    const takeClaim = () => Claim.take(this.#bucket, key, item, this.#terms, signal)
+    const takeClaim = () => UploadClaim.take(this.#bucket, key, item, this.#terms, signal)
     const fits = item.expect.size !== undefined && item.expect.size <= layoutFor(item.expect.size, partSize).partSize
+    const seen = this.#seen.get(key)
+    this.#seen.delete(key)
     return new S3Stage(options, object, {
       bucket: this.#bucket,
       uploads: this.#uploads,
@@ -180,7 +171,7 @@ class BucketSink implements S3Sink {
       buffers: new PartBuffers(this.#budget, held ?? DEFAULT_PARTS_HELD),
       claim: fits ? undefined : await takeClaim(),
       takeClaim,
-      condition: this.#seen.take(key),
+      condition: seen,
       options: this.#options,
       onClosed: (clean) => {
         this.#stages.delete(key)

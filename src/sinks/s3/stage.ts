@@ -3,13 +3,13 @@ import { DataferryError } from '../../errors.ts'
 import { sameChecksum } from '../../model/checksum.ts'
 import type { Hash } from '../../model/hash.ts'
 import { ConditionFailed, type Bucket, type Condition } from './bucket.ts'
-import type { PartBuffer, PartBuffers } from './buffers.ts'
-import type { Claim } from './claim.ts'
+import type { PartBuffer, PartBuffers } from './part-buffers.ts'
+import type { UploadClaim } from './upload-claim.ts'
 import type { S3Options } from './client.ts'
-import { bytesBefore, layoutFor } from './layout.ts'
-import type { Marks } from './marks.ts'
+import { bytesBefore, layoutFor } from './part-layout.ts'
+import type { S3Marks } from './marks.ts'
 import { checkedByStore, headersOf, writeOf, type Statement } from './metadata.ts'
-import { OpenUpload, type UploadIdentity } from './open-upload.ts'
+import { MultipartUpload, type UploadIdentity } from './multipart-upload.ts'
 import { addEtag, type UploadState } from './upload-record.ts'
 import type { Part, Uploads } from './uploads.ts'
 import type { Proof, Stage, StageOptions } from '../sink.ts'
@@ -17,12 +17,12 @@ import type { Proof, Stage, StageOptions } from '../sink.ts'
 export interface StageParts {
   readonly bucket: Bucket
   readonly uploads: Uploads
-  readonly marks: Marks
+  readonly marks: S3Marks
   readonly buffers: PartBuffers
   /** Undefined for what should fit into one part: it is published whole, so two writers cannot mix. */
-  readonly claim: Claim | undefined
+  readonly claim: UploadClaim | undefined
   /** Takes the claim when more comes than was announced. */
-  readonly takeClaim: () => Promise<Claim>
+  readonly takeClaim: () => Promise<UploadClaim>
   /** What was seen at the path before; the commit replaces that and nothing newer. */
   readonly condition: Condition
   readonly options: S3Options
@@ -43,8 +43,8 @@ export class S3Stage implements Stage {
   readonly #object: string
   readonly #parts: StageParts
   #buffer: PartBuffer | undefined
-  #upload: OpenUpload | undefined
-  #claim: Claim | undefined
+  #upload: MultipartUpload | undefined
+  #claim: UploadClaim | undefined
   #committed = false
   #closed = false
   /** Something of this key stays in the bucket beside the object. */
@@ -165,7 +165,7 @@ export class S3Stage implements Stage {
     return await this.#parts.buffers.get(capacity, this.#options.signal, async () => await upload?.oneStep())
   }
 
-  async #begin(): Promise<OpenUpload> {
+  async #begin(): Promise<MultipartUpload> {
     const { uploads, options } = this.#parts
     const { item, key, signal } = this.#options
     const claim = (this.#claim ??= await this.#parts.takeClaim())
@@ -179,18 +179,18 @@ export class S3Stage implements Stage {
   }
 
   #open(
-    claim: Claim,
+    claim: UploadClaim,
     { uploadId, write, stated, layout }: UploadIdentity,
     stored: readonly Part[],
     at: number,
-  ): OpenUpload {
+  ): MultipartUpload {
     const { uploads, buffers, options } = this.#parts
     const held = options.maxConcurrentParts
     const place = { uploads, claim, buffers, object: this.#object, signal: this.#options.signal, held }
-    return new OpenUpload(place, { uploadId, write, stated, layout }, stored, at)
+    return new MultipartUpload(place, { uploadId, write, stated, layout }, stored, at)
   }
 
-  async #noteBorder(upload: OpenUpload, hash: Hash): Promise<void> {
+  async #noteBorder(upload: MultipartUpload, hash: Hash): Promise<void> {
     const tail = this.#buffer?.content ?? Buffer.alloc(0)
     await upload.border(upload.bytes + tail.length, tail, hash)
   }
@@ -221,7 +221,7 @@ export class S3Stage implements Stage {
     }
   }
 
-  async #complete(upload: OpenUpload, proof: Proof): Promise<void> {
+  async #complete(upload: MultipartUpload, proof: Proof): Promise<void> {
     const { uploads, marks, condition } = this.#parts
     const { write, uploadId, stated } = upload.identity
     if (stated && !isExpected(this.#options, proof)) await this.#beginUnstated()

@@ -34,7 +34,7 @@ const headSchema = z.object({
   upload: stateSchema.optional(),
 })
 
-/** Where an open upload is, with all that another process needs to go on with it; see `s3-claim.ts`. */
+/** Where an open upload is, with all that another process needs to go on with it; see `UploadClaim`. */
 export type UploadState = Readonly<z.infer<typeof stateSchema>> & {
   /** Bytes from the last part border to `at`: they are not in the upload yet, and cannot be asked for again. */
   readonly tail: Uint8Array

@@ -17,7 +17,7 @@ export interface Part {
 }
 
 /** An upload that was begun and neither completed nor aborted. */
-export interface OpenUpload {
+export interface ListedUpload {
   readonly key: string
   readonly uploadId: string
   readonly initiated: Date | undefined
@@ -113,7 +113,7 @@ export class Uploads {
   }
 
   /** Open uploads whose keys begin with a prefix. */
-  async *open(prefix: string, signal?: AbortSignal): AsyncGenerator<OpenUpload> {
+  async *open(prefix: string, signal?: AbortSignal): AsyncGenerator<ListedUpload> {
     const bucket = this.#bucket
     let markers: Markers = {}
     do {

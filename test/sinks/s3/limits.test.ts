@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ByteBudget } from '../../../src/sinks/s3/budget.ts'
-import { PartBuffers } from '../../../src/sinks/s3/buffers.ts'
-import { bytesAtRisk, bytesBefore, bytesOfPart, layoutFor, MAX_PARTS } from '../../../src/sinks/s3/layout.ts'
+import { ByteBudget } from '../../../src/sinks/s3/part-buffers.ts'
+import { PartBuffers } from '../../../src/sinks/s3/part-buffers.ts'
+import { bytesAtRisk, bytesBefore, bytesOfPart, layoutFor, MAX_PARTS } from '../../../src/sinks/s3/part-layout.ts'
 import { Location, parseLocation } from '../../../src/sinks/s3/location.ts'
 import { never } from '../../contracts/sink-bytes.ts'
 

@@ -193,7 +193,7 @@ await describeWithS3('uploads', (kind) => {
     expect(await all(sink.abandonedUploads('b2', never))).toEqual([])
     const found = await all(sink.abandonedUploads(undefined, never))
     expect(found).toEqual([{ key: KEY, path: PATH, uploadId: ours }])
-    expect(await sink.abortAbandoned('b1', never)).toBe(1)
+    expect(await sink.sweep('b1', never)).toBe(1)
     expect(await openUploads()).toHaveLength(1)
     expect(await openUploads()).not.toContain(ours)
     await sink.forget(KEY)

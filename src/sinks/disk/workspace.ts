@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { DataferryError } from '../../errors.ts'
-import { Claims } from './claims.ts'
+import { PartClaims } from './part-claims.ts'
 import { Folders, makeRoot } from './folders.ts'
 import { Heartbeat } from './heartbeat.ts'
-import { Marks } from './marks.ts'
+import { DiskMarks } from './marks.ts'
 import { newOwner, ownProcess, type ProcessIdentity } from '../../process/process-identity.ts'
 import { RECORDS_FOLDER } from '../names.ts'
 
@@ -20,18 +20,18 @@ export interface DiskSinkOptions {
 }
 
 /** What a disk sink works with once it has written something: folders that exist, and an owner that others can see. */
-export interface Layout {
+export interface Workspace {
   readonly folders: Folders
   readonly heartbeat: Heartbeat
-  readonly claims: Claims
-  readonly marks: Marks
+  readonly claims: PartClaims
+  readonly marks: DiskMarks
 }
 
 /**
  * Makes `<root>/.dataferry/{parts,marks}` and removes what dead processes left half-made in there.
  * @param root absolute
  */
-export async function openLayout(root: string, options: DiskSinkOptions): Promise<Layout> {
+export async function openWorkspace(root: string, options: DiskSinkOptions): Promise<Workspace> {
   const times = { everyMs: options.heartbeatMs ?? 5000, staleMs: options.staleMs ?? 30_000 }
   if (times.staleMs < 2 * times.everyMs) {
     throw new DataferryError('CONFIG_INVALID', `staleMs (${times.staleMs}) must be at least twice heartbeatMs.`)
@@ -42,8 +42,8 @@ export async function openLayout(root: string, options: DiskSinkOptions): Promis
   const owner = newOwner(options.identity ?? (await ownProcess()))
   const parts = join(folders.path(''), PARTS_FOLDER)
   const heartbeat = new Heartbeat(parts, owner, times)
-  const claims = new Claims(parts, owner, heartbeat)
+  const claims = new PartClaims(parts, owner, heartbeat)
   await heartbeat.start()
   await claims.tidy()
-  return { folders, heartbeat, claims, marks: new Marks(folders, MARKS_FOLDER) }
+  return { folders, heartbeat, claims, marks: new DiskMarks(folders, MARKS_FOLDER) }
 }

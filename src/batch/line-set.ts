@@ -1,5 +1,5 @@
-/** A growing set of line numbers, one bit each. */
-export class Bitmap {
+/** A growing set of line numbers, one bit each; what is kept in Redis has its bits in another order (`redis-bits.ts`). */
+export class LineSet {
   #bytes = new Uint8Array(1024)
   #count = 0
 

@@ -5,7 +5,7 @@ import type { Verified } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { listBatches } from './folder.ts'
 import { ItemsReader } from './items-file.ts'
-import { Outcomes } from './tally.ts'
+import { Outcomes } from './outcomes.ts'
 
 /** What an earlier batch recorded about the bytes of an item that publishes no checksum. */
 export interface EarlierRecord {

@@ -16,7 +16,7 @@ const GROW_EVERY = 1_000
  * How an object is cut into parts: a rule, so that the borders are the same in every process that goes on with it.
  * With a known size all parts but the last are equal, which some stores demand (Cloudflare R2).
  */
-export interface Layout {
+export interface PartLayout {
   /** Bytes of the first part. */
   readonly partSize: number
   /** Whether later parts are larger. */
@@ -28,7 +28,7 @@ export interface Layout {
  * @param partSize bytes of a part that somebody asked for. By default parts are as small as S3 takes them, since a crash costs
  * those that are not stored yet; what fits into `WHOLE_SIZE` is not cut at all.
  */
-export function layoutFor(size: number | undefined, partSize: number | undefined): Layout {
+export function layoutFor(size: number | undefined, partSize: number | undefined): PartLayout {
   if (size === undefined) return { partSize: partSize ?? WHOLE_SIZE, growing: true }
   if (partSize === undefined && size <= WHOLE_SIZE) return { partSize: WHOLE_SIZE, growing: false }
   const needed = Math.ceil(size / PLANNED_PARTS / MIB) * MIB
@@ -44,13 +44,13 @@ export function bytesAtRisk(partSize: number, held: number | undefined): number 
 }
 
 /** Bytes of part `n`, from 1, when it is not the last. */
-export function bytesOfPart({ partSize, growing }: Layout, n: number): number {
+export function bytesOfPart({ partSize, growing }: PartLayout, n: number): number {
   if (!growing) return partSize
   return Math.max(partSize, Math.min(MAX_GROWN_PART, partSize * 2 ** Math.floor((n - 1) / GROW_EVERY)))
 }
 
 /** Bytes in the first `parts` parts. */
-export function bytesBefore(layout: Layout, parts: number): number {
+export function bytesBefore(layout: PartLayout, parts: number): number {
   if (!layout.growing) return parts * layout.partSize
   let sum = 0
   for (let n = 1; n <= parts; n++) sum += bytesOfPart(layout, n)

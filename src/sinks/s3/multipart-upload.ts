@@ -1,14 +1,14 @@
 import { DataferryError } from '../../errors.ts'
 import type { Hash } from '../../model/hash.ts'
-import type { PartBuffer, PartBuffers } from './buffers.ts'
-import type { Claim } from './claim.ts'
-import { bytesAtRisk, bytesBefore, bytesOfPart, MAX_PARTS, type Layout } from './layout.ts'
+import type { PartBuffer, PartBuffers } from './part-buffers.ts'
+import type { UploadClaim } from './upload-claim.ts'
+import { bytesAtRisk, bytesBefore, bytesOfPart, MAX_PARTS, type PartLayout } from './part-layout.ts'
 import { addEtag, type UploadState } from './upload-record.ts'
 import type { Part, Uploads } from './uploads.ts'
 
 export interface UploadPlace {
   readonly uploads: Uploads
-  readonly claim: Claim
+  readonly claim: UploadClaim
   readonly buffers: PartBuffers
   /** Object key. */
   readonly object: string
@@ -32,7 +32,7 @@ interface Border {
  * border is *saved* once everything before it is stored and the claim's record says so: from there a crash goes on.
  * Failures of parts on their way are kept and thrown by the next call.
  */
-export class OpenUpload {
+export class MultipartUpload {
   readonly identity: UploadIdentity
   readonly #place: UploadPlace
   readonly #stored: (Part | undefined)[]
@@ -61,7 +61,7 @@ export class OpenUpload {
     this.#extendDigests()
   }
 
-  get layout(): Layout {
+  get layout(): PartLayout {
     return this.identity.layout
   }
 

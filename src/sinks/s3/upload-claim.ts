@@ -32,7 +32,7 @@ export interface ClaimTerms {
  * checksum nothing is resumed: the second aborts the upload and begins its own, and the first one's is gone.
  * A store without conditional writes is read back after a take instead, which leaves a narrow gap; the rest holds.
  */
-export class Claim {
+export class UploadClaim {
   readonly #bucket: Bucket
   readonly #object: string
   readonly #terms: ClaimTerms
@@ -51,13 +51,19 @@ export class Claim {
   }
 
   /** Takes the claim. Rejects with `SINK_BUSY` while another writer holds it. */
-  static async take(bucket: Bucket, key: string, item: Item, terms: ClaimTerms, signal: AbortSignal): Promise<Claim> {
+  static async take(
+    bucket: Bucket,
+    key: string,
+    item: Item,
+    terms: ClaimTerms,
+    signal: AbortSignal,
+  ): Promise<UploadClaim> {
     const object = recordKey(bucket, key)
     const found = await readRecord(bucket, object, signal)
     if (found && !(await isFree(found, terms, bucket))) throw busy(item.path)
     const record = recordFor(item, { owner: terms.owner, since: bucket.now() }, found?.record)
     try {
-      const claim = new Claim(bucket, object, terms, record, '')
+      const claim = new UploadClaim(bucket, object, terms, record, '')
       await claim.#put(found ? { etag: found.etag } : 'absent')
       if (!bucket.conditions) await claim.#readBack()
       const stale = found?.record?.upload

@@ -19,7 +19,7 @@ const ROUNDS = 8
 export type Holder = 'free' | 'dead' | 'live' | 'stale'
 
 /** A part that is ours for as long as its name is there. */
-export interface Claim {
+export interface PartClaim {
   readonly key: string
   /** The file's path now. */
   readonly path: string
@@ -61,7 +61,7 @@ export interface Occupant {
  * A rename or unlink whose file is gone means that the claim was lost, and nothing has been changed. Old names never
  * come back, so a slow process can never hit somebody else's file.
  */
-export class Claims {
+export class PartClaims {
   readonly #folder: string
   readonly #owner: OwnerId
   readonly #heartbeat: Heartbeat
@@ -75,7 +75,7 @@ export class Claims {
   }
 
   /** Claims the part of a key. Rejects with `SINK_BUSY` when a live owner has it. */
-  async take(key: string): Promise<Claim> {
+  async take(key: string): Promise<PartClaim> {
     await this.#heartbeat.start()
     const fresh = await this.prepare(key)
     try {
@@ -96,7 +96,7 @@ export class Claims {
   }
 
   /** Makes an empty part in a folder of its own, to be installed or abandoned. */
-  async prepare(key: string): Promise<Claim> {
+  async prepare(key: string): Promise<PartClaim> {
     const turn = (this.#turn++).toString(36)
     const folder = join(this.#folder, `.${this.#owner}.${turn}`)
     const path = join(folder, `${this.#owner}.${turn}.part`)
@@ -115,7 +115,7 @@ export class Claims {
   }
 
   /** Drops a prepared part. */
-  async abandon(prepared: Claim): Promise<void> {
+  async abandon(prepared: PartClaim): Promise<void> {
     await prepared.handle.close()
     await rm(dirname(prepared.path), { recursive: true, force: true })
   }
@@ -124,7 +124,7 @@ export class Claims {
    * Puts a prepared copy in the place of the fenced part. Rejects with `SINK_BUSY` when that was lost; the copy is then
    * abandoned.
    */
-  async replace(fenced: Claim, copy: Claim): Promise<Claim> {
+  async replace(fenced: PartClaim, copy: PartClaim): Promise<PartClaim> {
     try {
       const unlinked = await unless(
         ['ENOENT'],
@@ -142,7 +142,7 @@ export class Claims {
   }
 
   /** Publishes the part at an absolute path. The handle stays open. Rejects with `SINK_BUSY` when the claim was lost. */
-  async commit(claim: Claim, destination: string): Promise<void> {
+  async commit(claim: PartClaim, destination: string): Promise<void> {
     try {
       await rename(claim.path, destination)
     } catch (error) {
@@ -152,24 +152,24 @@ export class Claims {
   }
 
   /** Tidies up behind a commit: removes the folder of the key, unless somebody else has claimed the key by now. */
-  async leave(claim: Claim): Promise<void> {
+  async leave(claim: PartClaim): Promise<void> {
     await unless([...ABSENT, ...OCCUPIED], rmdir(join(this.#folder, claim.key)))
   }
 
   /** Rejects with `SINK_BUSY` when the claim was lost. */
-  async confirm(claim: Claim): Promise<void> {
+  async confirm(claim: PartClaim): Promise<void> {
     const names = await unless(ABSENT, readdir(dirname(claim.path)))
     if (!names?.includes(basename(claim.path))) throw busy(claim.key, 'another process took it over')
   }
 
   /** Gives the part up and keeps its bytes. A lost claim is no error. The caller closes the handle before. */
-  async release(claim: Pick<Claim, 'path' | 'fenced'>): Promise<void> {
+  async release(claim: Pick<PartClaim, 'path' | 'fenced'>): Promise<void> {
     const state = claim.fenced ? 'fenced' : 'part'
     await unless(ABSENT, rename(claim.path, join(dirname(claim.path), `${FREE}.${state}`)))
   }
 
   /** Gives the part up and removes it. A lost claim is no error. */
-  async drop(claim: Claim): Promise<void> {
+  async drop(claim: PartClaim): Promise<void> {
     await unless(ABSENT, unlink(claim.path))
     await this.leave(claim)
   }
@@ -221,7 +221,7 @@ export class Claims {
   }
 
   /** Renames the prepared folder into place; undefined when the key is not absent. */
-  async #install(prepared: Claim): Promise<Claim | undefined> {
+  async #install(prepared: PartClaim): Promise<PartClaim | undefined> {
     const folder = join(this.#folder, prepared.key)
     try {
       await rename(dirname(prepared.path), folder)
@@ -233,7 +233,7 @@ export class Claims {
   }
 
   /** Takes a part that nobody live has; undefined when it changed hands meanwhile. */
-  async #seize(key: string): Promise<Claim | undefined> {
+  async #seize(key: string): Promise<PartClaim | undefined> {
     const occupant = await this.occupant(key)
     if (!occupant) return undefined
     const holder = occupant.owner === this.#owner ? 'free' : await this.holder(occupant)

@@ -1,7 +1,7 @@
 import { batchOfKey } from '../../model/item-key.ts'
 import type { OwnerId } from '../../process/process-identity.ts'
 import type { Bucket } from './bucket.ts'
-import { isFree, PARTS, readRecord, recordKey, type FoundRecord } from './claim.ts'
+import { isFree, PARTS, readRecord, recordKey, type FoundRecord } from './upload-claim.ts'
 import type { Uploads } from './uploads.ts'
 
 /** What an item that never got its end has left: a record, and mostly an upload, which costs storage. */

@@ -3,7 +3,7 @@ import { sameChecksum, type Checksum } from '../model/checksum.ts'
 import type { Receipt } from '../model/receipt.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { listBatches } from './folder.ts'
-import { Outcomes } from './tally.ts'
+import { Outcomes } from './outcomes.ts'
 
 /** What was found at one path of a destination. */
 export type Finding =

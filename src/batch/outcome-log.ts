@@ -1,0 +1,90 @@
+import { DataferryError } from '../errors.ts'
+import type { BatchId } from '../model/batch.ts'
+import { logLineSchema, type LogLine } from '../model/receipt.ts'
+import type { RecordLog, Records } from '../sinks/sink.ts'
+import { names } from './folder.ts'
+
+/**
+ * One process's own file of outcomes: append-only, one writer each. Opened with the first outcome, and again after a
+ * failure, so that a destination that was full or away for a while takes outcomes again.
+ */
+export class OutcomeWriter {
+  readonly #records: Records
+  readonly #name: string
+  #log: Promise<RecordLog> | undefined
+  #closed = false
+
+  /** @param writer a name that no other process uses: `[A-Za-z0-9._-]+` */
+  constructor(records: Records, batch: BatchId, writer: string) {
+    this.#records = records
+    this.#name = `${names.receipts(batch)}/${writer}.ndjson`
+  }
+
+  /** Records an outcome; durable when it resolves. Rejects with `SINK_…` codes, and then the outcome may be lost. */
+  async record(outcome: LogLine): Promise<void> {
+    if (this.#closed) throw new DataferryError('SINK_FAILED', `The log ${this.#name} is closed.`)
+    const opening = (this.#log ??= this.#opened(this.#records.appendTo(this.#name)))
+    const log = await opening
+    try {
+      // A line that a crash tore must not swallow this one, hence the leading line break.
+      await log.append(`\n${JSON.stringify(outcome)}\n`)
+    } catch (error) {
+      if (this.#log === opening && !this.#isClosed()) this.#log = this.#opened(this.#reopened(log))
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const log = await this.#log?.catch(() => undefined)
+    await log?.close()
+  }
+
+  #isClosed(): boolean {
+    return this.#closed
+  }
+
+  async #reopened(log: RecordLog): Promise<RecordLog> {
+    await log.close()
+    return this.#records.appendTo(this.#name)
+  }
+
+  /** Forgets a log that cannot be opened, so that the next outcome tries again. */
+  #opened(opening: Promise<RecordLog>): Promise<RecordLog> {
+    opening.catch(() => {
+      if (this.#log === opening) this.#log = undefined
+    })
+    return opening
+  }
+}
+
+/** Every outcome on record, file by file; several may be of one item. Torn and foreign lines are passed over. */
+export async function* readOutcomes(records: Records, batch: BatchId): AsyncGenerator<LogLine> {
+  for (const name of await records.list(names.receipts(batch))) {
+    for await (const line of lines(records.streamLog(name, 0))) {
+      const outcome = parse(line)
+      if (outcome) yield outcome
+    }
+  }
+}
+
+function parse(line: string): LogLine | undefined {
+  if (line === '') return undefined
+  try {
+    const parsed = logLineSchema.safeParse(JSON.parse(line))
+    return parsed.success ? parsed.data : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Complete lines of a byte stream, without their line breaks. */
+async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const chunk of chunks) {
+    const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+    rest = parts.pop() ?? ''
+    yield* parts
+  }
+}
