@@ -1,3 +1,5 @@
+import { visibleLines } from './model/visible-text.ts'
+
 /**
  * What is done about an error. Only the processors in `workers/` turn this into queue actions.
  * - `retry`: the same request may succeed later; what was kept is used again
@@ -237,7 +239,7 @@ export interface ErrorDetails {
 
 /**
  * The one error class. `message` is one sentence for people: what, where, and what to do next where that is not plain
- * from the code. It never holds a token or a signed URL.
+ * from the code. It never holds a token or a signed URL, and what a terminal would act upon is made visible in it.
  */
 export class DataferryError extends Error {
   override readonly name = 'DataferryError'
@@ -246,7 +248,7 @@ export class DataferryError extends Error {
   readonly retryAfterMs: number | undefined
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    super(visibleLines(message), details.cause === undefined ? undefined : { cause: details.cause })
     this.code = code
     this.status = details.status
     this.retryAfterMs = details.retryAfterMs

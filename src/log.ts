@@ -1,3 +1,4 @@
+import { visibleJson } from './model/visible-text.ts'
 import { pino, type Logger as PinoLogger } from 'pino'
 
 export type Logger = PinoLogger
@@ -6,10 +7,21 @@ export type Logger = PinoLogger
 const SECRET_KEYS = ['apiToken', 'token', 'bearerToken', 'authorization', 'password', 'key', 'secretAccessKey']
 const REDACTED = SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`, `headers["x-dataverse-key"]`])
 
-/** A logger that writes JSON lines to standard error. `silent` unless asked: people get sentences from the CLI. */
-export function createLogger(level: 'silent' | 'error' | 'warn' | 'info' | 'debug'): Logger {
+/**
+ * A logger that writes JSON lines, to standard error unless told otherwise. `silent` unless asked: people get sentences from
+ * the CLI.
+ */
+export function createLogger(
+  level: 'silent' | 'error' | 'warn' | 'info' | 'debug',
+  sheet: { write(line: string): unknown } = pino.destination(2),
+): Logger {
   return pino(
     { name: 'dataferry', level, redact: { paths: [...new Set(REDACTED)], censor: '[hidden]' } },
-    pino.destination(2),
+    { write: (line) => sheet.write(visibleLogLine(line)) },
   )
+}
+
+/** JSON escapes C0 alone; whoever prints a log to a terminal must be safe from the rest, too. */
+function visibleLogLine(line: string): string {
+  return `${visibleJson(line.trimEnd())}\n`
 }

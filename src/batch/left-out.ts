@@ -1,11 +1,12 @@
-import { formatRecord } from '../manifest/record.ts'
 import type { BatchId } from '../model/batch.ts'
 import type { Format, Item } from '../model/item.ts'
+import { LEFT_OUT_COLUMNS } from '../model/own-tables.ts'
 import type { LeftOut } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { readAsked, type Asked } from './asked.ts'
 import { ItemsReader } from './items-file.ts'
 import { Outcomes } from './outcomes.ts'
+import { csvRow } from './wanted-rows.ts'
 
 /** A file that an archive of a batch lacks. */
 export interface LeftOutFile extends LeftOut {
@@ -42,17 +43,11 @@ function folderFor(path: string, directory: string): string {
   return [top, ...directory.split('/').filter((part) => part !== ''), ''].join('/')
 }
 
-const COLUMNS = ['server', 'kind', 'id', 'path', 'format', 'archive', 'name on the server', 'reason', 'certain']
-
 /** `left-out.csv`: itself a manifest that fetches these files singly. */
 export async function* leftOutRows(records: Records, batch: BatchId): AsyncGenerator<Uint8Array> {
-  yield row(COLUMNS)
+  yield csvRow(LEFT_OUT_COLUMNS)
   for await (const { archive, id, path, folder, format, reason, ambiguous } of filesLeftOut(records, batch)) {
     const certain = ambiguous ? 'no' : 'yes'
-    yield row([archive.server, 'file', String(id), folder, format, archive.path, path, reason, certain])
+    yield csvRow([archive.server, 'file', String(id), folder, format, archive.path, path, reason, certain])
   }
-}
-
-function row(cells: readonly string[]): Uint8Array {
-  return Buffer.from(`${formatRecord(cells)}\r\n`)
 }

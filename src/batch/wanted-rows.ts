@@ -1,16 +1,16 @@
 import { formatRecord } from '../manifest/record.ts'
 import type { BatchId } from '../model/batch.ts'
 import type { Item } from '../model/item.ts'
+import { inertCell, WANTED_COLUMNS } from '../model/own-tables.ts'
+import { visibleText } from '../model/visible-text.ts'
 import type { Records } from '../sinks/sink.ts'
 import { ItemsReader } from './items-file.ts'
 import type { Finding } from './verify-destination.ts'
 
 type Asked = NonNullable<NonNullable<Item['problem']>['asked']>
 
-const COLUMNS = ['server', 'kind', 'id', 'dataset', 'version', 'path', 'format', 'size', 'checksum', 'code', 'message']
-
 /** The first line of a table of items that is itself a manifest; `code` and `message` say why each is in it, for people. */
-export const WANTED_HEADER = csvRow(COLUMNS)
+export const WANTED_HEADER = csvRow(WANTED_COLUMNS)
 
 /** The line that asks for an item again, to the same path. */
 export function wantedRow(item: Item, code: string, message: string): Uint8Array {
@@ -19,8 +19,9 @@ export function wantedRow(item: Item, code: string, message: string): Uint8Array
   return csvRow([item.server, ...asked(item), formatOf(item), size ?? '', promise, code, message])
 }
 
+/** A row for people and spreadsheets: what strangers wrote is made visible and inert. */
 export function csvRow(cells: readonly (string | number)[]): Uint8Array {
-  return Buffer.from(`${formatRecord(cells.map(String))}\r\n`)
+  return Buffer.from(`${formatRecord(cells.map((cell) => inertCell(visibleText(String(cell)))))}\r\n`)
 }
 
 /** The columns kind, id, dataset, version and path. */

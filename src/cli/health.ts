@@ -1,5 +1,6 @@
 import { load } from '../config/config.ts'
 import { messageOf } from '../errors.ts'
+import { visibleText } from '../model/visible-text.ts'
 import { Workers } from '../ledger/workers.ts'
 import { connect } from '../queue/connection.ts'
 import { ownProcess } from '../process/process-identity.ts'
@@ -33,4 +34,4 @@ const [code, text] = await check().then(
   (well): [number, string] => [0, well],
   (error: unknown): [number, string] => [1, messageOf(error)],
 )
-process.stdout.write(`${text}\n`, () => process.exit(code))
+process.stdout.write(`${visibleText(text)}\n`, () => process.exit(code))

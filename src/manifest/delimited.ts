@@ -1,4 +1,5 @@
 import type { ManifestLine } from '../model/entry.ts'
+import { isOwnTable, plainCell } from '../model/own-tables.ts'
 import { attempt, badLine, lineError, quoted } from './bad-line.ts'
 import { NAMING, roleOf, type Role } from './columns.ts'
 import type { Line } from './lines.ts'
@@ -58,6 +59,8 @@ class Table {
   #roles: readonly (Role | undefined)[] | undefined
   /** There is no header. */
   #headless = false
+  /** One of our own tables, whose cells may be made inert. */
+  #own = false
   /** The header names nothing to fetch. */
   hopeless = false
 
@@ -105,7 +108,8 @@ class Table {
     const roles = cells.map(roleOf)
     if (!roles.some((role) => role !== undefined && NAMING.includes(role))) return undefined
     const unused = cells.filter((_, at) => !roles[at])
-    if (unused.length > 0) notice(`${name}: columns not used: ${unused.map(quoted).join(', ')}`)
+    this.#own = isOwnTable(cells)
+    if (unused.length > 0 && !this.#own) notice(`${name}: columns not used: ${unused.map(quoted).join(', ')}`)
     return roles
   }
 
@@ -116,7 +120,7 @@ class Table {
       const row: Partial<Record<Role, string>> = {}
       for (const [at, role] of roles.entries()) {
         const cell = cells[at]
-        if (role && cell) row[role] ??= cell
+        if (role && cell) row[role] ??= this.#own ? plainCell(cell) : cell
       }
       return cells.every((cell) => cell === '') ? undefined : readRow(row, this.#reading.servers)
     })
