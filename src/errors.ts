@@ -4,8 +4,8 @@ import { visibleLines } from './model/visible-text.ts'
  * What is done about an error. Only the processors in `workers/` turn this into queue actions.
  * - `retry`: the same request may succeed later; what was kept is used again
  * - `restart`: as `retry`, but from byte 0, because what was kept cannot be trusted
- * - `throttle`: the whole server wants a pause; uses no attempt
- * - `park`: nothing is wrong with the item; hand it back and wait until somebody or something changes
+ * - `throttle`: the whole server needs a pause; uses no attempt
+ * - `park`: nothing is wrong with the item; hand it back and wait until something changes
  * - `fail`: trying again cannot help
  */
 export type Remedy = 'retry' | 'restart' | 'throttle' | 'park' | 'fail'
@@ -66,7 +66,7 @@ export const ERROR_CODES = {
   SOURCE_GUESTBOOK: {
     group: 'source',
     remedy: 'fail',
-    meaning: 'The dataset wants its guestbook filled in before a download.',
+    meaning: 'The dataset requires its guestbook to be filled in before a download.',
     advice: 'Give a truthful guestbook response, or a token with edit rights on the dataset.',
   },
   SOURCE_NOT_FOUND: {

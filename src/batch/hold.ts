@@ -10,7 +10,7 @@ const holdSchema = z.object({
   reason: z.string(),
   at: z.string(),
 })
-/** `hold.json`: somebody does not want this batch to go on. What a Redis that was lost can no longer say. */
+/** `hold.json`: the batch is paused or cancelled. Read when Redis does not know the batch. */
 export type Hold = Readonly<z.infer<typeof holdSchema>>
 
 /** @returns undefined when nothing holds the batch */

@@ -5,7 +5,7 @@ import type { Sink } from '../sinks/sink.ts'
 import { isReported, listBatches, names, readPlanState, writeBatch } from './folder.ts'
 
 /** What a command line asks for, before it is a batch. */
-export type Wish = Omit<Batch, 'v' | 'id' | 'key' | 'createdAt' | 'destination'>
+export type BatchRequest = Omit<Batch, 'v' | 'id' | 'key' | 'createdAt' | 'destination'>
 
 export interface OpenedBatch {
   readonly batch: Batch
@@ -15,22 +15,22 @@ export interface OpenedBatch {
 }
 
 /**
- * Finds the unfinished batch of the same wish at a destination, or begins one.
+ * Finds the unfinished batch of the same request at a destination, or begins one.
  * @param manifest the manifest's bytes, kept in the batch folder of a new batch so that planning can go on from there
  * @param fresh begin a new batch even where an unfinished one is there
  */
 export async function openBatch(
   sink: Sink,
-  wish: Wish,
+  request: BatchRequest,
   manifest: () => AsyncIterable<Uint8Array>,
   fresh: boolean,
 ): Promise<OpenedBatch> {
-  const key = planKey(wish)
+  const key = planKey(request)
   const found = fresh ? undefined : await findUnfinished(sink, key)
-  if (found) return { ...(await goOn(sink, found, wish)), resumed: true }
+  if (found) return { ...(await goOn(sink, found, request)), resumed: true }
   const createdAt = new Date().toISOString()
-  const id = idFor(wish.manifest.name, createdAt)
-  const batch: Batch = { v: 1, id, key, createdAt, destination: sink.url, ...wish }
+  const id = idFor(request.manifest.name, createdAt)
+  const batch: Batch = { v: 1, id, key, createdAt, destination: sink.url, ...request }
   await keepManifest(sink, id, manifest())
   await writeBatch(sink.records, batch)
   return { batch, plan: await readPlanState(sink.records, id), resumed: false }
@@ -57,7 +57,7 @@ async function findUnfinished({ records }: Sink, key: string): Promise<Batch | u
 async function goOn(
   { records }: Sink,
   batch: Batch,
-  { existing, servers, bundle, bundleUnverified, complete = batch.complete }: Wish,
+  { existing, servers, bundle, bundleUnverified, complete = batch.complete }: BatchRequest,
 ): Promise<Omit<OpenedBatch, 'resumed'>> {
   const changed: Batch = {
     ...batch,
@@ -71,7 +71,7 @@ async function goOn(
   return { batch: changed, plan: await readPlanState(records, batch.id) }
 }
 
-function planKey({ manifest, format, servers }: Wish): string {
+function planKey({ manifest, format, servers }: BatchRequest): string {
   const decides = JSON.stringify([manifest.sha256, manifest.format, format, servers[0] ?? ''])
   return createHash('sha256').update(decides).digest('hex').slice(0, 16)
 }

@@ -9,7 +9,7 @@ const CHUNK = 500
 
 /**
  * Brings the ledger up to what the destination proves: a new or rolled-back Redis learns every outcome on record, one that
- * knows them learns nothing. One that did not know the batch learns too that somebody had paused or cancelled it; else what
+ * knows them learns nothing. One that did not know the batch also learns that it was paused or cancelled; else what
  * Redis says about that is newer. Repeatable, and safe while workers run.
  * @returns how many items the ledger did not know to have ended
  */

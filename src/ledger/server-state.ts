@@ -4,7 +4,7 @@ import { z } from 'zod'
 export interface ServerState {
   /** Base URL of the installation. */
   readonly server: string
-  /** How long nobody may ask it; 0: go on. */
+  /** How long no request is sent to it; 0: go on. */
   readonly waitMs: number
   /** Back-off periods in a row, without a success in between. */
   readonly throttles: number
@@ -12,7 +12,7 @@ export interface ServerState {
   readonly concurrency: number | undefined
   /** Bytes a second, over all workers; undefined: no limit. */
   readonly bandwidth: number | undefined
-  /** Why somebody paused it; undefined: it is not paused. */
+  /** Why a person paused it; undefined: it is not paused. */
   readonly paused: string | undefined
 }
 

@@ -13,7 +13,7 @@ export interface BackoffLimits {
 
 /** What a report of throttling led to. */
 export interface Backoff {
-  /** How long everybody waits from now on. */
+  /** How long all workers wait from now on. */
   readonly waitMs: number
   readonly throttles: number
   /** This report began the period; others that come during it only learn of it. */
@@ -64,7 +64,7 @@ export class Servers {
 
   /**
    * Reports that the server asked for fewer requests. However many workers do so during a period, it counts once;
-   * the first report after its end doubles the next one. `retryAfterMs`, the server's own wish, is never undercut.
+   * the first report after its end doubles the next one. `retryAfterMs`, what the server asked for, is never undercut.
    */
   async throttled(server: string, { firstMs, maxMs }: BackoffLimits, retryAfterMs = 0): Promise<Backoff> {
     // Up to a quarter less, so that several fleets do not come back in the same moment.

@@ -30,11 +30,11 @@ const workerSchema = processIdentitySchema.extend({
 export type WorkerRecord = Readonly<z.infer<typeof workerSchema>>
 export type HeldItem = WorkerRecord['holds'][number]
 
-/** Long enough that whoever starts after a crash still finds who held the jobs. */
+/** Long enough for a process that starts after a crash to find who held the jobs. */
 const KEPT_MS = 5 * 60_000
 const HELD_TOLD = 50
 
-/** Who works: written by every working process every few seconds, read by `status` and by whoever takes over from the dead. */
+/** Who works: written by every working process every few seconds, read by `status` and by processes that take over from dead ones. */
 export class Workers {
   readonly #client: RedisClient
   readonly #prefix: string
@@ -54,7 +54,7 @@ export class Workers {
       .exec()
   }
 
-  /** Everybody heard in the last five minutes, the living and the dead. */
+  /** Every process heard in the last five minutes, alive or not. */
   async list(): Promise<readonly WorkerRecord[]> {
     const ids = await this.#client.smembers(workersKey(this.#prefix))
     if (ids.length === 0) return []
@@ -64,7 +64,7 @@ export class Workers {
     return texts.flatMap((text) => (text ? (workerSchema.safeParse(JSON.parse(text)).data ?? []) : []))
   }
 
-  /** Takes a record away: a process that ends calls it for itself, whoever took over for the dead one. */
+  /** Takes a record away: called by a process that ends, and by one that took over from a dead one. */
   async remove(id: string): Promise<void> {
     await this.#client.multi().srem(workersKey(this.#prefix), id).del(workerKey(this.#prefix, id)).exec()
   }

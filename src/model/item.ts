@@ -42,7 +42,7 @@ export const WITHHELD = ['restricted', 'embargoed', 'retention-expired'] as cons
 export type Withheld = (typeof WITHHELD)[number]
 
 /**
- * One thing to bring home, complete: nothing downstream asks the server for metadata again or fills in fields.
+ * One thing to fetch, complete: nothing downstream asks the server for metadata again or fills in fields.
  * One line of `items.ndjson`; line number `n` (from 0) is its identity in the ledger.
  */
 export const itemSchema = z.object({
@@ -74,7 +74,7 @@ export const itemSchema = z.object({
   renamedFrom: z.string().optional(),
   /** Line of the manifest that asked for it, from 1. */
   line: z.number().int().positive().optional(),
-  /** Planning already knows that it cannot be had: settled as failed without a request. */
+  /** Planning already knows that it cannot be fetched: settled as failed without a request. */
   problem: z
     .object({
       code: z.string(),

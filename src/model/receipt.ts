@@ -44,7 +44,7 @@ const failureSchema = z.object({
   finishedAt: z.string(),
 })
 
-/** A failed item that somebody wants tried again: takes earlier failures back. */
+/** A failed item that is to be tried again: takes earlier failures back. */
 const reopenedSchema = z.object({
   state: z.literal('reopened'),
   n: z.number().int().nonnegative(),

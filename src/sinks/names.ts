@@ -8,7 +8,7 @@ export const RESERVED_FOLDERS: readonly string[] = ['parts', 'marks']
 
 /**
  * Checks a path of an item: relative, `/` between segments, without empty segments, `.` and `..`, and not in `.dataferry`.
- * The planner makes paths safe; this keeps a sink safe from everybody else. Throws `ARGUMENT_INVALID`.
+ * The planner makes paths safe; this protects a sink from every other caller. Throws `ARGUMENT_INVALID`.
  */
 export function checkPath(path: string): void {
   const first = checkSegments(path, 'path').at(0)

@@ -71,7 +71,7 @@ export interface Sink {
   free(): Promise<number | undefined>
   /** The small files of the batch folder, beside the data. */
   readonly records: Records
-  /** Frees what the sink holds. Logs are closed before, by whoever opened them; a stage still open is disposed. */
+  /** Frees what the sink holds. Callers close their logs before; stages that are still open are disposed. */
   close(): Promise<void>
 }
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { names } from '../../src/batch/folder.ts'
-import { openBatch, type Wish } from '../../src/batch/open-batch.ts'
+import { openBatch, type BatchRequest } from '../../src/batch/open-batch.ts'
 import { writeReport } from '../../src/batch/report.ts'
 import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
 import { SERVER } from './fixtures.ts'
 
-const WISH: Wish = {
+const WISH: BatchRequest = {
   servers: [SERVER],
   format: 'original',
   existing: 'error',
@@ -45,7 +45,7 @@ describe('opening a batch', () => {
     expect(batch.servers).toEqual([SERVER, 'https://a.invalid', 'https://b.invalid'])
   })
 
-  it.each<[string, Partial<Wish>]>([
+  it.each<[string, Partial<BatchRequest>]>([
     ['manifest', { manifest: { ...WISH.manifest, sha256: 'b'.repeat(64) } }],
     ['format', { format: 'archival' }],
     ['server', { servers: ['https://b.invalid'] }],

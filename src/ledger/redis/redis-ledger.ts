@@ -23,7 +23,7 @@ import { run, runForNumber, type Script } from './script.ts'
 const KEPT_ERRORS = 100_000
 /** Errors are for an overview; the receipts have the whole text. */
 const MESSAGE_LENGTH = 500
-/** Lines for one call: long scripts make everybody else wait. */
+/** Lines in one call: Redis runs nothing else during a script. */
 const LINES_A_CALL = 1000
 const BYTES_A_READ = 16 * 1024
 

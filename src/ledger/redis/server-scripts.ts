@@ -36,7 +36,7 @@ local began = now >= untilMs
 local wait = least
 if began then
   throttles = throttles + 1
-  -- A server that says how long it wants is taken at its word; only repeating itself makes the pauses longer.
+  -- Retry-After is obeyed as it is; only repetition makes the pauses longer.
   local base = least > 0 and least or first
   wait = math.max(least, math.ceil(math.min(max, base * 2 ^ (throttles - 1)) * jitter))
 end

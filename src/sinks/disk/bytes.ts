@@ -40,12 +40,12 @@ export async function* readAhead(handle: FileHandle, length: number, signal: Abo
       if (bytesRead === 0) return
       position += bytesRead
       ;[next, spare] = [spare, next]
-      // At the end this reads nothing, and nobody waits for it but the line below.
+      // At the end this reads nothing, and only the `finally` below waits for it.
       reading = handle.read(next, 0, Math.min(size, length - position), position)
       yield buffer.subarray(0, bytesRead)
     }
   } finally {
-    // A caller that leaves early closes the handle: the read ahead must be over by then, and its failure is nobody's.
+    // A caller that leaves early closes the handle: the read ahead must be over by then, and its failure no longer matters.
     await reading.catch(() => undefined)
   }
 }

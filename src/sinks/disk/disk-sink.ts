@@ -201,7 +201,7 @@ export class DiskSink implements Sink {
     return stats?.isFile() === true ? stats : 'absent'
   }
 
-  /** Whoever had the claim before may have committed after we looked: only what was looked at may be replaced. */
+  /** The previous holder of the claim may have committed after we looked: only what was looked at may be replaced. */
   async #confirmSeen(path: string, key: string): Promise<void> {
     const seen = this.#seen.get(key)
     this.#seen.delete(key)

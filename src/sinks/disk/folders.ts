@@ -7,7 +7,7 @@ import { unless } from './errors.ts'
 /** Folders remembered as checked; a forgotten one costs a few system calls. */
 const REMEMBERED_FOLDERS = 20_000
 
-/** Some file systems (CIFS, FUSE, 9p) do not sync folders and say so with these; there is nothing more one could do. */
+/** Some file systems (CIFS, FUSE, 9p) do not sync folders and say so with these; there is nothing more to do. */
 const CANNOT_SYNC: readonly string[] = ['EINVAL', 'ENOTSUP', 'EBADF', 'EISDIR']
 
 /**
@@ -26,7 +26,7 @@ export class Folders {
   }
 
   /**
-   * Checks as much of a folder's way as exists, and makes nothing. Rejects with `SINK_EXISTS` when something else than
+   * Checks the existing folders of a path, and makes nothing. Rejects with `SINK_EXISTS` when something other than
    * a folder is in the way, with `SINK_DENIED` when a symbolic link leads out of the root.
    */
   async check(folder: string): Promise<void> {
@@ -47,7 +47,7 @@ export class Folders {
     return making
   }
 
-  /** Forgets a folder and those above it: somebody removed one of them. */
+  /** Forgets a folder and those above it: one of them was removed. */
   forget(folder: string): void {
     for (let name = folder; name !== ''; name = parentOf(name)) this.#known.delete(name)
   }

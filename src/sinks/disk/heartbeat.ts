@@ -42,7 +42,7 @@ export class Heartbeat {
   /** Makes sure that a fresh beat is on disk before a claim is made, and that more follow. Does not keep the process alive. */
   async start(): Promise<void> {
     if (performance.now() - this.#beatAt >= this.#times.everyMs) await this.#beat()
-    // A missed beat harms nobody but us, and the next one may succeed.
+    // A missed beat can only cost this process its parts, and the next one may succeed.
     this.#beating ??= every(
       this.#times.everyMs,
       async () => {

@@ -9,8 +9,8 @@ import type { RecordLog } from '../sink.ts'
  * A log file with group commit: one write and one sync for all that is appended meanwhile.
  *
  * A write that fails (no space) is cut off again, so that the log ends with a whole append and can be used on. When
- * even the cut or the sync fails, nobody knows what the disk holds, and every later append is refused: opening the log
- * anew reads the truth.
+ * even the cut or the sync fails, what the disk holds is unknown, and every later append is refused until the log is opened
+ * anew.
  */
 export class DiskLog implements RecordLog {
   readonly #name: string

@@ -6,7 +6,7 @@ import { ABSENT, OCCUPIED, unless } from './errors.ts'
 import { ALIVE, type Heartbeat } from './heartbeat.ts'
 import { isOwner, ownerLiveness, type OwnerId } from '../../process/process-identity.ts'
 
-/** Names the part of a stage that was closed: whoever comes may have it. */
+/** Names the part of a stage that was closed: any process may take it. */
 const FREE = 'free'
 /** `<owner>.<turn>.<state>`, or `free.<state>`. */
 const CLAIM = /^(?:free|([0-9a-f-]+)\.[0-9a-z]+)\.(part|fenced)$/
@@ -25,7 +25,7 @@ export interface PartClaim {
   readonly path: string
   /** Another process may still write to this very file: only a copy of it can be trusted. */
   readonly fenced: boolean
-  /** Open for reading, and for writing unless fenced. Whoever holds the claim closes it. */
+  /** Open for reading, and for writing unless fenced. The holder of the claim closes it. */
   readonly handle: FileHandle
   /** Made by us just now: empty. */
   readonly fresh: boolean
@@ -52,14 +52,14 @@ export interface Occupant {
  * and every step is one rename or unlink, which the file system gives to one process only:
  *
  * - absent → held: a prepared folder with the part in it is renamed to `parts/<key>`; that fails unless absent
- * - free → held, held by a dead process → held: the file is renamed; same inode, nobody else writes to it
+ * - free → held, held by a dead process → held: the file is renamed; same inode, no other process writes to it
  * - held by a process without heartbeat → fenced: the file is renamed, so that its commit does not find it
  * - fenced → held: the bytes are copied to a prepared folder, the fenced file is unlinked, then absent → held
  * - held → absent: commit renames the file to its path in the destination, dropping unlinks it
  * - held → free: dispose renames the file
  *
  * A rename or unlink whose file is gone means that the claim was lost, and nothing has been changed. Old names never
- * come back, so a slow process can never hit somebody else's file.
+ * come back, so a slow process can never hit another process's file.
  */
 export class PartClaims {
   readonly #folder: string
@@ -88,7 +88,7 @@ export class PartClaims {
           return taken
         }
       }
-      throw busy(key, 'other processes are quicker to take it')
+      throw busy(key, 'other processes keep taking it first')
     } catch (error) {
       await this.abandon(fresh)
       throw error
@@ -130,7 +130,7 @@ export class PartClaims {
         ['ENOENT'],
         unlink(fenced.path).then(() => true),
       )
-      // In between, the key is absent and somebody else may claim it: then the bytes are lost, and nothing else.
+      // In between, the key is absent and another process may claim it: then these bytes are lost, and nothing else.
       const installed = unlinked && (await this.#install(copy))
       if (!installed) throw busy(fenced.key, 'another process took it over')
       await fenced.handle.close()
@@ -151,7 +151,7 @@ export class PartClaims {
     }
   }
 
-  /** Tidies up behind a commit: removes the folder of the key, unless somebody else has claimed the key by now. */
+  /** Tidies up behind a commit: removes the folder of the key, unless another process has claimed the key by now. */
   async leave(claim: PartClaim): Promise<void> {
     await unless([...ABSENT, ...OCCUPIED], rmdir(join(this.#folder, claim.key)))
   }
@@ -232,7 +232,7 @@ export class PartClaims {
     return { ...prepared, path: join(folder, basename(prepared.path)) }
   }
 
-  /** Takes a part that nobody live has; undefined when it changed hands meanwhile. */
+  /** Takes a part that no live process has; undefined when it changed hands meanwhile. */
   async #seize(key: string): Promise<PartClaim | undefined> {
     const occupant = await this.occupant(key)
     if (!occupant) return undefined
@@ -247,7 +247,7 @@ export class PartClaims {
     )
     if (!renamed) return undefined
     try {
-      // A part is a plain file of ours: a link in its place was put there by somebody else.
+      // A part is a plain file of ours: a link in its place is not.
       const handle = await open(path, (fenced ? constants.O_RDONLY : constants.O_RDWR) | constants.O_NOFOLLOW)
       return { key, path, fenced, handle, fresh: false }
     } catch (error) {
@@ -258,5 +258,5 @@ export class PartClaims {
 }
 
 function busy(key: string, why: string): DataferryError {
-  return new DataferryError('SINK_BUSY', `The part of ${key} cannot be had: ${why}.`)
+  return new DataferryError('SINK_BUSY', `The part of ${key} cannot be taken: ${why}.`)
 }

@@ -156,7 +156,7 @@ function recordFolder(name: string): string {
   return parentOf(`${RECORDS_FOLDER}/${name}`)
 }
 
-/** Makes the folder and does the work in it; once more when somebody removed the folder in between. */
+/** Makes the folder and does the work in it; once more when the folder was removed in between. */
 async function inFolder<T>(folders: Folders, folder: string, work: () => Promise<T>): Promise<T> {
   await folders.make(folder)
   try {

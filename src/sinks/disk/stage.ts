@@ -13,7 +13,7 @@ import type { Proof, Stage } from '../sink.ts'
  *
  * - *open*: `claim.handle` may be written; a fenced claim is first replaced by a copy
  * - *committed*: the part has become the file
- * - *closed*: the part is free for whoever comes, or dropped when it holds nothing
+ * - *closed*: the part is free for the next stage, or dropped when it holds nothing
  */
 export class DiskStage implements Stage {
   readonly #workspace: Workspace

@@ -13,8 +13,8 @@ import { DataferryError } from '../../errors.ts'
 import { isMissing, isPreconditionFailed, isUnsupported, notEncrypted, statusOf, toSinkError } from './errors.ts'
 import type { Location } from './location.ts'
 
-/** What a write asks of the store beside keeping the bytes, and what an answer says about it. */
-export type Wish = Pick<PutObjectCommandInput, 'ServerSideEncryption' | 'StorageClass'>
+/** Features of the store that a write asks for, and what an answer says about them. */
+export type WriteFeatures = Pick<PutObjectCommandInput, 'ServerSideEncryption' | 'StorageClass'>
 
 /** What must be there for a write to happen; undefined: anything. */
 export type Condition = { readonly etag: string } | 'absent' | undefined
@@ -83,28 +83,28 @@ export class Bucket {
     return Date.now() + this.#clockOffsetMs
   }
 
-  /** Runs one call of the SDK and puts its errors into our words. @param wish what was asked for beside the bytes */
+  /** Runs one call of the SDK and puts its errors into our words. @param features what a write asks for */
   async call<T>(
     action: string,
     key: string,
     signal: AbortSignal | undefined,
     run: () => Promise<T>,
-    wish: Wish = {},
+    features: WriteFeatures = {},
   ): Promise<T> {
     try {
       return await run()
     } catch (error) {
       if (signal?.aborted) throw signal.reason
       if (isPreconditionFailed(error)) throw new ConditionFailed(action)
-      const { ServerSideEncryption: encryption, StorageClass: storageClass } = wish
+      const { ServerSideEncryption: encryption, StorageClass: storageClass } = features
       throw toSinkError(error, { action, where: this.location.urlOf(key), encryption, storageClass })
     }
   }
 
-  /** Some stores ignore the wish to encrypt without a word: the answer to a `PutObject` shows it. */
-  #checkEncrypted(key: string, { ServerSideEncryption: wished }: Wish, answer: Wish): void {
-    if (wished !== undefined && answer.ServerSideEncryption !== wished)
-      throw notEncrypted(this.location.urlOf(key), wished)
+  /** Some stores ignore a request to encrypt without an error: the answer to a `PutObject` shows it. */
+  #checkEncrypted(key: string, { ServerSideEncryption: asked }: WriteFeatures, answer: WriteFeatures): void {
+    if (asked !== undefined && answer.ServerSideEncryption !== asked)
+      throw notEncrypted(this.location.urlOf(key), asked)
   }
 
   async head(key: string, signal?: AbortSignal): Promise<Head | undefined> {

@@ -50,7 +50,7 @@ function fitting(key: string): string {
 }
 
 /**
- * Reads `s3://bucket/some/prefix`. The rest is taken literally, not percent-decoded, as people paste it from `aws s3 ls`.
+ * Reads `s3://bucket/some/prefix`. The rest is taken literally, not percent-decoded, since it is pasted from `aws s3 ls`.
  * Throws `CONFIG_INVALID`, also for credentials in the URL, without repeating them.
  */
 export function parseLocation(url: string): Location {

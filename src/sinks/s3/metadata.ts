@@ -98,7 +98,7 @@ function ascii(text: string): string {
   return text.replaceAll(/[^\x20-\x7e]+/g, (odd) => encodeURIComponent(wellFormed(odd)))
 }
 
-/** @see RFC 6266: `filename*` for everybody, `filename` for clients that do not know it. */
+/** @see RFC 6266: `filename*`, and `filename` for clients that do not know it. */
 function dispositionOf(name: string): string {
   const plain = name.replaceAll(/[^\x20-\x7e]|["\\%]/g, '_')
   const encoded = encodeURIComponent(wellFormed(name)).replaceAll(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`)

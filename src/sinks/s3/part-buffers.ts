@@ -9,12 +9,12 @@ export class ByteBudget {
   #used = 0
   #waiting: Waiter[] = []
 
-  /** @param limit bytes; a single larger wish is granted when nothing else is held. */
+  /** @param limit bytes; a single larger request is granted when nothing else is held. */
   constructor(limit: number) {
     this.#limit = limit
   }
 
-  /** Waits until the bytes are free. Rejects with the signal's reason. Whoever takes gives back, exactly once. */
+  /** Waits until the bytes are free. Rejects with the signal's reason. The caller gives them back, exactly once. */
   async take(bytes: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     if (this.tryTake(bytes)) return
@@ -36,7 +36,7 @@ export class ByteBudget {
     })
   }
 
-  /** Takes the bytes if they are free now and nobody waits. */
+  /** Takes the bytes if they are free now and no other caller waits. */
   tryTake(bytes: number): boolean {
     if (this.#waiting.length > 0 || !this.#fits(bytes)) return false
     this.#used += bytes
@@ -154,7 +154,7 @@ export class PartBuffers {
     this.#free.push(buffer)
   }
 
-  /** Takes every lent buffer back: nobody uses them any more. */
+  /** Takes every lent buffer back: none is in use any more. */
   reclaim(): void {
     for (const buffer of this.#lent) this.put(buffer)
   }

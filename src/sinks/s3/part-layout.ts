@@ -25,7 +25,7 @@ export interface PartLayout {
 
 /**
  * The layout of an object of `size` bytes.
- * @param partSize bytes of a part that somebody asked for. By default parts are as small as S3 takes them, since a crash costs
+ * @param partSize bytes of a part, where the user set it. By default parts are as small as S3 takes them, since a crash costs
  * those that are not stored yet; what fits into `WHOLE_SIZE` is not cut at all.
  */
 export function layoutFor(size: number | undefined, partSize: number | undefined): PartLayout {
@@ -37,7 +37,7 @@ export function layoutFor(size: number | undefined, partSize: number | undefined
 
 /**
  * Bytes of an upload that a crash may cost: sent or gathered, and not yet stored and on record.
- * @param held parts that somebody allowed to be held; by default two, the second one not to its end
+ * @param held parts that may be held, where the user set it; by default two, of which the second is not filled
  */
 export function bytesAtRisk(partSize: number, held: number | undefined): number {
   return Math.floor(partSize * (held ?? AT_RISK))

@@ -135,7 +135,7 @@ export class S3Sink implements Sink {
     return Promise.resolve(undefined)
   }
 
-  /** Uploads of ended or crashed processes that nobody goes on with; of one batch when named. */
+  /** Uploads that ended or crashed processes left; of one batch when named. */
   abandonedUploads(batch: string | undefined, signal: AbortSignal): AsyncIterable<AbandonedUpload> {
     return abandonedUploads(this.#terms, batch, signal)
   }

@@ -91,11 +91,11 @@ export class S3Stage implements Stage {
         await this.#add(chunk)
         if (!this.#upload) continue
         if (this.#upload.bytes !== sent) await this.#noteBorder(this.#upload, hash)
-        // Chunks are much alike in size, so the next one is asked for when one more like this may be lost.
+        // Chunks are similar in size, so the next one is asked for when one more like this may be lost.
         await this.#upload.admit(this.#size + chunk.byteLength)
       }
     } finally {
-      // What is on its way is worth having, and its failures belong to this call.
+      // Parts on their way are worth keeping, and their failures belong to this call.
       await this.#upload?.settle()
     }
     this.#upload?.throwIfFailed()
@@ -244,7 +244,7 @@ export class S3Stage implements Stage {
     const there = await this.#parts.bucket.head(this.#object)
     if (there && writeOf(there) === write) return
     await this.restart()
-    const what = end === 'gone' ? 'was aborted by somebody else' : 'has parts that somebody else changed'
+    const what = end === 'gone' ? 'was aborted by another program' : 'has parts that another program changed'
     throw new DataferryError('SINK_FAILED', `The upload of ${this.#options.item.path} ${what}: it begins again.`)
   }
 

@@ -14,7 +14,7 @@ export interface ClaimTerms {
   /** Without a sign of life for this long a claim may be taken over. */
   readonly leaseMs: number
   readonly encryption: Encryption
-  /** Frees an upload that nobody can go on with. */
+  /** Frees an upload that cannot be continued. */
   readonly abort: (path: string, uploadId: string) => Promise<void>
 }
 
@@ -27,7 +27,7 @@ export interface ClaimTerms {
  * - *released*: disposed with an upload that can be resumed · *removed*: nothing is left to resume
  *
  * What keeps two writers of one upload apart, even when the first was only frozen: the second takes the same upload over, and
- * each completes it by naming the ETag of every part it verified. So whoever completes first publishes bytes that have the promised
+ * each completes it by naming the ETag of every part it verified. So the first to complete publishes bytes that have the promised
  * checksum, the other is told that the upload is gone, and parts that were changed in between are refused. Without a published
  * checksum nothing is resumed: the second aborts the upload and begins its own, and the first one's is gone.
  * A store without conditional writes is read back after a take instead, which leaves a narrow gap; the rest holds.
@@ -95,7 +95,7 @@ export class UploadClaim {
     await this.#write((record) => record)
   }
 
-  /** Gives the claim up; the upload stays for whoever resumes it, and a record of nothing is removed. */
+  /** Gives the claim up; the upload stays for the next writer; a record without one is removed. */
   async release(): Promise<void> {
     await this.#renewing?.stop()
     await this.#writing
@@ -144,7 +144,7 @@ export class UploadClaim {
   }
 
   #renewByTimer(): void {
-    // A missed renewal harms nobody but us, and a lost claim is found by the next call.
+    // A missed renewal can only cost this process its claim, which the next call finds.
     this.#renewing = every(
       this.#terms.leaseMs / 3,
       () => this.confirm(),
@@ -180,7 +180,7 @@ export async function readRecord(
   return { record: decodeRecord(await bytesOf(found)), etag: found.etag, modified: found.modified }
 }
 
-/** Whether nobody can be writing under a record any more, or has for a long time. A sink keeps its own stages apart by itself. */
+/** Whether the writer of a record has ended, or given no sign of life for too long. A sink tells its own stages apart by itself. */
 export async function isFree(
   { record, modified }: FoundRecord,
   { owner, leaseMs }: Pick<ClaimTerms, 'owner' | 'leaseMs'>,

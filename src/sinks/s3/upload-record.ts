@@ -24,7 +24,7 @@ const headSchema = z.object({
   owner: z.string(),
   /** When the owner took the claim, by the store's clock, in ms since 1970. */
   since: z.number(),
-  /** Nobody writes at present: whoever comes next may go on. */
+  /** No process writes at present: the next one may go on. */
   released: z.boolean(),
   path: z.string(),
   size: z.number().optional(),

@@ -82,7 +82,7 @@ export class Uploads {
   }
 
   /**
-   * Publishes. Names each part by its ETag, so that parts which somebody changed since are refused by the store.
+   * Publishes. Names each part by its ETag, so that the store refuses parts that were changed since.
    * Rejects with `ConditionFailed`. Has no signal: once asked for, the outcome must be known.
    */
   async complete(key: string, uploadId: string, parts: readonly Part[], condition: Condition): Promise<Completion> {
