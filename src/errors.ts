@@ -178,6 +178,12 @@ export const ERROR_CODES = {
     meaning: 'The size or checksum that a manifest gives for a file is not what the server lists, or not what came.',
     advice: 'Correct that line of the manifest, or leave its size and checksum out, and run it again.',
   },
+  COLLECTION_SKIPPED: {
+    group: 'input',
+    remedy: 'fail',
+    meaning: 'A manifest names a collection, which is taken only when that is asked for.',
+    advice: 'Run again with --recursive, which finds all datasets in it, or take it out.',
+  },
   CONFIG_INVALID: {
     group: 'input',
     remedy: 'fail',

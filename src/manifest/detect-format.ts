@@ -2,11 +2,12 @@ import { basename, extname } from 'node:path'
 import { isAria2Option } from './aria2-list.ts'
 import { roleOf } from './columns.ts'
 import { delimiterLine } from './delimited.ts'
+import { isPoochLine } from './pooch-registry.ts'
 import { isOneAddress, looksLikeReference } from './reference.ts'
 import { withoutQuotes } from './text.ts'
 
-/** The readers; `json` is a Dataverse listing, dataset or version, or an array of rows. */
-export const MANIFEST_FORMATS = ['list', 'csv', 'tsv', 'ndjson', 'json', 'bagit', 'aria2'] as const
+/** The readers; `json` is what a server answers or exports, or rows of our own. */
+export const MANIFEST_FORMATS = ['list', 'csv', 'tsv', 'ndjson', 'json', 'bagit', 'aria2', 'pooch'] as const
 export type ManifestFormat = (typeof MANIFEST_FORMATS)[number]
 
 const BY_EXTENSION: Readonly<Record<string, ManifestFormat>> = {
@@ -35,6 +36,7 @@ export function detectFormat(name: string, head: string): ManifestFormat {
   if (/^[a-z]+:\/\//i.test(start) && lines.some(isAria2Option)) return 'aria2'
   if (/^[a-z]+:\/\/\S+\s+(?:\d+|-)\s+\S/i.test(start)) return 'bagit'
   if (isOneReference(start)) return 'list'
+  if (isPoochLine(start)) return 'pooch'
   if (start.includes('\t')) return 'tsv'
   return isTable(start) ? 'csv' : 'list'
 }
@@ -53,13 +55,10 @@ function isOneReference(line: string): boolean {
   return isOneAddress(bare) || (bare !== line.trim() && looksLikeReference(bare))
 }
 
-/** Keys at the top of what Dataverse answers or exports, none of which is a column. */
-const ENVELOPE = ['status', 'data', 'files', 'latestVersion', 'datasetVersion']
-
 function isOneObjectALine(first: string, second: string | undefined): boolean {
   const object = parsed(first)
   if (typeof object !== 'object' || object === null || Array.isArray(object)) return false
-  return second === undefined ? !ENVELOPE.some((key) => key in object) : second.trim().startsWith('{')
+  return second?.trim().startsWith('{') ?? false
 }
 
 function parsed(text: string): unknown {

@@ -4,10 +4,10 @@ import { readFetchLine } from './bagit-fetch.ts'
 import { readDelimited } from './delimited.ts'
 import { readAria2 } from './aria2-list.ts'
 import { detectFormat, firstLines, type ManifestFormat } from './detect-format.ts'
-import { readJsonListing } from './json-listing.ts'
-import { readJsonLine } from './json-row.ts'
+import { readJsonDocuments, readJsonLine } from './json-documents.ts'
 import { splitLines, type Line } from './lines.ts'
 import { readListLine } from './plain-list.ts'
+import { readPoochLine } from './pooch-registry.ts'
 import type { Reading } from './reading.ts'
 import { refusedText } from './refused-forms.ts'
 import { ServerList } from './server-list.ts'
@@ -74,7 +74,7 @@ function readBatches(
   format: ManifestFormat,
   reading: Reading,
 ): AsyncIterable<readonly ManifestLine[]> {
-  if (format === 'json') return readJsonListing(text.bytes, reading)
+  if (format === 'json') return readJsonDocuments(text.bytes, reading)
   const lines = splitLines(text.bytes, /\r(?!\n)/.test(text.head) && !text.head.includes('\n') ? '\r' : '\n')
   switch (format) {
     case 'csv':
@@ -84,11 +84,22 @@ function readBatches(
     case 'aria2':
       return readAria2(lines, reading)
     case 'list':
-      return readEach(lines, reading, readListLine)
+      return readEach(lines, reading, oneAtMost(readListLine))
     case 'ndjson':
       return readEach(lines, reading, readJsonLine)
+    case 'pooch':
+      return readEach(lines, reading, oneAtMost(readPoochLine))
     case 'bagit':
-      return readEach(lines, reading, readFetchLine)
+      return readEach(lines, reading, oneAtMost(readFetchLine))
+  }
+}
+
+type ReadLine = (text: string, number: number, reading: Reading) => readonly ManifestLine[]
+
+function oneAtMost(read: (text: string, reading: Reading) => Entry | undefined): ReadLine {
+  return (text, number, reading) => {
+    const line = attempt(reading.name, number, () => read(text, reading))
+    return line ? [line] : []
   }
 }
 
@@ -96,17 +107,11 @@ function readBatches(
 async function* readEach(
   lines: AsyncIterable<readonly Line[]>,
   reading: Reading,
-  read: (text: string, reading: Reading) => Entry | undefined,
+  read: ReadLine,
 ): AsyncIterable<readonly ManifestLine[]> {
   for await (const batch of lines) {
-    const found: ManifestLine[] = []
-    for (const { number, text, problem } of batch) {
-      const line =
-        problem === undefined
-          ? attempt(reading.name, number, () => read(text, reading))
-          : lineError(reading.name, number, problem)
-      if (line) found.push(line)
-    }
-    yield found
+    yield batch.flatMap(({ number, text, problem }) =>
+      problem === undefined ? read(text, number, reading) : [lineError(reading.name, number, problem)],
+    )
   }
 }

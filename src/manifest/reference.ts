@@ -8,7 +8,7 @@ import { readAddress, type ServerList } from './server-list.ts'
 import { clean } from './text.ts'
 
 /** What a reference stands for, as far as its column or a `kind` says; `any`: a number is a file, a PID is either. */
-export const KINDS = ['any', 'file', 'dataset', 'zip', 'dataset-zip', 'bundle'] as const
+export const KINDS = ['any', 'file', 'dataset', 'zip', 'dataset-zip', 'bundle', 'collection'] as const
 export type Kind = (typeof KINDS)[number]
 
 /** A reference, read. */
@@ -20,6 +20,8 @@ export interface Reference {
   readonly format?: Format
 }
 
+/** A collection's alias. @see Dataverse.java of IQSS/dataverse: letters, digits, `-` and `_`, and not digits alone */
+const ALIAS = /^[\w-]{1,60}$/
 /** Characters of a reference other than a list of ids: far more than any server takes in an address. */
 const MAX_REFERENCE = 8192
 
@@ -32,6 +34,7 @@ export function readReference(text: string, kind: Kind, servers: ServerList): Re
   if (text.length > MAX_REFERENCE) throw badLine(`${quoted(text)} is longer than any id, PID or address`)
   const reference = clean(text)
   if (/^\d+$/.test(reference)) return { target: numbered(readId(reference), kind) }
+  if (kind === 'collection' && ALIAS.test(reference)) return { target: { kind, collection: reference } }
   if (reference.includes('://')) return readUrl(reference, kind, servers)
   if (isBareResolver(reference) || servers.begins(reference)) return readUrl(`https://${reference}`, kind, servers)
   const pid = readPid(reference)
@@ -99,6 +102,8 @@ function numbered(id: number, kind: Kind): Target {
       return { kind, file: id }
     case 'zip':
       return { kind, files: [id] }
+    case 'collection':
+      return { kind, collection: id }
     case 'any':
     case 'file':
       return { kind: 'file', file: id }

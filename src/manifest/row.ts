@@ -32,7 +32,8 @@ function kindOf(text: string | undefined): Kind {
   if (!text) return 'any'
   const word = text.toLowerCase().replaceAll(/[_ ]/g, '-')
   const kind = KINDS.find((known) => known === word)
-  if (!kind) throw badLine(`kind ${quoted(text)} is unknown: give file, dataset, zip, dataset-zip or bundle`)
+  if (!kind)
+    throw badLine(`kind ${quoted(text)} is unknown: give file, dataset, zip, dataset-zip, bundle or collection`)
   return kind
 }
 
@@ -58,7 +59,7 @@ function serverOf(column: string | undefined, ofUrl: string | undefined, servers
 
 function withVersion(target: Target, text: string | undefined): Target {
   if (!text) return target
-  if (target.kind === 'zip' || target.kind === 'bundle') {
+  if (target.kind === 'zip' || target.kind === 'bundle' || target.kind === 'collection') {
     throw badLine(`version ${quoted(text)} stands beside a ${target.kind}, which has none: leave it empty`)
   }
   const version = readVersion(text)

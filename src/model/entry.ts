@@ -19,6 +19,8 @@ export type Target =
   | { readonly kind: 'zip'; readonly files: readonly number[] }
   | { readonly kind: 'dataset-zip'; readonly dataset: number | string; readonly version?: string }
   | { readonly kind: 'bundle'; readonly file: number | string }
+  /** A collection by its id or alias, with all collections within: found only when that is asked for. */
+  | { readonly kind: 'collection'; readonly collection: number | string; readonly title?: string }
 
 /** One line of a manifest, understood but not yet resolved with the server. */
 export interface Entry {

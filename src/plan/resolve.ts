@@ -54,6 +54,8 @@ export class Resolver {
       case 'bundle':
         yield await this.#bundle(target.file, context)
         return
+      case 'collection':
+        throw skipped(target)
     }
   }
 
@@ -194,6 +196,12 @@ function isNotFound(error: unknown): error is DataferryError {
   return error instanceof DataferryError && error.code === 'SOURCE_NOT_FOUND'
 }
 
+function skipped({ collection, title }: Extract<Target, { readonly kind: 'collection' }>): DataferryError {
+  const named = title === undefined ? '' : ` (${title})`
+  const message = `Collection ${collection}${named} is not taken: give --recursive to take all datasets in it.`
+  return new DataferryError('COLLECTION_SKIPPED', message)
+}
+
 function wantedArchive(entry: Entry, name: string): Draft['wanted'] {
   return entry.path === undefined ? { directory: '', name } : wantedAs(entry.path, name)
 }
@@ -257,6 +265,8 @@ function idOf(target: Target): string {
     case 'dataset':
     case 'dataset-zip':
       return String(target.dataset)
+    case 'collection':
+      return String(target.collection)
   }
 }
 
@@ -273,5 +283,7 @@ function problemRef(target: Target, id: string, format: Format): Ref {
     case 'dataset-zip':
     case 'pid':
       return { kind: 'dataset-zip', dataset: id, version: target.version ?? ':latest', format }
+    case 'collection':
+      return { kind: 'dataset-zip', dataset: id, version: ':latest', format }
   }
 }

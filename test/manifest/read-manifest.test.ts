@@ -181,9 +181,12 @@ describe('NDJSON', () => {
   })
 
   it('names each bad line', async () => {
-    const messages = await errorsOf('{"id":1}\n{"id":\n[1]\n{"id":true}\n{"id":12345678901234567890}\n{"path":"x"}\n', {
-      name: 'm.ndjson',
-    })
+    const messages = await errorsOf(
+      '{"id":1}\n{"id":\n[true]\n{"id":true}\n{"id":12345678901234567890}\n{"path":"x"}\n',
+      {
+        name: 'm.ndjson',
+      },
+    )
     expect(messages.map((message) => message.slice(0, 11))).toEqual([2, 3, 4, 5, 6].map((n) => `m.ndjson:${n}:`))
   })
 })
@@ -218,7 +221,8 @@ describe('the format', () => {
     ['bag/fetch.txt', '', 'bagit'],
     ['m.json', '{"status":"OK","data":[]}', 'json'],
     ['m.json', '{"id":1}\n{"id":2}\n', 'ndjson'],
-    ['-', '{"id":1}', 'ndjson'],
+    ['-', '{"id":1}\n', 'json'],
+    ['-', '{"id":1}\n{"id":2}', 'ndjson'],
     ['-', '{"latestVersion":{}}', 'json'],
     ['-', '{\n"status"', 'json'],
     ['-', '[1]', 'json'],

@@ -283,6 +283,21 @@ describe('planning what is no file', () => {
 })
 
 describe('a server that refuses', () => {
+  it('names each collection that the manifest does not ask to be searched, in words that can be a manifest again', async () => {
+    const collection: Entry = { target: { kind: 'collection', collection: 12, title: 'Archives' } }
+    const { items } = await planAll([collection, file(9)], catalogueOf(DATASETS))
+    expect(items).toMatchObject([
+      {
+        problem: {
+          code: 'COLLECTION_SKIPPED',
+          message: 'Collection 12 (Archives) is not taken: give --recursive to take all datasets in it.',
+          asked: { kind: 'collection', id: '12' },
+        },
+      },
+      { ref: { kind: 'file', file: 9 } },
+    ])
+  })
+
   it('makes of each such entry an item with a problem, and the rest is planned', async () => {
     const catalogue = catalogueOf(DATASETS)
     catalogue.fail = (call) => (call === 'file 5' ? new DataferryError('SOURCE_DENIED', 'No.') : undefined)

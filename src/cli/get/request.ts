@@ -64,6 +64,8 @@ function readWanted(context: Context): Wanted {
       return bundle(named.server, named.target.file, { form, range, fileMetadataId: text('file-metadata-id') })
     case 'dataset':
       throw refusal(`${first} names a dataset: --dataset-zip brings it as one ZIP, and dataferry run as single files.`)
+    case 'collection':
+      throw refusal(`${first} names a collection: dataferry run --collection brings the files of all its datasets.`)
     case 'file':
     case 'pid':
       return single(named, first, form, range, named.format ?? config.settings.format)

@@ -108,8 +108,8 @@ describe('a Dataverse listing', () => {
       1,
       'error answer: "Dataset with ID 99 not found."',
     ],
-    ['{"status":"OK","data":[]}', 1, 'no list of files'],
-    ['{"data":{"versionNumber":1}}', 1, 'no list of files'],
+    ['{"status":"OK","data":[]}', 1, 'the list in this JSON is empty'],
+    ['{"data":{"versionNumber":1}}', 1, 'is no row, since "data" holds more than a value'],
   ])('%j ends with an error at its line', async (json, line, why) => {
     const error = (await readAll(json, { name: 'm.json', format: 'json' })).at(-1)
     expect(error).toHaveProperty('line', line)
