@@ -11,10 +11,10 @@ import type { Inspect } from '../src/transfer/transfer-archive.ts'
 export function inspector(ref: Ref, asked: Asked | undefined): Inspect {
   const files: readonly AskedFile[] = asked?.files ?? []
   const unknown: readonly LeftOut[] = (asked?.unknown ?? []).map((id) => ({ id, path: String(id), reason: 'unknown' }))
-  // A bundle holds the original beside the other forms.
-  const format = ref.kind === 'bundle' ? 'original' : ref.format
+  // The ZIP of all forms holds the original beside the others.
+  const format = ref.kind === 'all-forms' ? 'original' : ref.format
   const algorithms = algorithmsOf(files.map(({ checksum }) => checksum))
-  const limits = ref.kind === 'bundle' ? DEFAULT_LIMITS : limitsOf(files, format)
+  const limits = ref.kind === 'all-forms' ? DEFAULT_LIMITS : limitsOf(files, format)
   return async (bytes, signal) => {
     const { entries, manifest } = await checkStream(bytes, { limits, algorithms, signal })
     const comparison = compareWithAsked(entries, manifest, files, format)

@@ -25,7 +25,7 @@ export interface CheckedArchive {
   readonly manifest: ManifestTxt | undefined
   /** Unpacked bytes of `entries`. */
   readonly bytes: number
-  /** Entries whose name another one had before. */
+  /** Entries whose name an earlier one has. */
   readonly duplicates: number
   /** Entries with a backslash in their name, which unpacks differently from system to system. */
   readonly backslashes: number
@@ -58,7 +58,7 @@ export function conclude(all: readonly ArchiveEntry[], text: ManifestText): Chec
   }
 }
 
-/** A local header that tells another story than the directory: one of the two is wrong. Throws `ZIP_DAMAGED`. */
+/** Throws `ZIP_DAMAGED` when a local header contradicts the directory. */
 export function refuseContradiction(local: LocalHeader, entry: CentralEntry): void {
   const sameForm = local.flags === entry.flags && local.method === entry.method && local.rawName.equals(entry.rawName)
   const sameValues = (['crc32', 'compressedSize', 'size'] as const).every((key) => local[key] === entry[key])

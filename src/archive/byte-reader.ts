@@ -3,8 +3,8 @@ import { damaged } from './damage.ts'
 const NOTHING = Buffer.alloc(0)
 
 /**
- * Goes forward through a stream of bytes: exact counts, whatever comes next, a look ahead, and giving back.
- * Whatever it hands out is valid until the next call, as the chunks of the source are.
+ * Reads forward through a stream of bytes: exact counts, the next chunk, a look ahead, and pushing back.
+ * What it returns is valid until the next call, as the chunks of the source are.
  */
 export class ByteReader {
   readonly #source: AsyncIterator<Uint8Array>

@@ -59,8 +59,8 @@ interface Expected<F extends AskedFile> {
  * before names do; then name and size; then the name alone, where the listing promises nothing about the bytes, as for
  * archival forms. An entry stands for one file.
  *
- * By its checksum alone, under another's name, a file is found only where nobody has a better claim: several files may
- * have the same bytes, and the one that the server withheld must not be told to be there in place of one that is.
+ * By its checksum alone, under another name, a file is found only where no other file has a better claim: several files may
+ * have the same bytes, and the one that the server withheld must not be reported as present in place of another.
  * `entries` with the checksums of the algorithms that `asked` uses, see `algorithmsOf`.
  * @see the protocol note §2.3–2.5 for names, numbers behind repeated names, and the manifest's lines.
  */

@@ -16,7 +16,7 @@ export interface HeldEntry extends AsyncDisposable {
   readonly firstLine: number | undefined
   /** The same bytes where all of them are in memory; undefined: they are in a file. */
   readonly chunks: readonly Uint8Array[] | undefined
-  /** The bytes, from the begin, as often as wanted. Rejects with `SINK_FAILED`. */
+  /** The bytes from the beginning; may be called again. Rejects with `SINK_FAILED`. */
   bytes(): AsyncIterable<Uint8Array>
 }
 

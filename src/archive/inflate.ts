@@ -51,7 +51,7 @@ async function* inflateInPieces(reader: ByteReader, length: number): AsyncGenera
     await fed
   } catch (error) {
     engine.destroy()
-    // Whoever looks for what is behind must not read beside it.
+    // A search for the next record must start exactly behind it.
     await fed
     throw asDamage(error, `The packed bytes at ${start} of the archive cannot be unpacked`)
   } finally {

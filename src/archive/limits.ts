@@ -16,7 +16,7 @@ export interface ArchiveLimits {
 
 const MIB = 1024 * 1024
 
-/** For archives of which nothing is known beforehand. */
+/** For archives of unknown content. */
 export const DEFAULT_LIMITS: ArchiveLimits = {
   entries: 250_000,
   directoryBytes: 64 * MIB,
@@ -27,7 +27,7 @@ export const DEFAULT_LIMITS: ArchiveLimits = {
 }
 
 /**
- * For an archive of which is known what was asked for: about twice as much is accepted, whatever its ratio.
+ * For an archive whose requested content is known: about twice as much is accepted, whatever its ratio.
  * The allowance covers folders, the manifest, header lines of tabular files, and the other form of a file.
  */
 export function limitsFor(asked: { readonly files: number; readonly bytes: number }): ArchiveLimits {

@@ -4,7 +4,7 @@ import type { Verified } from '../model/receipt.ts'
 import { algorithmsOf } from './algorithms.ts'
 import { withoutSuffix } from './names.ts'
 
-/** An entry of a bundle, its content known. */
+/** An entry of a bundle whose content is known. */
 interface HashedEntry {
   readonly name: string
   readonly size: number
@@ -35,7 +35,7 @@ export interface BundleMatcher {
    * An item with a published checksum is found by its content alone: names in an archive are those of the newest
    * metadata, so they only choose between items of equal content. An item without one is found by its name, which must
    * be its only one among the items and not a repeated one, and by its listed size. An entry that is one item by its
-   * content and another by its name is neither: one of the two may be withheld, and both can be had singly.
+   * content and another by its name is neither: one of the two may be withheld, and both can be fetched singly.
    */
   claim(entry: HashedEntry): Match | undefined
   /** Items that no entry was found for: they go on as single files. */

@@ -3,18 +3,18 @@ import type { Item } from '../model/item.ts'
 export interface BundleOptions {
   /** The server's `zipDownloadLimit`, bytes: a bundle stays below it. @see the protocol note §2.7 */
   readonly limit: number
-  /** Items of more bytes go singly. */
+  /** Larger items go singly. */
   readonly maxFileBytes: number
   readonly maxFiles: number
-  /** Bytes that a bundle may have even where the server allows more: what is asked for again when one is cut off early. */
+  /** Bytes of a bundle even where the server allows more: what a ZIP that is cut off early costs at most. */
   readonly maxBytes?: number
-  /** A bundle of fewer items is no bundle. 2 unless told. */
+  /** Fewer items than this go singly. Default: 2. */
   readonly minFiles?: number
-  /** Bundle items without a published checksum as well, if their listing says how long they are. No unless told. */
+  /** Bundle items without a published checksum as well, if their listing states a size. Default: no. */
   readonly unverified?: boolean
 }
 
-/** What becomes one job: an item alone, or several in one archive. */
+/** What becomes one job: a single item, or several in one bundle. */
 export type Planned =
   { readonly kind: 'single'; readonly item: Item } | { readonly kind: 'bundle'; readonly items: readonly Item[] }
 

@@ -20,7 +20,7 @@ export interface StreamedEntry {
 }
 
 /**
- * Reads the files of an archive while it arrives, so that those before a cut are had. Sees local headers only, so it
+ * Reads the files of an archive while it arrives, so that those before a cut are not lost. Sees local headers only, so it
  * proves that no bytes were damaged on the way but not that the archive means what it seems to: accept an entry only by
  * a checksum from elsewhere. Folders are left out; entries come in the order of the archive, one at a time.
  *
@@ -74,7 +74,7 @@ async function* oneEntry(reader: ByteReader, budget: Budget, doubtful: boolean):
 const PIECE = 64 * 1024
 
 /**
- * Goes on to what begins like an entry or like the directory, at `from` or behind it.
+ * Skips to what begins like an entry or the directory, at `from` or behind it.
  * @returns false when nothing does
  */
 async function seekRecord(reader: ByteReader, from: number, budget: Budget): Promise<boolean> {
@@ -98,7 +98,7 @@ function firstRecord(piece: Buffer, from: number): number | undefined {
   return undefined
 }
 
-/** The bytes of one entry, taken once from the reader, whoever asks for them. */
+/** The bytes of one entry, taken from the reader once. */
 class Content {
   readonly #chunks: AsyncGenerator<Uint8Array, void>
   #failure: { readonly error: unknown } | undefined

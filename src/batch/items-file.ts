@@ -35,7 +35,7 @@ export class ItemsWriter {
     this.#bytes = at.bytes
   }
 
-  /** Opens the files and cuts off whatever was written after `at`. */
+  /** Opens the files and cuts off anything written after `at`. */
   static async open(records: Records, batch: BatchId, at: Position): Promise<ItemsWriter> {
     const items = await records.appendTo(names.items(batch), at.bytes)
     try {

@@ -29,7 +29,7 @@ export async function* filesLeftOut(records: Records, batch: BatchId): AsyncGene
     const archive = await items.item(n)
     const asked = await readAsked(records, batch, n)
     const files = new Map(asked?.files.map((file) => [file.id, file]))
-    const format = archive.ref.kind === 'bundle' ? 'original' : archive.ref.format
+    const format = archive.ref.kind === 'all-forms' ? 'original' : archive.ref.format
     for (const one of leftOut) {
       const file = files.get(one.id)
       yield { ...one, archive, format, file, folder: folderFor(archive.path, file?.directory ?? '') }

@@ -33,7 +33,7 @@ function asked({ ref, path, problem }: Item): readonly (string | number)[] {
       return ['file', ref.file, '', '', path]
     case 'zip':
       return ['zip', ref.files.join(' '), '', '', path]
-    case 'bundle':
+    case 'all-forms':
       return ['bundle', ref.file, '', '', path]
     case 'dataset-zip':
       return ['dataset-zip', '', ref.dataset, ref.version, path]
@@ -45,7 +45,7 @@ function askedAgain({ kind, id, version = '', path = '' }: Asked): readonly stri
 }
 
 function formatOf({ ref }: Item): string {
-  return ref.kind === 'bundle' ? '' : ref.format
+  return ref.kind === 'all-forms' ? '' : ref.format
 }
 
 /** Turns what `verify` finds missing or changed into a manifest that asks for it again, to the same paths. */

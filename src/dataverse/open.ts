@@ -91,7 +91,7 @@ function requestFor(
   { count, headerless }: OpenOptions,
 ): Pick<ApiRequest, 'route' | 'method' | 'query' | 'body'> {
   const counting: Query = count ? [] : [UNCOUNTED]
-  const format: Query = ref.kind !== 'bundle' && ref.format === 'original' ? [['format', 'original']] : []
+  const format: Query = ref.kind !== 'all-forms' && ref.format === 'original' ? [['format', 'original']] : []
   switch (ref.kind) {
     case 'file':
       // Of `format` and `noVarHeader` the server applies only one.
@@ -100,7 +100,7 @@ function requestFor(
       return { ...zipRequest(ref.files), query: [...format, ...counting] }
     case 'dataset-zip':
       return { route: datasetZipRoute(ref.dataset, ref.version), query: [...format, ...counting] }
-    case 'bundle':
+    case 'all-forms':
       return { route: bundleRoute(ref.file), query: counting }
   }
 }

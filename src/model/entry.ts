@@ -27,7 +27,7 @@ export interface Entry {
   readonly target: Target
   /** Base URL without trailing slash; undefined: the default server. */
   readonly server?: string
-  /** Where the user wants it, as written: made safe by the planner. */
+  /** The path that the user chose, as written: made safe by the planner. */
   readonly path?: string
   readonly checksum?: Checksum
   readonly size?: number

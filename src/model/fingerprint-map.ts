@@ -1,18 +1,22 @@
+import { hash } from 'node:crypto'
+
 /** Slots in use before the table grows, as a share of all: above, linear probing gets slow. */
 const MAX_LOAD = 0.8
+/** 32-bit words of a slot. */
+const WORDS = 4
 
 /**
- * A map from strings to 1 or 2 that keeps no strings: 8 bytes a slot hold 62 bits of a hash and the value. Open addressing
- * with linear probing; it doubles when four fifths are in use, so 2 million keys take 32 MiB, and 48 MiB while it grows.
- * Different strings with the same 62 bits are taken for one another: about one chance in two million with 2 million keys.
+ * A map from strings to 1 or 2 that keeps no strings: 16 bytes a slot hold 126 bits of a key's SHA-256 and the value. Open
+ * addressing with linear probing; it doubles when four fifths are in use, so a million keys take 32 MiB.
+ * Different strings with the same 126 bits are taken for one another: with 10 million keys the chance is 6 · 10⁻²⁵, and
+ * nobody can make two such strings on purpose.
  */
 export class FingerprintMap {
-  /** Two words a slot; the second ends in the value's two bits, so that 0 means free. */
-  #slots = new Uint32Array(2 * 1024)
+  /** The last word of a slot ends in the value's two bits, so that 0 means free. */
+  #slots = new Uint32Array(WORDS * 1024)
   #mask = 1023
   #used = 0
-  #low = 0
-  #high = 0
+  readonly #wanted = new Uint32Array(WORDS)
 
   get size(): number {
     return this.#used
@@ -23,60 +27,70 @@ export class FingerprintMap {
     return this.#slots.byteLength
   }
 
-  /** The value of the first `length` characters of `key`, or undefined. */
-  get(key: string, length = key.length): number | undefined {
-    this.#fingerprint(key, length)
-    const value = (this.#slots[this.#find() + 1] ?? 0) & 3
-    return value === 0 ? undefined : value
+  /** The value of `key`, or undefined. */
+  get(key: string): number | undefined {
+    this.#fingerprint(key)
+    return this.#valueAt(this.#find())
   }
 
-  /** Sets the value of the first `length` characters of `key`. */
-  set(key: string, length: number, value: 1 | 2): void {
+  /** Gives `key` a value unless it has one. @returns the value that it had */
+  add(key: string, value: 1 | 2): number | undefined {
     if (this.#used >= (this.#mask + 1) * MAX_LOAD) this.#grow()
-    this.#fingerprint(key, length)
+    this.#fingerprint(key)
     const slot = this.#find()
-    if (this.#slots[slot + 1] === 0) this.#used += 1
-    this.#slots[slot] = this.#low
-    this.#slots[slot + 1] = this.#high | value
+    const known = this.#valueAt(slot)
+    if (known !== undefined) return known
+    this.#used += 1
+    this.#slots.set(this.#wanted, slot)
+    this.#slots[slot + WORDS - 1] = word(this.#wanted, WORDS - 1) | value
+    return undefined
+  }
+
+  #valueAt(slot: number): number | undefined {
+    const value = word(this.#slots, slot + WORDS - 1) & 3
+    return value === 0 ? undefined : value
   }
 
   /** Index of the slot that has the present fingerprint, or of the free one where it belongs. */
   #find(): number {
-    let at = this.#low & this.#mask
-    for (;;) {
-      const high = this.#slots[2 * at + 1] ?? 0
-      if (high === 0 || (this.#slots[2 * at] === this.#low && (high & ~3) >>> 0 === this.#high)) return 2 * at
-      at = (at + 1) & this.#mask
+    for (let at = word(this.#wanted, 0) & this.#mask; ; at = (at + 1) & this.#mask) {
+      const slot = WORDS * at
+      if (this.#valueAt(slot) === undefined || this.#isAt(slot)) return slot
     }
+  }
+
+  #isAt(slot: number): boolean {
+    for (let i = 0; i < WORDS - 1; i++) if (this.#slots[slot + i] !== this.#wanted[i]) return false
+    return (word(this.#slots, slot + WORDS - 1) & ~3) >>> 0 === this.#wanted[WORDS - 1]
   }
 
   #grow(): void {
     const old = this.#slots
     this.#slots = new Uint32Array(old.length * 2)
-    this.#mask = this.#slots.length / 2 - 1
-    for (let slot = 0; slot < old.length; slot += 2) {
-      const high = old[slot + 1] ?? 0
-      if (high === 0) continue
-      this.#low = old[slot] ?? 0
-      this.#high = (high & ~3) >>> 0
-      const free = this.#find()
-      this.#slots[free] = this.#low
-      this.#slots[free + 1] = high
+    this.#mask = this.#slots.length / WORDS - 1
+    for (let from = 0; from < old.length; from += WORDS) {
+      const last = word(old, from + WORDS - 1)
+      if ((last & 3) === 0) continue
+      this.#wanted.set(old.subarray(from, from + WORDS))
+      this.#wanted[WORDS - 1] = last & ~3
+      const slot = this.#find()
+      this.#slots.set(old.subarray(from, from + WORDS), slot)
     }
   }
 
-  /** Two 32-bit lanes in the manner of MurmurHash3, mixed into one another at the end. Not meant to withstand an attacker. */
-  #fingerprint(key: string, length: number): void {
-    let a = 0xdeadbeef
-    let b = 0x41c6ce57
-    for (let i = 0; i < length; i += 1) {
-      const unit = key.charCodeAt(i)
-      a = Math.imul(a ^ unit, 0x9e3779b1)
-      b = Math.imul(b ^ unit, 0x5f356495)
-    }
-    a = Math.imul(a ^ (a >>> 16), 0x85ebca6b) ^ Math.imul(b ^ (b >>> 13), 0xc2b2ae35)
-    b = Math.imul(b ^ (b >>> 16), 0x85ebca6b) ^ Math.imul(a ^ (a >>> 13), 0xc2b2ae35)
-    this.#low = b >>> 0
-    this.#high = (a & ~3) >>> 0
+  #fingerprint(key: string): void {
+    // As text of one character a byte, which costs half as much as a buffer does.
+    const digest = hash('sha256', key, 'binary')
+    for (let i = 0; i < WORDS; i++) this.#wanted[i] = wordOf(digest, 4 * i)
+    this.#wanted[WORDS - 1] = word(this.#wanted, WORDS - 1) & ~3
   }
+}
+
+function word(words: Uint32Array, at: number): number {
+  return words[at] ?? 0
+}
+
+function wordOf(digest: string, at: number): number {
+  const byte = (i: number): number => digest.charCodeAt(at + i) << (8 * i)
+  return byte(0) | byte(1) | byte(2) | byte(3)
 }

@@ -5,7 +5,7 @@ export interface Hash {
   readonly algorithm: Algorithm
   /**
    * Adds bytes. The chunk must stay unchanged until the promise resolves, which may be before it is hashed; updates are not
-   * concurrent. Whatever is called afterwards counts these bytes, even before the promise has resolved.
+   * concurrent. Every later call counts these bytes, even before the promise has resolved.
    */
   update(chunk: Uint8Array): Promise<void>
   /** Lower-case hex. Ends the hash. */

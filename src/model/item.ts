@@ -25,7 +25,11 @@ const refSchema = z.discriminatedUnion('kind', [
     version: z.string(),
     format: z.enum(FORMATS),
   }),
-  z.object({ kind: z.literal('bundle'), file: z.union([z.number().int().nonnegative(), z.string()]) }),
+  z.object({ kind: z.literal('all-forms'), file: z.union([z.number().int().nonnegative(), z.string()]) }),
+  // Its older name, which is the manifest's still.
+  z
+    .object({ kind: z.literal('bundle'), file: z.union([z.number().int().nonnegative(), z.string()]) })
+    .transform(({ file }) => ({ kind: 'all-forms' as const, file })),
 ])
 /**
  * What to ask a server for.

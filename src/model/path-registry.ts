@@ -6,11 +6,12 @@ const FOLDER = 2
 
 /**
  * The paths of one batch, each given out once. Two paths are the same when a file system that ignores case or Unicode
- * composition would take them for the same. Only fingerprints are kept, about 16 bytes a path: should two different paths
- * ever share one, the second is renamed without need, which does no harm.
+ * composition would take them for the same. Only fingerprints are kept.
  */
 export class PathRegistry {
   readonly #claimed = new FingerprintMap()
+  /** Of the last path: the next one is mostly beside it. */
+  #folder = ''
 
   /**
    * Claims a safe path for a file: returns it, or the first free variant `name (2).ext`, `name (3).ext` … when a file or
@@ -18,21 +19,22 @@ export class PathRegistry {
    * give the same paths, and claiming the paths that were given out gives them again.
    */
   claim(path: string): string {
-    const folded = fold(path)
-    const free = this.#isFree(folded) ? path : this.#variantOf(path)
-    this.#record(free === path ? folded : fold(free))
-    return free
+    return this.#isClaimed(path) ? path : this.#claimVariantOf(path)
   }
 
-  #isFree(folded: string): boolean {
-    for (const [kind, end] of parts(folded)) {
-      const found = this.#claimed.get(folded, end)
-      if (kind === FILE ? found !== undefined : found === FILE) return false
-    }
+  /** Whether the path was free, and is claimed now. */
+  #isClaimed(path: string): boolean {
+    const folded = fold(path)
+    const folder = folded.slice(0, Math.max(0, folded.lastIndexOf('/')))
+    const isKnown = folder === this.#folder
+    if (!isKnown && foldersOf(folder).some((one) => this.#claimed.get(one) === FILE)) return false
+    if (this.#claimed.add(folded, FILE) !== undefined) return false
+    if (!isKnown) for (const one of foldersOf(folder)) this.#claimed.add(one, FOLDER)
+    this.#folder = folder
     return true
   }
 
-  #variantOf(path: string): string {
+  #claimVariantOf(path: string): string {
     const segments = path.split('/')
     let parent = ''
     for (const [at, segment] of segments.entries()) {
@@ -48,18 +50,14 @@ export class PathRegistry {
     }
     // A variant can be longer than a path may be; cutting gives another place, which has to be free as well.
     const fitted = safePath(parent).path
-    return this.#isFree(fold(fitted)) ? fitted : this.#variantOf(fitted)
-  }
-
-  #record(folded: string): void {
-    for (const [kind, end] of parts(folded)) this.#claimed.set(folded, end, kind)
+    return this.claim(fitted)
   }
 }
 
-/** Each folder of a path, then the path itself, as the index where it ends. */
-function* parts(path: string): Generator<[kind: typeof FILE | typeof FOLDER, end: number]> {
-  for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1)) yield [FOLDER, slash]
-  yield [FILE, path.length]
+/** `a/b/c` → `a`, `a/b`, `a/b/c`; none of the empty path. */
+function foldersOf(folder: string): string[] {
+  if (folder === '') return []
+  return folder.split('/').map((_, at, segments) => segments.slice(0, at + 1).join('/'))
 }
 
 /** What is left of a path when case and composition do not count. Lower case first, as `ẞ` has no capital but itself. */

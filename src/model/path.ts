@@ -53,7 +53,7 @@ function finish(wanted: string, segments: readonly string[]): SafePath {
 const FORBIDDEN = /[<>:"|?*\\\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}]/gu
 /** Device names, with or without extension; Windows reads the superscript digits as digits. */
 const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])\s*(?:\.|$)/i
-/** Most names: nothing in them needs a change, whatever stands around the middle. */
+/** Most names: nothing in them needs a change. */
 const PLAIN = /^[A-Za-z0-9_-](?:[A-Za-z0-9._ ()-]*[A-Za-z0-9_()-])?$/
 
 function safeSegment(segment: string): string {

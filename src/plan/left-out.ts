@@ -1,11 +1,9 @@
 import { writePlanState } from '../batch/folder.ts'
-import { allItems, ItemsWriter } from '../batch/items-file.ts'
 import { filesLeftOut, type LeftOutFile } from '../batch/left-out.ts'
 import type { BatchId, PlanState } from '../model/batch.ts'
-import { safeFilePath } from '../model/path.ts'
-import { PathRegistry } from '../model/path-registry.ts'
 import type { Records } from '../sinks/sink.ts'
 import { listedItem, type Draft } from './file-item.ts'
+import { PlanLines } from './plan-lines.ts'
 
 /**
  * Adds an item for every file that the archives of a batch lack, once all of the batch has ended, so that they are
@@ -15,30 +13,20 @@ import { listedItem, type Draft } from './file-item.ts'
  */
 export async function planLeftOut(records: Records, batch: BatchId, plan: PlanState): Promise<PlanState> {
   if (plan.leftOutFrom !== undefined) return plan
-  const writer = await ItemsWriter.open(records, batch, plan)
-  const totals = { ...plan.totals }
-  let paths: PathRegistry | undefined
+  let lines: PlanLines | undefined
   try {
     for await (const lacking of filesLeftOut(records, batch)) {
-      paths ??= await claimedPaths(records, batch, plan.items)
-      const { wanted, ...draft } = draftOf(lacking)
-      const asWanted = `${wanted.directory}/${wanted.name}`
-      const path = paths.claim(safeFilePath(wanted.directory, wanted.name).path)
-      if (draft.problem) totals.problems++
-      else if (draft.expect.size === undefined) totals.unknownSize++
-      else totals.size += draft.expect.size
-      if (!draft.problem && !draft.expect.checksum) totals.noChecksum++
-      if (path !== asWanted) totals.renamed++
-      writer.add({ ...draft, path, ...(path !== asWanted && { renamedFrom: asWanted }) })
+      lines ??= await PlanLines.open(records, batch, plan)
+      await lines.add(draftOf(lacking))
     }
-    if (writer.position.items === plan.items) return plan
-    await writer.flush()
+    if (!lines) return plan
+    await lines.flush()
+    const state: PlanState = { ...plan, ...lines.state, leftOutFrom: plan.items }
+    await writePlanState(records, batch, state)
+    return state
   } finally {
-    await writer.close()
+    await lines?.close()
   }
-  const state: PlanState = { ...plan, ...writer.position, totals, leftOutFrom: plan.items }
-  await writePlanState(records, batch, state)
-  return state
 }
 
 function draftOf({ archive, file, id, folder, format }: LeftOutFile): Draft {
@@ -59,10 +47,4 @@ function draftOf({ archive, file, id, folder, format }: LeftOutFile): Draft {
         problem: { code: 'SOURCE_NOT_FOUND', message: `The server does not know file ${id}.` },
       }
   return { ...draft, origin: { ...origin, ...draft.origin } }
-}
-
-async function claimedPaths(records: Records, batch: BatchId, items: number): Promise<PathRegistry> {
-  const paths = new PathRegistry()
-  for await (const { path } of allItems(records, batch, items)) paths.claim(path)
-  return paths
 }

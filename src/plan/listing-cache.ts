@@ -18,7 +18,7 @@ const KEPT_COUNTS = 50_000
 const KEPT_VERSIONS = 1_000
 
 /**
- * Finds single files with few requests: the second file of a dataset version brings its whole listing, which then
+ * Finds single files with few requests: the second file of a dataset version loads its whole listing, which then
  * answers for all others. Keeps the newest listings only, so memory does not grow with the manifest.
  *
  * Only the newest version of a dataset is listed: a file is described as of the newest version that has it, and the

@@ -1,15 +1,10 @@
-import { writeAsked } from '../batch/asked.ts'
 import { writePlanState } from '../batch/folder.ts'
-import { allItems, ItemsWriter } from '../batch/items-file.ts'
-import type { BatchId, PlanState, PlanTotals } from '../model/batch.ts'
+import type { BatchId, PlanState } from '../model/batch.ts'
 import type { Entry } from '../model/entry.ts'
-import { FingerprintMap } from '../model/fingerprint-map.ts'
-import type { Format, Item } from '../model/item.ts'
+import type { Format } from '../model/item.ts'
 import type { Catalogue } from '../model/listing.ts'
-import { safeFilePath } from '../model/path.ts'
-import { PathRegistry } from '../model/path-registry.ts'
 import type { Records } from '../sinks/sink.ts'
-import { joined, type Draft } from './file-item.ts'
+import { PlanLines } from './plan-lines.ts'
 import { Resolver } from './resolve.ts'
 
 export interface PlanRequest {
@@ -21,12 +16,12 @@ export interface PlanRequest {
   readonly records: Records
   /** Asks one server; called once for each. */
   readonly catalogue: (server: string) => Catalogue
-  /** Where an earlier run of planning got to. */
+  /** How far an earlier run of planning got. */
   readonly from: PlanState
   readonly signal: AbortSignal
   /** Items between two checkpoints at most, but for those of one entry. */
   readonly checkpointItems?: number
-  /** Told after each checkpoint: from then on those lines are fixed and may be fed. */
+  /** Called after each checkpoint: from then on those lines are fixed and may be fed. */
   readonly onCheckpoint?: (state: PlanState) => Promise<void>
 }
 
@@ -51,24 +46,17 @@ export async function plan(request: PlanRequest): Promise<PlanState> {
 
 class Planner {
   readonly #request: PlanRequest
-  readonly #writer: ItemsWriter
-  readonly #paths = new PathRegistry()
-  readonly #seen = new FingerprintMap()
+  readonly #lines: PlanLines
   readonly #resolvers = new Map<string, Resolver>()
-  #totals: Mutable<PlanTotals>
   #lastCheckpoint = { items: 0, at: Date.now() }
 
-  private constructor(request: PlanRequest, writer: ItemsWriter) {
+  private constructor(request: PlanRequest, lines: PlanLines) {
     this.#request = request
-    this.#writer = writer
-    this.#totals = { ...request.from.totals }
+    this.#lines = lines
   }
 
   static async open(request: PlanRequest): Promise<Planner> {
-    const { records, batch, from } = request
-    const planner = new Planner(request, await ItemsWriter.open(records, batch, from))
-    for await (const item of allItems(records, batch, from.items)) planner.#remember(item)
-    return planner
+    return new Planner(request, await PlanLines.open(request.records, request.batch, request.from))
   }
 
   async run(): Promise<PlanState> {
@@ -85,16 +73,16 @@ class Planner {
   }
 
   async close(): Promise<void> {
-    await this.#writer.close()
+    await this.#lines.close()
   }
 
   async #planEntry(line: number, entry: Entry): Promise<void> {
     const { defaultServer, format } = this.#request
     const server = entry.server ?? defaultServer
     const context = { server, entry, line, format }
-    for await (const draft of this.#resolver(server).resolve(context, () => this.#totals.datasets++)) {
-      await this.#add(draft)
-      if (this.#writer.buffered >= FLUSH_ITEMS) await this.#writer.flush()
+    for await (const draft of this.#resolver(server).resolve(context, () => this.#lines.countDataset())) {
+      await this.#lines.add(draft)
+      if (this.#lines.buffered >= FLUSH_ITEMS) await this.#lines.flush()
     }
   }
 
@@ -106,64 +94,20 @@ class Planner {
     return resolver
   }
 
-  async #add({ wanted, asked, ...draft }: Draft): Promise<void> {
-    const asWanted = wanted.given ?? joined(wanted.directory, wanted.name)
-    if (!this.#isNew(draft, asWanted)) {
-      this.#totals.duplicates++
-      return
-    }
-    const path = this.#paths.claim(safeFilePath(wanted.directory, wanted.name).path)
-    const item = { ...draft, path, ...(path !== asWanted && { renamedFrom: asWanted }) }
-    if (asked) await writeAsked(this.#request.records, this.#request.batch, this.#writer.position.items, asked)
-    this.#count(item)
-    this.#writer.add(item)
-  }
-
-  /**
-   * The same thing wanted at the same place is one item, however often a manifest names it. A line that was refused is never
-   * passed over for one that was not.
-   */
-  #isNew({ server, ref, problem }: Pick<Item, 'server' | 'ref' | 'problem'>, wanted: string): boolean {
-    const key = `${server} ${JSON.stringify(ref)} ${wanted} ${problem?.message ?? ''}`
-    if (this.#seen.get(key) !== undefined) return false
-    this.#seen.set(key, key.length, 1)
-    return true
-  }
-
-  /** Rebuilds what later items are compared with from an item of an earlier run. */
-  #remember(item: Item): void {
-    this.#paths.claim(item.path)
-    this.#isNew(item, item.renamedFrom ?? item.path)
-  }
-
-  #count(item: Omit<Item, 'n'>): void {
-    const totals = this.#totals
-    if (item.problem) totals.problems++
-    else if (item.expect.size === undefined) totals.unknownSize++
-    else totals.size += item.expect.size
-    if (!item.problem && !item.expect.checksum) totals.noChecksum++
-    if (item.withheld === 'restricted') totals.restricted++
-    if (item.withheld === 'embargoed') totals.embargoed++
-    if (item.withheld === 'retention-expired') totals.retentionExpired++
-    if (item.renamedFrom !== undefined) totals.renamed++
-  }
-
   #isCheckpointDue(): boolean {
     const { items, at } = this.#lastCheckpoint
     const { checkpointItems = CHECKPOINT_ITEMS } = this.#request
-    return this.#writer.position.items - items >= checkpointItems || Date.now() - at >= CHECKPOINT_MS
+    return this.#lines.state.items - items >= checkpointItems || Date.now() - at >= CHECKPOINT_MS
   }
 
   /** The order matters: lines are durable before the state says that they count. */
   async #checkpoint(entries: number, complete: boolean): Promise<PlanState> {
     const { records, batch, onCheckpoint } = this.#request
-    await this.#writer.flush()
-    const state: PlanState = { entries, ...this.#writer.position, complete, totals: { ...this.#totals } }
+    await this.#lines.flush()
+    const state: PlanState = { entries, complete, ...this.#lines.state }
     await writePlanState(records, batch, state)
     this.#lastCheckpoint = { items: state.items, at: Date.now() }
     await onCheckpoint?.(state)
     return state
   }
 }
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] }

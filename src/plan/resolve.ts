@@ -21,7 +21,7 @@ export class Resolver {
   /**
    * Everything that an entry stands for. An entry that the server refuses becomes one draft with a `problem`, so that
    * it is reported like any other item. Rejects only with errors that may pass: the server is away or the token is bad.
-   * @param onDataset told each dataset version that is listed as a whole
+   * @param onDataset called with each dataset version that is listed as a whole
    */
   async *resolve(context: Context, onDataset: (version: ListedVersion) => void): AsyncGenerator<Draft> {
     try {
@@ -52,7 +52,7 @@ export class Resolver {
         yield await this.#datasetZip(target.dataset, target.version, context, onDataset)
         return
       case 'bundle':
-        yield await this.#bundle(target.file, context)
+        yield await this.#allForms(target.file, context)
         return
       case 'collection':
         throw skipped(target)
@@ -164,14 +164,14 @@ export class Resolver {
     }
   }
 
-  async #bundle(file: number | string, context: Context): Promise<Draft> {
+  async #allForms(file: number | string, context: Context): Promise<Draft> {
     const { file: found, version } = await this.#cache.find(file, this.#signal)
     const stem = found.label.replace(/\.[^.]*$/, '')
     const folder = [datasetFolder(version.dataset), found.directory].filter((part) => part !== '').join('/')
     return {
       server: context.server,
       line: context.line,
-      ref: { kind: 'bundle', file: found.id },
+      ref: { kind: 'all-forms', file: found.id },
       wanted:
         context.entry.path === undefined
           ? { directory: folder, name: `${stem}-bundle.zip` }
@@ -214,7 +214,7 @@ function neither(pid: string, cause: DataferryError): DataferryError {
   return new DataferryError('SOURCE_NOT_FOUND', `The server knows neither a dataset nor a file ${pid}.`, { cause })
 }
 
-/** An entry that cannot be had, as an item that ends as failed without a request. */
+/** An entry that the server refuses, as an item that fails without another request. */
 function problemDraft({ entry, server, line, format }: Context, error: DataferryError): Draft {
   const { target, path } = entry
   const id = idOf(target)
@@ -276,7 +276,7 @@ function problemRef(target: Target, id: string, format: Format): Ref {
     case 'file':
       return { kind: 'file', file: target.file, format }
     case 'bundle':
-      return { kind: 'bundle', file: target.file }
+      return { kind: 'all-forms', file: target.file }
     case 'zip':
       return { kind: 'zip', files: [...target.files], format }
     case 'dataset':

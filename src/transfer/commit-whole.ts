@@ -4,7 +4,7 @@ import { receiptFor, type Receipt, type Verified } from '../model/receipt.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { createHash } from './hash.ts'
 
-/** A small file that has come whole, and was judged before anything of it is written. */
+/** A small file that is in memory as a whole, and is judged before any of it is written. */
 export interface Whole {
   readonly chunks: readonly Uint8Array[]
   readonly size: number
@@ -14,7 +14,7 @@ export interface Whole {
   readonly note?: string
 }
 
-/** Brings a file to the sink whose bytes are in memory and verified. Rejects with what the sink rejects with. */
+/** Commits a file whose bytes are in memory and verified. Rejects as the sink does. */
 export async function commitWhole(
   item: Item,
   whole: Whole,

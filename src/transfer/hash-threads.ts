@@ -105,7 +105,7 @@ class Loads {
     const load = this.#filling
     this.#filling = undefined
     if (!load) return
-    // What goes wrong here goes wrong again with the digest, and whoever waits for that hears of it.
+    // A failure here fails the digest as well, which is awaited.
     const back = (value?: HashReply['value']): void => this.#give(value)
     this.#send(load.memory, load.length).then(back, () => back())
   }

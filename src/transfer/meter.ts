@@ -18,7 +18,7 @@ export class Meter {
   /**
    * @param from bytes that the hash has seen already
    * @param limit more bytes than this are an error: a server that never stops must not fill the disk
-   * @param onProgress told the bytes so far after each chunk
+   * @param onProgress called with the bytes so far after each chunk
    */
   constructor(hash: Hash, from: number, limit: number | undefined, onProgress?: (bytes: number) => void) {
     this.#hash = hash

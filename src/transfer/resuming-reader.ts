@@ -41,7 +41,7 @@ interface Identity {
  * A chunk is valid until the next one is asked for. Rejects with the last error when more than `retries` connections in
  * a row brought no new byte, at once when trying again cannot help, and with `SOURCE_CHANGED` when size or validator
  * differ between two connections, since two halves of different files must never be joined. Archives are made anew for
- * each request, so one that breaks is not gone on with at all.
+ * each request, so one that breaks is never resumed.
  */
 export async function* readFrom(
   open: OpenSource,

@@ -10,7 +10,7 @@ export function tap<T>(
 ): { readonly passing: AsyncGenerator<Uint8Array, void, undefined>; readonly result: Promise<T> } {
   const handoff = new Handoff()
   const result = watch({ [Symbol.asyncIterator]: () => handoff })
-  // Whoever reads `passing` hears of it first.
+  // The reader of `passing` gets the same error first.
   result.catch(() => undefined)
   return { passing: pass(chunks, handoff, result), result }
 }
@@ -45,12 +45,12 @@ interface Asker {
 class Handoff implements AsyncIterator<Uint8Array, undefined> {
   #asker: Asker | undefined
   #offered: Uint8Array | undefined
-  /** Tells who offered whether the next chunk is wanted. */
+  /** Resolves the offer: whether the watcher asks for another chunk. */
   #answer: ((more: boolean) => void) | undefined
   #ended: { readonly error?: unknown } | undefined
   #closed = false
 
-  /** @returns whether more is wanted, once the chunk has been looked at */
+  /** @returns whether the watcher asks for more, once it is done with the chunk */
   offer(chunk: Uint8Array): Promise<boolean> {
     if (this.#closed) return Promise.resolve(false)
     return new Promise((resolve) => {

@@ -18,7 +18,7 @@ interface Inspection {
 export type Inspect = (bytes: AsyncIterable<Uint8Array>, signal: AbortSignal) => Promise<Inspection>
 
 /**
- * Brings an archive to the sink and proves its structure while it passes, so that nothing has to be read back. The server
+ * Transfers an archive to the sink and proves its structure while it passes, so that nothing has to be read back. The server
  * makes an archive anew for each request: there is no going on with an earlier one, neither between attempts nor within.
  * Nothing shows at `item.path` unless it resolves. Rejects as `transfer` does, and with what `inspect` rejects with.
  */

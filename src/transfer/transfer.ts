@@ -21,14 +21,14 @@ export interface Run {
   /** False when an earlier attempt's request was counted as a download already. */
   readonly count: boolean
   readonly reconnect?: ReconnectOptions
-  /** Told the bytes so far, those of earlier attempts included. */
+  /** Called with the bytes so far, those of earlier attempts included. */
   readonly onProgress?: (bytes: number) => void
 }
 
 /**
- * Brings one item from its source to the sink: goes on from what was kept, hashes while bytes pass, verifies, commits.
- * Nothing shows at `item.path` unless it resolves. Rejects with the `DataferryError` of the first thing that went wrong
- * for good in this attempt, or the signal's reason; what can be trusted is kept for the next attempt.
+ * Transfers one item from its source to the sink: resumes from what was kept, hashes while bytes pass, verifies, commits.
+ * Nothing shows at `item.path` unless it resolves. Rejects with the first `DataferryError` that ended
+ * this attempt, or the signal's reason; what can be trusted is kept for the next attempt.
  */
 export async function transfer(item: Item, { open, sink }: Endpoints, run: Run): Promise<Receipt> {
   const hash = hashFor(item, sink.needsHashState)

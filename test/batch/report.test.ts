@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { names } from '../../src/batch/folder.ts'
+import { ItemsReader } from '../../src/batch/items-file.ts'
 import { readReport, writeReport } from '../../src/batch/report.ts'
 import { readManifest } from '../../src/manifest/read-manifest.ts'
 import { ALGORITHMS } from '../../src/model/checksum.ts'
@@ -105,11 +106,11 @@ describe('failures.csv', () => {
       { kind: 'zip', files: [1] },
     ],
     [
-      { kind: 'bundle', file: 7 },
+      { kind: 'all-forms', file: 7 },
       { kind: 'bundle', file: 7 },
     ],
     [
-      { kind: 'bundle', file: `${DATASET}/B` },
+      { kind: 'all-forms', file: `${DATASET}/B` },
       { kind: 'bundle', file: `${DATASET}/B` },
     ],
     [
@@ -129,7 +130,7 @@ describe('failures.csv', () => {
     const { batch, plan } = await plannedBatch(records, [itemAt('fine'), item])
     await recorded(records, [done(0, 'fine', BYTES), failed(1, 'SOURCE_FAILED')])
     await writeReport(records, batch, plan)
-    const format = ref.kind === 'bundle' ? {} : { format: ref.format }
+    const format = ref.kind === 'all-forms' ? {} : { format: ref.format }
     expect(await failuresAsManifest(records, batch.id)).toEqual([
       { target, server: SERVER, path: 'odd, "path"/ü.bin', size: 100, checksum, ...format },
     ])
@@ -158,4 +159,12 @@ describe('failures.csv', () => {
     const format = entry.target.kind === 'bundle' ? {} : { format: 'original' }
     expect(await failuresAsManifest(records, BATCH)).toEqual([{ ...entry, server: SERVER, ...format }])
   })
+})
+
+it('a plan with the older ref kind "bundle" is read as all forms of a table', async () => {
+  const { records } = memorySink()
+  await plannedBatch(records, [itemAt('t-bundle.zip')])
+  const old = { n: 0, ...itemAt('t-bundle.zip'), ref: { kind: 'bundle', file: 7 } }
+  await records.write(names.items('b1'), `${JSON.stringify(old)}\n`)
+  expect(await new ItemsReader(records, 'b1').item(0)).toMatchObject({ ref: { kind: 'all-forms', file: 7 } })
 })

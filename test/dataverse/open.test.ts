@@ -97,7 +97,7 @@ describe.each(PROFILES)('open on %s', (profile) => {
         const refs: Ref[] = [
           { kind: 'zip', files: [10, 11], format: 'original' },
           { kind: 'dataset-zip', dataset: DATASET, version: '1.0', format: 'original' },
-          { kind: 'bundle', file: 11 },
+          { kind: 'all-forms', file: 11 },
         ]
         for (const ref of refs) {
           const opened = await api.open(ref, 5, AGAIN)

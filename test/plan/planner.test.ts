@@ -277,7 +277,7 @@ describe('planning what is no file', () => {
     expect(items).toMatchObject([
       { ref: { kind: 'zip', files: [1, 2, 3] }, path: 'files-1-and-2-more.zip', expect: {} },
       { ref: { kind: 'dataset-zip', dataset: A, version: '2.0' }, path: 'doi-10.5072-FK2-A_2.0.zip' },
-      { ref: { kind: 'bundle', file: 3 }, path: 'doi-10.5072-FK2-A/raw/2024/table-bundle.zip' },
+      { ref: { kind: 'all-forms', file: 3 }, path: 'doi-10.5072-FK2-A/raw/2024/table-bundle.zip' },
     ])
   })
 })

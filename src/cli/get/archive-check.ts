@@ -25,7 +25,7 @@ export class ArchiveCheck {
 
   /** Throws `ZIP_INCOMPLETE` when a sound archive, named `name`, lacks files that were asked for. */
   refuseIncomplete(name: string): void {
-    if (!this.#archive || this.#ref.kind === 'bundle') return
+    if (!this.#archive || this.#ref.kind === 'all-forms') return
     const { manifest, entries } = this.#archive
     const skipped = (manifest?.lines ?? []).flatMap((line) =>
       line.kind === 'skipped' ? [`${line.label} (${line.reason})`] : [],

@@ -11,18 +11,18 @@ import { datasetOf, fileOf, identify, type Identified } from '../identify.ts'
 /** A way to ask for bytes. The caller closes the download. */
 type Ask = (api: DataAccessApi, options: AskOptions) => Promise<Download>
 
-/** Who asks, and for a file that is to be gone on with, from where on. */
+/** How to ask; the range is that of a file that is resumed. */
 interface AskOptions extends TransferOptions {
   readonly range?: ByteRange
 }
 
-/** What can be had, and from whom. */
+/** What is asked for, and from which server. */
 export interface Wanted {
   /** Base URL. */
   readonly server: string
   /** For the engine. Which form of a file is meant exactly, only `ask` knows. */
   readonly ref: Ref
-  /** The bytes are those of a stored file: its listing describes them, and they can be gone on with. */
+  /** The bytes are those of a stored file: its listing describes them, and they can be resumed. */
   readonly whole: boolean
   readonly ask: Ask
 }
@@ -61,7 +61,7 @@ function readWanted(context: Context): Wanted {
     case 'dataset-zip':
       return datasetZip(named, first, { ...archive, range, version: text('dataset-version') })
     case 'bundle':
-      return bundle(named.server, named.target.file, { form, range, fileMetadataId: text('file-metadata-id') })
+      return allForms(named.server, named.target.file, { form, range, fileMetadataId: text('file-metadata-id') })
     case 'dataset':
       throw refusal(`${first} names a dataset: --dataset-zip brings it as one ZIP, and dataferry run as single files.`)
     case 'collection':
@@ -153,7 +153,7 @@ function datasetZip(
 }
 
 /** All forms of a tabular file as one ZIP. Throws `ARGUMENT_INVALID`. */
-function bundle(
+function allForms(
   server: string,
   file: number | string,
   { form, range, fileMetadataId }: Typed & { readonly fileMetadataId: string | undefined },
@@ -166,7 +166,7 @@ function bundle(
   const version = fileMetadataId === undefined ? undefined : Number(fileMetadataId)
   return {
     server,
-    ref: { kind: 'bundle', file },
+    ref: { kind: 'all-forms', file },
     whole: false,
     ask: (api, options) => api.streamDatafilesBundle(file, { ...options, fileMetadataId: version }),
   }
@@ -181,7 +181,7 @@ function zipFormat({ form, range, fallback }: TypedZip): 'original' | undefined 
 }
 
 function refuseRange(range: ByteRange | undefined): void {
-  if (range) throw refusal('A ZIP is made anew for each request, so no --range of it can be had.')
+  if (range) throw refusal('A ZIP is made anew for each request, so --range does not apply to it.')
 }
 
 function refusal(message: string): DataferryError {

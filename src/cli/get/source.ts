@@ -19,7 +19,7 @@ export interface ListedDownload {
 
 /**
  * What the server promises about a whole file. Undefined when it lists none: files of old versions, and of servers that
- * do not say what a file belongs to, can be had without.
+ * do not say what a file belongs to, are fetched without.
  */
 export async function listing(
   native: NativeApi,
@@ -80,7 +80,7 @@ export function answerSource(download: Download): OpenSource {
   let taken = false
   return () => {
     if (taken) {
-      const message = 'The connection broke, and what is made for each request anew cannot be gone on with.'
+      const message = 'The connection broke, and what the server makes anew for each request cannot be resumed.'
       return Promise.reject(new DataferryError('SOURCE_CHANGED', message))
     }
     taken = true
@@ -95,7 +95,7 @@ function bodyOf(download: Download): OpenBody {
 
 /**
  * Runs `attempt` until it succeeds, or until trying again cannot help or was tried as often as `--retries` says.
- * @param attempt told whether it is the first one, which counts as a download
+ * @param attempt called with whether it is the first one, which counts as a download
  */
 export async function tryAgain<T>(
   { config, out, signal }: Pick<Context, 'config' | 'out' | 'signal'>,

@@ -25,9 +25,9 @@ export interface Got {
 }
 
 /**
- * Brings what was asked for to a file, which shows only when it is whole and right. What is there already is treated as
- * in a batch. A whole file goes on from the part that an earlier run left beside it, when a published checksum can
- * prove in the end that both belong together. Rejects with `ZIP_INCOMPLETE` when a ZIP that was kept lacks files.
+ * Downloads to a file, which shows only when it is whole and right. What is there already is treated as in a batch. A
+ * whole file resumes from the part that an earlier run left beside it, when a published checksum can prove in the end
+ * that both belong together. Rejects with `ZIP_INCOMPLETE` when a ZIP that was kept lacks files.
  */
 export async function getToFile(run: GetRun, target: FileTarget, listed: ListedDownload | undefined): Promise<Got> {
   const sink = diskSink(target.folder)

@@ -28,8 +28,8 @@ export interface Streamed {
 }
 
 /**
- * Brings what was asked for to standard output, or to a pipe or device. A broken connection of a whole file is gone on
- * with at its byte. Bytes that are out cannot be taken back, so their reader must look at how the command ends: rejects
+ * Writes the download to standard output, or to a pipe or device. A whole file whose connection breaks is resumed at
+ * its byte. Bytes that are written cannot be taken back, so their reader must look at how the command ends: rejects
  * with `CHECKSUM_MISMATCH`, `SHORT_BODY`, `ZIP_DAMAGED` or `ZIP_INCOMPLETE` behind the last byte.
  */
 export async function getToStream(

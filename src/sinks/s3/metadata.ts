@@ -80,7 +80,7 @@ function spell({ checksum, verified }: Statement): Record<string, string> {
 }
 
 function sourceOf({ server, ref, origin }: Item): Record<string, string> {
-  const file = ref.kind === 'file' || ref.kind === 'bundle' ? String(ref.file) : undefined
+  const file = ref.kind === 'file' || ref.kind === 'all-forms' ? String(ref.file) : undefined
   const wanted = {
     [NAMES.server]: server,
     [NAMES.file]: file,
