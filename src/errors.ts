@@ -36,7 +36,8 @@ export const ERROR_CODES = {
   SOURCE_FAILED: {
     group: 'source',
     remedy: 'retry',
-    meaning: 'The server or a proxy in front of it answered with an error of its own (5xx).',
+    meaning:
+      'The server, its storage or a proxy in front of it answered with an error of its own: 5xx, a page where the API should be (a server that restarts), or a storage host that does not accept the link.',
     advice: 'dataferry tries again; if it stays, tell the installation’s support the file id and time.',
   },
   SOURCE_UNEXPECTED: {
@@ -74,6 +75,19 @@ export const ERROR_CODES = {
     remedy: 'fail',
     meaning: 'The server does not know this file, dataset, version or format (404).',
     advice: 'Check the identifier and the version; unpublished items need a token.',
+  },
+  SOURCE_BYTES_MISSING: {
+    group: 'source',
+    remedy: 'retry',
+    meaning: 'The server knows the file, but its storage did not have the bytes at any try.',
+    advice:
+      'Tell the installation’s support the file id and the time: the bytes may be lost there. When they are back, `dataferry retry` goes on.',
+  },
+  SOURCE_ARCHIVED: {
+    group: 'source',
+    remedy: 'fail',
+    meaning: 'The bytes lie in an archive tier of the server’s storage, from which they must be restored first.',
+    advice: 'Ask the installation’s support to restore the file, then run `dataferry retry`.',
   },
   SOURCE_REJECTED: {
     group: 'source',

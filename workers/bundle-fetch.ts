@@ -37,6 +37,8 @@ export class BundleFetch {
   readonly #ends: SettleTogether
   readonly #open: Map<number, Item>
   readonly #settling = new FewAtOnce(ENDS)
+  /** The server began to send an archive. */
+  begun = false
   #counted = false
   /** Bytes of entries that have come and are not settled yet. */
   #inHand = 0
@@ -55,7 +57,7 @@ export class BundleFetch {
     return [...this.#open.values()]
   }
 
-  /** Whether the server has sent, and counted, an archive of these items. */
+  /** Whether the server has counted every item: it does so one by one, as their turn in the archive comes. */
   get counted(): { readonly counted?: true } {
     return this.#counted ? { counted: true } : {}
   }
@@ -97,7 +99,7 @@ export class BundleFetch {
     const files = wanted.flatMap(({ ref }) => (ref.kind === 'file' && typeof ref.file === 'number' ? [ref.file] : []))
     const format = wanted[0]?.ref.kind === 'file' ? wanted[0].ref.format : 'original'
     const { body } = await open({ kind: 'zip', files, format }, 0, { signal, count })
-    this.#counted = true
+    this.begun = true
     const matcher = bundleMatcher(wanted)
     const bytes = wanted.reduce((sum, { expect, listedSize }) => sum + (expect.size ?? listedSize ?? 0), 0)
     const hold = { algorithms: matcher.algorithms, memory: HELD_BYTES, scratch: tmpdir() }
@@ -116,6 +118,7 @@ export class BundleFetch {
         this.#progress(held.size)
         await writes.start(() => this.#write(match, held))
       }
+      this.#counted = true
     } finally {
       await writes.settled()
       await this.#settling.settled()
@@ -146,7 +149,14 @@ export class BundleFetch {
   /** From a scratch file, which may have changed since it was written: read, hashed and judged once more. */
   async #transferHeld(item: Item, held: HeldEntry, proof: Pick<Match, 'verified' | 'note'>): Promise<Receipt> {
     const open: OpenSource = () =>
-      Promise.resolve({ body: held.bytes(), from: 0, size: held.size, etag: undefined, contentType: undefined })
+      Promise.resolve({
+        body: held.bytes(),
+        from: 0,
+        size: held.size,
+        etag: undefined,
+        contentType: undefined,
+        counted: true,
+      })
     const run = { key: itemKey(this.#opened.batch.id, item.n), signal: this.#task.signal, count: false }
     return { ...(await transfer(item, { open, sink: this.#opened.sink }, run)), ...proof }
   }

@@ -87,7 +87,7 @@ async function stepAfter(
   if (step === 'worn-out') return undefined
   if (step) return step
   // A server that cannot be reached says nothing about its archives.
-  if (error.code === 'SOURCE_UNREACHABLE' && !bundle.counted.counted && again) return { kind: 'retry', error }
+  if (error.code === 'SOURCE_UNREACHABLE' && !bundle.begun && again) return { kind: 'retry', error }
   const { group } = ERROR_CODES[error.code]
   if (group === 'source' || group === 'bytes') await deps.bundling.failed(opened, server)
   return undefined

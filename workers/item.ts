@@ -98,7 +98,7 @@ async function outcomeOf(
   const run: Run = {
     key,
     signal,
-    count: attempt.made === 0 && !attempt.counted,
+    count: !attempt.counted && (attempt.made === 0 || 'if-unfinished'),
     onProgress: (bytes) => task.progress(bytes),
     ...(deps.reconnect && { reconnect: deps.reconnect }),
   }
@@ -149,6 +149,8 @@ async function stepAfter(
 
 async function fail(error: unknown, item: Item, opened: OpenBatch, deps: ItemDeps): Promise<Step> {
   await settle(failure(item, error), opened, deps)
-  await opened.sink.forget(itemKey(opened.batch.id, item.n))
+  // Nothing is wrong with what came before the server lost the rest: `retry` goes on from there.
+  const worthKeeping = error instanceof DataferryError && error.code === 'SOURCE_BYTES_MISSING'
+  if (!worthKeeping) await opened.sink.forget(itemKey(opened.batch.id, item.n))
   return OVER
 }

@@ -114,7 +114,7 @@ export async function listRequests(
   const found = await calls.find(
     { route, query, signal },
     z.array(accessRequestSchema),
-    (status, envelope) => status === 404 && envelope !== undefined && typeof envelope.code !== 'number',
+    ({ code }) => typeof code !== 'number',
   )
   return found ?? []
 }

@@ -1,6 +1,7 @@
 import { DataferryError, type ErrorCode } from '../errors.ts'
 import { envelopeMessage, parseEnvelope, type Envelope } from './envelope.ts'
 import { header, parseRetryAfter, type Headers } from './http/headers.ts'
+import { parseStorageError, type StorageError } from './storage-error.ts'
 
 /** A failed answer and what was asked. */
 export interface Refusal {
@@ -28,12 +29,13 @@ interface Verdict {
 
 /**
  * Turns a failed answer into the error to throw; `redact` cleans whatever the server wrote.
- * @see the protocol note §0.1 (envelopes), §1.1 (matrix), §7 (throttling), §8 (what a status may mean)
+ * @see the protocol note §0.1 (envelopes), §1.1 (matrix), §7 (throttling), §8 and §12 (what a status may mean)
  */
 export function failureFrom(refusal: Refusal, redact: (text: string) => string): DataferryError {
   const envelope = parseEnvelope(refusal.text)
-  const { code, why } = judge(refusal, envelope)
-  const said = envelope ? envelopeMessage(envelope) : pageTitle(refusal.text)
+  const storage = envelope ? undefined : parseStorageError(refusal.text)
+  const { code, why } = judge(refusal, envelope, storage)
+  const said = envelope ? envelopeMessage(envelope) : storage ? wordsOf(storage) : pageTitle(refusal.text)
   const quote = said ? `: ${redact(said)}` : '.'
   const retryAfterMs = parseRetryAfter(header(refusal.headers, 'retry-after'))
   return new DataferryError(code, `${refusal.host} did not give ${refusal.what}: ${why} (${refusal.status})${quote}`, {
@@ -42,19 +44,70 @@ export function failureFrom(refusal: Refusal, redact: (text: string) => string):
   })
 }
 
-function judge(refusal: Refusal, envelope: Envelope | undefined): Verdict {
+function judge(refusal: Refusal, envelope: Envelope | undefined, storage: StorageError | undefined): Verdict {
   const { status, headers } = refusal
   // The firewall of AWS says so by this header, whatever the status: 202 for a challenge, 405 for a captcha.
   if (header(headers, 'x-amzn-waf-action')) return verdict('SOURCE_BLOCKED', 'a firewall asks for a browser')
   if (status < 300) return verdict('SOURCE_UNEXPECTED', 'it answered with a success that holds no file')
   if (status < 400) return verdict('SOURCE_UNEXPECTED', 'it answered with a redirect that leads nowhere')
-  if (refusal.elsewhere && (status === 400 || status === 401 || status === 403)) {
-    // A link that expired, not a permission: Dataverse is asked for a new one.
-    return verdict('SOURCE_UNREACHABLE', 'the storage host does not accept the link, which may have expired')
-  }
   if (status >= 500) return judgeServerError(status, envelope)
-  return judgeClientError(refusal, envelope)
+  if (storage) return judgeStorageError(refusal, storage)
+  return envelope ? judgeClientError(refusal, envelope) : judgePage(refusal)
 }
+
+/** Words of the store itself: the object is not there, lies in an archive tier, or the link to it is not accepted. */
+function judgeStorageError({ status, continuation }: Refusal, { code, message = '' }: StorageError): Verdict {
+  switch (code) {
+    case 'NoSuchKey':
+    case 'NoSuchVersion':
+    case 'BlobNotFound':
+      return verdict('SOURCE_BYTES_MISSING', 'the storage does not have its bytes')
+    case 'InvalidObjectState':
+    case 'BlobArchived':
+      return verdict('SOURCE_ARCHIVED', 'its bytes are archived, and must be restored in the storage first')
+    case 'InvalidRange':
+      return rangeBeyond(continuation)
+    case 'SlowDown':
+    case 'TooManyRequests':
+      return verdict('SOURCE_THROTTLED', 'it wants fewer requests')
+    case 'RequestTimeout':
+      return verdict('SOURCE_UNREACHABLE', 'it gave up waiting for the request')
+    case 'ExpiredToken':
+      return verdict('SOURCE_FAILED', 'the link to the storage has expired')
+    case 'AccessDenied':
+      // No permission of the user's: Dataverse gave the link, and is asked for a new one.
+      return /expired/i.test(message)
+        ? verdict('SOURCE_FAILED', 'the link to the storage has expired')
+        : verdict('SOURCE_FAILED', 'the storage does not accept the link that the server gave')
+    default:
+      return status === 429
+        ? verdict('SOURCE_THROTTLED', 'it wants fewer requests')
+        : verdict('SOURCE_FAILED', 'the storage does not accept the link that the server gave: a broken signature')
+  }
+}
+
+/** An answer of neither the API nor a store: a page of a proxy, of a firewall, or of the container that Dataverse runs in. */
+function judgePage(refusal: Refusal): Verdict {
+  const { status, elsewhere, continuation } = refusal
+  switch (status) {
+    case 401:
+      return elsewhere ? REFUSED_LINK : judgeUnauthorized(refusal, '')
+    case 403:
+      return elsewhere ? REFUSED_LINK : verdict('SOURCE_BLOCKED', 'a firewall or proxy refused the request')
+    case 400:
+      return elsewhere ? REFUSED_LINK : verdict('SOURCE_REJECTED', 'it refused the request')
+    case 404:
+    case 410:
+      // While it is deployed every address answers this; the API has an envelope for what it does not know.
+      return elsewhere
+        ? verdict('SOURCE_FAILED', 'it answered with a page where the file should be')
+        : verdict('SOURCE_FAILED', 'it answered with a page where the API should be, as while it restarts')
+    default:
+      return judgeStatus(status, continuation)
+  }
+}
+
+const REFUSED_LINK = verdict('SOURCE_FAILED', 'the storage does not accept the link that the server gave')
 
 function judgeServerError(status: number, envelope: Envelope | undefined): Verdict {
   if (status !== 503) return verdict('SOURCE_FAILED', 'it failed')
@@ -65,7 +118,7 @@ function judgeServerError(status: number, envelope: Envelope | undefined): Verdi
     : verdict('SOURCE_THROTTLED', 'it is overloaded or down for maintenance')
 }
 
-function judgeClientError(refusal: Refusal, envelope: Envelope | undefined): Verdict {
+function judgeClientError(refusal: Refusal, envelope: Envelope): Verdict {
   const said = textOf(envelope)
   switch (refusal.status) {
     case 400:
@@ -78,23 +131,37 @@ function judgeClientError(refusal: Refusal, envelope: Envelope | undefined): Ver
     case 401:
       return judgeUnauthorized(refusal, said)
     case 403:
-      return envelope
-        ? verdict('SOURCE_DENIED', 'this user may not have it')
-        : verdict('SOURCE_BLOCKED', 'a firewall or proxy refused the request')
-    case 404:
+      return verdict('SOURCE_DENIED', 'this user may not have it')
     case 410:
       return verdict('SOURCE_NOT_FOUND', 'it does not know it')
+    case 404:
+      // The same words for bytes that are lost and for a storage that is away for seconds.
+      return /failed to locate and\/or open physical file/i.test(said)
+        ? verdict('SOURCE_BYTES_MISSING', 'its storage does not have the bytes, or is away')
+        : verdict('SOURCE_NOT_FOUND', 'it does not know it')
+    default:
+      return judgeStatus(refusal.status, refusal.continuation)
+  }
+}
+
+/** What a status means whoever sent it. */
+function judgeStatus(status: number, continuation: boolean): Verdict {
+  switch (status) {
     case 408:
       return verdict('SOURCE_UNREACHABLE', 'it gave up waiting for the request')
     case 416:
-      return refusal.continuation
-        ? verdict('SOURCE_CHANGED', 'the file now ends before the byte to go on from')
-        : verdict('SOURCE_REJECTED', 'the range begins beyond the end of the file')
+      return rangeBeyond(continuation)
     case 429:
       return verdict('SOURCE_THROTTLED', 'it wants fewer requests')
     default:
       return verdict('SOURCE_REJECTED', 'it refused the request')
   }
+}
+
+function rangeBeyond(continuation: boolean): Verdict {
+  return continuation
+    ? verdict('SOURCE_CHANGED', 'the file now ends before the byte to go on from')
+    : verdict('SOURCE_REJECTED', 'the range begins beyond the end of the file')
 }
 
 /** 401 means a bad token, or a user (the guest, too) who lacks a right on something unpublished. */
@@ -111,6 +178,10 @@ function textOf(envelope: Envelope | undefined): string {
 
 function verdict(code: ErrorCode, why: string): Verdict {
   return { code, why }
+}
+
+function wordsOf({ code, message }: StorageError): string {
+  return message ? `${code}: ${message}` : code
 }
 
 /** All that is worth quoting of a page written for browsers. */

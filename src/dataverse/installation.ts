@@ -48,6 +48,8 @@ export interface Answer extends HttpAnswer {
   readonly authenticated: boolean
   /** Where the first redirect to another origin led: a signed URL, so a secret; undefined when there was none. */
   readonly handedTo: string | undefined
+  /** A 303 led here: the installation handed out a link to its storage, and has counted the download. */
+  readonly stored: boolean
 }
 
 /** One Dataverse installation as one user sees it: builds URLs, keeps the token to itself, follows redirects. */
@@ -135,6 +137,7 @@ export class Installation {
   async #follow(first: Hop, request: ApiRequest, handOver: boolean): Promise<Answer> {
     let hop = first
     let handedTo: string | undefined
+    let stored = false
     for (let hops = 0; hops <= MOST_HOPS; hops += 1) {
       const { origin, host } = new URL(hop.url)
       const authenticated = hop.withCredentials && this.hasToken
@@ -151,6 +154,7 @@ export class Installation {
         host,
         elsewhere: isElsewhere(origin, this.#origin),
         authenticated,
+        stored,
       }
       const location = header(answer.headers, 'location')
       if (![301, 302, 303, 307, 308].includes(answer.status) || location === undefined) return { ...seen, handedTo }
@@ -158,6 +162,7 @@ export class Installation {
       if (!next.withCredentials) handedTo ??= next.url
       if (handOver && handedTo !== undefined) return { ...seen, handedTo }
       await answer.body.beginning(LONGEST_COMPLAINT)
+      stored ||= answer.status === 303
       hop = next
     }
     const message = `${this.host} redirected more than ${MOST_HOPS} times for ${request.route.what}.`

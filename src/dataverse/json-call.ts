@@ -31,15 +31,18 @@ export class JsonCalls {
     return this.#checked(await this.envelope(request), schema, request)
   }
 
-  /** The `data` of a GET, or undefined when `absent` says that this refusal means "there is none". */
+  /**
+   * The `data` of a GET, or undefined when `absent` says that this 404 means "there is none". It is asked about answers of
+   * the API alone: a page says nothing.
+   */
   async find<T>(
     request: ApiRequest,
     schema: z.ZodType<T>,
-    absent: (status: number, envelope: Envelope | undefined) => boolean,
+    absent: (envelope: Envelope) => boolean,
   ): Promise<T | undefined> {
     const envelope = await this.#retrying(request, async () => {
       const answer = await this.#installation.send(request)
-      return answer.status === 404 || answer.status === 204 ? this.#unless(answer, absent) : this.#envelopeOf(answer)
+      return answer.status === 404 ? this.#unless(answer, absent) : this.#envelopeOf(answer)
     })
     return envelope && this.#checked(envelope, schema, request)
   }
@@ -68,13 +71,10 @@ export class JsonCalls {
     return repeatable ? withRetries(attempt, this.#policy, request.signal) : attempt()
   }
 
-  async #unless(
-    answer: Answer,
-    absent: (status: number, envelope: Envelope | undefined) => boolean,
-  ): Promise<Envelope | undefined> {
-    const text = await answer.body.bytes(LONGEST_REFUSAL)
-    if (absent(answer.status, parseEnvelope(text.toString('utf8')))) return undefined
-    throw this.#installation.failureOf(answer, text.toString('utf8'))
+  async #unless(answer: Answer, absent: (envelope: Envelope) => boolean): Promise<undefined> {
+    const text = (await answer.body.beginning(LONGEST_REFUSAL)).toString('utf8')
+    const envelope = parseEnvelope(text)
+    if (!envelope || !absent(envelope)) throw this.#installation.failureOf(answer, text)
   }
 
   async #envelopeOf(answer: Answer): Promise<Envelope> {

@@ -44,6 +44,7 @@ export async function openRef(
     body: answer.body.batches(),
     etag: strongEtag(header(answer.headers, 'etag')),
     contentType: header(answer.headers, 'content-type'),
+    counted: answer.stored,
   }
 }
 

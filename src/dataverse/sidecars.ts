@@ -68,7 +68,7 @@ export async function auxiliaryFiles(
   signal: AbortSignal | undefined,
 ): Promise<readonly AuxiliaryFile[]> {
   const route = fileRoute(file, origin === undefined ? '/auxiliary' : `/auxiliary/${encodePath(origin)}`)
-  const found = await calls.find({ route, signal }, z.array(auxiliaryFileSchema), (status) => status === 404)
+  const found = await calls.find({ route, signal }, z.array(auxiliaryFileSchema), () => true)
   if (found) return found
   await calls.envelope({ route: fileInfoRoute(file), signal })
   return []

@@ -15,11 +15,16 @@ export interface OpenBody {
   /** Strong validators only. */
   readonly etag: string | undefined
   readonly contentType: string | undefined
+  /**
+   * The download is in the server's count now, as it is when a link to a store was handed out. A server that sends the
+   * bytes itself counts when the last of them is sent, and never if it does not come to that.
+   */
+  readonly counted: boolean
 }
 
 export interface OpenOptions {
   readonly signal: AbortSignal
-  /** False for a continuation, so that the server's download count stays honest (`gbrecs=true`). */
+  /** False keeps the request out of the server's download count (`gbrecs=true`). */
   readonly count: boolean
   /** Ask for the tabular bytes without their header line: the form that some legacy checksums describe. */
   readonly headerless?: boolean

@@ -7,10 +7,18 @@ export interface ReadOptions {
   readonly signal: AbortSignal
   /** Bytes that are expected in the whole; undefined: unknown. A hint for judging answers, not a promise. */
   readonly expectedSize: number | undefined
-  /** False when an earlier attempt's request was counted as a download already. */
-  readonly count: boolean
+  readonly count: Counting
   readonly reconnect: ReconnectOptions
 }
+
+/**
+ * Whether a download is still to be counted by its server, once.
+ * - `true`: no request has been made for it
+ * - `if-unfinished`: one was, which did not bring the last byte. A server that hands out links to a store has counted it
+ *   with the link, one that sends the bytes itself has not.
+ * - `false`: it has been counted, or is not to be
+ */
+export type Counting = boolean | 'if-unfinished'
 
 /** How often and how fast a broken connection is tried again within one attempt. */
 export interface ReconnectOptions {
@@ -32,8 +40,7 @@ interface Connection {
 interface Identity {
   size: number | undefined
   etag: string | undefined
-  /** Whether an answer came that the server counted as a download. */
-  counted: boolean
+  count: Counting
 }
 
 /**
@@ -49,7 +56,7 @@ export async function* readFrom(
   from: number,
   options: ReadOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const identity: Identity = { size: undefined, etag: undefined, counted: !options.count }
+  const identity: Identity = { size: undefined, etag: undefined, count: options.count }
   let at = from
   // A range that starts at the very end is answered with an error, and there is nothing left to ask for.
   if (from > 0 && from === options.expectedSize) return
@@ -82,13 +89,7 @@ async function connect(
 ): Promise<Connection> {
   const { retries, minDelayMs, maxDelayMs } = options.reconnect
   const attempt = async (): Promise<Connection> => {
-    const expectedSize = identity.size ?? options.expectedSize
-    const body = await open(ref, at, {
-      signal: options.signal,
-      count: !identity.counted,
-      ...(expectedSize !== undefined && { expectedSize }),
-    })
-    identity.counted = true
+    const body = await openCounted(open, ref, at, options, identity)
     const chunks = body.body[Symbol.asyncIterator]()
     try {
       // Before anything else: leaving a body that was never begun would not close its connection.
@@ -111,6 +112,32 @@ async function connect(
     signal: options.signal,
     shouldRetry: ({ error }) => isWorthReconnecting(error),
   })
+}
+
+/** Opens the source so that of all its requests one is counted: that for a link, else the one that brings the last byte. */
+async function openCounted(
+  open: OpenSource,
+  ref: Ref,
+  at: number,
+  options: ReadOptions,
+  identity: Identity,
+): Promise<OpenBody> {
+  const expectedSize = identity.size ?? options.expectedSize
+  const ask = (count: boolean) =>
+    open(ref, at, { signal: options.signal, count, ...(expectedSize !== undefined && { expectedSize }) })
+  const body = await ask(identity.count === true)
+  if (body.counted) identity.count = false
+  if (identity.count !== 'if-unfinished') return body
+  await leave(body)
+  identity.count = true
+  return ask(true)
+}
+
+/** Closes a connection whose bytes nobody wants: only a body that was begun can be left. */
+async function leave({ body }: OpenBody): Promise<void> {
+  const chunks = body[Symbol.asyncIterator]()
+  await chunks.next().catch(() => undefined)
+  await chunks.return?.()
 }
 
 function checkIdentity(body: OpenBody, at: number, identity: Identity): void {

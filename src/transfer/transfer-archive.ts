@@ -33,7 +33,7 @@ export async function transferArchive(
   try {
     await using stage = await sink.stage({ key, item, signal })
     await stage.restart()
-    const { body, size: servedSize } = await open(item.ref, 0, { signal, count })
+    const { body, size: servedSize } = await open(item.ref, 0, { signal, count: count === true })
     const { passing, result } = tap(body, (bytes) => inspect(bytes, signal))
     const meter = new Meter(hash, 0, undefined, onProgress)
     try {

@@ -6,7 +6,13 @@ import type { OpenSource } from '../model/source.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { createHash } from './hash.ts'
 import { Meter, type Received } from './meter.ts'
-import { DEFAULT_RECONNECT, readFrom, type ReconnectOptions } from './resuming-reader.ts'
+import {
+  DEFAULT_RECONNECT,
+  readFrom,
+  type Counting,
+  type ReadOptions,
+  type ReconnectOptions,
+} from './resuming-reader.ts'
 import { judge, type Accepted } from './verify.ts'
 
 export interface Endpoints {
@@ -18,8 +24,7 @@ export interface Run {
   /** One writer per key: `<batch>-<n>`. */
   readonly key: string
   readonly signal: AbortSignal
-  /** False when an earlier attempt's request was counted as a download already. */
-  readonly count: boolean
+  readonly count: Counting
   readonly reconnect?: ReconnectOptions
   /** Called with the bytes so far, those of earlier attempts included. */
   readonly onProgress?: (bytes: number) => void
@@ -89,8 +94,10 @@ export class Incoming {
 
   /** The chunks, once; each is valid until the next one is asked for. Rejects as `readFrom`, and with `LONG_BODY`. */
   passing(): AsyncGenerator<Uint8Array, void, undefined> {
-    const { signal, count, reconnect = DEFAULT_RECONNECT } = this.#run
-    const reading = { signal, expectedSize: this.#item.expect.size, count: count && this.#from === 0, reconnect }
+    const { signal, reconnect = DEFAULT_RECONNECT } = this.#run
+    // What was kept came with a request that did not end. Where nothing was, an earlier one may have.
+    const count = this.#from === 0 ? this.#run.count === true : this.#run.count && 'if-unfinished'
+    const reading: ReadOptions = { signal, expectedSize: this.#item.expect.size, count, reconnect }
     return this.#meter.through(readFrom(this.#open, this.#item.ref, this.#from, reading))
   }
 

@@ -14,6 +14,11 @@ const plain: Refusal = {
 }
 const error = (message: string, more = {}): string => JSON.stringify({ status: 'ERROR', message, ...more })
 const HTML = '<html><head><title>Access denied by firewall</title></head></html>'
+const storage = (status: number, code: string, message = 'In its own words.'): Partial<Refusal> => ({
+  status,
+  text: `<?xml version="1.0"?>\n<Error><Code>${code}</Code><Message>${message}</Message><Key>a</Key></Error>`,
+  elsewhere: true,
+})
 const NOT_AUTHORIZED = error('Not authorized to access this object via this API endpoint.', { code: 403 })
 
 describe('a failed answer', () => {
@@ -59,6 +64,18 @@ describe('a failed answer', () => {
       { status: 404, text: error('API endpoint does not exist on this server.', { code: 404 }) },
       'SOURCE_NOT_FOUND',
     ],
+    ['404 with a page, as while the server restarts', { status: 404, text: HTML }, 'SOURCE_FAILED'],
+    ['404 without a body', { status: 404 }, 'SOURCE_FAILED'],
+    [
+      '404 for bytes that cannot be opened',
+      { status: 404, text: error('Datafile 42: Failed to locate and/or open physical file.', { code: 404 }) },
+      'SOURCE_BYTES_MISSING',
+    ],
+    [
+      '404 for a harvested file',
+      { status: 404, text: error('Datafile 42 is a harvested file that cannot be accessed', { code: 404 }) },
+      'SOURCE_NOT_FOUND',
+    ],
     ['408', { status: 408 }, 'SOURCE_UNREACHABLE'],
     ['415', { status: 415, text: error('HTTP 415', { code: 415 }) }, 'SOURCE_REJECTED'],
     ['416 while going on', { status: 416, text: error('Start is larger', { code: 416 }) }, 'SOURCE_CHANGED'],
@@ -77,24 +94,38 @@ describe('a failed answer', () => {
       { status: 503, text: error('Requested service or method not available on the requested object', { code: 503 }) },
       'SOURCE_REJECTED',
     ],
+    ['403 of storage', storage(403, 'AccessDenied'), 'SOURCE_FAILED'],
+    ['403 of storage for a file in an archive tier', storage(403, 'InvalidObjectState'), 'SOURCE_ARCHIVED'],
+    ['403 of storage for a broken signature', storage(403, 'SignatureDoesNotMatch'), 'SOURCE_FAILED'],
+    ['400 of storage for a broken signature', storage(400, 'InvalidArgument'), 'SOURCE_FAILED'],
+    ['400 of storage that waited', storage(400, 'RequestTimeout'), 'SOURCE_UNREACHABLE'],
+    ['400 of storage without words', { status: 400, text: '<Error/>', elsewhere: true }, 'SOURCE_FAILED'],
+    ['403 of storage with a page', { status: 403, text: HTML, elsewhere: true }, 'SOURCE_FAILED'],
+    ['404 of storage', storage(404, 'NoSuchKey'), 'SOURCE_BYTES_MISSING'],
+    ['404 of storage with a page', { status: 404, text: HTML, elsewhere: true }, 'SOURCE_FAILED'],
+    ['416 of storage', storage(416, 'InvalidRange'), 'SOURCE_CHANGED'],
+    ['503 of storage', storage(503, 'SlowDown'), 'SOURCE_THROTTLED'],
     [
-      '403 of storage',
-      { status: 403, text: '<Error><Code>AccessDenied</Code></Error>', elsewhere: true },
-      'SOURCE_UNREACHABLE',
-    ],
-    ['400 of storage', { status: 400, text: '<Error/>', elsewhere: true }, 'SOURCE_UNREACHABLE'],
-    [
-      '404 of storage',
-      { status: 404, text: '<Error><Code>NoSuchKey</Code></Error>', elsewhere: true },
-      'SOURCE_NOT_FOUND',
-    ],
-    [
-      '503 of storage',
-      { status: 503, text: '<Error><Code>SlowDown</Code></Error>', elsewhere: true },
-      'SOURCE_THROTTLED',
+      '403 of the API under another name of its host',
+      { status: 403, text: NOT_AUTHORIZED, elsewhere: true },
+      'SOURCE_DENIED',
     ],
   ])('%s', (_, refusal, code) => {
     expect(failureFrom({ ...plain, ...refusal }, String)).toMatchObject({ code, status: refusal.status })
+  })
+
+  it.each([
+    [
+      'AccessDenied',
+      'Request has expired',
+      'the link to the storage has expired (403): AccessDenied: Request has expired',
+    ],
+    ['SignatureDoesNotMatch', 'It differs.', 'a broken signature (403): SignatureDoesNotMatch: It differs.'],
+    ['InvalidObjectState', 'GLACIER', 'must be restored in the storage first (403): InvalidObjectState: GLACIER'],
+  ])('of a storage host is told in its own words: %s', (code, message, told) => {
+    const error = failureFrom({ ...plain, ...storage(403, code, message) }, String)
+    expect(error.message).toContain(told)
+    expect(error.message + error.advice).not.toMatch(/network/)
   })
 
   it('waits as long as the server asks', () => {

@@ -112,6 +112,7 @@ async function manifestOf(answer: Promise<{ readonly bytes: Uint8Array }>): Prom
 
 const DENIED = 'SOURCE_DENIED 403'
 const UNKNOWN = 'SOURCE_NOT_FOUND 404'
+const LOST = 'SOURCE_BYTES_MISSING 404'
 const REFUSED = 'SOURCE_REJECTED 400'
 /** Routes that answer 400 for everything still say it in their words. */
 const NO_RIGHT = 'SOURCE_DENIED 400'
@@ -129,7 +130,7 @@ describe.each(PROFILES)('on %s', (profile) => {
     ['only in an older released version', 22, all('ok')],
     ['that is unknown', 99, all(UNKNOWN)],
     ['that is harvested', 25, all(UNKNOWN)],
-    ['without its bytes', 17, all(UNKNOWN)],
+    ['without its bytes', 17, all(LOST)],
     ['behind a guestbook', 31, strict ? { ...all('SOURCE_GUESTBOOK 400'), admin: 'ok' } : all('ok')],
   ]
 

@@ -22,6 +22,25 @@ async function all<T>(values: AsyncIterable<T>): Promise<T[]> {
   return list
 }
 
+describe('a server that deploys', () => {
+  it('is asked again, and nothing that it does not find is taken for unknown', async () => {
+    await withStandIn({ deploying: true }, (server) =>
+      withNative({ baseUrl: server.url, retries: 0 }, async (api) => {
+        const calls = [
+          () => api.version(DATASET, ':latest', signal),
+          () => api.file(10, signal),
+          () => all(api.files(1, '1.0', signal)),
+          () => api.zipDownloadLimit(signal),
+          () => api.serverVersion(signal),
+        ]
+        for (const call of calls) await expect(call()).rejects.toMatchObject({ code: 'SOURCE_FAILED', remedy: 'retry' })
+        server.set({ deploying: false })
+        for (const call of calls) await call()
+      }),
+    )
+  })
+})
+
 describe.each(PROFILES)('NativeApi on %s', (profile) => {
   it('pins a version and lists its files', async () => {
     await withStandIn({ profile }, (server) =>

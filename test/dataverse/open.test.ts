@@ -25,7 +25,7 @@ describe.each(PROFILES)('open on %s', (profile) => {
       withApi(server.url, async (api) => {
         for (const id of [10, `${DATASET}/PLAIN`, 13]) {
           const opened = await api.open(file(id), 0, COUNTED)
-          expect(opened).toMatchObject({ from: 0, size: BYTES.length })
+          expect(opened).toMatchObject({ from: 0, size: BYTES.length, counted: id === 13 })
           expect(await bytesOf(opened.body)).toEqual(BYTES)
         }
         expect((await bytesOf((await api.open(file(14), 0, COUNTED)).body)).length).toBe(0)
@@ -68,7 +68,10 @@ describe.each(PROFILES)('open on %s', (profile) => {
       await withApi(server.url, async (api) => {
         await expect(api.open(file(12), 0, COUNTED)).rejects.toMatchObject({ code: 'SOURCE_DENIED', status: 403 })
         await expect(api.open(file(99), 0, COUNTED)).rejects.toMatchObject({ code: 'SOURCE_NOT_FOUND' })
-        await expect(api.open(file(17), 0, COUNTED)).rejects.toMatchObject({ code: 'SOURCE_NOT_FOUND' })
+        await expect(api.open(file(17), 0, COUNTED)).rejects.toMatchObject({
+          code: 'SOURCE_BYTES_MISSING',
+          remedy: 'retry',
+        })
         await expect(api.open(file(10), BYTES.length, AGAIN)).rejects.toMatchObject({
           code: 'SOURCE_CHANGED',
           status: 416,
@@ -142,13 +145,23 @@ describe('open', () => {
           for (const status of [400, 403]) {
             server.fault({ origin: 'storage', steps: [{ kind: 'status', status, body: 'html' }] })
             await expect(api.open(file(13), 0, COUNTED)).rejects.toMatchObject({
-              code: 'SOURCE_UNREACHABLE',
+              code: 'SOURCE_FAILED',
               remedy: 'retry',
             })
           }
         },
         'jane',
       ),
+    )
+  })
+
+  it('a server that deploys knows every file again in a minute', async () => {
+    await withStandIn({ deploying: true }, (server) =>
+      withApi(server.url, async (api) => {
+        await expect(api.open(file(10), 0, COUNTED)).rejects.toMatchObject({ code: 'SOURCE_FAILED', remedy: 'retry' })
+        server.set({ deploying: false })
+        expect(await bytesOf((await api.open(file(10), 0, COUNTED)).body)).toEqual(BYTES)
+      }),
     )
   })
 

@@ -4,6 +4,8 @@ import type { Agent, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 /** An answer as it came over the wire. */
 export interface Answer {
   readonly status: number
+  /** The words behind it. */
+  readonly statusText: string
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
   readonly text: string
@@ -39,8 +41,15 @@ export function ask(
       response.on('error', () => undefined)
       response.on('close', () => {
         const whole = Buffer.concat(chunks)
-        const { statusCode = 0, headers, complete } = response
-        resolve({ status: statusCode, headers, body: whole, text: whole.toString(), complete })
+        const { statusCode = 0, statusMessage = '', headers, complete } = response
+        resolve({
+          status: statusCode,
+          statusText: statusMessage,
+          headers,
+          body: whole,
+          text: whole.toString(),
+          complete,
+        })
       })
     })
     asking.on('error', reject)

@@ -18,7 +18,7 @@ describe('a single file', () => {
     expect(answer.text).toBe('hello')
     expect(answer.headers['content-length']).toBe('5')
     expect(answer.headers['content-disposition']).toBe('attachment; filename="my%20file%20%C3%BC.txt"')
-    expect(answer.headers['content-type']).toBe('text/plain; name="my%20file%20%C3%BC.txt"')
+    expect(answer.headers['content-type']).toBe('text/plain; name="my%20file%20%C3%BC.txt";charset=UTF-8')
     for (const absent of ['etag', 'last-modified', 'accept-ranges']) expect(answer.headers).not.toHaveProperty(absent)
   })
 
@@ -196,6 +196,8 @@ describe('a tabular file', () => {
     expect(await text('format=tab')).toBe('a\tb\n1\t2\n')
     expect(await text('noVarHeader=true')).toBe('1\t2\n')
     expect(await text('variables=v50001')).toBe('b\n2\n')
+    expect(await text('variables=50001,7')).toBe('b\n2\n')
+    expect(await text('variables=7,8')).toBe('a\tb\n1\t2\n')
     expect(await text('format=prep')).toContain('variables')
     expect((await ask(dv.url + file('50?format=RData'))).status).toBe(200)
     const range = await ask(dv.url + file(50), { headers: { Range: 'bytes=2-5' } })
@@ -235,14 +237,17 @@ describe('a tabular file', () => {
       expect((await ask(dv.url + file(`50?${query}`))).status, query).toBe(404)
   })
 
-  it('has a bundle of all its forms; of other files the bundle is a 500', async () => {
-    const dv = await start({ world: worldOf(TABLE, { id: 1, label: 'a.bin' }) })
+  it('has a bundle of all its forms; of other files the bundle breaks off behind the file, or is a 500', async () => {
+    const large = { id: 2, label: 'b.bin', content: { size: 70_000, seed: 1 } }
+    const dv = await start({ world: worldOf(TABLE, { id: 1, label: 'a.bin' }, large) })
     const bundle = await ask(dv.url + file('bundle/50'), { headers: { Range: 'bytes=5-' } })
     expect(bundle.status).toBe(200)
     expect(bundle.headers['content-disposition']).toBe('attachment; filename="table-bundle.zip"')
     for (const name of ['table.tab', 'table.csv', 'table.RData', 'table-ddi.xml', 'tablecitation-ris.ris'])
       expect(bundle.body.includes(name), name).toBe(true)
     expect((await ask(dv.url + file('bundle/1'))).status).toBe(500)
+    const cut = await ask(dv.url + file('bundle/2'))
+    expect([cut.status, cut.body.length > 70_000, cut.body.includes('PK\x05\x06')]).toEqual([200, true, false])
   })
 
   it('has DDI metadata; other files and missing rights are 400 there', async () => {
@@ -300,7 +305,8 @@ describe('ranges', () => {
   })
 
   it('with a suffix longer than the file break the server', async () => {
-    expect((await ranged('bytes=-11')).status).toBe(500)
+    const answer = await ranged('bytes=-11')
+    expect([answer.status, at(answer, 'internalError')]).toEqual([500, 'IOException'])
   })
 
   it('are answered by 5.9 with the part, but as a 200 without Content-Range', async () => {
@@ -311,6 +317,29 @@ describe('ranges', () => {
 })
 
 describe('the download counter', () => {
+  it('counts a file that is streamed behind its last byte, and one that broke off not at all', async () => {
+    const dv = await start({ world: worldOf({ id: 1, label: 'a', content: { size: 20_000_000, seed: 1 } }) })
+    expect((await ask(dv.url + file(1), { stopAfter: 1000 })).complete).toBe(false)
+    dv.fault({ file: 1, steps: [{ kind: 'cut', after: 19_999_999 }] })
+    expect((await ask(dv.url + file(1))).complete).toBe(false)
+    expect(dv.records.file(1)).toMatchObject({ requests: 2, counted: 0 })
+    await ask(dv.url + file(1))
+    expect(dv.records.file(1)).toMatchObject({ requests: 3, counted: 1 })
+  })
+
+  it('counts a file in an object store with the redirect, whether anybody follows it or not', async () => {
+    const dv = await start({ world: worldOf({ id: 1, label: 'a', content: 'hello', store: 's3-redirect' }) })
+    await ask(dv.url + file(1))
+    await ask(`${dv.url}${file(1)}?gbrecs=true`)
+    expect(dv.records.file(1).counted).toBe(1)
+  })
+
+  it('tells the number as text', async () => {
+    const dv = await start({ world: worldOf({ id: 1, label: 'a', content: 'hello' }) })
+    await ask(dv.url + file(1))
+    expect(at(await ask(`${dv.url}/api/files/1/downloadCount`), 'data')).toEqual({ message: '1' })
+  })
+
   it('counts every GET and range, and nothing with gbrecs=true', async () => {
     const dv = await start({ world: worldOf({ id: 1, label: 'a', content: 'hello' }) })
     await ask(dv.url + file(1))

@@ -104,7 +104,7 @@ describe('a script', () => {
       [403, 'text/html', undefined],
       [202, undefined, undefined],
       [200, 'text/html', undefined],
-      [200, 'application/octet-stream; name="a"', undefined],
+      [200, 'application/octet-stream; name="a";charset=UTF-8', undefined],
     ])
     expect(dv.records.file(1)).toMatchObject({ requests: 7, counted: 1 })
   })

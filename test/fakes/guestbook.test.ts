@@ -50,7 +50,7 @@ it('an answer buys a signed URL that works by GET for one minute, as it is', asy
   const dv = await start({ world: guarded(), clock: () => now })
   const url = String(at(await post(dv, 'datafile/1'), 'data', 'signedUrl'))
   expect(url).toMatch(
-    /\/api\/access\/datafile\/1\?gbrecs=true&gbrids=90&until=[^&Z]+&user=guest&method=GET&token=[0-9a-f]{128}$/,
+    /\/api\/v1\/access\/datafile\/1\?gbrecs=true&gbrids=90&until=[^&Z]+&user=guest&method=GET&token=[0-9a-f]{128}$/,
   )
   expect((await ask(url)).text).toBe('x')
   expect((await ask(url, { method: 'HEAD' })).status).toBe(401)
@@ -87,14 +87,15 @@ it('a POST for several files fails as a whole when one may not be had; POST data
   expect((await post(dv, 'datafiles/1,3')).status).toBe(403)
   expect((await post(dv, 'dataset/10')).status).toBe(403)
   const signed = String(at(await post(dv, 'datafiles/1,2'), 'data', 'signedUrl'))
-  expect((await ask(signed)).headers['content-type']).toBe('application/zip')
+  expect((await ask(signed)).headers['content-type']).toContain('application/zip')
   const body = JSON.stringify({ fileIds: [1, 2], guestbookResponse: GOOD })
   const direct = await ask(`${dv.url}/api/access/datafiles`, {
     method: 'POST',
     headers: { 'Content-Type': 'text/plain' },
     body,
   })
-  expect([direct.status, direct.headers['content-type']]).toEqual([200, 'application/zip'])
+  expect(direct.status).toBe(200)
+  expect(direct.headers['content-type']).toContain('application/zip')
 })
 
 it('asks nothing of curators, of thumbnails, and of anybody before 6.10', async () => {

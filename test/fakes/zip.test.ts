@@ -102,7 +102,7 @@ describe('an archive of several files', () => {
     expect(
       (await ask(url, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '1' })).status,
     ).toBe(415)
-    expect((await ask(url, { method: 'POST', headers: TEXT, body: '' })).status).toBe(400)
+    expect((await ask(url, { method: 'POST', headers: TEXT, body: '' })).status).toBe(500)
     expect((await ask(url, { method: 'POST', headers: TEXT, body: ',' })).status).toBe(500)
     const older = await start({ world: worldOf(...files), profile: '6.9' })
     const skipped = await ask(`${older.url}/api/access/datafiles`, { method: 'POST', headers: TEXT, body: '1,2' })

@@ -81,6 +81,32 @@ describe.each(PROFILES)('a transfer from Dataverse %s to disk', (profile) => {
   })
 })
 
+describe('a download', () => {
+  const FILE = { streamed: 10, stored: 11 }
+
+  it.each(Object.entries(FILE))('that goes on after a crash is counted once: %s', async (_, file) => {
+    await withServer({ steps: [{ kind: 'cut', after: 2_000_000 }] }, async (server, _sink, bring) => {
+      server.fault({ file, steps: Array.from({ length: 4 }, () => ({ kind: 'reset' })) })
+      await expect(bring(fileItem(file, BYTES))).rejects.toMatchObject({ code: 'SOURCE_UNREACHABLE' })
+      server.clearFaults()
+      const receipt = await bring(fileItem(file, BYTES))
+      expect(receipt).toMatchObject({ verified: 'checksum' })
+      expect(receipt.resumedFrom).toBeGreaterThan(0)
+      expect(server.records.file(file).counted).toBe(1)
+    })
+  })
+
+  it('goes on at its byte when the storage of the server was away for a moment', async () => {
+    await withServer({ steps: [{ kind: 'cut', after: 2_000_000 }] }, async (server, _sink, bring) => {
+      const lost = { kind: 'no-object' } as const
+      server.fault({ file: 10, steps: [lost, lost, { kind: 'status', status: 404, body: 'html' }] })
+      expect(await bring(fileItem(10, BYTES))).toMatchObject({ verified: 'checksum', resumedFrom: 0 })
+      expect(server.requests.map(({ status }) => status)).toEqual([200, 404, 404, 404, 206])
+      expect(server.records.file(10).counted).toBe(1)
+    })
+  })
+})
+
 describe('a transfer from a server that is wrong', () => {
   it.each<[string, FaultStep[], string]>([
     ['by a bit', [{ kind: 'flip' }], 'CHECKSUM_MISMATCH'],

@@ -111,10 +111,35 @@ describe('reading a source', () => {
     expect(source.asked).toHaveLength(0)
   })
 
-  it('has a download counted once: by the first request that is answered', async () => {
+  it('has a download counted by the request that brings the last byte, where the server sends the bytes itself', async () => {
     const source = scriptedSource(BYTES, [{ refuse: broken() }, { cutAfter: 0 }, { cutAfter: 5 }])
     await read(source)
+    expect(source.asked.map(({ count }) => count)).toEqual([true, true, true, true])
+  })
+
+  it('has a download counted by the first link to a store', async () => {
+    const stored = { counted: true }
+    const source = scriptedSource(BYTES, [{ refuse: broken() }, { ...stored, cutAfter: 0 }, { ...stored, cutAfter: 5 }])
+    await read(source)
     expect(source.asked.map(({ count }) => count)).toEqual([true, true, false, false])
+  })
+
+  it('asks uncounted what an earlier request may have counted, and anew where that one was not', async () => {
+    const store = scriptedSource(BYTES, [{ counted: true }])
+    await read(store, 4000, { count: 'if-unfinished' })
+    expect(store.asked.map(({ count }) => count)).toEqual([false])
+    const server = scriptedSource(BYTES, [{ refuse: broken() }, {}, { cutAfter: 5 }])
+    expect(await read(server, 4000, { count: 'if-unfinished' })).toHaveLength(6000)
+    expect(server.asked.map(({ from, count }) => [from, count])).toEqual([
+      [4000, false],
+      [4000, false],
+      [4000, true],
+      [4005, true],
+    ])
+    expect(server.closed()).toBe(3)
+  })
+
+  it('counts nothing that was counted', async () => {
     const later = scriptedSource(BYTES)
     await read(later, 0, { count: false })
     expect(later.asked.map(({ count }) => count)).toEqual([false])

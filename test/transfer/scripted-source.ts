@@ -22,6 +22,8 @@ export interface Step {
   /** What the server says of the whole; null: nothing. */
   readonly size?: number | null
   readonly etag?: string
+  /** The answer comes from a store, to which a counted link led. */
+  readonly counted?: boolean
   /** Called when the bytes of the answer have been taken. */
   readonly then?: () => void
 }
@@ -71,6 +73,7 @@ export function scriptedSource(
       size: step.size === null ? undefined : (step.size ?? whole.length),
       etag: step.etag,
       contentType: undefined,
+      counted: step.counted ?? false,
     })
   }
   return { open, asked, closed: () => closed }

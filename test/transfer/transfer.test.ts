@@ -51,7 +51,7 @@ describe('a transfer', () => {
         const item = itemFor(BYTES)
         let held = 0
         for (const cutAfter of lengths) {
-          const source = scriptedSource(BYTES, [{ cutAfter }, AWAY])
+          const source = scriptedSource(BYTES, [{ cutAfter, counted: true }, AWAY])
           const ended = await bring(item, source, memorySink(store)).catch((error: unknown) => error)
           held = Math.min(10_000, held + cutAfter)
           if (held === 10_000 && !(ended instanceof Error)) return

@@ -112,8 +112,10 @@ describe.each(['6.9', '6.11'] as const)('Small files of a dataset on Dataverse %
     const singles = standIn.requests.filter(({ url }) => url.includes('/access/datafile/')).length
     expect(singles).toBeGreaterThan(10)
     expect(singles).toBeLessThan(50)
-    // The server counted all of them with the archive.
-    for (let id = 100; id < 160; id++) expect(standIn.records.file(id).counted).toBe(1)
+    // The server counted those whose turn in the archive had come; the one in which it broke off counts as two downloads.
+    const counts = Array.from({ length: 60 }, (_, i) => standIn.records.file(100 + i).counted).sort()
+    expect(counts.slice(0, -1)).toEqual(Array.from({ length: 59 }, () => 1))
+    expect(counts.at(-1)).toBeLessThanOrEqual(2)
     expect(ran.retries.items).toBe(0)
   })
 
@@ -121,7 +123,7 @@ describe.each(['6.9', '6.11'] as const)('Small files of a dataset on Dataverse %
     const standIn = await start({ files: small(60, (i) => (i === 40 ? { store: 'missing' } : {})) }, { profile })
     const ran = await run(standIn)
     expect(countsOf(ran)).toMatchObject({ done: 59, failed: 1 })
-    expect(ran.failures.get('doi-10.5072-FK2-SMALL/d1/f40.bin')?.code).toBe('SOURCE_NOT_FOUND')
+    expect(ran.failures.get('doi-10.5072-FK2-SMALL/d1/f40.bin')?.code).toBe('SOURCE_BYTES_MISSING')
   })
 
   test('have their names from the plan, not from the archive, which uses those of the newest draft', async () => {
@@ -141,7 +143,8 @@ describe.each(['6.9', '6.11'] as const)('Small files of a dataset on Dataverse %
     )
     const ran = await run(standIn)
     expect(countsOf(ran)).toMatchObject({ done: 39, failed: 1 })
-    expect(standIn.requests.filter(({ url }) => url.includes('/access/datafile/')).length).toBeLessThan(4)
+    const singly = standIn.requests.filter(({ url }) => url.includes('/access/datafile/'))
+    expect(singly.every(({ file }) => file === 111)).toBe(true)
   })
 
   test('are had although the listing names an id that the server no longer knows', async () => {

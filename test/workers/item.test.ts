@@ -93,6 +93,18 @@ describe('an error', () => {
     },
   )
 
+  it('that says that the bytes are away keeps what there is of them, also at the last attempt', async () => {
+    const store = memoryStore()
+    const away = { refuse: new DataferryError('SOURCE_BYTES_MISSING', 'Away.') }
+    const source = scriptedSource(BYTES, [{ cutAfter: 6000 }, away, away, {}])
+    const desk = await deskFor([ITEM], source, { sink: memorySink(store) })
+    expect(await desk.work({ n: 0 })).toMatchObject({ kind: 'retry', error: { code: 'SOURCE_BYTES_MISSING' } })
+    expect(await desk.work({ n: 0 }, LAST)).toEqual(OVER)
+    expect(await desk.outcomes()).toMatchObject([{ state: 'failed', code: 'SOURCE_BYTES_MISSING' }])
+    const [part] = store.parts.values()
+    expect(part?.bytes.length).toBe(6000)
+  })
+
   it.each(['SOURCE_DENIED', 'SOURCE_NOT_FOUND', 'SOURCE_GUESTBOOK', 'CONFIG_INVALID'] as const)(
     'that stays (%s) fails the item at once',
     async (code) => {

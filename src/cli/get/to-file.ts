@@ -10,7 +10,7 @@ import type { Sink } from '../../sinks/sink.ts'
 import { transferArchive } from '../../transfer/transfer-archive.ts'
 import { keepExisting } from '../../transfer/existing.ts'
 import { limitedSource, RateLimit } from '../../transfer/rate-limit.ts'
-import { transfer } from '../../transfer/transfer.ts'
+import { transfer, type Run } from '../../transfer/transfer.ts'
 import { ArchiveCheck } from './archive-check.ts'
 import type { GetRun, OutputTarget } from './run.ts'
 import { answerSource, tryAgain, wholeSource, type ListedDownload } from './source.ts'
@@ -71,7 +71,8 @@ async function answered(run: GetRun, target: FileTarget, sink: Sink): Promise<Re
 async function bring(run: GetRun, item: Item, open: OpenSource, sink: Sink, count: boolean): Promise<Receipt> {
   const { context, progress } = run
   const key = outputKey(item)
-  const details = { key, signal: context.signal, count, onProgress: progress(item) }
+  const counting = count || 'if-unfinished'
+  const details: Run = { key, signal: context.signal, count: counting, onProgress: progress(item) }
   if (item.ref.kind !== 'file') {
     const check = new ArchiveCheck(item.ref)
     const receipt = await transferArchive(item, { open, sink }, details, check.inspect)

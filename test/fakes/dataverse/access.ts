@@ -1,4 +1,4 @@
-import type { Context, User } from './context.ts'
+import type { Context, User, Visit } from './context.ts'
 import type { DataFile } from './datafile.ts'
 import { releasedVersions } from './world.ts'
 import type { Dataset, Version } from './world.ts'
@@ -35,6 +35,11 @@ function allowed(file: DataFile, user: User | undefined, context: Context): bool
   if (!file.released) return curates(user, file.dataset)
   if (!file.spec.restricted && !embargoed(file, context)) return true
   return curates(user, file.dataset) || user?.grants.has(file.id) === true
+}
+
+/** Records a download: of a released file, unless the caller says that it is none. */
+export function countDownload(file: DataFile, { call, count }: Visit): void {
+  if (file.released && call.query.get('gbrecs') !== 'true') count(file.id)
 }
 
 /** Whether a version is in force as the current released one. */

@@ -7,7 +7,7 @@ import { failure, Refusal } from './reply.ts'
  * Finds out who asks: token header, else `key`, else a signed URL; a bearer header is ignored, as without its feature
  * flag. A token that is not known ends the request with 401, public file or not.
  */
-export function identify(call: Call, context: Context): Visit {
+export function identify(call: Call, context: Context): Omit<Visit, 'count'> {
   const token = call.header('x-dataverse-key') ?? call.query.get('key')
   if (token !== null) {
     const user = context.tokens.get(token)
@@ -20,7 +20,7 @@ export function identify(call: Call, context: Context): Visit {
 
 /** The user of a signed URL, undefined for the guest. Any edit of the URL breaks its signature. */
 function signer(call: Call, context: Context): User | undefined {
-  const url = call.requestUrl.replace('/api/v1/', '/api/')
+  const url = call.requestUrl
   const mark = url.lastIndexOf('token=') + 'token='.length
   const until = Date.parse(call.query.get('until') ?? '')
   const name = call.query.get('user')

@@ -1,6 +1,6 @@
-import { denied, embargoed, retentionExpired } from './access.ts'
+import { countDownload, denied, embargoed, retentionExpired } from './access.ts'
 import type { Denial } from './access.ts'
-import { bytes } from './content.ts'
+import { bytes, type Content } from './content.ts'
 import type { Context, Visit } from './context.ts'
 import type { DataFile } from './datafile.ts'
 import { mainForm, originalForm } from './form.ts'
@@ -24,7 +24,10 @@ export async function archiveReply(
   entries: readonly ArchiveEntry[],
   context: Context,
 ): Promise<Reply> {
-  const headers = { 'Content-disposition': `attachment; filename="${name}"`, 'Content-Type': 'application/zip' }
+  const headers = {
+    'Content-disposition': `attachment; filename="${name}"`,
+    'Content-Type': `application/zip; name="${name}"`,
+  }
   const stream = cutOff(archive(entries), context.settings.zipCutAfterBytes)
   const held: Uint8Array[] = []
   let length = 0
@@ -56,10 +59,14 @@ async function* after(held: readonly Uint8Array[], rest: AsyncIterable<Uint8Arra
   yield* rest
 }
 
-/** What goes into a multi-file archive and what its manifest says of it (Zipper, Access:1219-1417). */
+/**
+ * What goes into a multi-file archive and what its manifest says of it (Zipper, Access:1219-1417). A file counts as
+ * downloaded when its turn comes, one that is over the limit, too.
+ */
 export function zipEntries(files: readonly DataFile[], visit: Visit, context: Context): readonly ArchiveEntry[] {
   const original = visit.call.query.get('format') === 'original'
   const lines: string[] = []
+  const overLimit: DataFile[] = []
   const entries: ArchiveEntry[] = []
   const names = new Set<string>()
   let sum = 0
@@ -80,6 +87,7 @@ export function zipEntries(files: readonly DataFile[], visit: Visit, context: Co
       if (sum + size >= context.settings.zipLimit) {
         const told = `skipped because the total size of the download bundle exceeded the limit of ${context.settings.zipLimit} bytes.`
         lines.push(`${form.name} (${form.type})  ${told}`)
+        overLimit.push(file)
         continue
       }
       sum += size
@@ -87,10 +95,19 @@ export function zipEntries(files: readonly DataFile[], visit: Visit, context: Co
       if (folder !== '' && !names.has(`${folder}/`)) entries.push(folderEntry(folder, names))
       const name = unique(folder === '' ? form.name : `${folder}/${form.name}`, names)
       lines.push(`${name} (${form.type}) ${form.content.size} bytes.`)
-      entries.push({ name, open: () => opened(file, form.content) })
+      const open = (): Content => {
+        countDownload(file, visit)
+        return opened(file, form.content, context)
+      }
+      entries.push({ name, open })
     }
   }
-  return [...entries, manifest(lines, names)]
+  const last = manifest(lines, names)
+  const open = (): Content => {
+    for (const file of overLimit) countDownload(file, visit)
+    return last.open()
+  }
+  return [...entries, { ...last, open }]
 }
 
 /** Priority: embargo, retention, restriction, anything else. */
@@ -99,8 +116,8 @@ function reason(file: DataFile, why: Denial, context: Context): Denial {
   return retentionExpired(file, context) ? 'RETENTIONEXPIRED' : why
 }
 
-function opened<T>(file: DataFile, content: T): T {
-  if (file.spec.store === 'missing') throw new NoPhysicalFile()
+function opened(file: DataFile, content: Content, context: Context): Content {
+  if (file.spec.store === 'missing' || context.settings.storageAway) throw new NoPhysicalFile()
   return content
 }
 

@@ -12,6 +12,8 @@ export interface User {
   readonly grants: Set<number>
   /** PIDs of datasets with all rights (view unpublished, edit, manage file permissions); `'all'` for every one. */
   readonly curates: ReadonlySet<string> | 'all'
+  /** The bearer of a preview-URL token: may look at what `curates` names, and has no account. */
+  readonly preview: boolean
 }
 
 /** What routes work with. */
@@ -28,6 +30,8 @@ export interface Context {
   readonly secret: string
   readonly tokens: ReadonlyMap<string, User>
   readonly memory: Memory
+  /** Recorded downloads of a file. */
+  readonly downloads: (file: number) => number
 }
 
 /** What requests leave behind. */
@@ -54,4 +58,6 @@ export interface Visit {
   readonly user: User | undefined
   /** Authenticated by a signed URL. */
   readonly signed: boolean
+  /** Records a download of a file. */
+  readonly count: (file: number) => void
 }

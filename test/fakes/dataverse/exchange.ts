@@ -3,15 +3,16 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { generated, joined } from './content.ts'
 import type { Content } from './content.ts'
 import type { FaultStep } from './faults.ts'
-import { EMPTY, html, json } from './reply.ts'
+import { EMPTY, html, json, noPhysicalFile } from './reply.ts'
 import type { Reply } from './reply.ts'
 import { send } from './send.ts'
 import type { Sending } from './send.ts'
 import type { Settings } from './settings.ts'
 import { spoiledArchive } from './zip-faults.ts'
 
-/** Answers from in front of the server, before it sees the request. */
-export function frontAnswer(step: FaultStep): Reply | undefined {
+/** Answers that stand for the server's own: from in front of it, or because its storage is away. */
+export function frontAnswer(step: FaultStep, file: number | undefined): Reply | undefined {
+  if (step.kind === 'no-object') return noPhysicalFile(file ?? 0)
   if (step.kind !== 'status') return undefined
   const retryAfter: Record<string, string> = step.retryAfter === undefined ? {} : { 'Retry-After': step.retryAfter }
   const made =
@@ -28,7 +29,7 @@ export function frontAnswer(step: FaultStep): Reply | undefined {
 
 /** Whether a step needs a body to spoil; on an answer without one it waits for the next request. */
 export function needsBody(step: FaultStep): boolean {
-  return step.kind !== 'fine' && step.kind !== 'status' && step.kind !== 'reset'
+  return !['fine', 'status', 'reset', 'no-object'].includes(step.kind)
 }
 
 /** Whether an answer carries a file's bytes. */
@@ -37,7 +38,7 @@ export function carriesBytes(reply: Reply): boolean {
 }
 
 function isArchive({ headers }: Reply): boolean {
-  return headers['Content-Type'] === 'application/zip'
+  return headers['Content-Type']?.startsWith('application/zip') ?? false
 }
 
 /** The answer as a step makes it. */
@@ -124,7 +125,8 @@ export function sendingOf(
   const unmeasured = settings.stripContentLength && own && carriesBytes(reply)
   return {
     reply,
-    withLength: !unmeasured && spoil?.kind !== 'early-end' && spoil?.kind !== 'no-length',
+    delivered: () => reply.delivered?.(),
+    withLength: reply.status !== 303 && !unmeasured && spoil?.kind !== 'early-end' && spoil?.kind !== 'no-length',
     sent,
     ...(cutAfter !== undefined && { cutAfter }),
     ...(spoil?.kind === 'stall' && { stallAfter: spoil.after }),

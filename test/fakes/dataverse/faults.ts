@@ -24,6 +24,8 @@ const stepSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('size-changed'), by: z.number().int().positive() }),
   /** The connection is reset before any answer. */
   z.strictObject({ kind: z.literal('reset') }),
+  /** The storage behind the server is away: the words that it has for bytes that are lost. */
+  z.strictObject({ kind: z.literal('no-object') }),
   /** So many bytes at each interval. */
   z.strictObject({ kind: z.literal('drip'), bytes: z.number().int().positive(), everyMs: z.number().nonnegative() }),
   /** No `Content-Length`, otherwise whole. */

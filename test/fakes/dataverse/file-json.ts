@@ -77,6 +77,8 @@ export function versionElement(
     storageIdentifier: `local://${dataset.pid.replace(/^\w+:/, '')}`,
     ...numbered,
     versionState: version.state,
+    deaccessionNote: version.deaccession?.note,
+    deaccessionLink: version.deaccession?.link,
     lastUpdateTime: '2025-02-10T09:00:00Z',
     fileAccessRequest: dataset.fileAccessRequest,
     guestbookId: dataset.guestbook?.id,

@@ -4,7 +4,8 @@ import { bytes, generated, joined, toBuffer } from './content.ts'
 import type { Context } from './context.ts'
 import { mainContent, variableId } from './datafile.ts'
 import type { DataFile, Tabular } from './datafile.ts'
-import { internalError, Refusal, thrown } from './reply.ts'
+import { Refusal, thrown } from './reply.ts'
+import type { ArchiveEntry } from './zip-archive.ts'
 
 /** What a download request gets: bytes with name and type, and what the server does besides. */
 export interface Form {
@@ -75,11 +76,11 @@ function headerless(file: DataFile, table: Tabular, value: string, call: Call): 
   return { content: file.stored, name: file.label, type: file.contentType, object: 'main', counts: true }
 }
 
-/** Columns by variable id; foreign ids are skipped. */
-function subset(file: DataFile, table: Tabular, value: string): Form | undefined {
+/** Columns by variable id; foreign ids are skipped, and when all are foreign the whole table comes (note §12). */
+function subset(file: DataFile, table: Tabular, value: string): Form {
   const ids = value.split(',').map((id) => Number(id.replace(/^v/, '')))
   const columns = table.variables.map((_, column) => column).filter((column) => ids.includes(variableId(file, column)))
-  if (columns.length === 0) return undefined
+  if (columns.length === 0) return { ...mainForm(file), object: undefined }
   const lines = toBuffer(mainContent(file)).toString().split('\n')
   const cut = lines.map((line) => {
     const cells = line.split('\t')
@@ -99,14 +100,30 @@ function thumbnail(file: DataFile, value: string): Form | undefined {
   return { content: bytes(PNG), name: `${file.label}.png`, type: 'image/png', object: undefined, counts: false }
 }
 
-/** All forms of a tabular file in one list of archive entries (Bundle). */
-export function bundleEntries(call: Call, file: DataFile, context: Context): readonly (readonly [string, Content])[] {
-  const stem = file.label.replace(/\.[^.]*$/, '')
+class ZipException extends Error {
+  override readonly name = 'ZipException'
+}
+
+/** All forms of a tabular file as archive entries (Bundle). */
+export function bundleEntries(file: DataFile, context: Context): readonly ArchiveEntry[] {
   const table = file.tabular
-  // Every generated name of a non-tabular file is the same, and the archive writer gives up.
-  if (!table) throw new Refusal(internalError(call, 'ZipException'))
+  return table ? allForms(file, table, context) : [{ name: file.label, open: () => file.stored }, secondOf(file.label)]
+}
+
+/** Every generated name of a file that is not tabular is that of the file, and the archive's writer takes none twice. */
+function secondOf(name: string): ArchiveEntry {
+  return {
+    name,
+    open: () => {
+      throw new ZipException(`duplicate entry: ${name}`)
+    },
+  }
+}
+
+function allForms(file: DataFile, table: Tabular, context: Context): readonly ArchiveEntry[] {
+  const stem = file.label.replace(/\.[^.]*$/, '')
   const citation = (style: string): Content => bytes(`${style} ${file.dataset.title}, ${file.label}\n`)
-  return [
+  const forms: readonly (readonly [string, Content])[] = [
     [`${stem}.tab`, table.storedWithHeader ? file.stored : joined(table.header, file.stored)],
     [table.originalName, table.original],
     ...(context.settings.rserve ? [[`${stem}.RData`, generated(512 + file.stored.size, file.id)] as const] : []),
@@ -115,6 +132,7 @@ export function bundleEntries(call: Call, file: DataFile, context: Context): rea
     [`${stem}citation-ris.ris`, citation('TY  - DATA')],
     [`${stem}citation-bib.bib`, citation('@data')],
   ]
+  return forms.map(([name, content]) => ({ name, open: () => content }))
 }
 
 /** Metadata of a tabular file in the DDI codebook format, in brief. */

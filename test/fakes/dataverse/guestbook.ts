@@ -25,7 +25,8 @@ export function demandedGuestbook(
   context: Context,
 ): GuestbookSpec | undefined {
   const book = dataset.guestbook
-  const applies = context.features.strict && book && book.enabled !== false && !curates(user, dataset)
+  const edits = curates(user, dataset) && !user?.preview
+  const applies = context.features.strict && book && book.enabled !== false && !edits
   return applies ? book : undefined
 }
 

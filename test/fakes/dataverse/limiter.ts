@@ -10,7 +10,11 @@ export function limit(visit: Visit, command: string, context: Context): void {
   if (!limiter || !context.features.totalCount || visit.user?.superuser) return
   const hourly = visit.user ? limiter.userPerHour : limiter.guestPerHour
   if (!take(keyOf(visit.user, command), hourly, context))
-    throw new Refusal(failure(429, `${command} failed: Rate limited due to too many requests.`))
+    throw new Refusal({
+      ...failure(429, `${command} failed: Rate limited due to too many requests.`),
+      // JAX-RS of that age knows no name for 429.
+      statusText: 'CUSTOM',
+    })
 }
 
 function keyOf(user: User | undefined, command: string): string {

@@ -3,13 +3,14 @@ import type { Call } from './call.ts'
 import type { Context, User, Visit } from './context.ts'
 import type { DataFile } from './datafile.ts'
 import { failure, Refusal, thrown } from './reply.ts'
-import { draftOf, releasedVersions } from './world.ts'
+import { draftOf } from './world.ts'
 import type { Dataset, Version } from './world.ts'
 
 /** The file a download route names: by number, by `:persistentId`, or as the last segment of a made-up path. */
 export function findDataFile(call: Call, segments: readonly string[], context: Context): DataFile | undefined {
   const last = segments.at(-1) ?? ''
-  if (last === ':persistentId') return context.world.fileByPid(call.query.get('persistentId') ?? '')
+  if (last === ':persistentId')
+    return context.world.fileByPid(call.query.get('persistentId') ?? '', context.features.foldedDois)
   return /^\d+$/.test(last) ? context.world.file(Number(last)) : undefined
 }
 
@@ -23,7 +24,7 @@ export function requireDataFile(call: Call, segments: readonly string[], context
 export function requireDataset(call: Call, id: string, context: Context): Dataset {
   if (id === ':persistentId') {
     const pid = call.query.get('persistentId') ?? ''
-    const found = context.world.datasetByPid(pid)
+    const found = context.world.datasetByPid(pid, context.features.foldedDois)
     if (!found) throw new Refusal(failure(404, `Dataset with Persistent ID ${pid} not found.`))
     return found
   }
@@ -32,10 +33,19 @@ export function requireDataset(call: Call, id: string, context: Context): Datase
   return found
 }
 
-/** What a version selector means to a user. `undefined`: no such version, or none that may be seen. */
-export function selectVersion(dataset: Dataset, selector: string, user: User | undefined): Version | undefined {
+/**
+ * What a version selector means to a user. `undefined`: no such version, or none that may be seen.
+ * @param deaccessioned the latest published version may be one that was deaccessioned
+ */
+export function selectVersion(
+  dataset: Dataset,
+  selector: string,
+  user: User | undefined,
+  deaccessioned = false,
+): Version | undefined {
   const permitted = curates(user, dataset)
-  const released = releasedVersions(dataset).at(-1)
+  const states = deaccessioned ? ['RELEASED', 'DEACCESSIONED'] : ['RELEASED']
+  const released = dataset.versions.filter(({ state }) => states.includes(state)).at(-1)
   if (selector === ':latest') return (permitted ? draftOf(dataset) : undefined) ?? released
   if (selector === ':latest-published') return released
   if (selector === ':draft') {
@@ -58,8 +68,8 @@ export function requireVersion(
   selector: string,
   options: { readonly anyoneSeesDeaccessioned?: boolean } = {},
 ): Version {
-  const version = selectVersion(dataset, selector, visit.user)
   const asked = visit.call.query.get('includeDeaccessioned') === 'true'
+  const version = selectVersion(dataset, selector, visit.user, asked)
   const permitted = options.anyoneSeesDeaccessioned === true || curates(visit.user, dataset)
   if (!version || (version.state === 'DEACCESSIONED' && !(asked && permitted)))
     throw new Refusal(failure(404, `Dataset version ${selector} of dataset ${dataset.id} not found`))

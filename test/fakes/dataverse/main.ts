@@ -15,6 +15,7 @@ const tokenSchema = z.strictObject({
   superuser: z.boolean().exactOptional(),
   grants: z.array(z.number()).exactOptional(),
   curates: z.union([z.literal('all'), z.array(z.string())]).exactOptional(),
+  preview: z.boolean().exactOptional(),
 })
 
 /** What the process takes as JSON, by `--options` or, with `--stdin`, on standard input. */

@@ -11,6 +11,8 @@ export interface Features {
   readonly paging: boolean
   /** Since 6.2: `totalCount`, the limiter, `canDownloadAtLeastOneFile`. */
   readonly totalCount: boolean
+  /** Since 6.5: DOIs are compared without case. */
+  readonly foldedDois: boolean
   /** Since 6.7: archives are named after the dataset. */
   readonly pidZipNames: boolean
   /** Since 6.10: guestbook enforced, strict id lists in ZIP requests. */
@@ -26,6 +28,7 @@ export function features(version: Profile): Features {
     partialContent: since('5.12'),
     paging: since('6.1'),
     totalCount: since('6.9'),
+    foldedDois: since('6.9'),
     pidZipNames: since('6.9'),
     strict: since('6.10'),
     citations: since('6.11'),

@@ -2,7 +2,7 @@
 export type Range =
   | { readonly kind: 'part'; readonly from: number; readonly to: number }
   | { readonly kind: 'refused'; readonly message: string }
-  /** A suffix longer than the file: the real server computes a negative start and breaks (note §4). */
+  /** A suffix longer than the file: the real server computes a negative start and breaks (note §4, §12). */
   | { readonly kind: 'broken' }
 
 const FORMAT = 'The format is bytes=<range-start>-<range-end> where start and end are optional.'

@@ -7,8 +7,10 @@ export interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: Body
-  /** Ids of the files whose download the server counts with this answer. */
-  readonly counted?: readonly number[]
+  /** The words of the status line, where they are not the usual ones. */
+  readonly statusText?: string
+  /** Called when the last byte of the body has been handed over: what the server does only then. */
+  readonly delivered?: () => void
 }
 
 export type Body =
@@ -60,24 +62,39 @@ const GUIDE = 'Please check your code for typos, or consult our API guide at htt
 const CENTRAL: Readonly<Record<number, string>> = {
   403: `Not authorized to access this object via this API endpoint. ${GUIDE}`,
   404: `API endpoint does not exist on this server. ${GUIDE}`,
-  405: 'Method not allowed. The requested API endpoint does not support this HTTP method.',
-  406: 'Not Acceptable. The requested API endpoint does not produce the accepted content type.',
+  405: 'API endpoint does not support this method. Consult our API guide at http://guides.dataverse.org.',
+  406: 'API endpoint does not accept your request. Consult our API guide at http://guides.dataverse.org.',
   503: 'Requested service or method not available on the requested object',
 }
 const BAD_REQUEST = 'Bad Request. The API request cannot be completed with the parameters supplied.'
 
 /**
  * Envelope 5: an exception mapped centrally (ErrH:35-113). A 404 keeps its text only if that starts with "datafile",
- * so an unknown id and an unknown route look the same. `requestUrl` echoes the query, tokens included.
+ * so an unknown id and an unknown route look the same. `requestUrl` echoes the query, tokens included; texts of the
+ * exceptions themselves come without it.
  */
 export function thrown(call: Call, code: number, detail = ''): Reply {
-  const message =
-    code === 400
-      ? `${BAD_REQUEST} Details: ${detail}`
-      : code === 404 && /^datafile/i.test(detail)
-        ? detail
-        : (CENTRAL[code] ?? detail)
-  return json(code, { status: 'ERROR', code, message, requestUrl: call.requestUrl, requestMethod: call.method })
+  if (code === 404 && /^datafile/i.test(detail)) return json(code, { status: 'ERROR', code, message: detail })
+  const central = code === 400 ? `${BAD_REQUEST} Details: ${detail}` : CENTRAL[code]
+  if (central === undefined) return json(code, { status: 'ERROR', code, message: detail })
+  return json(code, {
+    status: 'ERROR',
+    code,
+    message: central,
+    ...(code !== 503 && { requestUrl: call.requestUrl, requestMethod: call.method }),
+  })
+}
+
+/** What the server says of bytes that it cannot open, for good or for a moment. */
+export function noPhysicalFile(file: number): Reply {
+  const message = `Datafile ${file}: Failed to locate and/or open physical file.`
+  return json(404, { status: 'ERROR', code: 404, message })
+}
+
+/** 405, with the methods that the route has. */
+export function notAllowed(call: Call, ...allowed: readonly string[]): Reply {
+  const made = thrown(call, 405)
+  return { ...made, headers: { ...made.headers, Allow: [...allowed, 'OPTIONS'].join(',') } }
 }
 
 /** Envelope 6: something broke on the server. */

@@ -1,5 +1,5 @@
 import type { Context, Visit } from './context.ts'
-import { internalError, json, Refusal, thrown } from './reply.ts'
+import { internalError, json, notAllowed, Refusal, thrown } from './reply.ts'
 import type { Reply } from './reply.ts'
 import { routeAccess } from './routes/access.ts'
 import { getCollections } from './routes/collections.ts'
@@ -16,7 +16,7 @@ async function route(visit: Visit, context: Context): Promise<Reply> {
   if (context.settings.blocked.some((prefix) => call.segments.join('/').startsWith(prefix)))
     return json(503, { status: 'error', message: 'Endpoint blocked. Access denied.' })
   if (area === 'access') return routeAccess(visit, rest, context)
-  if (call.method !== 'GET' && call.method !== 'HEAD') return thrown(call, 405)
+  if (call.method !== 'GET' && call.method !== 'HEAD') return notAllowed(call, 'GET', 'HEAD')
   switch (area) {
     case 'datasets':
       return getDatasets(visit, rest, context)

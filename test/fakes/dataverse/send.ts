@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { ServerResponse } from 'node:http'
+import { STATUS_CODES, type ServerResponse } from 'node:http'
 import { setImmediate, setTimeout as wait } from 'node:timers/promises'
 import { toBuffer } from './content.ts'
 import type { Reply } from './reply.ts'
@@ -18,6 +18,8 @@ export interface Sending {
   readonly withLength: boolean
   /** Called with each count of body bytes handed over. */
   readonly sent: (bytes: number) => void
+  /** Called once the last byte of a body of known length was handed over, and never when it was not. */
+  readonly delivered: () => void
 }
 
 const AT_ONCE = 64 * 1024
@@ -29,8 +31,9 @@ export async function send(response: ServerResponse, sending: Sending, head: boo
   const length = body.kind === 'bytes' ? body.data.length : body.kind === 'part' ? body.to - body.from : undefined
   const headers: Record<string, string | number> = { ...reply.headers }
   if (length !== undefined && sending.withLength) headers['Content-Length'] = length
-  response.writeHead(reply.status, headers)
+  response.writeHead(reply.status, reply.statusText ?? STATUS_CODES[reply.status] ?? '', headers)
   if (head) {
+    sending.delivered()
     response.end()
     return
   }
@@ -38,6 +41,7 @@ export async function send(response: ServerResponse, sending: Sending, head: boo
     const data =
       body.kind === 'bytes' ? body.data : body.kind === 'part' ? toBuffer(body.content, body.from, body.to) : undefined
     sending.sent(length)
+    sending.delivered()
     response.end(data)
     return
   }
@@ -54,12 +58,16 @@ async function sendInPieces(response: ServerResponse, sending: Sending, length: 
     sending.cutAfter === undefined ? Infinity : Math.min(sending.cutAfter, Math.max(0, (length ?? Infinity) - 1))
   const limit = Math.min(cutAfter, sending.stallAfter ?? Infinity, sending.endAfter ?? Infinity)
   let left = limit
+  let handed = 0
   try {
     for await (const chunk of pieces(sending)) {
       const part = chunk.length > left ? chunk.subarray(0, left) : chunk
       left -= part.length
       sending.sent(part.length)
-      if (part.length > 0 && !response.write(part)) await drained(response)
+      handed += part.length
+      const full = part.length > 0 && !response.write(part)
+      if (handed === length) sending.delivered()
+      if (full) await drained(response)
       if (left === 0 || response.destroyed) break
     }
   } catch {

@@ -46,8 +46,12 @@ export async function serveDataverse(
   const call = readCall(message, context.url)
   const file = call && requestedFile(call, context)
   const record = recordOf(message, 'dataverse', file, running)
-  const make = (): Promise<Reply> =>
-    call ? answer(() => identify(call, context), call, context) : Promise.resolve(html(404, 'Not Found'))
+  const make = async (): Promise<Reply> => {
+    if (!call || context.settings.deploying) return html(404, 'Payara Server - Error report')
+    const count = (counted: number): void => running.records.count(record, counted)
+    return own(await answer(() => ({ ...identify(call, context), count }), call, context), call)
+  }
+  response.sendDate = false
   await exchange(message, response, { running, record, make })
 }
 
@@ -65,6 +69,14 @@ export async function serveStorage(
     record,
     make: () => Promise.resolve(answerStorage(message, running.context)),
   })
+}
+
+/** What the application server adds to every answer of the API: binaries have a character set, too. */
+function own(reply: Reply, call: Call): Reply {
+  const type = reply.headers['Content-Type']
+  const session = call.segments[0] === 'access' ? { 'Set-Cookie': 'JSESSIONID=5a1f0d; Path=/; HttpOnly' } : {}
+  const typed = type === undefined ? {} : { 'Content-Type': `${type};charset=UTF-8` }
+  return { ...reply, headers: { ...reply.headers, ...typed, ...session } }
 }
 
 /** The file whose bytes a request is for, if it is for one. */
@@ -116,13 +128,12 @@ async function exchange(
     message.socket.resetAndDestroy()
     return
   }
-  const front = taken && frontAnswer(taken.step)
+  const front = taken && frontAnswer(taken.step, record.file)
   const made = front ?? (await make())
   const step = usable(taken, made)
   const reply = spoiled(made, step)
   record.status = reply.status
   if (connections.endsWith(message.socket, reply.status)) response.setHeader('Connection', 'close')
-  if (!front && reply.status < 400) for (const counted of reply.counted ?? []) records.count(record, counted)
   const sent = (bytes: number): void => records.sent(record, bytes)
   const sending = sendingOf(reply, step, { settings, own: record.origin === 'dataverse', sent })
   await sendWithin(message, response, sending, record.origin === 'dataverse' ? settings.requestTimeoutMs : 0)

@@ -26,6 +26,8 @@ export interface TokenSpec {
   readonly grants?: readonly number[]
   /** PIDs of datasets with all rights, drafts included. */
   readonly curates?: readonly string[] | 'all'
+  /** A preview-URL token: it shows the dataset in `curates`, and belongs to no account. */
+  readonly preview?: boolean
 }
 
 export interface StandInOptions extends SettingsInput {
@@ -103,6 +105,7 @@ export async function startDataverse(options: StandInOptions): Promise<StandIn> 
     secret: 'stand-in',
     tokens: usersOf(tokens ?? {}),
     memory: freshMemory(),
+    downloads: (file) => records.file(file).counted,
   }
   const running: Running = {
     context,
@@ -158,6 +161,7 @@ function usersOf(tokens: Readonly<Record<string, TokenSpec>>): ReadonlyMap<strin
         superuser: spec.superuser ?? false,
         grants: new Set(spec.grants),
         curates: spec.curates === 'all' ? 'all' : new Set(spec.curates),
+        preview: spec.preview ?? false,
       },
     ]),
   )

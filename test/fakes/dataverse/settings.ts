@@ -17,6 +17,10 @@ export const settingsSchema = z.strictObject({
   stripContentLength: z.boolean().default(false),
   /** Archives end after so many bytes as if they were complete. 0: never. */
   zipCutAfterBytes: z.number().nonnegative().default(0),
+  /** The application server deploys: every address answers a page of the container with 404. */
+  deploying: z.boolean().default(false),
+  /** The storage is away: no object can be opened. */
+  storageAway: z.boolean().default(false),
   presignTtlMs: z.number().positive().default(3_600_000),
   /** Requests an hour for each command class; guests share one bucket. Null: no limiter. */
   limiter: z.strictObject({ guestPerHour: z.number(), userPerHour: z.number() }).nullish(),

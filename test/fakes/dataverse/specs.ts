@@ -72,6 +72,8 @@ export interface VersionSpec {
   readonly number?: string
   /** Default RELEASED. */
   readonly state?: VersionState
+  /** Why a deaccessioned version is none any more, and where to look instead. */
+  readonly deaccession?: { readonly note: string; readonly link?: string }
   readonly files: readonly FileSpec[]
 }
 

@@ -48,6 +48,7 @@ const basics = {
 const version = z.strictObject({
   number: text.exactOptional(),
   state: z.enum(VERSION_STATES).exactOptional(),
+  deaccession: z.strictObject({ note: text, link: text.exactOptional() }).exactOptional(),
   files: z.array(file),
 })
 const dataset = z.union([

@@ -23,6 +23,7 @@ export interface Version {
   readonly id: number
   readonly number: string
   readonly state: VersionState
+  readonly deaccession: VersionSpec['deaccession']
   readonly files: FileList
 }
 
@@ -56,9 +57,12 @@ export class World {
   readonly collections = new Map<string, Collection>()
   readonly datasets = new Map<number, Dataset>()
   readonly #byPid = new Map<string, Dataset>()
+  readonly #byFolded = new Map<string, Dataset>()
   readonly #files = new Map<number, DataFile>()
   readonly #filesByPid = new Map<string, DataFile>()
+  readonly #filesByFolded = new Map<string, DataFile>()
   readonly #lazy: LazyRange[] = []
+  #lastVersionId = 0
   #nextId = 1
 
   constructor() {
@@ -92,11 +96,13 @@ export class World {
     else versions.push(...this.#eagerVersions(made, 'versions' in spec ? spec.versions : [{ files: spec.files }]))
     this.datasets.set(made.id, made)
     this.#byPid.set(pid, made)
+    this.#byFolded.set(foldedDoi(pid), made)
     return made
   }
 
-  datasetByPid(pid: string): Dataset | undefined {
-    return this.#byPid.get(pid)
+  /** @param folded compares DOIs without case */
+  datasetByPid(pid: string, folded: boolean): Dataset | undefined {
+    return this.#byPid.get(pid) ?? (folded ? this.#byFolded.get(foldedDoi(pid)) : undefined)
   }
 
   file(id: number): DataFile | undefined {
@@ -107,8 +113,13 @@ export class World {
   }
 
   /** Knows eager files only: lazy ones would have to be walked. */
-  fileByPid(pid: string): DataFile | undefined {
-    return this.#filesByPid.get(pid)
+  fileByPid(pid: string, folded: boolean): DataFile | undefined {
+    return this.#filesByPid.get(pid) ?? (folded ? this.#filesByFolded.get(foldedDoi(pid)) : undefined)
+  }
+
+  /** Versions, and what else is no object of the repository, have a series of their own. */
+  #takeVersionId(): number {
+    return (this.#lastVersionId += 1)
   }
 
   #takeId(wanted?: number): number {
@@ -126,7 +137,7 @@ export class World {
     }
     this.#lazy.push({ first, count, fileAt })
     const files = { length: count, at: (index: number) => metaOf(fileAt(index)), sorted: true }
-    return { id: this.#takeId(), number: '1.0', state: 'RELEASED', files }
+    return { id: this.#takeVersionId(), number: '1.0', state: 'RELEASED', deaccession: undefined, files }
   }
 
   #eagerVersions(dataset: Dataset, specs: readonly VersionSpec[]): Version[] {
@@ -145,14 +156,18 @@ export class World {
       if (known) return known
       const made = dataFile(spec, { id, dataset, released: released.has(id), newest: newest.get(id) ?? spec })
       this.#files.set(id, made)
-      if (spec.pid !== undefined) this.#filesByPid.set(spec.pid, made)
+      if (spec.pid !== undefined) {
+        this.#filesByPid.set(spec.pid, made)
+        this.#filesByFolded.set(foldedDoi(spec.pid), made)
+      }
       return made
     }
     return specs.map((version, index) => {
       const metas = version.files.map((spec) => metaOf(file(spec), spec))
       const files = { length: metas.length, at: (at: number) => inBounds(metas, at), sorted: false }
       const state = version.state ?? 'RELEASED'
-      return { id: this.#takeId(), number: version.number ?? `${index + 1}.0`, state, files }
+      const number = version.number ?? `${index + 1}.0`
+      return { id: this.#takeVersionId(), number, state, deaccession: version.deaccession, files }
     })
   }
 
@@ -164,6 +179,11 @@ export class World {
     for (const spec of all) if (!ids.has(spec)) ids.set(spec, spec.id ?? this.#takeId())
     return ids
   }
+}
+
+/** DOIs are compared without case, others letter by letter. */
+function foldedDoi(pid: string): string {
+  return pid.startsWith('doi:') ? pid.toUpperCase() : pid
 }
 
 function idOf(ids: ReadonlyMap<FileSpec, number>, spec: FileSpec): number {

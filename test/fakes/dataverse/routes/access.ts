@@ -1,5 +1,5 @@
 import type { Context, Visit } from '../context.ts'
-import { thrown } from '../reply.ts'
+import { notAllowed, thrown } from '../reply.ts'
 import type { Reply } from '../reply.ts'
 import { getDataFile } from './datafile.ts'
 import { postDataFile, postDataFileList, postDataset } from './guestbook.ts'
@@ -17,14 +17,14 @@ export async function routeAccess(visit: Visit, segments: readonly string[], con
     case 'datafile':
       return routeDataFile(visit, rest, context)
     case 'datafiles':
-      if (rest.length === 0) return post ? postDataFiles(visit, context) : thrown(call, 405)
+      if (rest.length === 0) return post ? postDataFiles(visit, context) : notAllowed(call, 'POST')
       if (post) return postDataFileList(visit, rest.join('/'), context)
-      return get ? getDataFiles(visit, rest.join('/'), context) : thrown(call, 405)
+      return get ? getDataFiles(visit, rest.join('/'), context) : notAllowed(call, 'GET', 'HEAD', 'POST')
     case 'dataset': {
       const [id = '', section, version] = rest
       if (section !== undefined && (section !== 'versions' || version === undefined)) return thrown(call, 404)
       if (post) return postDataset(visit, id, version, context)
-      return get ? getDatasetZip(visit, id, version, context) : thrown(call, 405)
+      return get ? getDatasetZip(visit, id, version, context) : notAllowed(call, 'GET', 'HEAD', 'POST')
     }
     case 'fileCardImage':
     case 'dvCardImage':
@@ -46,6 +46,6 @@ async function routeDataFile(visit: Visit, segments: readonly string[], context:
   if (section === 'metadata') return getDdi(visit, segments, context)
   if (section === 'citation') return getCitation(visit, segments, context)
   if (post) return postDataFile(visit, segments, context)
-  if (call.method !== 'GET' && call.method !== 'HEAD') return thrown(call, 405)
+  if (call.method !== 'GET' && call.method !== 'HEAD') return notAllowed(call, 'GET', 'HEAD', 'POST')
   return getDataFile(visit, segments, context)
 }

@@ -1,4 +1,4 @@
-import { denied } from '../access.ts'
+import { countDownload, denied } from '../access.ts'
 import type { Call } from '../call.ts'
 import type { Context, Visit } from '../context.ts'
 import type { DataFile } from '../datafile.ts'
@@ -8,7 +8,7 @@ import { requireGuestbook } from '../guestbook.ts'
 import { requireDataFile } from '../lookup.ts'
 import { presign } from '../presign.ts'
 import { readRange } from '../range.ts'
-import { EMPTY, internalError, json, Refusal, thrown } from '../reply.ts'
+import { EMPTY, internalError, json, noPhysicalFile, Refusal, thrown } from '../reply.ts'
 import type { Reply } from '../reply.ts'
 
 /** `GET` and `HEAD /api/access/datafile/{id}`. The order of the checks is the order of the errors (note §1.1). */
@@ -19,13 +19,17 @@ export function getDataFile(visit: Visit, segments: readonly string[], context: 
   requireAccess(visit, file, context)
   if (!call.query.has('imageThumb')) requireGuestbook(visit, file, context)
   const form = formOf(call, file, context)
-  if (file.spec.store === 'missing') throw new Refusal(noPhysicalFile(call, file))
-  const reply = redirect(file, form, context) ?? whole(form)
-  const counted = form.counts && file.released && call.query.get('gbrecs') !== 'true'
-  return {
-    ...(reply.status === 200 ? ranged(call, reply, form, context) : reply),
-    counted: counted ? [file.id] : [],
+  if (file.spec.store === 'missing' || context.settings.storageAway) throw new Refusal(noPhysicalFile(file.id))
+  const count = (): void => {
+    if (form.counts) countDownload(file, visit)
   }
+  const redirected = redirect(file, form, context)
+  if (redirected) {
+    // Before a byte has moved (Writer:243-256), while a file that is streamed counts when all of it is written (611-625).
+    count()
+    return redirected
+  }
+  return { ...ranged(call, whole(form), form, context), delivered: count }
 }
 
 export function requireHere(call: Call, file: DataFile): void {
@@ -36,10 +40,6 @@ export function requireHere(call: Call, file: DataFile): void {
 
 export function requireAccess(visit: Visit, file: DataFile, context: Context): void {
   if (denied(file, visit.user, context)) throw new Refusal(thrown(visit.call, 403))
-}
-
-function noPhysicalFile(call: Call, file: DataFile): Reply {
-  return thrown(call, 404, `Datafile ${file.id}: Failed to locate and/or open physical file.`)
 }
 
 function redirect(file: DataFile, form: Form, context: Context): Reply | undefined {
@@ -69,7 +69,7 @@ function ranged(call: Call, reply: Reply, form: Form, context: Context): Reply {
   if (size === 0) throw new Refusal(thrown(call, 404))
   const range = readRange(header, size)
   if (range.kind === 'refused') throw new Refusal(rangeError(range.message))
-  if (range.kind === 'broken') throw new Refusal(internalError(call, 'EOFException'))
+  if (range.kind === 'broken') throw new Refusal(internalError(call, 'IOException'))
   const body = { kind: 'part', content: form.content, from: range.from, to: range.to } as const
   if (!context.features.partialContent) return { ...reply, body }
   const contentRange = `bytes ${range.from}-${range.to - 1}/${size}`

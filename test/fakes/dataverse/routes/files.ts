@@ -22,6 +22,7 @@ export async function getFiles(visit: Visit, segments: readonly string[], contex
   if (section === 'versions' && selector !== undefined)
     return fileMetadata(visit, file, requireVersion(visit, file.dataset, selector))
   if (section === 'hasBeenDeleted') return ok(!find(latestReleased(file.dataset) ?? draftOf(file.dataset), file))
+  if (section === 'downloadCount') return said(String(context.downloads(file.id)), context.settings.topLevelMessages)
   if (section === 'dataTables') return dataTables(visit, file, context)
   throw unknownRoute(visit.call)
 }
@@ -29,7 +30,7 @@ export async function getFiles(visit: Visit, segments: readonly string[], contex
 function requireFile({ call }: Visit, id: string, context: Context): DataFile {
   if (id === ':persistentId') {
     const pid = call.query.get('persistentId') ?? ''
-    const found = context.world.fileByPid(pid)
+    const found = context.world.fileByPid(pid, context.features.foldedDois)
     if (!found) throw new Refusal(failure(404, `Datafile with Persistent ID ${pid} not found.`))
     return found
   }
@@ -49,7 +50,7 @@ function visibleVersion(visit: Visit, file: DataFile): Version {
   if (released) return released
   const gone = dataset.versions.find((version) => version.state === 'DEACCESSIONED' && find(version, file))
   if (gone && permitted && flag(visit.call, 'includeDeaccessioned')) return gone
-  if (gone) throw new Refusal(failure(404, `File with ID ${file.id} not found in an accessible version.`))
+  if (gone) throw new Refusal(failure(404, notInVersion(file, ':latest')))
   throw new Refusal(failure(401, notPermitted(visit.user)))
 }
 
@@ -62,9 +63,13 @@ function find(version: Version | undefined, file: DataFile): FileMeta | undefine
   return undefined
 }
 
+function notInVersion(file: DataFile, selector: string): string {
+  return `"File metadata for file with id ${file.id} in dataset version ${selector} not found"`
+}
+
 async function fileMetadata(visit: Visit, file: DataFile, version: Version): Promise<Reply> {
   const meta = find(version, file)
-  if (!meta) throw new Refusal(failure(404, `File with ID ${file.id} not found in version ${version.number}.`))
+  if (!meta) throw new Refusal(failure(404, notInVersion(file, version.number)))
   const element = await fileElement(meta, version)
   if (!flag(visit.call, 'returnDatasetVersion')) return ok(element)
   return ok({ ...element, datasetVersion: versionElement(version, file.dataset) })

@@ -61,5 +61,5 @@ async function signed(visit: Visit, files: readonly DataFile[], what: string, co
   query.delete('key')
   query.set('gbrecs', 'true')
   query.set('gbrids', String(response))
-  return ok({ signedUrl: signUrl(`/api/${visit.call.segments.join('/')}?${query.toString()}`, visit.user, context) })
+  return ok({ signedUrl: signUrl(`/api/v1/${visit.call.segments.join('/')}?${query.toString()}`, visit.user, context) })
 }

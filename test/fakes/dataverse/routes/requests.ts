@@ -43,7 +43,7 @@ export async function routeRequests(
 
 /** The order that the two questions about oneself fail in: guest 401, no number 400, unknown 404. */
 function asked(visit: Visit, file: DataFile | undefined, id: string): DataFile {
-  if (!visit.user) throw new Refusal(failure(401, 'You must be authenticated.'))
+  if (!visit.user || visit.user.preview) throw new Refusal(failure(401, 'You must be authenticated.'))
   if (id !== ':persistentId' && !/^\d+$/.test(id)) throw new Refusal(failure(400, `Bad file id ${id}`))
   if (!file) throw new Refusal(failure(404, `File with ID ${id} not found.`))
   return file

@@ -1,7 +1,6 @@
 import { z } from 'zod'
-import { denied, curates, latestReleased } from '../access.ts'
+import { countDownload, curates, denied, latestReleased } from '../access.ts'
 import { archiveReply, hashOrder, zipEntries } from '../bundle.ts'
-import type { Call } from '../call.ts'
 import type { Context, Visit } from '../context.ts'
 import type { DataFile } from '../datafile.ts'
 import { bundleEntries } from '../form.ts'
@@ -43,7 +42,7 @@ export async function postDataFiles(visit: Visit, context: Context): Promise<Rep
     throw new Refusal(thrown(call, 415, 'HTTP 415 Unsupported Media Type'))
   requireZipAccepted(visit)
   const body = (await call.body()).trim()
-  if (body === '') throw new Refusal(thrown(call, 400, 'No file ids given.'))
+  if (body === '') throw new Refusal(internalError(call, 'NullPointerException'))
   const listed = idListSchema.safeParse(parseJson(body))
   const list = listed.success ? listed.data.fileIds.join(',') : body.replace(/^fileIds=/, '')
   const files = filesOf(list, visit, context)
@@ -56,9 +55,9 @@ export async function postDataFiles(visit: Visit, context: Context): Promise<Rep
     if (book && !body.startsWith('{')) throw new Refusal(failure(400, missingResponse(book)))
     if (book) storeResponse(body, 'datafiles', first.dataset, visit.user, context)
   }
-  const reply = await zipOf(files, visit, context)
   // Once by the guestbook check and once by the archive (note §1.4).
-  return { ...reply, counted: [...(reply.counted ?? []), ...(reply.counted ?? [])] }
+  for (const file of hashOrder(files)) countDownload(file, visit)
+  return zipOf(files, visit, context)
 }
 
 /** Ids of a list. Since 6.10 an unknown one is 404 for everything; before, it is skipped in silence. */
@@ -79,11 +78,6 @@ export function requireOneDataset(files: readonly DataFile[]): void {
     throw new Refusal(failure(400, 'All files being downloaded must be from the same Dataset.'))
 }
 
-/** Files whose download counts: released ones, unless the caller says otherwise. */
-function countable(files: readonly DataFile[], call: Call): number[] {
-  return call.query.get('gbrecs') === 'true' ? [] : files.filter(({ released }) => released).map(({ id }) => id)
-}
-
 async function zipOf(files: readonly DataFile[], visit: Visit, context: Context, suffix = ''): Promise<Reply> {
   const { call } = visit
   const first = files[0]
@@ -94,12 +88,12 @@ async function zipOf(files: readonly DataFile[], visit: Visit, context: Context,
       open.map(({ id }) => id),
       context,
     )
-    return { status: 303, headers: { Location: location }, body: EMPTY, counted: countable(open, call) }
+    for (const file of open) countDownload(file, visit)
+    return { status: 303, headers: { Location: location }, body: EMPTY }
   }
   const ordered = context.features.strict ? hashOrder(files) : files
   const name = archiveName(first.dataset, suffix, context)
-  const reply = await archiveReply(visit, name, zipEntries(ordered, visit, context), context)
-  return { ...reply, counted: countable(hashOrder(open), call) }
+  return archiveReply(visit, name, zipEntries(ordered, visit, context), context)
 }
 
 /** `doi-10.5072-fk2-abcdef_1.0.zip`; before 6.7 always the same. */
@@ -134,7 +128,7 @@ export function zipDataset({ call }: Visit, id: string, context: Context): Datas
   }
   const pid = call.query.get('persistentId') ?? ''
   if (pid !== '' && !/^\w+:[^/]+\/.+/.test(pid)) throw new Refusal(failure(400, `Invalid persistent identifier ${pid}`))
-  const found = context.world.datasetByPid(pid)
+  const found = context.world.datasetByPid(pid, context.features.foldedDois)
   // The text misleads: this is also what a well-formed but unknown PID gets (Access:957-967).
   const told = 'When accessing a dataset based on Persistent ID, a persistentId query parameter must be present.'
   if (!found) throw new Refusal(failure(404, told))
@@ -168,9 +162,10 @@ export async function getBundle(visit: Visit, segments: readonly string[], conte
   const book = demandedGuestbook(file.dataset, visit.user, context)
   if (call.method === 'POST') storeResponse(await call.body(), file.label, file.dataset, visit.user, context)
   else if (book && call.query.get('gbrids') === null) throw new Refusal(thrown(call, 400, missingResponse(book)))
-  const entries = bundleEntries(call, file, context).map(([name, content]) => ({ name, open: () => content }))
-  const reply = await archiveReply(visit, `${file.label.replace(/\.[^.]*$/, '')}-bundle.zip`, entries, context)
-  return { ...reply, counted: countable([file], call) }
+  countDownload(file, visit)
+  if (file.spec.store === 'missing' || context.settings.storageAway)
+    throw new Refusal(internalError(call, 'InternalServerErrorException'))
+  return archiveReply(visit, `${file.label.replace(/\.[^.]*$/, '')}-bundle.zip`, bundleEntries(file, context), context)
 }
 
 export function noContent(): Reply {
