@@ -15,7 +15,7 @@ interface CodeEntry {
   readonly remedy: Remedy
   /** What happened, for `docs/errors.md`. */
   readonly meaning: string
-  /** What a person does next. */
+  /** What a person does next, when nothing works on it any more: nothing is promised that will not happen. */
   readonly advice: string
 }
 
@@ -25,20 +25,20 @@ export const ERROR_CODES = {
     group: 'source',
     remedy: 'retry',
     meaning: 'The server could not be reached, or the connection broke before an answer.',
-    advice: 'Check the address and the network; dataferry tries again by itself.',
+    advice: 'Check the address, the network and the proxy.',
   },
   SOURCE_THROTTLED: {
     group: 'source',
     remedy: 'throttle',
     meaning: 'The server asked for fewer requests (429, or 503 from an overloaded server or proxy).',
-    advice: 'Nothing: all workers pause for this server and go on. Use fewer --jobs if it happens often.',
+    advice: 'Come back later, and use fewer --jobs if it happens often.',
   },
   SOURCE_FAILED: {
     group: 'source',
     remedy: 'retry',
     meaning:
       'The server, its storage or a proxy in front of it answered with an error of its own: 5xx, a page where the API should be (a server that restarts), or a storage host that does not accept the link.',
-    advice: 'dataferry tries again; if it stays, tell the installation’s support the file id and time.',
+    advice: 'If it stays so, tell the installation’s support the file id and the time.',
   },
   SOURCE_UNEXPECTED: {
     group: 'source',
@@ -50,13 +50,13 @@ export const ERROR_CODES = {
     group: 'source',
     remedy: 'restart',
     meaning: 'The file’s size or identity changed between two requests.',
-    advice: 'dataferry starts the file again; if it stays, plan again, as the dataset was edited.',
+    advice: 'The dataset was edited: plan again with --new.',
   },
   SOURCE_DENIED: {
     group: 'source',
     remedy: 'fail',
     meaning: 'The server does not allow this user to have the file (403): restricted, embargoed or unpublished.',
-    advice: 'Request access to the file on the server, set DATAVERSE_API_TOKEN, then run `dataferry retry`.',
+    advice: 'Request access to the file on the server, and set DATAVERSE_API_TOKEN.',
   },
   SOURCE_BLOCKED: {
     group: 'source',
@@ -99,31 +99,31 @@ export const ERROR_CODES = {
     group: 'source',
     remedy: 'park',
     meaning: 'The server does not accept the API token (401); it refuses even public files then.',
-    advice: 'Set a valid DATAVERSE_API_TOKEN (or none at all for public files) and run the same command again.',
+    advice: 'Set a valid DATAVERSE_API_TOKEN, or none at all for public files.',
   },
   SHORT_BODY: {
     group: 'bytes',
     remedy: 'retry',
     meaning: 'Fewer bytes came than promised.',
-    advice: 'Nothing: dataferry goes on at the byte where it broke.',
+    advice: 'Check the network and the proxy; what came is kept.',
   },
   LONG_BODY: {
     group: 'bytes',
     remedy: 'restart',
     meaning: 'More bytes came than promised.',
-    advice: 'dataferry starts the file again; if it stays, plan again, as the listing does not describe this file.',
+    advice: 'The listing does not describe this file: plan again with --new.',
   },
   CHECKSUM_MISMATCH: {
     group: 'bytes',
     remedy: 'restart',
     meaning: 'The bytes that came do not have the published checksum.',
-    advice: 'dataferry starts the file again; if it stays, the file is damaged on the server: report it there.',
+    advice: 'If it stays so, the file is damaged on the server: report it there.',
   },
   ZIP_DAMAGED: {
     group: 'bytes',
     remedy: 'restart',
     meaning: 'The archive is cut off or its structure is not sound.',
-    advice: 'dataferry asks for it again; if it stays, fetch the files singly.',
+    advice: 'If it stays so, fetch the files singly.',
   },
   ZIP_INCOMPLETE: {
     group: 'bytes',
@@ -141,13 +141,13 @@ export const ERROR_CODES = {
     group: 'sink',
     remedy: 'retry',
     meaning: 'Another live process is writing the same item.',
-    advice: 'Nothing: dataferry waits for the other one and checks its result.',
+    advice: 'Wait until the other process has ended.',
   },
   SINK_FAILED: {
     group: 'sink',
     remedy: 'retry',
     meaning: 'The destination failed while reading or writing.',
-    advice: 'Check the disk or the object store; dataferry tries again.',
+    advice: 'Check the disk or the object store.',
   },
   SINK_DENIED: {
     group: 'sink',
@@ -159,14 +159,20 @@ export const ERROR_CODES = {
     group: 'sink',
     remedy: 'park',
     meaning: 'The destination has no credentials to go by, or no longer accepts them: missing, expired or unknown.',
-    advice: 'Renew the credentials (AWS_… variables, profile or role); dataferry waits and goes on where it was.',
+    advice: 'Renew the credentials (AWS_… variables, profile or role), then run the same command again.',
   },
   SINK_UNAVAILABLE: {
     group: 'sink',
     remedy: 'park',
     meaning:
       'The destination as a whole cannot be used: unreachable, no such bucket, wrong region, no encryption as asked for, or a clock that is off.',
-    advice: 'Correct what the message names; dataferry waits and goes on where it was.',
+    advice: 'Correct what the message names, then run the same command again: it goes on where it was.',
+  },
+  NO_RECORDS: {
+    group: 'sink',
+    remedy: 'fail',
+    meaning: 'Nothing at the destination says that dataferry has ever fetched anything there.',
+    advice: 'Name the folder or URL that --to named, the one with `.dataferry` in it; check that its disk is mounted.',
   },
   SINK_EXISTS: {
     group: 'sink',
@@ -178,13 +184,13 @@ export const ERROR_CODES = {
     group: 'sink',
     remedy: 'park',
     meaning: 'No space is left at the destination.',
-    advice: 'Free some space: dataferry waits and goes on by itself.',
+    advice: 'Free some space, then run the same command again: it goes on where it was.',
   },
   MANIFEST_INVALID: {
     group: 'input',
     remedy: 'fail',
     meaning: 'A manifest has lines that cannot be understood.',
-    advice: 'Correct the named lines and run again; nothing was fetched.',
+    advice: 'Correct the named lines and run the same command again; nothing was fetched.',
   },
   MANIFEST_MISMATCH: {
     group: 'input',
@@ -214,7 +220,8 @@ export const ERROR_CODES = {
     group: 'input',
     remedy: 'fail',
     meaning: 'No batch of this name is known here.',
-    advice: 'See `dataferry status` for the batches of this Redis, or `dataferry resume <destination>`.',
+    advice:
+      '`dataferry status --all` shows the batches of this Redis; `dataferry resume` tells it again what a destination holds.',
   },
   REDIS_UNAVAILABLE: {
     group: 'system',
@@ -232,7 +239,7 @@ export const ERROR_CODES = {
     group: 'system',
     remedy: 'fail',
     meaning: 'Several workers in a row died or froze while they had this item.',
-    advice: 'Look at the workers’ logs and memory limits, then run `dataferry retry`.',
+    advice: 'Look at the workers’ logs and memory limits.',
   },
   INTERRUPTED: {
     group: 'system',
@@ -255,6 +262,10 @@ export interface ErrorDetails {
   readonly status?: number
   /** How long the server asked to wait. */
   readonly retryAfterMs?: number
+  /** What a person does next, where that is not what the code usually asks for. */
+  readonly advice?: string
+  /** A command that helps, as it is typed. */
+  readonly command?: string
 }
 
 /**
@@ -266,12 +277,16 @@ export class DataferryError extends Error {
   readonly code: ErrorCode
   readonly status: number | undefined
   readonly retryAfterMs: number | undefined
+  readonly command: string | undefined
+  readonly #advice: string | undefined
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(visibleLines(message), details.cause === undefined ? undefined : { cause: details.cause })
     this.code = code
     this.status = details.status
     this.retryAfterMs = details.retryAfterMs
+    this.command = details.command
+    this.#advice = details.advice
   }
 
   get remedy(): Remedy {
@@ -280,7 +295,7 @@ export class DataferryError extends Error {
 
   /** What a person does next. */
   get advice(): string {
-    return ERROR_CODES[this.code].advice
+    return this.#advice ?? ERROR_CODES[this.code].advice
   }
 }
 

@@ -1,8 +1,11 @@
-import type { BatchId } from '../model/batch.ts'
+import { DataferryError } from '../errors.ts'
+import type { Batch, BatchId } from '../model/batch.ts'
 import { sameChecksum, type Checksum } from '../model/checksum.ts'
 import type { Receipt } from '../model/receipt.ts'
 import type { Sink } from '../sinks/sink.ts'
-import { listBatches } from './folder.ts'
+import { listBatches, readPlanState } from './folder.ts'
+import { readHold } from './hold.ts'
+import { allItems } from './items-file.ts'
 import { Outcomes } from './outcomes.ts'
 
 /** What was found at one path of a destination. */
@@ -20,6 +23,14 @@ export type Finding =
       readonly found: string
     }
   | { readonly state: 'extra'; readonly path: string; readonly size: number }
+  /** Planned, and never brought here; `why` is the code that it failed with, when it did. */
+  | {
+      readonly state: 'unfetched'
+      readonly path: string
+      readonly batch: BatchId
+      readonly n: number
+      readonly why: string | undefined
+    }
 
 /** The checksum of what is committed at a path; undefined: only its size is looked at. */
 export type HashPath = (path: string, algorithm: Checksum['algorithm'], size: number) => Promise<Checksum | undefined>
@@ -31,10 +42,16 @@ interface Expected {
 }
 
 /**
- * Compares every receipt of a destination with what `hash` finds there, and names files that no receipt knows. Keeps one receipt a path in memory.
+ * Compares every receipt of a destination with what `hash` finds there, names files that no receipt knows, and planned ones
+ * that never came. Keeps one receipt a path in memory. Rejects with `NO_RECORDS` when there is nothing to compare with.
  */
 export async function* verifyDestination(sink: Sink, hash: HashPath, signal: AbortSignal): AsyncGenerator<Finding> {
-  const expected = await expectations(sink)
+  const batches = await listBatches(sink.records)
+  if (batches.length === 0) {
+    throw new DataferryError('NO_RECORDS', `There is nothing to compare with: ${sink.url} has no records of dataferry.`)
+  }
+  const expected = await expectations(sink, batches)
+  const arrived = new Set(expected.keys())
   for await (const { path, size } of sink.list(signal)) {
     signal.throwIfAborted()
     const known = expected.get(path)
@@ -43,11 +60,31 @@ export async function* verifyDestination(sink: Sink, hash: HashPath, signal: Abo
     expected.delete(path)
   }
   for (const [path, { batch, receipt }] of expected) yield { state: 'missing', path, batch, n: receipt.n }
+  for (const { id } of batches) yield* unfetched(sink, id, arrived, signal)
 }
 
-async function expectations({ records }: Sink): Promise<Map<string, Expected>> {
+/** Planned files of a batch that no batch has brought. One that somebody cancelled is not waited for any more. */
+async function* unfetched(
+  { records }: Sink,
+  batch: BatchId,
+  arrived: Set<string>,
+  signal: AbortSignal,
+): AsyncGenerator<Finding> {
+  if ((await readHold(records, batch))?.state === 'cancelled') return
+  const { items } = await readPlanState(records, batch)
+  const codes = new Map<number, string>()
+  for await (const { n, code } of new Outcomes(records, batch).failures()) codes.set(n, code)
+  for await (const { n, path } of allItems(records, batch, items)) {
+    signal.throwIfAborted()
+    if (arrived.has(path)) continue
+    arrived.add(path)
+    yield { state: 'unfetched', path, batch, n, why: codes.get(n) }
+  }
+}
+
+async function expectations({ records }: Sink, batches: readonly Batch[]): Promise<Map<string, Expected>> {
   const expected = new Map<string, Expected>()
-  for (const { id } of await listBatches(records)) {
+  for (const { id } of batches) {
     for await (const receipt of new Outcomes(records, id).receipts()) {
       const known = expected.get(receipt.path)
       if (!known || isBetter(receipt, known.receipt)) expected.set(receipt.path, { batch: id, receipt })

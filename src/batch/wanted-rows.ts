@@ -53,8 +53,9 @@ export class WantedAgain {
   readonly #records: Records
   readonly #write: (bytes: Uint8Array) => Promise<unknown>
   readonly #items = new Map<BatchId, ItemsReader>()
-  /** Items that are in the manifest. */
+  /** Items that are in the manifest, and the servers that have them. */
   count = 0
+  readonly servers = new Set<string>()
 
   constructor(records: Records, write: (bytes: Uint8Array) => Promise<unknown>) {
     this.#records = records
@@ -62,12 +63,14 @@ export class WantedAgain {
   }
 
   async add(finding: Finding): Promise<void> {
-    if (finding.state !== 'missing' && finding.state !== 'changed') return
+    if (finding.state !== 'missing' && finding.state !== 'changed' && finding.state !== 'unfetched') return
     const { batch, n, state } = finding
     const items = this.#items.get(batch) ?? new ItemsReader(this.#records, batch)
     this.#items.set(batch, items)
     const message = state === 'changed' ? `${finding.found}, was ${finding.expected}` : ''
     if (this.count++ === 0) await this.#write(WANTED_HEADER)
-    await this.#write(wantedRow(await items.item(n), state.toUpperCase(), message))
+    const item = await items.item(n)
+    this.servers.add(item.server)
+    await this.#write(wantedRow(item, state.toUpperCase(), message))
   }
 }

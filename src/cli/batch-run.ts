@@ -50,7 +50,7 @@ export async function runBatch(context: Context, sink: Sink, opened: OpenedBatch
       const bytes = await untilEnded(context, runtime, workers, { id: batch.id, label }, stop, () =>
         restore(runtime, sink, opened),
       )
-      facts = { ms: performance.now() - begun, bytes: bytes - before, ids }
+      facts = { ms: performance.now() - begun, bytes: bytes - before, ids, servers: batch.servers }
     } finally {
       await workers.close()
       await planning

@@ -7,12 +7,15 @@ import { normalServer } from '../config/setting-values.ts'
 import type { Context, Operand } from './command.ts'
 import { idsMeant } from './batch-names.ts'
 import { openDestination } from './destination.ts'
+import { pasted } from './pasted.ts'
 import type { Runtime } from './runtime.ts'
 
 /** What a control command acts on: a batch, or one installation for all batches. */
 export type Subject = { readonly batch: LedgerEntry } | { readonly server: string }
 
-export const SUBJECT: readonly Operand[] = [{ name: 'batch', help: 'as `dataferry status` names it', optional: true }]
+export const SUBJECT: readonly Operand[] = [
+  { name: 'batch', help: 'its id as `dataferry status` shows it, or an end of it', optional: true },
+]
 
 /** Reads BATCH or `--server URL` of a command line. Rejects when neither or both are there, or the batch is unknown. */
 export async function subject({ args, text }: Context, { ledger }: Runtime): Promise<Subject> {
@@ -62,9 +65,11 @@ async function putHold(
 }
 
 /** Rejects when a batch has ended already: there is nothing to hold or to go on with. */
-export function refuseFinished({ id, state }: LedgerEntry): void {
+export function refuseFinished({ config }: Context, { id, state }: LedgerEntry): void {
   if (state !== 'finished') return
-  throw new DataferryError('ARGUMENT_INVALID', `${id} has finished already; dataferry retry tries its failures again.`)
+  const advice = 'What failed in it is tried again by:'
+  const command = pasted(config, 'retry', [id])
+  throw new DataferryError('ARGUMENT_INVALID', `${id} has finished already.`, { advice, command })
 }
 
 /** The batch of this id, or the one whose id ends so. Rejects with `BATCH_NOT_FOUND`, naming what is there. */

@@ -22,11 +22,17 @@ export function exitCodeOf(error: unknown): ExitCode {
 export function reportError(error: unknown, out: Output, verbose: boolean): void {
   const code = error instanceof DataferryError ? error.code : 'UNEXPECTED'
   const message = error instanceof DataferryError ? error.message : `something unexpected happened: ${messageOf(error)}`
-  const advice = error instanceof DataferryError ? error.advice : UNEXPECTED_ADVICE
-  out.record({ event: 'error', code, message, advice })
-  // A usage error names its remedy itself.
-  out.error(message, code === 'ARGUMENT_INVALID' ? undefined : advice)
+  const advice = adviceFor(error)
+  const command = error instanceof DataferryError ? error.command : undefined
+  out.record({ event: 'error', code, message, advice, ...(command !== undefined && { command }) })
+  out.error(message, advice, command)
   if (verbose) for (const stack of stacks(error)) out.error(stack)
+}
+
+/** A usage error names its remedy itself. */
+function adviceFor(error: unknown): string | undefined {
+  if (!(error instanceof DataferryError)) return UNEXPECTED_ADVICE
+  return error.advice === ERROR_CODES.ARGUMENT_INVALID.advice ? undefined : error.advice
 }
 
 const UNEXPECTED_ADVICE =

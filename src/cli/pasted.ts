@@ -1,5 +1,6 @@
 import type { LoadedConfig } from '../config/config.ts'
 import type { SettingName } from '../config/settings.ts'
+import { shellWord } from '../model/shell-word.ts'
 import { DESTINATION_SETTINGS } from './destination.ts'
 
 const REDIS: readonly SettingName[] = ['redis', 'prefix', 'stateDir']
@@ -13,12 +14,21 @@ export const NEEDED = {
   retry: FETCH,
   resume: FETCH,
   work: FETCH,
+  access: ['server', 'tokenFile'],
   pause: CONTROL,
   continue: CONTROL,
   cancel: CONTROL,
   forget: CONTROL,
   status: REDIS,
 } as const satisfies Readonly<Record<string, readonly SettingName[]>>
+
+/** The flags for servers that neither the command line nor the settings name. */
+export function unnamedServers(
+  { servers }: Pick<LoadedConfig, 'servers'>,
+  wanted: Iterable<string>,
+): readonly string[] {
+  return [...wanted].filter((server) => !servers.includes(server)).flatMap((server) => ['--server', server])
+}
 
 /**
  * A command that works when it is pasted into the shell that this one was typed in: the flags that say where things are
@@ -36,16 +46,4 @@ export function pasted(
   })
   const file = namedFile === undefined ? [] : ['--config', namedFile]
   return ['dataferry', verb, ...words, ...flags, ...file].map(shellWord).join(' ')
-}
-
-/** Quotes a word for a POSIX shell where it needs that. Control characters become escapes, which bash, zsh and ksh read. */
-export function shellWord(word: string): string {
-  if (/^[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+:,./=-]*$/.test(word)) return word
-  if (!/[\p{C}\p{Zl}\p{Zp}]/u.test(word)) return `'${word.replaceAll("'", "'\\''")}'`
-  const escaped = word.replaceAll(/[\\']/g, '\\$&').replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, bytesOf)
-  return `$'${escaped}'`
-}
-
-function bytesOf(character: string): string {
-  return Array.from(Buffer.from(character), (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')
 }

@@ -6,7 +6,8 @@ import type { Failure } from '../model/receipt.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { ExitCode } from './command.ts'
 import { shortId } from './batch-names.ts'
-import { pasted } from './pasted.ts'
+import type { LoadedConfig } from '../config/config.ts'
+import { pasted, unnamedServers } from './pasted.ts'
 import { placeFor } from './places.ts'
 import { formatBytes, formatCount, formatDuration, formatRate, plural } from './terminal/format.ts'
 import type { Output } from './terminal/output.ts'
@@ -22,11 +23,13 @@ export interface RunFacts {
   readonly bytes: number
   /** Ids of all batches that can be named, to shorten this one's. */
   readonly ids: readonly string[]
+  /** Servers of the batch. */
+  readonly servers: readonly string[]
 }
 
 /** Prints how a finished batch ended, from its report. @returns 0 only when every item is there */
 export async function printSummary(
-  { out, config }: { readonly out: Output; readonly config: Parameters<typeof pasted>[0] },
+  { out, config }: { readonly out: Output; readonly config: Pick<LoadedConfig, 'given' | 'namedFile' | 'servers'> },
   sink: Sink,
   id: string,
   facts: RunFacts,
@@ -47,7 +50,8 @@ export async function printSummary(
   for (const [count, text] of notes(report)) if (count > 0) out.paragraph(`${padded(count)} ${text}`)
   if (report.leftOut > 0 && !report.leftOutPlanned) {
     out.line('    To fetch them singly:')
-    out.line(`      ${pasted(config, 'run', [`${files}/.dataferry/${names.leftOut(id)}`, '--to', files])}`)
+    const unnamed = unnamedServers(config, facts.servers)
+    out.line(`      ${pasted(config, 'run', [`${files}/.dataferry/${names.leftOut(id)}`, '--to', files, ...unnamed])}`)
   }
   for (const server of report.bundlesOff)
     out.paragraph(`${server} failed to send several bundles in a row, so its files were fetched singly.`)

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import type { z } from 'zod'
 import { expandPath, readConfigFile, type ConfigFile, type Environment, type Surroundings } from './file.ts'
 import { DataferryError } from '../errors.ts'
+import { shellWord } from '../model/shell-word.ts'
 import { normalServer } from './setting-values.ts'
 import { aboutSetting, SETTING_NAMES, settingsSchema, type SettingName, type Settings } from './settings.ts'
 import { tokenPlaces, tokenWarnings } from './token-places.ts'
@@ -80,7 +81,7 @@ export function load(options: LoadOptions = {}): LoadedConfig {
   const tokens = readTokens(places, problems, warnings)
   if (problems.length > 0) throw new DataferryError('CONFIG_INVALID', listed(problems))
   if (settings.redis?.hides && file.path !== undefined && 'redis' in file.values && othersMayRead(file.path)) {
-    warnings.push(`other users can read the Redis password in ${file.path}; run: chmod 600 ${file.path}`)
+    warnings.push(`other users can read the Redis password in ${file.path}; run: chmod 600 ${shellWord(file.path)}`)
   }
   warnings.push(...tokenWarnings(tokens, servers))
   return {

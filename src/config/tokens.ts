@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { inspect } from 'node:util'
 import { messageOf } from '../errors.ts'
+import { shellWord } from '../model/shell-word.ts'
 
 /** Where a value came from. `name` is what a person looks for: the flag, the variable, or the file and its key. */
 export interface Source {
@@ -72,7 +73,8 @@ function readTokenFile(path: string, name: string, problems: string[], warnings:
   try {
     const text = readFileSync(path, 'utf8')
     if (text.trim() === '') problems.push(`${name}: ${path} is empty; write the API token into it`)
-    if (othersMayRead(path)) warnings.push(`other users can read the token file ${path}; run: chmod 600 ${path}`)
+    if (othersMayRead(path))
+      warnings.push(`other users can read the token file ${path}; run: chmod 600 ${shellWord(path)}`)
     return text
   } catch (error) {
     problems.push(`${name}: the token file cannot be read: ${messageOf(error)}`)

@@ -103,5 +103,5 @@ export interface Ledger {
 
 /** What every ledger rejects with when it does not know the batch. */
 export function unknownBatch(id: BatchId): DataferryError {
-  return new DataferryError('BATCH_NOT_FOUND', `The ledger knows no batch ${id}; rebuild it with dataferry resume.`)
+  return new DataferryError('BATCH_NOT_FOUND', `Redis knows no batch ${id}.`)
 }

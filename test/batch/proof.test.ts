@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { writeHold } from '../../src/batch/hold.ts'
 import { reconcile } from '../../src/batch/reconcile.ts'
 import { verifyDestination, type HashPath } from '../../src/batch/verify-destination.ts'
 import { MemoryLedger } from '../../src/ledger/memory-ledger.ts'
@@ -77,7 +78,25 @@ describe('verifying a destination', () => {
     expect(await all(verifyDestination(sink, hashIn(sink), never))).toEqual([{ state: 'ok', path: 'a', size: 100 }])
   })
 
-  it('re-reads nothing where nothing was fetched', async () => {
-    expect(await all(verifyDestination(memorySink(), () => Promise.reject(new Error('read')), never))).toEqual([])
+  it('never passes where there is nothing to compare with', async () => {
+    const nothing = all(verifyDestination(memorySink(), () => Promise.reject(new Error('read')), never))
+    await expect(nothing).rejects.toMatchObject({ code: 'NO_RECORDS' })
+  })
+
+  it('names what was planned and never came, but for a batch that somebody cancelled', async () => {
+    const sink = memorySink()
+    await plannedBatch(
+      sink.records,
+      ['a', 'b', 'c'].map((path) => itemAt(path)),
+    )
+    await plannedBatch(sink.records, [itemAt('d')], batchOf('b2'))
+    await recorded(sink.records, [done(0, 'a', BYTES), failed(1, 'SOURCE_DENIED')])
+    await writeHold(sink.records, 'b2', { state: 'cancelled', reason: 'by hand' })
+    await store(sink, 'a', BYTES)
+    expect(await all(verifyDestination(sink, hashIn(sink), never))).toEqual([
+      { state: 'ok', path: 'a', size: 100 },
+      { state: 'unfetched', path: 'b', batch: 'b1', n: 1, why: 'SOURCE_DENIED' },
+      { state: 'unfetched', path: 'c', batch: 'b1', n: 2, why: undefined },
+    ])
   })
 })

@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { expect, it } from 'vitest'
 import { VERBS } from '../../src/cli/commands.ts'
 import { parserFor, readArguments } from '../../src/cli/parser.ts'
-import { NEEDED, pasted, shellWord } from '../../src/cli/pasted.ts'
+import { NEEDED, pasted } from '../../src/cli/pasted.ts'
 import { load } from '../../src/config/config.ts'
+import { shellWord } from '../../src/model/shell-word.ts'
 
 const FLAGS = {
   server: { flag: '--server', value: ['https://a.example', 'https://b.example/dv'] },

@@ -13,6 +13,7 @@ const MIB = 1024 ** 2
 const config = {
   given: { server: { flag: '--server', value: ['http://127.0.0.1:48611'] } },
   namedFile: undefined,
+  servers: ['http://127.0.0.1:48611'],
 }
 
 function denied(n: number, path = `study/interview-${n}.zip`, code = 'SOURCE_DENIED'): Outcome {
@@ -34,7 +35,7 @@ async function summaryOf(
   await writeReport(sink.records, batch, plan)
   const stdout = new Recorder({ columns, rows: 24 })
   const out = new Output({ stdout, stderr: new Recorder(), json: false, quiet: false, color, redraws: true })
-  const code = await printSummary({ out, config }, sink, ID, { ms: 1500, bytes, ids })
+  const code = await printSummary({ out, config }, sink, ID, { ms: 1500, bytes, ids, servers: config.servers })
   return { code, lines: stdout.lines, text: stdout.text, url: sink.url }
 }
 

@@ -3,6 +3,7 @@ import { DataferryError } from '../../errors.ts'
 import { ACCESS_ACTIONS, findAction } from '../access-actions.ts'
 import type { Command } from '../command.ts'
 import { identify } from '../identify.ts'
+import { pasted } from '../pasted.ts'
 import { refusedOrThrow } from '../refusal.ts'
 import { Sources } from '../sources.ts'
 
@@ -37,10 +38,11 @@ export const command: Command = {
     const [word = '', id = '', ...users] = args
     const action = findAction(word)
     if (action.takesUsers !== users.length > 0) {
-      const message = action.takesUsers
-        ? `access ${action.name} needs a user such as @jane; dataferry access list ${id} shows who asked.`
-        : `access ${action.name} takes no user.`
-      throw new DataferryError('ARGUMENT_INVALID', message)
+      if (!action.takesUsers) throw new DataferryError('ARGUMENT_INVALID', `access ${action.name} takes no user.`)
+      throw new DataferryError('ARGUMENT_INVALID', `access ${action.name} needs a user such as @jane.`, {
+        advice: 'Who asked is shown by:',
+        command: pasted(config, 'access', ['list', id]),
+      })
     }
     const named = identify(id, action.name === 'allow' ? 'dataset' : 'any', config)
     if (tokenFor(config, named.server) === undefined) {

@@ -7,13 +7,13 @@ import { openRuntime } from '../runtime.ts'
 export const command: Command = {
   examples: ['dataferry cancel manifest-20261123-150742-1f0c'],
   about: 'What was fetched stays. `dataferry continue` or the same `dataferry run` takes it up again.',
-  operands: [{ name: 'batch', help: 'as `dataferry status` names it' }],
+  operands: [{ name: 'batch', help: 'its id as `dataferry status` shows it, or an end of it' }],
   settings: DESTINATION_SETTINGS,
   flags: [],
   run: async (context) => {
     await using runtime = await openRuntime(context, 'producer')
     const batch = await knownBatch(runtime.ledger, context.args[0] ?? '')
-    refuseFinished(batch)
+    refuseFinished(context, batch)
     const { id } = batch
     const hold = { state: 'cancelled', reason: 'by hand' } as const
     await runtime.ledger.setState(id, hold.state, hold.reason)

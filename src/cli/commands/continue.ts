@@ -18,7 +18,7 @@ export const command: Command = {
     const { ledger, queues, servers } = runtime
     const what = await subject(context, runtime)
     if ('batch' in what) {
-      refuseFinished(what.batch)
+      refuseFinished(context, what.batch)
       await ledger.setState(what.batch.id, 'open')
       await recordHold(context, what.batch, undefined)
       for (const server of what.batch.servers) await startFeeding(queues, what.batch.id, server)

@@ -1,6 +1,7 @@
 import { PLANS, type Command } from '../command.ts'
 import { untilDurable } from '../../queue/durable.ts'
 import { planBatch, printPlan } from '../planning.ts'
+import { pasted } from '../pasted.ts'
 import { takeUp } from '../recover.ts'
 import { openRuntime } from '../runtime.ts'
 import { command as planCommand } from './plan.ts'
@@ -18,7 +19,7 @@ export const command: Command = {
   stop: PLANS,
   run: (context) =>
     withPlanning(context, async (sink, opened, sources) => {
-      const { out, signal } = context
+      const { config, out, signal } = context
       const { id } = opened.batch
       await using runtime = await openRuntime(context, 'producer')
       await takeUp(runtime, sink, opened)
@@ -30,7 +31,8 @@ export const command: Command = {
       await printPlan(out, sink, opened, state)
       // An answer that a power cut could make untrue is given only where Redis cannot do better; see docs/docker.md.
       await untilDurable(runtime.client)
-      out.line(`Enqueued as ${id}; dataferry work fetches it.`)
+      out.line(`Enqueued as ${id}. Workers fetch it; this starts some here:`)
+      out.line(`  ${pasted(config, 'work', [])}`)
       return 0
     }),
 }

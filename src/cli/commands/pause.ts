@@ -19,7 +19,7 @@ export const command: Command = {
     await using runtime = await openRuntime(context, 'producer')
     const what = await subject(context, runtime)
     if ('batch' in what) {
-      refuseFinished(what.batch)
+      refuseFinished(context, what.batch)
       await runtime.ledger.setState(what.batch.id, 'paused', BY_HAND)
       await recordHold(context, what.batch, { state: 'paused', reason: BY_HAND })
       context.out.line(`Paused ${what.batch.id}.`)

@@ -9,7 +9,8 @@ import { openRuntime } from '../runtime.ts'
 import { Sources } from '../sources.ts'
 import { planBatch } from '../planning.ts'
 import { formatCount } from '../terminal/format.ts'
-import { shownUrl } from '../places.ts'
+import { pasted } from '../pasted.ts'
+import { placeFor, shownUrl } from '../places.ts'
 import { command as runCommand } from './run.ts'
 import { openDestination } from '../destination.ts'
 
@@ -70,11 +71,10 @@ async function leaveHeld(context: Context, sink: Sink, opened: OpenedBatch): Pro
   if (entry?.state === 'open') return undefined
   const isPaused = entry?.state === 'paused'
   context.out.record({ event: 'held', batch: id, state: entry?.state, reason: entry?.reason })
-  context.out.line(
-    `${id} stays ${isPaused ? 'paused' : 'cancelled'} (${entry?.reason ?? ''}). To go on: dataferry continue ${id}` +
-      (context.has('enqueue') ? '' : `, then dataferry resume ${shownUrl(sink.url)}`),
-    'warn',
-  )
+  const { config, out } = context
+  out.paragraph(`${id} stays ${isPaused ? 'paused' : 'cancelled'} (${entry?.reason ?? ''}). To go on:`, 'warn')
+  out.line(`  ${pasted(config, 'continue', [id])}`)
+  if (!context.has('enqueue')) out.line(`  ${pasted(config, 'resume', [placeFor(out, sink.url)])}`)
   // A cancelled batch is at its end, as somebody wanted; a paused one is not.
   return isPaused && !context.has('enqueue') ? 130 : 0
 }

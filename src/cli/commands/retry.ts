@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readBatch, readPlanState } from '../../batch/folder.ts'
 import { reopenFailed } from '../../batch/reopen.ts'
 import { DataferryError } from '../../errors.ts'
+import type { LedgerEntry } from '../../ledger/ledger.ts'
 import { livenessOf } from '../../process/process-identity.ts'
 import { startFeeding } from '../../queue/queues.ts'
 import { runBatch } from '../batch-run.ts'
@@ -14,12 +15,15 @@ import { openDestination } from '../destination.ts'
 
 /** `dataferry retry`: failed items only, again. */
 export const command: Command = {
-  examples: [
-    'dataferry retry manifest-20261123-150742-1f0c',
-    'dataferry retry manifest-20261123-150742-1f0c --code SOURCE_DENIED',
-  ],
+  examples: ['dataferry retry', 'dataferry retry 1f0c --code SOURCE_DENIED --server https://demo.dataverse.org'],
   about: 'Where workers run they do it; otherwise this command fetches them itself, as `dataferry run` does.',
-  operands: [{ name: 'batch', help: 'as `dataferry status` names it' }],
+  operands: [
+    {
+      name: 'batch',
+      help: 'its id as `dataferry status` shows it, or an end of it; default: the last one with failures',
+      optional: true,
+    },
+  ],
   settings: runCommand.settings,
   flags: [{ flags: '--code <codes>', help: 'only failures with these codes, separated by commas' }],
   stop: PARKS,
@@ -32,7 +36,7 @@ export const command: Command = {
       isClosed = true
     }
     try {
-      const { id, destination, servers } = await knownBatch(runtime.ledger, args[0] ?? '')
+      const { id, destination, servers } = await batchToRetry(runtime, args[0])
       const sink = await openDestination(context.config, destination)
       try {
         const codes = new Set((text('code') ?? '').split(',').filter((code) => code !== ''))
@@ -55,6 +59,14 @@ export const command: Command = {
       await close()
     }
   },
+}
+
+/** The named batch, or else the newest one that has failures. */
+async function batchToRetry({ ledger }: Runtime, given: string | undefined): Promise<LedgerEntry> {
+  if (given !== undefined) return knownBatch(ledger, given)
+  const newestFirst = [...(await ledger.list())].sort((a, b) => b.createdAt.localeCompare(a.createdAt))
+  for (const entry of newestFirst) if ((await ledger.summary(entry.id)).failed > 0) return entry
+  throw new DataferryError('BATCH_NOT_FOUND', 'This Redis knows no batch with failures.')
 }
 
 async function somebodyWorks({ workers }: Runtime): Promise<boolean> {

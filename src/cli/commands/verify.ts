@@ -7,6 +7,7 @@ import { createHash } from '../../transfer/hash.ts'
 import { hashOf } from '../../transfer/meter.ts'
 import type { Command, Context } from '../command.ts'
 import { formatBytes, formatCount, plural } from '../terminal/format.ts'
+import { pasted, unnamedServers } from '../pasted.ts'
 import { shownUrl } from '../places.ts'
 import { DESTINATION_SETTINGS, openDestination } from '../destination.ts'
 
@@ -18,7 +19,8 @@ export const command: Command = {
     'dataferry verify ./data --wanted again.csv',
   ],
   about:
-    'Reads every byte again and compares it with the receipts. Ends with 1 when a file is missing, changed or extra. ' +
+    'Reads every byte again and compares it with the receipts. Ends with 1 when a file is missing, changed, extra, or was ' +
+    'planned and never fetched, and with 3 where there are no records. ' +
     'With --wanted, what is missing or changed becomes a manifest for `dataferry run`.',
   operands: [{ name: 'destination', help: 'a folder or URL; default: the destination setting', optional: true }],
   settings: DESTINATION_SETTINGS,
@@ -30,7 +32,7 @@ export const command: Command = {
     const { config, args, out, signal, text } = context
     const sink = await openDestination(config, args[0])
     const wanted = await wantedFile(text('wanted'), sink)
-    const counts = { ok: 0, 'size-only': 0, missing: 0, changed: 0, extra: 0 }
+    const counts = { ok: 0, 'size-only': 0, missing: 0, changed: 0, extra: 0, unfetched: 0 }
     let bytes = 0
     try {
       for await (const finding of verifyDestination(
@@ -47,16 +49,25 @@ export const command: Command = {
       if (wanted) await closed(wanted)
       await sink.close()
     }
-    const wrong = counts.missing + counts.changed + counts.extra
+    const wrong = counts.missing + counts.changed + counts.extra + counts.unfetched
     out.record({ event: 'verified', destination: sink.url, bytes, ...counts })
-    out.line(
-      `${shownUrl(sink.url)}: ${formatCount(counts.ok)} right (${formatBytes(bytes)}${context.has('quick') ? '' : ' read'}), ${counts['size-only']} compared by size only, ` +
-        `${counts.missing} missing, ${counts.changed} changed, ${counts.extra} extra`,
-      wrong === 0 ? 'good' : 'bad',
-    )
+    const read = context.has('quick') ? '' : ' read'
+    const parts = [
+      `${formatCount(counts.ok)} right (${formatBytes(bytes)}${read})`,
+      ...counted(counts['size-only'], 'compared by size only'),
+      ...counted(counts.missing, 'missing'),
+      ...counted(counts.changed, 'changed'),
+      ...counted(counts.extra, 'extra'),
+      ...counted(counts.unfetched, 'never fetched'),
+    ]
+    out.paragraph(`${shownUrl(sink.url)}: ${parts.join(', ')}`, wrong === 0 ? 'good' : 'bad')
     if (wanted) tellWanted(context, sink, wanted)
     return wrong === 0 ? 0 : 1
   },
+}
+
+function counted(count: number, what: string): string[] {
+  return count === 0 ? [] : [`${formatCount(count)} ${what}`]
 }
 
 interface Wanted {
@@ -84,11 +95,14 @@ async function closed({ name, file, again }: Wanted): Promise<void> {
   if (again.count === 0) await rm(name)
 }
 
-function tellWanted({ out }: Context, sink: Sink, { name, again: { count } }: Wanted): void {
+function tellWanted({ out, config }: Context, sink: Sink, { name, again }: Wanted): void {
+  const { count } = again
+
   out.record({ event: 'wanted', manifest: name, items: count })
   if (count === 0) return
   out.line(`${name} asks for ${plural(count, 'file')} again. To fetch ${count === 1 ? 'it' : 'them'}:`)
-  out.line(`  dataferry run ${name} --to ${shownUrl(sink.url)} -e overwrite-different`)
+  const words = [name, '--to', shownUrl(sink.url), '-e', 'overwrite-different']
+  out.line(`  ${pasted(config, 'run', [...words, ...unnamedServers(config, again.servers)])}`)
 }
 
 /** What the store's own record says, e.g. the metadata of an object; nothing where there is none. */
@@ -124,5 +138,8 @@ function report({ out }: Context, finding: Finding): void {
       return
     case 'extra':
       out.line(`extra    ${finding.path}  (no receipt knows it)`, 'warn')
+      return
+    case 'unfetched':
+      out.line(`never fetched  ${finding.path}  (${finding.why ?? 'not tried yet'})`, 'bad')
   }
 }

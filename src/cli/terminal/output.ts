@@ -147,9 +147,10 @@ export class Output {
   }
 
   /** Why the command ends without success, and what to do. */
-  error(text: string, advice?: string): void {
+  error(text: string, advice?: string, command?: string): void {
     this.#note(`dataferry: ${text}`, 'bad')
     if (advice !== undefined) this.#note(`  ${advice}`, 'plain')
+    if (command !== undefined) this.#put(this.#stderr, `    ${visibleText(command)}`)
   }
 
   /** A command to paste, on a line of its own; nothing with `-q`. */
