@@ -18,7 +18,7 @@ import { diskSink } from '../src/sinks/disk/disk-sink.ts'
 import { memorySink } from '../src/sinks/memory/memory-sink.ts'
 import type { Sink } from '../src/sinks/sink.ts'
 import { transfer } from '../src/transfer/transfer.ts'
-import { queueWorker } from '../workers/queue-worker.ts'
+import { queueWorker } from '../workers/queue-workers.ts'
 import { startWorkers } from '../workers/run.ts'
 import { startRedis } from './redis.ts'
 

@@ -7,6 +7,8 @@ export const bundleJobSchema = z.object({
   batch: z.string(),
   ns: z.array(z.number().int().nonnegative()).min(1),
   patience: patienceSchema,
+  /** How often its process died with it. Absent: never. */
+  crashes: z.number().int().nonnegative().optional(),
 })
 export type BundleJob = Readonly<z.infer<typeof bundleJobSchema>>
 

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { tmpdir } from 'node:os'
+import { eachConcurrently } from '../src/async/each-concurrently.ts'
 import { holdEntry, type HeldEntry } from '../src/archive/hold-entry.ts'
 import { limitsFor } from '../src/archive/limits.ts'
 import { bundleMatcher, type BundleMatcher, type Match } from '../src/archive/match-entry.ts'
@@ -14,17 +15,19 @@ import { commitWhole } from '../src/transfer/commit-whole.ts'
 import { keepExisting } from '../src/transfer/existing.ts'
 import { transfer } from '../src/transfer/transfer.ts'
 import type { OpenBatch } from './batches.ts'
-import { FewAtOnce } from './few-at-once.ts'
 import type { Task } from './running.ts'
-import { SettleTogether } from './settle-together.ts'
+import { GroupSettle } from './settle.ts'
 
 /** Entries that are written at the same time: most of that is waiting for the disk or the object store. */
 const WRITES = 8
 /** Bytes of one entry that are held in memory; a longer one goes to a scratch file. */
 const HELD_BYTES = 4 << 20
 
-/** Items that are at the destination and wait for being settled. */
-const ENDS = 100
+/** An item that came, and its bytes. */
+interface Found {
+  readonly match: Match
+  readonly held: HeldEntry
+}
 
 interface BundleFetchDeps {
   readonly ledger: Pick<Ledger, 'settleAll'>
@@ -34,10 +37,10 @@ interface BundleFetchDeps {
 export class BundleFetch {
   readonly #opened: OpenBatch
   readonly #task: Task
-  readonly #ends: SettleTogether
+  readonly #ends: GroupSettle
   readonly #open: Map<number, Item>
-  readonly #settling = new FewAtOnce(ENDS)
-  /** The server began to send an archive. */
+  readonly #settling: Promise<void>[] = []
+  /** The server began to send the ZIP. */
   begun = false
   #counted = false
   /** Bytes of entries that have come and are not settled yet. */
@@ -47,7 +50,7 @@ export class BundleFetch {
     this.#open = new Map(items.map((item) => [item.n, item]))
     this.#opened = opened
     this.#task = task
-    this.#ends = new SettleTogether(opened, ledger)
+    this.#ends = new GroupSettle(opened, ledger)
     // Every write listens to it a few times; Node.js warns of a leak from eleven listeners on.
     setMaxListeners(8 * WRITES, task.signal)
   }
@@ -57,7 +60,7 @@ export class BundleFetch {
     return [...this.#open.values()]
   }
 
-  /** Whether the server has counted every item: it does so one by one, as their turn in the archive comes. */
+  /** Whether the server has counted every item: it does so one by one, as their turn in the ZIP comes. */
   get counted(): { readonly counted?: true } {
     return this.#counted ? { counted: true } : {}
   }
@@ -66,31 +69,22 @@ export class BundleFetch {
   async keepExisting(): Promise<readonly Item[]> {
     const { sink, batch, earlier } = this.#opened
     const { signal } = this.#task
-    const wanted: Item[] = []
-    const checks = new FewAtOnce(WRITES)
-    for (const item of this.left()) {
-      await checks.start(async () => {
+    const find = (one: Item) => earlier.find(one)
+    const missing: Item[] = []
+    await this.#settled(
+      eachConcurrently(this.left(), WRITES, async (item) => {
         signal.throwIfAborted()
-        const find = (one: Item) => earlier.find(one)
-        const kept = await leftToGoSingly(
-          keepExisting(item, sink, {
-            key: itemKey(this.#opened.batch.id, item.n),
-            policy: batch.existing,
-            earlier: find,
-            signal,
-          }),
-        )
-        if (kept === 'singly') return
-        if (!kept) return void wanted.push(item)
-        await this.#settle(kept)
-      })
-    }
-    await this.#allSettled(checks)
-    return wanted.sort((a, b) => a.n - b.n)
+        const place = { key: itemKey(batch.id, item.n), policy: batch.existing, earlier: find, signal }
+        const kept = await leftToGoSingly(keepExisting(item, sink, place))
+        if (!kept) missing.push(item)
+        else if (kept !== 'singly') this.#settle(kept)
+      }),
+    )
+    return missing.sort((a, b) => a.n - b.n)
   }
 
   /**
-   * Asks for one ZIP and settles every item that is in it. Rejects when the archive breaks off or is not sound, with
+   * Asks for one ZIP and settles every item that is in it. Rejects when the ZIP breaks off or is not sound, with
    * everything before that settled, and with what concerns the whole destination.
    * @returns how many items it held
    */
@@ -100,31 +94,31 @@ export class BundleFetch {
     const format = wanted[0]?.ref.kind === 'file' ? wanted[0].ref.format : 'original'
     const { body } = await open({ kind: 'zip', files, format }, 0, { signal, count })
     this.begun = true
-    const matcher = bundleMatcher(wanted)
     const bytes = wanted.reduce((sum, { expect, listedSize }) => sum + (expect.size ?? listedSize ?? 0), 0)
+    const entries = readEntries(body, limitsFor({ files: files.length, bytes }))
+    let found = 0
+    await this.#settled(
+      eachConcurrently(this.#matches(entries, bundleMatcher(wanted)), WRITES, async ({ match, held }) => {
+        found++
+        await this.#write(match, held)
+      }),
+    )
+    return found
+  }
+
+  /** The entries that are items, each held where it does not keep the ones behind it waiting. */
+  async *#matches(entries: AsyncIterable<StreamedEntry>, matcher: BundleMatcher): AsyncGenerator<Found> {
     const hold = { algorithms: matcher.algorithms, memory: HELD_BYTES, scratch: tmpdir() }
-    const writes = new FewAtOnce(WRITES)
-    let had = 0
-    try {
-      for await (const entry of readEntries(body, limitsFor({ files: files.length, bytes }))) {
-        signal.throwIfAborted()
-        const held = await unlessDamaged(holdEntry(upTo(entry.open(), matcher.largest ?? Infinity), hold))
-        const match = held && claim(matcher, entry, held)
-        if (!match) {
-          await held?.[Symbol.asyncDispose]()
-          continue
-        }
-        had++
+    for await (const entry of entries) {
+      this.#task.signal.throwIfAborted()
+      const held = await unlessDamaged(holdEntry(upTo(entry.open(), matcher.largest ?? Infinity), hold))
+      const match = held && claim(matcher, entry, held)
+      if (match) {
         this.#progress(held.size)
-        await writes.start(() => this.#write(match, held))
-      }
-      this.#counted = true
-    } finally {
-      await writes.settled()
-      await this.#settling.settled()
+        yield { match, held }
+      } else await held?.[Symbol.asyncDispose]()
     }
-    await this.#allSettled(writes)
-    return had
+    this.#counted = true
   }
 
   /** Exactly as if it had come alone. */
@@ -142,7 +136,7 @@ export class BundleFetch {
         ? commitWhole(item, { ...proof, chunks, checksum }, sink, run)
         : this.#transferHeld(item, bytes, proof),
     )
-    if (receipt !== 'singly') await this.#settle(receipt)
+    if (receipt !== 'singly') this.#settle(receipt)
     this.#progress(-size)
   }
 
@@ -162,19 +156,21 @@ export class BundleFetch {
   }
 
   /** Has a receipt recorded and counted, without waiting for that: others that end meanwhile go the same way together. */
-  async #settle(receipt: Receipt): Promise<void> {
-    await this.#settling.start(async () => {
-      await this.#ends.settle(receipt)
-      this.#open.delete(receipt.n)
-    })
+  #settle(receipt: Receipt): void {
+    const settling = this.#ends.settle(receipt).then(() => void this.#open.delete(receipt.n))
+    // `#settled` tells of it.
+    settling.catch(() => undefined)
+    this.#settling.push(settling)
   }
 
-  /** Rejects with the first error of these steps, or else of settling. */
-  async #allSettled(steps: FewAtOnce): Promise<void> {
-    await steps.settled()
-    await this.#settling.settled()
-    await steps.all()
-    await this.#settling.all()
+  /** Waits for these steps and for what they settle. Rejects with the first error of the steps, or else of settling. */
+  async #settled(steps: Promise<void>): Promise<void> {
+    try {
+      await steps
+    } finally {
+      await Promise.allSettled(this.#settling)
+    }
+    await Promise.all(this.#settling)
   }
 
   #progress(bytes: number): void {

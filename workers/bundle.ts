@@ -6,9 +6,11 @@ import type { Item } from '../src/model/item.ts'
 import type { OpenBatch } from './batches.ts'
 import { BundleFetch } from './bundle-fetch.ts'
 import type { Bundling } from './bundling.ts'
-import { BUSY_MS, hindrance, stepAfterStop, THROTTLE_COST } from './hindrance.ts'
-import type { Attempt, ItemDeps } from './item.ts'
+import type { ItemDeps } from './item.ts'
+import { runJob, type Attempt, type WorkUnderWay } from './run-job.ts'
+import type { Task } from './running.ts'
 import { OVER, type Step } from './step.ts'
+import { THROTTLE_COST } from './wait-out.ts'
 
 export interface BundleDeps extends ItemDeps {
   readonly ledger: Pick<Ledger, 'isOpen' | 'settledIn' | 'get' | 'settle' | 'settleAll' | 'setState'>
@@ -17,8 +19,8 @@ export interface BundleDeps extends ItemDeps {
   readonly addSingles: (server: string, jobs: readonly ItemJob[]) => Promise<void>
 }
 
-/** An archive whose workers were lost this often, or that made its server want so many pauses, is taken apart. */
-const MAX_STALLS = 3
+/** A bundle whose workers were lost this often, or that made its server ask for so many pauses, is taken apart. */
+const MAX_LOSSES = 3
 const MAX_PATIENCE = 20 * THROTTLE_COST
 
 /**
@@ -34,63 +36,46 @@ export async function processBundle(
 ): Promise<Step> {
   const entry = await deps.ledger.get(job.batch)
   if (entry?.state !== 'open') return OVER
-  const opened = await deps.batches.open(job.batch)
-  if (!opened) return OVER
-  if (!(await deps.space.isOpen(opened.sink))) return { kind: 'later', ms: BUSY_MS }
-  const items = await openItems(job, opened, deps)
-  const [first] = items
-  if (!first) return OVER
-  const { server } = first
-  const { task, end } = deps.running.start(job.batch, shown(first, items), lock)
-  const bundle = new BundleFetch(items, opened, task, deps)
-  const singly = async (): Promise<Step> => {
-    const jobs = bundle.left().map(({ n }) => ({ v: 1 as const, batch: job.batch, n, ...bundle.counted }))
-    if (jobs.length > 0) await deps.addSingles(server, jobs)
-    return OVER
-  }
-  try {
-    const wanted = await bundle.keepExisting()
-    const fair = (job.patience ?? 0) < MAX_PATIENCE && attempt.stalled < MAX_STALLS
-    if (wanted.length < 2 || !fair || !(await deps.bundling.options(opened, server))) return await singly()
-    const had = await bundle.fetch(wanted, deps.openSource(server), attempt.made === 0)
-    deps.succeeded(server)
-    if (had > 0) deps.bundling.succeeded(opened, server)
-    else await deps.bundling.failed(opened, server)
-    return await singly()
-  } catch (error) {
-    if (task.stopped) return stepAfterStop(task.stopped, error)
-    const step = await stepAfter(error, bundle, server, opened, { job, attempt }, deps)
-    return step ?? (await singly())
-  } finally {
-    end()
+  return runJob({ job, attempt, lock }, deps, async (opened) => {
+    const items = await openItems(job, opened, deps)
+    const [first] = items
+    if (!first) return undefined
+    const begin = (task: Task): WorkUnderWay => workOn(new BundleFetch(items, opened, task, deps), opened, first.server)
+    return { item: shown(first, items), begin }
+  })
+
+  function workOn(bundle: BundleFetch, opened: OpenBatch, server: string): WorkUnderWay {
+    const isWorthIt = (job.patience ?? 0) < MAX_PATIENCE && attempt.stalled + (job.crashes ?? 0) < MAX_LOSSES
+    const addSingles = async (): Promise<void> => {
+      const jobs = bundle.left().map(({ n }) => ({ v: 1 as const, batch: job.batch, n, ...bundle.counted }))
+      if (jobs.length > 0) await deps.addSingles(server, jobs)
+    }
+    return {
+      run: async () => {
+        const wanted = await bundle.keepExisting()
+        if (wanted.length >= 2 && isWorthIt && (await deps.bundling.options(opened, server))) {
+          const found = await bundle.fetch(wanted, deps.openSource(server), attempt.made === 0)
+          deps.succeeded(server)
+          if (found > 0) deps.bundling.succeeded(opened, server)
+          else await deps.bundling.failed(opened, server)
+        }
+        await addSingles()
+      },
+      openBytes: () => bundle.left().reduce((sum, { expect }) => sum + (expect.size ?? 0), 0),
+      // A server that cannot be reached says nothing about its bundles.
+      mayRetry: ({ code }) => code === 'SOURCE_UNREACHABLE' && !bundle.begun,
+      giveUp: async (error) => {
+        if (isServersFault(error)) await deps.bundling.failed(opened, server)
+        await addSingles()
+      },
+    }
   }
 }
 
-/** @returns undefined: the items go on singly */
-async function stepAfter(
-  error: unknown,
-  bundle: BundleFetch,
-  server: string,
-  opened: OpenBatch,
-  { job, attempt }: { readonly job: BundleJob; readonly attempt: Attempt },
-  deps: BundleDeps,
-): Promise<Step | undefined> {
-  const id = opened.batch.id
-  const again = attempt.made + 1 < attempt.allowed
-  if (!(error instanceof DataferryError)) {
-    deps.log.error({ err: error, batch: id }, 'unexpected error while working on an archive')
-    return again ? { kind: 'retry', error } : undefined
-  }
-  deps.log.info({ code: error.code, batch: id, detail: error.message }, 'an archive ended early')
-  const openBytes = bundle.left().reduce((sum, { expect }) => sum + (expect.size ?? 0), 0)
-  const step = await hindrance(error, { server, opened, openBytes, patience: job.patience ?? 0 }, deps)
-  if (step === 'worn-out') return undefined
-  if (step) return step
-  // A server that cannot be reached says nothing about its archives.
-  if (error.code === 'SOURCE_UNREACHABLE' && !bundle.begun && again) return { kind: 'retry', error }
+function isServersFault(error: unknown): boolean {
+  if (!(error instanceof DataferryError)) return false
   const { group } = ERROR_CODES[error.code]
-  if (group === 'source' || group === 'bytes') await deps.bundling.failed(opened, server)
-  return undefined
+  return group === 'source' || group === 'bytes'
 }
 
 async function openItems({ batch, ns }: BundleJob, opened: OpenBatch, { ledger }: BundleDeps): Promise<Item[]> {
@@ -101,7 +86,7 @@ async function openItems({ batch, ns }: BundleJob, opened: OpenBatch, { ledger }
   return items
 }
 
-/** What people see of an archive while it is on its way. */
+/** What people see of a bundle while it is on its way. */
 function shown(first: Item, items: readonly Item[]): Item {
   const size = items.reduce((sum, { expect }) => sum + (expect.size ?? 0), 0)
   return { ...first, path: `${items.length} files in one ZIP, from ${first.path}`, expect: { size } }

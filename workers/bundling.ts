@@ -30,7 +30,7 @@ const AUTO_BYTES = 128 << 10
 /** Archives that fail in a row before a server gets no more of them. */
 const MAX_FAILURES = 3
 
-/** Decides which batches and servers get archives of small files, and stops where they keep failing. */
+/** Decides which batches and servers get bundles of small files, and stops where they keep failing. */
 export class Bundling {
   readonly #deps: BundlingDeps
   readonly #limits = new Map<string, Promise<number>>()
@@ -94,5 +94,5 @@ function fileBytes({ bundle = 'off' }: Batch): number | undefined {
 }
 
 function bundlingKey(batch: string, server: string): string {
-  return `archives ${batch} ${server}`
+  return `bundles ${batch} ${server}`
 }

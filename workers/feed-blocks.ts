@@ -10,7 +10,7 @@ import type { Item } from '../src/model/item.ts'
  */
 export const BLOCK = 200
 
-/** Jobs to keep queued where many are archives: each is worth hundreds, so that a few for each stream are enough. */
+/** Jobs to keep queued where many are bundles: each is worth hundreds, so that a few for each stream are enough. */
 export function windowOfBundles(window: number): number {
   return Math.max(8, Math.floor(window / 12))
 }
@@ -24,21 +24,21 @@ export interface Block {
 
 /** What feeding has bundled and may not bundle again. */
 export interface Bundled {
-  /** Ids of archives that were added before. */
+  /** Ids of bundles that were added before. */
   readonly ids: Set<string>
   readonly isQueued: (job: BundleJob) => Promise<boolean>
 }
 
 /**
  * The jobs for what is open in a block. A bundle is made once, and only while none of its items has ended: whatever is open
- * when it is over, because the archive lacked it or a worker died, goes singly.
+ * when it is over, because the ZIP lacked it or a worker died, goes singly.
  */
 export async function blockJobs(
   { batch, items, isSettled }: Block,
   options: BundleOptions,
   bundled: Bundled,
-): Promise<{ readonly archives: BundleJob[]; readonly singles: ItemJob[] }> {
-  const archives: BundleJob[] = []
+): Promise<{ readonly bundles: BundleJob[]; readonly singles: ItemJob[] }> {
+  const bundles: BundleJob[] = []
   const singles: ItemJob[] = []
   for (const planned of planBundles(items, options)) {
     const all = planned.kind === 'single' ? [planned.item] : planned.items
@@ -48,11 +48,11 @@ export async function blockJobs(
     const id = bundleJobId(job)
     if (planned.kind === 'bundle' && open.length === all.length && !bundled.ids.has(id)) {
       bundled.ids.add(id)
-      archives.push(job)
+      bundles.push(job)
     } else if (planned.kind === 'single' || !(await bundled.isQueued(job))) {
       singles.push(...open.map(({ n }) => ({ v: 1 as const, batch, n })))
     }
   }
   singles.sort((a, b) => a.n - b.n)
-  return { archives, singles }
+  return { bundles, singles }
 }

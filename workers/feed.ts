@@ -47,9 +47,9 @@ const REWIND_MS = 10_000
 interface Cursor {
   next: number
   rewoundAt: number
-  /** When the strays among the jobs of open lines were removed. */
+  /** When orphans among the jobs of open lines were removed. */
   clearedAt: number
-  /** Archives that were queued. */
+  /** Bundles that were queued. */
   readonly bundled: Set<string>
   drained: { at: number; perMs: number }
 }
@@ -60,7 +60,7 @@ interface Place {
   readonly entry: LedgerEntry
   readonly opened: OpenBatch
   readonly server: string
-  /** Whether strays among the jobs are looked for in this pass. */
+  /** Whether orphans among the jobs are removed in this pass. */
   readonly clearing: boolean
 }
 
@@ -203,13 +203,13 @@ export class Feeder {
       else if (settled[item.n - from] !== true) await settleProblem(item, opened, this.#deps)
     }
     const block = { batch: entry.id, items, isSettled: (n: number) => settled[n - from] === true }
-    const { archives, singles } = await blockJobs(block, options, {
+    const jobs = await blockJobs(block, options, {
       ids: cursor.bundled,
       isQueued: (job) => bundles.isQueued(server, job),
     })
-    if (archives.length > 0) await bundles.add(server, archives)
-    await this.#add(place, singles)
-    return archives.length + singles.length
+    if (jobs.bundles.length > 0) await bundles.add(server, jobs.bundles)
+    await this.#add(place, jobs.singles)
+    return jobs.bundles.length + jobs.singles.length
   }
 
   /** Up to `most` items of this server among the lines that have not ended, and the line after the last one looked at. */

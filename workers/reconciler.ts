@@ -11,9 +11,6 @@ export interface ReconcilerDeps {
   readonly feed: (batch: BatchId, server: string) => Promise<void>
 }
 
-/** Between two sweeps, in ms. */
-const EVERY_MS = 10_000
-
 /**
  * Brings back what Redis may forget when it is killed, cut back or emptied under running workers: the feeding of an open
  * batch, how far its plan is, and whole batches that this process has seen unfinished. The destination knows all of it.
@@ -22,29 +19,28 @@ export class Reconciler {
   readonly #deps: ReconcilerDeps
   /** Batches that had not finished when this process looked last. */
   readonly #unfinished = new Map<BatchId, LedgerEntry>()
-  #sweptAt = Number.NEGATIVE_INFINITY
 
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps
   }
 
-  /** Sweeps when it is time for it. */
-  async whenDue(): Promise<void> {
-    if (performance.now() - this.#sweptAt >= EVERY_MS) await this.now()
-  }
-
   async now(): Promise<void> {
-    this.#sweptAt = performance.now()
     const entries = await this.#deps.ledger.list()
     const known = new Set(entries.map(({ id }) => id))
     const lost = [...this.#unfinished.values()].filter(({ id }) => !known.has(id))
     // One destination that cannot be read now must not keep other batches from going on; it is asked again next time.
-    const swept = await Promise.allSettled([
+    const looked = await Promise.allSettled([
       ...lost.map((entry) => this.#restore(entry)),
       ...entries.map((entry) => this.#keepFed(entry)),
     ])
-    const failed = swept.find((one) => one.status === 'rejected')
+    const failed = looked.find((one) => one.status === 'rejected')
     if (failed) throw failed.reason
+  }
+
+  /** Remembers a batch that something was just heard of: Redis may lose it before the next look. */
+  async notice(id: BatchId): Promise<void> {
+    const entry = await this.#deps.ledger.get(id)
+    if (entry) this.#remember(entry)
   }
 
   /** Somebody took the batch out of Redis on purpose. */
@@ -54,14 +50,18 @@ export class Reconciler {
 
   async #keepFed(entry: LedgerEntry): Promise<void> {
     const before = this.#unfinished.get(entry.id)
-    if (entry.state === 'finished') this.#unfinished.delete(entry.id)
-    else this.#unfinished.set(entry.id, entry)
+    this.#remember(entry)
     if (entry.state !== 'open') return
     if (!entry.planComplete && before?.planned === entry.planned) await this.#learnPlan(entry)
     for (const server of entry.servers) await this.#deps.feed(entry.id, server)
   }
 
-  /** For a plan that has not grown since the last sweep: whoever made it may have told Redis, and be gone. */
+  #remember(entry: LedgerEntry): void {
+    if (entry.state === 'finished') this.#unfinished.delete(entry.id)
+    else this.#unfinished.set(entry.id, entry)
+  }
+
+  /** For a plan that has not grown since the last look: the process that made it may be gone, and what it told Redis lost. */
   async #learnPlan({ id, destination, planned }: LedgerEntry): Promise<void> {
     const { records } = await this.#deps.batches.sink(destination)
     const { items, totals, complete } = await readPlanState(records, id)

@@ -6,8 +6,8 @@ export interface SupervisorOptions {
   readonly count: number
   /** Starts one worker process. */
   readonly spawn: () => ChildProcess
-  /** Hands the jobs of dead processes back to the queue. */
-  readonly reclaim: () => Promise<void>
+  /** Takes care of the jobs of dead processes; see `recoverCrashed`. */
+  readonly recover: () => Promise<void>
   /** Asks the children to park and end. */
   readonly signal: AbortSignal
   /** After this long, children that have not ended are killed: what they hold is kept all the same. */
@@ -29,14 +29,14 @@ export async function supervise(options: SupervisorOptions): Promise<void> {
 }
 
 async function keepOne(options: SupervisorOptions): Promise<void> {
-  const { signal, log, reclaim } = options
+  const { signal, log, recover } = options
   let pauseMs = RESTART_FIRST_MS
   while (!signal.aborted) {
     const startedAt = performance.now()
     const how = await lifeOfOne(options)
     if (options.signal.aborted) return
     log.warn({ how }, 'a worker process ended; another one is started')
-    await reclaim().catch((error: unknown) => log.warn({ err: error }, 'handing jobs back failed'))
+    await recover().catch((error: unknown) => log.warn({ err: error }, 'recovering crashed jobs failed'))
     pauseMs = performance.now() - startedAt > HEALTHY_MS ? RESTART_FIRST_MS : Math.min(RESTART_MAX_MS, pauseMs * 2)
     await sleep(pauseMs, undefined, { signal }).catch(() => undefined)
   }

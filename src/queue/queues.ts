@@ -9,8 +9,8 @@ import type { RedisClient } from '../ledger/redis/client.ts'
 import { DEFAULT_PREFIX } from '../ledger/redis/keys.ts'
 import { itemKey } from '../model/item-key.ts'
 
-/** Items, alone or several in an archive. */
-export type ItemQueue = Queue<ItemJob | BundleJob, void, 'item' | 'archive'>
+/** Items, alone or several in a bundle. */
+export type ItemQueue = Queue<ItemJob | BundleJob, void, 'item' | 'bundle'>
 export type FeedQueue = Queue<FeedJob, void, 'feed'>
 export type ControlQueue = Queue<ControlJob, void, 'report'>
 
@@ -58,9 +58,14 @@ export class Queues {
     const name = itemQueue(server)
     const open = this.#items.get(name)
     if (open) return open
-    const queue = this.#heard(new Queue<ItemJob | BundleJob, void, 'item' | 'archive'>(name, this.#settings()))
+    const queue = this.#heard(new Queue<ItemJob | BundleJob, void, 'item' | 'bundle'>(name, this.#settings()))
     this.#items.set(name, queue)
     return queue
+  }
+
+  /** Every queue whose jobs a process that works for these servers may hold. */
+  of(servers: readonly string[]): readonly Queue[] {
+    return [...servers.map((server) => this.items(server)), this.feed, this.control]
   }
 
   /** Gives a server's queue its limits where it has none yet. Called before anything is fed to it; may be repeated. */
@@ -133,21 +138,21 @@ export async function addItems(queue: ItemQueue, items: readonly ItemJob[], opti
   await addAll(queue, jobs, options)
 }
 
-/** Queues archives, as `addItems` does items. */
+/** Queues bundles, as `addItems` does items. */
 export async function addBundles(
   queue: ItemQueue,
-  archives: readonly BundleJob[],
+  bundles: readonly BundleJob[],
   options: AddOptions = {},
 ): Promise<void> {
-  const jobs = archives.map((data) => ({
-    name: 'archive' as const,
+  const jobs = bundles.map((data) => ({
+    name: 'bundle' as const,
     data,
     opts: jobOptions(bundleJobId(data), options),
   }))
   await addAll(queue, jobs, options)
 }
 
-/** Whether an archive waits or is worked on. */
+/** Whether a bundle waits or is worked on. */
 export async function isBundleQueued(queue: ItemQueue, job: BundleJob): Promise<boolean> {
   return (await queue.getJobState(bundleJobId(job))) !== 'unknown'
 }

@@ -1,4 +1,5 @@
 import type { Job, Queue } from 'bullmq'
+import { bundleJobSchema } from '../../jobs/bundle.ts'
 import { itemJobSchema, type ItemJob } from '../../jobs/item.ts'
 import type { RedisClient } from '../ledger/redis/client.ts'
 import type { HeldItem, Workers } from '../ledger/workers.ts'
@@ -30,9 +31,8 @@ export async function reclaim({ connection, workers, queues }: ReclaimOptions): 
   const dead = records.filter((_, i) => lives[i] === 'dead')
   if (dead.length === 0) return []
   const tokens = new Set(dead.flatMap((record) => record.tokens))
-  const items = await Promise.all(
-    queues.map((queue) => handBackLost(queue, connection, (token) => tokens.has(workerOf(token)))),
-  )
+  const isLost = (token: string): boolean => tokens.has(workerOf(token))
+  const items = await Promise.all(queues.map((queue) => handBackLost(queue, connection, isLost, countBundleCrash)))
   await Promise.all(dead.map(({ id }) => workers.remove(id)))
   const held = dead.flatMap((record) => record.holds)
   return items.flat().map((item) => ({ ...item, progressed: held.some((one) => isProgress(one, item)) }))
@@ -42,15 +42,23 @@ function isProgress({ batch, n, received }: HeldItem, item: ItemJob): boolean {
   return batch === item.batch && n === item.n && (received ?? 0) > 0
 }
 
+/** A bundle keeps account of its crashes itself: it is not failed but taken apart. */
+async function countBundleCrash(job: Job): Promise<void> {
+  const bundle = bundleJobSchema.safeParse(job.data).data
+  if (bundle) await job.updateData({ ...bundle, crashes: (bundle.crashes ?? 0) + 1 })
+}
+
 /**
  * Hands running jobs back whose lock `isLost` says is nobody's any more; safe against others who do so too.
  * @param isLost is given the token of a lock, `<id of the BullMQ worker>:<count>`, and the job's id
+ * @param before what is done to a job first; it may be repeated
  * @returns the items among them
  */
 export async function handBackLost(
   queue: Queue,
   redis: RedisClient,
   isLost: (token: string, jobId: string) => boolean,
+  before: (job: Job) => Promise<void> = () => Promise.resolve(),
 ): Promise<ItemJob[]> {
   const active = (await queue.getActive()).flatMap((job) => (job.id === undefined ? [] : [{ job, id: job.id }]))
   if (active.length === 0) return []
@@ -60,7 +68,7 @@ export async function handBackLost(
   for (const [i, { job, id }] of active.entries()) {
     const token = tokens[i]
     if (!token || !isLost(token, id)) continue
-    if (!(await handBack(job, token))) continue
+    if (!(await handBack(job, token, before))) continue
     const item = itemJobSchema.safeParse(job.data).data
     if (item) handed.push(item)
   }
@@ -72,8 +80,9 @@ export function workerOf(token: string): string {
   return token.slice(0, token.lastIndexOf(':'))
 }
 
-async function handBack(job: Job, token: string): Promise<boolean> {
+async function handBack(job: Job, token: string, before: (job: Job) => Promise<void>): Promise<boolean> {
   try {
+    await before(job)
     await job.moveToWait(token)
     return true
   } catch (error) {

@@ -3,10 +3,11 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'bullmq'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { bundleJobId, type BundleJob } from '../../jobs/bundle.ts'
 import type { ItemJob } from '../../jobs/item.ts'
 import { Workers } from '../../src/ledger/workers.ts'
 import { ownProcess } from '../../src/process/process-identity.ts'
-import { addItems, openQueues, type Queues } from '../../src/queue/queues.ts'
+import { addBundles, addItems, openQueues, type Queues } from '../../src/queue/queues.ts'
 import { reclaim, type ReclaimOptions } from '../../src/queue/reclaim.ts'
 import { useRedis } from '../redis.ts'
 
@@ -63,6 +64,19 @@ it('a process that got the number of a dead one does not stand in for it', async
   await kill(child)
   await workers.beat({ ...record, ...(await ownProcess()), startTime: record.startTime })
   expect(await reclaim(options)).toHaveLength(3)
+})
+
+it('a bundle of a killed process is handed back, and says how often its process died', async () => {
+  const bundle: BundleJob = { v: 1, batch: 'b', ns: [10, 11] }
+  for (let crashes = 1; crashes <= 2; crashes++) {
+    await addBundles(queues.items(SERVER), [bundle])
+    await addItems(queues.items(SERVER), jobs(2))
+    const child = await worker()
+    await kill(child)
+    await Promise.all([reclaim(options), reclaim(options)])
+    const job = await queues.items(SERVER).getJob(bundleJobId(bundle))
+    expect(job?.data).toEqual({ ...bundle, crashes })
+  }
 })
 
 async function worker(): Promise<ChildProcess> {

@@ -33,7 +33,7 @@ async function run(standIn: StandIn): Promise<Ran> {
   // Whatever became of the archive: everything is there once and verified, and no attempt of a file was used.
   expect(ran.report).toMatchObject({ planned: FILES, done: FILES, failed: 0, missing: 0, complete: true })
   expect(ran.report.verified.checksum).toBe(FILES)
-  expect(ran.retries).toEqual({ items: 0, archives: 0 })
+  expect(ran.retries).toEqual({ items: 0, bundles: 0 })
   return ran
 }
 

@@ -70,7 +70,16 @@ describe.each(['6.9', '6.11'] as const)('Small files of a dataset on Dataverse %
     const ran = await run(standIn, { zipLimit: 1_000_000 })
     expect(countsOf(ran)).toMatchObject({ done: 40, complete: true })
     expect(zipRequests(standIn)).toBe(1)
-    expect(ran.retries).toEqual({ items: 0, archives: 0 })
+    expect(ran.retries).toEqual({ items: 0, bundles: 0 })
+  })
+
+  test('come singly when the processes that had their bundle died with it', async () => {
+    const standIn = await start({ files: small(10) }, { profile })
+    expect(countsOf(await run(standIn, { crashes: 2 }))).toMatchObject({ done: 10, complete: true })
+    expect(zipRequests(standIn)).toBe(1)
+    const again = await run(standIn, { crashes: 3 })
+    expect(countsOf(again)).toMatchObject({ done: 10, complete: true })
+    expect(zipRequests(standIn)).toBe(1)
   })
 
   test('that are restricted are no part of an archive, and fail with their reason', async () => {
@@ -244,7 +253,7 @@ describe('What stops an archive in the middle', () => {
       url.includes('/access/datafiles/') ? [url] : [],
     )
     expect(second.split(',').length).toBeLessThan(first.split(',').length)
-    expect(ran.retries).toEqual({ items: 0, archives: 0 })
+    expect(ran.retries).toEqual({ items: 0, bundles: 0 })
   })
 
   test('a server that wants a pause gets it, and is asked for the archive again', async () => {
@@ -254,7 +263,7 @@ describe('What stops an archive in the middle', () => {
     expect(countsOf(ran)).toMatchObject({ done: 60, complete: true })
     expect(zipRequests(standIn)).toBe(2)
     expect(singles(standIn)).toBe(0)
-    expect(ran.retries).toEqual({ items: 0, archives: 0 })
+    expect(ran.retries).toEqual({ items: 0, bundles: 0 })
   })
 })
 

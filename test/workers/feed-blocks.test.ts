@@ -21,24 +21,24 @@ function bundled(queued: readonly string[] = []): Bundled {
 }
 
 const items = [item(0), item(1), item(2, 5_000), item(3), item(4)]
-const ARCHIVE: BundleJob = { v: 1, batch: 'b1', ns: [0, 1, 3, 4] }
+const BUNDLE: BundleJob = { v: 1, batch: 'b1', ns: [0, 1, 3, 4] }
 
 test('small files become one archive, and others go singly', async () => {
-  const { archives, singles } = await blockJobs({ batch: 'b1', items, isSettled: () => false }, OPTIONS, bundled())
-  expect(archives).toEqual([ARCHIVE])
+  const { bundles, singles } = await blockJobs({ batch: 'b1', items, isSettled: () => false }, OPTIONS, bundled())
+  expect(bundles).toEqual([BUNDLE])
   expect(singles.map(({ n }) => n)).toEqual([2])
 })
 
 test('what is left of a bundle of which something has ended goes singly', async () => {
-  const { archives, singles } = await blockJobs({ batch: 'b1', items, isSettled: (n) => n < 2 }, OPTIONS, bundled())
-  expect(archives).toEqual([])
+  const { bundles, singles } = await blockJobs({ batch: 'b1', items, isSettled: (n) => n < 2 }, OPTIONS, bundled())
+  expect(bundles).toEqual([])
   expect(singles.map(({ n }) => n)).toEqual([2, 3, 4])
 })
 
 test('what is left of a bundle whose archive is still queued is left to that', async () => {
   const block = { batch: 'b1', items, isSettled: (n: number) => n < 2 }
-  const { archives, singles } = await blockJobs(block, OPTIONS, bundled([bundleJobId(ARCHIVE)]))
-  expect(archives).toEqual([])
+  const { bundles, singles } = await blockJobs(block, OPTIONS, bundled([bundleJobId(BUNDLE)]))
+  expect(bundles).toEqual([])
   expect(singles.map(({ n }) => n)).toEqual([2])
 })
 
@@ -46,12 +46,12 @@ test('a bundle that was tried is not made again, even when nothing of it came', 
   const tried = bundled()
   const block = { batch: 'b1', items, isSettled: () => false }
   await blockJobs(block, OPTIONS, tried)
-  const { archives, singles } = await blockJobs(block, OPTIONS, tried)
-  expect(archives).toEqual([])
+  const { bundles, singles } = await blockJobs(block, OPTIONS, tried)
+  expect(bundles).toEqual([])
   expect(singles.map(({ n }) => n)).toEqual([0, 1, 2, 3, 4])
 })
 
 test('nothing is queued for what has ended', async () => {
   const ended = await blockJobs({ batch: 'b1', items, isSettled: () => true }, OPTIONS, bundled())
-  expect(ended).toEqual({ archives: [], singles: [] })
+  expect(ended).toEqual({ bundles: [], singles: [] })
 })

@@ -7,7 +7,8 @@ import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
 import { Batches } from '../../workers/batches.ts'
 import { processControl } from '../../workers/control.ts'
 import { Notices } from '../../workers/notices.ts'
-import { ServerPauses } from '../../workers/server-pauses.ts'
+import { Running } from '../../workers/running.ts'
+import { ServerLimits } from '../../workers/server-limits.ts'
 import { carryOut, type Step } from '../../workers/step.ts'
 import { bytesOf } from '../contracts/sink-bytes.ts'
 import { itemFor, scriptedSource } from '../transfer/scripted-source.ts'
@@ -120,6 +121,7 @@ describe('a pause that a server asked for', () => {
   it('is told to people until an answer comes, and its end is reported once', async () => {
     const told: string[] = []
     const servers = {
+      get: () => Promise.reject(new Error('nothing is asked')),
       throttled: (server: string) => {
         told.push(`throttled ${server}`)
         return Promise.resolve({ waitMs: 10, throttles: 1, began: true })
@@ -127,13 +129,22 @@ describe('a pause that a server asked for', () => {
       succeeded: (server: string) => Promise.resolve(void told.push(`succeeded ${server}`)),
     }
     const notices = new Notices()
-    const pauses = new ServerPauses(servers, notices)
-    pauses.succeeded(SERVER)
+    const limits = new ServerLimits({
+      servers,
+      queues: { limit: () => Promise.resolve() },
+      queueWorkers: { setConcurrency: () => undefined },
+      workers: { list: () => Promise.resolve([]) },
+      running: new Running(),
+      notices,
+      limitBandwidth: () => undefined,
+      jobs: 4,
+    })
+    limits.succeeded(SERVER)
     expect(told).toEqual([])
-    expect(await pauses.throttled(SERVER, { firstMs: 1, maxMs: 2 })).toMatchObject({ waitMs: 10 })
+    expect(await limits.throttled(SERVER, { firstMs: 1, maxMs: 2 })).toMatchObject({ waitMs: 10 })
     expect(notices.list()).toEqual([expect.stringContaining(`${SERVER} asked for a pause`)])
-    pauses.succeeded(SERVER)
-    pauses.succeeded(SERVER)
+    limits.succeeded(SERVER)
+    limits.succeeded(SERVER)
     expect(notices.list()).toEqual([])
     expect(told).toEqual([`throttled ${SERVER}`, `succeeded ${SERVER}`])
   })

@@ -47,6 +47,14 @@ it('a plan that is still being made is never taken back', async () => {
   expect(await ledger.get(batch.id)).toMatchObject({ planned: 2, planComplete: false })
 })
 
+it('a batch that Redis forgets soon after it was first heard of comes back, too', async () => {
+  const { batch, ledger, reconciler } = await forgotten()
+  await reconciler.notice(batch.id)
+  await ledger.forget(batch.id)
+  await reconciler.now()
+  expect(await ledger.summary(batch.id)).toMatchObject({ planned: 3, planComplete: true })
+})
+
 it('a batch that Redis forgot whole comes back with all that had ended', async () => {
   const { sink, batch, ledger, fed, reconciler } = await forgotten()
   await reconciler.now()

@@ -19,7 +19,8 @@ import { Batches } from '../../workers/batches.ts'
 import { Bundling, DEFAULT_BUNDLE_SIZE } from '../../workers/bundling.ts'
 import { processControl } from '../../workers/control.ts'
 import { Feeder } from '../../workers/feed.ts'
-import { processItem, type Attempt } from '../../workers/item.ts'
+import { processItem } from '../../workers/item.ts'
+import type { Attempt } from '../../workers/run-job.ts'
 import { Running } from '../../workers/running.ts'
 import type { Step } from '../../workers/step.ts'
 import type { StandIn } from '../fakes/dataverse/server.ts'
@@ -34,6 +35,8 @@ export interface Wanted {
   /** In place of what the server says. */
   readonly zipLimit?: number
   readonly attempts?: number
+  /** How often each bundle's process has died with it. */
+  readonly crashes?: number
   /** Stands between the run and the server, with the means to stop what runs. */
   readonly between?: (open: OpenSource, ledger: MemoryLedger, running: Running) => OpenSource
 }
@@ -44,8 +47,8 @@ export interface Ran {
   readonly receipts: ReadonlyMap<string, Receipt>
   readonly failures: ReadonlyMap<string, Failure>
   readonly notices: readonly string[]
-  /** Attempts that were used beyond the first, of items and archives. */
-  readonly retries: { readonly items: number; readonly archives: number }
+  /** Attempts that were used beyond the first, of items and bundles. */
+  readonly retries: { readonly items: number; readonly bundles: number }
 }
 
 interface Queued {
@@ -91,7 +94,7 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
 
   const queue = new Map<string, Queued>()
   const notices: string[] = []
-  const retries = { items: 0, archives: 0 }
+  const retries = { items: 0, bundles: 0 }
   const batches = new Batches(ledger, () => Promise.resolve(sink), 'w1')
   const bundling = new Bundling({
     size: DEFAULT_BUNDLE_SIZE,
@@ -144,7 +147,9 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
     addSingles: addAll,
   }
   const work = (job: ItemJob | BundleJob, attempt: Attempt): Promise<Step> =>
-    'ns' in job ? processBundle(job, attempt, undefined, deps) : processItem(job, attempt, undefined, deps)
+    'ns' in job
+      ? processBundle({ ...job, crashes: wanted.crashes }, attempt, undefined, deps)
+      : processItem(job, attempt, undefined, deps)
 
   for (let state: string | undefined = 'open'; state !== 'finished'; state = (await ledger.get(id))?.state) {
     const due = reports
@@ -156,7 +161,7 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
       if (step.kind === 'over') queue.delete(key)
       if (step.kind !== 'retry') continue
       queued.made++
-      retries['ns' in queued.job ? 'archives' : 'items']++
+      retries['ns' in queued.job ? 'bundles' : 'items']++
     }
     // What was paused goes on when everything has heard of it.
     if (queue.size === 0 && state === 'paused') await ledger.setState(id, 'open')
@@ -187,7 +192,7 @@ export async function recordText(store: MemoryStore, name: string): Promise<stri
   return Buffer.from((await memorySink(store).records.read(`b1/${name}`)) ?? '').toString()
 }
 
-/** Requests for archives that the server has had. */
+/** Requests for bundles that the server has had. */
 export function zipRequests(server: StandIn): number {
   return server.requests.filter(({ url }) => url.includes('/access/datafiles') || url.includes('/zipdownload')).length
 }

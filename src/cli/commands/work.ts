@@ -2,16 +2,18 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { every } from '../../async/every.ts'
-import { reclaim } from '../../queue/reclaim.ts'
 import { DataferryError } from '../../errors.ts'
 import type { Command, Context, ExitCode } from '../command.ts'
-import { DESTINATION_SETTINGS } from '../destination.ts'
+import { DESTINATION_SETTINGS, openDestination } from '../destination.ts'
 import { plural } from '../terminal/format.ts'
 import type { Output } from '../terminal/output.ts'
 import { openRuntime, type Runtime } from '../runtime.ts'
 import { Sources } from '../sources.ts'
 import { startWork } from '../start-work.ts'
+import { Batches } from '../../../workers/batches.ts'
 import type { Notices } from '../../../workers/notices.ts'
+import { recoverCrashed } from '../../../workers/recover-crashed.ts'
+import { newWriterId } from '../../../workers/run.ts'
 import { supervise } from '../../../workers/supervisor.ts'
 
 /** A child parks its files within this; then it is killed, which loses nothing that was kept. */
@@ -116,22 +118,21 @@ async function workBelow(
   const stop = new AbortController()
   const ended = untilStopped({ signal, has }, runtime).finally(() => stop.abort())
   out.say(`${plural(count, 'worker process', 'worker processes')} for ${config.servers.join(', ')}.`)
-  const queues = [
-    ...config.servers.map((server) => runtime.queues.items(server)),
-    runtime.queues.feed,
-    runtime.queues.control,
-  ]
-  await supervise({
-    count,
-    spawn: startChild,
-    reclaim: async () => {
-      const handedBack = await reclaim({ connection: runtime.client, workers: runtime.workers, queues })
-      for (const { batch, n, progressed } of handedBack) if (!progressed) await runtime.ledger.crashed(batch, n)
-    },
-    signal: stop.signal,
-    graceMs: GRACE_MS,
-    log,
-  })
+  const { client: connection, workers, ledger } = runtime
+  const queues = runtime.queues.of(config.servers)
+  const batches = new Batches(ledger, (url) => openDestination(config, url), newWriterId())
+  try {
+    await supervise({
+      count,
+      spawn: startChild,
+      recover: () => recoverCrashed({ connection, workers, queues, ledger, batches }),
+      signal: stop.signal,
+      graceMs: GRACE_MS,
+      log,
+    })
+  } finally {
+    await batches.close()
+  }
   await ended
   return 0
 }

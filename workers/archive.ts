@@ -2,13 +2,55 @@ import { algorithmsOf } from '../src/archive/algorithms.ts'
 import { checkStream } from '../src/archive/check-stream.ts'
 import { compareWithAsked, type AskedFile, type Comparison } from '../src/archive/compare.ts'
 import { DEFAULT_LIMITS, limitsFor, type ArchiveLimits } from '../src/archive/limits.ts'
-import type { Asked } from '../src/batch/asked.ts'
-import type { Format, Ref } from '../src/model/item.ts'
-import type { LeftOut } from '../src/model/receipt.ts'
-import type { Inspect } from '../src/transfer/transfer-archive.ts'
+import { readAsked, type Asked } from '../src/batch/asked.ts'
+import { DataferryError } from '../src/errors.ts'
+import type { Format, Item, Ref } from '../src/model/item.ts'
+import { withContent, type LeftOut, type Receipt } from '../src/model/receipt.ts'
+import type { OpenSource } from '../src/model/source.ts'
+import { transferArchive, type Inspect } from '../src/transfer/transfer-archive.ts'
+import type { Run } from '../src/transfer/transfer.ts'
+import type { OpenBatch } from './batches.ts'
+
+/**
+ * Fetches an archive, unless it was kept. It is looked into wherever it comes from: only its content tells what was left
+ * out of it.
+ */
+export async function archiveReceipt(
+  item: Item,
+  { batch, sink }: OpenBatch,
+  kept: Receipt | undefined,
+  run: Run,
+  { openSource }: { readonly openSource: (server: string) => OpenSource },
+): Promise<Receipt> {
+  const asked = await readAsked(sink.records, batch.id, item.n)
+  const inspect = inspector(item.ref, asked)
+  // `skip` asks for not looking at what is there.
+  if (kept?.verified === 'nothing') return kept
+  if (kept) return withContent(kept, await inspect(await sink.read(item.path, run.signal), run.signal))
+  return transferArchive(item, { open: openAllowed(openSource(item.server), asked), sink }, run, inspect)
+}
+
+/**
+ * Opens a ZIP of files, some of which may be withheld. A short list leaves those out by itself. A long one has to be
+ * posted, and is refused as a whole since Dataverse 6.10 (protocol note §1.4): then it is asked for again without what
+ * the listing says is withheld.
+ */
+function openAllowed(open: OpenSource, asked: Asked | undefined): OpenSource {
+  const withheld = new Set(asked?.files.flatMap((file) => (file.withheld === undefined ? [] : [file.id])))
+  return async (ref, from, options) => {
+    try {
+      return await open(ref, from, options)
+    } catch (error) {
+      if (!(error instanceof DataferryError) || error.code !== 'SOURCE_DENIED' || ref.kind !== 'zip') throw error
+      const files = ref.files.filter((id) => !withheld.has(id))
+      if (files.length === 0 || files.length === ref.files.length) throw error
+      return open({ ...ref, files }, from, options)
+    }
+  }
+}
 
 /** Looks into an archive that goes past: is it sound, and which of the files asked for are in it? */
-export function inspector(ref: Ref, asked: Asked | undefined): Inspect {
+function inspector(ref: Ref, asked: Asked | undefined): Inspect {
   const files: readonly AskedFile[] = asked?.files ?? []
   const unknown: readonly LeftOut[] = (asked?.unknown ?? []).map((id) => ({ id, path: String(id), reason: 'unknown' }))
   // The ZIP of all forms holds the original beside the others.

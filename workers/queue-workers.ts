@@ -1,0 +1,126 @@
+import { Worker, type Processor, type Queue } from 'bullmq'
+import { messageOf } from '../src/errors.ts'
+import type { RedisClient } from '../src/ledger/redis/client.ts'
+import type { BackoffLimits } from '../src/ledger/servers.ts'
+import type { Logger } from '../src/log.ts'
+import { handBackLost, workerOf } from '../src/queue/reclaim.ts'
+
+export interface QueueWorkerOptions {
+  readonly client: RedisClient
+  readonly prefix: string
+  /** Wait before a job's second attempt, and the longest; each doubles the one before. */
+  readonly retry: BackoffLimits
+  readonly log: Logger
+}
+
+/** A lock that its worker does not renew for this long is anybody's. */
+const LOCK_MS = 60_000
+const STALLED_CHECK_MS = 10_000
+const MAX_STALLED = 20
+
+/** The BullMQ workers of this process, and the jobs that run in it. */
+export class QueueWorkers {
+  readonly #options: QueueWorkerOptions
+  readonly #workers = new Map<string, Worker>()
+  /** Names of queues → ids of jobs. */
+  readonly #running = new Map<string, Set<string>>()
+  /** Tokens of locks that were found without their job when this was looked at last. */
+  #suspects: ReadonlySet<string> = new Set()
+
+  constructor(options: QueueWorkerOptions) {
+    this.#options = options
+  }
+
+  /** Adds a worker, which takes no jobs before `run`. */
+  open(queue: string, concurrency: number, processor: Processor): void {
+    this.#workers.set(queue, queueWorker(queue, this.#tracked(queue, processor), { ...this.#options, concurrency }))
+  }
+
+  /** Jobs of a queue at the same time in this process. */
+  setConcurrency(queue: string, concurrency: number): void {
+    const worker = this.#workers.get(queue)
+    if (worker) worker.concurrency = concurrency
+  }
+
+  /** With these the tokens of its locks begin. */
+  ids(): readonly string[] {
+    return [...this.#workers.values()].map(({ id }) => id)
+  }
+
+  /** Takes jobs until `close`. Resolves then, or rejects with the first failure. */
+  async run(): Promise<void> {
+    await Promise.all([...this.#workers.values()].map((worker) => worker.run()))
+  }
+
+  /** Takes no further job, and resolves when those that run have ended. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#workers.values()].map((worker) => worker.close()))
+  }
+
+  /**
+   * Hands back what this process holds a lock of and does not run: a Redis that came back without its last second may hold that
+   * a job still runs when it has long ended, and its lock would keep everybody away for a minute. Only at the second look in a
+   * row, as at the first one the job may just have ended.
+   */
+  async handBackLost(queues: readonly Queue[]): Promise<void> {
+    const own = new Set(this.ids())
+    const suspects = new Set<string>()
+    for (const queue of queues) {
+      await handBackLost(queue, this.#options.client, (token, id) => {
+        if (!own.has(workerOf(token)) || this.#running.get(queue.name)?.has(id) === true) return false
+        suspects.add(token)
+        return this.#suspects.has(token)
+      })
+    }
+    this.#suspects = suspects
+  }
+
+  #tracked(queue: string, processor: Processor): Processor {
+    const running = new Set<string>()
+    this.#running.set(queue, running)
+    // Exactly three plain parameters: BullMQ gives the abort signal to no other.
+    return async (job, token, signal): Promise<unknown> => {
+      const id = job.id ?? ''
+      running.add(id)
+      try {
+        return await processor(job, token, signal)
+      } finally {
+        running.delete(id)
+      }
+    }
+  }
+}
+
+/** A BullMQ worker that does not run yet: nobody could tell whose a job is before its process has registered. */
+export function queueWorker(
+  name: string,
+  processor: Processor,
+  { client, prefix, concurrency, retry, log }: QueueWorkerOptions & { readonly concurrency: number },
+): Worker {
+  const worker = new Worker(name, processor, {
+    connection: client,
+    prefix,
+    concurrency,
+    autorun: false,
+    lockDuration: LOCK_MS,
+    stalledInterval: STALLED_CHECK_MS,
+    maxStalledCount: MAX_STALLED,
+    // Waits for a throttled server are looked at this often, so that what a person changes acts soon.
+    maximumRateLimitDelay: 5_000,
+    removeOnComplete: { count: 0 },
+    removeOnFail: { count: 0 },
+    settings: { backoffStrategy: (attempts) => backoff(attempts, retry) },
+  })
+  // BullMQ itself lets a job run on whose lock it could not renew.
+  worker.on('lockRenewalFailed', (ids: string[]) => {
+    for (const id of ids) worker.cancelJob(id)
+  })
+  worker.on('error', (error) => log.warn({ queue: name, problem: messageOf(error) }, 'queue error'))
+  return worker
+}
+
+/** Capped exponential with jitter: BullMQ's own has no cap. */
+function backoff(attempts: number, { firstMs, maxMs }: BackoffLimits): number {
+  const full = Math.min(maxMs, firstMs * 2 ** (attempts - 1))
+  return Math.round(full * (0.75 + Math.random() / 4))
+}

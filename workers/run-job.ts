@@ -1,0 +1,116 @@
+import { DataferryError } from '../src/errors.ts'
+import type { Ledger } from '../src/ledger/ledger.ts'
+import type { Logger } from '../src/log.ts'
+import type { BatchId } from '../src/model/batch.ts'
+import type { Item } from '../src/model/item.ts'
+import type { Batches, OpenBatch } from './batches.ts'
+import type { Running, StopReason, Task } from './running.ts'
+import { OVER, type Step } from './step.ts'
+import { BUSY_MS, waitOut, type WaitDeps } from './wait-out.ts'
+
+/** How a job got here, as BullMQ counts. */
+export interface Attempt {
+  /** Attempts that failed before this one. */
+  readonly made: number
+  readonly allowed: number
+  /** How often its worker vanished or froze while it had the job. */
+  readonly stalled: number
+}
+
+/** A job as this process was given it. */
+export interface TakenJob {
+  readonly job: { readonly batch: BatchId; readonly patience?: number | undefined }
+  readonly attempt: Attempt
+  /** Aborts when another worker gets the job. */
+  readonly lock: AbortSignal | undefined
+}
+
+export interface JobDeps extends WaitDeps {
+  readonly ledger: Pick<Ledger, 'setState'>
+  readonly batches: Pick<Batches, 'open'>
+  readonly running: Running
+  readonly log: Logger
+}
+
+/** What a kind of job is about. */
+export interface Work {
+  /** The item, or what people see of several. */
+  readonly item: Item
+  readonly begin: (task: Task) => WorkUnderWay
+}
+
+/** The middle of a job. Each step may be repeated. */
+export interface WorkUnderWay {
+  /** Does all of it. Rejects with the code of what went wrong, or with bugs and outages. */
+  run(): Promise<void>
+  /** Bytes that are still to come, as far as known. */
+  openBytes(): number
+  /** Whether another attempt may get further; it is asked only while there are some left. */
+  mayRetry(error: DataferryError): boolean
+  /** Ends the job, which gets no further attempt. */
+  giveUp(error: unknown): Promise<void>
+}
+
+/**
+ * The frame around every piece of work: opens the batch, keeps away from a full destination, shows the work while it runs,
+ * stops it when asked, and makes the queue's next step of an error. Rejects only with outages.
+ * @param prepare the work to do; undefined: there is none any more
+ */
+export async function runJob(
+  taken: TakenJob,
+  deps: JobDeps,
+  prepare: (opened: OpenBatch) => Promise<Work | undefined>,
+): Promise<Step> {
+  const { batch } = taken.job
+  const opened = await deps.batches.open(batch)
+  if (!opened) return OVER
+  if (!(await deps.space.isOpen(opened.sink))) return { kind: 'later', ms: BUSY_MS }
+  const work = await prepare(opened)
+  if (!work) return OVER
+  const { task, end } = deps.running.start(batch, work.item, taken.lock)
+  const underWay = work.begin(task)
+  try {
+    await underWay.run()
+    return OVER
+  } catch (error) {
+    if (task.stopped) return stepAfterStop(task.stopped, error)
+    const step = await stepAfter(error, task, underWay, opened, taken, deps)
+    if (step) return step
+    await underWay.giveUp(error)
+    return OVER
+  } finally {
+    end()
+  }
+}
+
+/** @returns undefined: no further attempt */
+async function stepAfter(
+  error: unknown,
+  { item: { n, server } }: Task,
+  work: WorkUnderWay,
+  opened: OpenBatch,
+  { job, attempt }: TakenJob,
+  deps: JobDeps,
+): Promise<Step | undefined> {
+  const again: Step | undefined = attempt.made + 1 < attempt.allowed ? { kind: 'retry', error } : undefined
+  if (!(error instanceof DataferryError)) {
+    deps.log.error({ err: error, batch: job.batch, n }, 'unexpected error while working on a job')
+    return again
+  }
+  deps.log.info({ code: error.code, batch: job.batch, n, detail: error.message }, 'attempt ended')
+  const wait = await waitOut(error, { server, opened, openBytes: work.openBytes(), patience: job.patience ?? 0 }, deps)
+  if (wait === 'patience-spent') return undefined
+  return wait ?? (work.mayRetry(error) ? again : undefined)
+}
+
+function stepAfterStop(reason: StopReason, error: unknown): Step {
+  switch (reason) {
+    case 'shutdown':
+      return { kind: 'hand-back' }
+    case 'held':
+      return OVER
+    case 'lost':
+      // Another worker has the job; BullMQ refuses whatever this one says about it.
+      return { kind: 'retry', error }
+  }
+}
