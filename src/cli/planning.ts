@@ -23,7 +23,12 @@ export async function planBatch(sink: Sink, opened: OpenedBatch, options: Planni
   const { sources, signal, onCheckpoint } = options
   return plan({
     batch: batch.id,
-    entries: entriesOf(sink.records.streamLog(names.manifest(batch.id), 0), batch.manifest, batch.servers),
+    entries: entriesOf(
+      (offset) => sink.records.streamLog(names.manifest(batch.id), offset),
+      batch.manifest,
+      batch.servers,
+    ),
+    several: batch.manifest.parts !== undefined,
     defaultServer: batch.servers[0] ?? '',
     format: batch.format,
     records: sink.records,
@@ -67,10 +72,11 @@ export async function printPlan(out: Output, sink: Sink, { batch }: OpenedBatch,
 
 async function printProblems(out: Output, sink: Sink, id: string, items: number): Promise<void> {
   let shown = 0
-  for await (const { line, problem, path } of allItems(sink.records, id, items)) {
+  for await (const { line, manifest, problem, path } of allItems(sink.records, id, items)) {
     if (!problem) continue
     if (++shown > SHOWN_PROBLEMS) return
-    out.record({ event: 'problem', line: line ?? null, path, ...problem })
-    out.line(`  line ${line ?? '?'}: ${problem.code}: ${problem.message}`, 'bad')
+    out.record({ event: 'problem', line: line ?? null, ...(manifest !== undefined && { manifest }), path, ...problem })
+    const place = `${manifest === undefined ? '' : `${manifest} `}line ${line ?? '?'}`
+    out.line(`  ${place}: ${problem.code}: ${problem.message}`, 'bad')
   }
 }

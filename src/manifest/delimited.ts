@@ -1,7 +1,7 @@
 import type { ManifestLine } from '../model/entry.ts'
 import { isOwnTable, plainCell } from '../model/own-tables.ts'
 import { attempt, badLine, lineError, quoted } from './bad-line.ts'
-import { NAMING, roleOf, type Role } from './columns.ts'
+import { cellOf, judgeUnknown, NAMING, roleOf, type Role } from './columns.ts'
 import type { Line } from './lines.ts'
 import type { Reading } from './reading.ts'
 import { RecordReader, type TableRecord } from './records.ts'
@@ -56,7 +56,8 @@ function delimiterOf(first: string): string {
 class Table {
   readonly #reading: Reading
   readonly #records: RecordReader
-  #roles: readonly (Role | undefined)[] | undefined
+  /** What the columns are, or why the header cannot be used. */
+  #roles: Roles | string | undefined
   /** There is no header. */
   #headless = false
   /** One of our own tables, whose cells may be made inert. */
@@ -88,39 +89,44 @@ class Table {
     }
     const isFirst = !this.#roles
     const roles = (this.#roles ??= this.#header(line, cells))
-    if (!roles) {
+    if (typeof roles === 'string') {
       this.hopeless = true
-      found.push(lineError(this.#reading.name, line, NAMELESS))
+      found.push(lineError(this.#reading.name, line, roles))
     } else if (!isFirst || this.#headless) {
       const read = this.#row(line, cells, roles)
       if (read) found.push(read)
     }
   }
 
-  /** The roles of the columns by the first row; undefined when none names what to fetch. */
-  #header(line: number, cells: readonly string[]): readonly (Role | undefined)[] | undefined {
-    const { name, notice } = this.#reading
+  /** The roles of the columns by the first row, or what is wrong with that. */
+  #header(line: number, cells: readonly string[]): Roles | string {
+    const { name, notice, ignoreColumns } = this.#reading
     if (looksLikeReference(cells[0] ?? '')) {
       this.#headless = true
       if (cells.length > 1) notice(`${name}: line ${line} is no header, so only the first column is read`)
       return ['id']
     }
     const roles = cells.map(roleOf)
-    if (!roles.some((role) => role !== undefined && NAMING.includes(role))) return undefined
-    const unused = cells.filter((_, at) => !roles[at])
     this.#own = isOwnTable(cells)
-    if (unused.length > 0 && !this.#own) notice(`${name}: columns not used: ${unused.map(quoted).join(', ')}`)
+    if (this.#own) return roles
+    const judged = cells.flatMap((cell, at) => (roles[at] || cell === '' ? [] : [{ cell, ...judgeUnknown(cell) }]))
+    if (!ignoreColumns) {
+      for (const column of judged) if (column.kind === 'misspelt') return misspelt(column.cell, column.meant)
+    }
+    if (!roles.some((role) => role !== undefined && NAMING.includes(role))) return NAMELESS
+    const unused = judged.filter(({ kind }) => kind !== 'familiar').map(({ cell }) => quoted(cell))
+    if (unused.length > 0) notice(`${name}: columns not used: ${unused.join(', ')}`)
     return roles
   }
 
-  #row(line: number, cells: readonly string[], roles: readonly (Role | undefined)[]): ManifestLine | undefined {
+  #row(line: number, cells: readonly string[], roles: Roles): ManifestLine | undefined {
     if (isComment(cells, roles)) return undefined
     return attempt(this.#reading.name, line, () => {
       this.#checkSurplus(cells.slice(roles.length), roles.length)
       const row: Partial<Record<Role, string>> = {}
       for (const [at, role] of roles.entries()) {
         const cell = cells[at]
-        if (role && cell) row[role] ??= this.#own ? plainCell(cell) : cell
+        if (role && cell) row[role] ??= cellOf(role, this.#own ? plainCell(cell) : cell)
       }
       return cells.every((cell) => cell === '') ? undefined : readRow(row, this.#reading.servers)
     })
@@ -137,8 +143,15 @@ class Table {
   }
 }
 
+type Roles = readonly (Role | undefined)[]
+
+/** What is said of a column whose name is nearly that of a known one. */
+export function misspelt(name: string, meant: string): string {
+  return `there is no column ${quoted(name)}: did you mean ${meant}? If not, --ignore-columns reads the others`
+}
+
 /** A row that is switched off with `#`, which is certain only where no name of a file can stand. */
-function isComment(cells: readonly string[], roles: readonly (Role | undefined)[]): boolean {
+function isComment(cells: readonly string[], roles: Roles): boolean {
   const [first] = roles
   return first !== undefined && NAMING.includes(first) && (cells[0]?.startsWith('#') ?? false)
 }

@@ -20,12 +20,16 @@ export interface ReadOptions {
   readonly format?: ManifestFormat | 'auto'
   /** Base URLs that entries may name, the default one first. No other host gets into an entry. */
   readonly servers: readonly string[]
+  /** Lets columns pass that look like misspelt ones, e.g. where they were judged before. Default: they are refused. */
+  readonly ignoreColumns?: boolean
   /** Gets what is worth knowing and no error, e.g. which columns are not used. */
   readonly notice?: (text: string) => void
 }
 
 /** A manifest whose format is known. */
 export interface OpenManifest {
+  /** As messages name it. */
+  readonly name: string
   readonly format: ManifestFormat
   /** To be read once. */
   readonly lines: AsyncIterable<ManifestLine>
@@ -46,14 +50,15 @@ export async function* readManifest(
 /** Begins to read a manifest, as `readManifest` does, and tells its format. Rejects when the source cannot be read. */
 export async function openManifest(
   source: string | AsyncIterable<Uint8Array>,
-  { name, format = 'auto', servers, notice = () => undefined }: ReadOptions,
+  { name, format = 'auto', servers, ignoreColumns = false, notice = () => undefined }: ReadOptions,
 ): Promise<OpenManifest> {
   const shown = name === '-' ? 'standard input' : name
   const opened = await openText(source, shown)
   const refused = opened.refused ?? (format === 'auto' ? refusedText(firstLines(opened.head)[0] ?? '') : undefined)
   const text = { ...opened, refused }
   const known = format === 'auto' ? detectFormat(name, text.head) : format
-  return { format: known, lines: readText(text, known, { name: shown, servers: new ServerList(servers), notice }) }
+  const reading = { name: shown, servers: new ServerList(servers), ignoreColumns, notice }
+  return { name: shown, format: known, lines: readText(text, known, reading) }
 }
 
 async function* readText(text: SourceText, format: ManifestFormat, reading: Reading): AsyncIterable<ManifestLine> {

@@ -5,6 +5,8 @@ export interface Reading {
   /** As messages name it: `manifest.csv`. */
   readonly name: string
   readonly servers: ServerList
+  /** Whether a column that looks like a misspelt one is no error. */
+  readonly ignoreColumns: boolean
   /** Tells the user something that is no error, such as columns that are not used. */
   readonly notice: (text: string) => void
 }

@@ -1,14 +1,18 @@
 /** Zero-width characters, soft hyphens and byte order marks: nobody sees them, and copying from a page brings them along. */
 const INVISIBLE = /[\u00ad\u200b-\u200d\u2060\ufeff]/g
 
+/** Characters of an id, a PID, an address or a checksum; what is longer is none. */
+const MAX_WORD = 8192
+
 /** A short text as people see it: without invisible characters, and without blanks of any kind around it. */
 export function clean(text: string): string {
-  return text.replaceAll(INVISIBLE, '').trim()
+  return text.length > MAX_WORD ? text.trim() : text.replaceAll(INVISIBLE, '').trim()
 }
 
 /** A word that stands in quotes, as `jq` prints it, perhaps with the comma of a list; any other text as it is, trimmed. */
 export function withoutQuotes(text: string): string {
   const word = clean(text)
+  if (word.length > MAX_WORD) return word
   const within = /^(?:"([^"]*)"|'([^']*)'),?$/.exec(word)
   return within ? clean(within[1] ?? within[2] ?? '') : word
 }

@@ -37,10 +37,14 @@ export const batchSchema = z.object({
   manifest: z.object({
     /** As the user named it, `-` for standard input; the copy is `manifest` in the batch folder. */
     name: z.string(),
-    /** Name of the reader: `list`, `csv`, … */
+    /** Name of the reader: `list`, `csv`, …; `several` where there are parts. */
     format: z.string(),
     sha256: z.string(),
     entries: z.number().int().nonnegative(),
+    /** Several manifests: the copy holds them one after the other. */
+    parts: z
+      .array(z.object({ name: z.string(), format: z.string(), bytes: z.number().int().nonnegative() }))
+      .optional(),
   }),
 })
 export type Batch = Readonly<z.infer<typeof batchSchema>>

@@ -78,6 +78,8 @@ export const itemSchema = z.object({
   renamedFrom: z.string().optional(),
   /** Line of the manifest that asked for it, from 1. */
   line: z.number().int().positive().optional(),
+  /** Which of several manifests. */
+  manifest: z.string().optional(),
   /** Planning already knows that it cannot be fetched: settled as failed without a request. */
   problem: z
     .object({

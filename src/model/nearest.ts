@@ -13,7 +13,7 @@ export function nearest(typed: string, candidates: readonly string[]): string | 
 }
 
 /** Letters to insert, drop, change or swap with their neighbour to make `b` of `a`. */
-function editDistance(a: string, b: string): number {
+export function editDistance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, column) => column)]
   const at = (row: number, column: number): number => rows[row]?.[column] ?? Infinity
   for (let i = 1; i <= a.length; i++) {

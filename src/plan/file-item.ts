@@ -23,6 +23,8 @@ export interface Context {
   readonly server: string
   readonly entry: Entry
   readonly line: number
+  /** As messages name the manifest, where there is one. */
+  readonly manifest?: string
   readonly format: Format
 }
 
@@ -47,7 +49,7 @@ export function listedItem(file: ListedFile, version: ListedVersion | undefined,
   const { entry, server, line } = context
   const format = entry.format ?? context.format
   const ref: Ref = { kind: 'file', file: file.id, format, ...(file.tabular && { tabular: true as const }) }
-  const expect = promises(file, format, entry)
+  const expect = promises(file, format, context)
   const contentType = file.tabular && format === 'original' ? file.original?.contentType : file.contentType
   return {
     server,

@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { DataferryError } from '../errors.ts'
-import { MANIFEST_FORMATS, type ManifestFormat } from '../manifest/detect-format.ts'
+import { MANIFEST_FORMATS } from '../manifest/detect-format.ts'
 import { openManifest } from '../manifest/read-manifest.ts'
+import type { Batch } from '../model/batch.ts'
 import type { Entry } from '../model/entry.ts'
 
-/** A manifest in a file, read and found good or bad as a whole before anything is fetched. */
+type Manifest = Batch['manifest']
+type Part = NonNullable<Manifest['parts']>[number]
+
+/** Manifests in files, read and found good or bad as a whole before anything is fetched. */
 export interface Inspected {
-  readonly format: ManifestFormat
-  /** Of the manifest's bytes, in hex. */
-  readonly sha256: string
-  readonly entries: number
+  readonly manifest: Manifest
   /** The first bad lines, in order. */
   readonly problems: readonly DataferryError[]
   /** All bad lines. */
@@ -20,9 +21,8 @@ export interface Inspected {
 }
 
 export interface InspectOptions {
-  /** As messages name it. */
-  readonly name: string
   readonly servers: readonly string[]
+  readonly ignoreColumns: boolean
   readonly notice: (text: string) => void
   readonly signal: AbortSignal
 }
@@ -30,50 +30,112 @@ export interface InspectOptions {
 /** Problems worth showing; the rest is counted. */
 const SHOWN_PROBLEMS = 100
 
-/** Reads a whole manifest once, asking no server. Rejects when the file cannot be read. */
-export async function inspectManifest(file: string, options: InspectOptions): Promise<Inspected> {
-  const hash = createHash('sha256')
-  const { format, lines } = await openManifest(hashed(file, hash), options)
+/** Reads whole manifests once, asking no server. Rejects when a file cannot be read. */
+export async function inspectManifests(
+  files: readonly { readonly path: string; readonly name: string }[],
+  options: InspectOptions,
+): Promise<Inspected> {
   const problems: DataferryError[] = []
   const count = { entries: 0, problems: 0, withoutServer: 0 }
-  for await (const line of lines) {
-    options.signal.throwIfAborted()
-    if ('entry' in line) {
-      count.entries++
-      if (line.entry.server === undefined) count.withoutServer++
-    } else {
-      count.problems++
-      if (problems.length < SHOWN_PROBLEMS) problems.push(line.error)
+  const read: (Part & { readonly sha256: string })[] = []
+  for (const { path, name } of files) {
+    const bytes = new Hashed(path)
+    const { format, lines } = await openManifest(bytes.chunks(), { name, ...options })
+    for await (const line of lines) {
+      options.signal.throwIfAborted()
+      if ('entry' in line) {
+        count.entries++
+        if (line.entry.server === undefined) count.withoutServer++
+      } else {
+        count.problems++
+        if (problems.length < SHOWN_PROBLEMS) problems.push(line.error)
+      }
     }
+    read.push({ name, format, bytes: bytes.count, sha256: bytes.digest() })
   }
   return {
-    format,
-    sha256: hash.digest('hex'),
-    entries: count.entries,
+    manifest: { ...together(read), entries: count.entries },
     problems,
     problemCount: count.problems,
     withoutServer: count.withoutServer,
   }
 }
 
-async function* hashed(file: string, hash: ReturnType<typeof createHash>): AsyncGenerator<Uint8Array> {
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
-    if (!(chunk instanceof Uint8Array)) continue
-    hash.update(chunk)
-    yield chunk
+/** A file's bytes, counted and hashed while they are read. */
+class Hashed {
+  readonly #path: string
+  readonly #hash = createHash('sha256')
+  count = 0
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  async *chunks(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of createReadStream(this.#path, { highWaterMark: 1 << 20 })) {
+      if (!(chunk instanceof Uint8Array)) continue
+      this.#hash.update(chunk)
+      this.count += chunk.byteLength
+      yield chunk
+    }
+  }
+
+  digest(): string {
+    return this.#hash.digest('hex')
   }
 }
 
-/** The entries of a manifest that was found good. Throws the error of a bad line, should there be one after all. */
+function together(read: readonly (Part & { readonly sha256: string })[]): Omit<Manifest, 'entries'> {
+  const [first, ...others] = read
+  if (!first) throw new TypeError('No manifest was read.')
+  const { name, format, sha256 } = first
+  if (others.length === 0) return { name, format, sha256 }
+  const hash = createHash('sha256').update(JSON.stringify(read.map((part) => [part.sha256, part.format])))
+  return {
+    name: `${name} and ${others.length} more`,
+    format: 'several',
+    sha256: hash.digest('hex'),
+    parts: read.map((part) => ({ name: part.name, format: part.format, bytes: part.bytes })),
+  }
+}
+
+/** An entry and where it stands. */
+export interface PlacedEntry {
+  readonly line: number
+  readonly entry: Entry
+  /** As messages name the manifest. */
+  readonly manifest: string
+}
+
+/**
+ * The entries of manifests that were found good, from their copy. Throws the error of a bad line, should there be one after all.
+ * @param open the bytes of the copy from an offset on
+ */
 export async function* entriesOf(
-  bytes: AsyncIterable<Uint8Array>,
-  manifest: { readonly name: string; readonly format: string },
+  open: (from: number) => AsyncIterable<Uint8Array>,
+  manifest: Manifest,
   servers: readonly string[],
-): AsyncGenerator<{ readonly line: number; readonly entry: Entry }> {
-  const format = MANIFEST_FORMATS.find((known) => known === manifest.format) ?? 'auto'
-  const { lines } = await openManifest(bytes, { name: manifest.name, format, servers })
-  for await (const line of lines) {
-    if ('error' in line) throw line.error
-    yield { line: line.line, entry: line.entry }
+): AsyncGenerator<PlacedEntry> {
+  let from = 0
+  for (const part of manifest.parts ?? [{ ...manifest, bytes: Infinity }]) {
+    const format = MANIFEST_FORMATS.find((known) => known === part.format) ?? 'auto'
+    const bytes = firstBytes(open(from), part.bytes)
+    // Columns were judged before.
+    const { lines, name } = await openManifest(bytes, { name: part.name, format, servers, ignoreColumns: true })
+    for await (const line of lines) {
+      if ('error' in line) throw line.error
+      yield { line: line.line, entry: line.entry, manifest: name }
+    }
+    from += part.bytes
+  }
+}
+
+async function* firstBytes(chunks: AsyncIterable<Uint8Array>, count: number): AsyncGenerator<Uint8Array> {
+  let left = count
+  if (left === 0) return
+  for await (const chunk of chunks) {
+    yield chunk.byteLength > left ? chunk.subarray(0, left) : chunk
+    left -= chunk.byteLength
+    if (left <= 0) return
   }
 }

@@ -1,16 +1,18 @@
 import { writePlanState } from '../batch/folder.ts'
 import type { BatchId, PlanState } from '../model/batch.ts'
-import type { Entry } from '../model/entry.ts'
 import type { Format } from '../model/item.ts'
 import type { Catalogue } from '../model/listing.ts'
 import type { Records } from '../sinks/sink.ts'
+import type { PlacedEntry } from './intake.ts'
 import { PlanLines } from './plan-lines.ts'
 import { Resolver } from './resolve.ts'
 
 export interface PlanRequest {
   readonly batch: BatchId
   /** The manifest's entries in order, from the first. */
-  readonly entries: AsyncIterable<{ readonly line: number; readonly entry: Entry }>
+  readonly entries: AsyncIterable<PlacedEntry>
+  /** Whether they are from more than one manifest, so that an item says from which. */
+  readonly several?: boolean
   readonly defaultServer: string
   readonly format: Format
   readonly records: Records
@@ -62,11 +64,11 @@ class Planner {
   async run(): Promise<PlanState> {
     const { entries, from, signal } = this.#request
     let done = 0
-    for await (const { line, entry } of entries) {
+    for await (const placed of entries) {
       signal.throwIfAborted()
       done++
       if (done <= from.entries) continue
-      await this.#planEntry(line, entry)
+      await this.#planEntry(placed)
       if (this.#isCheckpointDue()) await this.#checkpoint(done, false)
     }
     return this.#checkpoint(done, true)
@@ -76,12 +78,12 @@ class Planner {
     await this.#lines.close()
   }
 
-  async #planEntry(line: number, entry: Entry): Promise<void> {
-    const { defaultServer, format } = this.#request
+  async #planEntry({ line, entry, manifest }: PlacedEntry): Promise<void> {
+    const { defaultServer, format, several } = this.#request
     const server = entry.server ?? defaultServer
-    const context = { server, entry, line, format }
+    const context = { server, entry, line, manifest, format }
     for await (const draft of this.#resolver(server).resolve(context, () => this.#lines.countDataset())) {
-      await this.#lines.add(draft)
+      await this.#lines.add(several ? { ...draft, manifest } : draft)
       if (this.#lines.buffered >= FLUSH_ITEMS) await this.#lines.flush()
     }
   }

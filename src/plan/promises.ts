@@ -4,6 +4,21 @@ import type { Entry } from '../model/entry.ts'
 import type { Expectation, Format } from '../model/item.ts'
 import type { ListedFile } from '../model/listing.ts'
 
+/** What a line of the manifest says, and where it stands. */
+interface Told {
+  readonly entry: Entry
+  readonly manifest?: string
+  readonly line: number
+}
+
+/** What is promised of, for whom. */
+interface Subject {
+  readonly file: ListedFile
+  readonly format: Format
+  /** `manifest.csv:7` */
+  readonly where: string
+}
+
 /** What the manifest itself promises about the bytes. */
 export function ownPromises({ size, checksum }: Entry): Expectation {
   return { ...(size !== undefined && { size }), ...(checksum && { checksum }) }
@@ -15,10 +30,11 @@ export function ownPromises({ size, checksum }: Entry): Expectation {
  * @see protocol note §3: a tabular file's checksum is that of the original; its `filesize` lacks the header line
  * that the archival form has, so nothing is promised about that form.
  */
-export function promises(file: ListedFile, format: Format, entry: Entry): Expectation {
+export function promises(file: ListedFile, format: Format, { entry, manifest, line }: Told): Expectation {
   const listed = published(file, format)
-  const size = ownSize(file, format, listed.size, entry.size)
-  const checksum = ownChecksum(file, format, listed.checksum, entry.checksum)
+  const subject: Subject = { file, format, where: `${manifest ?? 'the manifest'}:${line}` }
+  const size = ownSize(subject, listed.size, entry.size)
+  const checksum = ownChecksum(subject, listed.checksum, entry.checksum)
   const own = [
     ...(size === undefined ? [] : ['size' as const]),
     ...(checksum === undefined ? [] : ['checksum' as const]),
@@ -39,8 +55,7 @@ function published(file: ListedFile, format: Format): Expectation {
 
 /** The manifest's size where it says something that the listing does not. A table has two sizes, and a row may name either. */
 function ownSize(
-  file: ListedFile,
-  format: Format,
+  { file, format, where }: Subject,
   listed: number | undefined,
   own: number | undefined,
 ): number | undefined {
@@ -48,25 +63,24 @@ function ownSize(
     return undefined
   }
   if (listed === undefined) return own
-  throw mismatch(`a size of ${own} bytes`, `${listed} bytes for the ${form(file, format)}`)
+  throw mismatch(where, `a size of ${own} bytes`, `${listed} bytes for the ${form(file, format)}`)
 }
 
 function ownChecksum(
-  file: ListedFile,
-  format: Format,
+  { file, format, where }: Subject,
   listed: Entry['checksum'],
   own: Entry['checksum'],
 ): Entry['checksum'] {
   // That of the original says nothing about the archival form.
   if (!own || (file.checksum && sameChecksum(own, file.checksum))) return undefined
   if (listed?.algorithm !== own.algorithm) return own
-  throw mismatch(`${own.algorithm} ${own.hex}`, `${listed.hex} for the ${form(file, format)}`)
+  throw mismatch(where, `${own.algorithm} ${own.hex}`, `${listed.hex} for the ${form(file, format)}`)
 }
 
 function form(file: ListedFile, format: Format): string {
   return file.tabular ? `${format} form of ${file.label}` : `file ${file.label}`
 }
 
-function mismatch(says: string, lists: string): DataferryError {
-  return new DataferryError('MANIFEST_MISMATCH', `The manifest says ${says}, but the server lists ${lists}.`)
+function mismatch(where: string, says: string, lists: string): DataferryError {
+  return new DataferryError('MANIFEST_MISMATCH', `${where} says ${says}, but the server lists ${lists}.`)
 }

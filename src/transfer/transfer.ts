@@ -109,8 +109,11 @@ export class Incoming {
   }
 }
 
-/** Without a checksum the size is the promise; with one, a listed size may be wrong, but not by that much. */
+/**
+ * Without a checksum the size is the promise; with one, a listed size may be wrong, but not by that much. A size that only the
+ * manifest gives is judged at the end.
+ */
 function limitOf({ expect }: Item): number | undefined {
-  if (expect.size === undefined) return undefined
+  if (expect.size === undefined || expect.own?.includes('size')) return undefined
   return expect.checksum ? expect.size * 2 + (64 << 20) : expect.size
 }

@@ -23,23 +23,25 @@ export interface Served {
  * Compares what came with what was promised. A matching checksum outweighs a listed size: on old data that size can be
  * wrong (protocol note §3, IQSS/dataverse#8736). A published checksum that is that of another form says nothing about
  * these bytes, and then only their size is left to compare.
- * Rejects with `CHECKSUM_MISMATCH`, `SHORT_BODY`, `LONG_BODY` or the signal's reason.
+ * Rejects with `CHECKSUM_MISMATCH`, `SHORT_BODY`, `LONG_BODY`, `MANIFEST_MISMATCH` or the signal's reason.
  */
 export async function judge(item: Item, received: Received, served: Served, signal: AbortSignal): Promise<Accepted> {
   const { expect } = item
   if (!expect.checksum) return judgeSize(expect, received, served)
   if (sameChecksum(expect.checksum, received.checksum)) {
     if (expect.size === undefined || expect.size === received.size) return { verified: 'checksum' }
+    if (isOwn(expect, 'size')) throw notAsManifest(`${received.size} bytes came`, `${expect.size}`)
     return { verified: 'checksum', note: `the listing says ${expect.size} bytes` }
   }
   const whole = served.size ?? expect.size
   if (whole !== undefined && received.size < whole) throw sizeError(received.size, whole)
+  const { algorithm, hex } = expect.checksum
+  const came = `The bytes have ${received.checksum.algorithm} ${received.checksum.hex}`
+  if (isOwn(expect, 'checksum')) throw notAsManifest(came, `${algorithm} ${hex}`)
   if (await hasLegacyChecksum(item, served.open, signal)) {
     const verified = received.size === (expect.size ?? served.size) ? 'size' : 'nothing'
     return { verified, note: 'the published checksum is that of the archival form without its header line' }
   }
-  const { algorithm, hex } = expect.checksum
-  const came = `The bytes have ${received.checksum.algorithm} ${received.checksum.hex}`
   throw new DataferryError('CHECKSUM_MISMATCH', `${came}; the server published ${algorithm} ${hex}.`)
 }
 
@@ -47,7 +49,21 @@ function judgeSize(expect: Expectation, received: Received, served: Served): Acc
   const size = expect.size ?? served.size
   if (size === undefined) return { verified: 'nothing' }
   if (received.size === size) return { verified: 'size' }
+  const cut = received.size < (served.size ?? size)
+  if (isOwn(expect, 'size') && !cut) throw notAsManifest(`${received.size} bytes came`, `${size}`)
   throw sizeError(received.size, size)
+}
+
+/** Whether only the manifest promises it: then the server is not to blame, and trying again cannot help. */
+function isOwn({ own }: Expectation, promise: 'size' | 'checksum'): boolean {
+  return own?.includes(promise) ?? false
+}
+
+function notAsManifest(came: string, promised: string): DataferryError {
+  return new DataferryError(
+    'MANIFEST_MISMATCH',
+    `${came}; the manifest says ${promised}, of which the server publishes nothing.`,
+  )
 }
 
 function sizeError(received: number, promised: number): DataferryError {

@@ -56,6 +56,7 @@ describe('a table', () => {
       { target: { kind: 'dataset', dataset: 24, version: '1' } },
       { target: { kind: 'file', file: 7 } },
     ])
+    expect(await csv('id,version\n7,V2\n')).toEqual([{ target: { kind: 'file', file: 7, version: '2' } }])
   })
 
   it('reads archives by their kind', async () => {
@@ -86,6 +87,8 @@ describe('a table', () => {
     ['id,format', '1,tabular', 'format "tabular" is unknown'],
     ['id,kind', '1,folder', 'kind "folder" is unknown'],
     ['dataset,version', '24,newest', 'version "newest" is none'],
+    ['id,version', '24,newest', 'version "newest" is none'],
+    ['ids,version', '24 25,1.0', 'version "1.0" stands beside a zip, which has none'],
     ['pid,version', '10.5072/A@1.0,2.0', 'make them agree'],
     ['id,server', '1,https://elsewhere.example', 'server https://elsewhere.example is not named with --server'],
     ['url,server', 'https://dv.example.edu/api/files/1,http://127.0.0.1:8080', 'make them agree'],
@@ -94,14 +97,14 @@ describe('a table', () => {
     ['dataset', 'https://dv.example.edu/api/files/1', 'is a file, but its column or kind says dataset'],
     ['id,path', '1,"a"b', 'text follows a closing quote'],
   ])('%s / %s: the line is bad and reading goes on', async (header, row, why) => {
-    const lines = await readAll(`# made by hand\n${header}\n${row}\n`.concat(header.startsWith('id') ? '2\n' : ''), {
+    const lines = await readAll(`# made by hand\n${header}\n${row}\n`.concat(header.startsWith('id,') ? '2\n' : ''), {
       name: 'm.csv',
     })
     expect(lines[0]).toMatchObject({ line: 3, error: { code: 'MANIFEST_INVALID' } })
     const [error] = lines.flatMap((line) => ('error' in line ? [line.error.message] : []))
     expect(error).toMatch(/^m\.csv:3: /)
     expect(error).toContain(why)
-    if (header.startsWith('id')) expect(lines[1]).toMatchObject({ line: 4, entry: { target: { file: 2 } } })
+    if (header.startsWith('id,')) expect(lines[1]).toMatchObject({ line: 4, entry: { target: { file: 2 } } })
   })
 
   it('reads only the first column without a header, and says so', async () => {
@@ -117,11 +120,58 @@ describe('a table', () => {
 
   it('names the columns that it does not use, once', async () => {
     const notices: string[] = []
-    await entriesOf('id,state,md5,note\n1,live,,\n2,live,,\n', {
+    await entriesOf('id,rating,md5,note\n1,live,,\n2,live,,\n', {
       name: 'm.tsv.csv',
       notice: (text) => void notices.push(text),
     })
-    expect(notices).toEqual(['m.tsv.csv: columns not used: "state", "note"'])
+    expect(notices).toEqual(['m.tsv.csv: columns not used: "rating", "note"'])
+  })
+
+  it('loses no word on columns that known tools write', async () => {
+    const headers = [
+      'id\tfilename\tmd5\tsize\tstate',
+      'server,kind,id,dataset,version,path,format,size,checksum,code,message',
+      'server,kind,id,path,format,archive,name on the server,reason,certain',
+      'label,restricted,directoryLabel,id,contentType,filesize,description,storageIdentifier,rootDataFileId,UNF',
+    ]
+    const notices: string[] = []
+    for (const header of headers) {
+      await entriesOf(`${header}\n`.repeat(1), { notice: (text) => void notices.push(text) }).catch(() => undefined)
+    }
+    expect(notices).toEqual([])
+  })
+
+  it.each([
+    ['Versoin', 'version'],
+    ['vrsion', 'version'],
+    ['chekcsum', 'checksum'],
+    ['nmae', 'name'],
+    ['Fil', 'file'],
+    ['pth', 'path'],
+    ['directory_lable', 'directorylabel'],
+    ['file sizes', 'filesize'],
+  ])('refuses the misspelt column %s, unless it is told to ignore it', async (column, meant) => {
+    const text = `id,${column}\n1,x\n2,y\n`
+    expect(await csvErrors(text)).toEqual([
+      `m.csv:1: there is no column "${column}": did you mean ${meant}? If not, --ignore-columns reads the others`,
+    ])
+    const notices: string[] = []
+    const options = { name: 'm.csv', ignoreColumns: true, notice: (notice: string) => void notices.push(notice) }
+    expect(await entriesOf(text, options)).toHaveLength(2)
+    expect(notices).toEqual([`m.csv: columns not used: "${column}"`])
+  })
+
+  it.each(['note', 'date', 'title', 'type', 'rating', 'author', 'group', 'uid', 'comment', 'x'.repeat(60_000)])(
+    'takes the column %s for one of the user’s own',
+    async (column) => {
+      expect(await csv(`id,${column}\n1,x\n`)).toHaveLength(1)
+    },
+  )
+
+  it('does not count invisible characters around what is copied, and keeps them in names', async () => {
+    expect(await csv(`\u200bid,md5,path\n42\u200b,\u00a0${MD5}\u2060,a\u200bb.csv\n`)).toEqual([
+      { target: { kind: 'file', file: 42 }, checksum: { algorithm: 'md5', hex: MD5 }, path: 'a\u200bb.csv' },
+    ])
   })
 
   it('ends at a header that names nothing to fetch', async () => {

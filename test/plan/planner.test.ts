@@ -165,13 +165,14 @@ describe('planning single files', () => {
       'MANIFEST_MISMATCH',
       'MANIFEST_MISMATCH',
       'MANIFEST_MISMATCH',
+      'MANIFEST_MISMATCH',
     ])
     expect(items[1]?.problem?.message).toContain(`md5 ${'0'.repeat(32)}, but the server lists ${right}`)
     expect(items[2]?.problem?.message).toContain(
       'a size of 99 bytes, but the server lists 10 bytes for the file f1.bin',
     )
     expect(items[3]?.problem?.asked).toEqual({ kind: 'file', id: '1', path: 'own' })
-    expect(state.totals).toMatchObject({ problems: 3, duplicates: 2 })
+    expect(state.totals).toMatchObject({ problems: 4, duplicates: 1 })
   })
 
   it('compares what the listing does not say with the bytes, and remembers whose promise that is', async () => {

@@ -4,6 +4,7 @@ import type { PlanState } from '../../src/model/batch.ts'
 import type { Entry } from '../../src/model/entry.ts'
 import type { Item } from '../../src/model/item.ts'
 import type { Catalogue } from '../../src/model/listing.ts'
+import type { PlacedEntry } from '../../src/plan/intake.ts'
 import { plan, type PlanRequest } from '../../src/plan/planner.ts'
 import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
 import type { Records } from '../../src/sinks/sink.ts'
@@ -61,6 +62,8 @@ export async function textIn(records: Records): Promise<string> {
   return Buffer.from(await records.readLog(names.items(BATCH), 0, bytes)).toString()
 }
 
-async function* numbered(entries: readonly Entry[]): AsyncGenerator<{ line: number; entry: Entry }> {
-  for (const [index, entry] of entries.entries()) yield await Promise.resolve({ line: index + 1, entry })
+async function* numbered(entries: readonly Entry[]): AsyncGenerator<PlacedEntry> {
+  for (const [index, entry] of entries.entries()) {
+    yield await Promise.resolve({ line: index + 1, entry, manifest: 'm.csv' })
+  }
 }

@@ -12,6 +12,7 @@ import type { Entry } from '../../src/model/entry.ts'
 import { itemKey } from '../../src/model/item-key.ts'
 import type { Failure, Receipt } from '../../src/model/receipt.ts'
 import type { OpenSource } from '../../src/model/source.ts'
+import type { PlacedEntry } from '../../src/plan/intake.ts'
 import { plan } from '../../src/plan/planner.ts'
 import { memorySink, memoryStore, type MemoryStore } from '../../src/sinks/memory/memory-sink.ts'
 import { processBundle, type BundleDeps } from '../../workers/bundle.ts'
@@ -183,8 +184,9 @@ async function results(store: MemoryStore, id: string): Promise<Pick<Ran, 'repor
   return { report, receipts, failures }
 }
 
-async function* numbered(entries: readonly Entry[]): AsyncGenerator<{ line: number; entry: Entry }> {
-  for (const [index, entry] of entries.entries()) yield await Promise.resolve({ line: index + 1, entry })
+async function* numbered(entries: readonly Entry[]): AsyncGenerator<PlacedEntry> {
+  for (const [index, entry] of entries.entries())
+    yield await Promise.resolve({ line: index + 1, entry, manifest: 'test' })
 }
 
 /** The text of a record of the batch. */

@@ -11,10 +11,11 @@ export const command: Command = {
   ],
   about:
     'Writes the plan to .dataferry/<batch>/ at the destination; `dataferry run` with the same manifest carries it out.',
-  operands: [{ name: 'manifest', help: 'a file, - for standard input, or ids and PIDs', optional: true, many: true }],
+  operands: [{ name: 'manifest', help: 'files, - for standard input, or ids and PIDs', optional: true, many: true }],
   settings: ['server', ...DESTINATION_SETTINGS, 'format', 'existing', 'bundle', 'bundleUnverified', 'tokenFile'],
   flags: [
     { flags: '-m, --manifest <file>', help: 'the manifest, - for standard input' },
+    { flags: '--ignore-columns', help: 'take a column whose name is nearly a known one for one of your own' },
     { flags: '--new', help: 'begin a new batch even where an unfinished one of this manifest is there' },
   ],
   stop: PLANS,

@@ -1,0 +1,90 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { startDataverse, type StandIn } from '../fakes/dataverse/server.ts'
+import { World } from '../fakes/dataverse/world.ts'
+import { runInProcess, type Ended } from './in-process.ts'
+
+const TABLE = { original: 'a,b\n1,x\n', header: ['a', 'b'], tab: '1\t"x"\n', originalName: 'table.dta' }
+const ONE = 'doi:10.5072/FK2/ONE'
+
+function world(): World {
+  const made = new World()
+  made.dataset(ONE, {
+    files: [
+      { id: 10, label: 'hello.txt', directory: 'raw', content: 'Hello, Dataverse!' },
+      { id: 11, label: 'table.tab', tabular: TABLE },
+    ],
+  })
+  return made
+}
+
+let dataverse: StandIn
+let cwd: string
+beforeAll(async () => {
+  cwd = await mkdtemp(join(tmpdir(), 'df-plan-'))
+  dataverse = await startDataverse({ world: world() })
+})
+afterAll(async () => {
+  await dataverse.close()
+  await rm(cwd, { recursive: true })
+})
+
+let folders = 0
+function plan(...args: readonly string[]): Promise<Ended> {
+  const to = join(cwd, `to-${++folders}`)
+  return runInProcess(['plan', ...args, '--to', to], { cwd, env: { DATAVERSE_SERVER: dataverse.url } })
+}
+
+async function manifest(name: string, text: string): Promise<string> {
+  const path = join(cwd, name)
+  await writeFile(path, text)
+  return path
+}
+
+it('several manifests are read one after the other, and a bad line is named with its file', async () => {
+  const table = await manifest('a.csv', 'id,path\n10,one.txt')
+  const list = await manifest('b.txt', `# ids\n${ONE}\n`)
+  const good = await plan(table, list, '11', '10', '--json')
+  expect(good.stderr).toBe('')
+  expect(good.record()).toMatchObject({ event: 'plan', items: 3, duplicates: 2, complete: true })
+  const bad = await manifest('c.txt', '10\nnonsense\n')
+  const refused = await plan(table, bad)
+  expect(refused.code).toBe(2)
+  expect(refused.stderr).toContain(`${bad}:2: "nonsense" is no file id, PID or URL`)
+})
+
+it('a line that the listing contradicts is named with its manifest, before anything is fetched', async () => {
+  const first = await manifest('first.csv', 'id\n10\n')
+  const second = await manifest('second.csv', `id,md5\n10,${'0'.repeat(32)}\n11,\n`)
+  const { code, stdout } = await plan(first, second)
+  expect(code).toBe(1)
+  expect(stdout).toContain(
+    `${second} line 2: MANIFEST_MISMATCH: ${second}:2 says md5 ${'0'.repeat(32)}, but the server`,
+  )
+  expect(stdout).toMatch(/ 1 {2}cannot be planned/)
+})
+
+it('a table that a row calls .tab comes under the name of its original', async () => {
+  const rows = await manifest('tab.csv', 'id,path\n11,x.tab\n')
+  const { record, stdout } = await plan(rows, '--json')
+  expect(stdout).toContain('"renamed":1')
+  expect(record()).toMatchObject({ items: 1, renamed: 1, problems: 0 })
+})
+
+it('a misspelt column is refused, and ignored on demand', async () => {
+  const rows = await manifest('odd.csv', 'id,Versoin\n10,1.0\n')
+  const refused = await plan(rows)
+  expect(refused.code).toBe(2)
+  expect(refused.stderr).toContain('odd.csv:1: there is no column "Versoin": did you mean version?')
+  const ignored = await plan(rows, '--ignore-columns')
+  expect(ignored.code).toBe(0)
+  expect(ignored.stderr).toContain('odd.csv: columns not used: "Versoin"')
+})
+
+it('what is neither a file nor a reference is refused by name', async () => {
+  const { code, stderr } = await plan('10', 'no-such-file')
+  expect(code).toBe(2)
+  expect(stderr).toContain('no-such-file is neither a file nor an id, PID or address: check the spelling')
+})
