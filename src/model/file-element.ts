@@ -37,15 +37,16 @@ export type FileElement = z.infer<typeof fileElementSchema>
 /** Our view of a file element; `today` is the day (`2026-07-22`) that embargo and retention are judged by. */
 export function listedFile(element: FileElement, today: string): ListedFile {
   const { dataFile } = element
+  const checksum = checksumOf(dataFile)
   const tabular = dataFile.tabularData ?? filled(dataFile.originalFileFormat) !== undefined
   return {
     id: dataFile.id,
     ...some('pid', filled(dataFile.persistentId)),
     label: filled(element.label) ?? filled(dataFile.filename) ?? String(dataFile.id),
     directory: (element.directoryLabel ?? '').replace(/^\/+/, ''),
-    // -1 stands for unknown.
-    ...some('size', atLeast(0, dataFile.filesize)),
-    ...some('checksum', checksumOf(dataFile)),
+    // -1 stands for unknown, and so does 0 where nothing else speaks for an empty file.
+    ...some('size', atLeast(checksum ? 0 : 1, dataFile.filesize)),
+    ...some('checksum', checksum),
     ...some('contentType', filled(dataFile.contentType)),
     tabular,
     ...(tabular ? { original: originalOf(dataFile) } : {}),

@@ -20,6 +20,13 @@ beforeAll(async () => {
             { id: 4, label: 'large.bin', content: { size: 40_000_000, seed: 4 } },
           ],
         },
+        {
+          pid: 'doi:10.5072/FK2/ODD',
+          files: [
+            { id: 20, label: 'unmeasured.txt', content: 'not empty', statedSize: 0, checksum: null },
+            { id: 21, label: 'unsummed.txt', content: 'no sum', checksum: null },
+          ],
+        },
         { pid: 'doi:10.5072/FK2/TWO', files: [{ id: 9, label: 'secret.txt', content: 'x', restricted: true }] },
       ],
     },
@@ -88,6 +95,24 @@ test('what could not be had makes exit code 1, and failures.csv is a manifest fo
   const again = await home.run(['plan', failures, '--server', dataverse.url, '--to', to('again'), '--json'])
   expect(again.code).toBe(0)
   expect(records(again.stdout)[0]).toMatchObject({ items: 1 })
+})
+
+test('a file that is listed as empty, without a checksum, is fetched whatever its size', async () => {
+  const { code, stdout } = await home.run(['run', '20', '--server', dataverse.url, '--to', to('unmeasured'), '--json'])
+  expect(code).toBe(0)
+  expect(records(stdout).find(({ event }) => event === 'summary')).toMatchObject({ done: 1, bytes: 9 })
+})
+
+test('a checksum that only the manifest gives is compared with the bytes once, and the manifest is blamed', async () => {
+  const manifest = to('own.csv')
+  await writeFile(manifest, `id,md5\n21,${'0'.repeat(32)}\n`)
+  const before = (await dataverse.totals()).requests
+  const { code, stdout } = await home.run(['run', manifest, '--server', dataverse.url, '--to', to('own')])
+  expect(code).toBe(1)
+  expect(stdout).toContain('MANIFEST_MISMATCH')
+  expect(stdout.replaceAll(/\s+/g, ' ')).toContain(`the manifest says md5 ${'0'.repeat(32)}`)
+  const fetched = (await dataverse.requests(before)).filter(({ url }) => url.includes('/access/datafile/21'))
+  expect(fetched).toHaveLength(1)
 })
 
 test('verify tells missing, changed and extra files apart', async () => {

@@ -125,6 +125,28 @@ describe('a transfer', () => {
     await expect(bring(item, source, memorySink())).rejects.toMatchObject({ code: 'SHORT_BODY' })
   })
 
+  it.each([
+    [
+      'checksum',
+      { checksum: checksumOf(Buffer.from('another')) },
+      `the manifest says md5 ${checksumOf(Buffer.from('another')).hex}`,
+    ],
+    ['smaller size', { checksum: undefined, size: 5_000 }, '10000 bytes came; the manifest says 5000'],
+    ['larger size', { checksum: undefined, size: 20_000 }, '10000 bytes came; the manifest says 20000'],
+    ['wrong size beside a right checksum', { size: 9_999 }, '10000 bytes came; the manifest says 9999'],
+  ])('blames the manifest, not the server, for a %s that only the manifest gives', async (_, promise, why) => {
+    const item = itemFor(BYTES, promise)
+    const own = [...('size' in promise ? ['size' as const] : ['checksum' as const])]
+    const sink = memorySink()
+    const ended = bring({ ...item, expect: { ...item.expect, own } }, scriptedSource(BYTES), sink)
+    await expect(ended).rejects.toMatchObject({
+      code: 'MANIFEST_MISMATCH',
+      remedy: 'fail',
+      message: expect.stringContaining(why) as string,
+    })
+    expect(await listing(sink)).toEqual({})
+  })
+
   it('starts from zero after a wrong checksum, and shows nothing', async () => {
     const store = memoryStore()
     const damaged = Buffer.from(BYTES)
