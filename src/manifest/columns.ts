@@ -1,4 +1,3 @@
-import { editDistance } from '../model/nearest.ts'
 import { clean } from './text.ts'
 
 /** What a column, or a key of an NDJSON line, says about its row. */
@@ -58,7 +57,19 @@ const SPELLINGS: Readonly<Record<string, Role>> = {
   sizeinbytes: 'size',
 }
 
-const KNOWN = new Map<string, Role>([...ROLES.map((role) => [role, role] as const), ...Object.entries(SPELLINGS)])
+/** Every name that says something, without case, blanks and punctuation. */
+export const KNOWN: ReadonlyMap<string, Role> = new Map<string, Role>([
+  ...ROLES.map((role) => [role, role] as const),
+  ...Object.entries(SPELLINGS),
+])
+
+/** Characters of a name; what is longer is none of ours. */
+const MAX_NAME = 40
+
+/** `File ID`, `file_id` → `fileid`; '' for a name that is too long to be known. */
+export function plainName(name: string): string {
+  return name.length > MAX_NAME ? '' : name.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
+}
 
 /** The roles that can name what to fetch, in the order in which a row's values are tried. */
 export const NAMING: readonly Role[] = ['file', 'id', 'ids', 'url', 'pid', 'dataset']
@@ -70,42 +81,5 @@ export function cellOf(role: Role, cell: string): string {
 
 /** The role of a header name such as `fileId`, `File ID` or `file_id`; undefined for a column that says nothing to us. */
 export function roleOf(name: string): Role | undefined {
-  return name.length > MAX_NAME ? undefined : KNOWN.get(normal(name))
-}
-
-/**
- * Names that known tools write beside those above and that say nothing about what to fetch: no word is lost on them. Of ours
- * `code` and `message`; `state` of GDC manifests; the members of Dataverse's own file descriptions, as people flatten them.
- */
-const FAMILIAR = new Set([
-  ...['code', 'message', 'state', 'status', 'description', 'title'],
-  ...['restricted', 'categories', 'tags', 'contenttype', 'mimetype', 'friendlytype', 'storageidentifier', 'pidurl'],
-  ...['datasetversionid', 'rootdatafileid', 'tabulardata', 'tabulartags', 'unf', 'creationdate', 'publicationdate'],
-  ...['lastupdatetime', 'fileaccessrequest', 'originalfileformat', 'originalformatlabel', 'originalfilesize'],
-  ...['originalfilename', 'previousdatafileid', 'embargo', 'retention', 'citation', 'publisher'],
-])
-
-/** What a name that is no known column is: one that tools write, a misspelling of `meant`, or something of the user's own. */
-export type Unknown = { readonly kind: 'familiar' | 'other' } | { readonly kind: 'misspelt'; readonly meant: string }
-
-/**
- * Judges a header name without a role. It is a misspelling when at most two letters differ from a known name; of a name of
- * four or five letters one, and of shorter ones none, since `note` and `date` are words of their own beside `name`.
- */
-export function judgeUnknown(name: string): Unknown {
-  const plain = name.length > MAX_NAME ? '' : normal(name)
-  if (FAMILIAR.has(plain)) return { kind: 'familiar' }
-  const meant = [...KNOWN.keys()].find((known) => editDistance(plain, known) <= allowedEdits(known))
-  return meant === undefined ? { kind: 'other' } : { kind: 'misspelt', meant }
-}
-
-const MAX_NAME = 40
-
-function allowedEdits(known: string): number {
-  if (known.length < 4) return 0
-  return known.length < 6 ? 1 : 2
-}
-
-function normal(name: string): string {
-  return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
+  return KNOWN.get(plainName(name))
 }

@@ -1,7 +1,7 @@
-import type { ManifestLine } from '../model/entry.ts'
+import type { Entry, ManifestLine } from '../model/entry.ts'
 import { isOwnTable, plainCell } from '../model/own-tables.ts'
-import { attempt, badLine, lineError, quoted } from './bad-line.ts'
-import { cellOf, judgeUnknown, NAMING, roleOf, type Role } from './columns.ts'
+import { attempt, badLine, lineError } from './bad-line.ts'
+import { cellOf, NAMING, roleOf, type Role } from './columns.ts'
 import type { Line } from './lines.ts'
 import type { Reading } from './reading.ts'
 import { RecordReader, type TableRecord } from './records.ts'
@@ -56,8 +56,7 @@ function delimiterOf(first: string): string {
 class Table {
   readonly #reading: Reading
   readonly #records: RecordReader
-  /** What the columns are, or why the header cannot be used. */
-  #roles: Roles | string | undefined
+  #roles: Roles | undefined
   /** There is no header. */
   #headless = false
   /** One of our own tables, whose cells may be made inert. */
@@ -87,20 +86,20 @@ class Table {
       found.push(lineError(this.#reading.name, line, problem))
       return
     }
-    const isFirst = !this.#roles
-    const roles = (this.#roles ??= this.#header(line, cells))
-    if (typeof roles === 'string') {
+    const read = attempt(this.#reading.name, line, () => {
+      if (this.#roles) return this.#row(cells, this.#roles)
+      // Until the header has been understood.
       this.hopeless = true
-      found.push(lineError(this.#reading.name, line, roles))
-    } else if (!isFirst || this.#headless) {
-      const read = this.#row(line, cells, roles)
-      if (read) found.push(read)
-    }
+      this.#roles = this.#header(line, cells)
+      this.hopeless = false
+      return this.#headless ? this.#row(cells, this.#roles) : undefined
+    })
+    if (read) found.push(read)
   }
 
-  /** The roles of the columns by the first row, or what is wrong with that. */
-  #header(line: number, cells: readonly string[]): Roles | string {
-    const { name, notice, ignoreColumns } = this.#reading
+  /** The roles of the columns by the first row. Throws a bad line when it cannot be used. */
+  #header(line: number, cells: readonly string[]): Roles {
+    const { name, notice, columns } = this.#reading
     if (looksLikeReference(cells[0] ?? '')) {
       this.#headless = true
       if (cells.length > 1) notice(`${name}: line ${line} is no header, so only the first column is read`)
@@ -109,27 +108,20 @@ class Table {
     const roles = cells.map(roleOf)
     this.#own = isOwnTable(cells)
     if (this.#own) return roles
-    const judged = cells.flatMap((cell, at) => (roles[at] || cell === '' ? [] : [{ cell, ...judgeUnknown(cell) }]))
-    if (!ignoreColumns) {
-      for (const column of judged) if (column.kind === 'misspelt') return misspelt(column.cell, column.meant)
-    }
-    if (!roles.some((role) => role !== undefined && NAMING.includes(role))) return NAMELESS
-    const unused = judged.filter(({ kind }) => kind !== 'familiar').map(({ cell }) => quoted(cell))
-    if (unused.length > 0) notice(`${name}: columns not used: ${unused.join(', ')}`)
+    for (const [at, cell] of cells.entries()) if (!roles[at]) columns.check(cell)
+    if (!roles.some((role) => role !== undefined && NAMING.includes(role))) throw badLine(NAMELESS)
     return roles
   }
 
-  #row(line: number, cells: readonly string[], roles: Roles): ManifestLine | undefined {
+  #row(cells: readonly string[], roles: Roles): Entry | undefined {
     if (isComment(cells, roles)) return undefined
-    return attempt(this.#reading.name, line, () => {
-      this.#checkSurplus(cells.slice(roles.length), roles.length)
-      const row: Partial<Record<Role, string>> = {}
-      for (const [at, role] of roles.entries()) {
-        const cell = cells[at]
-        if (role && cell) row[role] ??= cellOf(role, this.#own ? plainCell(cell) : cell)
-      }
-      return cells.every((cell) => cell === '') ? undefined : readRow(row, this.#reading.servers)
-    })
+    this.#checkSurplus(cells.slice(roles.length), roles.length)
+    const row: Partial<Record<Role, string>> = {}
+    for (const [at, role] of roles.entries()) {
+      const cell = cells[at]
+      if (role && cell) row[role] ??= cellOf(role, this.#own ? plainCell(cell) : cell)
+    }
+    return cells.every((cell) => cell === '') ? undefined : readRow(row, this.#reading.servers)
   }
 
   /** Cells that no column stands for: an unquoted delimiter in a name, or a second id that would be left out silently. */
@@ -144,11 +136,6 @@ class Table {
 }
 
 type Roles = readonly (Role | undefined)[]
-
-/** What is said of a column whose name is nearly that of a known one. */
-export function misspelt(name: string, meant: string): string {
-  return `there is no column ${quoted(name)}: did you mean ${meant}? If not, --ignore-columns reads the others`
-}
 
 /** A row that is switched off with `#`, which is certain only where no name of a file can stand. */
 function isComment(cells: readonly string[], roles: Roles): boolean {

@@ -155,7 +155,7 @@ class Documents {
     if (mayBeRow && (typeof value === 'string' || typeof value === 'number')) {
       return readReference(String(value).trim(), 'any', servers)
     }
-    if (mayBeRow && isObject(value)) return readJsonRow(value, servers)
+    if (mayBeRow && isObject(value)) return readJsonRow(value, this.#reading)
     throw badLine(`${describeObject(value)} is neither a file nor a dataset of a Dataverse: give …/versions/{v}/files`)
   }
 

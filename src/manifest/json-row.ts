@@ -1,28 +1,29 @@
 import type { Entry } from '../model/entry.ts'
 import { badLine, quoted } from './bad-line.ts'
-import { roleOf, type Role } from './columns.ts'
+import { cellOf, roleOf, type Role } from './columns.ts'
 import type { JsonObject } from './json-object.ts'
-import type { ServerList } from './server-list.ts'
+import type { Reading } from './reading.ts'
 import { readRow } from './row.ts'
 
 /**
- * Reads an object with the names of the CSV columns as its members. Members without a meaning are ignored, unless they
+ * Reads an object with the names of the CSV columns as its members. Others are judged as columns are, and refused where they
  * hold more than text and numbers where nothing but an `id` says what to fetch: everything that a server describes has
  * one. Throws a bad line.
  */
-export function readJsonRow(value: JsonObject, servers: ServerList): Entry {
+export function readJsonRow(value: JsonObject, { servers, columns }: Reading): Entry {
   const row: Partial<Record<Role, string>> = {}
-  let document: string | undefined
+  const others = Object.entries(value).filter(([name]) => roleOf(name) === undefined)
   for (const [name, cell] of Object.entries(value)) {
     const role = roleOf(name)
-    if (role && cell !== null) row[role] ??= cellText(name, cell)
-    if (!role && typeof cell === 'object' && cell !== null) document ??= name
+    if (role && cell !== null) row[role] ??= cellOf(role, cellText(name, cell))
   }
+  const document = others.find(([, cell]) => typeof cell === 'object' && cell !== null)
   if (document !== undefined && !(row.file || row.url || row.pid || row.dataset || row.ids)) {
     throw badLine(
-      `the object is no row, since ${quoted(document)} holds more than a value: name what to fetch, e.g. fileId`,
+      `the object is no row, since ${quoted(document[0])} holds more than a value: name what to fetch, e.g. fileId`,
     )
   }
+  for (const [name] of others) columns.check(name)
   return readRow(row, servers)
 }
 

@@ -12,6 +12,7 @@ import type { Reading } from './reading.ts'
 import { refusedText } from './refused-forms.ts'
 import { ServerList } from './server-list.ts'
 import { openText, type SourceText } from './source-text.ts'
+import { UnknownColumns } from './unknown-columns.ts'
 
 export interface ReadOptions {
   /** As messages name the manifest, and for its extension: a path, or `-` for standard input. */
@@ -57,7 +58,8 @@ export async function openManifest(
   const refused = opened.refused ?? (format === 'auto' ? refusedText(firstLines(opened.head)[0] ?? '') : undefined)
   const text = { ...opened, refused }
   const known = format === 'auto' ? detectFormat(name, text.head) : format
-  const reading = { name: shown, servers: new ServerList(servers), ignoreColumns, notice }
+  const columns = new UnknownColumns(ignoreColumns)
+  const reading = { name: shown, servers: new ServerList(servers), columns, notice }
   return { name: shown, format: known, lines: readText(text, known, reading) }
 }
 
@@ -71,6 +73,8 @@ async function* readText(text: SourceText, format: ManifestFormat, reading: Read
       }
     }
   }
+  const { notice } = reading.columns
+  if (notice !== undefined) reading.notice(`${reading.name}: ${notice}`)
   if (empty) yield lineError(reading.name, 1, text.refused ?? 'the manifest is empty: give one id, PID or URL a line')
 }
 

@@ -180,6 +180,16 @@ describe('NDJSON', () => {
     ])
   })
 
+  it('refuses misspelt keys as columns are, and names the others once', async () => {
+    const text = '{"id":1,"Versoin":"1.0"}\n{"id":2,"rating":3}\n{"id":3,"rating":4,"description":"x"}\n'
+    expect(await errorsOf(text, { name: 'm.ndjson' })).toEqual([
+      expect.stringContaining('m.ndjson:1: there is no column "Versoin": did you mean version?'),
+    ])
+    const notices: string[] = []
+    await readAll(text, { name: 'm.ndjson', ignoreColumns: true, notice: (notice) => void notices.push(notice) })
+    expect(notices).toEqual(['m.ndjson: columns not used: "Versoin", "rating"'])
+  })
+
   it('names each bad line', async () => {
     const messages = await errorsOf(
       '{"id":1}\n{"id":\n[true]\n{"id":true}\n{"id":12345678901234567890}\n{"path":"x"}\n',
