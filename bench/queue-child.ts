@@ -55,6 +55,7 @@ function benchSink(root: string): Sink {
     stage: (options) => files.stage(options),
     forget: (key) => files.forget(key),
     list: (signal) => files.list(signal),
+    check: () => disk.check(),
     free: () => files.free(),
     sweep: (...about) => files.sweep(...about),
     close: () => Promise.resolve(),

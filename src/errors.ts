@@ -155,17 +155,12 @@ export const ERROR_CODES = {
     meaning: 'The destination does not allow this write.',
     advice: 'Check owner and rights of the destination folder or bucket.',
   },
-  SINK_UNAUTHORIZED: {
-    group: 'sink',
-    remedy: 'park',
-    meaning: 'The destination has no credentials to go by, or no longer accepts them: missing, expired or unknown.',
-    advice: 'Renew the credentials (AWS_… variables, profile or role), then run the same command again.',
-  },
   SINK_UNAVAILABLE: {
     group: 'sink',
     remedy: 'park',
     meaning:
-      'The destination as a whole cannot be used: unreachable, no such bucket, wrong region, no encryption as asked for, or a clock that is off.',
+      'The destination as a whole cannot be used: a disk that is gone, unmounted, read-only or failing; an object store that is away, ' +
+      'refuses the credentials or cannot do what was asked for.',
     advice: 'Correct what the message names, then run the same command again: it goes on where it was.',
   },
   NO_RECORDS: {

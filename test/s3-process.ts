@@ -20,6 +20,8 @@ export interface S3Server {
   bucket(): Promise<string>
   /** A plain client, to look at what a sink leaves. */
   readonly client: S3Client
+  /** Kills it, does the work, and starts it again where it was, with its objects; undefined for one that we did not start. */
+  readonly outage: ((work: () => Promise<void>) => Promise<void>) | undefined
   stop(): Promise<void>
 }
 
@@ -93,23 +95,38 @@ export async function startProcess(
   const folder = await mkdtemp(join(parent, 'dataferry-s3-'))
   await mkdir(join(folder, 'data'))
   const port = await freePort()
-  const child = spawn(path, args(join(folder, 'data'), port), {
-    cwd: folder,
-    env: { ...process.env, ...env, ...(encrypting && keyEnv) },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
   const endpoint = `http://127.0.0.1:${port}`
-  await answering(endpoint, child)
-  return serverAt(endpoint, async () => {
+  const start = async (): Promise<ChildProcess> => {
+    const child = spawn(path, args(join(folder, 'data'), port), {
+      cwd: folder,
+      env: { ...process.env, ...env, ...(encrypting && keyEnv) },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    await answering(endpoint, child)
+    return child
+  }
+  let child = await start()
+  const kill = async (): Promise<void> => {
     const ended = once(child, 'exit')
     child.kill('SIGKILL')
     await ended
+  }
+  const stop = async (): Promise<void> => {
+    await kill()
     await rm(folder, { recursive: true, force: true })
+  }
+  return serverAt(endpoint, stop, async (work) => {
+    await kill()
+    try {
+      await work()
+    } finally {
+      child = await start()
+    }
   })
 }
 
 /** A server that runs already. Our credentials are those of the environment where it has any. */
-export function serverAt(endpoint: string, stop: () => Promise<void>): S3Server {
+export function serverAt(endpoint: string, stop: () => Promise<void>, outage?: S3Server['outage']): S3Server {
   process.env.AWS_ACCESS_KEY_ID ??= ACCESS_KEY
   process.env.AWS_SECRET_ACCESS_KEY ??= SECRET_KEY
   process.env.AWS_REGION ??= 'us-east-1'
@@ -117,6 +134,7 @@ export function serverAt(endpoint: string, stop: () => Promise<void>): S3Server 
   return {
     endpoint,
     client,
+    outage,
     bucket: async () => {
       const name = `dataferry-${randomUUID()}`
       await client.send(new CreateBucketCommand({ Bucket: name }))

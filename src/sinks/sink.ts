@@ -67,6 +67,11 @@ export interface Sink {
   sweep(batch: string | undefined, signal: AbortSignal): Promise<number>
   /** Every committed file with its size, in no order, without the `.dataferry` folder; for `verify`. */
   list(signal: AbortSignal): AsyncIterable<{ readonly path: string; readonly size: number }>
+  /**
+   * Makes sure that the destination can be used, by writing something small and removing it.
+   * Rejects with `SINK_UNAVAILABLE` or `SINK_FULL`, which are about all of it: whatever is done there waits.
+   */
+  check(): Promise<void>
   /** Bytes that can still be written; undefined when unlimited or unknown. */
   free(): Promise<number | undefined>
   /** The small files of the batch folder, beside the data. */

@@ -139,6 +139,14 @@ export function describeFiles(make: MakeSink): void {
       await expect(stopped.next()).rejects.toThrow('stop')
     })
 
+    it('have a place that can be tried, which leaves nothing in it', async () => {
+      await place.sink.check()
+      await store(place.sink, 'a', bytesOf(10))
+      await Promise.all([place.sink.check(), place.sink.check()])
+      expect(await listing(place.sink)).toEqual({ a: 10 })
+      expect(await place.sink.records.folders()).toEqual([])
+    })
+
     it('have room, as far as anybody knows', async () => {
       const free = await place.sink.free()
       expect(free === undefined || free > 0).toBe(true)

@@ -8,12 +8,13 @@ import { DataferryError } from '../../errors.ts'
 import { batchOfKey } from '../../model/item-key.ts'
 import { CHUNK_SIZE } from './bytes.ts'
 import type { Holder } from './part-claims.ts'
-import { ABSENT, sinkError, translated, unless } from './errors.ts'
+import { ABSENT, unless } from './errors.ts'
 import { parentOf } from './folders.ts'
 import { MARKS_FOLDER, openWorkspace, type DiskSinkOptions, type Workspace } from './workspace.ts'
 import { readMark } from './marks.ts'
 import { DiskRecords } from './records.ts'
 import { DiskStage } from './stage.ts'
+import { Volume } from './volume.ts'
 import { checkKey, checkPath, RECORDS_FOLDER } from '../names.ts'
 import type { Committed, Sink, Stage, StageOptions } from '../sink.ts'
 
@@ -55,6 +56,7 @@ export class DiskSink implements Sink {
   readonly records: DiskRecords
   readonly #root: string
   readonly #options: DiskSinkOptions
+  readonly #volume: Volume
   /** Stages of this sink; undefined while one is being opened. */
   readonly #stages = new Map<string, DiskStage | undefined>()
   /** Keys whose stage ended without leaving a part or a mark, so that forgetting them takes no look at the disk. */
@@ -67,14 +69,15 @@ export class DiskSink implements Sink {
     this.url = pathToFileURL(root).href
     this.#root = root
     this.#options = options
-    this.records = new DiskRecords(root, () => this.#open())
+    this.#volume = new Volume(root, () => this.#tryOut())
+    this.records = new DiskRecords(this.#volume, () => this.#open())
   }
 
   async stat(path: string, key: string, signal: AbortSignal): Promise<Committed | undefined> {
     checkPath(path)
     checkKey(key)
     signal.throwIfAborted()
-    return translated(`look at ${path}`, async () => {
+    return this.#volume.run(`look at ${path}`, async () => {
       const stats = await this.#look(path)
       this.#seen.set(key, stats)
       if (stats === 'absent') return undefined
@@ -86,9 +89,12 @@ export class DiskSink implements Sink {
   async read(path: string, signal: AbortSignal): Promise<Readable> {
     checkPath(path)
     signal.throwIfAborted()
-    const handle = await translated(`read ${path}`, () => unless(ABSENT, open(join(this.#root, path), 'r')))
+    const handle = await this.#volume.run(`read ${path}`, () => unless(ABSENT, open(join(this.#root, path), 'r')))
     if (!handle) throw new DataferryError('SINK_FAILED', `Cannot read ${path}: nothing is there in ${this.#root}.`)
-    const stream = Readable.from(chunksOf(handle, path, signal), { objectMode: false, highWaterMark: CHUNK_SIZE })
+    const stream = Readable.from(chunksOf(handle, path, this.#volume, signal), {
+      objectMode: false,
+      highWaterMark: CHUNK_SIZE,
+    })
     // Here and not in the generator, which never runs when the caller reads nothing.
     return stream.once('close', () => void handle.close())
   }
@@ -101,7 +107,9 @@ export class DiskSink implements Sink {
     this.#stages.set(key, undefined)
     this.#clean.delete(key)
     try {
-      const stage = await translated(`begin ${item.path}`, () => this.#stage(key, item.path, item.expect.size ?? 0))
+      const stage = await this.#volume.run(`begin ${item.path}`, () =>
+        this.#stage(key, item.path, item.expect.size ?? 0),
+      )
       this.#stages.set(key, stage)
       return stage
     } catch (error) {
@@ -115,7 +123,7 @@ export class DiskSink implements Sink {
     this.#seen.delete(key)
     if (this.#clean.delete(key)) return
     const stage = this.#stages.get(key)
-    await translated(`forget ${key}`, async () => {
+    await this.#volume.run(`forget ${key}`, async () => {
       const { claims, marks } = await this.#open()
       await marks.remove(key)
       if (stage) stage.discard()
@@ -127,12 +135,12 @@ export class DiskSink implements Sink {
     try {
       yield* walk(this.#root, '', signal)
     } catch (error) {
-      throw sinkError(error, `list ${this.#root}`)
+      throw await this.#volume.explain(error, `list ${this.#root}`)
     }
   }
 
   async free(): Promise<number | undefined> {
-    return translated(`ask for the room at ${this.#root}`, async () => {
+    return this.#volume.run(`ask for the room at ${this.#root}`, async () => {
       for (let folder = this.#root; ; folder = dirname(folder)) {
         const room = await unless(ABSENT, statfs(folder))
         // Some file systems do not count and answer 0 of 0.
@@ -140,6 +148,11 @@ export class DiskSink implements Sink {
         if (folder === dirname(folder)) return undefined
       }
     })
+  }
+
+  async check(): Promise<void> {
+    await this.#open()
+    await this.#volume.check()
   }
 
   async sweep(batch: string | undefined, signal: AbortSignal): Promise<number> {
@@ -155,7 +168,7 @@ export class DiskSink implements Sink {
 
   /** Parts that were not committed, in no order; `forget` drops one. Also removes what dead processes left half-made. */
   async parts(): Promise<readonly Leftover[]> {
-    return translated(`look for parts in ${this.#root}`, async () => {
+    return this.#volume.run(`look for parts in ${this.#root}`, async () => {
       const { claims } = await this.#open()
       await claims.tidy()
       const leftovers: Leftover[] = []
@@ -173,11 +186,9 @@ export class DiskSink implements Sink {
     const workspace = await this.#workspace?.catch(() => undefined)
     this.#workspace = undefined
     if (!workspace) return
-    await translated(`leave ${this.#root}`, async () => {
-      // The last one to leave finds what those left who could not tidy up themselves.
-      await workspace.claims.tidy()
-      await workspace.heartbeat.stop()
-    })
+    // The last process to leave removes what others could not. Where the disk is away, the next one to come does.
+    await workspace.claims.tidy().catch(() => undefined)
+    await workspace.heartbeat.stop().catch(() => undefined)
   }
 
   async #stage(key: string, path: string, expected: number): Promise<DiskStage> {
@@ -185,7 +196,7 @@ export class DiskSink implements Sink {
     await workspace.folders.check(parentOf(path))
     const claim = await workspace.claims.take(key)
     const length = claim.fresh ? 0 : (await claim.handle.stat()).size
-    const stage = new DiskStage(workspace, path, claim, length, (clean) => this.#ended(key, clean))
+    const stage = new DiskStage(workspace, this.#volume, path, claim, length, (clean) => this.#ended(key, clean))
     try {
       await this.#confirmSeen(path, key)
       await this.#lookForRoom(path, expected - length)
@@ -225,11 +236,17 @@ export class DiskSink implements Sink {
     }
   }
 
+  async #tryOut(): Promise<void> {
+    const workspace = await this.#workspace
+    if (workspace) await workspace.tryOut()
+    else await (await opendir(this.#root)).close()
+  }
+
   /** Makes the folders on first use; a failure is tried again by the next caller. */
   #open(): Promise<Workspace> {
     this.#workspace ??= openWorkspace(this.#root, this.#options).catch((error: unknown) => {
       this.#workspace = undefined
-      throw error
+      throw this.#volume.unusable(error)
     })
     return this.#workspace
   }
@@ -241,7 +258,12 @@ function isSame(a: Stats | 'absent', b: Stats | 'absent'): boolean {
   return a.size === b.size && Math.abs(a.mtimeMs - b.mtimeMs) <= TIME_GRAIN_MS
 }
 
-async function* chunksOf(handle: FileHandle, path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* chunksOf(
+  handle: FileHandle,
+  path: string,
+  volume: Volume,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   try {
     for (let position = 0; ;) {
       signal.throwIfAborted()
@@ -252,7 +274,7 @@ async function* chunksOf(handle: FileHandle, path: string, signal: AbortSignal):
       yield buffer.subarray(0, bytesRead)
     }
   } catch (error) {
-    throw sinkError(error, `read ${path}`)
+    throw await volume.explain(error, `read ${path}`)
   }
 }
 

@@ -19,9 +19,14 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
  * Everything that is not a system error (our own errors, the reason of a signal) comes back unchanged.
  */
 export function sinkError(error: unknown, doing: string): unknown {
-  const code = systemCode(error)
-  if (error instanceof DataferryError || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error
+  if (!isSystemError(error)) return error
+  const code = systemCode(error) ?? ''
   return new DataferryError(CODES[code] ?? 'SINK_FAILED', `Cannot ${doing}: ${messageOf(error)}.`, { cause: error })
+}
+
+/** Whether the operating system reported this error. */
+export function isSystemError(error: unknown): error is Error {
+  return !(error instanceof DataferryError) && /^E[A-Z0-9]+$/.test(systemCode(error) ?? '')
 }
 
 /** Runs file system calls whose errors become `SINK_…` codes; see {@link sinkError}. */

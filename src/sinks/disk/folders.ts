@@ -1,8 +1,9 @@
-import { lstat, mkdir, open, realpath, stat } from 'node:fs/promises'
+import { access, lstat, mkdir, open, realpath, stat } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import { DataferryError, systemCode } from '../../errors.ts'
 import { unless } from './errors.ts'
+import { RECORDS_FOLDER } from '../names.ts'
 
 /** Folders remembered as checked; a forgotten one costs a few system calls. */
 const REMEMBERED_FOLDERS = 20_000
@@ -21,8 +22,18 @@ export class Folders {
   readonly #waiting = new Map<string, Promise<void>>()
 
   /** @param root absolute, existing, free of symbolic links */
-  constructor(root: string) {
+  private constructor(root: string) {
     this.#root = root
+  }
+
+  /**
+   * Makes the root with its parents, and `.dataferry` in it. Neither is ever made again: where they have gone the whole
+   * destination has, and what lies at its path is another place, such as the mount point of a disk that was unmounted.
+   */
+  static async open(root: string): Promise<Folders> {
+    const folders = new Folders(await makeRoot(root))
+    await folders.#make(RECORDS_FOLDER)
+    return folders
   }
 
   /**
@@ -30,7 +41,7 @@ export class Folders {
    * a folder is in the way, with `SINK_DENIED` when a symbolic link leads out of the root.
    */
   async check(folder: string): Promise<void> {
-    if (folder === '' || this.#known.has(folder)) return
+    if (isGiven(folder) || this.#known.has(folder)) return
     await this.check(parentOf(folder))
     const found = await unless(['ENOENT'], lstat(this.path(folder)))
     if (found && !found.isDirectory()) await this.#checkLink(folder)
@@ -38,7 +49,7 @@ export class Folders {
 
   /** Makes a folder durable, with its parents; rejects as {@link check}. */
   async make(folder: string): Promise<void> {
-    if (folder === '') return
+    if (isGiven(folder)) return
     const known = this.#known.get(folder)
     if (known) return known
     const making = this.#make(folder)
@@ -49,7 +60,7 @@ export class Folders {
 
   /** Forgets a folder and those above it: one of them was removed. */
   forget(folder: string): void {
-    for (let name = folder; name !== ''; name = parentOf(name)) this.#known.delete(name)
+    for (let name = folder; !isGiven(name); name = parentOf(name)) this.#known.delete(name)
   }
 
   /**
@@ -78,6 +89,8 @@ export class Folders {
   async #make(folder: string): Promise<void> {
     const parent = parentOf(folder)
     await this.make(parent)
+    // A mount point without its disk gets no folders.
+    if (parent === '' && folder !== RECORDS_FOLDER) await access(this.path(RECORDS_FOLDER))
     try {
       await mkdir(this.path(folder))
     } catch (error) {
@@ -111,13 +124,17 @@ export class Folders {
   }
 }
 
+function isGiven(folder: string): boolean {
+  return folder === '' || folder === RECORDS_FOLDER
+}
+
 /** The folder that a name is in: `a/b` → `a`, `a` → ''. */
 export function parentOf(name: string): string {
   return name.includes('/') ? name.slice(0, name.lastIndexOf('/')) : ''
 }
 
 /** Makes an absolute folder with its parents, durable, and resolves to its path without symbolic links. */
-export async function makeRoot(root: string): Promise<string> {
+async function makeRoot(root: string): Promise<string> {
   const first = await mkdir(root, { recursive: true })
   if (first !== undefined) {
     for (let folder = dirname(root); folder.length >= dirname(first).length; folder = dirname(folder)) {

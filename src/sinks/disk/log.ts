@@ -2,8 +2,13 @@ import type { FileHandle } from 'node:fs/promises'
 import { GroupCommit } from '../../async/group-commit.ts'
 import { DataferryError } from '../../errors.ts'
 import { writeAt } from './bytes.ts'
-import { translated } from './errors.ts'
+import type { Volume } from './volume.ts'
 import type { RecordLog } from '../sink.ts'
+
+interface LogPlace {
+  readonly volume: Volume
+  readonly onClose: () => void
+}
 
 /**
  * A log file with group commit: one write and one sync for all that is appended meanwhile.
@@ -15,20 +20,20 @@ import type { RecordLog } from '../sink.ts'
 export class DiskLog implements RecordLog {
   readonly #name: string
   readonly #handle: FileHandle
-  readonly #onClose: () => void
+  readonly #place: LogPlace
   readonly #commits = new GroupCommit<Uint8Array>((group) =>
-    translated(`append to the log ${this.#name}`, () => this.#write(Buffer.concat(group))),
+    this.#place.volume.run(`append to the log ${this.#name}`, () => this.#write(Buffer.concat(group))),
   )
   #length: number
   #closing: Promise<void> | undefined
   #broken: DataferryError | undefined
 
   /** @param length of the file behind the handle */
-  constructor(name: string, handle: FileHandle, length: number, onClose: () => void) {
+  constructor(name: string, handle: FileHandle, length: number, place: LogPlace) {
     this.#name = name
     this.#handle = handle
     this.#length = length
-    this.#onClose = onClose
+    this.#place = place
   }
 
   get length(): number {
@@ -50,7 +55,7 @@ export class DiskLog implements RecordLog {
   async #close(): Promise<void> {
     await this.#commits.idle()
     await this.#handle.close()
-    this.#onClose()
+    this.#place.onClose()
   }
 
   async #write(data: Uint8Array): Promise<void> {

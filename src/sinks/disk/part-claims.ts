@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises'
+import { access, mkdir, open, readdir, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { DataferryError, systemCode } from '../../errors.ts'
 import { ABSENT, OCCUPIED, unless } from './errors.ts'
@@ -159,7 +159,10 @@ export class PartClaims {
   /** Rejects with `SINK_BUSY` when the claim was lost. */
   async confirm(claim: PartClaim): Promise<void> {
     const names = await unless(ABSENT, readdir(dirname(claim.path)))
-    if (!names?.includes(basename(claim.path))) throw busy(claim.key, 'another process took it over')
+    if (names?.includes(basename(claim.path))) return
+    // The folder of a key that was taken over may be gone by now; that of all parts never is, unless the disk is.
+    await access(this.#folder)
+    throw busy(claim.key, 'another process took it over')
   }
 
   /** Gives the part up and keeps its bytes. A lost claim is no error. The caller closes the handle before. */

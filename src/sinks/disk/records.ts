@@ -3,8 +3,9 @@ import { open, readFile, readdir, rename, rmdir, unlink, type FileHandle } from 
 import { join } from 'node:path'
 import { DataferryError, systemCode } from '../../errors.ts'
 import { readAt, writeAt } from './bytes.ts'
-import { ABSENT, OCCUPIED, translated, unless } from './errors.ts'
+import { ABSENT, OCCUPIED, unless } from './errors.ts'
 import { parentOf, type Folders } from './folders.ts'
+import type { Volume } from './volume.ts'
 import type { Workspace } from './workspace.ts'
 import { DiskLog } from './log.ts'
 import { checkRecordName, RECORDS_FOLDER, RESERVED_FOLDERS } from '../names.ts'
@@ -17,26 +18,27 @@ const PIECE = 64 * 1024
 /** Records as plain files below `.dataferry/`. A folder exists as long as something is in it. */
 export class DiskRecords implements Records {
   readonly #base: string
+  readonly #volume: Volume
   readonly #workspace: () => Promise<Workspace>
   readonly #openLogs = new Set<string>()
 
   /**
-   * @param root absolute
    * @param workspace makes the folders on first use, so that reading from a place never changes it
    */
-  constructor(root: string, workspace: () => Promise<Workspace>) {
-    this.#base = join(root, RECORDS_FOLDER)
+  constructor(volume: Volume, workspace: () => Promise<Workspace>) {
+    this.#base = join(volume.root, RECORDS_FOLDER)
+    this.#volume = volume
     this.#workspace = workspace
   }
 
   async read(name: string): Promise<Uint8Array | undefined> {
     const path = this.#path(name)
-    return translated(`read the record ${name}`, () => unless(ABSENT, readFile(path)))
+    return this.#volume.run(`read the record ${name}`, () => unless(ABSENT, readFile(path)))
   }
 
   async write(name: string, content: AsyncIterable<Uint8Array> | Uint8Array | string): Promise<void> {
     checkRecordName(name)
-    await translated(`write the record ${name}`, async () => {
+    await this.#volume.run(`write the record ${name}`, async () => {
       const { claims, folders, heartbeat } = await this.#workspace()
       await heartbeat.start()
       const temporary = claims.temporary()
@@ -59,7 +61,7 @@ export class DiskRecords implements Records {
 
   async list(folder: string): Promise<readonly string[]> {
     checkRecordName(folder)
-    return translated(`list the records in ${folder}`, async () => {
+    return this.#volume.run(`list the records in ${folder}`, async () => {
       const found = await unless(ABSENT, readdir(join(this.#base, folder), { recursive: true, withFileTypes: true }))
       const files = (found ?? []).filter((entry) => entry.isFile())
       return files.map((entry) => join(entry.parentPath, entry.name).slice(this.#base.length + 1)).sort()
@@ -67,7 +69,7 @@ export class DiskRecords implements Records {
   }
 
   async folders(): Promise<readonly string[]> {
-    return translated('list the batches', async () => {
+    return this.#volume.run('list the batches', async () => {
       const found = await unless(ABSENT, readdir(this.#base, { withFileTypes: true }))
       const folders = (found ?? []).filter((entry) => entry.isDirectory()).map((entry) => entry.name)
       return folders.filter((name) => !RESERVED_FOLDERS.includes(name)).sort()
@@ -76,7 +78,7 @@ export class DiskRecords implements Records {
 
   async remove(name: string): Promise<void> {
     const path = this.#path(name)
-    await translated(`remove the record ${name}`, async () => {
+    await this.#volume.run(`remove the record ${name}`, async () => {
       const removed = await unless(
         ABSENT,
         unlink(path).then(() => true),
@@ -95,14 +97,14 @@ export class DiskRecords implements Records {
     this.#openLogs.add(name)
     const onClose = (): void => void this.#openLogs.delete(name)
     try {
-      return await translated(`open the log ${name}`, async () => {
+      return await this.#volume.run(`open the log ${name}`, async () => {
         const { folders } = await this.#workspace()
         const flags = constants.O_RDWR | constants.O_CREAT
         const handle = await inFolder(folders, recordFolder(name), () => open(path, flags))
         try {
           const size = await cut(handle, name, length)
           if (size === 0) await folders.sync(recordFolder(name))
-          return new DiskLog(name, handle, size, onClose)
+          return new DiskLog(name, handle, size, { volume: this.#volume, onClose })
         } catch (error) {
           await handle.close()
           throw error
@@ -116,7 +118,7 @@ export class DiskRecords implements Records {
 
   async readLog(name: string, from: number, to: number): Promise<Uint8Array> {
     const path = this.#path(name)
-    return translated(`read the log ${name}`, async () => {
+    return this.#volume.run(`read the log ${name}`, async () => {
       const handle = await unless(ABSENT, open(path, 'r'))
       if (!handle) return new Uint8Array()
       try {
@@ -129,14 +131,14 @@ export class DiskRecords implements Records {
   }
 
   async *streamLog(name: string, from: number): AsyncGenerator<Uint8Array> {
-    const handle = await translated(`read the log ${name}`, () => unless(ABSENT, open(this.#path(name), 'r')))
+    const handle = await this.#volume.run(`read the log ${name}`, () => unless(ABSENT, open(this.#path(name), 'r')))
     if (!handle) return
     try {
       const { size } = await handle.stat()
       for (let position = from; position < size;) {
         const length = Math.min(PIECE, size - position)
         const at = position
-        const chunk = await translated(`read the log ${name}`, () => readAt(handle, at, length))
+        const chunk = await this.#volume.run(`read the log ${name}`, () => readAt(handle, at, length))
         if (chunk.length === 0) return
         position += chunk.length
         yield chunk

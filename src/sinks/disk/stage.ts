@@ -3,8 +3,8 @@ import { DataferryError, systemCode } from '../../errors.ts'
 import type { Hash } from '../../model/hash.ts'
 import { readAhead, writeAt } from './bytes.ts'
 import type { PartClaim } from './part-claims.ts'
-import { translated } from './errors.ts'
 import { parentOf } from './folders.ts'
+import type { Volume } from './volume.ts'
 import type { Workspace } from './workspace.ts'
 import type { Proof, Stage } from '../sink.ts'
 
@@ -17,6 +17,7 @@ import type { Proof, Stage } from '../sink.ts'
  */
 export class DiskStage implements Stage {
   readonly #workspace: Workspace
+  readonly #volume: Volume
   readonly #path: string
   readonly #onEnd: (clean: boolean) => void
   #claim: PartClaim
@@ -29,8 +30,16 @@ export class DiskStage implements Stage {
    * @param length bytes in the claimed part
    * @param onEnd told whether neither part nor mark is left
    */
-  constructor(workspace: Workspace, path: string, claim: PartClaim, length: number, onEnd: (clean: boolean) => void) {
+  constructor(
+    workspace: Workspace,
+    volume: Volume,
+    path: string,
+    claim: PartClaim,
+    length: number,
+    onEnd: (clean: boolean) => void,
+  ) {
     this.#workspace = workspace
+    this.#volume = volume
     this.#path = path
     this.#claim = claim
     this.#length = length
@@ -39,7 +48,7 @@ export class DiskStage implements Stage {
 
   async resume(hash: Hash, signal: AbortSignal): Promise<number> {
     signal.throwIfAborted()
-    return translated(`read the part of ${this.#path}`, async () => {
+    return this.#volume.run(`read the part of ${this.#path}`, async () => {
       if (this.#claim.fenced) await this.#copy(signal, (chunk) => hash.update(chunk))
       else this.#length = await feed(this.#claim.handle, this.#length, signal, (chunk) => hash.update(chunk))
       return this.#length
@@ -47,7 +56,7 @@ export class DiskStage implements Stage {
   }
 
   async restart(): Promise<0> {
-    return translated<0>(`empty the part of ${this.#path}`, async () => {
+    return this.#volume.run<0>(`empty the part of ${this.#path}`, async () => {
       const { claims } = this.#workspace
       if (this.#claim.fenced) this.#claim = await claims.replace(this.#claim, await claims.prepare(this.#claim.key))
       else if (this.#length > 0) await this.#claim.handle.truncate(0)
@@ -61,7 +70,7 @@ export class DiskStage implements Stage {
     try {
       for await (const chunk of chunks) {
         signal.throwIfAborted()
-        await translated(`write ${this.#path}`, () => this.#write(chunk))
+        await this.#volume.run(`write ${this.#path}`, () => this.#write(chunk))
       }
       signal.throwIfAborted()
     } catch (error) {
@@ -75,7 +84,7 @@ export class DiskStage implements Stage {
     if (proof.size !== this.#length) {
       throw new DataferryError('SINK_FAILED', `The part of ${this.#path} has ${this.#length} bytes, not ${proof.size}.`)
     }
-    await translated(`publish ${this.#path}`, () => this.#publish(proof))
+    await this.#volume.run(`publish ${this.#path}`, () => this.#publish(proof))
   }
 
   /** Has the part dropped when the stage is closed. */
@@ -86,16 +95,16 @@ export class DiskStage implements Stage {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#state !== 'open') return
     this.#state = 'closed'
-    try {
-      await translated(`close the part of ${this.#path}`, async () => {
-        const { size } = await this.#claim.handle.stat()
-        await this.#claim.handle.close()
-        if (size === 0 || this.#discard) await this.#workspace.claims.drop(this.#claim)
-        else await this.#workspace.claims.release(this.#claim)
-      })
-    } finally {
-      this.#onEnd(false)
-    }
+    // What cannot be given up now, as the disk is away, is ours when it is back, or left behind as by a dead process.
+    await this.#giveUp().catch(() => undefined)
+    this.#onEnd(false)
+  }
+
+  async #giveUp(): Promise<void> {
+    const { handle } = this.#claim
+    const { size } = await handle.stat().finally(() => handle.close())
+    if (size === 0 || this.#discard) await this.#workspace.claims.drop(this.#claim)
+    else await this.#workspace.claims.release(this.#claim)
   }
 
   async #write(chunk: Uint8Array): Promise<void> {
@@ -143,7 +152,7 @@ export class DiskStage implements Stage {
 
   async #unfence(signal: AbortSignal): Promise<void> {
     if (this.#claim.fenced) {
-      await translated(`copy the part of ${this.#path}`, () => this.#copy(signal, () => Promise.resolve()))
+      await this.#volume.run(`copy the part of ${this.#path}`, () => this.#copy(signal, () => Promise.resolve()))
     }
   }
 

@@ -1,7 +1,8 @@
+import { open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DataferryError } from '../../errors.ts'
 import { PartClaims } from './part-claims.ts'
-import { Folders, makeRoot } from './folders.ts'
+import { Folders } from './folders.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { DiskMarks } from './marks.ts'
 import { newOwner, ownProcess, type ProcessIdentity } from '../../process/process-identity.ts'
@@ -25,6 +26,8 @@ export interface Workspace {
   readonly heartbeat: Heartbeat
   readonly claims: PartClaims
   readonly marks: DiskMarks
+  /** Writes a durable byte beside the parts and removes it. */
+  tryOut(): Promise<void>
 }
 
 /**
@@ -36,7 +39,7 @@ export async function openWorkspace(root: string, options: DiskSinkOptions): Pro
   if (times.staleMs < 2 * times.everyMs) {
     throw new DataferryError('CONFIG_INVALID', `staleMs (${times.staleMs}) must be at least twice heartbeatMs.`)
   }
-  const folders = new Folders(await makeRoot(root))
+  const folders = await Folders.open(root)
   await folders.make(PARTS_FOLDER)
   await folders.make(MARKS_FOLDER)
   const owner = newOwner(options.identity ?? (await ownProcess()))
@@ -45,5 +48,17 @@ export async function openWorkspace(root: string, options: DiskSinkOptions): Pro
   const claims = new PartClaims(parts, owner, heartbeat)
   await heartbeat.start()
   await claims.tidy()
-  return { folders, heartbeat, claims, marks: new DiskMarks(folders, MARKS_FOLDER) }
+  const marks = new DiskMarks(folders, MARKS_FOLDER)
+  return { folders, heartbeat, claims, marks, tryOut: () => tryOut(claims.temporary()) }
+}
+
+async function tryOut(path: string): Promise<void> {
+  const handle = await open(path, 'wx')
+  try {
+    await handle.write('.')
+    await handle.datasync()
+  } finally {
+    await handle.close()
+    await unlink(path)
+  }
 }

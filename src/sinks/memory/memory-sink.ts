@@ -113,6 +113,10 @@ class MemorySink implements Sink {
     }
   }
 
+  async check(): Promise<void> {
+    return Promise.resolve()
+  }
+
   async free(): Promise<number | undefined> {
     return Promise.resolve(undefined)
   }

@@ -33,6 +33,8 @@ export type ObjectHeaders = Pick<
   | 'SSEKMSKeyId'
 >
 
+export type Encryption = Pick<ObjectHeaders, 'ServerSideEncryption' | 'SSEKMSKeyId'>
+
 export interface PutOptions {
   readonly headers?: ObjectHeaders
   readonly condition?: Condition
@@ -51,6 +53,13 @@ export interface Found {
   readonly modified: Date
 }
 
+const READS: readonly string[] = [
+  's3:GetObject',
+  's3:ListBucket',
+  's3:ListBucketMultipartUploads',
+  's3:ListMultipartUploadParts',
+]
+
 /** A conditional write was refused: something else is there. */
 export class ConditionFailed extends Error {}
 
@@ -64,10 +73,14 @@ export class Bucket {
   #checksums = true
   /** Store's clock minus ours, from the last answer. */
   #clockOffsetMs = 0
+  readonly #encryption: Encryption
+  #checking: Promise<void> | undefined
 
-  constructor(client: S3Client, location: Location) {
+  /** @param encryption of everything that is written, as a store may refuse to write without it */
+  constructor(client: S3Client, location: Location, encryption: Encryption) {
     this.client = client
     this.location = location
+    this.#encryption = encryption
     client.middlewareStack.add(
       (next) => async (args) => {
         const result = await next(args)
@@ -97,7 +110,48 @@ export class Bucket {
       if (signal?.aborted) throw signal.reason
       if (isPreconditionFailed(error)) throw new ConditionFailed(action)
       const { ServerSideEncryption: encryption, StorageClass: storageClass } = features
-      throw toSinkError(error, { action, where: this.location.urlOf(key), encryption, storageClass })
+      const known = toSinkError(error, { action, where: this.location.urlOf(key), encryption, storageClass })
+      throw await this.#explain(known, READS.includes(action))
+    }
+  }
+
+  /** Writes an empty object and deletes it. Rejects with `SINK_UNAVAILABLE` or `SINK_FULL`. Callers share one that is under way. */
+  async check(): Promise<void> {
+    this.#checking ??= this.#tryWriting().finally(() => (this.#checking = undefined))
+    await this.#checking
+  }
+
+  /** What fails for one object may fail for all. The error does not say which, so the same is tried where it must succeed. */
+  async #explain(error: DataferryError, reading: boolean): Promise<unknown> {
+    if (error.code !== 'SINK_DENIED' && error.code !== 'SINK_FAILED') return error
+    try {
+      await (reading ? this.#tryReading() : this.check())
+    } catch (whole) {
+      return whole
+    }
+    return error
+  }
+
+  async #tryWriting(): Promise<void> {
+    const object = { Bucket: this.location.bucket, Key: this.location.ownKey('probe') }
+    const put = new PutObjectCommand({ ...object, Body: new Uint8Array(), ContentLength: 0, ...this.#encryption })
+    await this.#essential('s3:PutObject', () => this.client.send(put))
+    await this.#essential('s3:DeleteObject', () => this.client.send(new DeleteObjectCommand(object)))
+  }
+
+  async #tryReading(): Promise<void> {
+    const Bucket = this.location.bucket
+    const list = new ListObjectsV2Command({ Bucket, Prefix: this.location.ownKey(''), MaxKeys: 1 })
+    await this.#essential('s3:ListBucket', () => this.client.send(list))
+    const head = new HeadObjectCommand({ Bucket, Key: this.location.ownKey('probe') })
+    await this.#essential('s3:GetObject', () => this.client.send(head))
+  }
+
+  async #essential(action: string, send: () => Promise<unknown>): Promise<void> {
+    try {
+      await send()
+    } catch (error) {
+      if (!isMissing(error)) throw toSinkError(error, { action, where: this.location.url, essential: true })
     }
   }
 
@@ -216,7 +270,7 @@ export class Bucket {
   }
 
   /** Makes sure that the bucket is there and may be listed. */
-  async check(prefix: string, signal?: AbortSignal): Promise<void> {
+  async look(prefix: string, signal?: AbortSignal): Promise<void> {
     await this.call('s3:ListBucket', '', signal, async () => {
       const input = { Bucket: this.location.bucket, Prefix: prefix, MaxKeys: 1 }
       await this.client.send(new ListObjectsV2Command(input), abort(signal))

@@ -9,6 +9,8 @@ export interface Attempt {
   /** Encryption that was asked for. */
   readonly encryption?: string | undefined
   readonly storageClass?: string | undefined
+  /** Something that must succeed if anything is to: its failure is about the whole destination. */
+  readonly essential?: boolean
 }
 
 interface Kind {
@@ -18,15 +20,15 @@ interface Kind {
 }
 
 const REFUSED: Kind = {
-  code: 'SINK_UNAUTHORIZED',
+  code: 'SINK_UNAVAILABLE',
   say: ({ where }) => `The object store does not accept the credentials for ${where}: renew or correct them.`,
 }
 const EXPIRED: Kind = {
-  code: 'SINK_UNAUTHORIZED',
+  code: 'SINK_UNAVAILABLE',
   say: ({ where }) => `The credentials for ${where} have expired: sign in again or renew them.`,
 }
 const NO_CREDENTIALS: Kind = {
-  code: 'SINK_UNAUTHORIZED',
+  code: 'SINK_UNAVAILABLE',
   say: ({ where }) =>
     `No usable credentials were found for ${where}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role.`,
 }
@@ -47,7 +49,7 @@ const CLOCK: Kind = {
   say: ({ where }) => `The object store refuses ${where} because this machine's clock is off: set the clock.`,
 }
 const SLOW_DOWN: Kind = {
-  code: 'SINK_FAILED',
+  code: 'SINK_UNAVAILABLE',
   say: ({ action, where }) => `The object store asks for fewer requests (${action} on ${where}).`,
   retryAfterMs: 10_000,
 }
@@ -135,21 +137,43 @@ const UNREACHABLE_CODES = new Set([
 ])
 
 /**
- * Turns what the SDK rejected with into a `DataferryError`: `SINK_UNAUTHORIZED`, `SINK_UNAVAILABLE`, `SINK_DENIED`,
- * `SINK_FULL`, else `SINK_FAILED`. The SDK's own error is left behind, as it may hold the access key id and the signed string;
- * its name, status and request id are kept as the cause.
+ * Turns what the SDK rejected with into a `DataferryError`: `SINK_UNAVAILABLE`, `SINK_DENIED`, `SINK_FULL`, else `SINK_FAILED`,
+ * with the store's own words. The SDK's own error is left behind, as it may hold the access key id and the signed string; its
+ * name, status and request id are kept as the cause.
  */
 export function toSinkError(error: unknown, attempt: Attempt): DataferryError {
   if (error instanceof DataferryError) return error
   const status = statusOf(error)
-  const kind = kindOf(error, status, attempt)
-  const known = kind ?? OTHER
-  return new DataferryError(known.code, `${known.say(attempt)}${kind ? '' : ` (${nameOf(error)})`}`, {
+  const { code, say, retryAfterMs } = kindOf(error, status, attempt) ?? OTHER
+  const ofAll = attempt.essential === true && code !== 'SINK_FULL'
+  return new DataferryError(ofAll ? 'SINK_UNAVAILABLE' : code, `${say(attempt).slice(0, -1)} (${wordsOf(error)}).`, {
     cause: withoutSecrets(error, status),
     ...(status !== undefined && { status }),
-    ...(known.retryAfterMs !== undefined && { retryAfterMs: known.retryAfterMs }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
   })
 }
+
+/** Code and message of a store's answer, or what kept it from coming. */
+function wordsOf(error: unknown): string {
+  const name = nameOf(error)
+  if (statusOf(error) === undefined) return systemCode(error) ?? name
+  const words =
+    error instanceof Error
+      ? withoutKeyIds(error)
+          .replaceAll(/[\s\p{Cc}]+/gu, ' ')
+          .trim()
+      : ''
+  return words === '' || words === name ? name : `${name}: ${words.slice(0, MAX_WORDS).replace(/\.$/, '')}`
+}
+
+/** @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes */
+function withoutKeyIds(error: Error): string {
+  const named = 'AWSAccessKeyId' in error ? String(error.AWSAccessKeyId) : ''
+  const words = named === '' ? error.message : error.message.replaceAll(named, '[key id]')
+  return words.replaceAll(/\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b/g, '[key id]')
+}
+
+const MAX_WORDS = 300
 
 const OTHER: Kind = {
   code: 'SINK_FAILED',

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { checksumSchema } from '../../model/checksum.ts'
 import { VERIFIED } from '../../model/receipt.ts'
-import { bytesOf, type Bucket, type Head } from './bucket.ts'
-import { writeOf, type Encryption } from './metadata.ts'
+import { bytesOf, type Bucket, type Encryption, type Head } from './bucket.ts'
+import { writeOf } from './metadata.ts'
 import { parseJson } from './upload-record.ts'
 import type { Proof } from '../sink.ts'
 

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { HEX_LENGTH, parseChecksum, type Checksum } from '../../model/checksum.ts'
 import type { Item } from '../../model/item.ts'
 import { VERIFIED } from '../../model/receipt.ts'
-import type { Head, ObjectHeaders } from './bucket.ts'
+import type { Encryption, Head, ObjectHeaders } from './bucket.ts'
 import { storageClassOf, type S3Options } from './client.ts'
 import type { Proof } from '../sink.ts'
 
@@ -25,8 +25,6 @@ const NAMES = {
   /** Made up for each write, so that a write whose answer was lost is known again. */
   write: 'dataferry-write',
 } as const
-
-export type Encryption = Pick<ObjectHeaders, 'ServerSideEncryption' | 'SSEKMSKeyId'>
 
 /** Headers of everything that a sink writes. */
 export function encryptionOf({ sse, kmsKeyId }: S3Options): Encryption {

@@ -40,9 +40,9 @@ const REMEMBERED_KEYS = 10_000
 export async function openS3Sink(url: string, options: S3Options = {}, identity?: ProcessIdentity): Promise<S3Sink> {
   const location = parseLocation(url)
   const client = await createClient(options)
-  const bucket = new Bucket(client, location)
+  const bucket = new Bucket(client, location, encryptionOf(options))
   try {
-    await bucket.check(location.ownKey(''))
+    await bucket.look(location.ownKey(''))
     const owner = newOwner(identity ?? (await ownProcess()))
     return new S3Sink(bucket, options, { owner, leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS })
   } catch (error) {
@@ -129,6 +129,10 @@ export class S3Sink implements Sink {
       // A key that ends in a slash is a folder that some tool drew, not a file.
       if (!path.startsWith(`${RECORDS_FOLDER}/`) && !path.endsWith('/')) yield { path, size }
     }
+  }
+
+  async check(): Promise<void> {
+    await this.#bucket.check()
   }
 
   free(): Promise<undefined> {

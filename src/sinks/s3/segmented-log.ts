@@ -1,7 +1,6 @@
 import { GroupCommit } from '../../async/group-commit.ts'
 import { DataferryError } from '../../errors.ts'
-import { bodyOf, bytesOf, type Bucket } from './bucket.ts'
-import type { Encryption } from './metadata.ts'
+import { bodyOf, bytesOf, type Bucket, type Encryption } from './bucket.ts'
 import type { RecordLog } from '../sink.ts'
 
 /** A segment is written anew with what is added until it has so many bytes; then the next one begins. */

@@ -2,8 +2,7 @@ import { every, type Repeated } from '../../async/every.ts'
 import { DataferryError } from '../../errors.ts'
 import type { Item } from '../../model/item.ts'
 import { ownerLiveness, type OwnerId } from '../../process/process-identity.ts'
-import { bytesOf, ConditionFailed, type Bucket, type Condition } from './bucket.ts'
-import type { Encryption } from './metadata.ts'
+import { bytesOf, ConditionFailed, type Bucket, type Condition, type Encryption } from './bucket.ts'
 import { decodeRecord, encodeRecord, isAbout, type UploadRecord, type UploadState } from './upload-record.ts'
 
 /** Folder of upload records, below `.dataferry/`. */

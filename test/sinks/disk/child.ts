@@ -1,5 +1,6 @@
 import { diskSink } from '../../../src/sinks/disk/disk-sink.ts'
 import { DataferryError, messageOf } from '../../../src/errors.ts'
+import { execFileSync } from 'node:child_process'
 import { unlink } from 'node:fs/promises'
 import type { Stage } from '../../../src/sinks/sink.ts'
 import { checksumOf, contractHash } from '../../contracts/hash.ts'
@@ -13,6 +14,9 @@ export type Order =
   /** Resumes from what is kept, which must be something, and commits once the checksum is right. */
   | { readonly do: 'finish'; readonly bytes: number }
   | { readonly do: 'remove'; readonly file: string }
+  | { readonly do: 'check' }
+  | { readonly do: 'dispose' }
+  | { readonly do: 'run'; readonly command: string; readonly args: readonly string[] }
 
 /** The answer to an order: `done`, or the code or message of the error. */
 export interface Answer {
@@ -41,6 +45,9 @@ async function obey(order: Order): Promise<void> {
   }
   if (order.do === 'finish' && stage) await finish(stage, bytesOf(order.bytes))
   if (order.do === 'remove') await unlink(order.file)
+  if (order.do === 'check') await sink.check()
+  if (order.do === 'dispose') await stage?.[Symbol.asyncDispose]()
+  if (order.do === 'run') execFileSync(order.command, order.args)
   if (order.do === 'commit') await stage?.commit(proofOf(bytesOf(order.bytes)))
 }
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http'
 
 /** - a number: that status, without asking the store · `reset`: broken off in the middle · `lost`: done, but the answer does not come */
-export type Fault = 500 | 503 | 'reset' | 'lost'
+export type Fault = 403 | 500 | 503 | 'reset' | 'lost'
 
 interface FaultRule {
   readonly fault: Fault
@@ -22,7 +22,8 @@ export interface FaultProxy extends AsyncDisposable {
   add(rule: FaultRule): void
 }
 
-const BODIES: Readonly<Record<500 | 503, string>> = {
+const BODIES: Readonly<Record<403 | 500 | 503, string>> = {
+  403: '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>No write for you,\u001b[31m AKIAABCDEFGHIJKLMNOP.</Message></Error>',
   500: '<?xml version="1.0"?><Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>',
   503: '<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>',
 }
@@ -74,7 +75,7 @@ async function serve(
   }
   const body: Buffer[] = []
   for await (const chunk of incoming) if (Buffer.isBuffer(chunk)) body.push(chunk)
-  if (fault === 500 || fault === 503) {
+  if (typeof fault === 'number') {
     answer.writeHead(fault, { 'content-type': 'application/xml' }).end(BODIES[fault])
     return
   }
