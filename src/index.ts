@@ -20,6 +20,7 @@ export type { AuxiliaryFile, CitationFormat, MetadataOptions } from './dataverse
 
 /** Listings and facts of an installation. */
 export { NativeApi } from './dataverse/native-api.ts'
+export type { SearchScope } from './dataverse/dataset-search.ts'
 export type { NativeApiOptions, TokenUser } from './dataverse/native-api.ts'
 export type { Catalogue, ListedFile, ListedVersion } from './model/listing.ts'
 

@@ -1,14 +1,11 @@
 import type { z } from 'zod'
 import { DataferryError } from '../errors.ts'
-import { JsonError } from '../json/json-error.ts'
 import type { JsonShape } from '../json/json-parts.ts'
-import { readJson } from '../json/read-json.ts'
+import { partsOf } from './answer-parts.ts'
 import { envelopeMessage, envelopeOf, parseEnvelope, type Envelope } from './envelope.ts'
 import type { Answer, ApiRequest, Installation } from './installation.ts'
 import { withRetries, type RetryPolicy } from './retry.ts'
 
-/** Bytes of an answer that is read as it comes: a listing of two million files. */
-export const LONGEST_ANSWER = 4 * 1024 * 1024 * 1024
 /** Bytes of a text that is taken whole: the DDI of a table with very many variables. */
 const LONGEST_TEXT = 512 * 1024 * 1024
 /** Bytes of a refusal. */
@@ -90,13 +87,7 @@ export class JsonCalls {
   /** An answer without lists; what is too long to keep is an error. */
   async #json(answer: Answer): Promise<unknown> {
     let whole: unknown
-    try {
-      for await (const parts of readJson(answer.body.batches(), ANSWER, { maxBytes: LONGEST_ANSWER })) {
-        for (const { value } of parts) whole = value
-      }
-    } catch (error) {
-      throw unreadable(error, answer.host, answer.what)
-    }
+    for await (const { value } of partsOf(answer, ANSWER)) whole = value
     return whole
   }
 
@@ -113,11 +104,4 @@ export function checkData<T>(data: unknown, schema: z.ZodType<T>, host: string, 
   const place = issue?.path.join('.') ?? ''
   const message = `${host} describes ${what} in a way that cannot be understood: ${place || 'data'}: ${issue?.message ?? ''}.`
   throw new DataferryError('SOURCE_UNEXPECTED', message)
-}
-
-/** The error for an answer that is no JSON or beyond a bound; any other error is passed on. */
-export function unreadable(error: unknown, host: string, what: string): unknown {
-  if (!(error instanceof JsonError)) return error
-  const message = `${host} answered ${what} with something that cannot be read: ${error.message}.`
-  return new DataferryError('SOURCE_UNEXPECTED', message, { cause: error })
 }

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
 import type { JsonShape } from '../json/json-parts.ts'
-import { readJson } from '../json/read-json.ts'
 import { fileElementSchema, type FileElement } from '../model/file-element.ts'
 import type { Installation } from './installation.ts'
-import { checkData, LONGEST_ANSWER, unreadable } from './json-call.ts'
+import { answerParts } from './answer-parts.ts'
+import { checkData } from './json-call.ts'
 import { pause, waitBeforeRetry, type RetryPolicy } from './retry.ts'
 import { datasetRoute, encodePath, type Query, type Route } from './route.ts'
 
@@ -71,27 +71,21 @@ export class Listing {
   }
 
   async *#attempt(query: Query): AsyncGenerator<FileElement, Page, undefined> {
-    const answer = await this.#installation.send({ route: this.#route, query, signal: this.#signal })
-    if (answer.status !== 200) throw await this.#installation.failure(answer)
+    const { host } = this.#installation
     const ids = new Set<number>()
     let envelope: z.infer<typeof envelopeSchema> = {}
-    try {
-      for await (const parts of readJson(answer.body.batches(), ANSWER, { maxBytes: LONGEST_ANSWER })) {
-        for (const { kind, path, value } of parts) {
-          if (kind === 'list' || path === '') {
-            envelope = envelopeSchema.parse(value)
-            continue
-          }
-          const element = checkData(value, fileElementSchema, answer.host, this.#route.what)
-          ids.add(element.dataFile.id)
-          if (this.#isNew(element, ids.size, envelope.totalCount)) yield element
-        }
+    const request = { route: this.#route, query, signal: this.#signal }
+    for await (const { kind, path, value } of answerParts(this.#installation, request, ANSWER)) {
+      if (kind === 'list' || path === '') {
+        envelope = envelopeSchema.parse(value)
+        continue
       }
-    } catch (error) {
-      throw unreadable(error, answer.host, this.#route.what)
+      const element = checkData(value, fileElementSchema, host, this.#route.what)
+      ids.add(element.dataFile.id)
+      if (this.#isNew(element, ids.size, envelope.totalCount)) yield element
     }
     if (envelope.status === 'OK') return { count: ids.size, total: envelope.totalCount }
-    const message = `${answer.host} answered ${this.#route.what} with something that is not a file listing.`
+    const message = `${host} answered ${this.#route.what} with something that is not a file listing.`
     throw new DataferryError('SOURCE_UNEXPECTED', message)
   }
 

@@ -1,8 +1,12 @@
 import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
+import { joinedPid } from '../model/dataset-pid.ts'
 import { fileElementSchema, listedFile } from '../model/file-element.ts'
 import type { Catalogue, ListedFile, ListedVersion } from '../model/listing.ts'
+import { walkCollection } from './collection-walk.ts'
+import { DatasetSearch, type SearchScope } from './dataset-search.ts'
 import { parseIdentifier } from './identifier.ts'
+import { pidPiecesSchema } from './dataset-element.ts'
 import { Installation, type InstallationOptions } from './installation.ts'
 import { JsonCalls } from './json-call.ts'
 import { Listing } from './listing.ts'
@@ -74,6 +78,17 @@ export class NativeApi implements Catalogue {
     return { ...listed, in: version ?? (await this.#searchedVersion(listed.id, route, signal)) }
   }
 
+  /** PIDs of all released datasets of this installation's own that a search finds, a page at a time. */
+  async *search(scope: SearchScope, signal: AbortSignal): AsyncGenerator<readonly string[], void> {
+    const search = new DatasetSearch(this.#installation, this.#policy)
+    for await (const page of search.pages(scope, signal)) yield page.map(({ global_id: pid }) => pid)
+  }
+
+  /** PIDs of all datasets in a collection, by its id or alias, and in the collections within. */
+  walk(collection: number | string, signal: AbortSignal): AsyncGenerator<string, void> {
+    return walkCollection(this.#installation, this.#policy, collection, signal)
+  }
+
   /** `6.11`, as the server names itself. */
   async serverVersion(signal?: AbortSignal): Promise<string> {
     const route = infoRoute('info/version', 'its version')
@@ -126,11 +141,7 @@ export class NativeApi implements Catalogue {
 
   /** Old servers name the dataset of a version only here, in pieces. */
   async #datasetPid(dataset: number | string, signal: AbortSignal): Promise<string> {
-    const { protocol, authority, identifier } = await this.#calls.get(
-      { route: datasetRoute(dataset), signal },
-      pidSchema,
-    )
-    return `${protocol}:${authority}/${identifier}`
+    return joinedPid(await this.#calls.get({ route: datasetRoute(dataset), signal }, pidPiecesSchema))
   }
 
   /** Servers that do not say which version a file was found in (5.x) know its dataset from the search index. */
@@ -148,7 +159,6 @@ export class NativeApi implements Catalogue {
 }
 
 const withVersionSchema = fileElementSchema.extend({ datasetVersion: versionElementSchema.nullish() })
-const pidSchema = z.looseObject({ protocol: z.string(), authority: z.string(), identifier: z.string() })
 const foundSchema = z.looseObject({
   items: z.array(
     z.looseObject({

@@ -1,25 +1,17 @@
+import { joinedPid } from '../model/dataset-pid.ts'
 import type { ListedVersion } from '../model/listing.ts'
 import { integerOf, member, textOf } from './json-object.ts'
 import { readPid, readVersion } from './pid.ts'
 
-/**
- * The PID of a dataset as the server describes one: whole, or in pieces as in exports of servers before 5.14.
- * @see JsonPrinter.java of IQSS/dataverse, json(Dataset)
- */
+/** The PID of a dataset as the server describes one: whole, or in pieces as in exports of old servers. */
 export function datasetPid(dataset: unknown): string | undefined {
   const whole = textOf(dataset, 'datasetPersistentId')
   if (whole !== undefined) return readPid(whole)?.pid
   const [protocol, authority, identifier] = ['protocol', 'authority', 'identifier'].map((name) => textOf(dataset, name))
   if (protocol === undefined || authority === undefined || identifier === undefined) return undefined
-  const separator = textOf(dataset, 'separator') ?? (member(dataset, 'separator') === '' ? '' : '/')
-  return inUrl(textOf(dataset, 'persistentUrl')) ?? readPid(`${protocol}:${authority}${separator}${identifier}`)?.pid
-}
-
-/** Of a PermaLink, whose pieces do not say how they are joined. */
-function inUrl(url: string | undefined): string | undefined {
-  if (url === undefined || !URL.canParse(url)) return undefined
-  const pid = new URL(url).searchParams.get('persistentId')
-  return pid === null ? undefined : readPid(pid)?.pid
+  const separator = member(dataset, 'separator')
+  const pieces = { protocol, authority, identifier, persistentUrl: textOf(dataset, 'persistentUrl') }
+  return readPid(joinedPid({ ...pieces, separator: typeof separator === 'string' ? separator : undefined }))?.pid
 }
 
 /** The version that a dataset version of the server says it is: `2.1` or `:draft`. */

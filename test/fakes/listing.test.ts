@@ -257,6 +257,38 @@ describe('collections and search', () => {
     })
   })
 
+  it('a sweep by entityId finds each released dataset once, whatever its collection, and no draft or harvested one', async () => {
+    const made = world()
+    made.dataset(`${PID}4`, { id: 13, harvested: true, files: [] })
+    made.dataset(`${PID}5`, { id: 14, linkedTo: ['sub'], files: [] })
+    const dv = await start({ world: made, tokens: { t: { user: '@jane', curates: 'all' } } })
+    const sweep = async (after: number, more = ''): Promise<unknown> => {
+      const range = encodeURIComponent(`entityId:{${after} TO *]`)
+      const fixed = 'q=*&type=dataset&show_entity_ids=true&fq=publicationStatus:Published&fq=isHarvested:false'
+      const answer = await ask(`${dv.url}/api/search?${fixed}&fq=${range}&sort=entityId&order=asc&per_page=2${more}`)
+      const items = at(answer, 'data', 'items')
+      return Array.isArray(items) ? items.map((item: { entity_id: number }) => item.entity_id) : answer.status
+    }
+    expect(await sweep(0)).toEqual([10, 11])
+    expect(await sweep(11)).toEqual([14])
+    expect(await sweep(14)).toEqual([])
+    expect(await sweep(0, '&key=t')).toEqual([10, 11])
+    expect(await sweep(0, '&subtree=sub')).toEqual([10, 14])
+    expect(await sweep(0, '&subtree=root')).toEqual([10, 11])
+    expect(await sweep(0, '&subtree=root&subtree=sub')).toEqual([10, 14])
+    expect(await sweep(0, '&subtree=nowhere')).toBe(400)
+    const drafts = await ask(`${dv.url}/api/search?q=*&type=dataset&fq=publicationStatus:Draft&key=t`)
+    expect(at(drafts, 'data', 'items', 0, 'global_id')).toBe(`${PID}3`)
+  })
+
+  it('a query that the index refuses is 400, as is an overloaded index', async () => {
+    const dv = await start({ world: world() })
+    for (const bad of ['fq=nonsense:1', 'fq=(((', 'sort=nonsense', 'order=up', 'type=thing', 'per_page=-1'])
+      expect((await ask(`${dv.url}/api/search?q=*&${bad}`)).status).toBe(400)
+    const refused = await ask(`${dv.url}/api/search?q=*&sort=nonsense`)
+    expect(at(refused, 'message')).toMatch(/^Search Syntax Error: .*can not sort on undefined field: nonsense$/)
+  })
+
   it('search needs q, at most 1000 a page, and a token where the installation says so', async () => {
     const dv = await start({ world: world() })
     expect((await ask(`${dv.url}/api/search`)).status).toBe(400)

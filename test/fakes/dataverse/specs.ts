@@ -104,6 +104,8 @@ interface DatasetBasics {
   /** Its files live elsewhere and cannot be fetched here. */
   readonly harvested?: boolean
   readonly fileAccessRequest?: boolean
+  /** Aliases of collections that show it although it is not theirs. */
+  readonly linkedTo?: readonly string[]
 }
 
 /** A dataset: all its versions, or one released version 1.0 given as a list or as a function of the index. */

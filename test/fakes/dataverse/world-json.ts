@@ -44,6 +44,7 @@ const basics = {
   title: text.exactOptional(),
   collection: text.exactOptional(),
   harvested: z.boolean().exactOptional(),
+  linkedTo: z.array(text).exactOptional(),
 }
 const version = z.strictObject({
   number: text.exactOptional(),

@@ -37,6 +37,7 @@ export interface Dataset {
   readonly guestbook: GuestbookSpec | undefined
   readonly harvested: boolean
   readonly fileAccessRequest: boolean
+  readonly linkedTo: readonly string[]
 }
 
 export interface Collection {
@@ -91,6 +92,7 @@ export class World {
       guestbook: spec.guestbook,
       harvested: spec.harvested ?? false,
       fileAccessRequest: spec.fileAccessRequest ?? true,
+      linkedTo: spec.linkedTo ?? [],
     }
     if ('count' in spec) versions.push(this.#lazyVersion(made, spec.count, spec.fileAt))
     else versions.push(...this.#eagerVersions(made, 'versions' in spec ? spec.versions : [{ files: spec.files }]))

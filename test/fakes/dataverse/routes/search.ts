@@ -4,12 +4,24 @@ import type { Context, Visit } from '../context.ts'
 import { publishedChecksum } from '../datafile.ts'
 import { failure, ok, Refusal, unknownRoute } from '../reply.ts'
 import type { Reply } from '../reply.ts'
+import { filterOf, orderBy, SolrError, type SolrDocument } from '../solr.ts'
+import { draftOf } from '../world.ts'
 import type { Collection, Dataset, FileMeta, Version } from '../world.ts'
 import { metasOf } from './datasets.ts'
 
 const MOST_PER_PAGE = 1000
+const TYPES = ['dataverse', 'dataset', 'file']
+/** Names for fields that people sort by, and the direction that each has unless told. */
+const SORT_NAMES: Readonly<Record<string, string>> = { relevance: 'score', name: 'nameSort', date: 'dateSort' }
+const DESCENDING = ['score', 'dateSort']
+/** Everything was released at the same time: nothing is known of minor releases in this index. */
+const RELEASED = '2025-02-10T09:00:00Z'
 
-/** `GET /api/search`: datasets and files of released versions, and the collections themselves. */
+/**
+ * `GET /api/search`: collections, and datasets and files of released versions; for curators also of drafts, as entries of
+ * their own. Rejected queries are 400 "Search Syntax Error", and so is an overloaded index.
+ * @see the mirroring note §1.1; Search.java and SolrSearchServiceBean.java of IQSS/dataverse
+ */
 export async function search(visit: Visit, context: Context): Promise<Reply> {
   const { call } = visit
   if (context.settings.searchNeedsToken && !visit.user)
@@ -18,76 +30,183 @@ export async function search(visit: Visit, context: Context): Promise<Reply> {
     )
   const q = call.query.get('q')
   if (q === null) throw new Refusal(failure(400, 'q parameter is missing'))
-  const perPage = integer(call.query.get('per_page')) ?? 10
+  const perPage = rows(visit)
   const start = integer(call.query.get('start')) ?? 0
-  if (perPage === 'bad' || start === 'bad') throw unknownRoute(call)
-  if (perPage > MOST_PER_PAGE) throw new Refusal(failure(400, `Parameter per_page cannot exceed ${MOST_PER_PAGE}`))
-  const found = hits(visit, words(q), context)
+  if (start === 'bad') throw unknownRoute(call)
+  const found = matches(visit, q, context)
   const items = await Promise.all(found.slice(start, start + perPage).map((hit) => hit.item()))
   return ok({ q, total_count: found.length, start, spelling_alternatives: {}, items, count_in_response: items.length })
 }
 
+function rows({ call }: Visit): number {
+  const asked = integer(call.query.get('per_page')) ?? 0
+  if (asked === 'bad') throw unknownRoute(call)
+  if (asked < 0) throw badRequest(`${asked} results per page requested but can not be less than zero.`)
+  if (asked > MOST_PER_PAGE) throw badRequest(`${asked} results per page requested but max limit is ${MOST_PER_PAGE}.`)
+  return asked === 0 ? 10 : asked
+}
+
+function badRequest(message: string): Refusal {
+  return new Refusal(failure(400, message))
+}
+
+/** An entry of the index, and what is made of it with the database. */
 interface Hit {
-  readonly name: string
+  readonly document: SolrDocument
   readonly item: () => unknown
 }
 
-/** The text that a name or PID must hold; field names and quotes are dropped. */
-function words(q: string): string {
-  return q === '*'
-    ? ''
-    : q
-        .replace(/^\w+:(?=")/, '')
-        .replaceAll('"', '')
-        .toLowerCase()
+function matches(visit: Visit, q: string, context: Context): readonly Hit[] {
+  const { query } = visit.call
+  for (const type of query.getAll('type'))
+    if (!TYPES.includes(type)) throw badRequest(`Invalid type '${type}'. Must be one of [${TYPES.join(', ')}]`)
+  const sort = query.get('sort') ?? 'relevance'
+  const field = SORT_NAMES[sort] ?? sort
+  const order = query.get('order') ?? (DESCENDING.includes(field) ? 'desc' : 'asc')
+  if (!['asc', 'desc'].includes(order)) {
+    throw badRequest(
+      `The 'order' parameter was '${order}' but expected one of [desc, asc]. (The 'sort' parameter was/became '${field}'.)`,
+    )
+  }
+  try {
+    const filters = query.getAll('fq').map(filterOf)
+    const found = hits(visit, subtrees(query.getAll('subtree'), context), context).filter(({ document }) =>
+      [asked(q), ...filters].every((holds) => holds(document)),
+    )
+    const compare = orderBy(field, order === 'desc')
+    return found.sort((a, b) => compare(a.document, b.document))
+  } catch (error) {
+    if (!(error instanceof SolrError)) throw error
+    throw badRequest(
+      `Search Syntax Error: Error from server at http://localhost:8983/solr/collection1: ${error.message}`,
+    )
+  }
 }
 
-function hits(visit: Visit, wanted: string, context: Context): Hit[] {
-  const { query } = visit.call
-  const types = query.getAll('type')
-  const roots = query.getAll('subtree')
+/** `*`, a field query, or words that a name or PID must hold. */
+function asked(q: string): (document: SolrDocument) => boolean {
+  if (q === '*') return () => true
+  if (/^\w+:(?!")\S+$/.test(q)) return filterOf(q)
+  const wanted = q
+    .replace(/^\w+:(?=")/, '')
+    .replaceAll('"', '')
+    .toLowerCase()
+  return ({ name, identifier }) => [name, identifier].some((text) => String(text).toLowerCase().includes(wanted))
+}
+
+/** The root is no limit, and the real server drops it even where it stands beside others. */
+function subtrees(aliases: readonly string[], { world }: Context): readonly Collection[] {
+  return aliases.flatMap((alias) => {
+    const found = world.collections.get(alias)
+    if (!found) throw badRequest(`Could not find dataverse with alias ${alias}`)
+    return found.parent === undefined ? [] : [found]
+  })
+}
+
+function hits(visit: Visit, roots: readonly Collection[], context: Context): Hit[] {
+  const types = visit.call.query.getAll('type')
   const has = (type: string): boolean => types.length === 0 || types.includes(type)
   const found: Hit[] = []
-  const add = (name: string, item: () => unknown, ...texts: string[]): void => {
-    if ([name, ...texts].some((part) => part.toLowerCase().includes(wanted))) found.push({ name, item })
-  }
   for (const collection of context.world.collections.values())
-    if (has('dataverse') && collection.parent && inSubtree(collection.parent, roots))
-      add(
-        collection.title,
-        () => ({ type: 'dataverse', name: collection.title, identifier: collection.alias }),
-        collection.alias,
-      )
+    if (has('dataverse') && collection.parent && within(collection.parent, roots)) found.push(collectionHit(collection))
   for (const dataset of context.world.datasets.values()) {
-    const version = latestReleased(dataset)
-    if (!version || !inSubtree(dataset.collection, roots)) continue
-    if (has('dataset')) add(dataset.title, () => datasetItem(dataset, version, visit), dataset.pid)
-    if (has('file')) for (const meta of metasOf(version)) add(meta.label, () => fileItem(meta, dataset, visit, context))
+    const homes = [dataset.collection, ...dataset.linkedTo.map((alias) => context.world.collections.get(alias))]
+    if (!homes.some((home) => home && within(home, roots))) continue
+    for (const entry of entriesOf(dataset, visit)) {
+      if (has('dataset')) found.push(datasetHit(dataset, entry, visit))
+      if (!has('file') || entry.status === 'Deaccessioned') continue
+      for (const meta of metasOf(entry.version)) found.push(fileHit(meta, dataset, entry, visit, context))
+    }
   }
-  if (query.get('sort') === 'name') found.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
-  return query.get('order') === 'desc' ? found.reverse() : found
+  return found
 }
 
-function inSubtree(collection: Collection, roots: readonly string[]): boolean {
+function within(collection: Collection, roots: readonly Collection[]): boolean {
   if (roots.length === 0) return true
-  for (let at: Collection | undefined = collection; at; at = at.parent) if (roots.includes(at.alias)) return true
+  for (let at: Collection | undefined = collection; at; at = at.parent) if (roots.includes(at)) return true
   return false
 }
 
-function datasetItem(dataset: Dataset, version: Version, { call, user }: Visit): unknown {
+/** A version of a dataset that the index has an entry of. */
+interface IndexEntry {
+  readonly version: Version
+  readonly status: 'Published' | 'Draft' | 'Deaccessioned'
+}
+
+/** For guests the newest released version alone: a dataset that was deaccessioned as a whole is gone like a destroyed one. */
+function entriesOf(dataset: Dataset, { user }: Visit): readonly IndexEntry[] {
+  const released = latestReleased(dataset)
+  const entries: IndexEntry[] = released ? [{ version: released, status: 'Published' }] : []
+  if (!curates(user, dataset)) return entries
+  const draft = draftOf(dataset)
+  const gone = dataset.versions.findLast(({ state }) => state === 'DEACCESSIONED')
+  if (!released && gone) entries.push({ version: gone, status: 'Deaccessioned' })
+  return draft ? [...entries, { version: draft, status: 'Draft' }] : entries
+}
+
+function collectionHit({ id, title, alias, parent }: Collection): Hit {
+  return {
+    document: documentOf('dataverses', id, title, alias, parent?.id, 'Published'),
+    item: () => ({ name: title, type: 'dataverse', url: `/dataverse/${alias}`, identifier: alias }),
+  }
+}
+
+function datasetHit(dataset: Dataset, entry: IndexEntry, visit: Visit): Hit {
+  const { id, title, pid, collection, harvested } = dataset
+  return {
+    document: { ...documentOf('datasets', id, title, pid, collection.id, entry.status), isHarvested: harvested },
+    item: () => datasetItem(dataset, entry, visit),
+  }
+}
+
+function fileHit(meta: FileMeta, dataset: Dataset, entry: IndexEntry, visit: Visit, context: Context): Hit {
+  const { file, label } = meta
+  const document = documentOf('files', file.id, label, file.spec.pid ?? String(file.id), dataset.id, entry.status)
+  return {
+    document: { ...document, isHarvested: dataset.harvested },
+    item: () => fileItem(meta, dataset, visit, context),
+  }
+}
+
+function documentOf(
+  type: string,
+  id: number,
+  name: string,
+  identifier: string,
+  parentId: number | undefined,
+  status: string,
+): SolrDocument {
+  return {
+    dvObjectType: type,
+    entityId: id,
+    name,
+    nameSort: name,
+    identifier,
+    ...(parentId !== undefined && { parentId }),
+    publicationStatus: [status, ...(status === 'Draft' ? ['Unpublished'] : [])],
+    isHarvested: false,
+    dateSort: RELEASED,
+    score: 1,
+  }
+}
+
+function datasetItem(dataset: Dataset, { version, status }: IndexEntry, { call, user }: Visit): unknown {
   const [majorVersion, minorVersion] = version.number.split('.').map(Number)
   return {
     name: dataset.title,
     type: 'dataset',
     url: `https://doi.org/${dataset.pid.replace(/^\w+:/, '')}`,
     global_id: dataset.pid,
-    published_at: '2025-02-10T09:00:00Z',
-    publicationStatuses: ['Published'],
+    published_at: RELEASED,
+    identifier_of_dataverse: dataset.collection.alias,
+    name_of_dataverse: dataset.collection.title,
+    publicationStatuses: [status],
     fileCount: version.files.length,
     versionId: version.id,
     versionState: version.state,
-    majorVersion,
-    minorVersion,
+    ...(status === 'Published' && { majorVersion, minorVersion }),
+    createdAt: RELEASED,
+    updatedAt: RELEASED,
     ...(flag(call, 'show_entity_ids') && { entity_id: dataset.id }),
     ...(curates(user, dataset) && { userRoles: ['Curator'] }),
   }
@@ -96,7 +215,7 @@ function datasetItem(dataset: Dataset, version: Version, { call, user }: Visit):
 async function fileItem(
   { file, label, restricted }: FileMeta,
   dataset: Dataset,
-  { user }: Visit,
+  { user, call }: Visit,
   context: Context,
 ): Promise<unknown> {
   const checksum = await publishedChecksum(file)
@@ -113,6 +232,7 @@ async function fileItem(
     dataset_id: String(dataset.id),
     dataset_persistent_id: dataset.pid,
     restricted,
+    ...(flag(call, 'show_entity_ids') && { entity_id: file.id }),
     canDownloadFile: denied(file, user, context) === undefined,
   }
 }

@@ -1,0 +1,72 @@
+import { z } from 'zod'
+import { DataferryError } from '../errors.ts'
+import { joinedPid } from '../model/dataset-pid.ts'
+import type { JsonShape } from '../json/json-parts.ts'
+import { answerParts } from './answer-parts.ts'
+import { pidPiecesSchema } from './dataset-element.ts'
+import type { Installation } from './installation.ts'
+import { checkData } from './json-call.ts'
+import { withRetries, type RetryPolicy } from './retry.ts'
+import { encodePath, type Route } from './route.ts'
+
+const ANSWER: JsonShape = { members: { data: { each: {} } } }
+const content = z.discriminatedUnion('type', [
+  z.looseObject({ type: z.literal('dataverse'), id: z.number().int().positive() }),
+  z.looseObject({ type: z.literal('dataset'), ...pidPiecesSchema.shape }),
+])
+
+/**
+ * The datasets of a collection and of all collections within, by the database instead of the index: what is there now, but
+ * without what is only linked. Each PID comes once. One request for each collection.
+ * @param collection its id or alias
+ * @see the mirroring note §1.2
+ */
+export async function* walkCollection(
+  installation: Installation,
+  policy: RetryPolicy,
+  collection: number | string,
+  signal: AbortSignal,
+): AsyncGenerator<string, void> {
+  const open: (number | string)[] = [collection]
+  const seen = new Set<number | string>()
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (seen.has(next)) continue
+    seen.add(next)
+    const { datasets, collections } = await contents(installation, policy, next, signal)
+    yield* datasets
+    open.push(...collections.reverse())
+  }
+}
+
+interface Contents {
+  readonly datasets: readonly string[]
+  readonly collections: number[]
+}
+
+async function contents(
+  installation: Installation,
+  policy: RetryPolicy,
+  collection: number | string,
+  signal: AbortSignal,
+): Promise<Contents> {
+  const what = `the contents of collection ${collection}`
+  const route: Route = { path: `dataverses/${encodePath(String(collection))}/contents`, query: [], what }
+  return withRetries(
+    async () => {
+      const datasets: string[] = []
+      const collections: number[] = []
+      let isList = false
+      for await (const { kind, path, value } of answerParts(installation, { route, signal }, ANSWER)) {
+        if (kind === 'list') isList = true
+        if (path !== 'data[]') continue
+        const one = checkData(value, content, installation.host, what)
+        if (one.type === 'dataset') datasets.push(joinedPid(one))
+        else collections.push(one.id)
+      }
+      if (isList) return { datasets, collections }
+      throw new DataferryError('SOURCE_UNEXPECTED', `${installation.host} answered ${what} with something else.`)
+    },
+    policy,
+    signal,
+  )
+}

@@ -1,0 +1,169 @@
+import { z } from 'zod'
+import { DataferryError } from '../errors.ts'
+import type { JsonShape } from '../json/json-parts.ts'
+import { answerParts } from './answer-parts.ts'
+import { parseIdentifier } from './identifier.ts'
+import type { Installation } from './installation.ts'
+import { checkData } from './json-call.ts'
+import { pause, waitBeforeRetry, type RetryPolicy } from './retry.ts'
+import type { Query, Route } from './route.ts'
+
+/** What is searched. */
+export interface SearchScope {
+  /** Alias of a collection: with everything below it, and what is linked into those. Default: the whole installation. */
+  readonly collection?: string
+  /** In Solr's words, as in the search field of the pages. Default: everything. */
+  readonly query?: string
+  /** Whether to ask for what changes without the index as well (`updatedAt`, the version's number), which costs the server more. */
+  readonly details?: boolean
+}
+
+const item = z.looseObject({
+  entity_id: z.number().int().positive(),
+  global_id: z.string(),
+  identifier_of_dataverse: z.string().nullish(),
+  versionId: z.number().nullish(),
+  versionState: z.string().nullish(),
+  majorVersion: z.number().nullish(),
+  minorVersion: z.number().nullish(),
+  updatedAt: z.string().nullish(),
+  fileCount: z.number().nullish(),
+})
+/** A dataset as the search describes it, with the names of the API. */
+export type FoundDataset = z.infer<typeof item>
+
+const pageSchema = z.looseObject({
+  status: z.literal('OK'),
+  data: z.looseObject({
+    total_count: z.number().int().nonnegative(),
+    count_in_response: z.number().int().nonnegative(),
+  }),
+})
+const ANSWER: JsonShape = { members: { data: { members: { items: { each: {} } } } } }
+
+/** Datasets asked for at a time: fewer from each failure on, as a server that gives up on a large page may manage a small one. */
+const PAGE_SIZES = [1000, 250, 100] as const
+/** Several times as many as the largest installation has. */
+const MOST_DATASETS = 5_000_000
+
+/**
+ * Finds every released dataset of an installation or collection exactly once, in the order of its id, however the index
+ * changes meanwhile: each page asks for what comes after the last id. Harvested ones are left out, as their files are
+ * elsewhere, and so are drafts.
+ *
+ * Only a page that the server itself counts as empty is the end: an error, also the 400 that an overloaded index gives, is
+ * tried again and then thrown. Never sorts by date, which knows major releases alone.
+ * @see the mirroring note §1.1 and §7
+ */
+export class DatasetSearch {
+  readonly #installation: Installation
+  readonly #policy: RetryPolicy
+
+  constructor(installation: Installation, policy: RetryPolicy) {
+    this.#installation = installation
+    this.#policy = policy
+  }
+
+  /** A page at a time. @param after only datasets with a larger id, to go on from there */
+  async *pages(scope: SearchScope, signal: AbortSignal, after = 0): AsyncGenerator<readonly FoundDataset[], void> {
+    const progress: Progress = { last: after, found: 0, step: 0 }
+    for (;;) {
+      const page = await this.#page(scope, progress, signal)
+      if (page.length === 0) return
+      progress.found += page.length
+      if (progress.found > MOST_DATASETS) throw this.#unexpected(`lists more than ${MOST_DATASETS} datasets`)
+      progress.last = page.at(-1)?.entity_id ?? progress.last
+      yield page
+    }
+  }
+
+  async #page(scope: SearchScope, progress: Progress, signal: AbortSignal): Promise<readonly FoundDataset[]> {
+    for (let failures = 1; ; failures += 1) {
+      try {
+        return await this.#attempt(scope, progress.last, PAGE_SIZES[progress.step] ?? 100, signal)
+      } catch (thrown) {
+        const error = this.#judged(thrown, scope)
+        const wait = waitBeforeRetry(error, failures, this.#policy)
+        if (wait === undefined) throw this.#final(error, scope, progress.found > 0)
+        progress.step = Math.min(progress.step + 1, PAGE_SIZES.length - 1)
+        await pause(wait, signal)
+      }
+    }
+  }
+
+  async #attempt(
+    scope: SearchScope,
+    after: number,
+    size: number,
+    signal: AbortSignal,
+  ): Promise<readonly FoundDataset[]> {
+    const request = { route: ROUTE, query: queryOf(scope, after, size), signal }
+    const found: FoundDataset[] = []
+    let rest: unknown
+    for await (const { kind, path, value } of answerParts(this.#installation, request, ANSWER)) {
+      if (kind === 'whole' && path !== '') found.push(checkData(value, item, this.#installation.host, ROUTE.what))
+      else if (path === '') rest = value
+    }
+    const { data } = checkData(rest, pageSchema, this.#installation.host, ROUTE.what)
+    if (data.count_in_response !== found.length || (found.length === 0 && data.total_count > 0)) {
+      throw this.#unexpected(`counts ${data.total_count} datasets after the last one and lists ${found.length}`)
+    }
+    let last = after
+    for (const { entity_id: id, global_id: pid } of found) {
+      if (id <= last) throw this.#unexpected('does not filter and sort by id as it was asked')
+      if (parseIdentifier(pid).kind !== 'pid') throw this.#unexpected('lists a dataset without PID')
+      last = id
+    }
+    return found
+  }
+
+  /** An overloaded index and a wrong query get the same answer, so both are tried again. */
+  #judged(error: unknown, { collection }: SearchScope): unknown {
+    if (!(error instanceof DataferryError) || error.status !== 400) return error
+    if (/could not find dataverse with alias/i.test(error.message)) {
+      const message = `${this.#installation.host} knows no collection ${collection ?? ''}: give the alias that ends its address.`
+      return new DataferryError('SOURCE_NOT_FOUND', message, { cause: error, status: 400 })
+    }
+    if (!error.message.includes(SYNTAX)) return error
+    return new DataferryError('SOURCE_FAILED', error.message, { cause: error, status: 400 })
+  }
+
+  /** @param accepted whether the server has answered this search before, so that there is nothing wrong with it */
+  #final(error: unknown, { query }: SearchScope, accepted: boolean): unknown {
+    const unclear = error instanceof DataferryError && error.message.includes(SYNTAX)
+    if (!unclear || query === undefined || accepted) return error
+    const message = `${error.message} Correct the search; or try later, since an overloaded server says the same.`
+    return new DataferryError('SOURCE_REJECTED', message, { cause: error, status: 400 })
+  }
+
+  #unexpected(problem: string): DataferryError {
+    return new DataferryError('SOURCE_UNEXPECTED', `${this.#installation.host} answered a search, but ${problem}.`)
+  }
+}
+
+/** How far a sweep is. */
+interface Progress {
+  last: number
+  found: number
+  /** Of `PAGE_SIZES`. */
+  step: number
+}
+
+const ROUTE: Route = { path: 'search', query: [], what: 'a search for datasets' }
+const SYNTAX = 'Search Syntax Error'
+
+function queryOf({ collection, query, details = false }: SearchScope, after: number, size: number): Query {
+  return [
+    ['q', query ?? '*'],
+    ['type', 'dataset'],
+    ...(collection === undefined ? [] : [['subtree', collection] as const]),
+    ['fq', 'publicationStatus:Published'],
+    ['fq', 'isHarvested:false'],
+    ['fq', `entityId:{${after} TO *]`],
+    ['sort', 'entityId'],
+    ['order', 'asc'],
+    ['per_page', String(size)],
+    ['show_entity_ids', 'true'],
+    ...(details ? [] : [['query_entities', 'false'] as const]),
+  ]
+}

@@ -1,0 +1,23 @@
+/** The PID of a dataset in the pieces that a server writes: `doi`, `10.5072`, `FK2/ABC`. */
+export interface PidPieces {
+  readonly protocol: string
+  readonly authority: string
+  readonly identifier: string
+  /** Since 5.14 or so; `/` before. PermaLinks may have another, or none. */
+  readonly separator?: string | undefined
+  /** `https://doi.org/…`; of a PermaLink the address of a page, with the whole PID as its `persistentId`. */
+  readonly persistentUrl?: string | undefined
+}
+
+/**
+ * Joins the pieces: `doi:10.5072/FK2/ABC`.
+ * @see JsonPrinter.java of IQSS/dataverse, json(Dataset)
+ */
+export function joinedPid({ protocol, authority, identifier, separator, persistentUrl }: PidPieces): string {
+  return pidInUrl(persistentUrl) ?? `${protocol}:${authority}${separator ?? '/'}${identifier}`
+}
+
+function pidInUrl(url: string | undefined): string | undefined {
+  if (url === undefined || !URL.canParse(url)) return undefined
+  return new URL(url).searchParams.get('persistentId') ?? undefined
+}
