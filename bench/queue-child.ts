@@ -37,7 +37,15 @@ const CHECKSUM = { algorithm: 'md5', hex: createHash('md5').update(BODY).digest(
 const BATCH = 'bench'
 
 const instantSource: OpenSource = (_ref, from) =>
-  Promise.resolve({ body: bytes(), from, size: BODY.length, etag: undefined, contentType: undefined, counted: true })
+  Promise.resolve({
+    body: bytes(),
+    from,
+    size: BODY.length,
+    etag: undefined,
+    contentType: undefined,
+    encoding: undefined,
+    counted: true,
+  })
 
 async function* bytes(): AsyncGenerator<Uint8Array> {
   yield await Promise.resolve(BODY)

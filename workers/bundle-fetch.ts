@@ -149,6 +149,7 @@ export class BundleFetch {
         size: held.size,
         etag: undefined,
         contentType: undefined,
+        encoding: undefined,
         counted: true,
       })
     const run = { key: itemKey(this.#opened.batch.id, item.n), signal: this.#task.signal, count: false }

@@ -186,5 +186,8 @@ function wordsOf({ code, message }: StorageError): string {
 
 /** All that is worth quoting of a page written for browsers. */
 function pageTitle(text: string): string | undefined {
-  return /<title[^>]*>([^<]+)<\/title>/i.exec(text)?.[1]?.trim()
+  const tag = text.search(/<title[\s>]/i)
+  const start = tag < 0 ? -1 : text.indexOf('>', tag)
+  const end = start < 0 ? -1 : text.indexOf('<', start)
+  return end < 0 ? undefined : text.slice(start + 1, end).trim()
 }

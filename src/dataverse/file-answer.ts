@@ -1,4 +1,5 @@
 import { DataferryError } from '../errors.ts'
+import { contentEncoding } from './decode.ts'
 import { header, mediaType, parseContentLength, parseContentRange } from './http/headers.ts'
 import type { Answer } from './installation.ts'
 
@@ -14,8 +15,9 @@ export interface Extent {
  * Checks that a success really carries file bytes. Returns what is wrong with it, or undefined.
  * @see the protocol note §8.4: a login or maintenance page comes with 200, too. Dataverse and its stores name every file
  * in a Content-Disposition, so HTML without one is a page, unless HTML is what was asked for.
+ * @param takesEncoded the caller can tell whether an encoding that was not asked for stands on the right bytes
  */
-export function impostor(answer: Answer, expectedContentType?: string): string | undefined {
+export function impostor(answer: Answer, expectedContentType?: string, takesEncoded = false): string | undefined {
   const type = mediaType(header(answer.headers, 'content-type'))
   const isPage = type === 'text/html' || type === 'application/xhtml+xml'
   if (
@@ -25,10 +27,8 @@ export function impostor(answer: Answer, expectedContentType?: string): string |
   ) {
     return 'sent a web page instead of'
   }
-  const encoding = header(answer.headers, 'content-encoding')?.toLowerCase()
-  // `aws-chunked` is what some uploads leave on an S3 object; the bytes are plain.
-  const plain = encoding === undefined || encoding === '' || encoding === 'identity' || encoding === 'aws-chunked'
-  return plain ? undefined : 'sent, against the request, a compressed form of'
+  if (takesEncoded || contentEncoding(answer) === undefined) return undefined
+  return 'sent, against the request, a compressed form of'
 }
 
 /** What a plain success covers: everything. */

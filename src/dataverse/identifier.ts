@@ -14,25 +14,30 @@ const SCHEMES: readonly { readonly host: RegExp; readonly scheme: string }[] = [
   { host: /^(?:www\.)?(?:hdl\.)?handle\.net$/, scheme: 'hdl' },
 ]
 
+/** Characters of an identifier, an address of a page included. */
+const LONGEST = 2000
+
 /**
  * Understands an identifier. Resolver URLs become PIDs: `https://doi.org/10.5072/X` and `https://hdl.handle.net/1/X`,
  * and any page URL that has a `persistentId` parameter, as Dataverse's own pages do (`perma:` has no other resolver).
  * Rejects everything else with `ARGUMENT_INVALID`.
  */
 export function parseIdentifier(identifier: Identifier): KnownIdentifier {
-  const text = String(identifier).trim()
+  const text = String(identifier)
+    .slice(0, LONGEST + 1)
+    .trim()
   if (/^\d+$/.test(text)) {
     const id = Number(text)
     if (id > 0 && Number.isSafeInteger(id)) return { kind: 'id', id }
   }
-  const pid = typeof identifier === 'string' ? pidIn(text) : undefined
+  const pid = typeof identifier === 'string' && text.length <= LONGEST ? pidIn(text) : undefined
   if (pid === undefined) throw new DataferryError('ARGUMENT_INVALID', complaint(text))
   return { kind: 'pid', pid }
 }
 
 function pidIn(text: string): string | undefined {
   const pid = /^https?:\/\//i.test(text) ? pidOfUrl(text) : text
-  const match = /^(doi|hdl|perma):\/*([^\s\p{C}]+)$/iu.exec(pid ?? '')
+  const match = /^(doi|hdl|perma):\/*([^\s\p{C}/][^\s\p{C}]*)$/iu.exec(pid ?? '')
   return match?.[1] && match[2] ? `${match[1].toLowerCase()}:${match[2]}` : undefined
 }
 

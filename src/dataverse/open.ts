@@ -1,6 +1,7 @@
 import { DataferryError } from '../errors.ts'
 import type { Ref } from '../model/item.ts'
 import type { OpenBody, OpenOptions } from '../model/source.ts'
+import { contentEncoding, decodedBody } from './decode.ts'
 import { impostor, partialExtent, silentExtent, wholeExtent, type Extent } from './file-answer.ts'
 import { header, strongEtag } from './http/headers.ts'
 import type { Answer, ApiRequest, Installation } from './installation.ts'
@@ -21,6 +22,8 @@ export interface FileRequest extends ApiRequest {
   readonly continuation: boolean
   readonly expectedSize?: number | undefined
   readonly expectedContentType?: string | undefined
+  /** As in `OpenOptions`. */
+  readonly encoded?: OpenOptions['encoded']
 }
 
 /** `OpenSource` for one installation: see the contract in `model/source.ts`. */
@@ -32,16 +35,21 @@ export async function openRef(
 ): Promise<OpenBody> {
   const { answer, ...extent } = await openFile(installation, {
     ...requestFor(ref, options),
-    // A ZIP is made anew for each request: it has no ranges.
-    from: ref.kind === 'file' ? from : 0,
+    // A ZIP is made anew for each request: it has no ranges. Nor has what is decoded here.
+    from: ref.kind === 'file' && options.encoded !== 'decoded' ? from : 0,
     continuation: true,
     signal: options.signal,
     expectedSize: options.expectedSize,
     expectedContentType: options.expectedContentType,
+    encoded: options.encoded,
   })
+  const encoding = contentEncoding(answer)
+  const decodes = encoding !== undefined && options.encoded === 'decoded'
   return {
-    ...extent,
-    body: answer.body.batches(),
+    from: extent.from,
+    size: decodes ? undefined : extent.size,
+    body: decodes ? decodedBody(answer, encoding) : answer.body.batches(),
+    encoding: decodes ? undefined : encoding,
     etag: strongEtag(header(answer.headers, 'etag')),
     contentType: header(answer.headers, 'content-type'),
     counted: answer.stored,
@@ -62,7 +70,7 @@ export async function openedFrom(installation: Installation, answer: Answer, req
     throw await installation.failure(answer, { continuation: request.continuation && ranged })
   }
   try {
-    const wrong = impostor(answer, request.expectedContentType)
+    const wrong = impostor(answer, request.expectedContentType, request.encoded !== undefined)
     if (wrong) throw new DataferryError('SOURCE_UNEXPECTED', `${answer.host} ${wrong} ${answer.what}.`, { status: 200 })
     return { answer, ...(await extentOf(installation, answer, request, ranged)) }
   } catch (error) {

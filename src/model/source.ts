@@ -15,6 +15,8 @@ export interface OpenBody {
   /** Strong validators only. */
   readonly etag: string | undefined
   readonly contentType: string | undefined
+  /** What the server says that these bytes are encoded with, against the request; undefined: nothing. */
+  readonly encoding: string | undefined
   /**
    * The download is in the server's count now, as it is when a link to a store was handed out. A server that sends the
    * bytes itself counts when the last of them is sent, and never if it does not come to that.
@@ -28,6 +30,11 @@ export interface OpenOptions {
   readonly count: boolean
   /** Ask for the tabular bytes without their header line: the form that some legacy checksums describe. */
   readonly headerless?: boolean
+  /**
+   * What to do with an answer whose bytes are said to be encoded (`Content-Encoding`), though nobody asked for that: hand
+   * them out as they were sent, or decoded, from byte 0 on. Left out: it is refused, with `SOURCE_UNEXPECTED`.
+   */
+  readonly encoded?: 'as-sent' | 'decoded'
   /** Bytes in the whole as far as known: helps to judge a server that answers a range with status 200. */
   readonly expectedSize?: number
   /** What a listing says of the file: a web page is taken for the file only when it should be one. */

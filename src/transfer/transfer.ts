@@ -2,8 +2,8 @@ import { DataferryError } from '../errors.ts'
 import type { Hash } from '../model/hash.ts'
 import type { Item } from '../model/item.ts'
 import { receiptFor, type Receipt } from '../model/receipt.ts'
-import type { OpenSource } from '../model/source.ts'
-import type { Sink } from '../sinks/sink.ts'
+import type { OpenOptions, OpenSource } from '../model/source.ts'
+import type { Sink, Stage } from '../sinks/sink.ts'
 import { createHash } from './hash.ts'
 import { Meter, type Received } from './meter.ts'
 import {
@@ -42,13 +42,48 @@ export async function transfer(item: Item, { open, sink }: Endpoints, run: Run):
     // Only a checksum can prove that two halves belong together; without one, begin again.
     const from = item.expect.checksum ? await stage.resume(hash, run.signal) : await stage.restart()
     const bytes = new Incoming(item, open, hash, from, run)
-    const judged = await restartOnMistrust(stage, async () => {
-      await stage.append(bytes.passing(), hash, run.signal)
-      return bytes.judged()
-    })
+    const judged = await restartOnMistrust(stage, () =>
+      taken(bytes, stage, hash, run).catch((error: unknown) => {
+        if (!bytes.mayBeEncoded(error)) throw error
+        return decodedInstead(item, { open, sink }, run, stage, error)
+      }),
+    )
     const { checksum, size, verified } = judged
     await stage.commit({ checksum, size, verified })
-    return receiptFor('done', item, { ...judged, resumedFrom: from })
+    return receiptFor('done', item, { resumedFrom: from, ...judged })
+  } finally {
+    hash.close()
+  }
+}
+
+type Judged = Received & Accepted & { readonly resumedFrom?: 0 }
+
+async function taken(bytes: Incoming, stage: Stage, hash: Hash, { signal }: Run): Promise<Judged> {
+  await stage.append(bytes.passing(), hash, signal)
+  return bytes.judged()
+}
+
+/**
+ * The content instead of the bytes that were sent, which are not those that were promised, but are said to be encoded:
+ * a proxy may have done that. Objects that merely say so are right as they were sent.
+ * @param asSent what was wrong with the bytes as they were sent
+ */
+async function decodedInstead(
+  item: Item,
+  { open, sink }: Endpoints,
+  run: Run,
+  stage: Stage,
+  asSent: DataferryError,
+): Promise<Judged> {
+  const hash = hashFor(item, sink.needsHashState)
+  try {
+    await stage.restart()
+    const bytes = new Incoming(item, open, hash, 0, { ...run, count: false }, 'decoded')
+    return { ...(await taken(bytes, stage, hash, run)), resumedFrom: 0, note: 'it came compressed' }
+  } catch (error) {
+    if (!(error instanceof DataferryError) || error.remedy !== 'restart') throw error
+    const message = `${asSent.message} They came, against the request, with a Content-Encoding; decoded: ${error.message}`
+    throw new DataferryError(error.code, message, { cause: error })
   } finally {
     hash.close()
   }
@@ -78,16 +113,31 @@ export class Incoming {
   readonly #meter: Meter
   /** What the server announced, for items whose listing promises no size. */
   #servedSize: number | undefined
+  /** The server said that the bytes are encoded. */
+  #encoded = false
+  #ended = false
 
-  /** @param hash has seen the `from` bytes that an earlier attempt kept */
-  constructor(item: Item, open: OpenSource, hash: Hash, from: number, run: Omit<Run, 'key'>) {
+  /**
+   * @param hash has seen the `from` bytes that an earlier attempt kept
+   * @param form of bytes that come encoded, where there is something to judge them by
+   */
+  constructor(
+    item: Item,
+    open: OpenSource,
+    hash: Hash,
+    from: number,
+    run: Omit<Run, 'key'>,
+    form: NonNullable<OpenOptions['encoded']> = 'as-sent',
+  ) {
     this.#item = item
     this.#from = from
     this.#run = run
     this.#meter = new Meter(hash, from, limitOf(item), run.onProgress)
     this.#open = async (ref, at, options) => {
-      const body = await open(ref, at, options)
+      const { checksum, size } = item.expect
+      const body = await open(ref, at, checksum || size !== undefined ? { ...options, encoded: form } : options)
       if (!options.headerless) this.#servedSize ??= body.size
+      this.#encoded ||= body.encoding !== undefined
       return body
     }
   }
@@ -101,8 +151,16 @@ export class Incoming {
     return this.#meter.through(readFrom(this.#open, this.#item.ref, this.#from, reading))
   }
 
+  /** Whether an error of `passing` or `judged` may be that these bytes are an encoded form of the right ones. */
+  mayBeEncoded(error: unknown): error is DataferryError {
+    if (!this.#encoded || !(error instanceof DataferryError)) return false
+    // Until all has come, a body that is short is one that broke off.
+    return error.code === 'LONG_BODY' || (this.#ended && ['CHECKSUM_MISMATCH', 'SHORT_BODY'].includes(error.code))
+  }
+
   /** What came, behind its last byte. Rejects as `judge`. */
   async judged(): Promise<Received & Accepted> {
+    this.#ended = true
     const received = await this.#meter.result()
     const served = { open: this.#open, size: this.#servedSize }
     return { ...received, ...(await judge(this.#item, received, served, this.#run.signal)) }

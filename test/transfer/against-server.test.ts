@@ -107,6 +107,48 @@ describe('a download', () => {
   })
 })
 
+describe('a Content-Encoding that nobody asked for', () => {
+  const gzip = (compress: boolean): FaultStep[] => Array.from({ length: 9 }, () => ({ kind: 'gzip', compress }))
+
+  it('on plain bytes changes nothing: their checksum is the published one', async () => {
+    await withServer({ steps: gzip(false) }, async (server, sink, bring) => {
+      const receipt = await bring(fileItem(10, BYTES))
+      expect(receipt).toMatchObject({ verified: 'checksum', size: BYTES.length })
+      expect((await contentOf(sink, receipt.path)).equals(BYTES)).toBe(true)
+      expect(server.requests).toHaveLength(1)
+    })
+  })
+
+  it.each(['checksum', 'size'] as const)('on what a proxy compressed is undone, as the %s proves', async (verified) => {
+    await withServer({ steps: gzip(true) }, async (server, sink, bring) => {
+      const item = fileItem(10, BYTES)
+      const promised = verified === 'checksum' ? item.expect : { size: BYTES.length }
+      const receipt = await bring({ ...item, expect: promised })
+      expect(receipt).toMatchObject({ verified, size: BYTES.length, note: 'it came compressed' })
+      expect((await contentOf(sink, receipt.path)).equals(BYTES)).toBe(true)
+      expect(server.records.file(10).counted).toBeLessThanOrEqual(1)
+    })
+  })
+
+  it.each([true, false])('on bytes that are wrong either way is refused (compressed: %s)', async (compress) => {
+    await withServer({ steps: gzip(compress) }, async (_, sink, bring) => {
+      const wrong = { ...fileItem(10, BYTES), expect: { checksum: checksumOf(Buffer.from('other')) } }
+      await expect(bring(wrong)).rejects.toMatchObject({
+        code: 'CHECKSUM_MISMATCH',
+        message: expect.stringContaining('Content-Encoding') as string,
+      })
+      expect(await sink.stat('a/data.bin', 'b1-0', never)).toBeUndefined()
+    })
+  })
+
+  it('is refused where nothing is published that could tell', async () => {
+    await withServer({ steps: gzip(true) }, async (_server, _sink, bring) => {
+      const unknown = { ...fileItem(10, BYTES), expect: {} }
+      await expect(bring(unknown)).rejects.toMatchObject({ code: 'SOURCE_UNEXPECTED' })
+    })
+  })
+})
+
 describe('a transfer from a server that is wrong', () => {
   it.each<[string, FaultStep[], string]>([
     ['by a bit', [{ kind: 'flip' }], 'CHECKSUM_MISMATCH'],

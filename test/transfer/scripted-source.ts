@@ -22,6 +22,8 @@ export interface Step {
   /** What the server says of the whole; null: nothing. */
   readonly size?: number | null
   readonly etag?: string
+  /** What the answer says that its bytes are encoded with. */
+  readonly encoding?: string
   /** The answer comes from a store, to which a counted link led. */
   readonly counted?: boolean
   /** Called when the bytes of the answer have been taken. */
@@ -33,6 +35,7 @@ interface Asked {
   readonly from: number
   readonly count: boolean
   readonly headerless: boolean
+  readonly encoded?: OpenOptions['encoded']
 }
 
 export interface ScriptedSource {
@@ -61,9 +64,9 @@ export function scriptedSource(
       closed++
     }
   }
-  const open = (ref: Ref, from: number, { signal, count, headerless = false }: OpenOptions) => {
+  const open = (ref: Ref, from: number, { signal, count, headerless = false, encoded }: OpenOptions) => {
     const step = steps[asked.length] ?? {}
-    asked.push({ ref, from, count, headerless })
+    asked.push({ ref, from, count, headerless, ...(encoded && { encoded }) })
     if (step.refuse) return Promise.reject(step.refuse)
     const whole = step.bytes ?? bytes
     const start = step.ignoreRange ? 0 : from + (step.shift ?? 0)
@@ -73,6 +76,7 @@ export function scriptedSource(
       size: step.size === null ? undefined : (step.size ?? whole.length),
       etag: step.etag,
       contentType: undefined,
+      encoding: encoded === 'decoded' ? undefined : step.encoding,
       counted: step.counted ?? false,
     })
   }

@@ -90,7 +90,7 @@ export function answerSource(download: Download): OpenSource {
 
 function bodyOf(download: Download): OpenBody {
   const { size, contentType } = download
-  return { body: download, from: 0, size, etag: undefined, contentType, counted: true }
+  return { body: download, from: 0, size, etag: undefined, contentType, encoding: undefined, counted: true }
 }
 
 /**

@@ -37,18 +37,26 @@ export function parseContentLength(value: string | undefined): number | undefine
   return Number.isSafeInteger(length) ? length : undefined
 }
 
+/** Nobody has to wait longer before the next look, whatever a server says. */
+const LONGEST_RETRY_AFTER_MS = 3_600_000
+
 /**
- * Reads a `Retry-After` header, seconds or an HTTP date, as milliseconds from `now`; a moment that has passed gives 0.
+ * Reads a `Retry-After` header, seconds or an HTTP date, as milliseconds from `now`: at most an hour, and 0 for a moment
+ * that has passed.
  * @see RFC 9110 §10.2.3. Dataverse's own limiter sends none; proxies in front of it do.
  */
 export function parseRetryAfter(value: string | undefined, now = Date.now()): number | undefined {
   const text = value?.trim() ?? ''
-  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000
+  if (text.length > LONGEST_DATE) return undefined
+  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1000, LONGEST_RETRY_AFTER_MS)
   // An HTTP date names its weekday; anything else that Date.parse would take is not one.
   if (!/^[A-Za-z]{3,9},? /.test(text)) return undefined
   const at = Date.parse(text)
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now)
+  return Number.isNaN(at) ? undefined : Math.min(Math.max(0, at - now), LONGEST_RETRY_AFTER_MS)
 }
+
+/** Characters of an HTTP date, with room for old spellings of it. */
+const LONGEST_DATE = 64
 
 /** An `ETag` when it is a strong validator, quotes included; undefined for a weak or malformed one. */
 export function strongEtag(value: string | undefined): string | undefined {
@@ -61,13 +69,16 @@ export function mediaType(value: string | undefined): string | undefined {
   return type === '' ? undefined : type
 }
 
+/** A name of 255 bytes in both spellings, percent-encoded, and as much again. */
+const LONGEST_DISPOSITION = 4096
+
 /**
  * The file name of a `Content-Disposition`, in either spelling: Dataverse percent-encodes the plain `filename="…"`,
  * object stores send `filename*=UTF-8''…` (RFC 5987), which wins. Folders in the name are dropped (RFC 6266 §4.3).
- * @returns undefined when no usable name is in it; never throws.
+ * @returns undefined when no usable name is in it, or when it is longer than any name is; never throws.
  */
 export function parseFileName(value: string | undefined): string | undefined {
-  if (value === undefined) return undefined
+  if (value === undefined || value.length > LONGEST_DISPOSITION) return undefined
   const extended = /;\s*filename\*\s*=\s*"?([\w-]+)'[^']*'([^;"]*)"?/i.exec(value)
   const plain = /;\s*filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))/i.exec(value)
   const name = extended

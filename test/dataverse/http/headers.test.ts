@@ -32,6 +32,10 @@ describe('headers', () => {
     ['-5', undefined],
     ['soon', undefined],
     ['2026', 2_026_000],
+    ['99999999999', 3_600_000],
+    ['9'.repeat(400), undefined],
+    ['Wed, 22 Jul 2099 10:00:30 GMT', 3_600_000],
+    [`Wed, ${' '.repeat(60_000)}`, undefined],
     [undefined, undefined],
   ])('a Retry-After of %j means %j ms', (value, ms) => {
     expect(parseRetryAfter(value, Date.parse('2026-07-22T10:00:00Z'))).toBe(ms)
@@ -48,6 +52,7 @@ describe('headers', () => {
     ['attachment; filename="C:\\\\boot.ini"', 'boot.ini'],
     ['attachment; filename=".."', undefined],
     [`attachment; filename="${Buffer.from('naïve.txt').toString('latin1')}"`, 'naïve.txt'],
+    [`attachment; filename="${'x'.repeat(60_000)}"`, undefined],
     ['attachment', undefined],
     [undefined, undefined],
   ])('a Content-Disposition of %j names %j', (value, name) => {

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
-import { generated, joined } from './content.ts'
+import { gzipSync } from 'node:zlib'
+import { generated, joined, toBuffer } from './content.ts'
 import type { Content } from './content.ts'
 import type { FaultStep } from './faults.ts'
 import { EMPTY, html, json, noPhysicalFile } from './reply.ts'
@@ -66,6 +68,12 @@ export function spoiled(reply: Reply, step: FaultStep | undefined): Reply {
       if (body.to === body.from) return reply
       const at = Math.min(body.to - 1, body.from + (step.at ?? Math.floor((body.to - body.from) / 2)))
       return { ...reply, body: { ...body, content: flipped(body.content, at) } }
+    }
+    case 'gzip': {
+      const headers = { ...reply.headers, 'Content-Encoding': 'gzip' }
+      if (!step.compress) return { ...reply, headers }
+      const chunks = Readable.from([gzipSync(toBuffer(body.content))])
+      return { ...reply, status: 200, headers, body: { kind: 'stream', chunks } }
     }
     case 'longer':
     case 'size-changed': {

@@ -28,6 +28,8 @@ const stepSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('no-object') }),
   /** So many bytes at each interval. */
   z.strictObject({ kind: z.literal('drip'), bytes: z.number().int().positive(), everyMs: z.number().nonnegative() }),
+  /** `Content-Encoding: gzip`: on bytes that are plain, as of an object stored so, or on what a proxy compresses. */
+  z.strictObject({ kind: z.literal('gzip'), compress: z.boolean() }),
   /** No `Content-Length`, otherwise whole. */
   z.strictObject({ kind: z.literal('no-length') }),
   /** Another answer in front of the server: a proxy's page, a firewall, a limiter. */
