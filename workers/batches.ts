@@ -15,7 +15,7 @@ export interface OpenBatch {
   readonly earlier: EarlierBatches
 }
 
-/** Opens each destination and batch once per process, whoever asks first. */
+/** Opens each destination and batch once per process. */
 export class Batches {
   readonly #ledger: Ledger
   readonly #openSink: (url: string) => Promise<Sink>

@@ -88,17 +88,17 @@ export class BundleFetch {
    * everything before that settled, and with what concerns the whole destination.
    * @returns how many items it held
    */
-  async fetch(wanted: readonly Item[], open: OpenSource, count: boolean): Promise<number> {
+  async fetch(missing: readonly Item[], open: OpenSource, count: boolean): Promise<number> {
     const { signal } = this.#task
-    const files = wanted.flatMap(({ ref }) => (ref.kind === 'file' && typeof ref.file === 'number' ? [ref.file] : []))
-    const format = wanted[0]?.ref.kind === 'file' ? wanted[0].ref.format : 'original'
+    const files = missing.flatMap(({ ref }) => (ref.kind === 'file' && typeof ref.file === 'number' ? [ref.file] : []))
+    const format = missing[0]?.ref.kind === 'file' ? missing[0].ref.format : 'original'
     const { body } = await open({ kind: 'zip', files, format }, 0, { signal, count })
     this.begun = true
-    const bytes = wanted.reduce((sum, { expect, listedSize }) => sum + (expect.size ?? listedSize ?? 0), 0)
+    const bytes = missing.reduce((sum, { expect, listedSize }) => sum + (expect.size ?? listedSize ?? 0), 0)
     const entries = readEntries(body, limitsFor({ files: files.length, bytes }))
     let found = 0
     await this.#settled(
-      eachConcurrently(this.#matches(entries, bundleMatcher(wanted)), WRITES, async ({ match, held }) => {
+      eachConcurrently(this.#matches(entries, bundleMatcher(missing)), WRITES, async ({ match, held }) => {
         found++
         await this.#write(match, held)
       }),

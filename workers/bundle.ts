@@ -24,7 +24,7 @@ const MAX_LOSSES = 3
 const MAX_PATIENCE = 20 * THROTTLE_COST
 
 /**
- * The work on several small items at once: each entry of one ZIP that is a wanted file is verified, committed and settled
+ * The work on several small items at once: each entry of one ZIP that is one of the items is verified, committed and settled
  * as its own item. Whatever is open afterwards, for whatever reason, is queued singly before this job ends, and no
  * attempt of it is used. Rejects only with bugs and outages.
  */
@@ -52,9 +52,9 @@ export async function processBundle(
     }
     return {
       run: async () => {
-        const wanted = await bundle.keepExisting()
-        if (wanted.length >= 2 && isWorthIt && (await deps.bundling.options(opened, server))) {
-          const found = await bundle.fetch(wanted, deps.openSource(server), attempt.made === 0)
+        const missing = await bundle.keepExisting()
+        if (missing.length >= 2 && isWorthIt && (await deps.bundling.options(opened, server))) {
+          const found = await bundle.fetch(missing, deps.openSource(server), attempt.made === 0)
           deps.succeeded(server)
           if (found > 0) deps.bundling.succeeded(opened, server)
           else await deps.bundling.failed(opened, server)

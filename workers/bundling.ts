@@ -5,9 +5,9 @@ import type { OpenBatch } from './batches.ts'
 
 /** How much one request may be for. */
 export interface BundleSize {
-  /** So few that ids of nine digits fit into a URL: the other form of the request is refused when one file may not be had. */
+  /** So few that ids of nine digits fit into a URL: the other form of the request is refused when one of the files is withheld. */
   readonly files: number
-  /** What is fetched again at most when an archive is cut off early. */
+  /** What is fetched again at most when a ZIP is cut off early. */
   readonly bytes: number
 }
 
@@ -27,7 +27,7 @@ const USUAL_LIMIT = 104_857_600
  * came 1.8 times as fast in a ZIP, those of 512 KiB slower than singly.
  */
 const AUTO_BYTES = 128 << 10
-/** Archives that fail in a row before a server gets no more of them. */
+/** Bundles that fail in a row before a server gets no more of them. */
 const MAX_FAILURES = 3
 
 /** Decides which batches and servers get bundles of small files, and stops where they keep failing. */
@@ -58,7 +58,7 @@ export class Bundling {
     return { limit: await this.#limit(server), maxFileBytes, maxFiles: files, maxBytes: bytes, unverified }
   }
 
-  /** An archive failed, or held nothing of what was asked for. */
+  /** A bundle failed, or held nothing of what was asked for. */
   async failed({ batch, sink }: Pick<OpenBatch, 'batch' | 'sink'>, server: string): Promise<void> {
     const key = bundlingKey(batch.id, server)
     const failures = (this.#failures.get(key) ?? 0) + 1

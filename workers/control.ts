@@ -13,11 +13,11 @@ export interface ControlDeps {
   readonly feed: (batch: string, server: string) => Promise<void>
 }
 
-const SWEEP_MS = 60_000
+const CLEAN_UP_MS = 60_000
 
 /**
- * Ends a batch whose every line has ended: its proof is written first, then the ledger says so. A batch that wants what
- * archives left out gets those files as more lines before that, and ends when they have. Repeatable.
+ * Ends a batch whose every line has ended: its proof is written first, then the ledger says so. A batch that also
+ * fetches what archives left out gets those files as further lines before that, and ends when they have. Repeatable.
  */
 export async function processControl({ batch: id }: ControlJob, deps: ControlDeps): Promise<void> {
   const { ledger, batches } = deps
@@ -33,7 +33,7 @@ export async function processControl({ batch: id }: ControlJob, deps: ControlDep
   const { done, kept, failed, bytes, keptBytes } = await writeReport(sink.records, batch, plan)
   await ledger.correct(id, { done, kept, failed, bytes, keptBytes })
   // Leftovers cost space and nothing else: a store that does not let us look for them must not keep a batch from ending.
-  await sink.sweep(id, AbortSignal.timeout(SWEEP_MS)).catch(() => 0)
+  await sink.sweep(id, AbortSignal.timeout(CLEAN_UP_MS)).catch(() => 0)
   await ledger.setState(id, 'finished')
   await batches.release(id)
 }

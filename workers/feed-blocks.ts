@@ -6,7 +6,7 @@ import type { Item } from '../src/model/item.ts'
 
 /**
  * Lines that are looked at together. Blocks begin at multiples of this and bundles do not reach beyond them: so what is in
- * a bundle depends on the plan alone, whoever feeds, from wherever, and adding it again does nothing.
+ * a bundle depends on the plan alone, whichever process feeds and wherever it begins, and adding it again does nothing.
  */
 export const BLOCK = 200
 

@@ -40,7 +40,7 @@ const MIN_WAIT_MS = 10
 const LINES_PER_PASS = 20_000
 const CHUNK = 1_000
 const MAX_MEMORY = 0.65
-/** How often feeding looks again for lines that have not ended although their job is gone, or stands where nobody finds it. */
+/** How often feeding looks again for lines that have not ended although their job is gone or an orphan. */
 const REWIND_MS = 10_000
 
 /** How far feeding got, and how fast its window drains. */

@@ -91,7 +91,7 @@ export class QueueWorkers {
   }
 }
 
-/** A BullMQ worker that does not run yet: nobody could tell whose a job is before its process has registered. */
+/** A BullMQ worker that does not run yet: the jobs of a process that has not registered could not be told from a dead one's. */
 export function queueWorker(
   name: string,
   processor: Processor,

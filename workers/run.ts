@@ -79,7 +79,7 @@ class WorkerProcess implements RunningWorkers {
     await this.#recover()
     await openQueueWorkers(this.#deps, this.#options, { batches, running, notices, limits, queueWorkers })
     await this.#applyLimits()
-    // Before the first job is taken: of a process that has not registered nobody could tell that its jobs are a dead one's.
+    // Before the first job is taken: should this process die, its jobs are handed back by what it registered.
     this.#repeated.push(await startHeartbeat({ ...this.#deps, id: this.#id, queueWorkers, running }))
     await this.#reconciler.now()
     this.#inBackground(queueWorkers.run())

@@ -28,9 +28,9 @@ interface Interrupted {
 
 export const BUSY_MS = 5_000
 /**
- * Waits use no attempt, but a job that ever again stands in its own way must end some time: 50 pauses of its server that it
- * was the one to cause, or about seven hours of another process having its part. A full destination, pauses that others
- * caused, and being handed back use nothing of it, so that no outage fails a thousand items.
+ * Waits use no attempt, but a job that keeps causing its own waits must end some time: after 50 back-off periods of its server that
+ * it began, or about seven hours in which another process had its part. A full destination, back-off that others began, and being
+ * handed back use none of it, so that no outage fails a thousand items.
  */
 const PATIENCE = 5_000
 export const THROTTLE_COST = PATIENCE / 50

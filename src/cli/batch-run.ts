@@ -1,4 +1,4 @@
-import type { OpenedBatch } from '../batch/open-batch.ts'
+import type { BegunBatch } from '../batch/begin-batch.ts'
 import { DataferryError, isAbort, isErrorCode } from '../errors.ts'
 import type { Changes } from '../ledger/change.ts'
 import type { LedgerEntry } from '../ledger/ledger.ts'
@@ -25,22 +25,22 @@ const SHOWN_OTHERS = 3
  * Brings a batch to its end in this process: plans, feeds and works at the same time, shows how far it is, and prints the
  * summary. When it is asked to stop, everything in flight is parked at its byte first.
  */
-export async function runBatch(context: Context, sink: Sink, opened: OpenedBatch): Promise<ExitCode> {
+export async function runBatch(context: Context, sink: Sink, begun: BegunBatch): Promise<ExitCode> {
   const { config, signal } = context
-  const { batch } = opened
+  const { batch } = begun
   const sources = new Sources(config, batch.servers)
   let facts: RunFacts
   try {
     await using runtime = await openRuntime(context, 'worker')
-    await takeUp(runtime, sink, opened)
+    await takeUp(runtime, sink, begun)
     await tellOthers(context.out, runtime, batch)
     const ids = (await runtime.ledger.list()).map(({ id }) => id)
-    const begun = performance.now()
+    const startedAt = performance.now()
     const before = (await runtime.ledger.summary(batch.id)).bytes
     const workers = await startWork(context, runtime, sources, batch.servers)
     const failed = new AbortController()
     const stop = AbortSignal.any([signal, failed.signal])
-    const planning = planBatch(sink, opened, {
+    const planning = planBatch(sink, begun, {
       sources,
       signal: stop,
       onCheckpoint: ({ items, totals, complete }) => runtime.ledger.setPlanned(batch.id, items, totals.size, complete),
@@ -48,9 +48,9 @@ export async function runBatch(context: Context, sink: Sink, opened: OpenedBatch
     try {
       const label = shortId(batch.id, ids)
       const bytes = await untilEnded(context, runtime, workers, { id: batch.id, label }, stop, () =>
-        restore(runtime, sink, opened),
+        restore(runtime, sink, begun),
       )
-      facts = { ms: performance.now() - begun, bytes: bytes - before, ids, servers: batch.servers }
+      facts = { ms: performance.now() - startedAt, bytes: bytes - before, ids, servers: batch.servers }
     } finally {
       await workers.close()
       await planning

@@ -1,4 +1,4 @@
-import { openBatch, type OpenedBatch } from '../batch/open-batch.ts'
+import { beginBatch, type BegunBatch } from '../batch/begin-batch.ts'
 import { DataferryError } from '../errors.ts'
 import { inspectManifests } from '../plan/intake.ts'
 import type { Sink } from '../sinks/sink.ts'
@@ -9,7 +9,7 @@ import { ManifestFiles } from './manifest-files.ts'
  * Reads all of the manifests, refuses them with every bad line named, and finds or begins their batch at the destination.
  * Contacts no server.
  */
-export async function takeIn(context: Context, sink: Sink): Promise<OpenedBatch> {
+export async function takeIn(context: Context, sink: Sink): Promise<BegunBatch> {
   const { config, out, signal } = context
   await using manifests = await ManifestFiles.open(context)
   const inspected = await inspectManifests(manifests.files, {
@@ -35,7 +35,7 @@ export async function takeIn(context: Context, sink: Sink): Promise<OpenedBatch>
     ...(context.has('complete') && { complete: true }),
     manifest: inspected.manifest,
   }
-  return await openBatch(sink, wish, () => manifests.bytes(), context.has('new'))
+  return await beginBatch(sink, wish, () => manifests.bytes(), context.has('new'))
 }
 
 function invalid(problems: readonly DataferryError[], count: number): DataferryError {

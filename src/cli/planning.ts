@@ -1,6 +1,6 @@
 import { names } from '../batch/folder.ts'
 import { allItems } from '../batch/items-file.ts'
-import type { OpenedBatch } from '../batch/open-batch.ts'
+import type { BegunBatch } from '../batch/begin-batch.ts'
 import type { PlanState } from '../model/batch.ts'
 import { entriesOf } from '../plan/intake.ts'
 import { plan } from '../plan/planner.ts'
@@ -17,8 +17,8 @@ export interface PlanningOptions {
 }
 
 /** Plans what is left to plan of a batch. A complete plan is returned as it is: it names fixed things. */
-export async function planBatch(sink: Sink, opened: OpenedBatch, options: PlanningOptions): Promise<PlanState> {
-  const { batch, plan: from } = opened
+export async function planBatch(sink: Sink, begun: BegunBatch, options: PlanningOptions): Promise<PlanState> {
+  const { batch, plan: from } = begun
   if (from.complete) return from
   const { sources, signal, onCheckpoint } = options
   return plan({
@@ -43,7 +43,7 @@ export async function planBatch(sink: Sink, opened: OpenedBatch, options: Planni
 const SHOWN_PROBLEMS = 20
 
 /** Prints what a plan holds, and whether it fits. @returns 0 only when everything that was asked for could be planned */
-export async function printPlan(out: Output, sink: Sink, { batch }: OpenedBatch, state: PlanState): Promise<ExitCode> {
+export async function printPlan(out: Output, sink: Sink, { batch }: BegunBatch, state: PlanState): Promise<ExitCode> {
   const { totals, items, complete } = state
   const free = await sink.free()
   out.record({ event: 'plan', batch: batch.id, destination: sink.url, items, complete, ...totals, free: free ?? null })

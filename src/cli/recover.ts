@@ -1,5 +1,5 @@
 import { readPlanState } from '../batch/folder.ts'
-import type { OpenedBatch } from '../batch/open-batch.ts'
+import type { BegunBatch } from '../batch/begin-batch.ts'
 import { removeHold } from '../batch/hold.ts'
 import { reconcile } from '../batch/reconcile.ts'
 import { startFeeding } from '../queue/queues.ts'
@@ -11,26 +11,26 @@ import type { Runtime } from './runtime.ts'
  * one whose Redis was lost, emptied or rolled back are all the same to it.
  * @returns how many items Redis did not know to have ended
  */
-export async function takeUp(runtime: Runtime, sink: Sink, opened: OpenedBatch): Promise<number> {
-  const { batch } = opened
+export async function takeUp(runtime: Runtime, sink: Sink, begun: BegunBatch): Promise<number> {
+  const { batch } = begun
   await removeHold(sink.records, batch.id)
-  const learned = await learn(runtime, sink, opened)
+  const learned = await learn(runtime, sink, begun)
   await runtime.ledger.setState(batch.id, 'open')
-  await feed(runtime, opened)
+  await feed(runtime, begun)
   return learned
 }
 
 /** Brings Redis up to what the destination proves about a batch, and has it fed, which waits while the batch is paused. */
-export async function restore(runtime: Runtime, sink: Sink, opened: OpenedBatch): Promise<number> {
-  const learned = await learn(runtime, sink, opened)
-  await feed(runtime, opened)
+export async function restore(runtime: Runtime, sink: Sink, begun: BegunBatch): Promise<number> {
+  const learned = await learn(runtime, sink, begun)
+  await feed(runtime, begun)
   return learned
 }
 
-async function learn({ ledger }: Runtime, { records }: Sink, { batch }: OpenedBatch): Promise<number> {
+async function learn({ ledger }: Runtime, { records }: Sink, { batch }: BegunBatch): Promise<number> {
   return reconcile(ledger, records, batch, await readPlanState(records, batch.id))
 }
 
-async function feed({ queues }: Runtime, { batch }: OpenedBatch): Promise<void> {
+async function feed({ queues }: Runtime, { batch }: BegunBatch): Promise<void> {
   for (const server of batch.servers) await startFeeding(queues, batch.id, server)
 }

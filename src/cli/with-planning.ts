@@ -1,4 +1,4 @@
-import type { OpenedBatch } from '../batch/open-batch.ts'
+import type { BegunBatch } from '../batch/begin-batch.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Context, ExitCode } from './command.ts'
 import { openDestination } from './destination.ts'
@@ -8,7 +8,7 @@ import { Sources } from './sources.ts'
 /** Finds or begins the batch that a command line names, does the work with all that planning needs, and closes that again. */
 export async function withPlanning(
   context: Context,
-  work: (sink: Sink, opened: OpenedBatch, sources: Sources) => Promise<ExitCode>,
+  work: (sink: Sink, begun: BegunBatch, sources: Sources) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   const sink = await openDestination(context.config)
   const sources = new Sources(context.config)

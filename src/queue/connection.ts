@@ -88,7 +88,7 @@ function build(target: RedisTarget, { role, ca }: ConnectOptions): RedisClient {
   const own = { ...common, db: target.db, retryStrategy: pause }
   if (target.kind === 'sentinel') {
     const tls = target.tls ? { enableTLSForSentinelMode: true, sentinelTLS: common.tls ?? {} } : {}
-    // Sentinels that want no password accept any.
+    // Sentinels without a password accept any.
     const login = target.password === undefined ? {} : { sentinelPassword: target.password }
     const group = { sentinels: nodes, name: target.group ?? '', sentinelRetryStrategy: pause }
     return new Redis({ ...own, ...tls, ...login, ...group })

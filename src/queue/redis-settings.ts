@@ -45,8 +45,8 @@ function judge(info: ReadonlyMap<string, string>): RedisFacts {
   const product = info.has('valkey_version') ? 'valkey' : 'redis'
   const version = info.get('valkey_version') ?? info.get('redis_version') ?? '0'
   if (isOlder(info.get('redis_version') ?? '0', OLDEST)) {
-    const wanted = `dataferry needs Redis ${OLDEST.join('.')} or newer, or Valkey`
-    throw new DataferryError('REDIS_MISCONFIGURED', `This Redis has version ${version}; ${wanted}.`)
+    const needed = `dataferry needs Redis ${OLDEST.join('.')} or newer, or Valkey`
+    throw new DataferryError('REDIS_MISCONFIGURED', `This Redis has version ${version}; ${needed}.`)
   }
   const policy = info.get('maxmemory_policy')
   if (policy !== undefined && policy !== 'noeviction') {

@@ -1,6 +1,6 @@
 import { isReported, listBatches, readPlanState } from '../../batch/folder.ts'
 import { readHold } from '../../batch/hold.ts'
-import type { OpenedBatch } from '../../batch/open-batch.ts'
+import type { BegunBatch } from '../../batch/begin-batch.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { runBatch } from '../batch-run.ts'
 import { PARKS, type Command, type Context, type ExitCode } from '../command.ts'
@@ -38,8 +38,8 @@ export const command: Command = {
       }
       let worst: ExitCode = 0
       for (const batch of unfinished) {
-        const opened = { batch, plan: await readPlanState(sink.records, batch.id), resumed: true }
-        const code = (await leaveHeld(context, sink, opened)) ?? (await goOn(context, sink, opened))
+        const begun = { batch, plan: await readPlanState(sink.records, batch.id), resumed: true }
+        const code = (await leaveHeld(context, sink, begun)) ?? (await goOn(context, sink, begun))
         if (code !== 0) worst = code
         if (context.signal.aborted) return 130
       }
@@ -50,10 +50,10 @@ export const command: Command = {
   },
 }
 
-async function goOn(context: Context, sink: Sink, opened: OpenedBatch): Promise<ExitCode> {
-  context.out.say(`Going on with ${opened.batch.id}.`)
-  if (!context.has('enqueue')) return runBatch(context, sink, opened)
-  await enqueueAgain(context, sink, opened)
+async function goOn(context: Context, sink: Sink, begun: BegunBatch): Promise<ExitCode> {
+  context.out.say(`Going on with ${begun.batch.id}.`)
+  if (!context.has('enqueue')) return runBatch(context, sink, begun)
+  await enqueueAgain(context, sink, begun)
   return 0
 }
 
@@ -61,11 +61,11 @@ async function goOn(context: Context, sink: Sink, opened: OpenedBatch): Promise<
  * A batch that somebody paused or cancelled stays so, and Redis learns of it, so that it can be continued.
  * @returns undefined when nothing holds it
  */
-async function leaveHeld(context: Context, sink: Sink, opened: OpenedBatch): Promise<ExitCode | undefined> {
-  const { id } = opened.batch
+async function leaveHeld(context: Context, sink: Sink, begun: BegunBatch): Promise<ExitCode | undefined> {
+  const { id } = begun.batch
   if (!(await readHold(sink.records, id))) return undefined
   await using runtime = await openRuntime(context, 'producer')
-  await restore(runtime, sink, opened)
+  await restore(runtime, sink, begun)
   const entry = await runtime.ledger.get(id)
   // What Redis knows is newer: it was continued from a machine that does not see the destination.
   if (entry?.state === 'open') return undefined
@@ -80,14 +80,14 @@ async function leaveHeld(context: Context, sink: Sink, opened: OpenedBatch): Pro
 }
 
 /** Rebuilds ledger and window, and ends planning where that was cut short. */
-async function enqueueAgain(context: Context, sink: Sink, opened: OpenedBatch): Promise<void> {
+async function enqueueAgain(context: Context, sink: Sink, begun: BegunBatch): Promise<void> {
   const { config, out, signal } = context
-  const { batch } = opened
+  const { batch } = begun
   const sources = new Sources(config, batch.servers)
   try {
     await using runtime = await openRuntime(context, 'producer')
-    const learned = await takeUp(runtime, sink, opened)
-    const state = await planBatch(sink, opened, {
+    const learned = await takeUp(runtime, sink, begun)
+    const state = await planBatch(sink, begun, {
       sources,
       signal,
       onCheckpoint: ({ items, totals, complete }) => runtime.ledger.setPlanned(batch.id, items, totals.size, complete),

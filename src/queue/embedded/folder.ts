@@ -9,7 +9,7 @@ export interface EmbeddedFolder {
   readonly root: string
   /** Unix socket of the running server. */
   readonly socket: string
-  /** Name of the socket while its server is about to be stopped: whoever comes now does not find it. */
+  /** Name of the socket while its server is about to be stopped: newcomers do not find it. */
   readonly closing: string
   /** Identity of the server process. */
   readonly server: string

@@ -13,7 +13,7 @@ const UNSEEN_MS = 90_000
  * Takes a lock that dies with its process, on any local file system, without a native module.
  *
  * The lock is a row of files `lock.<n>`; the highest one is in force. It is free when it is empty or its process is
- * dead; then whoever creates `lock.<n + 1>` has it. The highest file is never removed, so a number is never given
+ * dead; then the process that creates `lock.<n + 1>` has it. The highest file is never removed, so a number is never given
  * twice, except to someone slow who then sees a higher one and steps back.
  * @returns what releases it. Rejects with `REDIS_UNAVAILABLE` after `patienceMs`.
  */

@@ -3,7 +3,7 @@ import type { EmbeddedFolder } from './folder.ts'
 
 /**
  * Stops the server when the processes that used it are gone without a word. It takes the socket's name away first and
- * looks again: whoever registered before is seen, and whoever registers later finds no socket and waits for a new server.
+ * looks again: a client that registered before is seen, and one that registers later finds no socket and waits for a new server.
  * A client's file is named `<space>.<any>.<pid>`; a client that this shell cannot see must touch its file every minute.
  * Arguments: pid of the server, space, socket, seconds between looks.
  */

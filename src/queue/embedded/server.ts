@@ -89,7 +89,7 @@ async function predecessorListens({ root, socket, closing, server, beat }: Embed
     if (old && life === 'unknown' && (await age(beat)) < UNSEEN_MS) throw inUse(root, old.host)
     if (!old || life !== 'alive') return false
     if (Date.now() > deadline) {
-      // Whoever wanted to stop it died in between: give the name back. Or somebody removed the socket: end the server.
+      // The process that was stopping it died in between: give the name back. Or somebody removed the socket: end the server.
       if ((await listens(closing)) && (await moved(closing, socket))) continue
       signal(old.pid, 'SIGKILL')
     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { names } from '../../src/batch/folder.ts'
-import { openBatch, type BatchRequest } from '../../src/batch/open-batch.ts'
+import { beginBatch, type BatchRequest } from '../../src/batch/begin-batch.ts'
 import { writeReport } from '../../src/batch/report.ts'
 import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
 import { SERVER } from './fixtures.ts'
@@ -19,7 +19,7 @@ async function* manifest(): AsyncGenerator<Uint8Array> {
 describe('opening a batch', () => {
   it('begins one, with a copy of its manifest and a name that is safe everywhere', async () => {
     const sink = memorySink()
-    const { batch, plan, resumed } = await openBatch(sink, WISH, manifest, false)
+    const { batch, plan, resumed } = await beginBatch(sink, WISH, manifest, false)
     expect(resumed).toBe(false)
     expect(batch.id).toMatch(/^2026-list-\d{8}-\d{6}-[0-9a-f]{6}$/)
     expect(batch).toMatchObject({ ...WISH, destination: 'memory://' })
@@ -29,19 +29,19 @@ describe('opening a batch', () => {
 
   it('finds the unfinished one of the same wish, until its report is written', async () => {
     const sink = memorySink()
-    const first = await openBatch(sink, WISH, manifest, false)
-    const again = await openBatch(sink, { ...WISH, existing: 'overwrite' }, manifest, false)
+    const first = await beginBatch(sink, WISH, manifest, false)
+    const again = await beginBatch(sink, { ...WISH, existing: 'overwrite' }, manifest, false)
     expect(again).toMatchObject({ resumed: true, batch: { id: first.batch.id, existing: 'overwrite' } })
     await writeReport(sink.records, again.batch, again.plan)
-    const next = await openBatch(sink, WISH, manifest, false)
+    const next = await beginBatch(sink, WISH, manifest, false)
     expect(next.resumed).toBe(false)
     expect(next.batch.id).not.toBe(first.batch.id)
   })
 
   it('keeps the servers that an earlier run was allowed to contact', async () => {
     const sink = memorySink()
-    await openBatch(sink, { ...WISH, servers: [SERVER, 'https://a.invalid'] }, manifest, false)
-    const { batch } = await openBatch(sink, { ...WISH, servers: [SERVER, 'https://b.invalid'] }, manifest, false)
+    await beginBatch(sink, { ...WISH, servers: [SERVER, 'https://a.invalid'] }, manifest, false)
+    const { batch } = await beginBatch(sink, { ...WISH, servers: [SERVER, 'https://b.invalid'] }, manifest, false)
     expect(batch.servers).toEqual([SERVER, 'https://a.invalid', 'https://b.invalid'])
   })
 
@@ -51,12 +51,12 @@ describe('opening a batch', () => {
     ['server', { servers: ['https://b.invalid'] }],
   ])('begins another one for another %s', async (_, change) => {
     const sink = memorySink()
-    await openBatch(sink, WISH, manifest, false)
-    expect((await openBatch(sink, { ...WISH, ...change }, manifest, false)).resumed).toBe(false)
+    await beginBatch(sink, WISH, manifest, false)
+    expect((await beginBatch(sink, { ...WISH, ...change }, manifest, false)).resumed).toBe(false)
   })
 
   it('begins another one when asked to, and gives no two the same name', async () => {
-    const made = await Promise.all([1, 2, 3].map(() => openBatch(memorySink(), WISH, manifest, true)))
+    const made = await Promise.all([1, 2, 3].map(() => beginBatch(memorySink(), WISH, manifest, true)))
     expect(new Set(made.map(({ batch }) => batch.id)).size).toBe(3)
   })
 })

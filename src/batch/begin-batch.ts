@@ -7,7 +7,7 @@ import { isReported, listBatches, names, readPlanState, writeBatch } from './fol
 /** What a command line asks for, before it is a batch. */
 export type BatchRequest = Omit<Batch, 'v' | 'id' | 'key' | 'createdAt' | 'destination'>
 
-export interface OpenedBatch {
+export interface BegunBatch {
   readonly batch: Batch
   readonly plan: PlanState
   /** It was begun by an earlier command and goes on now. */
@@ -19,12 +19,12 @@ export interface OpenedBatch {
  * @param manifest the manifest's bytes, kept in the batch folder of a new batch so that planning can go on from there
  * @param fresh begin a new batch even where an unfinished one is there
  */
-export async function openBatch(
+export async function beginBatch(
   sink: Sink,
   request: BatchRequest,
   manifest: () => AsyncIterable<Uint8Array>,
   fresh: boolean,
-): Promise<OpenedBatch> {
+): Promise<BegunBatch> {
   const key = planKey(request)
   const found = fresh ? undefined : await findUnfinished(sink, key)
   if (found) return { ...(await goOn(sink, found, request)), resumed: true }
@@ -58,7 +58,7 @@ async function goOn(
   { records }: Sink,
   batch: Batch,
   { existing, servers, bundle, bundleUnverified, complete = batch.complete }: BatchRequest,
-): Promise<Omit<OpenedBatch, 'resumed'>> {
+): Promise<Omit<BegunBatch, 'resumed'>> {
   const changed: Batch = {
     ...batch,
     existing,
