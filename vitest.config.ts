@@ -11,6 +11,7 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
+    globalSetup: 'test/compile.ts',
     hookTimeout: 3 * MINUTE,
     expect: { poll: { timeout: MINUTE } },
     projects: [

@@ -11,6 +11,7 @@ import { connect } from '../../src/queue/connection.ts'
 import { livenessOf } from '../../src/process/process-identity.ts'
 import { openQueues, type Queues } from '../../src/queue/queues.ts'
 import { startDataverseProcess } from '../../test/fakes/dataverse/process.ts'
+import { nodeProgram } from '../../test/node-program.ts'
 import { check, type Checked } from './check.ts'
 import { leftToDo } from './left-to-do.ts'
 import { Dice } from './dice.ts'
@@ -183,8 +184,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
 function programOf(main: string, folder: string, redisUrl: string): (args: readonly string[]) => Program {
   const { PATH = '' } = process.env
   const env = { PATH, HOME: folder, DATAFERRY_STATE_DIR: join(folder, 'state'), REDIS_URL: redisUrl, ...FAST }
-  const loader = main.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : []
-  return (args) => ({ file: process.execPath, args: [...loader, main, ...args], env, cwd: folder })
+  return (args) => ({ file: process.execPath, args: [...nodeProgram(main), ...args], env, cwd: folder })
 }
 
 /** A program that does not start at all would be started again and again. */

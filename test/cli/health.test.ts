@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Workers } from '../../src/ledger/workers.ts'
 import { ownProcess } from '../../src/process/process-identity.ts'
+import { nodeProgram } from '../node-program.ts'
 import { useRedis } from '../redis.ts'
 
 const HEALTH = fileURLToPath(new URL('../../src/cli/health.ts', import.meta.url))
@@ -16,7 +17,7 @@ interface Answer {
 /** Runs the check as the container engine does: a process of its own, with the worker's environment. */
 function health(env: Readonly<Record<string, string>>): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const child = execFile(process.execPath, ['--import', 'tsx', HEALTH], { env }, (_error, stdout) =>
+    const child = execFile(process.execPath, nodeProgram(HEALTH), { env }, (_error, stdout) =>
       resolve({ code: child.exitCode ?? -1, said: stdout }),
     )
     child.once('error', reject)

@@ -9,9 +9,9 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { interruption } from '../../src/cli/interruption.ts'
 import { DataferryError } from '../../src/errors.ts'
+import { nodeProgram } from '../node-program.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
-const TSX = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href
 let cwd: string
 
 beforeEach(() => (cwd = mkdtempSync(join(tmpdir(), 'df-main-'))))
@@ -19,7 +19,7 @@ afterEach(() => rmSync(cwd, { recursive: true, force: true }))
 
 /** Starts the program as a shell would. */
 function start(...args: readonly string[]) {
-  return spawn(process.execPath, ['--import', TSX, MAIN, ...args], {
+  return spawn(process.execPath, [...nodeProgram(MAIN), ...args], {
     cwd,
     env: { PATH: process.env['PATH'], HOME: cwd },
     stdio: ['ignore', 'pipe', 'pipe'],

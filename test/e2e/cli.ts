@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { nodeProgram } from '../node-program.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
@@ -73,7 +74,7 @@ function startCommand(
   input: string,
   wrapper: readonly string[],
 ): Started {
-  const program = [process.execPath, '--import', import.meta.resolve('tsx'), MAIN, ...args]
+  const program = [process.execPath, ...nodeProgram(MAIN), ...args]
   const [file = '', ...rest] = [...wrapper, ...program]
   const child = spawn(file, rest, { cwd, env })
   const out = { stdout: '', stderr: '' }

@@ -1,4 +1,4 @@
-import { fork, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'bullmq'
@@ -9,6 +9,7 @@ import { Workers } from '../../src/ledger/workers.ts'
 import { ownProcess } from '../../src/process/process-identity.ts'
 import { addBundles, addItems, openQueues, type Queues } from '../../src/queue/queues.ts'
 import { reclaim, type ReclaimOptions } from '../../src/queue/reclaim.ts'
+import { forkProgram } from '../node-program.ts'
 import { useRedis } from '../redis.ts'
 
 const SERVER = 'https://data.example.org'
@@ -80,7 +81,7 @@ it('a bundle of a killed process is handed back, and says how often its process 
 })
 
 async function worker(): Promise<ChildProcess> {
-  const child = fork(CHILD, [redis.url, redis.prefix, SERVER], { execArgv: ['--import', 'tsx'] })
+  const child = forkProgram(CHILD, [redis.url, redis.prefix, SERVER])
   children.push(child)
   await once(child, 'message')
   return child

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { nodeProgram } from '../../node-program.ts'
 import type { FaultData } from './faults.ts'
 import type { Profile } from './profile.ts'
 import type { FileCounters, RequestRecord } from './records.ts'
@@ -45,7 +46,7 @@ const readySchema = z.object({ url: z.string(), storageUrl: z.string() })
 export async function startDataverseProcess({ world, ...options }: ProcessOptions): Promise<DataverseProcess> {
   const main = fileURLToPath(new URL('main.ts', import.meta.url))
   const named = typeof world === 'string' ? ['--world', world] : []
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...named, '--stdin'], {
+  const child = spawn(process.execPath, [...nodeProgram(main), ...named, '--stdin'], {
     stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
   })
   const ended = once(child, 'exit')

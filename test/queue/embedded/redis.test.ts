@@ -1,4 +1,4 @@
-import { fork, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,6 +11,7 @@ import { listens } from '../../../src/queue/embedded/server.ts'
 import { livenessOf, readIdentity, type ProcessIdentity } from '../../../src/process/process-identity.ts'
 import { checkRedis } from '../../../src/queue/redis-settings.ts'
 import { parseRedisUrl } from '../../../src/queue/redis-url.ts'
+import { forkProgram } from '../../node-program.ts'
 
 const CHILD = fileURLToPath(new URL('child.ts', import.meta.url))
 const PATH = process.env['PATH'] ?? ''
@@ -110,7 +111,7 @@ it('half a command at the end of its file is dropped; files that are damaged wit
 
 it('a process that was killed while it started the server leaves no lock behind', async () => {
   for (let i = 0; i < 5; i += 1) {
-    const starting = fork(CHILD, [stateDir, PATH], { execArgv: ['--import', 'tsx'] })
+    const starting = forkProgram(CHILD, [stateDir, PATH])
     children.push(starting)
     await until(async () => (await readdir(stateDir)).includes('redis') || starting.exitCode !== null)
     await new Promise((resolve) => setTimeout(resolve, i * 15))
@@ -168,7 +169,7 @@ async function start(): Promise<EmbeddedRedis> {
 }
 
 async function child(seconds = '15'): Promise<{ url: string; process: ChildProcess }> {
-  const process = fork(CHILD, [stateDir, PATH, seconds], { execArgv: ['--import', 'tsx'] })
+  const process = forkProgram(CHILD, [stateDir, PATH, seconds])
   children.push(process)
   const [message] = (await once(process, 'message')) as [{ url?: string; error?: string }]
   if (message.url === undefined) throw new Error(message.error)

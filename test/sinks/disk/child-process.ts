@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { nodeProgram } from '../../node-program.ts'
 import type { Answer, ChildSettings, Order } from './child.ts'
 
 const SCRIPT = fileURLToPath(new URL('child.ts', import.meta.url))
@@ -20,7 +21,7 @@ export class SinkProcess implements AsyncDisposable {
     before: readonly string[] = [],
   ): Promise<SinkProcess> {
     const settings: ChildSettings = { root, heartbeatMs: 5000, staleMs: 30_000, ...times }
-    const node = [process.execPath, '--import', 'tsx', SCRIPT, JSON.stringify(settings)]
+    const node = [process.execPath, ...nodeProgram(SCRIPT), JSON.stringify(settings)]
     const [command = process.execPath, ...args] = [...before, ...node]
     const child = new SinkProcess(spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }))
     await child.#answer()

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openS3Sink, type S3Options } from '../../../src/sinks/s3/s3-sink.ts'
 import { never } from '../../contracts/sink-bytes.ts'
+import { nodeProgram } from '../../node-program.ts'
 import { describeWithS3, type S3Server } from '../../s3-server.ts'
 import { CHUNK, generatedChecksum, type KillTask } from './kill-task.ts'
 import { dataIn, keysIn, PART } from './transfer.ts'
@@ -67,7 +68,7 @@ await describeWithS3('a process that is killed again and again', (kind) => {
 async function runChild(task: KillTask): Promise<{ from: number; at: number; signal: string | null }> {
   // JSON has no Infinity.
   const spelled = JSON.stringify({ ...task, killAfter: Math.min(task.killAfter, Number.MAX_SAFE_INTEGER) })
-  const child = spawn(process.execPath, ['--import', 'tsx', CHILD, spelled], {
+  const child = spawn(process.execPath, [...nodeProgram(CHILD), spelled], {
     stdio: ['ignore', 'inherit', 'inherit'],
   })
   const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
