@@ -5,7 +5,8 @@ const MINUTE = 60_000
 
 /**
  * Three projects, told apart by the names of files; CONTRIBUTING.md says what belongs where.
- * `*.property.test.ts` run in all of them, with TEST_ROUNDS times as many rounds.
+ * `*.property.test.ts` run in all of them, with TEST_ROUNDS times as many rounds; `*.s3.test.ts` run with the first S3 server
+ * in the quick tests, and with every other one in the long tests.
  */
 export default defineConfig({
   test: {
@@ -28,8 +29,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'long',
-          include: ['test/**/*.{long,property}.test.ts'],
-          env: { TEST_ROUNDS: '10' },
+          include: ['test/**/*.{long,property,s3}.test.ts'],
+          env: { TEST_ROUNDS: '10', TEST_S3_SERVERS: 'others' },
           testTimeout: 15 * MINUTE,
         },
       },

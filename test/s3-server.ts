@@ -22,28 +22,44 @@ export interface S3Kind {
 
 const IMAGE = 'versity/versitygw:v1.8.0'
 
+/** Of the long tests, which run `*.s3.test.ts` with the servers that the quick tests left out. See vitest.config.ts. */
+const OTHERS = process.env.TEST_S3_SERVERS === 'others'
+
 /**
- * Runs a suite once for each S3 server that is to be had: the one of `S3_TEST_ENDPOINT` (with `AWS_…` credentials), else every
- * known binary on PATH or in the cache folder, else a container. Without any it is skipped and says so; in CI it fails.
+ * Runs a suite with an S3 server: the one of `S3_TEST_ENDPOINT` (with `AWS_…` credentials), else the first known binary on
+ * PATH or in the cache folder, else a container; for the long tests with every other binary. Without any it is skipped and
+ * says so; in CI it fails.
  */
 export async function describeWithS3(name: string, suite: (kind: S3Kind) => void): Promise<void> {
-  for (const kind of await kindsFor(name)) describe(`${name} on ${kind.name}`, () => suite(kind))
+  const kinds = await kindsFor(name)
+  for (const kind of ours(name, kinds)) describe(`${name} on ${kind.name}`, () => suite(kind))
 }
 
-/** The same, with one server only: for suites about our side alone. */
+/** The same, with the first server alone: for suites about our side. */
 export async function describeWithOneS3(name: string, suite: (kind: S3Kind) => void): Promise<void> {
   for (const kind of (await kindsFor(name)).slice(0, 1)) describe(`${name} on ${kind.name}`, () => suite(kind))
 }
 
-/** The same, with each server that can be started with a key to encrypt with. Without any it is skipped and says so. */
+/** The same, with every server: for `*.long.test.ts`. */
+export async function describeWithEveryS3(name: string, suite: (kind: S3Kind) => void): Promise<void> {
+  for (const kind of await kindsFor(name)) describe(`${name} on ${kind.name}`, () => suite(kind))
+}
+
+/** The same as the first, with servers that can be started with a key to encrypt with. Without any it is skipped and says so. */
 export async function describeWithEncryptingS3(
   name: string,
   suite: (start: () => Promise<S3Server>) => void,
 ): Promise<void> {
   const kinds = (await availableKinds()).filter(({ startEncrypting }) => startEncrypting !== undefined)
-  for (const { name: on, start, startEncrypting = start } of kinds)
+  for (const { name: on, start, startEncrypting = start } of ours(name, kinds))
     describe(`${name} on ${on}`, () => suite(startEncrypting))
   if (kinds.length === 0) skipLoudly(name, 'no S3 server that encrypts (put minio on PATH, see docs/s3.md)')
+}
+
+function ours(name: string, kinds: readonly S3Kind[]): readonly S3Kind[] {
+  if (!OTHERS) return kinds.slice(0, 1)
+  if (kinds.length === 1) skipLoudly(name, 'only one S3 server, and the quick tests had it')
+  return kinds.slice(1)
 }
 
 async function kindsFor(name: string): Promise<S3Kind[]> {

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openS3Sink, type S3Options } from '../../../src/sinks/s3/s3-sink.ts'
 import { never } from '../../contracts/sink-bytes.ts'
 import { nodeProgram } from '../../node-program.ts'
-import { describeWithS3, type S3Server } from '../../s3-server.ts'
+import { describeWithEveryS3, type S3Server } from '../../s3-server.ts'
 import { CHUNK, generatedChecksum, type KillTask } from './kill-task.ts'
 import { dataIn, keysIn, PART } from './transfer.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
@@ -19,7 +19,7 @@ const MIB = 1 << 20
 const SIZE = Number(process.env.S3_KILL_MIB ?? 48) * MIB + 12_345
 const KILLS = Number(process.env.S3_KILLS ?? 5)
 
-await describeWithS3('a process that is killed again and again', (kind) => {
+await describeWithEveryS3('a process that is killed again and again', (kind) => {
   let server: S3Server
   beforeAll(async () => {
     server = await kind.start()
