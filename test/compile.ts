@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { transpileModule } from 'typescript'
+import type TypeScript from 'typescript'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const OUT = join(ROOT, 'node_modules', '.cache', 'dataferry')
@@ -28,9 +28,14 @@ export default async function compile(): Promise<void> {
   process.env['TEST_PROGRAMS'] = OUT
 }
 
-function toJavaScript(ts: { transpileModule: typeof transpileModule }, source: string): string {
-  const options = { module: 99, target: 9, verbatimModuleSyntax: true, rewriteRelativeImportExtensions: true } as const
-  return ts.transpileModule(source, { compilerOptions: options }).outputText
+function toJavaScript(ts: typeof TypeScript, source: string): string {
+  const compilerOptions = {
+    module: ts.ModuleKind.ESNext,
+    target: ts.ScriptTarget.ES2022,
+    verbatimModuleSyntax: true,
+    rewriteRelativeImportExtensions: true,
+  }
+  return ts.transpileModule(source, { compilerOptions }).outputText
 }
 
 async function isStale(path: string): Promise<boolean> {

@@ -9,7 +9,7 @@ if (!canMount && process.env['CI'])
   throw new Error('These tests mount a tmpfs of their own, which is not allowed here.')
 
 /** A test that mounts something. Where that is not allowed it is skipped and says so; in CI it fails. */
-export function itWithMounts(name: string, work: () => Promise<void>, timeoutMs?: number): void {
-  if (canMount) it(name, work, timeoutMs)
+export function itWithMounts(name: string, work: () => Promise<void>): void {
+  if (canMount) it(name, work)
   else it.skip(`${name}: SKIPPED, as this user may not mount a tmpfs of its own (try it as root)`, work)
 }

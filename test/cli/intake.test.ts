@@ -14,4 +14,4 @@ it('a manifest on standard input that the temporary folder has no room for leave
   expect(stderr).not.toMatch(/\n {4}at |mistake in dataferry/)
   expect(code).toBe(3)
   expect((await readdir(temporary)).filter((name) => name.startsWith('dataferry-'))).toEqual([])
-}, 120_000)
+})

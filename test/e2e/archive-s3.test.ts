@@ -28,7 +28,7 @@ await describeWithOneS3('Archives', (kind) => {
     const large = { label: 'large.bin', content: { size: 20 << 20, seed: 99 } }
     const secret = { label: 'secret.bin', content: 'secret', restricted: true }
     dataverse = await startDataverseProcess({ world: { datasets: [{ pid: PID, files: [...small, large, secret] }] } })
-  }, 60_000)
+  })
   afterAll(async () => {
     await dataverse.close()
     await s3.stop()
@@ -53,7 +53,7 @@ await describeWithOneS3('Archives', (kind) => {
     const { Body } = await s3.client.send(new GetObjectCommand({ Bucket: bucket, Key: key }))
     const { entries } = await checkArchive(bufferAccess((await Body?.transformToByteArray()) ?? new Uint8Array()))
     expect(entries).toHaveLength(SMALL + 1)
-  }, 120_000)
+  })
 
   test('of small files become objects of their own', async () => {
     const args = ['run', PID, '--server', dataverse.url, '--to', `s3://${bucket}/bundled`, '--bundle', 'auto', '--json']
@@ -63,5 +63,5 @@ await describeWithOneS3('Archives', (kind) => {
     expect(await keys('bundled/')).toHaveLength(SMALL + 1)
     const zips = (await dataverse.requests()).filter(({ url }) => url.includes('/access/datafiles/'))
     expect(zips).toHaveLength(1)
-  }, 120_000)
+  })
 })

@@ -85,4 +85,4 @@ test('with --bundle a command that is killed again and again ends with every fil
   expect(await readdir(join(home.data, '.dataferry', 'parts')).catch(() => [])).toEqual([])
   const zips = (await dataverse.requests()).filter(({ url }) => url.includes('/access/datafiles/'))
   expect(zips.length).toBeGreaterThan(3)
-}, 240_000)
+})

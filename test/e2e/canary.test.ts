@@ -64,7 +64,7 @@ test('the token is in requests to its own origin, and nowhere else', async () =>
   expect(requests.filter(({ origin, hasToken }) => origin === 'storage' && hasToken)).toEqual([])
   expect(requests.filter(({ url }) => url.includes(CANARY))).toEqual([])
   expect((await dataverse.totals()).leaks).toBe(0)
-}, 120_000)
+})
 
 /** Every value in Redis, and the command line of every process. */
 async function everythingVisible(): Promise<string[]> {

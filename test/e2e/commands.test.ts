@@ -152,7 +152,7 @@ test('verify writes a manifest of what is missing or changed, and run with it ma
   expect(await readFile(join(folder, 'a.txt'), 'utf8')).toBe('alpha')
   expect(await readFile(join(folder, 'sub', 'b.txt'), 'utf8')).toBe('beta')
   expect((await home.run(['verify', data])).code).toBe(0)
-}, 120_000)
+})
 
 test('a different file in the way fails its item and is not touched, unless told otherwise', async () => {
   const args = ['run', to('list.txt'), '--server', dataverse.url, '--to', to('each')]
@@ -182,7 +182,7 @@ test('Ctrl-C parks what is in flight, says how to go on, and the same command go
   const [item] = records(stdout).filter(({ event }) => event === 'item')
   expect(item).toMatchObject({ state: 'done', verified: 'checksum' })
   expect(Number(item?.['resumedFrom'])).toBeGreaterThan(0)
-}, 60_000)
+})
 
 test('run leaves an unfinished batch alone that is paused, and names one that goes on meanwhile', async () => {
   await dataverse.set({ bytesPerSecond: 8_000_000 })
@@ -210,7 +210,7 @@ test('run leaves an unfinished batch alone that is paused, and names one that go
   expect(telling.code).toBe(0)
   expect(telling.stderr).toContain(`${id} to ${to('left')}`)
   expect(records(telling.stdout)).toContainEqual(expect.objectContaining({ event: 'also', batch: id }))
-}, 120_000)
+})
 
 test('a rejected token stops the run with exit code 3 and names what to do', async () => {
   const args = ['run', '1', '--server', dataverse.url, '--to', to('token')]

@@ -10,8 +10,8 @@ let service: Service
 beforeAll(async () => {
   const files = [{ id: 1, label: 'poison.bin', content: { size: 1000, seed: 1 } }]
   service = await startService({ world: { datasets: [{ pid: 'doi:10.5072/FK2/POISON', files }] } })
-}, 60_000)
-afterAll(() => service[Symbol.asyncDispose](), 60_000)
+})
+afterAll(() => service[Symbol.asyncDispose]())
 
 test('an item whose processing kills its process every time ends as failed, under a supervisor, too', async () => {
   const id = await service.enqueue('poison', '1')
@@ -32,4 +32,4 @@ test('an item whose processing kills its process every time ends as failed, unde
   expect(await service.outcomes('poison')).toMatchObject([{ state: 'failed', n: 0, code: 'WORKER_CRASHED' }])
   supervisor.child.kill('SIGTERM')
   expect((await supervisor.ended).code).toBe(0)
-}, 120_000)
+})

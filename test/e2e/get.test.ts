@@ -71,7 +71,7 @@ test('a file comes under its own name, proven, and leaves nothing else behind; r
   expect(await readdir(at('plain'))).toEqual(['hello.txt'])
   const again = await run('get', ...args)
   expect(records(again.stdout)).toMatchObject([{ event: 'file', state: 'kept', verified: 'checksum' }])
-}, 120_000)
+})
 
 test('standard output gets exactly the bytes, and standard error says what was proven', async () => {
   const { bytes, code, stderr } = await piped(['get', '16', '-o', '-'])
@@ -81,13 +81,13 @@ test('standard output gets exactly the bytes, and standard error says what was p
   const wrong = await piped(['get', '15', '-o', '-'])
   expect({ code: wrong.code, text: wrong.bytes.toString() }).toEqual({ code: 1, text: 'not that' })
   expect(wrong.stderr).toContain('the server published md5 000')
-}, 120_000)
+})
 
 test('a reader of standard output that goes away ends the command without a stack', async () => {
   const { code, stderr } = await piped(['get', '14', '-o', '-'], 1_000_000)
   expect(code).toBe(130)
   expect(stderr).not.toContain('    at ')
-}, 120_000)
+})
 
 test('killed in the middle, the same command goes on from its part and proves the whole', async () => {
   dataverse.set({ bytesPerSecond: 8_000_000 })
@@ -105,14 +105,14 @@ test('killed in the middle, the same command goes on from its part and proves th
   expect(file).toMatchObject({ state: 'done', size: LARGE, verified: 'checksum' })
   expect(Number(file?.['resumedFrom'])).toBeGreaterThan(1_000_000)
   expect(await readdir(at('big'))).toEqual(['large.bin'])
-}, 120_000)
+})
 
 test('bytes with a wrong checksum never show under the final name, and the exit code says so', async () => {
   const { code, stderr } = await run('get', '15', '-o', at('corrupt', 'wrong.bin'), '--retries', '2')
   expect(code).toBe(1)
   expect(stderr).toContain('Trying again')
   expect(await readdir(at('corrupt'))).toEqual([])
-}, 120_000)
+})
 
 test('a file is had once access was asked for and granted', async () => {
   expect((await runAs('jane', 'get', '12', '-o', at('secret.txt'))).code).toBe(1)
@@ -121,4 +121,4 @@ test('a file is had once access was asked for and granted', async () => {
   expect((await runAs('admin', 'access', 'grant', '12', '@jane')).code).toBe(0)
   expect((await runAs('jane', 'get', '12', '-o', at('secret.txt'))).code).toBe(0)
   expect(await readFile(at('secret.txt'), 'utf8')).toBe('secret')
-}, 120_000)
+})

@@ -82,7 +82,7 @@ test('a command that is killed again and again ends with every file right, once,
     // Faults of the server cost bytes too: each of the two may spoil the whole file.
     expect(bytes).toBeLessThan(size * 3 + KILLS * LOST_PER_KILL)
   }
-}, 240_000)
+})
 
 test('a large file that is in flight at each kill fetches at most 8 MiB again for it', async () => {
   await dataverse.set({ chaos: null, bytesPerSecond: 24 * MIB })
@@ -100,7 +100,7 @@ test('a large file that is in flight at each kill fetches at most 8 MiB again fo
   expect((await home.run(args)).code).toBe(0)
   expect(kills).toBeGreaterThan(3)
   expect((await dataverse.counters(500)).bytes).toBeLessThan(ALONE + kills * LOST_PER_KILL)
-}, 120_000)
+})
 
 /** Resolves when the server has sent so many bytes of the large file. */
 async function receivedMore(bytes: number): Promise<void> {

@@ -32,14 +32,14 @@ beforeAll(async () => {
       ],
     },
   })
-}, 60_000)
-afterAll(() => service[Symbol.asyncDispose](), 60_000)
+})
+afterAll(() => service[Symbol.asyncDispose]())
 afterEach(async () => {
   for (const { child } of running) child.kill('SIGTERM')
   await Promise.all(running.map(({ ended }) => ended))
   running = []
   await service.dataverse.set({ latencyMs: 0, bytesPerSecond: 0 })
-}, 60_000)
+})
 
 function work(machine: 0 | 1, ...args: string[]): Started {
   const started = service.work(machine, ...args)
@@ -48,7 +48,7 @@ function work(machine: 0 | 1, ...args: string[]): Started {
 }
 
 const untilFinished = (id: string) =>
-  until(`${id} finished`, async () => (await service.batch(id)).state === 'finished', 90_000)
+  until(`${id} finished`, async () => (await service.batch(id)).state === 'finished')
 const untilSome = (id: string, done: number) =>
   until(`${done} of ${id}`, async () => (await service.batch(id)).done >= done)
 
@@ -85,7 +85,7 @@ test('the file of a killed worker process is taken over at once, at its byte, an
   expect(line?.state === 'done' && line.resumedFrom).toBeGreaterThan(0)
   supervisor.child.kill('SIGTERM')
   expect((await supervisor.ended).code).toBe(0)
-}, 120_000)
+})
 
 async function holderNow(not: string) {
   return (await service.workers.list()).find(({ id, holds }) => id !== not && holds.length > 0)
@@ -109,7 +109,7 @@ test('into an empty Redis, resume brings back what the destination knows, and no
   const done = (await service.outcomes('emptied')).filter(({ state }) => state === 'done')
   expect(done).toHaveLength(SMALL)
   expect((await askedTwice(before)).length).toBeLessThanOrEqual(4)
-}, 120_000)
+})
 
 test('a Redis that is emptied under its workers learns everything again from the destination', async () => {
   await service.dataverse.set({ latencyMs: 100 })
@@ -122,7 +122,7 @@ test('a Redis that is emptied under its workers learns everything again from the
   expect(await service.batch(id)).toMatchObject({ planned: SMALL, failed: 0 })
   const done = (await service.outcomes('swept')).filter(({ state }) => state === 'done')
   expect(done).toHaveLength(SMALL)
-}, 120_000)
+})
 
 test('a pause and a cancellation outlive a Redis that is emptied, under its workers and for resume', async () => {
   await service.dataverse.set({ bytesPerSecond: SLOW })
@@ -152,7 +152,7 @@ test('a pause and a cancellation outlive a Redis that is emptied, under its work
   await service.client.flushall()
   expect((await service.run(1, 'resume', service.at('held'))).code).toBe(0)
   expect(await service.batch(id)).toMatchObject({ state: 'finished', done: 1, failed: 0 })
-}, 120_000)
+})
 
 test('workers wait for a Redis that is killed and comes back with its last writes lost, and the batch ends right', async () => {
   await service.dataverse.set({ latencyMs: 100 })
@@ -168,7 +168,7 @@ test('workers wait for a Redis that is killed and comes back with its last write
   expect({ all: done + kept, failed }).toEqual({ all: SMALL, failed: 0 })
   const lines = (await service.outcomes('rolled-back')).filter(({ state }) => state === 'done')
   expect(new Set(lines.map(({ n }) => n)).size).toBe(lines.length)
-}, 120_000)
+})
 
 test('a worker that is asked to end while Redis is away does so, and what it fetched is kept', async () => {
   await service.dataverse.set({ bytesPerSecond: SLOW })
@@ -185,7 +185,7 @@ test('a worker that is asked to end while Redis is away does so, and what it fet
   await untilFinished(id)
   const [line] = (await service.outcomes('away')).filter(({ state }) => state === 'done')
   expect(line?.state === 'done' && line.resumedFrom).toBeGreaterThan(0)
-}, 120_000)
+})
 
 test('feeding stops before Redis is full, says so, and goes on when it has room', async () => {
   const { client } = service
@@ -206,32 +206,28 @@ test('feeding stops before Redis is full, says so, and goes on when it has room'
     await client.config('SET', 'maxmemory', '0')
     await client.del('ballast')
   }
-}, 120_000)
+})
 
-itWithMounts(
-  'a full disk is waited for: said once, no file fails, and it goes on when there is room',
-  async () => {
-    const { dataverse } = service
-    const to = service.at('full-disk')
-    const mount = `mkdir -p "${to}" && mount -t tmpfs -o size=40m none "${to}" && head -c ${30 * MIB} /dev/zero > "${to}/ballast"`
-    const worker = service.workIn(mount, '--jobs', '1')
-    running.push(worker)
-    const pid = worker.child.pid ?? 0
-    const inside = join(`/proc/${pid}/root`, to)
-    await until('the mount', async () => (await service.workers.list()).length === 1)
-    await writeFile(join(inside, 'there'), '')
-    let said = ''
-    worker.child.stderr?.on('data', (text: string) => (said += text))
-    const { code, stdout } = await service.runIn(pid, 'enqueue', '3', '--server', dataverse.url, '--to', to)
-    expect(code).toBe(0)
-    const id = /^Enqueued as (\S+);/m.exec(stdout)?.[1] ?? ''
-    await until('a notice', () => Promise.resolve(said.includes('No space is left')))
-    await sleep(6_000)
-    expect(said.match(/No space is left/g)).toHaveLength(1)
-    expect(await service.batch(id)).toMatchObject({ state: 'open', failed: 0, done: 0 })
-    await rm(join(inside, 'ballast'))
-    await untilFinished(id)
-    expect(await service.batch(id)).toMatchObject({ done: 1, failed: 0 })
-  },
-  120_000,
-)
+itWithMounts('a full disk is waited for: said once, no file fails, and it goes on when there is room', async () => {
+  const { dataverse } = service
+  const to = service.at('full-disk')
+  const mount = `mkdir -p "${to}" && mount -t tmpfs -o size=40m none "${to}" && head -c ${30 * MIB} /dev/zero > "${to}/ballast"`
+  const worker = service.workIn(mount, '--jobs', '1')
+  running.push(worker)
+  const pid = worker.child.pid ?? 0
+  const inside = join(`/proc/${pid}/root`, to)
+  await until('the mount', async () => (await service.workers.list()).length === 1)
+  await writeFile(join(inside, 'there'), '')
+  let said = ''
+  worker.child.stderr?.on('data', (text: string) => (said += text))
+  const { code, stdout } = await service.runIn(pid, 'enqueue', '3', '--server', dataverse.url, '--to', to)
+  expect(code).toBe(0)
+  const id = /^Enqueued as (\S+);/m.exec(stdout)?.[1] ?? ''
+  await until('a notice', () => Promise.resolve(said.includes('No space is left')))
+  await sleep(6_000)
+  expect(said.match(/No space is left/g)).toHaveLength(1)
+  expect(await service.batch(id)).toMatchObject({ state: 'open', failed: 0, done: 0 })
+  await rm(join(inside, 'ballast'))
+  await untilFinished(id)
+  expect(await service.batch(id)).toMatchObject({ done: 1, failed: 0 })
+})

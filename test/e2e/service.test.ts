@@ -34,8 +34,8 @@ beforeAll(async () => {
       ],
     },
   })
-}, 60_000)
-afterAll(() => service[Symbol.asyncDispose](), 60_000)
+})
+afterAll(() => service[Symbol.asyncDispose]())
 
 /** Waits until some bytes of a file have come, and no more than can be told from the whole. */
 function untilInFlight(n: number): Promise<{ readonly bytes: number }> {
@@ -74,7 +74,7 @@ test('what is enqueued is fetched by the workers of two machines, each file once
   expect(new Set(lines.map(({ n }) => n)).size).toBe(SMALL)
   expect(lines).toHaveLength(SMALL)
   expect(await partsAt(service.at('many'))).toEqual([])
-}, 120_000)
+})
 
 describe('while workers run on two machines', () => {
   let workers: Started[] = []
@@ -82,10 +82,10 @@ describe('while workers run on two machines', () => {
     // One attempt only: whatever uses one fails its file.
     workers = [service.work(0, '--retries', '1'), service.work(1, '--retries', '1')]
     await until('two workers', async () => (await service.workers.list()).length === 2)
-  }, 60_000)
+  })
   afterAll(async () => {
     for (const worker of workers) if (worker.child.exitCode === null) await ended(worker)
-  }, 60_000)
+  })
 
   test('a pause of a batch parks its file at the byte, uses no attempt, and a continue goes on there', async () => {
     await service.dataverse.set({ bytesPerSecond: SLOW })
@@ -111,7 +111,7 @@ describe('while workers run on two machines', () => {
     const { resumedFrom } = await onlyReceipt('paused')
     expect(resumedFrom).toBeGreaterThan(0)
     expect(await service.dataverse.counters(1)).toMatchObject({ counted: 1 })
-  }, 120_000)
+  })
 
   test('a pause of one server does the same for all batches', async () => {
     await service.dataverse.set({ bytesPerSecond: SLOW })
@@ -127,7 +127,7 @@ describe('while workers run on two machines', () => {
     expect((await service.run(1, 'continue', '--only-server', url)).code).toBe(0)
     await untilFinished(id)
     expect((await onlyReceipt('server')).resumedFrom).toBeGreaterThan(0)
-  }, 120_000)
+  })
 
   test('a cancelled batch stops where it is, and can be taken up again', async () => {
     await service.dataverse.set({ bytesPerSecond: SLOW })
@@ -140,7 +140,7 @@ describe('while workers run on two machines', () => {
     expect((await service.run(0, 'continue', id)).code).toBe(0)
     await untilFinished(id)
     expect((await onlyReceipt('cancelled')).resumedFrom).toBeGreaterThan(0)
-  }, 120_000)
+  })
 
   test('retry fetches failed files only, by code or all of them, once the cause is mended', async () => {
     for (const file of [30, 31]) {
@@ -165,7 +165,7 @@ describe('while workers run on two machines', () => {
       await readFile(join(service.at('retried'), '.dataferry', id, 'report.json'), 'utf8'),
     )
     expect(report).toMatchObject({ complete: true, done: 6, failed: 0 })
-  }, 120_000)
+  })
 
   test('a limit of streams is obeyed by all workers together, at once and while they work', async () => {
     const { dataverse } = service
@@ -186,7 +186,7 @@ describe('while workers run on two machines', () => {
     expect((await service.run(1, 'limit', dataverse.url, '--concurrency', 'none')).code).toBe(0)
     await dataverse.set({ latencyMs: 0 })
     await untilFinished(id)
-  }, 120_000)
+  })
 
   test('a limit of bytes slows a file down that is in flight, and is taken back', async () => {
     const { url } = service.dataverse
@@ -206,7 +206,7 @@ describe('while workers run on two machines', () => {
     expect((await service.run(0, 'limit', url, '--rate', 'none')).code).toBe(0)
     await untilFinished(id)
     expect(await service.batch(id)).toMatchObject({ done: 1, failed: 0 })
-  }, 120_000)
+  })
 
   test('a server that asks for a pause is shown with what is left of it, and gets it', async () => {
     const { dataverse } = service
@@ -217,7 +217,7 @@ describe('while workers run on two machines', () => {
     expect(shown).toContainEqual(expect.objectContaining({ event: 'server', server: dataverse.url, throttles: 1 }))
     await untilFinished(id)
     expect(await service.batch(id)).toMatchObject({ done: 1, failed: 0 })
-  }, 120_000)
+  })
 
   test('a worker that is asked to end parks its file, ends with 0, and the other machine goes on at the byte', async () => {
     await service.dataverse.set({ bytesPerSecond: SLOW })
@@ -231,5 +231,5 @@ describe('while workers run on two machines', () => {
     await untilFinished(id)
     expect((await onlyReceipt('handed')).resumedFrom).toBeGreaterThan(0)
     expect(await service.dataverse.counters(5)).toMatchObject({ counted: 1 })
-  }, 120_000)
+  })
 })

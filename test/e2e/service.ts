@@ -50,7 +50,7 @@ const LOOK_MS = 50
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | false>,
-  patienceMs = 60_000,
+  patienceMs = 120_000,
 ): Promise<T> {
   const giveUpAt = performance.now() + patienceMs
   for (;;) {

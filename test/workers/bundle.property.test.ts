@@ -72,7 +72,7 @@ test('whatever a server leaves out or cuts off, every allowed file is there once
     }),
     ROUNDS,
   )
-}, 120_000)
+})
 
 test('an archive that is kept holds, with its record of what was left out, every file that was asked for', async () => {
   await fc.assert(
@@ -96,7 +96,7 @@ test('an archive that is kept holds, with its record of what was left out, every
     }),
     ROUNDS,
   )
-}, 120_000)
+})
 
 async function brought(given: Situation, target: Target, bundle: 'auto' | 'off'): Promise<Ran> {
   const world = new World()

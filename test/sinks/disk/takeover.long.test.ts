@@ -198,7 +198,7 @@ describe('a part of another process', () => {
 
   /** Asks again for as long as the other process counts as alive. */
   async function takeWhenStale(sink: DiskSink): Promise<Stage> {
-    return vi.waitFor(() => stageOf(sink), { timeout: 20_000, interval: 50 })
+    return vi.waitFor(() => stageOf(sink), { timeout: 120_000, interval: 50 })
   }
 
   async function startChildOnce(at: number): Promise<SinkProcess> {

@@ -97,5 +97,5 @@ await describeWithS3('the proof of an object', (kind) => {
     expect(proxy.requests.length - before).toBe(2000)
     expect(await all(proxied.list(never))).toHaveLength(1000)
     await proxied.close()
-  }, 180_000)
+  })
 })

@@ -165,7 +165,7 @@ await describeWithS3('uploads', (kind) => {
     const impatient = await open({ leaseMs: 2000 })
     await expect(impatient.stage({ key: KEY, item: ITEM, signal: never })).rejects.toMatchObject({ code: 'SINK_BUSY' })
     const stage = await vi.waitFor(() => impatient.stage({ key: KEY, item: ITEM, signal: never }), {
-      timeout: 10_000,
+      timeout: 120_000,
       interval: 200,
     })
     expect(await stage.resume(await contractHash(), never)).toBeGreaterThanOrEqual(PART)

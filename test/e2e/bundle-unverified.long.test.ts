@@ -1,0 +1,3 @@
+import { describeUnverified } from './bundle-unverified.ts'
+
+describeUnverified('6.9')
