@@ -95,6 +95,12 @@ export class NativeApi implements Catalogue {
     return (await this.#calls.get({ route, signal }, z.looseObject({ version: z.string() }))).version
   }
 
+  /** DOIs are compared without case since 6.5; see the protocol note §12. A server that does not say is taken for a newer one. */
+  async tellsCase(signal: AbortSignal): Promise<boolean> {
+    const [major = 0, minor = 0] = (await this.serverVersion(signal)).split('.').map(Number)
+    return major < 6 || (major === 6 && minor < 5)
+  }
+
   /** Bytes that one ZIP may hold; undefined where the server (before 6.1) does not say. */
   async zipDownloadLimit(signal?: AbortSignal): Promise<number | undefined> {
     const route = infoRoute('info/zipDownloadLimit', 'its ZIP limit')

@@ -37,6 +37,8 @@ export interface Catalogue {
   version(dataset: number | string, selector: string, signal: AbortSignal): Promise<ListedVersion>
   /** Every file of a pinned version exactly once, in bounded memory. */
   files(dataset: number | string, version: string, signal: AbortSignal): AsyncIterable<ListedFile>
+  /** Whether a DOI in capitals and the same one in small letters are two to this server. */
+  tellsCase(signal: AbortSignal): Promise<boolean>
   /** One file, with the dataset version that it was found in. */
   file(file: number | string, signal: AbortSignal): Promise<ListedFile & { readonly in: ListedVersion }>
 }

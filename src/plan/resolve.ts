@@ -1,4 +1,4 @@
-import { DataferryError } from '../errors.ts'
+import { DataferryError, isAbort } from '../errors.ts'
 import type { Entry, Target } from '../model/entry.ts'
 import type { Format, Item, Ref } from '../model/item.ts'
 import type { Catalogue, ListedFile, ListedVersion } from '../model/listing.ts'
@@ -11,6 +11,7 @@ export class Resolver {
   readonly #catalogue: Catalogue
   readonly #cache: ListingCache
   readonly #signal: AbortSignal
+  #casing: Promise<boolean> | undefined
 
   constructor(catalogue: Catalogue, signal: AbortSignal) {
     this.#catalogue = catalogue
@@ -28,8 +29,23 @@ export class Resolver {
       yield* this.#resolve(context, onDataset)
     } catch (error) {
       if (!(error instanceof DataferryError) || error.remedy !== 'fail') throw error
-      yield problemDraft(context, error)
+      yield problemDraft(context, isNotFound(error) ? await this.#withCase(context.entry, error) : error)
     }
+  }
+
+  /** A DOI that is not found may only be written in another case than the server has it in. */
+  async #withCase({ target }: Entry, error: DataferryError): Promise<DataferryError> {
+    if (!/^doi:[^a-z]*[a-z]/i.test(idOf(target)) || !(await this.#tellsCase())) return error
+    const hint = 'This server tells capitals from small letters in a DOI: check them, too.'
+    return new DataferryError(error.code, `${error.message} ${hint}`, { cause: error })
+  }
+
+  /** Asked once. A server that does not answer this has other worries. */
+  #tellsCase(): Promise<boolean> {
+    return (this.#casing ??= this.#catalogue.tellsCase(this.#signal).catch((error: unknown) => {
+      if (isAbort(error)) throw error
+      return false
+    }))
   }
 
   async *#resolve(context: Context, onDataset: (version: ListedVersion) => void): AsyncGenerator<Draft> {

@@ -104,6 +104,8 @@ describe.each(PROFILES)('NativeApi on %s', (profile) => {
     await withStandIn({ profile }, async (server) => {
       await withNative({ baseUrl: server.url, apiToken: 'jane' }, async (api) => {
         expect(await api.serverVersion()).toBe(profile)
+        const [major = 0, minor = 0] = profile.split('.').map(Number)
+        expect(await api.tellsCase(signal)).toBe(major < 6 || minor < 5)
         expect(await api.zipDownloadLimit()).toBe(profile.startsWith('5') ? undefined : 104_857_600)
         expect(await api.tokenUser()).toMatchObject({ identifier: '@jane' })
       })

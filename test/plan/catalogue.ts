@@ -13,7 +13,7 @@ export interface Counted extends Catalogue {
   fail: (call: string) => DataferryError | undefined
 }
 
-export function catalogueOf(datasets: Datasets): Counted {
+export function catalogueOf(datasets: Datasets, tellsCase = false): Counted {
   const calls: string[] = []
   const begin = (call: string): void => {
     calls.push(call)
@@ -28,6 +28,7 @@ export function catalogueOf(datasets: Datasets): Counted {
   const catalogue: Counted = {
     calls,
     fail: () => undefined,
+    tellsCase: () => Promise.resolve(tellsCase),
     async version(dataset, selector) {
       await Promise.resolve()
       begin(`version ${dataset} ${selector}`)

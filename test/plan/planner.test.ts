@@ -315,6 +315,21 @@ describe('a server that refuses', () => {
     expect(state.totals).toMatchObject({ problems: 2, renamed: 0, size: 10 })
   })
 
+  it('that tells capitals from small letters in DOIs gets that said with what it does not know', async () => {
+    const entries: Entry[] = [
+      dataset('doi:10.5072/fk2/a'),
+      { target: { kind: 'pid', pid: 'doi:10.5072/fk2/a' }, path: 'x/' },
+      file('doi:10.5072/fk2/a/two'),
+      file(404),
+    ]
+    const said = async (tellsCase: boolean): Promise<boolean[]> => {
+      const { items } = await planAll(entries, catalogueOf(DATASETS, tellsCase))
+      return items.map(({ problem }) => problem?.message.includes('capitals from small letters in a DOI') ?? false)
+    }
+    expect(await said(true)).toEqual([true, true, true, false])
+    expect(await said(false)).toEqual([false, false, false, false])
+  })
+
   it.each(['SOURCE_UNREACHABLE', 'SOURCE_THROTTLED', 'TOKEN_REJECTED'] as const)(
     'for now (%s) ends planning, which stays at its last checkpoint',
     async (code) => {
