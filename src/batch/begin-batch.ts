@@ -71,9 +71,9 @@ async function goOn(
   return { batch: changed, plan: await readPlanState(records, batch.id) }
 }
 
-function planKey({ manifest, format, servers }: BatchRequest): string {
-  const decides = JSON.stringify([manifest.sha256, manifest.format, format, servers[0] ?? ''])
-  return createHash('sha256').update(decides).digest('hex').slice(0, 16)
+function planKey({ manifest, format, servers, filters }: BatchRequest): string {
+  const decides = [manifest.sha256, manifest.format, format, servers[0] ?? '', ...(filters ? [filters] : [])]
+  return createHash('sha256').update(JSON.stringify(decides)).digest('hex').slice(0, 16)
 }
 
 /**

@@ -40,6 +40,7 @@ export const EMPTY_PLAN: PlanState = {
     renamed: 0,
     duplicates: 0,
     datasets: 0,
+    filtered: 0,
   },
 }
 

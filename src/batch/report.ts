@@ -24,6 +24,8 @@ const fieldsSchema = z.object({
   missing: count,
   renamed: count,
   duplicates: count,
+  /** Files that the manifest names and the filters left out. */
+  filtered: count.default(0),
   /** Every planned item is there, and nothing that was left out of an archive is still to be fetched. */
   complete: z.boolean(),
   done: count,
@@ -85,6 +87,7 @@ export async function writeReport(records: Records, batch: Batch, plan: PlanStat
     missing: plan.items - ended,
     renamed: plan.totals.renamed,
     duplicates: plan.totals.duplicates,
+    filtered: plan.totals.filtered,
     complete: plan.complete && tally.done + tally.kept === plan.items && (tally.leftOut === 0 || leftOutPlanned),
     leftOutPlanned,
     bundlesOff: await serversWithoutBundles(records, batch.id),

@@ -17,6 +17,8 @@ export interface Given {
   readonly has: (flag: string) => boolean
   /** The value of a flag, the last one when it is there several times. */
   readonly text: (flag: string) => string | undefined
+  /** All values of a flag that may be given several times. */
+  readonly texts: (flag: string) => readonly string[]
 }
 
 /** Everything a command works with. */
@@ -36,6 +38,8 @@ interface CommandFlag {
   /** In commander's notation: `-n, --dry-run`, `-m, --manifest <file>`. */
   readonly flags: string
   readonly help: string
+  /** May be given several times; `Given.texts` has all values. */
+  readonly many?: true
 }
 
 export interface Operand {

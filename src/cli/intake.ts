@@ -3,6 +3,7 @@ import { DataferryError } from '../errors.ts'
 import { inspectManifests } from '../plan/intake.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Context } from './command.ts'
+import { readFilters } from './filter-flags.ts'
 import { ManifestFiles } from './manifest-files.ts'
 
 /**
@@ -11,6 +12,7 @@ import { ManifestFiles } from './manifest-files.ts'
  */
 export async function takeIn(context: Context, sink: Sink): Promise<BegunBatch> {
   const { config, out, signal } = context
+  const filters = readFilters(context)
   await using manifests = await ManifestFiles.open(context)
   const inspected = await inspectManifests(manifests.files, {
     servers: config.servers,
@@ -32,6 +34,7 @@ export async function takeIn(context: Context, sink: Sink): Promise<BegunBatch> 
     existing,
     bundle,
     bundleUnverified,
+    ...(filters && { filters }),
     ...(context.has('complete') && { complete: true }),
     manifest: inspected.manifest,
   }

@@ -52,7 +52,10 @@ export function parserFor(name: string, summary: string, command: Command): Pars
     .description(about)
     .usage([...command.operands.map(operandUsage), '[flags]'].join(' '))
   for (const operand of command.operands) parser.argument(operandUsage(operand), operand.help)
-  for (const { flags, help } of command.flags) parser.addOption(new Option(flags, help).helpGroup(OWN_GROUP))
+  for (const { flags, help, many } of command.flags) {
+    const option = new Option(flags, help).helpGroup(OWN_GROUP)
+    parser.addOption(many ? option.argParser(collect) : option)
+  }
   for (const { option } of settingOptions(command.settings)) parser.addOption(option.helpGroup(OWN_GROUP))
   const others = SHARED.filter((one) => !command.settings.includes(one))
   for (const { option } of settingOptions(others)) parser.addOption(option.helpGroup(SHARED_GROUP))
@@ -76,11 +79,16 @@ export function readArguments(parser: Parser, command: Command, argv: readonly s
     const value = values[attribute(flag)]
     return typeof value === 'string' ? value : undefined
   }
+  const texts = (flag: string): readonly string[] => {
+    const value = values[attribute(flag)]
+    return Array.isArray(value) ? value.map(String) : []
+  }
   const has = (flag: string): boolean => values[attribute(flag)] === !flag.startsWith('no-')
   return {
     args: parser.args,
     has,
     text,
+    texts,
     json: has('json'),
     quiet: has('quiet'),
     verbose: has('verbose'),

@@ -31,6 +31,7 @@ export async function planBatch(sink: Sink, begun: BegunBatch, options: Planning
     several: batch.manifest.parts !== undefined,
     defaultServer: batch.servers[0] ?? '',
     format: batch.format,
+    filters: batch.filters,
     records: sink.records,
     catalogue: (server) => sources.catalogue(server),
     from,
@@ -57,6 +58,7 @@ export async function printPlan(out: Output, sink: Sink, { batch }: BegunBatch, 
     ['retention expired', totals.retentionExpired],
     ['cannot be planned', totals.problems],
     ['asked for twice', totals.duplicates],
+    ['left out by filters', totals.filtered],
     ['renamed to be safe', totals.renamed],
   ]
   out.line(`Plan of ${batch.id}`, 'bold')

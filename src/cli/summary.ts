@@ -98,6 +98,7 @@ function notes(report: Report): readonly (readonly [number, string])[] {
     [report.leftOut, `left out of archives${singly}: left-out.csv`],
     [report.renamed, 'renamed to safe names: renamed.csv'],
     [report.duplicates, 'asked for more than once, fetched once'],
+    [report.filtered, 'left out by filters'],
   ]
 }
 

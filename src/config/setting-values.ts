@@ -43,7 +43,7 @@ export function word(wanted: string, form = /./) {
   return value(wanted, (text) => (form.test(text) ? text : undefined))
 }
 
-const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }
+const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 }
 
 /** Bytes as `curl` and `wget` write them: `500K`, `10M`, `1.5G`; K is 1024. */
 export const byteCount = value('a number of bytes such as 500K or 10M', bytesOf)
@@ -54,7 +54,7 @@ export const bundleSize = value('off, auto, or a number of bytes such as 500K', 
 )
 
 function bytesOf(text: string): number | undefined {
-  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?$/i.exec(text) ?? []
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?$/i.exec(text) ?? []
   const bytes = Math.round(Number(number) * (BYTE_UNITS[unit.toUpperCase()] ?? NaN))
   return bytes > 0 ? bytes : undefined
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { filtersSchema } from './filters.ts'
 import { FORMATS } from './item.ts'
 
 /** What is done when something is at an item's path already. `error` and the overwriting ones never touch identical files. */
@@ -34,6 +35,8 @@ export const batchSchema = z.object({
   bundleUnverified: z.boolean().optional(),
   /** Files that archives leave out are fetched singly beside them. Absent: no. */
   complete: z.boolean().optional(),
+  /** Absent: everything that the manifest names is wanted. */
+  filters: filtersSchema.optional(),
   manifest: z.object({
     /** As the user named it, `-` for standard input; the copy is `manifest` in the batch folder. */
     name: z.string(),
@@ -72,6 +75,8 @@ export const planStateSchema = z.object({
     renamed: z.number().int().nonnegative(),
     duplicates: z.number().int().nonnegative(),
     datasets: z.number().int().nonnegative(),
+    /** Files that a manifest names and the filters leave out. */
+    filtered: z.number().int().nonnegative().default(0),
   }),
 })
 export type PlanState = Readonly<z.infer<typeof planStateSchema>>

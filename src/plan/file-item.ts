@@ -28,6 +28,11 @@ export interface Context {
   readonly format: Format
 }
 
+/** The form that a line asks for, or else the command line. */
+export function formatOf({ entry, format }: Context): Format {
+  return entry.format ?? format
+}
+
 /** Extensions of uploaded originals, by the content type that Dataverse records for them. */
 const ORIGINAL_EXTENSIONS: Readonly<Record<string, string>> = {
   'text/csv': '.csv',
@@ -47,7 +52,7 @@ const ORIGINAL_EXTENSIONS: Readonly<Record<string, string>> = {
 /** The item for a file that a listing describes. Promises are those of the form that is asked for. */
 export function listedItem(file: ListedFile, version: ListedVersion | undefined, context: Context): Draft {
   const { entry, server, line } = context
-  const format = entry.format ?? context.format
+  const format = formatOf(context)
   const ref: Ref = { kind: 'file', file: file.id, format, ...(file.tabular && { tabular: true as const }) }
   const expect = promises(file, format, context)
   const contentType = file.tabular && format === 'original' ? file.original?.contentType : file.contentType
@@ -100,7 +105,8 @@ export function joined(directory: string, name: string): string {
   return directory === '' ? name : `${directory}/${name}`
 }
 
-function originalName(file: ListedFile): string {
+/** The name of a table as it was uploaded, or the best guess at it. */
+export function originalName(file: ListedFile): string {
   if (file.original?.name !== undefined) return file.original.name
   const extension = ORIGINAL_EXTENSIONS[file.original?.contentType ?? '']
   return extension === undefined ? file.label : withoutEnding(file.label, TABULAR) + extension

@@ -67,6 +67,10 @@ export class PlanLines {
     this.#totals.datasets++
   }
 
+  countFiltered(): void {
+    this.#totals.filtered++
+  }
+
   /** Makes everything added so far durable. */
   flush(): Promise<void> {
     return this.#writer.flush()

@@ -1,8 +1,10 @@
 import { writePlanState } from '../batch/folder.ts'
 import type { BatchId, PlanState } from '../model/batch.ts'
+import type { Filters } from '../model/filters.ts'
 import type { Format } from '../model/item.ts'
 import type { Catalogue } from '../model/listing.ts'
 import type { Records } from '../sinks/sink.ts'
+import { fileFilter, type FileFilter } from './file-filter.ts'
 import type { PlacedEntry } from './intake.ts'
 import { PlanLines } from './plan-lines.ts'
 import { Resolver } from './resolve.ts'
@@ -15,6 +17,8 @@ export interface PlanRequest {
   readonly several?: boolean
   readonly defaultServer: string
   readonly format: Format
+  /** Absent: all that the entries name is wanted. */
+  readonly filters?: Filters | undefined
   readonly records: Records
   /** Asks one server; called once for each. */
   readonly catalogue: (server: string) => Catalogue
@@ -50,11 +54,14 @@ class Planner {
   readonly #request: PlanRequest
   readonly #lines: PlanLines
   readonly #resolvers = new Map<string, Resolver>()
+  readonly #wanted: FileFilter
+  readonly #counts = { dataset: () => this.#lines.countDataset(), filtered: () => this.#lines.countFiltered() }
   #lastCheckpoint = { items: 0, at: Date.now() }
 
   private constructor(request: PlanRequest, lines: PlanLines) {
     this.#request = request
     this.#lines = lines
+    this.#wanted = fileFilter(request.filters ?? {})
   }
 
   static async open(request: PlanRequest): Promise<Planner> {
@@ -82,7 +89,7 @@ class Planner {
     const { defaultServer, format, several } = this.#request
     const server = entry.server ?? defaultServer
     const context = { server, entry, line, manifest, format }
-    for await (const draft of this.#resolver(server).resolve(context, () => this.#lines.countDataset())) {
+    for await (const draft of this.#resolver(server).resolve(context, this.#counts)) {
       await this.#lines.add(several ? { ...draft, manifest } : draft)
       if (this.#lines.buffered >= FLUSH_ITEMS) await this.#lines.flush()
     }
@@ -91,7 +98,7 @@ class Planner {
   #resolver(server: string): Resolver {
     const known = this.#resolvers.get(server)
     if (known) return known
-    const resolver = new Resolver(this.#request.catalogue(server), this.#request.signal)
+    const resolver = new Resolver(this.#request.catalogue(server), this.#wanted, this.#request.signal)
     this.#resolvers.set(server, resolver)
     return resolver
   }

@@ -33,8 +33,10 @@ export function ownPromises({ size, checksum }: Entry): Expectation {
 export function promises(file: ListedFile, format: Format, { entry, manifest, line }: Told): Expectation {
   const listed = published(file, format)
   const subject: Subject = { file, format, where: `${manifest ?? 'the manifest'}:${line}` }
-  const size = ownSize(subject, listed.size, entry.size)
-  const checksum = ownChecksum(subject, listed.checksum, entry.checksum)
+  // Beside a dataset they are those of no file in it.
+  const said = entry.target.kind === 'file' ? entry : undefined
+  const size = ownSize(subject, listed.size, said?.size)
+  const checksum = ownChecksum(subject, listed.checksum, said?.checksum)
   const own = [
     ...(size === undefined ? [] : ['size' as const]),
     ...(checksum === undefined ? [] : ['checksum' as const]),

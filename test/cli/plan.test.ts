@@ -83,6 +83,24 @@ it('a misspelt column is refused, and ignored on demand', async () => {
   expect(ignored.stderr).toContain('odd.csv: columns not used: "Versoin"')
 })
 
+it('filters are part of what makes a batch, counted in the plan, and refused when they make no sense', async () => {
+  const to = ['--to', join(cwd, 'filtered')]
+  const env = { DATAVERSE_SERVER: dataverse.url }
+  const run = (...args: readonly string[]): Promise<Ended> => runInProcess(['plan', ONE, ...to, ...args], { cwd, env })
+  const batch = ({ record }: Ended): unknown => (record() as { batch: string }).batch
+  const some = await run('--include', '*.txt', '--include', '*.dta', '--exclude', 'raw/', '--json')
+  expect(some.record()).toMatchObject({ items: 1, filtered: 1 })
+  const same = await run('--exclude', 'raw/', '--include', '*.dta', '--include', '*.txt', '--json')
+  expect(batch(same)).toBe(batch(some))
+  const other = await run('--max-size', '10', '--content-type', 'text/*', '--json')
+  expect(other.record()).toMatchObject({ items: 1, filtered: 1 })
+  expect(batch(other)).not.toBe(batch(some))
+  expect((await run('--min-size', '1K')).stdout).toMatch(/ 2 {2}left out by filters/)
+  expect((await run('--min-size', '2M', '--max-size', '1M')).stderr).toContain('--min-size 2097152 is more than')
+  expect((await run('--min-size', 'big')).stderr).toContain('--min-size: expected a number of bytes')
+  expect((await run('--include', '')).stderr).toContain('--include: expected a pattern such as *.csv')
+})
+
 it('what is neither a file nor a reference is refused by name', async () => {
   const { code, stderr } = await plan('10', 'no-such-file')
   expect(code).toBe(2)

@@ -283,6 +283,31 @@ describe('planning what is no file', () => {
   })
 })
 
+describe('planning with filters', () => {
+  it('leaves files out of datasets, of ZIPs of files and of what is named singly, and counts them', async () => {
+    const entries: Entry[] = [dataset(A), file(1), { target: { kind: 'zip', files: [1, 3] } }]
+    const more: Entry[] = [{ target: { kind: 'bundle', file: 3 } }, { target: { kind: 'zip', files: [1, 2] } }]
+    const { items, state } = await planAll([...entries, ...more], catalogueOf(DATASETS), {
+      filters: { include: ['*.tab'] },
+    })
+    expect(items).toMatchObject([
+      { ref: { kind: 'file', file: 3 } },
+      { ref: { kind: 'zip', files: [3] } },
+      { ref: { kind: 'all-forms', file: 3 } },
+    ])
+    expect(state.totals).toMatchObject({ filtered: 6, problems: 0 })
+  })
+
+  it('refuses the ZIP of a version that holds what they leave out', async () => {
+    const entries: Entry[] = [{ target: { kind: 'dataset-zip', dataset: A } }]
+    const refused = await planAll(entries, catalogueOf(DATASETS), { filters: { exclude: ['*.tab'] } })
+    expect(refused.items[0]?.problem).toMatchObject({ code: 'MANIFEST_INVALID' })
+    expect(refused.items[0]?.problem?.message).toContain('The filters leave out 1 of the 3 files')
+    const taken = await planAll(entries, catalogueOf(DATASETS), { filters: { exclude: ['*.zip'] } })
+    expect(taken.items[0]?.problem).toBeUndefined()
+  })
+})
+
 describe('a server that refuses', () => {
   it('names each collection that the manifest does not ask to be searched, in words that can be a manifest again', async () => {
     const collection: Entry = { target: { kind: 'collection', collection: 12, title: 'Archives' } }

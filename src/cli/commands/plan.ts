@@ -1,4 +1,5 @@
 import { PLANS, type Command } from '../command.ts'
+import { FILTER_FLAGS } from '../filter-flags.ts'
 import { planBatch, printPlan } from '../planning.ts'
 import { DESTINATION_SETTINGS } from '../destination.ts'
 import { withPlanning } from '../with-planning.ts'
@@ -15,6 +16,7 @@ export const command: Command = {
   settings: ['server', ...DESTINATION_SETTINGS, 'format', 'existing', 'bundle', 'bundleUnverified', 'tokenFile'],
   flags: [
     { flags: '-m, --manifest <file>', help: 'the manifest, - for standard input' },
+    ...FILTER_FLAGS,
     { flags: '--ignore-columns', help: 'take a column whose name is nearly a known one for one of your own' },
     { flags: '--new', help: 'begin a new batch even where an unfinished one of this manifest is there' },
   ],

@@ -1,0 +1,56 @@
+import { byteCount } from '../config/setting-values.ts'
+import { DataferryError } from '../errors.ts'
+import type { Filters } from '../model/filters.ts'
+import type { Command, Given } from './command.ts'
+
+/** Flags that narrow what a manifest names. */
+export const FILTER_FLAGS: Command['flags'] = [
+  {
+    flags: '--include <glob>',
+    help: 'only files whose path in the dataset matches, e.g. *.csv or raw/**; again for more',
+    many: true,
+  },
+  { flags: '--exclude <glob>', help: 'no files whose path in the dataset matches; again for more', many: true },
+  { flags: '--min-size <bytes>', help: 'only files of at least this size, e.g. 10K' },
+  { flags: '--max-size <bytes>', help: 'only files of at most this size, e.g. 2G' },
+  { flags: '--content-type <glob>', help: 'only files of this type, e.g. image/*; again for more', many: true },
+]
+
+/** Reads `FILTER_FLAGS`; undefined: none is there. Throws `ARGUMENT_INVALID`. */
+export function readFilters({ text, texts }: Pick<Given, 'text' | 'texts'>): Filters | undefined {
+  const include = globs('include', texts)
+  const exclude = globs('exclude', texts)
+  const contentTypes = globs('content-type', texts)
+  const minSize = bytes('min-size', text)
+  const maxSize = bytes('max-size', text)
+  if (minSize !== undefined && maxSize !== undefined && minSize > maxSize) {
+    throw new DataferryError('ARGUMENT_INVALID', `--min-size ${minSize} is more than --max-size ${maxSize}.`)
+  }
+  const filters: Filters = {
+    ...(include && { include }),
+    ...(exclude && { exclude }),
+    ...(minSize !== undefined && { minSize }),
+    ...(maxSize !== undefined && { maxSize }),
+    ...(contentTypes && { contentTypes }),
+  }
+  return Object.keys(filters).length === 0 ? undefined : filters
+}
+
+/** Sorted, since their order means nothing. */
+function globs(flag: string, texts: Given['texts']): string[] | undefined {
+  const patterns = [...new Set(texts(flag))].sort()
+  if (patterns.some((pattern) => pattern === '' || pattern.length > MAX_PATTERN)) {
+    throw new DataferryError('ARGUMENT_INVALID', `--${flag}: expected a pattern such as *.csv.`)
+  }
+  return patterns.length === 0 ? undefined : patterns
+}
+
+const MAX_PATTERN = 1024
+
+function bytes(flag: string, text: Given['text']): number | undefined {
+  const given = text(flag)
+  if (given === undefined) return undefined
+  const read = byteCount.safeParse(given)
+  if (read.success) return read.data
+  throw new DataferryError('ARGUMENT_INVALID', `--${flag}: ${read.error.issues[0]?.message ?? ''}, not ${given}.`)
+}
