@@ -2,14 +2,15 @@ import { VERBS } from '../src/cli/commands.ts'
 import { commandHelp, programHelp } from '../src/cli/help.ts'
 import { ERROR_CODES, type Remedy } from '../src/errors.ts'
 import { aboutSetting, SETTING_NAMES, type SettingName } from '../src/config/settings.ts'
-
-const NOTICE = '<!-- Made by `npm run docs` from the code: change it there. -->'
+import { manifestsPage } from './manifests-page.ts'
+import { code, fenced, NOTICE, page, table } from './markdown.ts'
 
 /** The pages that are made from the code, by their path in the repository. */
 export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['docs/cli.md', await cliPage()],
     ['docs/errors.md', errorsPage()],
+    ['docs/manifests.md', manifestsPage()],
   ])
 }
 
@@ -95,22 +96,4 @@ function errorsPage(): string {
     'Every failure has one of these codes: in messages, in `report.json` and `failures.csv`, in logs and with `--json`. Codes do not change their meaning.',
     ...sections,
   ])
-}
-
-function page(parts: readonly string[]): string {
-  return `${parts.join('\n\n')}\n`
-}
-
-function fenced(text: string, language = 'text'): string {
-  return `\`\`\`${language}\n${text}\n\`\`\``
-}
-
-function code(text: string): string {
-  return `\`${text}\``
-}
-
-function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
-  return [line(titles), line(titles.map(() => '---')), ...rows.map(line)].join('\n')
 }

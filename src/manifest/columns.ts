@@ -41,8 +41,12 @@ const SPELLINGS: Readonly<Record<string, Role>> = {
   datasetpid: 'dataset',
   datasetdoi: 'dataset',
   datasetpersistentid: 'dataset',
+  // As the Search API writes them.
+  globalid: 'dataset',
+  dataseturl: 'dataset',
   fileurl: 'url',
   downloadurl: 'url',
+  persistenturl: 'url',
   datasetversion: 'version',
   filepath: 'path',
   directorylabel: 'directory',

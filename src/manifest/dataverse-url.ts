@@ -207,7 +207,7 @@ function versionOf(text: string): string {
 }
 
 /** Parameters that ask for generated or partial content, which dataferry does not fetch in a batch. */
-const GENERATED = ['variables', 'imageThumb', 'noVarHeader']
+export const GENERATED: readonly string[] = ['variables', 'imageThumb', 'noVarHeader']
 
 function formatOf(query: URLSearchParams): Format | undefined {
   const generated = GENERATED.find((name) => query.has(name))

@@ -8,7 +8,7 @@ import type { Reading } from './reading.ts'
 import { readRow } from './row.ts'
 
 /** A kind of JSON object that is recognised by what it is, before any column is looked for. */
-interface JsonForm {
+export interface JsonForm {
   /** As messages and the documentation name it. */
   readonly what: string
   readonly is: (value: JsonObject) => boolean
@@ -21,7 +21,7 @@ interface JsonForm {
 const LINKED = 'export the dataset as schema.org, or give its PID'
 
 /** The kinds of objects that servers write, in the order in which they are tried. */
-const JSON_FORMS: readonly JsonForm[] = [
+export const JSON_FORMS: readonly JsonForm[] = [
   {
     what: 'a file of a listing (`dataFile`)',
     taken: 'the file, as it is listed',

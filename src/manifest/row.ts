@@ -43,10 +43,21 @@ function referenceOf(row: Row, kind: Kind, servers: ServerList): Reference {
   if ((kind === 'dataset' || kind === 'dataset-zip') && row.dataset) return read(row.dataset, 'dataset')
   if (row.ids) return readReference(row.ids, 'zip', servers)
   if (row.file) return read(row.file, 'file')
+  if (row.id && row.url) return oneOf(read(row.id, 'any'), read(row.url, 'any'))
   const either = row.id || row.url || row.pid
   if (either) return read(either, 'any')
   if (row.dataset) return read(row.dataset, 'dataset')
   throw badLine('the row names nothing to fetch: fill in an id, a PID, a URL or a dataset')
+}
+
+/** An id beside an address: the number alone could be that of anything, anywhere. */
+function oneOf(id: Reference, url: Reference): Reference {
+  const [one, other] = [id.target, url.target]
+  if (one.kind === 'file' && other.kind === 'file' && typeof other.file === 'number' && one.file !== other.file) {
+    throw badLine(`the id says file ${one.file}, but the URL says file ${other.file}: make them agree`)
+  }
+  const { server, format } = url
+  return { ...id, ...(server === undefined ? {} : { server }), ...(format === undefined ? {} : { format }) }
 }
 
 function serverOf(column: string | undefined, ofUrl: string | undefined, servers: ServerList): string | undefined {

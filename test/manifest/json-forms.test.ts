@@ -202,6 +202,18 @@ describe('a saved answer of a search', () => {
     expect(notices).toEqual(['m.json: holds 3 of the 250 that were found: --query takes all'])
   })
 
+  it('may be a table with the names of the API', async () => {
+    const csv =
+      'name,type,global_id,file_id,dataset_url\nA,dataset,doi:10.5072/A,,\nb,file,,42,\nC,,,,https://doi.org/10.5072/C\n'
+    expect((await entriesOf(csv)).map(({ target }) => target)).toEqual([
+      { kind: 'dataset', dataset: 'doi:10.5072/A' },
+      { kind: 'file', file: 42 },
+      { kind: 'dataset', dataset: 'doi:10.5072/C' },
+    ])
+    const url = 'persistentUrl\nhttps://doi.org/10.5072/FK2/A\n'
+    expect(await entriesOf(url)).toEqual([{ target: { kind: 'pid', pid: 'doi:10.5072/FK2/A' } }])
+  })
+
   it('that found nothing names nothing', async () => {
     await isRefused({ status: 'OK', data: { q: 'x', total_count: 0, items: [] } }, 'the list in this JSON is empty')
   })
@@ -397,6 +409,12 @@ describe('objects that are neither a file nor a dataset', () => {
 
   it('are refused elsewhere when only an id says what they are, and they hold more than values', async () => {
     await isRefused({ id: 5, tags: ['a'] }, 'is no row, since "tags" holds more than a value')
+    await isRefused(
+      { id: 5, name: 'a', download_url: 'https://other.example/5' },
+      'server https://other.example is not',
+    )
+    await isRefused({ id: 5, url: `${SERVER}/api/access/datafile/6` }, 'the id says file 5, but the URL says file 6')
+    await readsAs({ id: 5, url: `${SERVER}/file.xhtml?fileId=5` }, [file(5, { server: SERVER })])
     await readsAs({ fileId: 5, tags: ['a'] }, [file(5)])
     await readsAs({ fileId: 5, alias: 'x' }, [file(5)])
     await readsAs({ id: 5, comment: 'x' }, [file(5)])

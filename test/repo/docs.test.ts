@@ -5,6 +5,8 @@ import { DATAFERRY_VERSION } from '../../src/dataverse/version.ts'
 import { VERBS } from '../../src/cli/commands.ts'
 import { parserFor, readArguments } from '../../src/cli/parser.ts'
 import { ERROR_CODES } from '../../src/errors.ts'
+import { ADDRESSES } from '../../src/manifest/dataverse-url.ts'
+import { readManifest } from '../../src/manifest/read-manifest.ts'
 import { aboutSetting, SETTING_NAMES } from '../../src/config/settings.ts'
 
 const read = (path: string): Promise<string> => readFile(new URL(`../../${path}`, import.meta.url), 'utf8')
@@ -34,6 +36,20 @@ it('the error page has every code once, each with what happened and what to do',
     expect([meaning, advice].filter((sentence) => /^[A-Z`d].*\.$/.test(sentence))).toHaveLength(2)
   }
 })
+
+it('the manifest page shows addresses that are read as they stand', async () => {
+  const server = 'https://dv.example.edu'
+  const shown = ADDRESSES.filter(({ obeys }) => obeys.length > 0).map(({ example }) => `${server}${example}`)
+  const page = await read('docs/manifests.md')
+  for await (const line of readManifest(lines(shown), { name: 'm', servers: [server] })) {
+    expect(line).toHaveProperty('entry.server', server)
+    expect(page).toContain(`| \`${shown[line.line - 1]?.slice(server.length)}\` |`)
+  }
+})
+
+async function* lines(texts: readonly string[]): AsyncIterable<Uint8Array> {
+  yield await Promise.resolve(Buffer.from(texts.join('\n')))
+}
 
 it('every example is understood by its command', async () => {
   for (const verb of VERBS) {
