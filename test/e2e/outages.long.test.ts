@@ -139,7 +139,8 @@ test('a pause and a cancellation outlive a Redis that is emptied, under its work
 
   await service.client.flushall()
   const resumed = await service.run(1, 'resume', service.at('held'), '--server', service.dataverse.url)
-  expect(resumed.stdout).toContain(`${id} stays paused (by hand). To go on: dataferry continue ${id}`)
+  expect(resumed.stdout).toContain(`${id} stays paused (by hand). To go on:`)
+  expect(resumed.stdout).toContain(`dataferry continue ${id}`)
   expect(resumed.code).toBe(130)
   expect((await service.run(1, 'cancel', id)).code).toBe(0)
   await service.client.flushall()
@@ -222,7 +223,7 @@ itWithMounts('a full disk is waited for: said once, no file fails, and it goes o
   worker.child.stderr?.on('data', (text: string) => (said += text))
   const { code, stdout } = await service.runIn(pid, 'enqueue', '3', '--server', dataverse.url, '--to', to)
   expect(code).toBe(0)
-  const id = /^Enqueued as (\S+);/m.exec(stdout)?.[1] ?? ''
+  const id = /^Enqueued as (\S+?)[.;]/m.exec(stdout)?.[1] ?? ''
   await until('a notice', () => Promise.resolve(said.includes('No space is left')))
   await sleep(6_000)
   expect(said.match(/No space is left/g)).toHaveLength(1)

@@ -96,7 +96,7 @@ export async function startService(options: ProcessOptions): Promise<Service> {
     run: (machine, ...args) => start(homes[machine], args).ended,
     async enqueue(to, ...args) {
       const { code, stdout, stderr } = await start(homes[0], ['enqueue', ...args, '--to', at(to)]).ended
-      const id = /^Enqueued as (\S+);/m.exec(stdout)?.[1]
+      const id = /^Enqueued as (\S+?)[.;]/m.exec(stdout)?.[1]
       if (code !== 0 || id === undefined) throw new Error(`enqueue ended with ${String(code)}: ${stdout}${stderr}`)
       return id
     },

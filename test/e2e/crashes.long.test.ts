@@ -18,7 +18,7 @@ test('an item whose processing kills its process every time ends as failed, unde
   const ledger = new RedisLedger(service.client)
   for (let crash = 0; crash < CRASHES - CAUSED; crash++) await ledger.crashed(id, 0)
   // No byte comes, so that every process has the item when it is killed.
-  await service.dataverse.set({ latencyMs: 60_000 })
+  await service.dataverse.fault({ file: 1, steps: [{ kind: 'stall', after: 0 }], repeat: true })
   const supervisor = service.work(0, '--processes', '2')
   const killed = new Set<number>()
   while (killed.size < CAUSED) {
