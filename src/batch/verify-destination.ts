@@ -1,6 +1,7 @@
 import { DataferryError } from '../errors.ts'
 import type { Batch, BatchId } from '../model/batch.ts'
 import { sameChecksum, type Checksum } from '../model/checksum.ts'
+import { itemKey } from '../model/item-key.ts'
 import type { Receipt } from '../model/receipt.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { listBatches, readPlanState } from './folder.ts'
@@ -59,7 +60,12 @@ export async function* verifyDestination(sink: Sink, hash: HashPath, signal: Abo
     else yield await compare(path, size, known, hash)
     expected.delete(path)
   }
-  for (const [path, { batch, receipt }] of expected) yield { state: 'missing', path, batch, n: receipt.n }
+  for (const [path, known] of expected) {
+    // A listing does not enter folders behind links, which fetching does where they stay inside.
+    const there = await sink.stat(path, itemKey(known.batch, known.receipt.n), signal)
+    if (there) yield await compare(path, there.size, known, hash)
+    else yield { state: 'missing', path, batch: known.batch, n: known.receipt.n }
+  }
   for (const { id } of batches) yield* unfetched(sink, id, arrived, signal)
 }
 

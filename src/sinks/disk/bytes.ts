@@ -1,7 +1,23 @@
-import type { FileHandle } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { open, type FileHandle } from 'node:fs/promises'
 
 /** Bytes read or handed on at a time. */
 export const CHUNK_SIZE = 1024 * 1024
+
+/** Opens a file, and not what a link in its place leads to: that fails with `ELOOP`. @param flags of open(2) */
+export function openPlain(path: string, flags: number): Promise<FileHandle> {
+  return open(path, flags | constants.O_NOFOLLOW)
+}
+
+/** Reads a whole file, as {@link openPlain} opens it. */
+export async function readPlain(path: string): Promise<Buffer> {
+  const handle = await openPlain(path, constants.O_RDONLY)
+  try {
+    return await handle.readFile()
+  } finally {
+    await handle.close()
+  }
+}
 
 /** Writes all of `data` at `position`, however few bytes each call takes. */
 export async function writeAt(handle: FileHandle, data: Uint8Array, position: number): Promise<void> {

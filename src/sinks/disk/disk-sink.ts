@@ -1,15 +1,15 @@
-import type { Stats } from 'node:fs'
-import { opendir, lstat, open, stat, statfs, type FileHandle } from 'node:fs/promises'
+import { constants, type Stats } from 'node:fs'
+import { opendir, lstat, stat, statfs, type FileHandle } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { LRUCache } from 'lru-cache'
 import { DataferryError } from '../../errors.ts'
 import { batchOfKey } from '../../model/item-key.ts'
-import { CHUNK_SIZE } from './bytes.ts'
+import { CHUNK_SIZE, openPlain } from './bytes.ts'
 import type { Holder } from './part-claims.ts'
 import { ABSENT, unless } from './errors.ts'
-import { parentOf } from './folders.ts'
+import { isWithin, parentOf } from './folders.ts'
 import { MARKS_FOLDER, openWorkspace, type DiskSinkOptions, type Workspace } from './workspace.ts'
 import { readMark } from './marks.ts'
 import { DiskRecords } from './records.ts'
@@ -89,7 +89,9 @@ export class DiskSink implements Sink {
   async read(path: string, signal: AbortSignal): Promise<Readable> {
     checkPath(path)
     signal.throwIfAborted()
-    const handle = await this.#volume.run(`read ${path}`, () => unless(ABSENT, open(join(this.#root, path), 'r')))
+    const handle = await this.#volume.run(`read ${path}`, () =>
+      unless([...ABSENT, 'ELOOP'], openPlain(join(this.#root, path), constants.O_RDONLY)),
+    )
     if (!handle) throw new DataferryError('SINK_FAILED', `Cannot read ${path}: nothing is there in ${this.#root}.`)
     const stream = Readable.from(chunksOf(handle, path, this.#volume, signal), {
       objectMode: false,
@@ -208,8 +210,10 @@ export class DiskSink implements Sink {
   }
 
   async #look(path: string): Promise<Stats | 'absent'> {
-    const stats = await unless(ABSENT, stat(join(this.#root, path)))
-    return stats?.isFile() === true ? stats : 'absent'
+    const stats = await unless(ABSENT, lstat(join(this.#root, path)))
+    // What a link leads to is not there: `list` does not follow it either.
+    const isThere = stats?.isFile() === true && (await isWithin(this.#root, parentOf(path)))
+    return isThere ? stats : 'absent'
   }
 
   /** The previous holder of the claim may have committed after we looked: only what was looked at may be replaced. */

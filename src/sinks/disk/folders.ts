@@ -1,4 +1,5 @@
-import { access, lstat, mkdir, open, realpath, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, lstat, mkdir, open, readlink, realpath, stat, type FileHandle } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import { DataferryError, systemCode } from '../../errors.ts'
@@ -17,13 +18,18 @@ const CANNOT_SYNC: readonly string[] = ['EINVAL', 'ENOTSUP', 'EBADF', 'EISDIR']
  */
 export class Folders {
   readonly #root: string
+  readonly #pins: boolean
   readonly #known = new LRUCache<string, Promise<void>>({ max: REMEMBERED_FOLDERS })
   readonly #syncing = new Map<string, Promise<void>>()
   readonly #waiting = new Map<string, Promise<void>>()
 
-  /** @param root absolute, existing, free of symbolic links */
-  private constructor(root: string) {
+  /**
+   * @param root absolute, existing, free of symbolic links
+   * @param pins whether the system names the folder behind an open handle
+   */
+  private constructor(root: string, pins: boolean) {
     this.#root = root
+    this.#pins = pins
   }
 
   /**
@@ -31,7 +37,8 @@ export class Folders {
    * destination has, and what lies at its path is another place, such as the mount point of a disk that was unmounted.
    */
   static async open(root: string): Promise<Folders> {
-    const folders = new Folders(await makeRoot(root))
+    const real = await makeRoot(root)
+    const folders = new Folders(real, await isNamedByHandles(real))
     await folders.#make(RECORDS_FOLDER)
     return folders
   }
@@ -56,6 +63,37 @@ export class Folders {
     this.#known.set(folder, making)
     making.catch(() => this.#known.delete(folder))
     return making
+  }
+
+  /** Makes the folder and does the work in it, as `#within`; once more when the folder was removed in between. */
+  async inside<T>(folder: string, work: (path: string) => Promise<T>): Promise<T> {
+    await this.make(folder)
+    try {
+      return await this.#within(folder, work)
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error
+      this.forget(folder)
+      await this.make(folder)
+      return this.#within(folder, work)
+    }
+  }
+
+  /**
+   * Runs `work` with a path of a folder that stays that very folder, even if somebody swaps it for a link meanwhile: on
+   * Linux that of an open handle. Rejects with `SINK_DENIED` when the folder lies outside the root.
+   */
+  async #within<T>(folder: string, work: (path: string) => Promise<T>): Promise<T> {
+    const path = this.path(folder)
+    const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
+    const pinned = this.#pins ? pathOf(handle) : path
+    try {
+      this.#checkInside(folder, await (this.#pins ? readlink(pinned) : realpath(path)))
+      return await work(pinned)
+    } catch (error) {
+      throw renamed(error, pinned, path)
+    } finally {
+      await handle.close()
+    }
   }
 
   /** Forgets a folder and those above it: one of them was removed. */
@@ -110,9 +148,14 @@ export class Folders {
         `Something that is not a folder is where one must be: ${this.path(folder)}.`,
       )
     }
-    if (target !== this.#root && !target.startsWith(this.#root.endsWith(sep) ? this.#root : this.#root + sep)) {
-      throw new DataferryError('SINK_DENIED', `A link leads out of the destination: ${this.path(folder)} → ${target}.`)
-    }
+    this.#checkInside(folder, target)
+  }
+
+  /** @param place where the folder really is: a path free of links */
+  #checkInside(folder: string, place: string): void {
+    if (isInside(this.#root, place)) return
+    this.forget(folder)
+    throw new DataferryError('SINK_DENIED', `A link leads out of the destination: ${this.path(folder)} → ${place}.`)
   }
 
   #sync(folder: string): Promise<void> {
@@ -126,6 +169,44 @@ export class Folders {
 
 function isGiven(folder: string): boolean {
   return folder === '' || folder === RECORDS_FOLDER
+}
+
+/** Linux: a link to whatever a handle has open, wherever that is by now. @see proc_pid_fd(5) */
+function pathOf({ fd }: FileHandle): string {
+  return `/proc/self/fd/${fd}`
+}
+
+async function isNamedByHandles(folder: string): Promise<boolean> {
+  const handle = await open(folder, constants.O_RDONLY)
+  try {
+    return (await readlink(pathOf(handle))) === folder
+  } catch {
+    return false
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The error of a system call with the name of a folder that people know. */
+function renamed(error: unknown, from: string, to: string): unknown {
+  if (!(error instanceof Error)) return error
+  error.message = error.message.replaceAll(from, to)
+  for (const key of ['path', 'dest'] as const) {
+    const value: unknown = Reflect.get(error, key)
+    if (typeof value === 'string') Reflect.set(error, key, value.replace(from, to))
+  }
+  return error
+}
+
+/** Whether a folder is in the root by its real path: not behind a link that leads out. */
+export async function isWithin(root: string, folder: string): Promise<boolean> {
+  if (folder === '') return true
+  const [real, place] = await Promise.all([realpath(root), realpath(join(root, folder))])
+  return isInside(real, place)
+}
+
+function isInside(root: string, place: string): boolean {
+  return place === root || place.startsWith(root.endsWith(sep) ? root : root + sep)
 }
 
 /** The folder that a name is in: `a/b` → `a`, `a` → ''. */

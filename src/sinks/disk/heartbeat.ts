@@ -1,12 +1,15 @@
-import { open, unlink } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { every, type Repeated } from '../../async/every.ts'
+import { openPlain } from './bytes.ts'
 import { ABSENT, unless } from './errors.ts'
-import { systemCode } from '../../errors.ts'
 import type { OwnerId } from '../../process/process-identity.ts'
 
 /** Ends the name of the file whose modification time says when its owner was last alive. */
 export const ALIVE = '.alive'
+
+const NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
 
 export interface HeartbeatTimes {
   /** Between two beats. */
@@ -71,10 +74,7 @@ export class Heartbeat {
   async #beat(): Promise<number> {
     const path = join(this.#folder, this.#owner + ALIVE)
     // Writing over the one byte needs no space, so a full disk does not make us look dead.
-    const handle = await open(path, 'r+').catch((error: unknown) => {
-      if (systemCode(error) === 'ENOENT') return open(path, 'w')
-      throw error
-    })
+    const handle = (await unless(['ENOENT'], openPlain(path, constants.O_RDWR))) ?? (await openPlain(path, NEW))
     try {
       await handle.write('.', 0)
       this.#beatAt = performance.now()
@@ -87,7 +87,7 @@ export class Heartbeat {
 
 /** Opened, not only looked up: on NFS that is what asks the server instead of a cache (nfs(5), close-to-open). */
 async function lastBeat(path: string): Promise<number | undefined> {
-  const handle = await unless(ABSENT, open(path, 'r'))
+  const handle = await unless(ABSENT, openPlain(path, constants.O_RDONLY))
   if (!handle) return undefined
   try {
     return (await handle.stat()).mtimeMs

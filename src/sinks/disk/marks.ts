@@ -1,9 +1,10 @@
-import type { Stats } from 'node:fs'
-import { open, readFile, unlink, type FileHandle } from 'node:fs/promises'
+import { constants, type Stats } from 'node:fs'
+import { unlink, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { checksumSchema } from '../../model/checksum.ts'
 import { VERIFIED } from '../../model/receipt.ts'
+import { openPlain, readPlain } from './bytes.ts'
 import { ABSENT, unless } from './errors.ts'
 import type { Folders } from './folders.ts'
 import type { Proof } from '../sink.ts'
@@ -41,7 +42,7 @@ export class DiskMarks {
   async write(key: string, path: string, proof: Proof, part: FileHandle): Promise<void> {
     const { ino, mtimeMs } = await part.stat()
     const mark: z.infer<typeof markSchema> = { path, inode: ino, modified: mtimeMs, proof }
-    const handle = await open(this.#path(key), 'w')
+    const handle = await openPlain(this.#path(key), constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC)
     try {
       await handle.writeFile(JSON.stringify(mark))
       await handle.datasync()
@@ -62,9 +63,9 @@ export class DiskMarks {
 
 /** The proof in a mark file, if it is about this path and this file; a torn or strange mark proves nothing. */
 export async function readMark(file: string, path: string, stats: Stats): Promise<Proof | undefined> {
-  const text = await unless(ABSENT, readFile(file, 'utf8'))
-  if (text === undefined) return undefined
-  const mark = markSchema.safeParse(parseJson(text)).data
+  const bytes = await unless([...ABSENT, 'ELOOP'], readPlain(file))
+  if (bytes === undefined) return undefined
+  const mark = markSchema.safeParse(parseJson(bytes.toString('utf8'))).data
   if (mark?.path !== path || mark.inode !== stats.ino || mark.proof.size !== stats.size) return undefined
   return Math.abs(mark.modified - stats.mtimeMs) < TIME_GRAIN_MS ? mark.proof : undefined
 }

@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { access, mkdir, open, readdir, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { DataferryError, systemCode } from '../../errors.ts'
+import { openPlain } from './bytes.ts'
 import { ABSENT, OCCUPIED, unless } from './errors.ts'
 import { ALIVE, type Heartbeat } from './heartbeat.ts'
 import { isOwner, ownerLiveness, type OwnerId } from '../../process/process-identity.ts'
@@ -23,7 +24,7 @@ export interface PartClaim {
   readonly key: string
   /** The file's path now. */
   readonly path: string
-  /** Another process may still write to this very file: only a copy of it can be trusted. */
+  /** Another process may still write to this very file, or a sync of it failed: only a copy of it can be trusted. */
   readonly fenced: boolean
   /** Open for reading, and for writing unless fenced. The holder of the claim closes it. */
   readonly handle: FileHandle
@@ -46,13 +47,14 @@ export interface Occupant {
  *
  * - *absent*: no such folder, or an empty one
  * - *held* `<owner>.<turn>.part`: one stage writes it; `turn` counts that owner's claims, so that no name comes twice
- * - *fenced* `<owner>.<turn>.fenced`: held, but an earlier owner may wake up and write to this inode
+ * - *fenced* `<owner>.<turn>.fenced`: held, but an earlier owner may wake up and write to this inode, or a sync of it failed
  * - *free* `free.part`, `free.fenced`: closed without commit; the bytes are kept
  *
  * and every step is one rename or unlink, which the file system gives to one process only:
  *
  * - absent → held: a prepared folder with the part in it is renamed to `parts/<key>`; that fails unless absent
  * - free → held, held by a dead process → held: the file is renamed; same inode, no other process writes to it
+ * - held, a sync failed → fenced: renamed by its own stage, since the system may have lost what it holds
  * - held by a process without heartbeat → fenced: the file is renamed, so that its commit does not find it
  * - fenced → held: the bytes are copied to a prepared folder, the fenced file is unlinked, then absent → held
  * - held → absent: commit renames the file to its path in the destination, dropping unlinks it
@@ -97,9 +99,9 @@ export class PartClaims {
 
   /** Makes an empty part in a folder of its own, to be installed or abandoned. */
   async prepare(key: string): Promise<PartClaim> {
-    const turn = (this.#turn++).toString(36)
-    const folder = join(this.#folder, `.${this.#owner}.${turn}`)
-    const path = join(folder, `${this.#owner}.${turn}.part`)
+    const name = this.#name('part')
+    const folder = join(this.#folder, `.${name.slice(0, -'.part'.length)}`)
+    const path = join(folder, name)
     await mkdir(folder)
     try {
       return { key, path, fenced: false, handle: await open(path, 'wx+'), fresh: true }
@@ -111,7 +113,7 @@ export class PartClaims {
 
   /** A path for a temporary file on the same file system, which others remove when this process dies. */
   temporary(): string {
-    return join(this.#folder, `.${this.#owner}.${(this.#turn++).toString(36)}.tmp`)
+    return join(this.#folder, `.${this.#name('tmp')}`)
   }
 
   /** Drops a prepared part. */
@@ -149,6 +151,17 @@ export class PartClaims {
       await this.confirm(claim)
       throw error
     }
+  }
+
+  /** Marks our own part as one that is not to be trusted as it is. */
+  async fence(claim: PartClaim): Promise<PartClaim> {
+    const path = join(dirname(claim.path), this.#name('fenced'))
+    const renamed = await rename(claim.path, path).then(
+      () => true,
+      () => false,
+    )
+    // A disk that fails in this, too, leaves at least this process to know.
+    return { ...claim, path: renamed ? path : claim.path, fenced: true }
   }
 
   /** Tidies up behind a commit: removes the folder of the key, unless another process has claimed the key by now. */
@@ -223,6 +236,11 @@ export class PartClaims {
     }
   }
 
+  /** A name that is used once: `<owner>.<turn>.<kind>`. */
+  #name(kind: 'part' | 'fenced' | 'tmp'): string {
+    return `${this.#owner}.${(this.#turn++).toString(36)}.${kind}`
+  }
+
   /** Renames the prepared folder into place; undefined when the key is not absent. */
   async #install(prepared: PartClaim): Promise<PartClaim | undefined> {
     const folder = join(this.#folder, prepared.key)
@@ -242,8 +260,7 @@ export class PartClaims {
     const holder = occupant.owner === this.#owner ? 'free' : await this.holder(occupant)
     if (holder === 'live') throw busy(key, 'another live process holds it')
     const fenced = holder === 'stale' || occupant.state === 'fenced'
-    const name = `${this.#owner}.${(this.#turn++).toString(36)}.${fenced ? 'fenced' : 'part'}`
-    const path = join(this.#folder, key, name)
+    const path = join(this.#folder, key, this.#name(fenced ? 'fenced' : 'part'))
     const renamed = await unless(
       ['ENOENT'],
       rename(occupant.path, path).then(() => true),
@@ -251,7 +268,7 @@ export class PartClaims {
     if (!renamed) return undefined
     try {
       // A part is a plain file of ours: a link in its place is not.
-      const handle = await open(path, (fenced ? constants.O_RDONLY : constants.O_RDWR) | constants.O_NOFOLLOW)
+      const handle = await openPlain(path, fenced ? constants.O_RDONLY : constants.O_RDWR)
       return { key, path, fenced, handle, fresh: false }
     } catch (error) {
       await this.release({ path, fenced })

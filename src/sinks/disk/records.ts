@@ -1,8 +1,8 @@
 import { constants } from 'node:fs'
-import { open, readFile, readdir, rename, rmdir, unlink, type FileHandle } from 'node:fs/promises'
-import { join } from 'node:path'
-import { DataferryError, systemCode } from '../../errors.ts'
-import { readAt, writeAt } from './bytes.ts'
+import { open, readdir, rename, rmdir, unlink, type FileHandle } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { DataferryError } from '../../errors.ts'
+import { openPlain, readAt, readPlain, writeAt } from './bytes.ts'
 import { ABSENT, OCCUPIED, unless } from './errors.ts'
 import { parentOf, type Folders } from './folders.ts'
 import type { Volume } from './volume.ts'
@@ -33,7 +33,7 @@ export class DiskRecords implements Records {
 
   async read(name: string): Promise<Uint8Array | undefined> {
     const path = this.#path(name)
-    return this.#volume.run(`read the record ${name}`, () => unless(ABSENT, readFile(path)))
+    return this.#volume.run(`read the record ${name}`, () => unless(ABSENT, readPlain(path)))
   }
 
   async write(name: string, content: AsyncIterable<Uint8Array> | Uint8Array | string): Promise<void> {
@@ -50,7 +50,7 @@ export class DiskRecords implements Records {
         } finally {
           await handle.close()
         }
-        await inFolder(folders, recordFolder(name), () => rename(temporary, this.#path(name)))
+        await folders.inside(recordFolder(name), (folder) => rename(temporary, join(folder, basename(name))))
       } catch (error) {
         await unless(ABSENT, unlink(temporary))
         throw error
@@ -92,15 +92,16 @@ export class DiskRecords implements Records {
   }
 
   async appendTo(name: string, length?: number): Promise<RecordLog> {
-    const path = this.#path(name)
+    checkRecordName(name)
     if (this.#openLogs.has(name)) throw new DataferryError('SINK_BUSY', `The log ${name} is open for writing already.`)
     this.#openLogs.add(name)
     const onClose = (): void => void this.#openLogs.delete(name)
     try {
       return await this.#volume.run(`open the log ${name}`, async () => {
         const { folders } = await this.#workspace()
-        const flags = constants.O_RDWR | constants.O_CREAT
-        const handle = await inFolder(folders, recordFolder(name), () => open(path, flags))
+        const handle = await folders.inside(recordFolder(name), (folder) =>
+          openPlain(join(folder, basename(name)), constants.O_RDWR | constants.O_CREAT),
+        )
         try {
           const size = await cut(handle, name, length)
           if (size === 0) await folders.sync(recordFolder(name))
@@ -119,7 +120,7 @@ export class DiskRecords implements Records {
   async readLog(name: string, from: number, to: number): Promise<Uint8Array> {
     const path = this.#path(name)
     return this.#volume.run(`read the log ${name}`, async () => {
-      const handle = await unless(ABSENT, open(path, 'r'))
+      const handle = await unless(ABSENT, openPlain(path, constants.O_RDONLY))
       if (!handle) return new Uint8Array()
       try {
         const { size } = await handle.stat()
@@ -131,7 +132,9 @@ export class DiskRecords implements Records {
   }
 
   async *streamLog(name: string, from: number): AsyncGenerator<Uint8Array> {
-    const handle = await this.#volume.run(`read the log ${name}`, () => unless(ABSENT, open(this.#path(name), 'r')))
+    const handle = await this.#volume.run(`read the log ${name}`, () =>
+      unless(ABSENT, openPlain(this.#path(name), constants.O_RDONLY)),
+    )
     if (!handle) return
     try {
       const { size } = await handle.stat()
@@ -156,19 +159,6 @@ export class DiskRecords implements Records {
 
 function recordFolder(name: string): string {
   return parentOf(`${RECORDS_FOLDER}/${name}`)
-}
-
-/** Makes the folder and does the work in it; once more when the folder was removed in between. */
-async function inFolder<T>(folders: Folders, folder: string, work: () => Promise<T>): Promise<T> {
-  await folders.make(folder)
-  try {
-    return await work()
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error
-    folders.forget(folder)
-    await folders.make(folder)
-    return work()
-  }
 }
 
 async function writeContent(

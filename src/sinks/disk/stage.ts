@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
-import { DataferryError, systemCode } from '../../errors.ts'
+import { basename, join } from 'node:path'
+import { DataferryError } from '../../errors.ts'
 import type { Hash } from '../../model/hash.ts'
 import { readAhead, writeAt } from './bytes.ts'
 import type { PartClaim } from './part-claims.ts'
@@ -128,18 +129,10 @@ export class DiskStage implements Stage {
   async #publish(proof: Proof): Promise<void> {
     const { claims, folders, marks } = this.#workspace
     const folder = parentOf(this.#path)
-    await Promise.all([this.#claim.handle.datasync(), folders.make(folder)])
+    await Promise.all([this.#sync(), folders.make(folder)])
     // Files with a published checksum need no mark: reading them again proves as much.
     if (proof.verified !== 'checksum') await marks.write(this.#claim.key, this.#path, proof, this.#claim.handle)
-    const destination = folders.path(this.#path)
-    try {
-      await claims.commit(this.#claim, destination)
-    } catch (error) {
-      if (systemCode(error) !== 'ENOENT') throw error
-      folders.forget(folder)
-      await folders.make(folder)
-      await claims.commit(this.#claim, destination)
-    }
+    await folders.inside(folder, (path) => claims.commit(this.#claim, join(path, basename(this.#path))))
     this.#state = 'committed'
     let clean = false
     try {
@@ -147,6 +140,19 @@ export class DiskStage implements Stage {
       clean = proof.verified === 'checksum'
     } finally {
       this.#onEnd(clean)
+    }
+  }
+
+  /**
+   * After a failed sync the system may call pages clean that never reached the disk, and the next sync would succeed. What
+   * was written is only copied from then on, which writes all of it again, and hashed on the way.
+   */
+  async #sync(): Promise<void> {
+    try {
+      await this.#claim.handle.datasync()
+    } catch (error) {
+      this.#claim = await this.#workspace.claims.fence(this.#claim)
+      throw error
     }
   }
 

@@ -1,8 +1,11 @@
+import { join } from 'node:path'
 import { DataferryError, messageOf, systemCode, type ErrorCode } from '../../errors.ts'
 import { isSystemError, sinkError } from './errors.ts'
+import { RECORDS_FOLDER } from '../names.ts'
 
 /** Errors that say themselves what they are about: space, or this one name. Linux errno(3) names. */
 const CERTAIN: readonly string[] = ['ENOSPC', 'EDQUOT', 'EFBIG', 'ENAMETOOLONG', 'EISDIR']
+const REFUSALS: readonly string[] = ['EACCES', 'EPERM', 'ELOOP']
 const OPEN_FILES: readonly string[] = ['EMFILE', 'ENFILE']
 
 /**
@@ -36,6 +39,7 @@ export class Volume {
   /** The error that a failed call becomes. What is no system error (our own errors, the reason of a signal) comes back unchanged. */
   async explain(error: unknown, doing: string): Promise<unknown> {
     if (!isSystemError(error) || CERTAIN.includes(systemCode(error) ?? '')) return sinkError(error, doing)
+    if (this.#isRefusalOfOwn(error)) return this.unusable(error)
     try {
       await this.check()
     } catch (whole) {
@@ -61,6 +65,13 @@ export class Volume {
     return new DataferryError(code, message, { cause: error })
   }
 
+  /** No item is to blame for what is refused within `.dataferry/`, though other files there may be written. */
+  #isRefusalOfOwn(error: Error): boolean {
+    const own = join(this.root, RECORDS_FOLDER)
+    const paths = pathsOf(error)
+    return REFUSALS.includes(systemCode(error) ?? '') && paths.length > 0 && paths.every((path) => path.startsWith(own))
+  }
+
   #wordsFor(error: Error): [ErrorCode, string] {
     const { root } = this
     const code = systemCode(error) ?? ''
@@ -77,7 +88,9 @@ export class Volume {
         return ['SINK_UNAVAILABLE', `${root} is gone, or its .dataferry folder is: is the disk mounted?`]
       case 'EACCES':
       case 'EPERM':
-        return ['SINK_UNAVAILABLE', `This user may not use ${pathOf(error) ?? root}.`]
+        return ['SINK_UNAVAILABLE', `This user may not use ${pathsOf(error)[0] ?? root}.`]
+      case 'ELOOP':
+        return ['SINK_UNAVAILABLE', `A link is in the place of ${pathsOf(error)[0] ?? root}: remove it.`]
       default:
         return OPEN_FILES.includes(code)
           ? ['SINK_UNAVAILABLE', 'This process has no file handles left: raise its limit (ulimit -n).']
@@ -86,6 +99,8 @@ export class Volume {
   }
 }
 
-function pathOf(error: Error): string | undefined {
-  return 'path' in error && typeof error.path === 'string' ? error.path : undefined
+/** What a failed call was about: a path, or two of them. */
+function pathsOf(error: Error): string[] {
+  const paths = ['path' in error && error.path, 'dest' in error && error.dest]
+  return paths.filter((path) => typeof path === 'string')
 }
