@@ -58,7 +58,7 @@ export function manifestsPage(): string {
     'Below the address of a server that you named. A parameter that is neither obeyed nor harmless is refused by name.',
     table(
       ['Address', 'Parameters that are obeyed'],
-      ADDRESSES.filter(({ obeys }) => obeys.length > 0).map(({ example, obeys }) => [
+      ADDRESSES.filter(({ refused }) => !refused).map(({ example, obeys }) => [
         code(example),
         obeys
           .filter((name) => !GENERATED.includes(name))

@@ -25,15 +25,21 @@ export async function beginBatch(
   manifest: () => AsyncIterable<Uint8Array>,
   fresh: boolean,
 ): Promise<BegunBatch> {
+  const begun = fresh ? undefined : await findBegun(sink, request)
+  if (begun) return begun
   const key = planKey(request)
-  const found = fresh ? undefined : await findUnfinished(sink, key)
-  if (found) return { ...(await goOn(sink, found, request)), resumed: true }
   const createdAt = new Date().toISOString()
   const id = idFor(request.manifest.name, createdAt)
   const batch: Batch = { v: 1, id, key, createdAt, destination: sink.url, ...request }
   await keepManifest(sink, id, manifest())
   await writeBatch(sink.records, batch)
   return { batch, plan: await readPlanState(sink.records, id), resumed: false }
+}
+
+/** The unfinished batch of the same request, with what changed of it since; undefined when there is none. */
+export async function findBegun(sink: Sink, request: BatchRequest): Promise<BegunBatch | undefined> {
+  const found = await findUnfinished(sink, planKey(request))
+  return found && { ...(await goOn(sink, found, request)), resumed: true }
 }
 
 /** As a log, which can be read piece by piece wherever it is. */
@@ -72,7 +78,9 @@ async function goOn(
 }
 
 function planKey({ manifest, format, servers, filters }: BatchRequest): string {
-  const decides = [manifest.sha256, manifest.format, format, servers[0] ?? '', ...(filters ? [filters] : [])]
+  const { sha256, format: form, asked } = manifest
+  const names = asked === undefined ? [sha256, form] : [asked, 'asked']
+  const decides = [...names, format, servers[0] ?? '', ...(filters ? [filters] : [])]
   return createHash('sha256').update(JSON.stringify(decides)).digest('hex').slice(0, 16)
 }
 

@@ -1,23 +1,43 @@
-import { beginBatch, type BegunBatch } from '../batch/begin-batch.ts'
+import { createWriteStream } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import { beginBatch, findBegun, type BatchRequest, type BegunBatch } from '../batch/begin-batch.ts'
 import { DataferryError } from '../errors.ts'
-import { inspectManifests } from '../plan/intake.ts'
+import { inspectManifests, type Inspected } from '../plan/intake.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Context } from './command.ts'
 import { readFilters } from './filter-flags.ts'
+import { findingsOf, tableOf, type Finding } from './find-datasets.ts'
 import { ManifestFiles } from './manifest-files.ts'
+import { Sources } from './sources.ts'
+import { plural } from './terminal/format.ts'
 
 /**
  * Reads all of the manifests, refuses them with every bad line named, and finds or begins their batch at the destination.
- * Contacts no server.
+ * Contacts a server only to search for datasets where that is asked for and no unfinished batch has the list of them.
  */
 export async function takeIn(context: Context, sink: Sink): Promise<BegunBatch> {
-  const { config, out, signal } = context
-  const filters = readFilters(context)
+  const { config, has } = context
   await using manifests = await ManifestFiles.open(context)
-  const inspected = await inspectManifests(manifests.files, {
+  const given = await inspect(context, manifests, (text) => context.out.say(text))
+  const findings = findingsOf(context, given.collections, config.servers)
+  const request = requestOf(context, given.manifest)
+  if (findings.length === 0) return await beginBatch(sink, request, () => manifests.bytes(), has('new'))
+  const asked = JSON.stringify([given.manifest.sha256, ...findings.map((finding) => finding.asked)])
+  const recursive = has('recursive') && given.collections.length > 0
+  const begun = has('new') ? undefined : await findBegun(sink, { ...request, manifest: { ...given.manifest, asked } })
+  if (begun) return begun
+  await find(context, findings, manifests)
+  const { manifest } = await inspect(context, manifests, () => undefined)
+  const whole = { ...request, manifest: { ...manifest, asked }, ...(recursive && { recursive }) }
+  return await beginBatch(sink, whole, () => manifests.bytes(), true)
+}
+
+async function inspect(context: Context, { files }: ManifestFiles, notice: (text: string) => void): Promise<Inspected> {
+  const { config, signal } = context
+  const inspected = await inspectManifests(files, {
     servers: config.servers,
     ignoreColumns: context.has('ignore-columns'),
-    notice: (text) => out.say(text),
+    notice,
     signal,
   })
   if (inspected.problemCount > 0) throw invalid(inspected.problems, inspected.problemCount)
@@ -27,18 +47,41 @@ export async function takeIn(context: Context, sink: Sink): Promise<BegunBatch> 
       'The manifest does not say which server its entries are on: name it with --server.',
     )
   }
-  const { existing, format, bundle, bundleUnverified } = config.settings
-  const wish = {
-    servers: [...config.servers],
+  return inspected
+}
+
+function requestOf(context: Context, manifest: Inspected['manifest']): BatchRequest {
+  const { servers, settings } = context.config
+  const { existing, format, bundle, bundleUnverified } = settings
+  const filters = readFilters(context)
+  return {
+    servers: [...servers],
     format,
     existing,
     bundle,
     bundleUnverified,
     ...(filters && { filters }),
     ...(context.has('complete') && { complete: true }),
-    manifest: inspected.manifest,
+    manifest,
   }
-  return await beginBatch(sink, wish, () => manifests.bytes(), context.has('new'))
+}
+
+/** Adds a list of the datasets of each. */
+async function find(
+  { config, out, signal }: Context,
+  findings: readonly Finding[],
+  manifests: ManifestFiles,
+): Promise<void> {
+  const sources = new Sources(config)
+  try {
+    for (const finding of findings) {
+      out.say(`Searching for datasets: ${finding.name} …`)
+      const table = tableOf(finding, sources, signal, (count) => out.say(`Found ${plural(count, 'dataset')}.`))
+      await manifests.add(finding.name, (path) => pipeline(table, createWriteStream(path)))
+    }
+  } finally {
+    await sources.close()
+  }
 }
 
 function invalid(problems: readonly DataferryError[], count: number): DataferryError {

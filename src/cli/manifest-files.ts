@@ -7,6 +7,7 @@ import { DataferryError } from '../errors.ts'
 import { looksLikeReference } from '../manifest/reference.ts'
 import { translated } from '../sinks/disk/errors.ts'
 import type { Given } from './command.ts'
+import { namesDatasets } from './find-datasets.ts'
 
 /** A manifest as the user gave it, in a file that can be read more than once. */
 export interface ManifestFile {
@@ -27,10 +28,12 @@ export class ManifestFiles implements AsyncDisposable {
   private constructor() {}
 
   /** Throws `ARGUMENT_INVALID` for what is neither a file nor a reference. Disposing removes copies that were made. */
-  static async open({ args, text }: Pick<Given, 'args' | 'text'>): Promise<ManifestFiles> {
-    const named = text('manifest')
-    const given = named === undefined ? args : [named, ...args]
-    if (given.length === 0) throw refusal('No manifest is named: give a file, - for standard input, or ids and PIDs.')
+  static async open(typed: Given): Promise<ManifestFiles> {
+    const named = typed.text('manifest')
+    const given = named === undefined ? typed.args : [named, ...typed.args]
+    if (given.length === 0 && !namesDatasets(typed)) {
+      throw refusal('No manifest is named: give a file, - for standard input, ids and PIDs, --collection or --query.')
+    }
     const manifests = new ManifestFiles()
     try {
       await manifests.#take(given)
@@ -55,7 +58,7 @@ export class ManifestFiles implements AsyncDisposable {
     const list = async (): Promise<void> => {
       if (references.length === 0) return
       const lines = `${references.splice(0).join('\n')}\n`
-      await this.#copy('command line', (path) => writeFile(path, lines))
+      await this.add('command line', (path) => writeFile(path, lines))
     }
     for (const one of given) {
       const there = one === '-' ? undefined : await stat(one).catch(() => undefined)
@@ -70,15 +73,16 @@ export class ManifestFiles implements AsyncDisposable {
   }
 
   async #takeFile(name: string, there: Stats | undefined): Promise<void> {
-    if (name === '-') await this.#copy('-', (path) => pipeline(process.stdin, createWriteStream(path)))
+    if (name === '-') await this.add('-', (path) => pipeline(process.stdin, createWriteStream(path)))
     else if (there?.isFile()) this.files.push({ path: name, name })
     else if (there && !there.isDirectory()) {
       // A pipe, such as that of `<(…)`, is read once only.
-      await this.#copy(name, (path) => pipeline(createReadStream(name), createWriteStream(path)))
+      await this.add(name, (path) => pipeline(createReadStream(name), createWriteStream(path)))
     } else throw refusal(`${name} is neither a file nor an id, PID or address: check the spelling.`)
   }
 
-  async #copy(name: string, write: (path: string) => Promise<unknown>): Promise<void> {
+  /** Adds one that `write` makes. */
+  async add(name: string, write: (path: string) => Promise<unknown>): Promise<void> {
     const doing = `copy the manifest to the temporary folder ${tmpdir()}`
     const folder = (this.#folder ??= await translated(doing, () => mkdtemp(join(tmpdir(), 'dataferry-'))))
     const path = join(folder, `manifest-${this.files.length + 1}`)

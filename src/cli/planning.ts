@@ -31,6 +31,7 @@ export async function planBatch(sink: Sink, begun: BegunBatch, options: Planning
     several: batch.manifest.parts !== undefined,
     defaultServer: batch.servers[0] ?? '',
     format: batch.format,
+    recursive: batch.recursive,
     filters: batch.filters,
     records: sink.records,
     catalogue: (server) => sources.catalogue(server),

@@ -22,6 +22,8 @@ interface Address {
   /** Parameters that are obeyed. Others are refused by name, unless they are harmless. */
   readonly obeys: readonly string[]
   readonly read: Read
+  /** It names nothing that can be fetched, which `read` says. */
+  readonly refused?: true
 }
 
 /** `{id}` of an API path: a number, or `:persistentId` with the PID in the query. */
@@ -55,6 +57,18 @@ export const ADDRESSES: readonly Address[] = [
     read: (_, query) => ({ kind: 'pid', ...pidOf(query) }),
   },
   {
+    example: '/dataverse/climate',
+    path: /^\/dataverse\/([\w-]+)\/?$/,
+    obeys: [],
+    read: ([alias = '']) => collection(alias),
+  },
+  {
+    example: '/api/dataverses/climate/contents',
+    path: api('/dataverses/(:root|[\\w-]+)(?:/contents)?'),
+    obeys: [],
+    read: ([alias = '']) => collection(alias),
+  },
+  {
     example: '/spa/datasets?persistentId=doi:10.5072/FK2/ABC&version=2.0',
     path: /^\/(?:spa|modern)\/datasets\/?$/,
     obeys: ['persistentId', 'version'],
@@ -75,6 +89,7 @@ export const ADDRESSES: readonly Address[] = [
   {
     // Such an address ends in a number or a word that is no file id.
     example: '/api/access/datafile/42/auxiliary/dpJson/1',
+    refused: true,
     path: api('/access/datafile/[^/]+/((?:auxiliary|citation)(?:/[^/]+){0,2}|metadata(?:/ddi)?)'),
     obeys: [],
     read: ([what = '']) => {
@@ -164,7 +179,9 @@ function withoutPathParameters(path: string): string {
 
 /** The base URL's path and what stands below it, in an address whose server is not known yet; undefined: none of Dataverse's. */
 export function splitPath(path: string): { readonly base: string; readonly below: string } | undefined {
-  const match = /^(.*?)(\/(?:(?:(?:dataset|file)\.xhtml|citation)(?![\w.-])|(?:spa|modern|api)\/).*)$/s.exec(path)
+  const match = /^(.*?)(\/(?:(?:(?:dataset|file)\.xhtml|citation)(?![\w.-])|(?:dataverse|spa|modern|api)\/).*)$/s.exec(
+    path,
+  )
   return match ? { base: match[1] ?? '', below: match[2] ?? '' } : undefined
 }
 
@@ -182,6 +199,10 @@ function dataset(id: string | null | undefined, query: URLSearchParams, selector
 function file(id: string | null | undefined, query: URLSearchParams, selector: string | null | undefined): Target {
   const version = selector ? versionOf(selector) : undefined
   return { kind: 'file', file: idOrPid(id, query), ...(version === undefined ? {} : { version }) }
+}
+
+function collection(alias: string): Target {
+  return { kind: 'collection', collection: /^\d+$/.test(alias) ? readId(alias) : alias }
 }
 
 function inFolder(target: Dataset, text: string | null): Target {

@@ -21,7 +21,7 @@ export interface Reference {
 }
 
 /** A collection's alias. @see Dataverse.java of IQSS/dataverse: letters, digits, `-` and `_`, and not digits alone */
-const ALIAS = /^[\w-]{1,60}$/
+const ALIAS = /^(?::root|[\w-]{1,60})$/
 /** Characters of a reference other than a list of ids: far more than any server takes in an address. */
 const MAX_REFERENCE = 8192
 

@@ -35,6 +35,8 @@ export const batchSchema = z.object({
   bundleUnverified: z.boolean().optional(),
   /** Files that archives leave out are fetched singly beside them. Absent: no. */
   complete: z.boolean().optional(),
+  /** The datasets of collections that the manifest names are a part of it. Absent: no. */
+  recursive: z.boolean().optional(),
   /** Absent: everything that the manifest names is wanted. */
   filters: filtersSchema.optional(),
   manifest: z.object({
@@ -43,6 +45,8 @@ export const batchSchema = z.object({
     /** Name of the reader: `list`, `csv`, …; `several` where there are parts. */
     format: z.string(),
     sha256: z.string(),
+    /** What was searched, where that made a part of it: then this decides which batch it is, not what was found. */
+    asked: z.string().optional(),
     entries: z.number().int().nonnegative(),
     /** Several manifests: the copy holds them one after the other. */
     parts: z

@@ -18,6 +18,14 @@ export interface Inspected {
   readonly problemCount: number
   /** Entries that name no server: they need a default one. */
   readonly withoutServer: number
+  /** Collections among the entries. */
+  readonly collections: readonly CollectionEntry[]
+}
+
+/** A collection that a manifest names. */
+export interface CollectionEntry {
+  readonly collection: number | string
+  readonly server?: string | undefined
 }
 
 export interface InspectOptions {
@@ -37,6 +45,7 @@ export async function inspectManifests(
 ): Promise<Inspected> {
   const problems: DataferryError[] = []
   const count = { entries: 0, problems: 0, withoutServer: 0 }
+  const collections: CollectionEntry[] = []
   const read: (Part & { readonly sha256: string })[] = []
   for (const { path, name } of files) {
     const bytes = new Hashed(path)
@@ -45,7 +54,9 @@ export async function inspectManifests(
       options.signal.throwIfAborted()
       if ('entry' in line) {
         count.entries++
-        if (line.entry.server === undefined) count.withoutServer++
+        const { target, server } = line.entry
+        if (server === undefined) count.withoutServer++
+        if (target.kind === 'collection') collections.push({ collection: target.collection, server })
       } else {
         count.problems++
         if (problems.length < SHOWN_PROBLEMS) problems.push(line.error)
@@ -58,6 +69,7 @@ export async function inspectManifests(
     problems,
     problemCount: count.problems,
     withoutServer: count.withoutServer,
+    collections,
   }
 }
 
@@ -87,7 +99,7 @@ class Hashed {
 
 function together(read: readonly (Part & { readonly sha256: string })[]): Omit<Manifest, 'entries'> {
   const [first, ...others] = read
-  if (!first) throw new TypeError('No manifest was read.')
+  if (!first) return { name: 'nothing', format: 'list', sha256: '' }
   const { name, format, sha256 } = first
   if (others.length === 0) return { name, format, sha256 }
   const hash = createHash('sha256').update(JSON.stringify(read.map((part) => [part.sha256, part.format])))

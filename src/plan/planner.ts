@@ -17,6 +17,8 @@ export interface PlanRequest {
   readonly several?: boolean
   readonly defaultServer: string
   readonly format: Format
+  /** Whether the datasets of collections among the entries are entries, too, so that nothing is left to do for those. */
+  readonly recursive?: boolean | undefined
   /** Absent: all that the entries name is wanted. */
   readonly filters?: Filters | undefined
   readonly records: Records
@@ -86,7 +88,8 @@ class Planner {
   }
 
   async #planEntry({ line, entry, manifest }: PlacedEntry): Promise<void> {
-    const { defaultServer, format, several } = this.#request
+    const { defaultServer, format, several, recursive } = this.#request
+    if (recursive && entry.target.kind === 'collection') return
     const server = entry.server ?? defaultServer
     const context = { server, entry, line, manifest, format }
     for await (const draft of this.#resolver(server).resolve(context, this.#counts)) {

@@ -137,6 +137,10 @@ describe('a saved answer of a collection', () => {
       { target: { kind: 'collection', collection: 12 } },
       { target: { kind: 'collection', collection: 'my_archives' } },
     ])
+    expect(await entriesOf(`${SERVER}/dataverse/archives\n${SERVER}/api/dataverses/12/contents\n`)).toEqual([
+      { target: { kind: 'collection', collection: 'archives' }, server: SERVER },
+      { target: { kind: 'collection', collection: 12 }, server: SERVER },
+    ])
     expect(await errorsOf('kind,id\ncollection,doi:10.5072/A\n')).toEqual([
       expect.stringContaining('"doi:10.5072/A" is a pid, but its column or kind says collection'),
     ])

@@ -39,7 +39,7 @@ it('the error page has every code once, each with what happened and what to do',
 
 it('the manifest page shows addresses that are read as they stand', async () => {
   const server = 'https://dv.example.edu'
-  const shown = ADDRESSES.filter(({ obeys }) => obeys.length > 0).map(({ example }) => `${server}${example}`)
+  const shown = ADDRESSES.filter(({ refused }) => !refused).map(({ example }) => `${server}${example}`)
   const page = await read('docs/manifests.md')
   for await (const line of readManifest(lines(shown), { name: 'm', servers: [server] })) {
     expect(line).toHaveProperty('entry.server', server)

@@ -1,0 +1,109 @@
+import { DataferryError } from '../errors.ts'
+import { formatRecord } from '../manifest/record.ts'
+import type { CollectionEntry } from '../plan/intake.ts'
+import type { Command, Given } from './command.ts'
+import type { Sources } from './sources.ts'
+
+/** Flags that name datasets without a list of them. */
+export const FINDING_FLAGS: Command['flags'] = [
+  {
+    flags: '--collection <alias>',
+    help: 'all released datasets that this collection shows, also in collections within; again for more',
+    many: true,
+  },
+  { flags: '--query <search>', help: 'all released datasets that this search finds; with --collection, in there' },
+  { flags: '--recursive', help: 'all datasets of collections that the manifest names, too' },
+]
+
+/** What is searched for datasets, whose list is then a manifest like any other. */
+export interface Finding {
+  /** For people: `collection climate`. */
+  readonly name: string
+  /** What decides which batch the list belongs to, as what is found may change from day to day. */
+  readonly asked: readonly (string | number)[]
+  /** PIDs, and the server of each. Repeats are no harm. */
+  readonly find: (sources: Sources, signal: AbortSignal) => AsyncIterable<FoundDataset>
+}
+
+interface FoundDataset {
+  readonly dataset: string
+  readonly server: string
+}
+
+/** Whether a command line names datasets by flags, so that it needs no manifest. */
+export function namesDatasets({ text, texts }: Pick<Given, 'text' | 'texts'>): boolean {
+  return text('query') !== undefined || texts('collection').length > 0
+}
+
+/**
+ * What a command line asks to be searched. Throws `ARGUMENT_INVALID`, and `CONFIG_INVALID` where no server is named.
+ * @param collections those that the manifest names
+ */
+export function findingsOf(
+  { text, texts, has }: Pick<Given, 'text' | 'texts' | 'has'>,
+  collections: readonly CollectionEntry[],
+  servers: readonly string[],
+): readonly Finding[] {
+  const query = text('query')
+  const aliases = [...new Set(texts('collection'))]
+  if (query?.trim() === '') throw refusal('--query is empty: give words, or leave it out.')
+  const wrong = aliases.find((alias) => !/^[\w-]+$/.test(alias))
+  if (wrong !== undefined) throw refusal(`--collection ${wrong} is no alias: give the word that ends its address.`)
+  const scopes = aliases.length > 0 ? aliases : query === undefined ? [] : [undefined]
+  const within = has('recursive') ? collections : []
+  if (scopes.length + within.length === 0) return []
+  const [server] = servers
+  if (server === undefined) throw new DataferryError('CONFIG_INVALID', 'Name the server to search with --server.')
+  const searches = scopes.map((collection) => search(server, collection, query))
+  return within.length === 0 ? searches : [...searches, walk(server, within)]
+}
+
+function search(server: string, collection: string | undefined, query: string | undefined): Finding {
+  const names = [
+    query === undefined ? [] : `search ${query}`,
+    collection === undefined ? [] : `collection ${collection}`,
+  ]
+  return {
+    name: names.flat().join(' in '),
+    asked: ['search', server, collection ?? '', query ?? ''],
+    async *find(sources, signal) {
+      const scope = { ...(collection !== undefined && { collection }), ...(query !== undefined && { query }) }
+      for await (const page of sources.native(server).search(scope, signal)) {
+        for (const dataset of page) yield { dataset, server }
+      }
+    },
+  }
+}
+
+function walk(defaultServer: string, collections: readonly CollectionEntry[]): Finding {
+  return {
+    name: 'collections of the manifest',
+    asked: ['walk'],
+    async *find(sources, signal) {
+      for (const { collection, server = defaultServer } of collections) {
+        for await (const dataset of sources.native(server).walk(collection, signal)) yield { dataset, server }
+      }
+    },
+  }
+}
+
+/** The list of what was found, as a table; `count` is told how many. Rejects when there is none. */
+export async function* tableOf(
+  { name, find }: Finding,
+  sources: Sources,
+  signal: AbortSignal,
+  count: (datasets: number) => void,
+): AsyncGenerator<string> {
+  yield `# ${name.replaceAll(/\s+/g, ' ')}, found ${new Date().toISOString()}\ndataset,server\n`
+  let found = 0
+  for await (const { dataset, server } of find(sources, signal)) {
+    found += 1
+    yield `${formatRecord([dataset, server])}\n`
+  }
+  if (found === 0) throw refusal(`There is no released dataset in what was searched (${name}): check its spelling.`)
+  count(found)
+}
+
+function refusal(message: string): DataferryError {
+  return new DataferryError('ARGUMENT_INVALID', message)
+}
