@@ -144,7 +144,7 @@ function givenSettings(parser: Parser, names: readonly SettingName[]): GivenFlag
     const flag = option.long ?? option.flags
     const earlier = given[name]
     if (earlier) throw usageError(`${earlier.flag} and ${flag} mean the same: give one of them`, parser.name())
-    given[name] = { flag, value: name === 'server' ? values : (values.at(-1) ?? '') }
+    given[name] = { flag, value: aboutSetting(name).many ? values : (values.at(-1) ?? '') }
   }
   return given
 }

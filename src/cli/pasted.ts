@@ -2,11 +2,12 @@ import type { LoadedConfig } from '../config/config.ts'
 import type { SettingName } from '../config/settings.ts'
 import { shellWord } from '../model/shell-word.ts'
 import { DESTINATION_SETTINGS } from './destination.ts'
+import { SERVER_SETTINGS } from './sources.ts'
 
 const REDIS: readonly SettingName[] = ['redis', 'prefix', 'stateDir']
 const STORE = DESTINATION_SETTINGS.filter((name) => name !== 'destination')
 const CONTROL: readonly SettingName[] = [...STORE, ...REDIS]
-const FETCH: readonly SettingName[] = ['server', 'tokenFile', ...CONTROL]
+const FETCH: readonly SettingName[] = [...SERVER_SETTINGS, ...CONTROL]
 
 /** For each command that is printed: the settings without which it would not reach the same place. */
 export const NEEDED = {
@@ -14,7 +15,7 @@ export const NEEDED = {
   retry: FETCH,
   resume: FETCH,
   work: FETCH,
-  access: ['server', 'tokenFile'],
+  access: SERVER_SETTINGS,
   pause: CONTROL,
   continue: CONTROL,
   cancel: CONTROL,

@@ -9,7 +9,8 @@ import { reportError } from './failure.ts'
 export function refusedOrThrow(error: unknown, { out, has }: Pick<Context, 'out' | 'has'>): ExitCode {
   if (!(error instanceof DataferryError)) throw error
   const { group, remedy } = ERROR_CODES[error.code]
-  if (remedy !== 'fail' || (group !== 'source' && error.code !== 'SINK_EXISTS')) throw error
+  const ofThisThing = remedy === 'fail' ? group === 'source' : error.code === 'SOURCE_BYTES_MISSING'
+  if (!ofThisThing && error.code !== 'SINK_EXISTS') throw error
   reportError(error, out, has('verbose'))
   return 1
 }

@@ -1,11 +1,16 @@
 import { tokenFor, type LoadedConfig } from '../config/config.ts'
+import type { SettingName } from '../config/settings.ts'
 import { DataAccessApi } from '../dataverse/data-access-api.ts'
 import { Http } from '../dataverse/http/http.ts'
+import type { InstallationOptions } from '../dataverse/installation.ts'
 import { NativeApi } from '../dataverse/native-api.ts'
 import { DataferryError } from '../errors.ts'
 import type { Catalogue } from '../model/listing.ts'
 import type { OpenSource } from '../model/source.ts'
 import { limitedSource, RateLimit } from '../transfer/rate-limit.ts'
+
+/** Who may be contacted, as whom, and where they may send us. */
+export const SERVER_SETTINGS = ['server', 'tokenFile', 'allowHost'] as const satisfies readonly SettingName[]
 
 /** The installations that this process may contact, over one pool of connections. */
 export class Sources {
@@ -69,10 +74,11 @@ export class Sources {
     await this.#http.close()
   }
 
-  #installation(server: string): { baseUrl: string; apiToken: string | undefined; http: Http } {
+  #installation(server: string): InstallationOptions {
     if (!this.#allowed.has(server)) {
       throw new DataferryError('CONFIG_INVALID', `${server} is named neither with --server nor in the config file.`)
     }
-    return { baseUrl: server, apiToken: tokenFor(this.#config, server), http: this.#http }
+    const { allowHost: allowHosts } = this.#config.settings
+    return { baseUrl: server, apiToken: tokenFor(this.#config, server), allowHosts, http: this.#http }
   }
 }

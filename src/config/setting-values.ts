@@ -95,19 +95,26 @@ const serverUrl = value(
   normalServer,
 )
 
-/** Several of them: a list, or text with commas or blanks between. */
-export const serverUrls = z
-  .union(
-    [
-      z.array(z.union([z.string(), z.number()])),
-      z.string().transform((list): (string | number)[] => list.split(/[\s,]+/).filter(Boolean)),
-    ],
-    {
-      error: 'expected an address or a list of addresses',
-    },
-  )
-  .default([])
-  .pipe(z.array(serverUrl))
+/** Several values: a list, or text with commas or blanks between. */
+function listOf<T extends z.ZodType<unknown, string | number>>(one: T, error: string) {
+  const list = z.array(z.union([z.string(), z.number()]))
+  const text = z.string().transform((words): (string | number)[] => words.split(/[\s,]+/).filter(Boolean))
+  return z.union([list, text], { error }).default([]).pipe(z.array(one))
+}
+
+/** See `normalServer`; several of them. */
+export const serverUrls = listOf(serverUrl, 'expected an address or a list of addresses')
+
+/** Hosts, each a name or an address, with or without a port. */
+export const hosts = listOf(
+  value('a host such as storage.example.edu, 10.0.0.5 or 10.0.0.5:9000', (text) => {
+    const url = parseUrl(`http://${text}`)
+    return url && url.host !== '' && url.pathname === '/' && !url.username && !url.search && !url.hash
+      ? url.host
+      : undefined
+  }),
+  'expected a host or a list of hosts',
+)
 
 /** A text that may hold a password: printing, inspecting or serialising it shows only what may be seen. */
 export class Secret {

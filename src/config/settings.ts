@@ -6,6 +6,7 @@ import {
   byteCount,
   choice,
   durationMs,
+  hosts,
   Secret,
   serverUrls,
   whole,
@@ -26,6 +27,8 @@ export interface Setting {
   readonly fallback?: string
   /** For people, e.g. `bytes a second`. */
   readonly unit?: string
+  /** A list: the flag may be given again for each. */
+  readonly many?: true
   /** A file or folder: relative ones start at the config file's folder, or else at the current one. */
   readonly path?: true
   /** May hold a password: never on the command line, never in a message. */
@@ -48,6 +51,7 @@ export const settingsSchema = z.object({
     help: 'Dataverse installation; again for more, the first is the default. Only servers named here or in the config file are contacted',
     flags: ['--server <url>'],
     env: ['DATAVERSE_SERVER'],
+    many: true,
   }),
   destination: setting(word('a folder or a URL such as ./data'), {
     help: 'where the files go',
@@ -128,6 +132,12 @@ export const settingsSchema = z.object({
     flags: ['--token-file <file>'],
     env: ['DATAFERRY_TOKEN_FILE'],
     path: true,
+  }),
+  allowHost: setting(hosts, {
+    help: 'host inside a private network that a public server may redirect to, as to its storage; again for more',
+    flags: ['--allow-host <host>'],
+    env: ['DATAFERRY_ALLOW_HOST'],
+    many: true,
   }),
   redis: setting(Secret.redisUrl.optional(), {
     help: 'Redis to share with other machines instead of the private one. A URL with a password belongs in REDIS_URL',

@@ -25,6 +25,11 @@ export interface InstallationOptions extends HttpOptions {
   readonly contact?: string | undefined
   /** Replaces the whole User-Agent. */
   readonly userAgent?: string | undefined
+  /**
+   * Hosts inside a private network that a public installation may redirect to, e.g. `minio.internal`. An installation
+   * that is inside itself may do so anyway.
+   */
+  readonly allowHosts?: readonly string[] | undefined
   /** Connections shared with other clients. The client does not close them, and its own connection options are not used. */
   readonly http?: Http | undefined
 }
@@ -61,6 +66,8 @@ export class Installation {
   readonly #credentials: Readonly<Record<string, string>>
   readonly #secrets: readonly string[]
   readonly #userAgent: string
+  readonly #allowHosts: ReadonlySet<string>
+  #inside: Promise<boolean> | undefined
   readonly #http: Http
   readonly #ownsHttp: boolean
 
@@ -73,6 +80,7 @@ export class Installation {
     this.#secrets = [apiToken, bearerToken].filter((secret) => secret !== undefined)
     this.#userAgent =
       options.userAgent ?? `dataferry/${DATAFERRY_VERSION}${options.contact ? ` (${options.contact})` : ''}`
+    this.#allowHosts = new Set(options.allowHosts?.map((host) => host.toLowerCase()))
     this.#http = http ?? new Http(options)
     this.#ownsHttp = http === undefined
   }
@@ -146,6 +154,7 @@ export class Installation {
         url: hop.url,
         headers: this.#headers(hop, request.range),
         body: hop.body?.text,
+        outside: await this.#mustBeOutside(hop.url),
         signal: request.signal,
       })
       const seen = {
@@ -167,6 +176,15 @@ export class Installation {
     }
     const message = `${this.host} redirected more than ${MOST_HOPS} times for ${request.route.what}.`
     throw new DataferryError('SOURCE_UNEXPECTED', message)
+  }
+
+  /** Whether a URL that somebody else gave may not lead into a private network. */
+  async #mustBeOutside(url: string): Promise<boolean> {
+    const { host, hostname } = new URL(url)
+    const home = new URL(this.#origin).hostname
+    if (hostname === home || this.#allowHosts.has(hostname) || this.#allowHosts.has(host)) return false
+    this.#inside ??= this.#http.isInside(home)
+    return !(await this.#inside)
   }
 
   #headers(hop: Hop, range: string | undefined): Record<string, string> {

@@ -1,9 +1,12 @@
+import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startDataverse, type StandIn } from '../fakes/dataverse/server.ts'
 import { World } from '../fakes/dataverse/world.ts'
+import { scriptedServer } from '../dataverse/scripted-server.ts'
 import { runInProcess } from './in-process.ts'
 
 const DATASET = 'doi:10.5072/FK2/ONE'
@@ -127,14 +130,29 @@ it('url prints an address that gives the file, and says when it is a secret', as
   const own = await run(['url', '11', '--format', 'original'])
   expect(own).toMatchObject({
     code: 0,
-    stdout: `${dataverse.url}/api/access/datafile/11?format=original\n`,
+    stdout: `'${dataverse.url}/api/access/datafile/11?format=original'\n`,
     stderr: '',
   })
   const stored = await run(['url', '13'])
   expect(stored.stderr).toContain('keep it to yourself')
-  expect(await (await fetch(stored.stdout.trim())).text()).toBe('stored')
+  expect(await (await fetch(await shellReads(stored.stdout))).text()).toBe('stored')
   expect((await run(['url', '13', '--json'])).record()).toMatchObject({ event: 'url', secret: true })
 })
+
+it.each(["http://127.0.0.2/it's;$(touch%20x)`id`", 'http://127.0.0.2/two words\t& <more>', 'http://127.0.0.2/%0a\xff'])(
+  'url prints one line that a shell reads as the address, whatever the server says: %s',
+  async (location) => {
+    await using server = await scriptedServer((_, response) => response.writeHead(303, { location }).end())
+    const { stdout } = await run(['url', '1', '--server', server.url], undefined, '')
+    const recorded = (await run(['url', '1', '--json', '--server', server.url], undefined, '')).record()
+    expect(stdout).toMatch(/^[\x21-\x7e]+\n$/)
+    expect(recorded).toMatchObject({ url: await shellReads(stdout) })
+  },
+)
+
+async function shellReads(printed: string): Promise<string> {
+  return (await promisify(execFile)('bash', ['-c', `printf %s ${printed.trim()}`])).stdout
+}
 
 it('a guestbook is answered from a file', async () => {
   const answers = join(cwd, 'answers.json')

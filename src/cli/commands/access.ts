@@ -5,7 +5,7 @@ import type { Command } from '../command.ts'
 import { identify } from '../identify.ts'
 import { pasted } from '../pasted.ts'
 import { refusedOrThrow } from '../refusal.ts'
-import { Sources } from '../sources.ts'
+import { SERVER_SETTINGS, Sources } from '../sources.ts'
 
 const ACTIONS = ACCESS_ACTIONS.map(({ name, help }) => `${name}: ${help}`).join('; ')
 
@@ -27,7 +27,7 @@ export const command: Command = {
       many: true,
     },
   ],
-  settings: ['server', 'tokenFile'],
+  settings: SERVER_SETTINGS,
   flags: [
     { flags: '--off', help: 'with allow: people can no longer ask' },
     { flags: '--history', help: 'with list: granted and rejected requests, too (Dataverse 6.11)' },

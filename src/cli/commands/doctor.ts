@@ -4,6 +4,7 @@ import { checkRedis } from '../doctor/redis.ts'
 import { checkServer } from '../doctor/server.ts'
 import type { Command, Context } from '../command.ts'
 import type { Finding, Health } from '../doctor/finding.ts'
+import { SERVER_SETTINGS } from '../sources.ts'
 import type { Output, Tone } from '../terminal/output.ts'
 
 /** `dataferry doctor`: would a batch run here? Each finding with its fix. */
@@ -14,7 +15,7 @@ export const command: Command = {
   ],
   about: 'Changes nothing. Ends with 1 when a batch would not run.',
   operands: [],
-  settings: ['server', 'destination', 'tokenFile'],
+  settings: [...SERVER_SETTINGS, 'destination'],
   flags: [],
   run: async ({ config, out, signal }) => {
     const findings: Finding[] = []

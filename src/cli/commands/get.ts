@@ -9,7 +9,7 @@ import { listing } from '../get/source.ts'
 import { getToFile } from '../get/to-file.ts'
 import { getToStream, type Streamed } from '../get/to-stream.ts'
 import { refusedOrThrow } from '../refusal.ts'
-import { Sources } from '../sources.ts'
+import { SERVER_SETTINGS, Sources } from '../sources.ts'
 
 /** `dataferry get`: one file, or one ZIP, without a batch and without Redis. */
 export const command: Command = {
@@ -22,7 +22,7 @@ export const command: Command = {
   about:
     'The file shows only when it is whole and, where the server publishes a checksum, proven; run again, the same command goes on where it was.',
   operands: [{ name: 'id', help: 'a file id, a PID, or the address of a page; with --zip several ids', many: true }],
-  settings: ['server', 'existing', 'retries', 'limitRate', 'tokenFile'],
+  settings: [...SERVER_SETTINGS, 'existing', 'retries', 'limitRate'],
   flags: [
     {
       flags: '-o, --output <path>',

@@ -3,6 +3,7 @@ import { FILTER_FLAGS } from '../filter-flags.ts'
 import { FINDING_FLAGS } from '../find-datasets.ts'
 import { planBatch, printPlan } from '../planning.ts'
 import { DESTINATION_SETTINGS } from '../destination.ts'
+import { SERVER_SETTINGS } from '../sources.ts'
 import { withPlanning } from '../with-planning.ts'
 
 /** `dataferry plan`: what would be fetched, fixed to the byte where the server says so, without fetching it. */
@@ -15,7 +16,7 @@ export const command: Command = {
   about:
     'Writes the plan to .dataferry/<batch>/ at the destination; `dataferry run` with the same manifest carries it out.',
   operands: [{ name: 'manifest', help: 'files, - for standard input, or ids and PIDs', optional: true, many: true }],
-  settings: ['server', ...DESTINATION_SETTINGS, 'format', 'existing', 'bundle', 'bundleUnverified', 'tokenFile'],
+  settings: [...SERVER_SETTINGS, ...DESTINATION_SETTINGS, 'format', 'existing', 'bundle', 'bundleUnverified'],
   flags: [
     { flags: '-m, --manifest <file>', help: 'the manifest, - for standard input' },
     ...FINDING_FLAGS,

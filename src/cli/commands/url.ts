@@ -1,8 +1,9 @@
+import { shellWord } from '../../model/shell-word.ts'
 import type { Command } from '../command.ts'
 import { FORM_FLAGS, readForm, readGuestbook, TRANSFER_FLAGS } from '../download-flags.ts'
 import { fileOf, identify } from '../identify.ts'
 import { refusedOrThrow } from '../refusal.ts'
-import { Sources } from '../sources.ts'
+import { SERVER_SETTINGS, Sources } from '../sources.ts'
 
 /** `dataferry url`: an address for another tool. */
 export const command: Command = {
@@ -11,9 +12,9 @@ export const command: Command = {
     'dataferry url doi:10.5072/FK2/ABCDEF/GHIJKL --format original --server https://demo.dataverse.org',
   ],
   about:
-    'Prints where the file itself can be fetched: a link of the storage host, which works for minutes for whoever has it, or the API address, which wants the token where the file does. Fetches nothing.',
+    'Prints where the file itself can be fetched, quoted for a shell where it needs that: a link of the storage host, which works for minutes for whoever has it, or the API address, which wants the token where the file does. Fetches nothing.',
   operands: [{ name: 'id', help: 'a file id, a PID, or the address of a page' }],
-  settings: ['server', 'tokenFile'],
+  settings: SERVER_SETTINGS,
   flags: [...FORM_FLAGS, ...TRANSFER_FLAGS],
   run: async (context) => {
     const { config, out, args, has, signal } = context
@@ -30,7 +31,7 @@ export const command: Command = {
         signal,
       })
       const secret = !url.startsWith(`${named.server}/`) || /[?&](?:token|key)=/.test(url)
-      out.result({ event: 'url', url, secret }, url)
+      out.result({ event: 'url', url, secret }, shellWord(url))
       if (secret)
         out.say('Whoever has this link can have the file while it works, for a few minutes: keep it to yourself.')
       return 0

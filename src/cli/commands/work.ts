@@ -8,7 +8,7 @@ import { DESTINATION_SETTINGS, openDestination } from '../destination.ts'
 import { plural } from '../terminal/format.ts'
 import type { Output } from '../terminal/output.ts'
 import { openRuntime, type Runtime } from '../runtime.ts'
-import { Sources } from '../sources.ts'
+import { SERVER_SETTINGS, Sources } from '../sources.ts'
 import { startWork } from '../start-work.ts'
 import { Batches } from '../../../workers/batches.ts'
 import type { Notices } from '../../../workers/notices.ts'
@@ -33,7 +33,7 @@ export const command: Command = {
     'Every machine must see the destinations under the same path or URL.',
   operands: [],
   settings: [
-    'server',
+    ...SERVER_SETTINGS,
     ...DESTINATION_SETTINGS,
     'jobs',
     'processes',
@@ -41,7 +41,6 @@ export const command: Command = {
     'retryFirstMs',
     'retryMaxMs',
     'limitRate',
-    'tokenFile',
     'idleTimeoutMs',
     'connectTimeoutMs',
     'throttleFirstMs',

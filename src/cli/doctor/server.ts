@@ -14,7 +14,9 @@ const PATIENCE_MS = 15_000
 export async function checkServer(config: LoadedConfig, server: string, signal: AbortSignal): Promise<Finding[]> {
   const http = new Http({ timeouts: { connectMs: config.settings.connectTimeoutMs, headersMs: PATIENCE_MS } })
   const patience = AbortSignal.any([signal, AbortSignal.timeout(3 * PATIENCE_MS)])
-  const client = (apiToken?: string): NativeApi => new NativeApi({ baseUrl: server, apiToken, http, retries: 0 })
+  const { allowHost: allowHosts } = config.settings
+  const client = (apiToken?: string): NativeApi =>
+    new NativeApi({ baseUrl: server, apiToken, allowHosts, http, retries: 0 })
   try {
     const reached = await checkVersion(client(), server, patience)
     if (reached.health === 'fail') return [reached]

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import { rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DataferryError } from '../../errors.ts'
 import type { Item } from '../../model/item.ts'
 import { safeFilePath } from '../../model/path.ts'
 import type { Receipt } from '../../model/receipt.ts'
+import { shellWord } from '../../model/shell-word.ts'
 import type { OpenSource } from '../../model/source.ts'
 import { diskSink } from '../../sinks/disk/disk-sink.ts'
 import type { Sink } from '../../sinks/sink.ts'
@@ -43,10 +45,10 @@ export async function getToFile(run: GetRun, target: FileTarget, listed: ListedD
 /** The name is known before the first request, and so is everything else. */
 async function listedFile(run: GetRun, target: FileTarget, listed: ListedDownload, sink: Sink): Promise<Receipt> {
   const { context, api, request, sources } = run
-  const item: Item = { ...listed.item, path: target.name ?? safeFilePath('', listed.name).path }
+  const item: Item = { ...listed.item, path: target.name ?? nameFor(listed.name) }
   const open = wholeSource(sources.source(request.server), api, request)
   return tryAgain(context, async (count) => {
-    const kept = await existing(run, item, sink)
+    const kept = await existing(run, target, item, sink)
     return kept ?? (await bring(run, item, open, sink, count))
   })
 }
@@ -57,12 +59,12 @@ async function answered(run: GetRun, target: FileTarget, sink: Sink): Promise<Re
   const { server, ref, guestbookResponse } = request
   const itemAt = (path: string): Item => ({ n: 0, server, ref, path, expect: {} })
   return tryAgain(context, async (count) => {
-    const early = target.name === undefined ? undefined : await existing(run, itemAt(target.name), sink)
+    const early = target.name === undefined ? undefined : await existing(run, target, itemAt(target.name), sink)
     if (early) return early
     const countDownload = count && request.count
     await using download = await request.ask(api, { signal: context.signal, countDownload, guestbookResponse })
-    const item = itemAt(target.name ?? safeFilePath('', download.name ?? 'download').path)
-    const kept = target.name === undefined ? await existing(run, item, sink) : undefined
+    const item = itemAt(target.name ?? nameFor(download.name ?? 'download'))
+    const kept = target.name === undefined ? await existing(run, target, item, sink) : undefined
     const rate = new RateLimit(context.config.settings.limitRate)
     return kept ?? (await bring(run, item, limitedSource(answerSource(download), rate), sink, count))
   })
@@ -85,9 +87,28 @@ async function bring(run: GetRun, item: Item, open: OpenSource, sink: Sink, coun
   return receipt
 }
 
-function existing({ context: { config, signal } }: GetRun, item: Item, sink: Sink): Promise<Receipt | undefined> {
-  const policy = config.settings.existing
-  return keepExisting(item, sink, { key: outputKey(item), policy, earlier: () => Promise.resolve(undefined), signal })
+/** A name that the server chose: safe as a path, and no hidden file, which shells and tools act upon unasked. */
+function nameFor(served: string): string {
+  return safeFilePath('', served.startsWith('.') ? `_${served}` : served).path
+}
+
+/** What is at a name that the server chose is never replaced, whatever was said about existing files. */
+async function existing(
+  { context: { config, signal } }: GetRun,
+  target: FileTarget,
+  item: Item,
+  sink: Sink,
+): Promise<Receipt | undefined> {
+  const { existing: given } = config.settings
+  const policy = target.name !== undefined || given === 'skip' ? given : 'error'
+  const run = { key: outputKey(item), policy, earlier: () => Promise.resolve(undefined), signal }
+  try {
+    return await keepExisting(item, sink, run)
+  } catch (error) {
+    if (!(error instanceof DataferryError) || error.code !== 'SINK_EXISTS' || policy === given) throw error
+    const advice = `The server chose this name: give -o ${shellWord(join(target.folder, item.path))} to say that it may be replaced.`
+    throw new DataferryError(error.code, error.message, { cause: error, advice })
+  }
 }
 
 /** The same download under the same name finds its part again; anything else has a part of its own. */

@@ -1,9 +1,18 @@
+import type { LookupFunction } from 'node:net'
 import { Agent, type Dispatcher } from 'undici'
 import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { isConnectionEnding, watchConnectionEnds } from './connection-end.ts'
 import { header, parseContentLength, type Headers } from './headers.ts'
 import { HttpBody } from './body.ts'
+import {
+  isInside,
+  literalAddress,
+  NETWORK,
+  PrivateAddressError,
+  publicLookup,
+  type Network,
+} from './private-address.ts'
 
 /** How long to wait, in milliseconds; 0 means for ever. */
 export interface Timeouts {
@@ -24,6 +33,8 @@ export interface HttpOptions {
   readonly connections?: number
   /** Sends the requests instead of our own agent, e.g. a proxy agent. It stays open when this client closes. */
   readonly dispatcher?: Dispatcher
+  /** @internal */
+  readonly network?: Network
 }
 
 /** One request, as it goes over the wire. */
@@ -33,6 +44,11 @@ export interface HttpRequest {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | undefined
+  /**
+   * The host may not be inside a private network. With a dispatcher of one's own, such as a proxy's, only a host that is
+   * written as an address can be judged.
+   */
+  readonly outside?: boolean
   readonly signal?: AbortSignal | undefined
 }
 
@@ -47,31 +63,40 @@ export interface HttpAnswer {
 export class Http {
   readonly #timeouts: Required<Timeouts>
   readonly #dispatcher: Dispatcher
+  /** Connects to public addresses alone. */
+  readonly #outside: Dispatcher
+  readonly #network: Network
   readonly #own: boolean
   readonly #pool = new BufferPool()
 
-  constructor({ timeouts = {}, connections = 8, dispatcher }: HttpOptions = {}) {
+  constructor({ timeouts = {}, connections = 8, dispatcher, network = NETWORK }: HttpOptions = {}) {
     this.#timeouts = { connectMs: 30_000, headersMs: 300_000, idleMs: 60_000, totalMs: 0, ...timeouts }
     watchConnectionEnds()
     this.#own = dispatcher === undefined
-    this.#dispatcher =
-      dispatcher ?? new Agent({ connections, pipelining: 1, connect: { timeout: this.#timeouts.connectMs } })
+    this.#network = network
+    const agent = (lookup: LookupFunction | undefined) =>
+      new Agent({ connections, pipelining: 1, connect: { timeout: this.#timeouts.connectMs, lookup } })
+    this.#dispatcher = dispatcher ?? agent(undefined)
+    this.#outside = dispatcher ?? agent(publicLookup(network))
   }
 
   /**
    * Resolves with the answer, whatever its status, as soon as its headers are there. Rejects with `SOURCE_UNREACHABLE`,
-   * `ARGUMENT_INVALID` for what HTTP cannot carry, or the signal's reason.
+   * `SOURCE_REJECTED` for a host that may not be contacted, `ARGUMENT_INVALID` for what HTTP cannot carry, or the signal's
+   * reason.
    * @internal
    */
   async send(request: HttpRequest): Promise<HttpAnswer> {
     if (request.signal?.aborted) throw abortError(request.signal)
     const { origin, path } = splitUrl(request.url)
+    if (request.outside) this.#refuseInside(new URL(origin))
     return new Promise((resolve, reject) => {
       const exchange = new Exchange(origin, this.#timeouts, this.#pool, { resolve, reject }, request.signal)
       const { method, headers, body } = request
       const { headersMs: headersTimeout, idleMs: bodyTimeout } = this.#timeouts
       try {
-        this.#dispatcher.dispatch(
+        const dispatcher = request.outside ? this.#outside : this.#dispatcher
+        dispatcher.dispatch(
           { origin, path, method, headers: { ...headers }, body: body ?? null, headersTimeout, bodyTimeout },
           exchange,
         )
@@ -81,9 +106,24 @@ export class Http {
     })
   }
 
+  /**
+   * Whether a host is inside a private network. A name is only looked up for connections of our own: behind a proxy it is
+   * the proxy that knows.
+   * @internal
+   */
+  async isInside(hostname: string): Promise<boolean> {
+    const known = this.#own || literalAddress(hostname) !== undefined
+    return known && isInside(hostname, this.#network)
+  }
+
   /** Ends every transfer in flight and closes the connections, unless the dispatcher was brought along. */
   async close(): Promise<void> {
-    if (this.#own) await this.#dispatcher.destroy()
+    if (this.#own) await Promise.all([this.#dispatcher.destroy(), this.#outside.destroy()])
+  }
+
+  #refuseInside({ origin, hostname }: URL): void {
+    const literal = literalAddress(hostname)
+    if (literal !== undefined && this.#network.isPrivate(literal)) throw inside(origin, literal)
   }
 }
 
@@ -183,6 +223,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (code === 'UND_ERR_DESTROYED' || code === 'UND_ERR_CLOSED') {
       return new DataferryError('INTERRUPTED', `The client was closed while it talked to ${this.#origin}.`)
     }
+    if (error instanceof PrivateAddressError) return inside(this.#origin, error.address)
     if (!this.#body) return unreachable(this.#origin, code, error)
     if (code === 'UND_ERR_BODY_TIMEOUT') {
       const seconds = this.#timeouts.idleMs / 1000
@@ -206,6 +247,14 @@ class Exchange implements Dispatcher.DispatchHandler {
   #progress(): string {
     return `${this.#received}${this.#promised === undefined ? '' : ` of ${this.#promised}`} bytes`
   }
+}
+
+/** A redirect of somebody outside is no reason to look around inside. */
+function inside(origin: string, address: string): DataferryError {
+  const { host, hostname } = new URL(origin)
+  const where = hostname.includes(address) ? `${host} is` : `${host} has the address ${address},`
+  const message = `A public server sent us to ${origin}, but ${where} inside a private network: not contacted. If that is right, allow it with --allow-host ${hostname}.`
+  return new DataferryError('SOURCE_REJECTED', message)
 }
 
 function unreachable(origin: string, code: string, cause: Error): DataferryError {

@@ -42,7 +42,7 @@ export function isElsewhere(origin: string, home: string): boolean {
   return origin !== home && origin !== home.replace(/^http:\/\/([^:]+)$/, 'https://$1')
 }
 
-/** A full URL is taken as written, since spelling it anew could break its signature. */
+/** A full URL is taken as written, since spelling it anew could break its signature, unless it cannot be sent so. */
 function resolve(base: string, location: string): string {
   if (!URL.canParse(location, base)) {
     throw new DataferryError('SOURCE_REJECTED', `${new URL(base).host} redirected to something that is not a URL.`)
@@ -51,5 +51,5 @@ function resolve(base: string, location: string): string {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw new DataferryError('SOURCE_REJECTED', `${new URL(base).host} redirected to a ${url.protocol} address.`)
   }
-  return /^https?:\/\//i.test(location) ? location.trim() : url.href
+  return /^https?:\/\/[\x21-\x7e]*$/i.test(location) ? location : url.href
 }

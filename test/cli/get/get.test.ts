@@ -18,6 +18,7 @@ function world(): World {
     files: [
       { id: 10, label: 'hello.txt', directory: 'raw', content: 'Hello, Dataverse!' },
       { id: 11, label: 'table.tab', tabular: TABLE },
+      { id: 18, label: '.bashrc', content: 'alias ls=rm' },
       { id: 13, label: 'stored.bin', content: 'stored', store: 's3-redirect' },
       { id: 14, label: 'old.tab', tabular: { ...TABLE, originalName: 'old.csv', legacyChecksum: true } },
     ],
@@ -63,9 +64,26 @@ it('another file in the way is refused and not touched, unless told otherwise', 
   expect(await readFile(at('mine.txt'), 'utf8')).toBe('Hello, Dataverse!')
 })
 
+it('what is at a name that the server chose is never replaced, and that name is never hidden', async () => {
+  await mkdir(at('home'))
+  for (const [id, name] of [
+    ['18', '_.bashrc'],
+    ['10', 'hello.txt'],
+  ] as const) {
+    await writeFile(at('home', name), 'mine')
+    for (const existing of ['overwrite', 'overwrite-different', 'refresh', 'error']) {
+      const { code, stderr } = await get(id, '-o', `${at('home')}/`, '-e', existing)
+      expect({ existing, code }).toEqual({ existing, code: 1 })
+      expect(stderr).toContain(existing === 'error' ? 'at the destination already' : `give -o ${at('home', name)}`)
+    }
+    expect(await readFile(at('home', name), 'utf8')).toBe('mine')
+  }
+  expect((await readdir(at('home'))).sort()).toEqual(['_.bashrc', 'hello.txt'])
+})
+
 it('a name that wants out of the folder is made safe', async () => {
   expect((await get('17', '-o', `${at('safe')}/`)).code).toBe(0)
-  expect(await readdir(at('safe'))).toEqual(['.._evil_.txt'])
+  expect(await readdir(at('safe'))).toEqual(['_.._evil_.txt'])
   expect(await readdir(cwd)).not.toContain('evil?.txt')
 })
 
@@ -74,7 +92,6 @@ it('forms, ranges and archives: each under the name that the server gives it', a
   const asked: readonly (readonly [string[], string, string?])[] = [
     [['11'], 'table.csv', TABLE.original],
     [[page, '--format', 'tab'], 'table.tab', 'a\tb\n1\t"x"\n'],
-    [['11', '--no-var-header', '-e', 'overwrite'], 'table.tab', TABLE.tab],
     [['10', '--range', '7-15'], 'hello.txt', 'Dataverse'],
     [['13'], 'stored.bin', 'stored'],
     [['10', '13', '--zip'], 'doi-10.5072-fk2-one.zip'],
@@ -89,6 +106,8 @@ it('forms, ranges and archives: each under the name that the server gives it', a
     if (content === undefined) expect(bytes.slice(0, 2)).toBe('PK')
     else expect(bytes).toBe(content)
   }
+  expect((await get('11', '--no-var-header', '-o', at('forms', 'table.tab'), '-e', 'overwrite')).code).toBe(0)
+  expect(await readFile(at('forms', 'table.tab'), 'utf8')).toBe(TABLE.tab)
   expect((await readdir(at('forms'))).sort()).toEqual([...new Set(asked.map(([, name]) => name))].sort())
 })
 
