@@ -26,12 +26,20 @@ export async function* readAria2(
   yield list.finish()
 }
 
-const OPTION = /^[ \t]+([a-z0-9-]{1,64})=(.*)$/
-
 /** Whether a line is an option of the download above it. */
 export function isAria2Option(line: string): boolean {
-  return OPTION.test(line)
+  return readOption(line) !== undefined
 }
+
+function readOption(line: string): { readonly name: string; readonly value: string } | undefined {
+  if (!line.startsWith(' ') && !line.startsWith('\t')) return undefined
+  const text = line.trimStart()
+  const equals = text.indexOf('=')
+  if (equals > MAX_OPTION || !/^[a-z0-9-]+$/.test(text.slice(0, Math.max(0, equals)))) return undefined
+  return { name: text.slice(0, equals), value: clean(text.slice(equals + 1)) }
+}
+
+const MAX_OPTION = 64
 
 const OBEYED = ['out', 'dir', 'checksum']
 
@@ -48,9 +56,9 @@ class Aria2List {
   push({ number, text, problem }: Line): readonly ManifestLine[] {
     if (problem !== undefined) return [...this.#end(), lineError(this.#reading.name, number, problem)]
     if (text.startsWith('#') || text.trim() === '') return []
-    const [, name, value] = OPTION.exec(text) ?? []
-    if (name !== undefined && value !== undefined && this.#download) {
-      this.#download.options.set(name, clean(value))
+    const option = this.#download && readOption(text)
+    if (option) {
+      this.#download?.options.set(option.name, option.value)
       return []
     }
     const ended = this.#end()

@@ -2,8 +2,7 @@ import type { Entry } from '../model/entry.ts'
 import { badLine, quoted } from './bad-line.ts'
 import { readRow } from './row.ts'
 import type { Reading } from './reading.ts'
-
-const LINE = /^(\S+)[ \t]+(\d+|-)[ \t]+(\S.*)$/
+import { MAX_WORD } from './text.ts'
 
 /**
  * Reads a line of a BagIt `fetch.txt`: `url length path`, where `-` is an unknown length and the path stays below `data/`.
@@ -12,13 +11,27 @@ const LINE = /^(\S+)[ \t]+(\d+|-)[ \t]+(\S.*)$/
  */
 export function readFetchLine(text: string, { servers }: Reading): Entry | undefined {
   if (text.trim() === '') return undefined
-  const [, url, size, encoded] = LINE.exec(text) ?? []
-  if (url === undefined || size === undefined || encoded === undefined) {
+  const [url, rest] = cutAtBlank(text)
+  const [size, encoded] = cutAtBlank(rest)
+  if (url === '' || encoded === '' || (size !== '-' && !/^\d+$/.test(size.slice(0, MAX_WORD)))) {
     throw badLine(`${quoted(text)} is no line of a fetch.txt: give URL, length (or -) and path`)
   }
-  const path = encoded.replaceAll(/%0A/gi, '\n').replaceAll(/%0D/gi, '\r').replaceAll('%25', '%')
+  const path = decoded(encoded)
   if (!path.startsWith('data/') || path.split('/').includes('..')) {
     throw badLine(`path ${quoted(path)} is not below data/: a fetch.txt lists payload files only`)
   }
   return readRow({ url, size, path }, servers)
+}
+
+/** A text's first word, and what follows the blanks behind it. */
+function cutAtBlank(text: string): readonly [word: string, rest: string] {
+  const blanks = [text.indexOf(' '), text.indexOf('\t')].filter((at) => at !== -1)
+  if (blanks.length === 0) return [text, '']
+  const at = Math.min(...blanks)
+  return [text.slice(0, at), text.slice(at).trimStart()]
+}
+
+function decoded(path: string): string {
+  const lines = path.replaceAll('%0A', '\n').replaceAll('%0a', '\n')
+  return lines.replaceAll('%0D', '\r').replaceAll('%0d', '\r').replaceAll('%25', '%')
 }

@@ -4,7 +4,7 @@ import { roleOf } from './columns.ts'
 import { delimiterLine } from './delimited.ts'
 import { isPoochLine } from './pooch-registry.ts'
 import { isOneAddress, looksLikeReference } from './reference.ts'
-import { withoutQuotes } from './text.ts'
+import { MAX_WORD, withoutQuotes } from './text.ts'
 
 /** The readers; `json` is what a server answers or exports, or rows of our own. */
 export const MANIFEST_FORMATS = ['list', 'csv', 'tsv', 'ndjson', 'json', 'bagit', 'aria2', 'pooch'] as const
@@ -27,7 +27,7 @@ const BY_EXTENSION: Readonly<Record<string, ManifestFormat>> = {
 export function detectFormat(name: string, head: string): ManifestFormat {
   const lines = firstLines(head)
   const first = lines[0] ?? ''
-  const start = first.slice(0, LINE_START)
+  const start = first.slice(0, MAX_WORD)
   const byName = BY_EXTENSION[extname(name).toLowerCase()]
   if (byName) return byName !== 'ndjson' && isOneAddress(start) ? 'list' : byName
   if (basename(name).toLowerCase() === 'fetch.txt') return 'bagit'
@@ -40,9 +40,6 @@ export function detectFormat(name: string, head: string): ManifestFormat {
   if (start.includes('\t')) return 'tsv'
   return isTable(start) ? 'csv' : 'list'
 }
-
-/** Characters that tell the form of a line. */
-const LINE_START = 8192
 
 /** The first lines that say something, neither empty nor comments, without blanks at the end. */
 export function firstLines(head: string): readonly string[] {

@@ -3,7 +3,7 @@ import { badLine, quoted } from './bad-line.ts'
 import type { Reading } from './reading.ts'
 import { readReference } from './reference.ts'
 import type { ServerList } from './server-list.ts'
-import { withoutQuotes } from './text.ts'
+import { MAX_WORD, withoutQuotes } from './text.ts'
 
 /**
  * Reads a line of a plain list: one id, PID or URL, bare, in quotes as `jq` prints it, or as the `href` of a link; `#` begins
@@ -11,16 +11,19 @@ import { withoutQuotes } from './text.ts'
  * Throws a bad line.
  */
 export function readListLine(text: string, { servers }: Reading): Entry | undefined {
-  const reference = unwrapped(withoutComment(text), servers)
+  const word = withoutComment(text).trim()
+  if (word.length > MAX_WORD) throw badLine(`${quoted(word)} is longer than any id, PID or address`)
+  const reference = unwrapped(word, servers)
   if (reference === '') return undefined
   if (/\s/.test(reference)) throw badLine(`${quoted(reference)} is more than one word: give one id, PID or URL a line`)
   return readReference(reference, 'any', servers)
 }
 
 function withoutComment(text: string): string {
-  if (text.startsWith('#')) return ''
-  const at = text.search(/\s#/)
-  return at === -1 ? text : text.slice(0, at)
+  for (let at = text.indexOf('#'); at !== -1; at = text.indexOf('#', at + 1)) {
+    if (at === 0 || text.charAt(at - 1).trim() === '') return text.slice(0, at)
+  }
+  return text
 }
 
 /** A link or quotes around a reference, taken off. */

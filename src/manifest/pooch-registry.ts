@@ -2,6 +2,7 @@ import type { Entry } from '../model/entry.ts'
 import { badLine, quoted } from './bad-line.ts'
 import type { Reading } from './reading.ts'
 import { readRow } from './row.ts'
+import { MAX_WORD } from './text.ts'
 
 /** A word, bare or in quotes, and what follows it; linear, since each part ends where the next one cannot begin. */
 const WORD = /^(?:"([^"]*)"|'([^']*)'|([^\s"']+))(?:\s+(.*))?$/s
@@ -33,6 +34,7 @@ export function readPoochLine(text: string, { servers }: Reading): Entry | undef
 
 /** The two or three words of a line. */
 function wordsOf(line: string): readonly string[] | undefined {
+  if (line.length > MAX_WORD) return undefined
   const words: string[] = []
   for (let rest: string | undefined = line.trim(); rest !== undefined && rest !== '';) {
     const match: RegExpExecArray | null = WORD.exec(rest)

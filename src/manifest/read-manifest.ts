@@ -84,7 +84,7 @@ function readBatches(
   reading: Reading,
 ): AsyncIterable<readonly ManifestLine[]> {
   if (format === 'json') return readJsonDocuments(text.bytes, reading)
-  const lines = splitLines(text.bytes, /\r(?!\n)/.test(text.head) && !text.head.includes('\n') ? '\r' : '\n')
+  const lines = splitLines(text.bytes, text.head.includes('\r') && !text.head.includes('\n') ? '\r' : '\n')
   switch (format) {
     case 'csv':
       return readDelimited(lines, reading)

@@ -26,6 +26,43 @@ export function splitRecord(text: string, delimiter: string): Split {
   }
 }
 
+/**
+ * Whether a quote is open behind a line, so that the next one belongs to its record.
+ * @param within whether one was open before it
+ */
+export function endsWithinQuotes(line: string, delimiter: string, within: boolean): boolean {
+  let at = within ? 0 : openingQuote(line, 0, delimiter)
+  while (at !== -1) {
+    const quote = closingQuote(line, at)
+    if (quote === -1) return true
+    const end = skipSpaces(line, quote + 1)
+    // At the end of the record, or where `splitRecord` finds it broken.
+    if (!line.startsWith(delimiter, end)) return false
+    at = openingQuote(line, end + delimiter.length, delimiter)
+  }
+  return false
+}
+
+/** Where the content of the next quoted cell begins; -1: there is none on this line. */
+function openingQuote(line: string, from: number, delimiter: string): number {
+  let at = from
+  for (;;) {
+    const quote = skipSpaces(line, at)
+    if (line[quote] === '"') return quote + 1
+    const next = line.indexOf(delimiter, at)
+    if (next === -1) return -1
+    at = next + delimiter.length
+  }
+}
+
+/** Where the quote stands that ends a cell; -1: not here. Doubled ones stand for themselves. */
+function closingQuote(text: string, from: number): number {
+  for (let at = text.indexOf('"', from); at !== -1; at = text.indexOf('"', at + 2)) {
+    if (text[at + 1] !== '"') return at
+  }
+  return -1
+}
+
 interface Cell {
   readonly value: string
   /** Where the delimiter should stand. */
@@ -39,16 +76,9 @@ function bareCell(text: string, from: number, delimiter: string): Cell {
 }
 
 function quotedCell(text: string, from: number): Cell | undefined {
-  let value = ''
-  let at = from
-  for (;;) {
-    const quote = text.indexOf('"', at)
-    if (quote === -1) return undefined
-    value += text.slice(at, quote)
-    if (text[quote + 1] !== '"') return { value, end: skipSpaces(text, quote + 1) }
-    value += '"'
-    at = quote + 2
-  }
+  const quote = closingQuote(text, from)
+  if (quote === -1) return undefined
+  return { value: text.slice(from, quote).replaceAll('""', '"'), end: skipSpaces(text, quote + 1) }
 }
 
 function skipSpaces(text: string, from: number): number {

@@ -1,5 +1,5 @@
 import { MAX_LINE_BYTES, type Line } from './lines.ts'
-import { splitRecord } from './record.ts'
+import { endsWithinQuotes, splitRecord } from './record.ts'
 
 /** A record of CSV or TSV with the line where it begins. */
 export interface TableRecord {
@@ -20,6 +20,8 @@ export class RecordReader {
   /** Lines of a record that is still open. */
   #open: Line[] = []
   #text = ''
+  /** Whether a quote is open behind them. */
+  #within = false
 
   constructor(delimiter: string) {
     this.#delimiter = delimiter
@@ -37,30 +39,41 @@ export class RecordReader {
     if (this.#text.length > MAX_LINE_BYTES) {
       return this.#giveUp(`${OPEN} within 64 KiB: close it, or double it if it is part of the text`)
     }
-    return before && !line.text.includes('"') ? [] : this.#split()
+    this.#within = endsWithinQuotes(line.text, this.#delimiter, this.#within)
+    return this.#within ? [] : this.#split()
   }
 
   /** Ends the table. @returns what is left, all of it problems or lines after them */
   finish(): readonly TableRecord[] {
-    const records: TableRecord[] = []
-    while (this.#open.length > 0) records.push(...this.#giveUp(`${OPEN} before the end: close it`))
-    return records
+    return this.#giveUp(`${OPEN} before the end: close it`)
   }
 
   #split(): readonly TableRecord[] {
     const split = splitRecord(this.#text, this.#delimiter)
-    if (split.state === 'open') return []
-    if (split.state === 'broken') return this.#giveUp(split.problem)
+    if (split.state !== 'whole') return this.#giveUp(split.state === 'broken' ? split.problem : OPEN)
     const line = this.#open[0]?.number ?? 1
     this.#open = []
     return [{ line, cells: split.cells }]
   }
 
-  /** Blames the first line of the open record and reads the others anew. */
+  /**
+   * Blames the first line of the open record, and reads each of the others for itself: trying to join them as well could
+   * take as many turns as there are lines.
+   */
   #giveUp(problem: string): readonly TableRecord[] {
     const [first, ...others] = this.#open
     this.#open = []
-    if (!first) return []
-    return [{ line: first.number, cells: [], problem }, ...others.flatMap((line) => this.push(line))]
+    this.#within = false
+    return first ? [{ line: first.number, cells: [], problem }, ...others.map((line) => this.#alone(line))] : []
+  }
+
+  #alone({ number, text }: Line): TableRecord {
+    const split = splitRecord(text, this.#delimiter)
+    if (split.state === 'whole') return { line: number, cells: split.cells }
+    return {
+      line: number,
+      cells: [],
+      problem: split.state === 'broken' ? split.problem : `${OPEN} on this line: close it`,
+    }
   }
 }

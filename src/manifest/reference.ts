@@ -5,7 +5,7 @@ import { readDataverseUrl, splitPath } from './dataverse-url.ts'
 import { isBareResolver, isResolver, readPid, readResolverUrl, type Pid } from './pid.ts'
 import { readId, readIds } from './reference-ids.ts'
 import { readAddress, type ServerList } from './server-list.ts'
-import { clean } from './text.ts'
+import { clean, MAX_WORD } from './text.ts'
 
 /** What a reference stands for, as far as its column or a `kind` says; `any`: a number is a file, a PID is either. */
 export const KINDS = ['any', 'file', 'dataset', 'zip', 'dataset-zip', 'bundle', 'collection'] as const
@@ -22,8 +22,6 @@ export interface Reference {
 
 /** A collection's alias. @see Dataverse.java of IQSS/dataverse: letters, digits, `-` and `_`, and not digits alone */
 const ALIAS = /^(?::root|[\w-]{1,60})$/
-/** Characters of a reference other than a list of ids: far more than any server takes in an address. */
-const MAX_REFERENCE = 8192
 
 /**
  * Reads an id, a PID, or the address of a page, an API call or a resolver. Invisible characters that come along when
@@ -31,7 +29,7 @@ const MAX_REFERENCE = 8192
  */
 export function readReference(text: string, kind: Kind, servers: ServerList): Reference {
   if (kind === 'zip' && !text.includes('://')) return { target: { kind: 'zip', files: readIds(text) } }
-  if (text.length > MAX_REFERENCE) throw badLine(`${quoted(text)} is longer than any id, PID or address`)
+  if (text.length > MAX_WORD) throw badLine(`${quoted(text)} is longer than any id, PID or address`)
   const reference = clean(text)
   if (/^\d+$/.test(reference)) return { target: numbered(readId(reference), kind) }
   if (kind === 'collection' && ALIAS.test(reference)) return { target: { kind, collection: reference } }
@@ -61,7 +59,7 @@ function unescaped(address: string): string {
 
 /** Whether a cell is itself a reference, so that its row is no header. */
 export function looksLikeReference(text: string): boolean {
-  if (text.length > MAX_REFERENCE) return false
+  if (text.length > MAX_WORD) return false
   const reference = clean(text)
   return (
     /^\d+$/.test(reference) ||
@@ -76,7 +74,7 @@ export function looksLikeReference(text: string): boolean {
  * in the first line makes a list.
  */
 export function isOneAddress(text: string): boolean {
-  if (text.length > MAX_REFERENCE || !/^https?:\/\/[^\s"]+$/i.test(text) || !URL.canParse(text)) return false
+  if (text.length > MAX_WORD || !/^https?:\/\/[^\s"]+$/i.test(text) || !URL.canParse(text)) return false
   const url = new URL(unescaped(text))
   const below = splitPath(url.pathname)?.below
   // A comma in a PID is more likely the next cell of a row.

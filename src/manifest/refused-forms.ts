@@ -1,3 +1,5 @@
+import { MAX_WORD } from './text.ts'
+
 /** First bytes of files that are no text, and what to do with each. */
 const BY_BYTES: readonly (readonly [start: string, sentence: string])[] = [
   ['\x1f\x8b', 'the manifest is compressed: give it as gunzip -c … | dataferry … -m -'],
@@ -31,7 +33,8 @@ function zipForm(text: string): string {
 }
 
 /** The same by the first line that says something. */
-export function refusedText(first: string): string | undefined {
+export function refusedText(line: string): string | undefined {
+  const first = line.slice(0, MAX_WORD)
   if (/^<(?:!doctype html|html|head|body)\b/i.test(first)) {
     return 'the manifest is a web page: give the addresses in it one a line, bare or as href="…"'
   }

@@ -1,11 +1,13 @@
 import { HEX_LENGTH, ALGORITHMS, parseChecksum, type Algorithm, type Checksum } from '../model/checksum.ts'
 import type { Entry, Target } from '../model/entry.ts'
+import { withoutEndSlashes } from '../model/path.ts'
 import { badLine, quoted } from './bad-line.ts'
 import type { Role } from './columns.ts'
 import { readFormat } from './dataverse-url.ts'
 import { readVersion } from './pid.ts'
 import { KINDS, readReference, type Kind, type Reference } from './reference.ts'
 import type { ServerList } from './server-list.ts'
+import { MAX_WORD } from './text.ts'
 
 /** The cells of a row by what they mean; an empty cell is as good as none. */
 export type Row = Readonly<Partial<Record<Role, string>>>
@@ -30,7 +32,7 @@ export function readRow(row: Row, servers: ServerList): Entry {
 
 function kindOf(text: string | undefined): Kind {
   if (!text) return 'any'
-  const word = text.toLowerCase().replaceAll(/[_ ]/g, '-')
+  const word = text.slice(0, MAX_WORD).toLowerCase().replaceAll(/[_ ]/g, '-')
   const kind = KINDS.find((known) => known === word)
   if (!kind)
     throw badLine(`kind ${quoted(text)} is unknown: give file, dataset, zip, dataset-zip, bundle or collection`)
@@ -84,7 +86,7 @@ function withVersion(target: Target, text: string | undefined): Target {
 /** A directory alone ends in `/`: the planner puts the server's own name below it. */
 function pathOf({ path, directory, name }: Row): string | undefined {
   if (path) return path
-  if (directory) return `${directory.replace(/\/+$/, '')}/${name ?? ''}`
+  if (directory) return `${withoutEndSlashes(directory)}/${name ?? ''}`
   return name || undefined
 }
 
@@ -93,10 +95,12 @@ function isBlank(text: string | undefined): text is '' | undefined {
   return !text || text === '-' || text === 'NA'
 }
 
+const MAX_DIGITS = 16
+
 function sizeOf(text: string | undefined): number | undefined {
   if (isBlank(text)) return undefined
   const size = Number(text)
-  if (/^\d+$/.test(text) && Number.isSafeInteger(size)) return size
+  if (text.length <= MAX_DIGITS && /^\d+$/.test(text) && Number.isSafeInteger(size)) return size
   throw badLine(`size ${quoted(text)} is no whole number of bytes: correct it or leave it empty`)
 }
 

@@ -1,8 +1,13 @@
+/**
+ * Lengths are bounded before anything is matched or normalised, as both may cost more than their length: a line of a manifest
+ * has up to 64 KiB, and there may be millions of them.
+ */
+
 /** Zero-width characters, soft hyphens and byte order marks: nobody sees them, and copying from a page brings them along. */
 const INVISIBLE = /[\u00ad\u200b-\u200d\u2060\ufeff]/g
 
-/** Characters of an id, a PID, an address or a checksum; what is longer is none. */
-const MAX_WORD = 8192
+/** Characters of an id, a PID, an address or a checksum, far more than any has; what is longer is none. */
+export const MAX_WORD = 8192
 
 /** A short text as people see it: without invisible characters, and without blanks of any kind around it. */
 export function clean(text: string): string {

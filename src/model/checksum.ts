@@ -20,11 +20,15 @@ export type Checksum = Readonly<z.infer<typeof checksumSchema>>
  * @see the protocol note §3: Dataverse writes `MD5`, `SHA-1`, `SHA-256`, `SHA-512` (DataFile.java:115-120).
  */
 export function parseChecksum(type: string, value: string): Checksum | undefined {
+  if (type.length > MAX_NAME) return undefined
   const algorithm = ALGORITHMS.find((name) => name === type.toLowerCase().replaceAll(/[-_ ]/g, ''))
   const hex = value.trim().toLowerCase()
   if (!algorithm || hex.length !== HEX_LENGTH[algorithm] || !/^[0-9a-f]+$/.test(hex)) return undefined
   return { algorithm, hex }
 }
+
+/** Characters of an algorithm's name in any spelling. */
+const MAX_NAME = 16
 
 export function sameChecksum(a: Checksum, b: Checksum): boolean {
   return a.algorithm === b.algorithm && a.hex === b.hex

@@ -43,7 +43,7 @@ export function listedFile(element: FileElement, today: string): ListedFile {
     id: dataFile.id,
     ...some('pid', filled(dataFile.persistentId)),
     label: filled(element.label) ?? filled(dataFile.filename) ?? String(dataFile.id),
-    directory: (element.directoryLabel ?? '').replace(/^\/+/, ''),
+    directory: withoutStartSlashes(element.directoryLabel ?? ''),
     // -1 stands for unknown, and so does 0 where nothing else speaks for an empty file.
     ...some('size', atLeast(checksum ? 0 : 1, dataFile.filesize)),
     ...some('checksum', checksum),
@@ -52,6 +52,12 @@ export function listedFile(element: FileElement, today: string): ListedFile {
     ...(tabular ? { original: originalOf(dataFile) } : {}),
     ...some('withheld', withheld(element, today)),
   }
+}
+
+function withoutStartSlashes(path: string): string {
+  let start = 0
+  while (path.charAt(start) === '/') start++
+  return path.slice(start)
 }
 
 function originalOf(dataFile: FileElement['dataFile']): NonNullable<ListedFile['original']> {

@@ -56,7 +56,11 @@ const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])\s*(
 /** Most names: nothing in them needs a change. */
 const PLAIN = /^[A-Za-z0-9_-](?:[A-Za-z0-9._ ()-]*[A-Za-z0-9_()-])?$/
 
-function safeSegment(segment: string): string {
+/** Characters of a segment that are looked at, far more than are kept: normalising and matching cost more than their length. */
+const MAX_LOOKED_AT = 1024
+
+function safeSegment(given: string): string {
+  const segment = given.length > MAX_LOOKED_AT ? shortened(given) : given
   if (PLAIN.test(segment) && !DEVICE.test(segment)) return segment
   const name = segment
     .normalize('NFC')
@@ -66,6 +70,12 @@ function safeSegment(segment: string): string {
     .replace(/^\s+/u, (start) => '_'.repeat(start.length))
   if (name === '') return '_'
   return DEVICE.test(name) ? `_${name}` : name
+}
+
+/** The start of an endless segment, the hash of the whole, and its extension; it is cut to what fits afterwards. */
+function shortened(segment: string): string {
+  const extension = extensionOf(segment)
+  return `${segment.slice(0, MAX_LOOKED_AT / 2)}~${shortHash(segment)}${extension}`
 }
 
 /** Cuts a segment that is too long: `<start>~<hash><extension>`. The hash is of the whole, so that two long names stay two. */
@@ -96,7 +106,17 @@ function fitPath(segments: readonly string[]): string {
 
 /** `.csv`, or `.tar.gz`: up to two short endings, never the whole name. */
 export function extensionOf(name: string): string {
-  return /(?<=[^/.])(?:\.[A-Za-z0-9]{1,12}){1,2}$/.exec(name)?.[0] ?? ''
+  return /(?<=[^/.])(?:\.[A-Za-z0-9]{1,12}){1,2}$/.exec(name.slice(-LONGEST_EXTENSION - 1))?.[0] ?? ''
+}
+
+/** Characters of two endings of twelve. */
+const LONGEST_EXTENSION = 26
+
+/** `raw/2024//` → `raw/2024`. */
+export function withoutEndSlashes(path: string): string {
+  let end = path.length
+  while (end > 0 && path.charAt(end - 1) === '/') end--
+  return path.slice(0, end)
 }
 
 /** The longest start of at most `bytes` bytes that ends between two characters as people see them. */

@@ -1,3 +1,4 @@
+import { parse } from 'node:path'
 import type { Entry } from '../model/entry.ts'
 import type { ListedFile, ListedVersion } from '../model/listing.ts'
 import { datasetFolder, formatOf, wantedAs, type Context, type Draft } from './file-item.ts'
@@ -36,7 +37,7 @@ export function versionZipItem(files: readonly ListedFile[], version: ListedVers
 
 /** All forms of a table in one ZIP. */
 export function allFormsItem(file: ListedFile, version: ListedVersion, context: Context): Draft {
-  const name = `${file.label.replace(/\.[^.]*$/, '')}-bundle.zip`
+  const name = `${parse(file.label).name}-bundle.zip`
   const folder = [datasetFolder(version.dataset), file.directory].filter((part) => part !== '').join('/')
   return {
     ...archive(context, name, folder),

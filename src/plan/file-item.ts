@@ -3,6 +3,7 @@ import type { Asked } from '../batch/asked.ts'
 import type { Entry } from '../model/entry.ts'
 import type { Format, Item, Ref } from '../model/item.ts'
 import type { ListedFile, ListedVersion } from '../model/listing.ts'
+import { withoutEndSlashes } from '../model/path.ts'
 import { promises } from './promises.ts'
 
 /** An item before it has a line number and a path that is safe and unique. */
@@ -82,7 +83,7 @@ function wantedPath(
   if (entry.path !== undefined && entry.target.kind !== 'dataset' && entry.target.kind !== 'pid') {
     return inForm(wantedAs(entry.path, name), file, format)
   }
-  const top = entry.path === undefined ? (version ? datasetFolder(version.dataset) : '') : withoutSlash(entry.path)
+  const top = entry.path === undefined ? (version ? datasetFolder(version.dataset) : '') : withoutEndSlashes(entry.path)
   return { directory: [top, file.directory].filter((part) => part !== '').join('/'), name }
 }
 
@@ -119,13 +120,7 @@ export function datasetFolder(pid: string): string {
 
 /** A path that the user gave: a folder when it ends in `/`, for a file that keeps its `name`. */
 export function wantedAs(path: string, name: string): Draft['wanted'] {
-  return path.endsWith('/') ? { directory: withoutSlash(path), name } : splitPath(path)
-}
-
-function withoutSlash(path: string): string {
-  let end = path.length
-  while (end > 0 && path[end - 1] === '/') end--
-  return path.slice(0, end)
+  return path.endsWith('/') ? { directory: withoutEndSlashes(path), name } : splitPath(path)
 }
 
 function withoutEnding(name: string, ending: string): string {

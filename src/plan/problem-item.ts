@@ -9,7 +9,7 @@ export function problemDraft({ entry, server, line, format }: Context, error: Da
   const { target, path } = entry
   const id = idOf(target)
   const asked = askedOf(target, id, server)
-  const name = id.replaceAll(/[:/]+/g, '-')
+  const name = id.slice(0, MAX_NAME).replaceAll(/[:/]+/g, '-')
   return {
     server,
     line,
@@ -23,6 +23,9 @@ export function problemDraft({ entry, server, line, format }: Context, error: Da
     },
   }
 }
+
+/** Characters of a stand-in for a name. */
+const MAX_NAME = 200
 
 type Asked = NonNullable<NonNullable<Item['problem']>['asked']>
 
