@@ -89,6 +89,12 @@ export const ERROR_CODES = {
     meaning: 'The bytes lie in an archive tier of the server’s storage, from which they must be restored first.',
     advice: 'Ask the installation’s support to restore the file, then run `dataferry retry`.',
   },
+  SOURCE_MISLISTED: {
+    group: 'source',
+    remedy: 'fail',
+    meaning: 'The server’s listing describes this file in a way that cannot be true, such as a negative id.',
+    advice: 'Report it to the installation; the other files of the dataset are not affected.',
+  },
   SOURCE_REJECTED: {
     group: 'source',
     remedy: 'fail',
@@ -180,6 +186,13 @@ export const ERROR_CODES = {
     remedy: 'park',
     meaning: 'No space is left at the destination.',
     advice: 'Free some space, then run the same command again: it goes on where it was.',
+  },
+  RECORD_UNREADABLE: {
+    group: 'sink',
+    remedy: 'fail',
+    meaning:
+      'A record of a batch at the destination is damaged, or from another version of dataferry, and no other record makes up for it.',
+    advice: 'Run the same manifest again with --new: what is there already is compared and kept.',
   },
   MANIFEST_INVALID: {
     group: 'input',

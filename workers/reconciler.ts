@@ -1,4 +1,5 @@
-import { readBatch, isReported, readPlanState } from '../src/batch/folder.ts'
+import { readBatch, readPlanState } from '../src/batch/folder.ts'
+import { isReported } from '../src/batch/report.ts'
 import { reconcile } from '../src/batch/reconcile.ts'
 import type { Ledger, LedgerEntry } from '../src/ledger/ledger.ts'
 import type { BatchId } from '../src/model/batch.ts'

@@ -4,6 +4,7 @@ import { WITHHELD } from '../model/item.ts'
 import type { BatchId } from '../model/batch.ts'
 import type { Records } from '../sinks/sink.ts'
 import { names } from './folder.ts'
+import { parseRecord } from './record.ts'
 
 const size = z.number().int().nonnegative().exactOptional()
 const askedFileSchema = z.object({
@@ -34,8 +35,8 @@ export async function writeAsked(records: Records, batch: BatchId, n: number, as
   await records.write(names.asked(batch, n), `${JSON.stringify(askedSchema.parse(asked))}\n`)
 }
 
-/** @returns undefined for an archive that was planned without a listing */
+/** @returns undefined for an archive that was planned without a listing. Rejects with `RECORD_UNREADABLE`. */
 export async function readAsked(records: Records, batch: BatchId, n: number): Promise<Asked | undefined> {
   const bytes = await records.read(names.asked(batch, n))
-  return bytes && askedSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')))
+  return bytes && parseRecord(askedSchema, bytes, names.asked(batch, n))
 }

@@ -4,7 +4,7 @@ import type { Item } from '../model/item.ts'
 import type { Verified } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { listBatches } from './folder.ts'
-import { ItemsReader } from './items-file.ts'
+import { isDamaged, ItemsReader } from './items-file.ts'
 import { Outcomes } from './outcomes.ts'
 
 /** What an earlier batch recorded about the bytes of an item that publishes no checksum. */
@@ -41,9 +41,11 @@ export class EarlierBatches {
     for (const { id } of await listBatches(this.#records)) {
       if (id === this.#except) continue
       const items = new ItemsReader(this.#records, id)
-      for await (const { n, verified, checksum } of new Outcomes(this.#records, id).receipts()) {
+      const outcomes = await Outcomes.of(this.#records, id)
+      for await (const { n, verified, checksum } of outcomes.receipts()) {
         if (verified === 'checksum' || !checksum) continue
-        known.set(identity(await items.item(n)), { checksum, verified })
+        const item = await items.item(n)
+        if (!isDamaged(item)) known.set(identity(item), { checksum, verified })
       }
     }
     return known

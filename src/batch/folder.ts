@@ -1,6 +1,7 @@
-import { DataferryError } from '../errors.ts'
+import type { DataferryError } from '../errors.ts'
 import { batchSchema, planStateSchema, type Batch, type BatchId, type PlanState } from '../model/batch.ts'
 import type { Records } from '../sinks/sink.ts'
+import { isUnreadable, parseRecord, recordText } from './record.ts'
 
 /** The names in a batch folder, relative to `.dataferry/`. */
 export const names = {
@@ -46,53 +47,42 @@ export const EMPTY_PLAN: PlanState = {
 
 /** Writes `batch.json`: from here on the batch exists. */
 export async function writeBatch(records: Records, batch: Batch): Promise<void> {
-  await records.write(names.batch(batch.id), json(batch))
+  await records.write(names.batch(batch.id), recordText(batch))
 }
 
-/** @returns undefined when there is no such batch. Rejects with `SINK_FAILED` when its file cannot be understood. */
+/** @returns undefined when there is no such batch. Rejects with `RECORD_UNREADABLE`. */
 export async function readBatch(records: Records, id: BatchId): Promise<Batch | undefined> {
   const bytes = await records.read(names.batch(id))
-  if (!bytes) return undefined
-  const parsed = batchSchema.safeParse(fromJson(bytes))
-  if (parsed.success) return parsed.data
-  throw new DataferryError(
-    'SINK_FAILED',
-    `.dataferry/${names.batch(id)} is damaged or from another version of dataferry.`,
-  )
+  return bytes && parseRecord(batchSchema, bytes, names.batch(id))
 }
 
 export async function writePlanState(records: Records, id: BatchId, state: PlanState): Promise<void> {
-  await records.write(names.plan(id), json(state))
+  await records.write(names.plan(id), recordText(state))
 }
 
-/** How far planning is; the empty state when it has not begun. */
+/** How far planning is; the empty state when it has not begun. Rejects with `RECORD_UNREADABLE`. */
 export async function readPlanState(records: Records, id: BatchId): Promise<PlanState> {
   const bytes = await records.read(names.plan(id))
-  return bytes ? planStateSchema.parse(fromJson(bytes)) : EMPTY_PLAN
+  return bytes ? parseRecord(planStateSchema, bytes, names.plan(id)) : EMPTY_PLAN
 }
 
-/** Every batch of a destination, oldest first. */
-export async function listBatches(records: Records): Promise<Batch[]> {
+/**
+ * Every batch of a destination, oldest first.
+ * @param unreadable told of each batch that cannot be read, which stands in nobody's way
+ */
+export async function listBatches(
+  records: Records,
+  unreadable: (id: BatchId, error: DataferryError) => void = () => undefined,
+): Promise<Batch[]> {
   const batches: Batch[] = []
   for (const id of await records.folders()) {
-    const batch = await readBatch(records, id)
-    if (batch) batches.push(batch)
+    try {
+      const batch = await readBatch(records, id)
+      if (batch) batches.push(batch)
+    } catch (error) {
+      if (!isUnreadable(error)) throw error
+      unreadable(id, error)
+    }
   }
   return batches.sort((a, b) => a.createdAt.localeCompare(b.createdAt))
-}
-
-export async function isReported(records: Records, id: BatchId): Promise<boolean> {
-  return (await records.read(names.report(id))) !== undefined
-}
-
-function json(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`
-}
-
-function fromJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString('utf8'))
-  } catch {
-    return undefined
-  }
 }

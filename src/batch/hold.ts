@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { BatchId } from '../model/batch.ts'
 import type { Records } from '../sinks/sink.ts'
 import { names } from './folder.ts'
+import { isUnreadable, parseRecord, recordText } from './record.ts'
 
 const holdSchema = z.object({
   v: z.literal(1),
@@ -13,10 +14,16 @@ const holdSchema = z.object({
 /** `hold.json`: the batch is paused or cancelled. Read when Redis does not know the batch. */
 export type Hold = Readonly<z.infer<typeof holdSchema>>
 
-/** @returns undefined when nothing holds the batch */
+/** @returns undefined when nothing holds the batch; a hold that cannot be read may be a cancelled one and stands */
 export async function readHold(records: Records, id: BatchId): Promise<Hold | undefined> {
   const bytes = await records.read(names.hold(id))
-  return bytes && holdSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')))
+  if (!bytes) return undefined
+  try {
+    return parseRecord(holdSchema, bytes, names.hold(id))
+  } catch (error) {
+    if (!isUnreadable(error)) throw error
+    return { v: 1, state: 'paused', reason: `by hand; ${error.message}`, at: '' }
+  }
 }
 
 export async function writeHold(
@@ -25,7 +32,7 @@ export async function writeHold(
   { state, reason }: Pick<Hold, 'state' | 'reason'>,
 ): Promise<void> {
   const hold: Hold = { v: 1, state, reason, at: new Date().toISOString() }
-  await records.write(names.hold(id), `${JSON.stringify(hold, null, 2)}\n`)
+  await records.write(names.hold(id), recordText(hold))
 }
 
 /** Lets the batch go on; repeatable. */

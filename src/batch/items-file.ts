@@ -1,14 +1,18 @@
 import { LRUCache } from 'lru-cache'
+import { DataferryError } from '../errors.ts'
 import type { BatchId } from '../model/batch.ts'
-import { itemSchema, type Item } from '../model/item.ts'
+import { itemSchema, NO_REF, type Item } from '../model/item.ts'
 import type { RecordLog, Records } from '../sinks/sink.ts'
 import { names } from './folder.ts'
+import { BLOCK, lineNumber, scanItems } from './items-scan.ts'
+import { parseJson, unreadable } from './record.ts'
 
-/** Every how many lines the index holds a byte offset. */
-const BLOCK = 1_000
 const OFFSET_BYTES = 8
 /** Blocks of lines that a reader keeps, as readers go roughly forward. */
 const KEPT_BLOCKS = 4
+/** Bytes of a block and of the index that are read: no plan is longer. */
+const LONGEST_BLOCK = 256 << 20
+const LONGEST_INDEX = 64 << 20
 
 /** Where writing goes on: lines and bytes that count. */
 interface Position {
@@ -24,7 +28,7 @@ export class ItemsWriter {
   readonly #items: RecordLog
   readonly #index: RecordLog
   #lines: string[] = []
-  #offsets: bigint[] = []
+  #offsets: number[] = []
   #count: number
   #bytes: number
 
@@ -35,14 +39,19 @@ export class ItemsWriter {
     this.#bytes = at.bytes
   }
 
-  /** Opens the files and cuts off anything written after `at`. */
+  /**
+   * Opens the files and cuts off anything written after `at`. An index that does not lead to these lines is written anew.
+   * Rejects with `RECORD_UNREADABLE` when the lines are not there.
+   */
   static async open(records: Records, batch: BatchId, at: Position): Promise<ItemsWriter> {
-    const items = await records.appendTo(names.items(batch), at.bytes)
+    const { offsets, items, more, allBytes } = await scanItems(records, batch, at.bytes)
+    if (allBytes !== at.bytes || items + more !== at.items) throw linesMissing(batch, at.items)
+    const blocks = Array.from({ length: Math.ceil(at.items / BLOCK) }, (_, block) => offsets[block] ?? at.bytes)
+    const log = await records.appendTo(names.items(batch), at.bytes)
     try {
-      const index = await records.appendTo(names.index(batch), Math.ceil(at.items / BLOCK) * OFFSET_BYTES)
-      return new ItemsWriter(items, index, at)
+      return new ItemsWriter(log, await openIndex(records, batch, blocks), at)
     } catch (error) {
-      await items.close()
+      await log.close()
       throw error
     }
   }
@@ -51,7 +60,7 @@ export class ItemsWriter {
   add(item: Omit<Item, 'n'>): Item {
     const numbered: Item = { n: this.#count, ...item }
     const line = `${JSON.stringify(numbered)}\n`
-    if (this.#count % BLOCK === 0) this.#offsets.push(BigInt(this.#bytes))
+    if (this.#count % BLOCK === 0) this.#offsets.push(this.#bytes)
     this.#lines.push(line)
     this.#count++
     this.#bytes += Buffer.byteLength(line)
@@ -71,7 +80,7 @@ export class ItemsWriter {
   async flush(): Promise<void> {
     if (this.#lines.length === 0) return
     const lines = this.#lines.join('')
-    const offsets = Buffer.from(BigUint64Array.from(this.#offsets).buffer)
+    const offsets = indexBytes(this.#offsets)
     this.#lines = []
     this.#offsets = []
     await this.#items.append(lines)
@@ -83,28 +92,59 @@ export class ItemsWriter {
   }
 }
 
-/** Reads items by line number. */
+/** The index, ready for more; it holds these offsets and nothing else. */
+async function openIndex(records: Records, batch: BatchId, offsets: readonly number[]): Promise<RecordLog> {
+  const name = names.index(batch)
+  const right = indexBytes(offsets)
+  const there = await records.readLog(name, 0, right.length)
+  if (right.equals(there)) return records.appendTo(name, right.length)
+  await records.remove(name)
+  const log = await records.appendTo(name)
+  if (right.length > 0) await log.append(right)
+  return log
+}
+
+function indexBytes(offsets: readonly number[]): Buffer {
+  return Buffer.from(BigUint64Array.from(offsets, (offset) => BigInt(offset)).buffer)
+}
+
+function linesMissing(batch: BatchId, items: number): DataferryError {
+  return unreadable(
+    `.dataferry/${names.items(batch)} does not hold the ${items} lines that ${names.plan(batch)} counts.`,
+  )
+}
+
+/** Lines of one block by their place in it, each replaced by its item when that is first asked for. */
+type Block = (string | Item | undefined)[]
+
+/**
+ * Reads items by line number. The index only says where to look: a line is known by the number that it carries, and where the
+ * index does not lead to it, all lines are gone through once. A line that cannot be read is an item with a problem.
+ */
 export class ItemsReader {
   readonly #records: Records
   readonly #batch: BatchId
-  /** Lines, each replaced by its item when that is first asked for: feeder and worker ask for the same ones. */
-  readonly #blocks = new LRUCache<number, Promise<(string | Item)[]>>({ max: KEPT_BLOCKS })
+  /** Feeder and worker ask for the same ones. */
+  readonly #blocks = new LRUCache<number, Promise<Block>>({ max: KEPT_BLOCKS })
   #offsets: readonly number[] = []
+  #scanning: Promise<boolean> | undefined
+  /** Bytes of lines that were gone through, and whether that showed other offsets than the index. */
+  #scanned: number | undefined
+  #isIndexWrong = false
 
   constructor(records: Records, batch: BatchId) {
     this.#records = records
     this.#batch = batch
   }
 
-  /** The item on line `n`. Rejects when there is no such line. */
+  /** The item on line `n`, which is planned. Rejects with `SINK_UNAVAILABLE` when the records of the batch are gone. */
   async item(n: number): Promise<Item> {
     const block = await this.#blockWith(n)
     const line = block[n % BLOCK]
-    if (line === undefined) throw new RangeError(`The plan of ${this.#batch} has no line ${n}.`)
-    if (typeof line !== 'string') return line
-    const item = itemSchema.parse(JSON.parse(line))
-    block[n % BLOCK] = item
-    return item
+    if (typeof line === 'object') return line
+    const item = line === undefined ? undefined : parseItem(line)
+    if (item) block[n % BLOCK] = item
+    return item ?? this.#damaged(n)
   }
 
   /** Items of lines `from` … `to` − 1, in order; `to` must not be beyond what is planned. */
@@ -112,16 +152,25 @@ export class ItemsReader {
     for (let n = from; n < to; n++) yield await this.item(n)
   }
 
-  async #blockWith(n: number): Promise<(string | Item)[]> {
+  /** Whether an outcome with this path may be of line `n`: only a line that can be read can say no. */
+  async isAt(n: number, path: string): Promise<boolean> {
+    const line = (await this.#blockWith(n))[n % BLOCK]
+    if (typeof line === 'object') return line.path === path
+    return line === undefined || line.includes(`"path":${JSON.stringify(path)}`) || !parseItem(line)
+  }
+
+  async #blockWith(n: number): Promise<Block> {
     const number = Math.floor(n / BLOCK)
-    const block = await this.#block(number)
-    if (n % BLOCK < block.length) return block
+    const known = await this.#block(number)
+    if (known[n % BLOCK] !== undefined) return known
     // The block may have grown since it was read.
     this.#blocks.delete(number)
+    const read = await this.#block(number)
+    if (read[n % BLOCK] !== undefined || !(await this.#scan())) return read
     return this.#block(number)
   }
 
-  #block(number: number): Promise<(string | Item)[]> {
+  #block(number: number): Promise<Block> {
     const known = this.#blocks.get(number)
     if (known) return known
     const loading = this.#load(number)
@@ -130,22 +179,84 @@ export class ItemsReader {
     return loading
   }
 
-  async #load(number: number): Promise<string[]> {
-    if (this.#offsets.length <= number + 1) await this.#loadIndex()
+  async #load(number: number): Promise<Block> {
+    if (!this.#isIndexWrong && this.#offsets.length <= number + 1) await this.#loadIndex()
     const from = this.#offsets[number]
     if (from === undefined) return []
-    const to = this.#offsets[number + 1] ?? Number.MAX_SAFE_INTEGER
-    const bytes = await this.#records.readLog(names.items(this.#batch), from, to)
+    const to = Math.min(this.#offsets[number + 1] ?? Infinity, from + LONGEST_BLOCK)
+    const bytes = await this.#records.readLog(names.items(this.#batch), from, Math.max(from, to))
     // After a crash the last line may be torn: only whole lines count.
-    return Buffer.from(bytes).toString('utf8').split('\n').slice(0, -1)
+    return blockOf(Buffer.from(bytes).toString('utf8').split('\n').slice(0, -1), number * BLOCK)
   }
 
   async #loadIndex(): Promise<void> {
-    const bytes = await this.#records.readLog(names.index(this.#batch), 0, Number.MAX_SAFE_INTEGER)
+    const bytes = await this.#records.readLog(names.index(this.#batch), 0, LONGEST_INDEX)
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     const count = Math.floor(bytes.byteLength / OFFSET_BYTES)
-    this.#offsets = Array.from({ length: count }, (_, i) => Number(view.getBigUint64(i * OFFSET_BYTES, true)))
+    const offsets = Array.from({ length: count }, (_, i) => Number(view.getBigUint64(i * OFFSET_BYTES, true)))
+    this.#offsets = offsets.map((offset) => Math.min(offset, Number.MAX_SAFE_INTEGER - LONGEST_BLOCK))
   }
+
+  /** Makes an index from the lines themselves. @returns false when that was done, and no line was added since */
+  #scan(): Promise<boolean> {
+    this.#scanning ??= this.#scanOnce().finally(() => (this.#scanning = undefined))
+    return this.#scanning
+  }
+
+  async #scanOnce(): Promise<boolean> {
+    const log = names.items(this.#batch)
+    const scanned = this.#scanned
+    if (scanned !== undefined && (await this.#records.readLog(log, scanned, scanned + 1)).length === 0) return false
+    const { offsets, bytes } = await scanItems(this.#records, this.#batch)
+    if (bytes === scanned) return false
+    await this.#loadIndex()
+    this.#isIndexWrong = offsets.some((offset, block) => offset !== this.#offsets[block])
+    if (this.#isIndexWrong) this.#offsets = offsets
+    this.#scanned = bytes
+    this.#blocks.clear()
+    return true
+  }
+
+  /** A stand-in, so that this line ends with a code and the others go on. */
+  async #damaged(n: number): Promise<Item> {
+    if (await this.#records.read(names.batch(this.#batch))) return damagedItem(n)
+    const message = `The records of ${this.#batch} are not at the destination any more: is its disk mounted?`
+    throw new DataferryError('SINK_UNAVAILABLE', message)
+  }
+}
+
+function damagedItem(n: number): Item {
+  const what = `line ${n + 1} of the plan`
+  const message = `What stood on ${what} cannot be read any more.`
+  return {
+    n,
+    server: '',
+    ref: NO_REF,
+    path: what,
+    expect: {},
+    problem: { code: 'RECORD_UNREADABLE', message },
+  }
+}
+
+/** Whether an item stands in for a line that cannot be read: nothing but its number is known. */
+export function isDamaged({ server }: Item): boolean {
+  return server === ''
+}
+
+/** Lines by the number that each carries; of two with the same number, the one in its place counts. */
+function blockOf(lines: readonly string[], first: number): Block {
+  const block: Block = []
+  for (const [at, line] of lines.entries()) {
+    const place = (lineNumber(line) ?? -1) - first
+    if (place < 0 || place >= BLOCK) continue
+    if (block[place] === undefined || place === at) block[place] = line
+  }
+  return block
+}
+
+function parseItem(line: string): Item | undefined {
+  const parsed = itemSchema.safeParse(parseJson(line))
+  return parsed.success ? parsed.data : undefined
 }
 
 /** Every planned item in order, read forward once. */

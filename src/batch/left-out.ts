@@ -4,8 +4,9 @@ import { LEFT_OUT_COLUMNS } from '../model/own-tables.ts'
 import type { LeftOut } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { readAsked, type Asked } from './asked.ts'
-import { ItemsReader } from './items-file.ts'
+import { isDamaged, ItemsReader } from './items-file.ts'
 import { Outcomes } from './outcomes.ts'
+import { isUnreadable } from './record.ts'
 import { csvRow } from './wanted-rows.ts'
 
 /** A file that an archive of a batch lacks. */
@@ -17,22 +18,31 @@ export interface LeftOutFile extends LeftOut {
   readonly folder: string
   /** As its listing describes it; undefined when the server does not know it. */
   readonly file: Asked['files'][number] | undefined
+  /** What the archive was asked for is on record, but cannot be read. */
+  readonly isUnreadable: boolean
 }
 
 /** Every file that the archives of a batch lack, by archive, ascending, so that reading twice gives the same. */
-export async function* filesLeftOut(records: Records, batch: BatchId): AsyncGenerator<LeftOutFile> {
-  const archives: { readonly n: number; readonly leftOut: readonly LeftOut[] }[] = []
-  for await (const { n, leftOut } of new Outcomes(records, batch).receipts()) if (leftOut) archives.push({ n, leftOut })
+export async function* filesLeftOut(records: Records, batch: BatchId, planned: number): AsyncGenerator<LeftOutFile> {
+  const archives: { readonly n: number; readonly path: string; readonly leftOut: readonly LeftOut[] }[] = []
+  for await (const { n, path, leftOut } of new Outcomes(records, batch, planned).receipts()) {
+    if (leftOut) archives.push({ n, path, leftOut })
+  }
   archives.sort((a, b) => a.n - b.n)
   const items = new ItemsReader(records, batch)
-  for (const { n, leftOut } of archives) {
-    const archive = await items.item(n)
-    const asked = await readAsked(records, batch, n)
-    const files = new Map(asked?.files.map((file) => [file.id, file]))
+  for (const { n, path, leftOut } of archives) {
+    const archive = { ...(await items.item(n)), path }
+    const asked = await readAsked(records, batch, n).catch((error: unknown) => {
+      if (isUnreadable(error)) return 'unreadable' as const
+      throw error
+    })
+    const known = asked === 'unreadable' ? [] : (asked?.files ?? [])
+    const files = new Map(known.map((file) => [file.id, file]))
     const format = archive.ref.kind === 'all-forms' ? 'original' : archive.ref.format
     for (const one of leftOut) {
       const file = files.get(one.id)
-      yield { ...one, archive, format, file, folder: folderFor(archive.path, file?.directory ?? '') }
+      const folder = folderFor(archive.path, file?.directory ?? '')
+      yield { ...one, archive, format, file, folder, isUnreadable: isDamaged(archive) || asked === 'unreadable' }
     }
   }
 }
@@ -44,9 +54,9 @@ function folderFor(path: string, directory: string): string {
 }
 
 /** `left-out.csv`: itself a manifest that fetches these files singly. */
-export async function* leftOutRows(records: Records, batch: BatchId): AsyncGenerator<Uint8Array> {
+export async function* leftOutRows(records: Records, batch: BatchId, planned: number): AsyncGenerator<Uint8Array> {
   yield csvRow(LEFT_OUT_COLUMNS)
-  for await (const { archive, id, path, folder, format, reason, ambiguous } of filesLeftOut(records, batch)) {
+  for await (const { archive, id, path, folder, format, reason, ambiguous } of filesLeftOut(records, batch, planned)) {
     const certain = ambiguous ? 'no' : 'yes'
     yield csvRow([archive.server, 'file', String(id), folder, format, archive.path, path, reason, certain])
   }

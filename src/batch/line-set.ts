@@ -1,6 +1,12 @@
-/** A growing set of line numbers, one bit each; what is kept in Redis has its bits in another order (`redis-bits.ts`). */
+/** Bytes of a page: the bits of so many numbers times eight. */
+const PAGE = 8192
+
+/**
+ * A growing set of line numbers, one bit each; what is kept in Redis has its bits in another order (`redis-bits.ts`). Kept
+ * in pages, so that a number that no plan has, in a damaged record, takes one page and not the room of all before it.
+ */
 export class LineSet {
-  #bytes = new Uint8Array(1024)
+  readonly #pages = new Map<number, Uint8Array>()
   #count = 0
 
   /** How many numbers are in it. */
@@ -9,22 +15,19 @@ export class LineSet {
   }
 
   has(n: number): boolean {
-    return ((this.#bytes[n >>> 3] ?? 0) & (1 << (n & 7))) !== 0
+    const byte = this.#pages.get(Math.floor(n / (8 * PAGE)))?.[Math.floor(n / 8) % PAGE] ?? 0
+    return (byte & (1 << (n % 8))) !== 0
   }
 
   /** @returns false when it was in already */
   add(n: number): boolean {
     if (this.has(n)) return false
-    const at = n >>> 3
-    if (at >= this.#bytes.length) this.#grow(at + 1)
-    this.#bytes[at] = (this.#bytes[at] ?? 0) | (1 << (n & 7))
+    const number = Math.floor(n / (8 * PAGE))
+    const page = this.#pages.get(number) ?? new Uint8Array(PAGE)
+    this.#pages.set(number, page)
+    const at = Math.floor(n / 8) % PAGE
+    page[at] = (page[at] ?? 0) | (1 << (n % 8))
     this.#count++
     return true
-  }
-
-  #grow(atLeast: number): void {
-    const grown = new Uint8Array(Math.max(atLeast, this.#bytes.length * 2))
-    grown.set(this.#bytes)
-    this.#bytes = grown
   }
 }

@@ -3,6 +3,7 @@ import type { BatchId } from '../model/batch.ts'
 import { logLineSchema, type LogLine } from '../model/receipt.ts'
 import type { RecordLog, Records } from '../sinks/sink.ts'
 import { names } from './folder.ts'
+import { parseJson, recordLines } from './record.ts'
 
 /**
  * One process's own file of outcomes: append-only, one writer each. Opened with the first outcome, and again after a
@@ -61,30 +62,14 @@ export class OutcomeWriter {
 /** Every outcome on record, file by file; several may be of one item. Torn and foreign lines are passed over. */
 export async function* readOutcomes(records: Records, batch: BatchId): AsyncGenerator<LogLine> {
   for (const name of await records.list(names.receipts(batch))) {
-    for await (const line of lines(records.streamLog(name, 0))) {
-      const outcome = parse(line)
+    for await (const { text } of recordLines(records.streamLog(name, 0))) {
+      const outcome = text ? parse(text) : undefined
       if (outcome) yield outcome
     }
   }
 }
 
 function parse(line: string): LogLine | undefined {
-  if (line === '') return undefined
-  try {
-    const parsed = logLineSchema.safeParse(JSON.parse(line))
-    return parsed.success ? parsed.data : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** Complete lines of a byte stream, without their line breaks. */
-async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder()
-  let rest = ''
-  for await (const chunk of chunks) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n')
-    rest = parts.pop() ?? ''
-    yield* parts
-  }
+  const parsed = logLineSchema.safeParse(parseJson(line))
+  return parsed.success ? parsed.data : undefined
 }

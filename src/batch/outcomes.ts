@@ -1,8 +1,11 @@
 import type { BatchId } from '../model/batch.ts'
 import type { Failure, LogLine, Receipt, Verified } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
+import { EMPTY_PLAN, readPlanState } from './folder.ts'
+import { ItemsReader } from './items-file.ts'
 import { LineSet } from './line-set.ts'
 import { readOutcomes } from './outcome-log.ts'
+import { isUnreadable } from './record.ts'
 
 /** What the receipts of a batch say, each item counted once. */
 export interface Tally {
@@ -24,15 +27,31 @@ export interface Tally {
 /**
  * The one outcome of each item: a receipt beats failures, the first `done` beats `kept`, the last failure stands.
  * Reads the records up to twice for each question instead of keeping them; memory is a few bits an item, and the failures
- * of items that failed more than once.
+ * of items that failed more than once. A line counts only if it is of this plan: its number is planned, for its path.
  */
 export class Outcomes {
   readonly #records: Records
   readonly #batch: BatchId
+  readonly #planned: number | undefined
+  readonly #items: ItemsReader
+  /** Lines that are of another plan, by number and path, once all were looked at. */
+  #foreign: ReadonlySet<string> | undefined
 
-  constructor(records: Records, batch: BatchId) {
+  /** @param planned lines of the plan; unknown: every outcome counts */
+  constructor(records: Records, batch: BatchId, planned?: number) {
     this.#records = records
     this.#batch = batch
+    this.#planned = planned
+    this.#items = new ItemsReader(records, batch)
+  }
+
+  /** Those of a batch by the plan on record, where that can be read. */
+  static async of(records: Records, batch: BatchId): Promise<Outcomes> {
+    const plan = await readPlanState(records, batch).catch((error: unknown) => {
+      if (isUnreadable(error)) return EMPTY_PLAN
+      throw error
+    })
+    return new Outcomes(records, batch, plan === EMPTY_PLAN ? undefined : plan.items)
   }
 
   /** The receipt of every item that has one, in no order. */
@@ -71,8 +90,19 @@ export class Outcomes {
     for (const line of last.values()) if (line?.state === 'failed') yield line
   }
 
-  #lines(): AsyncGenerator<LogLine> {
-    return readOutcomes(this.#records, this.#batch)
+  async *#lines(): AsyncGenerator<LogLine> {
+    const found = new Set<string>()
+    for await (const line of readOutcomes(this.#records, this.#batch)) {
+      if (line.n >= (this.#planned ?? Infinity)) continue
+      const isForeign = this.#foreign ? this.#foreign.has(nameOf(line)) : !(await this.#isPlanned(line))
+      if (isForeign) found.add(nameOf(line))
+      else yield line
+    }
+    this.#foreign ??= found
+  }
+
+  async #isPlanned(line: LogLine): Promise<boolean> {
+    return this.#planned === undefined || line.state === 'reopened' || this.#items.isAt(line.n, line.path)
   }
 
   async tally(): Promise<Tally> {
@@ -88,13 +118,17 @@ export class Outcomes {
       verified[receipt.verified]++
       if (receipt.checksum) algorithms.add(receipt.checksum.algorithm)
     }
-    const failures: Record<string, number> = {}
+    const failures = new Map<string, number>()
     for await (const { code } of this.failures()) {
       sum.failed++
-      failures[code] = (failures[code] ?? 0) + 1
+      failures.set(code, (failures.get(code) ?? 0) + 1)
     }
-    return { ...sum, verified, failures, algorithms }
+    return { ...sum, verified, failures: Object.fromEntries(failures), algorithms }
   }
+}
+
+function nameOf(line: LogLine): string {
+  return `${line.n} ${'path' in line ? line.path : ''}`
 }
 
 function isReceipt(line: LogLine): line is Receipt {

@@ -17,7 +17,7 @@ export async function reconcile(ledger: Ledger, records: Records, batch: Batch, 
   const { id, destination, servers, createdAt } = batch
   await ledger.open({ id, destination, servers, createdAt }, await readHold(records, id))
   await ledger.setPlanned(id, plan.items, plan.totals.size, plan.complete)
-  const outcomes = new Outcomes(records, id)
+  const outcomes = new Outcomes(records, id, plan.items)
   let learned = 0
   for await (const some of chunks(outcomes.receipts())) learned += await settleAll(ledger, id, some)
   for await (const some of chunks(outcomes.failures())) learned += await settleAll(ledger, id, some)

@@ -22,7 +22,7 @@ export async function reopenFailed(
   writer: string,
 ): Promise<number> {
   const lines: number[] = []
-  for await (const { n, code } of new Outcomes(records, batch).failures()) {
+  for await (const { n, code } of (await Outcomes.of(records, batch)).failures()) {
     if (codes.size === 0 || codes.has(code)) lines.push(n)
   }
   if (lines.length === 0) return 0

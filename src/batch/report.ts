@@ -4,10 +4,11 @@ import { VERIFIED } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { serversWithoutBundles } from './bundles-off.ts'
 import { names } from './folder.ts'
+import { isUnreadable, parseRecord, recordText } from './record.ts'
 import { allItems, ItemsReader } from './items-file.ts'
 import { leftOutRows } from './left-out.ts'
 import { Outcomes } from './outcomes.ts'
-import { csvRow, WANTED_HEADER, wantedRow } from './wanted-rows.ts'
+import { canBeAsked, csvRow, WANTED_HEADER, wantedRow } from './wanted-rows.ts'
 
 const count = z.number().int().nonnegative()
 const fieldsSchema = z.object({
@@ -53,10 +54,19 @@ const reportSchema = fieldsSchema.transform(({ archivesOff = [], bundlesOff = ar
 /** `report.json`. */
 export type Report = Readonly<z.infer<typeof reportSchema>>
 
-/** @returns undefined when the batch has no report yet */
+/** @returns undefined when the batch has no report yet, or one that cannot be read: the receipts give another */
 export async function readReport(records: Records, id: BatchId): Promise<Report | undefined> {
   const bytes = await records.read(names.report(id))
-  return bytes && reportSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')))
+  try {
+    return bytes && parseRecord(reportSchema, bytes, names.report(id))
+  } catch (error) {
+    if (isUnreadable(error)) return undefined
+    throw error
+  }
+}
+
+export async function isReported(records: Records, id: BatchId): Promise<boolean> {
+  return (await readReport(records, id)) !== undefined
 }
 
 /**
@@ -64,7 +74,7 @@ export async function readReport(records: Records, id: BatchId): Promise<Report 
  * manifest), `renamed.csv`, and last `report.json`, whose presence says that the batch has ended. Repeatable.
  */
 export async function writeReport(records: Records, batch: Batch, plan: PlanState): Promise<Report> {
-  const outcomes = new Outcomes(records, batch.id)
+  const outcomes = new Outcomes(records, batch.id, plan.items)
   const { algorithms, ...tally } = await outcomes.tally()
   for (const algorithm of algorithms) {
     await records.write(names.sums(batch.id, algorithm), checksumLines(outcomes, algorithm))
@@ -72,7 +82,7 @@ export async function writeReport(records: Records, batch: Batch, plan: PlanStat
   const reader = new ItemsReader(records, batch.id)
   await records.write(names.failures(batch.id), failureRows(outcomes, reader))
   if (plan.totals.renamed > 0) await records.write(names.renamed(batch.id), renamedRows(records, batch.id, plan.items))
-  if (tally.leftOut > 0) await records.write(names.leftOut(batch.id), leftOutRows(records, batch.id))
+  if (tally.leftOut > 0) await records.write(names.leftOut(batch.id), leftOutRows(records, batch.id, plan.items))
   const leftOutPlanned = plan.leftOutFrom !== undefined
   const ended = tally.done + tally.kept + tally.failed
   const report: Report = {
@@ -93,7 +103,7 @@ export async function writeReport(records: Records, batch: Batch, plan: PlanStat
     bundlesOff: await serversWithoutBundles(records, batch.id),
     ...tally,
   }
-  await records.write(names.report(batch.id), `${JSON.stringify(report, null, 2)}\n`)
+  await records.write(names.report(batch.id), recordText(report))
   return report
 }
 
@@ -106,7 +116,10 @@ async function* checksumLines(outcomes: Outcomes, algorithm: string): AsyncGener
 
 async function* failureRows(outcomes: Outcomes, items: ItemsReader): AsyncGenerator<Uint8Array> {
   yield WANTED_HEADER
-  for await (const { n, code, message } of outcomes.failures()) yield wantedRow(await items.item(n), code, message)
+  for await (const { n, code, message } of outcomes.failures()) {
+    const item = await items.item(n)
+    if (canBeAsked(item)) yield wantedRow(item, code, message)
+  }
 }
 
 async function* renamedRows(records: Records, batch: string, count: number): AsyncGenerator<Uint8Array> {

@@ -1,13 +1,15 @@
 import { DataferryError } from '../errors.ts'
-import type { Batch, BatchId } from '../model/batch.ts'
+import type { BatchId } from '../model/batch.ts'
 import { sameChecksum, type Checksum } from '../model/checksum.ts'
 import { itemKey } from '../model/item-key.ts'
 import type { Receipt } from '../model/receipt.ts'
 import type { Sink } from '../sinks/sink.ts'
-import { listBatches, readPlanState } from './folder.ts'
+import { listBatches, names, readPlanState } from './folder.ts'
 import { readHold } from './hold.ts'
-import { allItems } from './items-file.ts'
+import { allItems, isDamaged } from './items-file.ts'
+import { LineSet } from './line-set.ts'
 import { Outcomes } from './outcomes.ts'
+import { isUnreadable } from './record.ts'
 
 /** What was found at one path of a destination. */
 export type Finding =
@@ -32,6 +34,8 @@ export type Finding =
       readonly n: number
       readonly why: string | undefined
     }
+  /** Records that cannot be read, so that nothing can be said about what they were to prove. */
+  | { readonly state: 'unreadable'; readonly path: string; readonly message: string }
 
 /** The checksum of what is committed at a path; undefined: only its size is looked at. */
 export type HashPath = (path: string, algorithm: Checksum['algorithm'], size: number) => Promise<Checksum | undefined>
@@ -47,10 +51,14 @@ interface Expected {
  * that never came. Keeps one receipt a path in memory. Rejects with `NO_RECORDS` when there is nothing to compare with.
  */
 export async function* verifyDestination(sink: Sink, hash: HashPath, signal: AbortSignal): AsyncGenerator<Finding> {
-  const batches = await listBatches(sink.records)
+  const { records } = sink
+  const damaged = new Map<BatchId, string>()
+  const readable = await listBatches(records, (id, { message }) => damaged.set(id, message))
+  const batches = [...readable.map(({ id }) => id), ...damaged.keys()]
   if (batches.length === 0) {
     throw new DataferryError('NO_RECORDS', `There is nothing to compare with: ${sink.url} has no records of dataferry.`)
   }
+  for (const [id, message] of damaged) yield { state: 'unreadable', path: recordPath(names.batch(id)), message }
   const expected = await expectations(sink, batches)
   const arrived = new Set(expected.keys())
   for await (const { path, size } of sink.list(signal)) {
@@ -66,7 +74,7 @@ export async function* verifyDestination(sink: Sink, hash: HashPath, signal: Abo
     if (there) yield await compare(path, there.size, known, hash)
     else yield { state: 'missing', path, batch: known.batch, n: known.receipt.n }
   }
-  for (const { id } of batches) yield* unfetched(sink, id, arrived, signal)
+  for (const id of batches) yield* unfetched(sink, id, arrived, signal)
 }
 
 /** Planned files of a batch that no batch has brought. One that somebody cancelled is not waited for any more. */
@@ -77,21 +85,43 @@ async function* unfetched(
   signal: AbortSignal,
 ): AsyncGenerator<Finding> {
   if ((await readHold(records, batch))?.state === 'cancelled') return
-  const { items } = await readPlanState(records, batch)
+  const plan = await readPlanState(records, batch).catch((error: unknown) => {
+    if (isUnreadable(error)) return error
+    throw error
+  })
+  if (plan instanceof DataferryError) {
+    yield { state: 'unreadable', path: recordPath(names.plan(batch)), message: plan.message }
+    return
+  }
+  const outcomes = new Outcomes(records, batch, plan.items)
   const codes = new Map<number, string>()
-  for await (const { n, code } of new Outcomes(records, batch).failures()) codes.set(n, code)
-  for await (const { n, path } of allItems(records, batch, items)) {
+  for await (const { n, code } of outcomes.failures()) codes.set(n, code)
+  let ended: LineSet | undefined
+  for await (const item of allItems(records, batch, plan.items)) {
     signal.throwIfAborted()
+    const { n, path } = item
     if (arrived.has(path)) continue
+    // The path of a line that cannot be read is unknown, but not whether it ended well.
+    if (isDamaged(item) && (ended ??= await received(outcomes)).has(n)) continue
     arrived.add(path)
     yield { state: 'unfetched', path, batch, n, why: codes.get(n) }
   }
 }
 
-async function expectations({ records }: Sink, batches: readonly Batch[]): Promise<Map<string, Expected>> {
+async function received(outcomes: Outcomes): Promise<LineSet> {
+  const lines = new LineSet()
+  for await (const { n } of outcomes.receipts()) lines.add(n)
+  return lines
+}
+
+function recordPath(name: string): string {
+  return `.dataferry/${name}`
+}
+
+async function expectations({ records }: Sink, batches: readonly BatchId[]): Promise<Map<string, Expected>> {
   const expected = new Map<string, Expected>()
-  for (const { id } of batches) {
-    for await (const receipt of new Outcomes(records, id).receipts()) {
+  for (const id of batches) {
+    for await (const receipt of (await Outcomes.of(records, id)).receipts()) {
       const known = expected.get(receipt.path)
       if (!known || isBetter(receipt, known.receipt)) expected.set(receipt.path, { batch: id, receipt })
     }

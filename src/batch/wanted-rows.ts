@@ -19,6 +19,11 @@ export function wantedRow(item: Item, code: string, message: string): Uint8Array
   return csvRow([item.server, ...asked(item), formatOf(item), size ?? '', promise, code, message])
 }
 
+/** Whether it is known what to ask for; see `NO_REF`. */
+export function canBeAsked({ ref }: Item): boolean {
+  return ref.kind !== 'file' || ref.file !== 0
+}
+
 /** A row for people and spreadsheets: what strangers wrote is made visible and inert. */
 export function csvRow(cells: readonly (string | number)[]): Uint8Array {
   return Buffer.from(`${formatRecord(cells.map((cell) => inertCell(visibleText(String(cell)))))}\r\n`)
@@ -55,6 +60,8 @@ export class WantedAgain {
   readonly #items = new Map<BatchId, ItemsReader>()
   /** Items that are in the manifest, and the servers that have them. */
   count = 0
+  /** Items that are missing in it, since the line of the plan that says what they are cannot be read. */
+  unknown = 0
   readonly servers = new Set<string>()
 
   constructor(records: Records, write: (bytes: Uint8Array) => Promise<unknown>) {
@@ -68,8 +75,12 @@ export class WantedAgain {
     const items = this.#items.get(batch) ?? new ItemsReader(this.#records, batch)
     this.#items.set(batch, items)
     const message = state === 'changed' ? `${finding.found}, was ${finding.expected}` : ''
-    if (this.count++ === 0) await this.#write(WANTED_HEADER)
     const item = await items.item(n)
+    if (!canBeAsked(item)) {
+      this.unknown++
+      return
+    }
+    if (this.count++ === 0) await this.#write(WANTED_HEADER)
     this.servers.add(item.server)
     await this.#write(wantedRow(item, state.toUpperCase(), message))
   }

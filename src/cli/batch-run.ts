@@ -1,4 +1,4 @@
-import type { BegunBatch } from '../batch/begin-batch.ts'
+import type { BegunBatch } from '../plan/begin-batch.ts'
 import { DataferryError, isAbort, isErrorCode } from '../errors.ts'
 import type { Changes } from '../ledger/change.ts'
 import type { LedgerEntry } from '../ledger/ledger.ts'

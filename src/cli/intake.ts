@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
-import { beginBatch, findBegun, type BatchRequest, type BegunBatch } from '../batch/begin-batch.ts'
+import { beginBatch, findBegun, type BatchRequest, type BegunBatch } from '../plan/begin-batch.ts'
 import { DataferryError } from '../errors.ts'
 import { inspectManifests, type Inspected } from '../plan/intake.ts'
 import type { Sink } from '../sinks/sink.ts'
@@ -16,15 +16,19 @@ import { plural } from './terminal/format.ts'
  * Contacts a server only to search for datasets where that is asked for and no unfinished batch has the list of them.
  */
 export async function takeIn(context: Context, sink: Sink): Promise<BegunBatch> {
-  const { config, has } = context
+  const { config, has, out } = context
+  const passedOver = ({ message }: DataferryError): void => out.warn(`${message} That batch is left as it is.`)
   await using manifests = await ManifestFiles.open(context)
-  const given = await inspect(context, manifests, (text) => context.out.say(text))
+  const given = await inspect(context, manifests, (text) => out.say(text))
   const findings = findingsOf(context, given.collections, config.servers)
   const request = requestOf(context, given.manifest)
-  if (findings.length === 0) return await beginBatch(sink, request, () => manifests.bytes(), has('new'))
+  if (findings.length === 0) {
+    return await beginBatch(sink, request, () => manifests.bytes(), has('new'), passedOver)
+  }
   const asked = JSON.stringify([given.manifest.sha256, ...findings.map((finding) => finding.asked)])
   const recursive = has('recursive') && given.collections.length > 0
-  const begun = has('new') ? undefined : await findBegun(sink, { ...request, manifest: { ...given.manifest, asked } })
+  const found = { ...request, manifest: { ...given.manifest, asked } }
+  const begun = has('new') ? undefined : await findBegun(sink, found, passedOver)
   if (begun) return begun
   await find(context, findings, manifests)
   const { manifest } = await inspect(context, manifests, () => undefined)

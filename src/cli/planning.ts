@@ -1,8 +1,8 @@
-import { names } from '../batch/folder.ts'
 import { allItems } from '../batch/items-file.ts'
-import type { BegunBatch } from '../batch/begin-batch.ts'
+import type { BegunBatch } from '../plan/begin-batch.ts'
 import type { PlanState } from '../model/batch.ts'
 import { entriesOf } from '../plan/intake.ts'
+import { manifestBytes } from '../plan/manifest-copy.ts'
 import { plan } from '../plan/planner.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { ExitCode } from './command.ts'
@@ -23,11 +23,7 @@ export async function planBatch(sink: Sink, begun: BegunBatch, options: Planning
   const { sources, signal, onCheckpoint } = options
   return plan({
     batch: batch.id,
-    entries: entriesOf(
-      (offset) => sink.records.streamLog(names.manifest(batch.id), offset),
-      batch.manifest,
-      batch.servers,
-    ),
+    entries: entriesOf(manifestBytes(sink.records, batch.id), batch.manifest, batch.servers),
     several: batch.manifest.parts !== undefined,
     defaultServer: batch.servers[0] ?? '',
     format: batch.format,

@@ -1,5 +1,5 @@
 import { readPlanState } from '../batch/folder.ts'
-import type { BegunBatch } from '../batch/begin-batch.ts'
+import type { BegunBatch } from '../plan/begin-batch.ts'
 import { removeHold } from '../batch/hold.ts'
 import { reconcile } from '../batch/reconcile.ts'
 import { startFeeding } from '../queue/queues.ts'

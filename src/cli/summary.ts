@@ -36,7 +36,7 @@ export async function printSummary(
 ): Promise<ExitCode> {
   const report = await readReport(sink.records, id)
   if (!report) throw new DataferryError('BATCH_NOT_FOUND', `${id} has no report yet.`)
-  const outcomes = new Outcomes(sink.records, id)
+  const outcomes = new Outcomes(sink.records, id, report.planned)
   if (out.json) await recordItems(out, outcomes)
   out.record({ event: 'summary', ...report })
   if (out.json) return report.complete ? 0 : 1

@@ -1,4 +1,4 @@
-import type { BegunBatch } from '../batch/begin-batch.ts'
+import type { BegunBatch } from '../plan/begin-batch.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Context, ExitCode } from './command.ts'
 import { openDestination } from './destination.ts'

@@ -65,6 +65,8 @@ export const planStateSchema = z.object({
   /** Length of `items.ndjson` that holds them. */
   bytes: z.number().int().nonnegative(),
   complete: z.boolean(),
+  /** The state was lost and made again from the lines; those of this manifest line on may be planned once more. */
+  again: z.number().int().nonnegative().optional(),
   /** First of the items that were added for files left out of archives, once that is done. */
   leftOutFrom: z.number().int().nonnegative().optional(),
   totals: z.object({

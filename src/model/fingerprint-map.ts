@@ -46,6 +46,13 @@ export class FingerprintMap {
     return undefined
   }
 
+  /** Changes the value of a `key` that has one. */
+  set(key: string, value: 1 | 2): void {
+    this.#fingerprint(key)
+    const last = this.#find() + WORDS - 1
+    this.#slots[last] = (word(this.#slots, last) & ~3) | value
+  }
+
   #valueAt(slot: number): number | undefined {
     const value = word(this.#slots, slot + WORDS - 1) & 3
     return value === 0 ? undefined : value

@@ -37,6 +37,9 @@ const refSchema = z.discriminatedUnion('kind', [
  */
 export type Ref = Readonly<z.infer<typeof refSchema>>
 
+/** Stands where it is not known what to ask for; such an item has a problem, and no file has this id. */
+export const NO_REF: Ref = { kind: 'file', file: 0, format: 'original' }
+
 /** Why a listing says that the bytes may be withheld. A hint for totals and messages: only a real request decides. */
 export const WITHHELD = ['restricted', 'embargoed', 'retention-expired'] as const
 /**

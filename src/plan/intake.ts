@@ -102,13 +102,18 @@ function together(read: readonly (Part & { readonly sha256: string })[]): Omit<M
   if (!first) return { name: 'nothing', format: 'list', sha256: '' }
   const { name, format, sha256 } = first
   if (others.length === 0) return { name, format, sha256 }
-  const hash = createHash('sha256').update(JSON.stringify(read.map((part) => [part.sha256, part.format])))
   return {
     name: `${name} and ${others.length} more`,
     format: 'several',
-    sha256: hash.digest('hex'),
+    sha256: hashOfParts(read),
     parts: read.map((part) => ({ name: part.name, format: part.format, bytes: part.bytes })),
   }
+}
+
+/** What several manifests are known by: their hashes, and how each is read. */
+export function hashOfParts(parts: readonly { readonly sha256: string; readonly format: string }[]): string {
+  const decides = parts.map(({ sha256, format }) => [sha256, format])
+  return createHash('sha256').update(JSON.stringify(decides)).digest('hex')
 }
 
 /** An entry and where it stands. */
@@ -142,7 +147,7 @@ export async function* entriesOf(
   }
 }
 
-async function* firstBytes(chunks: AsyncIterable<Uint8Array>, count: number): AsyncGenerator<Uint8Array> {
+export async function* firstBytes(chunks: AsyncIterable<Uint8Array>, count: number): AsyncGenerator<Uint8Array> {
   let left = count
   if (left === 0) return
   for await (const chunk of chunks) {

@@ -15,7 +15,7 @@ export async function planLeftOut(records: Records, batch: BatchId, plan: PlanSt
   if (plan.leftOutFrom !== undefined) return plan
   let lines: PlanLines | undefined
   try {
-    for await (const lacking of filesLeftOut(records, batch)) {
+    for await (const lacking of filesLeftOut(records, batch, plan.items)) {
       lines ??= await PlanLines.open(records, batch, plan)
       await lines.add(draftOf(lacking))
     }
@@ -29,7 +29,7 @@ export async function planLeftOut(records: Records, batch: BatchId, plan: PlanSt
   }
 }
 
-function draftOf({ archive, file, id, folder, format }: LeftOutFile): Draft {
+function draftOf({ archive, file, id, folder, format, isUnreadable }: LeftOutFile): Draft {
   const { server, origin, line } = archive
   const draft = file
     ? listedItem(file, undefined, {
@@ -44,7 +44,9 @@ function draftOf({ archive, file, id, folder, format }: LeftOutFile): Draft {
         ref: { kind: 'file' as const, file: id, format },
         wanted: { directory: folder.replace(/\/+$/, ''), name: String(id) },
         expect: {},
-        problem: { code: 'SOURCE_NOT_FOUND', message: `The server does not know file ${id}.` },
+        problem: isUnreadable
+          ? { code: 'RECORD_UNREADABLE', message: `What ${archive.path} was asked for cannot be read any more.` }
+          : { code: 'SOURCE_NOT_FOUND', message: `The server does not know file ${id}.` },
       }
   return { ...draft, origin: { ...origin, ...draft.origin } }
 }

@@ -2,7 +2,7 @@ import { writeAsked } from '../batch/asked.ts'
 import { allItems, ItemsWriter } from '../batch/items-file.ts'
 import type { BatchId, PlanState, PlanTotals } from '../model/batch.ts'
 import { FingerprintMap } from '../model/fingerprint-map.ts'
-import type { Item } from '../model/item.ts'
+import { itemSchema, NO_REF, type Item } from '../model/item.ts'
 import { safeFilePath } from '../model/path.ts'
 import { PathRegistry } from '../model/path-registry.ts'
 import type { Records } from '../sinks/sink.ts'
@@ -15,7 +15,7 @@ export class PlanLines {
   readonly #writer: ItemsWriter
   readonly #paths = new PathRegistry()
   readonly #seen = new FingerprintMap()
-  readonly #totals: { -readonly [K in keyof PlanTotals]: PlanTotals[K] }
+  readonly #totals: Counts
 
   private constructor(records: Records, batch: BatchId, writer: ItemsWriter, totals: PlanTotals) {
     this.#records = records
@@ -28,7 +28,7 @@ export class PlanLines {
   static async open(records: Records, batch: BatchId, from: PlanState): Promise<PlanLines> {
     const lines = new PlanLines(records, batch, await ItemsWriter.open(records, batch, from), from.totals)
     try {
-      for await (const item of allItems(records, batch, from.items)) lines.#remember(item)
+      for await (const item of allItems(records, batch, from.items)) lines.#remember(item, from.again)
       return lines
     } catch (error) {
       await lines.close()
@@ -50,16 +50,14 @@ export class PlanLines {
    * Adds a line, unless an earlier one asks for the same thing at the same place. A line that was refused is never passed
    * over for one that was not.
    */
-  async add({ wanted, asked, ...draft }: Draft): Promise<void> {
+  async add({ wanted, asked, ...given }: Draft): Promise<void> {
+    const draft = usable(given, this.#totals.size)
     const asWanted = wanted.given ?? joined(wanted.directory, wanted.name)
-    if (!this.#isNew(draft, asWanted)) {
-      this.#totals.duplicates++
-      return
-    }
+    if (!this.#isNew(draft, asWanted)) return
     const path = this.#paths.claim(safeFilePath(wanted.directory, wanted.name).path)
     const item = { ...draft, path, ...(path !== asWanted && { renamedFrom: asWanted }) }
-    if (asked) await writeAsked(this.#records, this.#batch, this.#writer.position.items, asked)
-    this.#count(item)
+    if (asked && !item.problem) await writeAsked(this.#records, this.#batch, this.#writer.position.items, asked)
+    countItem(this.#totals, item)
     this.#writer.add(item)
   }
 
@@ -80,25 +78,69 @@ export class PlanLines {
     return this.#writer.close()
   }
 
-  #isNew({ server, ref, problem }: Pick<Item, 'server' | 'ref' | 'problem'>, wanted: string): boolean {
-    return this.#seen.add(JSON.stringify([server, ref, wanted, problem?.message]), 1) === undefined
+  #isNew(draft: Pick<Item, 'server' | 'ref' | 'problem'>, wanted: string): boolean {
+    const key = keyOf(draft, wanted)
+    const known = this.#seen.add(key, KNOWN)
+    if (known === KNOWN) this.#totals.duplicates++
+    if (known === PLANNED_AGAIN) this.#seen.set(key, KNOWN)
+    return known === undefined
   }
 
   /** Rebuilds what later lines are compared with from a line that is there. */
-  #remember(item: Item): void {
+  #remember(item: Item, again = Infinity): void {
     this.#paths.claim(item.path)
-    this.#isNew(item, item.renamedFrom ?? item.path)
+    this.#seen.add(keyOf(item, item.renamedFrom ?? item.path), (item.line ?? 0) < again ? KNOWN : PLANNED_AGAIN)
   }
+}
 
-  #count({ problem, expect, withheld, renamedFrom }: Omit<Item, 'n'>): void {
-    const totals = this.#totals
-    if (problem) totals.problems++
-    else if (expect.size === undefined) totals.unknownSize++
-    else totals.size += expect.size
-    if (!problem && !expect.checksum) totals.noChecksum++
-    if (withheld === 'restricted') totals.restricted++
-    if (withheld === 'embargoed') totals.embargoed++
-    if (withheld === 'retention-expired') totals.retentionExpired++
-    if (renamedFrom !== undefined) totals.renamed++
+const KNOWN = 1
+/** Known from an earlier run of planning, which is repeated for its entry: not asked for twice. */
+const PLANNED_AGAIN = 2
+
+function keyOf({ server, ref, problem }: Pick<Item, 'server' | 'ref' | 'problem'>, wanted: string): string {
+  return JSON.stringify([server, ref, wanted, problem?.message])
+}
+
+type Counts = { -readonly [K in keyof PlanTotals]: PlanTotals[K] }
+
+/** Counts a line in. */
+export function countItem(totals: Counts, { problem, expect, withheld, renamedFrom }: Omit<Item, 'n'>): void {
+  if (problem) totals.problems++
+  else if (expect.size === undefined) totals.unknownSize++
+  else totals.size += expect.size
+  if (!problem && !expect.checksum) totals.noChecksum++
+  if (withheld === 'restricted') totals.restricted++
+  if (withheld === 'embargoed') totals.embargoed++
+  if (withheld === 'retention-expired') totals.retentionExpired++
+  if (renamedFrom !== undefined) totals.renamed++
+}
+
+const lineSchema = itemSchema.omit({ n: true, path: true, renamedFrom: true })
+/** Files in a ZIP; more would make a line of several MiB. */
+const MOST_FILES = 500_000
+
+type Unplaced = Omit<Item, 'n' | 'path'>
+
+/** What the reader of the line will understand; anything else is named and fails, and the rest goes on. */
+function usable(draft: Unplaced, plannedBytes: number): Unplaced {
+  const [issue] = lineSchema.safeParse(draft).error?.issues ?? []
+  const { ref, expect } = draft
+  if (issue) return refused(draft, `${issue.path.join('.')}: ${issue.message}`)
+  if (!Number.isSafeInteger(plannedBytes + (expect.size ?? 0))) {
+    return refused(draft, `${expect.size ?? 0} bytes are more than can be counted`)
+  }
+  if (ref.kind === 'zip' && ref.files.length > MOST_FILES)
+    return refused(draft, `more than ${MOST_FILES} files in one ZIP`)
+  return draft
+}
+
+function refused({ server, line, ref }: Unplaced, why: string): Unplaced {
+  const what = 'file' in ref ? `file ${ref.file}` : ref.kind
+  return {
+    server,
+    ...(line !== undefined && { line }),
+    ref: NO_REF,
+    expect: {},
+    problem: { code: 'SOURCE_MISLISTED', message: `What is said of ${what} cannot be right: ${why}.` },
   }
 }

@@ -71,9 +71,9 @@ export function unread(n: number, path: string, size: number): Receipt {
   return { state: 'kept', n, path, size, verified: 'nothing', resumedFrom: 0, finishedAt }
 }
 
-export function failed(n: number, code: string, second = 1): Failure {
+export function failed(n: number, code: string, path = `p${n}`, second = 1): Failure {
   const finishedAt = `2026-01-01T00:00:0${second}.000Z`
-  return { state: 'failed', n, path: `p${n}`, code, message: `It was "bad", ${code}.`, finishedAt }
+  return { state: 'failed', n, path, code, message: `It was "bad", ${code}.`, finishedAt }
 }
 
 /** Records outcomes as one process. */

@@ -13,7 +13,7 @@ const BYTES = bytesOf(10)
 async function heldBatch(state: 'paused' | 'cancelled') {
   const sink = memorySink()
   const { batch, plan } = await plannedBatch(sink.records, [itemAt('a'), itemAt('b')])
-  await recorded(sink.records, [done(0, 'a', BYTES), failed(1, 'SOURCE_DENIED')])
+  await recorded(sink.records, [done(0, 'a', BYTES), failed(1, 'SOURCE_DENIED', 'b')])
   await writeHold(sink.records, batch.id, { state, reason: 'by hand' })
   return { sink, records: sink.records, batch, plan }
 }

@@ -97,8 +97,8 @@ describe('the one outcome of an item', () => {
 
   it('is its last failure, whoever recorded it', async () => {
     const { records } = memorySink()
-    await recorded(records, [failed(0, 'SOURCE_DENIED', 9), failed(1, 'SHORT_BODY')], 'w1')
-    await recorded(records, [failed(0, 'SOURCE_FAILED', 3), failed(0, 'SHORT_BODY', 4)], 'w2')
+    await recorded(records, [failed(0, 'SOURCE_DENIED', 'a', 9), failed(1, 'SHORT_BODY')], 'w1')
+    await recorded(records, [failed(0, 'SOURCE_FAILED', 'a', 3), failed(0, 'SHORT_BODY', 'a', 4)], 'w2')
     const failures = await all(new Outcomes(records, 'b1').failures())
     expect(Object.fromEntries(failures.map(({ n, code }) => [n, code]))).toEqual({
       0: 'SOURCE_DENIED',
@@ -110,7 +110,7 @@ describe('the one outcome of an item', () => {
     const { records } = memorySink()
     const kept = done(1, 'b', bytesOf(30), { state: 'kept', verified: 'size' })
     await recorded(records, [done(0, 'a', BYTES, { resumedFrom: 4 }), kept, failed(2, 'SOURCE_DENIED')], 'w1')
-    await recorded(records, [done(0, 'a', BYTES), kept, failed(2, 'SHORT_BODY', 5), failed(3, 'SHORT_BODY')], 'w2')
+    await recorded(records, [done(0, 'a', BYTES), kept, failed(2, 'SHORT_BODY', 'c', 5), failed(3, 'SHORT_BODY')], 'w2')
     expect(await new Outcomes(records, 'b1').tally()).toMatchObject({
       done: 1,
       kept: 1,

@@ -17,8 +17,12 @@ describe('a ledger that knows nothing', () => {
     const items = Array.from({ length: 1300 }, (_, n) => itemAt(`f${n}`))
     const { batch, plan } = await plannedBatch(records, items)
     const fetched = Array.from({ length: 1200 }, (_, n) => done(n, `f${n}`, BYTES))
-    await recorded(records, [failed(0, 'SHORT_BODY'), ...fetched], 'w1')
-    await recorded(records, [done(1200, 'f1200', BYTES, { state: 'kept' }), failed(1201, 'SOURCE_DENIED')], 'w2')
+    await recorded(records, [failed(0, 'SHORT_BODY', 'f0'), ...fetched], 'w1')
+    await recorded(
+      records,
+      [done(1200, 'f1200', BYTES, { state: 'kept' }), failed(1201, 'SOURCE_DENIED', 'f1201')],
+      'w2',
+    )
     const ledger = new MemoryLedger()
     expect(await reconcile(ledger, records, batch, plan)).toBe(1202)
     const summary = { planned: 1300, planComplete: true, plannedBytes: 13_000, done: 1200, kept: 1, failed: 1 }
@@ -90,7 +94,7 @@ describe('verifying a destination', () => {
       ['a', 'b', 'c'].map((path) => itemAt(path)),
     )
     await plannedBatch(sink.records, [itemAt('d')], batchOf('b2'))
-    await recorded(sink.records, [done(0, 'a', BYTES), failed(1, 'SOURCE_DENIED')])
+    await recorded(sink.records, [done(0, 'a', BYTES), failed(1, 'SOURCE_DENIED', 'b')])
     await writeHold(sink.records, 'b2', { state: 'cancelled', reason: 'by hand' })
     await store(sink, 'a', BYTES)
     expect(await all(verifyDestination(sink, hashIn(sink), never))).toEqual([

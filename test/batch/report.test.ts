@@ -26,7 +26,11 @@ describe('the report', () => {
     const { records } = memorySink()
     const paths = ['a', 'b', 'c', 'd', 'e'].map((path) => itemAt(path, path === 'b' ? { renamedFrom: 'B,"b"' } : {}))
     const { batch, plan } = await plannedBatch(records, paths)
-    await recorded(records, [done(0, 'a', BYTES), done(1, 'b', BYTES, { state: 'kept' }), failed(2, 'SOURCE_DENIED')])
+    await recorded(records, [
+      done(0, 'a', BYTES),
+      done(1, 'b', BYTES, { state: 'kept' }),
+      failed(2, 'SOURCE_DENIED', 'c'),
+    ])
     const report = await writeReport(records, batch, plan)
     expect(report).toMatchObject({
       planned: 5,
@@ -128,7 +132,7 @@ describe('failures.csv', () => {
     const checksum = checksumOf(BYTES, 'sha1')
     const item = itemAt('odd, "path"/ü.bin', { ref, expect: { size: 100, checksum } })
     const { batch, plan } = await plannedBatch(records, [itemAt('fine'), item])
-    await recorded(records, [done(0, 'fine', BYTES), failed(1, 'SOURCE_FAILED')])
+    await recorded(records, [done(0, 'fine', BYTES), failed(1, 'SOURCE_FAILED', item.path)])
     await writeReport(records, batch, plan)
     const format = ref.kind === 'all-forms' ? {} : { format: ref.format }
     expect(await failuresAsManifest(records, batch.id)).toEqual([
@@ -152,9 +156,10 @@ describe('failures.csv', () => {
   it.each(entries)('asks in the words of the manifest for what could not be planned: %j', async (entry) => {
     // Every request is refused here, as no such dataset is known; self-contained rows make none.
     const planned = await planAll([entry], catalogueOf({}))
-    if (!planned.items[0]?.problem) return
+    const [item] = planned.items
+    if (!item?.problem) return
     const { records } = planned
-    await recorded(records, [failed(0, 'SOURCE_NOT_FOUND')])
+    await recorded(records, [failed(0, 'SOURCE_NOT_FOUND', item.path)])
     await writeReport(records, batchOf(BATCH), planned.state)
     const format = entry.target.kind === 'bundle' ? {} : { format: 'original' }
     expect(await failuresAsManifest(records, BATCH)).toEqual([{ ...entry, server: SERVER, ...format }])

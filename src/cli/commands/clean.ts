@@ -1,4 +1,5 @@
-import { isReported, listBatches } from '../../batch/folder.ts'
+import { listBatches } from '../../batch/folder.ts'
+import { isReported } from '../../batch/report.ts'
 import type { Command } from '../command.ts'
 import { DESTINATION_SETTINGS, openDestination } from '../destination.ts'
 import { plural } from '../terminal/format.ts'

@@ -20,7 +20,7 @@ export const command: Command = {
   ],
   about:
     'Reads every byte again and compares it with the receipts. Ends with 1 when a file is missing, changed, extra, or was ' +
-    'planned and never fetched, and with 3 where there are no records. ' +
+    'planned and never fetched, or when records are damaged, and with 3 where there are no records. ' +
     'With --wanted, what is missing or changed becomes a manifest for `dataferry run`.',
   operands: [{ name: 'destination', help: 'a folder or URL; default: the destination setting', optional: true }],
   settings: DESTINATION_SETTINGS,
@@ -32,7 +32,7 @@ export const command: Command = {
     const { config, args, out, signal, text } = context
     const sink = await openDestination(config, args[0])
     const wanted = await wantedFile(text('wanted'), sink)
-    const counts = { ok: 0, 'size-only': 0, missing: 0, changed: 0, extra: 0, unfetched: 0 }
+    const counts = { ok: 0, 'size-only': 0, missing: 0, changed: 0, extra: 0, unfetched: 0, unreadable: 0 }
     let bytes = 0
     try {
       for await (const finding of verifyDestination(
@@ -49,7 +49,7 @@ export const command: Command = {
       if (wanted) await closed(wanted)
       await sink.close()
     }
-    const wrong = counts.missing + counts.changed + counts.extra + counts.unfetched
+    const wrong = counts.missing + counts.changed + counts.extra + counts.unfetched + counts.unreadable
     out.record({ event: 'verified', destination: sink.url, bytes, ...counts })
     const read = context.has('quick') ? '' : ' read'
     const parts = [
@@ -59,6 +59,7 @@ export const command: Command = {
       ...counted(counts.changed, 'changed'),
       ...counted(counts.extra, 'extra'),
       ...counted(counts.unfetched, 'never fetched'),
+      ...counted(counts.unreadable, 'unreadable records'),
     ]
     out.paragraph(`${shownUrl(sink.url)}: ${parts.join(', ')}`, wrong === 0 ? 'good' : 'bad')
     if (wanted) tellWanted(context, sink, wanted)
@@ -99,6 +100,10 @@ function tellWanted({ out, config }: Context, sink: Sink, { name, again }: Wante
   const { count } = again
 
   out.record({ event: 'wanted', manifest: name, items: count })
+  if (again.unknown > 0) {
+    const what = plural(again.unknown, 'file')
+    out.warn(`${what} cannot be asked for again, as the plan is damaged: run the manifest again with --new.`)
+  }
   if (count === 0) return
   out.line(`${name} asks for ${plural(count, 'file')} again. To fetch ${count === 1 ? 'it' : 'them'}:`)
   const words = [name, '--to', shownUrl(sink.url), '-e', 'overwrite-different']
@@ -141,5 +146,8 @@ function report({ out }: Context, finding: Finding): void {
       return
     case 'unfetched':
       out.line(`never fetched  ${finding.path}  (${finding.why ?? 'not tried yet'})`, 'bad')
+      return
+    case 'unreadable':
+      out.line(`unreadable  ${finding.message}`, 'bad')
   }
 }

@@ -1,8 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { basename } from 'node:path'
+import { EMPTY_PLAN, listBatches, writeBatch } from '../batch/folder.ts'
+import { isUnreadable } from '../batch/record.ts'
+import { isReported } from '../batch/report.ts'
+import type { DataferryError } from '../errors.ts'
 import type { Batch, PlanState } from '../model/batch.ts'
 import type { Sink } from '../sinks/sink.ts'
-import { isReported, listBatches, names, readPlanState, writeBatch } from './folder.ts'
+import { isKept, keepManifest } from './manifest-copy.ts'
+import { openPlan } from './open-plan.ts'
 
 /** What a command line asks for, before it is a batch. */
 export type BatchRequest = Omit<Batch, 'v' | 'id' | 'key' | 'createdAt' | 'destination'>
@@ -14,6 +19,9 @@ export interface BegunBatch {
   readonly resumed: boolean
 }
 
+/** Called with what is wrong with a batch that cannot be read, and so is passed over. */
+type PassedOver = (error: DataferryError) => void
+
 /**
  * Finds the unfinished batch of the same request at a destination, or begins one.
  * @param manifest the manifest's bytes, kept in the batch folder of a new batch so that planning can go on from there
@@ -24,57 +32,63 @@ export async function beginBatch(
   request: BatchRequest,
   manifest: () => AsyncIterable<Uint8Array>,
   fresh: boolean,
+  passedOver?: PassedOver,
 ): Promise<BegunBatch> {
-  const begun = fresh ? undefined : await findBegun(sink, request)
+  const begun = fresh ? undefined : await findBegun(sink, request, passedOver, manifest)
   if (begun) return begun
   const key = planKey(request)
   const createdAt = new Date().toISOString()
   const id = idFor(request.manifest.name, createdAt)
   const batch: Batch = { v: 1, id, key, createdAt, destination: sink.url, ...request }
-  await keepManifest(sink, id, manifest())
+  await keepManifest(sink.records, id, manifest())
   await writeBatch(sink.records, batch)
-  return { batch, plan: await readPlanState(sink.records, id), resumed: false }
+  return { batch, plan: EMPTY_PLAN, resumed: false }
 }
 
-/** The unfinished batch of the same request, with what changed of it since; undefined when there is none. */
-export async function findBegun(sink: Sink, request: BatchRequest): Promise<BegunBatch | undefined> {
-  const found = await findUnfinished(sink, planKey(request))
-  return found && { ...(await goOn(sink, found, request)), resumed: true }
-}
-
-/** As a log, which can be read piece by piece wherever it is. */
-async function keepManifest({ records }: Sink, id: string, manifest: AsyncIterable<Uint8Array>): Promise<void> {
-  const log = await records.appendTo(names.manifest(id))
-  try {
-    for await (const chunk of manifest) await log.append(chunk)
-  } finally {
-    await log.close()
-  }
-}
-
-async function findUnfinished({ records }: Sink, key: string): Promise<Batch | undefined> {
-  for (const batch of (await listBatches(records)).reverse()) {
-    if (batch.key === key && !(await isReported(records, batch.id))) return batch
+/**
+ * The unfinished batch of the same request, with what changed of it since; undefined when there is none.
+ * @param manifest its bytes, where they are at hand: a damaged copy is replaced by them
+ */
+export async function findBegun(
+  sink: Sink,
+  request: BatchRequest,
+  passedOver: PassedOver = () => undefined,
+  manifest?: () => AsyncIterable<Uint8Array>,
+): Promise<BegunBatch | undefined> {
+  const { records } = sink
+  const key = planKey(request)
+  const newestFirst = (await listBatches(records, (_, error) => passedOver(error))).reverse()
+  for (const batch of newestFirst) {
+    if (batch.key !== key || (await isReported(records, batch.id))) continue
+    try {
+      if (manifest && !(await isKept(records, batch))) await keepManifest(records, batch.id, manifest())
+      return { ...(await goOn(sink, batch, request)), resumed: true }
+    } catch (error) {
+      if (!isUnreadable(error)) throw error
+      passedOver(error)
+    }
   }
   return undefined
 }
 
 /** What does not decide the plan may change between two runs of one batch. */
 async function goOn(
-  { records }: Sink,
+  { records, url }: Sink,
   batch: Batch,
   { existing, servers, bundle, bundleUnverified, complete = batch.complete }: BatchRequest,
 ): Promise<Omit<BegunBatch, 'resumed'>> {
   const changed: Batch = {
     ...batch,
+    destination: url,
     existing,
     servers: [...new Set([...batch.servers, ...servers])],
     ...(bundle !== undefined && { bundle }),
     ...(bundleUnverified !== undefined && { bundleUnverified }),
     ...(complete !== undefined && { complete }),
   }
+  const plan = await openPlan(records, changed)
   if (JSON.stringify(changed) !== JSON.stringify(batch)) await writeBatch(records, changed)
-  return { batch: changed, plan: await readPlanState(records, batch.id) }
+  return { batch: changed, plan }
 }
 
 function planKey({ manifest, format, servers, filters }: BatchRequest): string {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { names } from '../../src/batch/folder.ts'
-import { beginBatch, type BatchRequest } from '../../src/batch/begin-batch.ts'
+import { beginBatch, type BatchRequest } from '../../src/plan/begin-batch.ts'
 import { writeReport } from '../../src/batch/report.ts'
 import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
-import { SERVER } from './fixtures.ts'
+import { SERVER } from '../batch/fixtures.ts'
 
 const WISH: BatchRequest = {
   servers: [SERVER],
