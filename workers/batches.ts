@@ -2,6 +2,7 @@ import { EarlierBatches } from '../src/batch/earlier-batches.ts'
 import { readBatch } from '../src/batch/folder.ts'
 import { ItemsReader } from '../src/batch/items-file.ts'
 import { OutcomeWriter } from '../src/batch/outcome-log.ts'
+import { isUnreadable } from '../src/batch/record.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import type { Batch, BatchId } from '../src/model/batch.ts'
 import type { Sink } from '../src/sinks/sink.ts'
@@ -30,7 +31,10 @@ export class Batches {
     this.#writer = writer
   }
 
-  /** @returns undefined when neither the ledger nor the destination knows the batch */
+  /**
+   * @returns undefined when neither the ledger nor the destination knows the batch, and when its records cannot be read:
+   * then it waits for a person
+   */
   open(id: BatchId): Promise<OpenBatch | undefined> {
     return once(this.#batches, id, () => this.#load(id))
   }
@@ -43,7 +47,7 @@ export class Batches {
     const known = await this.#ledger.get(id)
     if (!known) return undefined
     const sink = await this.sink(known.destination)
-    const batch = await readBatch(sink.records, id)
+    const batch = await unlessUnreadable(this.#ledger, id, () => readBatch(sink.records, id))
     if (!batch) return undefined
     const { records } = sink
     return {
@@ -66,6 +70,21 @@ export class Batches {
     for (const id of [...this.#batches.keys()]) await this.release(id)
     for (const sink of this.#sinks.values()) await (await sink).close()
     this.#sinks.clear()
+  }
+}
+
+/** Reads a record of a batch. One that cannot be read pauses the batch, so that everything else goes on; gives undefined then. */
+export async function unlessUnreadable<T>(
+  ledger: Pick<Ledger, 'setState'>,
+  id: BatchId,
+  read: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await read()
+  } catch (error) {
+    if (!isUnreadable(error)) throw error
+    await ledger.setState(id, 'paused', `${error.code}: ${error.message}`)
+    return undefined
   }
 }
 

@@ -9,6 +9,7 @@ import type { Bundling } from './bundling.ts'
 import type { ItemDeps } from './item.ts'
 import { runJob, type Attempt, type WorkUnderWay } from './run-job.ts'
 import type { Task } from './running.ts'
+import { settleProblem } from './settle.ts'
 import { OVER, type Step } from './step.ts'
 import { THROTTLE_COST } from './wait-out.ts'
 
@@ -78,11 +79,16 @@ function isServersFault(error: unknown): boolean {
   return group === 'source' || group === 'bytes'
 }
 
-async function openItems({ batch, ns }: BundleJob, opened: OpenBatch, { ledger }: BundleDeps): Promise<Item[]> {
+async function openItems({ batch, ns }: BundleJob, opened: OpenBatch, deps: BundleDeps): Promise<Item[]> {
   const from = ns[0] ?? 0
-  const settled = await ledger.settledIn(batch, from, (ns.at(-1) ?? from) + 1)
+  const settled = await deps.ledger.settledIn(batch, from, (ns.at(-1) ?? from) + 1)
   const items: Item[] = []
-  for (const n of ns) if (settled[n - from] !== true) items.push(await opened.items.item(n))
+  for (const n of ns) {
+    if (settled[n - from] === true) continue
+    const item = await opened.items.item(n)
+    if (item.problem) await settleProblem(item, opened, deps)
+    else items.push(item)
+  }
   return items
 }
 

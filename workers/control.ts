@@ -4,7 +4,7 @@ import { writeReport } from '../src/batch/report.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import type { PlanState } from '../src/model/batch.ts'
 import { planLeftOut } from '../src/plan/left-out.ts'
-import type { Batches, OpenBatch } from './batches.ts'
+import { unlessUnreadable, type Batches, type OpenBatch } from './batches.ts'
 
 export interface ControlDeps {
   readonly ledger: Pick<Ledger, 'correct' | 'firstOpen' | 'get' | 'setState' | 'setPlanned'>
@@ -24,7 +24,8 @@ export async function processControl({ batch: id }: ControlJob, deps: ControlDep
   const opened = await batches.open(id)
   if (!opened) return
   const { sink, batch } = opened
-  const plan = await wholePlan(opened)
+  const plan = await unlessUnreadable(ledger, id, () => wholePlan(opened))
+  if (!plan) return
   if (plan.leftOutFrom !== undefined && (await isUnfinished(plan, id, deps))) {
     await ledger.setPlanned(id, plan.items, plan.totals.size, plan.complete)
     for (const server of batch.servers) await deps.feed(id, server)

@@ -198,9 +198,10 @@ export class Feeder {
     if (!bundles || settled.every(Boolean)) return 0
     const items: Item[] = []
     for await (const item of opened.items.range(from, to)) {
-      if (item.server !== server) continue
-      if (!item.problem) items.push(item)
-      else if (settled[item.n - from] !== true) await settleProblem(item, opened, this.#deps)
+      // A line that cannot be read names no server: the first feeder that comes to it ends it.
+      if (item.problem) {
+        if (settled[item.n - from] !== true) await settleProblem(item, opened, this.#deps)
+      } else if (item.server === server) items.push(item)
     }
     const block = { batch: entry.id, items, isSettled: (n: number) => settled[n - from] === true }
     const jobs = await blockJobs(block, options, {
@@ -227,9 +228,8 @@ export class Feeder {
       if (settled[n - from] === true) continue
       if (items.length >= most) return { items, next: n }
       const item = await opened.items.item(n)
-      if (item.server !== server) continue
       if (item.problem) await settleProblem(item, opened, this.#deps)
-      else items.push(item)
+      else if (item.server === server) items.push(item)
     }
     return { items, next: to }
   }

@@ -12,7 +12,7 @@ import { archiveReceipt } from './archive.ts'
 import type { OpenBatch } from './batches.ts'
 import { runJob, type Attempt, type JobDeps } from './run-job.ts'
 import type { Task } from './running.ts'
-import { failure, settle } from './settle.ts'
+import { failure, settle, settleProblem } from './settle.ts'
 import { OVER, type Step } from './step.ts'
 
 export interface ItemDeps extends JobDeps {
@@ -39,6 +39,10 @@ export async function processItem(
   if (!(await deps.ledger.isOpen(job.batch, job.n))) return OVER
   return runJob({ job, attempt, lock }, deps, async (opened) => {
     const item = await opened.items.item(job.n)
+    if (item.problem) {
+      await settleProblem(item, opened, deps)
+      return undefined
+    }
     return {
       item,
       begin: (task) => ({

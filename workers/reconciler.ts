@@ -1,9 +1,10 @@
 import { readBatch, readPlanState } from '../src/batch/folder.ts'
 import { isReported } from '../src/batch/report.ts'
 import { reconcile } from '../src/batch/reconcile.ts'
+import { isUnreadable } from '../src/batch/record.ts'
 import type { Ledger, LedgerEntry } from '../src/ledger/ledger.ts'
 import type { BatchId } from '../src/model/batch.ts'
-import type { Batches } from './batches.ts'
+import { unlessUnreadable, type Batches } from './batches.ts'
 
 export interface ReconcilerDeps {
   readonly ledger: Ledger
@@ -65,18 +66,34 @@ export class Reconciler {
   /** For a plan that has not grown since the last look: the process that made it may be gone, and what it told Redis lost. */
   async #learnPlan({ id, destination, planned }: LedgerEntry): Promise<void> {
     const { records } = await this.#deps.batches.sink(destination)
-    const { items, totals, complete } = await readPlanState(records, id)
-    if (complete || items > planned) await this.#deps.ledger.setPlanned(id, items, totals.size, complete)
+    const { ledger } = this.#deps
+    const plan = await unlessUnreadable(ledger, id, () => readPlanState(records, id))
+    if (!plan) return
+    const { items, totals, complete } = plan
+    if (complete || items > planned) await ledger.setPlanned(id, items, totals.size, complete)
   }
 
   async #restore({ id, destination, servers }: LedgerEntry): Promise<void> {
     const { records } = await this.#deps.batches.sink(destination)
-    const batch = await readBatch(records, id)
-    if (!batch || (await isReported(records, id))) {
+    const known = await readable(async () => ({
+      batch: await readBatch(records, id),
+      plan: await readPlanState(records, id),
+    }))
+    if (!known?.batch || (await isReported(records, id))) {
       this.#unfinished.delete(id)
       return
     }
-    await reconcile(this.#deps.ledger, records, batch, await readPlanState(records, id))
+    await reconcile(this.#deps.ledger, records, known.batch, known.plan)
     for (const server of servers) await this.#deps.feed(id, server)
+  }
+}
+
+/** Redis does not know the batch any more, so there is nothing to pause either. */
+async function readable<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read()
+  } catch (error) {
+    if (isUnreadable(error)) return undefined
+    throw error
   }
 }

@@ -1,7 +1,11 @@
-import { listBatches, readPlanState } from '../../batch/folder.ts'
+import { listBatches, writeBatch } from '../../batch/folder.ts'
+import { isUnreadable } from '../../batch/record.ts'
 import { isReported } from '../../batch/report.ts'
 import { readHold } from '../../batch/hold.ts'
 import type { BegunBatch } from '../../plan/begin-batch.ts'
+import type { Batch } from '../../model/batch.ts'
+import { openPlan } from '../../plan/open-plan.ts'
+import { DataferryError } from '../../errors.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { runBatch } from '../batch-run.ts'
 import { PARKS, type Command, type Context, type ExitCode } from '../command.ts'
@@ -29,17 +33,23 @@ export const command: Command = {
     const { config, args, out } = context
     const sink = await openDestination(config, args[0])
     try {
+      let worst: ExitCode = 0
+      const unreadable = (error: DataferryError): void => {
+        worst = 3
+        out.error(error.message, error.advice)
+      }
       const unfinished = []
-      for (const batch of await listBatches(sink.records)) {
+      for (const batch of await listBatches(sink.records, (_, error) => unreadable(error))) {
         if (!(await isReported(sink.records, batch.id))) unfinished.push(batch)
       }
-      if (unfinished.length === 0) {
-        out.line(`${shownUrl(sink.url)} has no unfinished batch.`)
-        return 0
-      }
-      let worst: ExitCode = 0
+      if (unfinished.length === 0) out.line(`${shownUrl(sink.url)} has no unfinished batch.`)
       for (const batch of unfinished) {
-        const begun = { batch, plan: await readPlanState(sink.records, batch.id), resumed: true }
+        const plan = await openPlan(sink.records, batch).catch(unlessUnreadable)
+        if (plan instanceof DataferryError) {
+          unreadable(plan)
+          continue
+        }
+        const begun = { batch: await movedHere(sink, batch), plan, resumed: true }
         const code = (await leaveHeld(context, sink, begun)) ?? (await goOn(context, sink, begun))
         if (code !== 0) worst = code
         if (context.signal.aborted) return 130
@@ -49,6 +59,20 @@ export const command: Command = {
       await sink.close()
     }
   },
+}
+
+/** A destination may have been moved, or be known by another path on this machine. */
+async function movedHere({ records, url }: Sink, batch: Batch): Promise<Batch> {
+  if (batch.destination === url) return batch
+  const moved = { ...batch, destination: url }
+  await writeBatch(records, moved)
+  return moved
+}
+
+/** The error as a value; throws everything else again. */
+function unlessUnreadable(error: unknown): DataferryError {
+  if (isUnreadable(error)) return error
+  throw error
 }
 
 async function goOn(context: Context, sink: Sink, begun: BegunBatch): Promise<ExitCode> {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { readBatch, readPlanState } from '../../batch/folder.ts'
+import { readBatch } from '../../batch/folder.ts'
 import { reopenFailed } from '../../batch/reopen.ts'
 import { DataferryError } from '../../errors.ts'
+import { openPlan } from '../../plan/open-plan.ts'
 import type { LedgerEntry } from '../../ledger/ledger.ts'
 import { livenessOf } from '../../process/process-identity.ts'
 import { startFeeding } from '../../queue/queues.ts'
@@ -39,6 +40,9 @@ export const command: Command = {
       const { id, destination, servers } = await batchToRetry(runtime, args[0])
       const sink = await openDestination(context.config, destination)
       try {
+        const batch = await readBatch(sink.records, id)
+        if (!batch) throw new DataferryError('BATCH_NOT_FOUND', `${destination} has no batch ${id} any more.`)
+        const plan = await openPlan(sink.records, batch)
         const codes = new Set((text('code') ?? '').split(',').filter((code) => code !== ''))
         const count = await reopenFailed(runtime.ledger, sink.records, id, codes, `retry-${randomUUID().slice(0, 8)}`)
         out.line(`${plural(count, 'failed file')} of ${id} ${count === 1 ? 'is' : 'are'} tried again.`)
@@ -47,9 +51,6 @@ export const command: Command = {
           for (const server of servers) await startFeeding(runtime.queues, id, server)
           return 0
         }
-        const batch = await readBatch(sink.records, id)
-        if (!batch) throw new DataferryError('BATCH_NOT_FOUND', `${destination} has no batch ${id} any more.`)
-        const plan = await readPlanState(sink.records, id)
         await close()
         return await runBatch(context, sink, { batch, plan, resumed: true })
       } finally {
