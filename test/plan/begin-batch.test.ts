@@ -1,19 +1,26 @@
+import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { names } from '../../src/batch/folder.ts'
+import { names, readBatch } from '../../src/batch/folder.ts'
 import { beginBatch, type BatchRequest } from '../../src/plan/begin-batch.ts'
 import { writeReport } from '../../src/batch/report.ts'
-import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
+import { memorySink, memoryStore } from '../../src/sinks/memory/memory-sink.ts'
 import { SERVER } from '../batch/fixtures.ts'
 
+const TEXT = 'id\n42\n'
 const WISH: BatchRequest = {
   servers: [SERVER],
   format: 'original',
   existing: 'error',
-  manifest: { name: '/some/where/2026 List.csv', format: 'csv', sha256: 'a'.repeat(64), entries: 1 },
+  manifest: {
+    name: '/some/where/2026 List.csv',
+    format: 'csv',
+    sha256: createHash('sha256').update(TEXT).digest('hex'),
+    entries: 1,
+  },
 }
 
 async function* manifest(): AsyncGenerator<Uint8Array> {
-  yield await Promise.resolve(Buffer.from('id\n42\n'))
+  yield await Promise.resolve(Buffer.from(TEXT))
 }
 
 describe('opening a batch', () => {
@@ -43,6 +50,32 @@ describe('opening a batch', () => {
     await beginBatch(sink, { ...WISH, servers: [SERVER, 'https://a.invalid'] }, manifest, false)
     const { batch } = await beginBatch(sink, { ...WISH, servers: [SERVER, 'https://b.invalid'] }, manifest, false)
     expect(batch.servers).toEqual([SERVER, 'https://a.invalid', 'https://b.invalid'])
+  })
+
+  it('puts a copy of the manifest right that is damaged, and goes on', async () => {
+    const sink = memorySink()
+    const { batch } = await beginBatch(sink, WISH, manifest, false)
+    await sink.records.write(names.manifest(batch.id), 'id\n4')
+    expect(await beginBatch(sink, WISH, manifest, false)).toMatchObject({ resumed: true, batch: { id: batch.id } })
+    expect(String(await sink.records.read(names.manifest(batch.id)))).toBe(TEXT)
+  })
+
+  it.each(['{', '{"v":2}'])('passes over one whose batch.json is %s, says so, and begins another', async (damaged) => {
+    const sink = memorySink()
+    const { batch } = await beginBatch(sink, WISH, manifest, false)
+    await sink.records.write(names.batch(batch.id), damaged)
+    const told: string[] = []
+    const next = await beginBatch(sink, WISH, manifest, false, ({ message }) => told.push(message))
+    expect(next.resumed).toBe(false)
+    expect(told).toEqual([expect.stringContaining(`.dataferry/${batch.id}/batch.json is`)])
+  })
+
+  it('goes on with one whose destination was moved, where it is now', async () => {
+    const memory = memoryStore()
+    const { batch } = await beginBatch({ ...memorySink(memory), url: 'memory://old' }, WISH, manifest, false)
+    const moved = memorySink(memory)
+    expect((await beginBatch(moved, WISH, manifest, false)).batch).toEqual({ ...batch, destination: 'memory://' })
+    expect(await readBatch(moved.records, batch.id)).toMatchObject({ destination: 'memory://' })
   })
 
   it.each<[string, Partial<BatchRequest>]>([
