@@ -1,6 +1,7 @@
 import type { LoadedConfig } from '../config/config.ts'
-import type { SettingName } from '../config/settings.ts'
+import { aboutSetting, type SettingName } from '../config/settings.ts'
 import { shellWord } from '../model/shell-word.ts'
+import type { Command, Context } from './command.ts'
 import { DESTINATION_SETTINGS } from './destination.ts'
 import { SERVER_SETTINGS } from './sources.ts'
 
@@ -47,4 +48,33 @@ export function pasted(
   })
   const file = namedFile === undefined ? [] : ['--config', namedFile]
   return ['dataferry', verb, ...words, ...flags, ...file].map(shellWord).join(' ')
+}
+
+/**
+ * The command line that was typed, with another verb that understands its flags.
+ * @param without flags that are left out
+ */
+export function typedAgain(
+  { args, has, text, texts, config: { given, namedFile } }: Context,
+  verb: string,
+  { settings, flags }: Command,
+  without: readonly string[],
+): string {
+  const words = [...args]
+  for (const { flags: notation, many } of flags) {
+    const [, name = '', value] = /--([\w-]+)( <)?/.exec(notation) ?? []
+    if (without.includes(name)) continue
+    const values = many ? texts(name) : [text(name)].filter((one) => one !== undefined)
+    if (value === undefined) words.push(...(has(name) ? [`--${name}`] : []))
+    else words.push(...values.flatMap((one) => [`--${name}`, one]))
+  }
+  for (const name of settings) {
+    const { flag, value = [] } = given[name] ?? {}
+    if (flag === undefined) continue
+    // A switch has no value of its own.
+    const takesValue = aboutSetting(name).flags?.some((notation) => notation.includes(flag) && notation.includes('<'))
+    words.push(...(takesValue ? [value].flat().flatMap((one) => [flag, one]) : [flag]))
+  }
+  const file = namedFile === undefined ? [] : ['--config', namedFile]
+  return ['dataferry', verb, ...words, ...file].map(shellWord).join(' ')
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -8,6 +8,7 @@ import { runInProcess, type Ended } from './in-process.ts'
 
 const TABLE = { original: 'a,b\n1,x\n', header: ['a', 'b'], tab: '1\t"x"\n', originalName: 'table.dta' }
 const ONE = 'doi:10.5072/FK2/ONE'
+const TWO = 'doi:10.5072/FK2/TWO'
 
 function world(): World {
   const made = new World()
@@ -17,6 +18,7 @@ function world(): World {
       { id: 11, label: 'table.tab', tabular: TABLE },
     ],
   })
+  made.dataset(TWO, { files: [{ id: 12, label: 'held.bin', content: 'held', restricted: true }] })
   return made
 }
 
@@ -105,4 +107,46 @@ it('what is neither a file nor a reference is refused by name', async () => {
   const { code, stderr } = await plan('10', 'no-such-file')
   expect(code).toBe(2)
   expect(stderr).toContain('no-such-file is neither a file nor an id, PID or address: check the spelling')
+})
+
+it('--list names every file with what would happen to it, sums that up, and ends with the command that does it', async () => {
+  const to = join(cwd, 'listed')
+  const table = await manifest('list.csv', `id,path\n10,there.txt\n10,same-size.txt\n12,held.txt\n11,t.tab\n99,gone\n`)
+  await mkdir(to, { recursive: true })
+  await writeFile(join(to, 'there.txt'), 'Hello, Dataverse!')
+  await writeFile(join(to, 'same-size.txt'), 'Hello, dataverse!')
+  const args = ['plan', table, '--list', '--exclude', 'no such*', '--to', to, '--server', dataverse.url]
+  const { code, stdout } = await runInProcess(args, { cwd, env: {} })
+  expect(code).toBe(1)
+  const lines = stdout.split('\n')
+  expect(lines.slice(0, 5).map((line) => line.replaceAll(/ {2,}/g, '|'))).toEqual([
+    expect.stringMatching(/^there already\|17 B\|md5:[0-9a-f]{32}\|there\.txt$/),
+    expect.stringMatching(/^in the way\|17 B\|md5:[0-9a-f]{32}\|same-size\.txt$/),
+    expect.stringMatching(/^withheld\|4 B\|md5:[0-9a-f]{32}\|held\.txt$/),
+    expect.stringMatching(/^fetch\|8 B\|md5:[0-9a-f]{32}\|t\.dta$/),
+    expect.stringMatching(/^cannot be planned\|\?\|-\|gone$/),
+  ])
+  expect(stdout).toMatch(/ 1 {2}fetch \(8 B\)\n +1 {2}withheld \(4 B\)\n +1 {2}there already \(17 B\)/)
+  expect(lines.slice(-3)).toEqual([
+    'To fetch them:',
+    `  dataferry run ${table} --exclude 'no such*' --server ${dataverse.url} --to ${to}`,
+    '',
+  ])
+})
+
+it('--list --json has a record for each file, one for the totals and one for the plan', async () => {
+  const to = join(cwd, 'listed-json')
+  const { code, stdout } = await runInProcess(['plan', ONE, TWO, '--list', '--json', '--to', to], {
+    cwd,
+    env: { DATAVERSE_SERVER: dataverse.url },
+  })
+  expect(code).toBe(0)
+  const records = stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as object]))
+  expect(records).toMatchObject([
+    { event: 'file', path: 'doi-10.5072-FK2-ONE/raw/hello.txt', size: 17, outlook: 'fetch' },
+    { event: 'file', path: 'doi-10.5072-FK2-ONE/table.dta', size: 8, outlook: 'fetch' },
+    { event: 'file', outlook: 'withheld', withheld: 'restricted' },
+    { event: 'totals', fetch: { files: 2, bytes: 25 }, withheld: { files: 1, bytes: 4 }, 'in the way': { files: 0 } },
+    { event: 'plan', items: 3 },
+  ])
 })

@@ -4,7 +4,7 @@ import { planBatch, printPlan } from '../planning.ts'
 import { pasted } from '../pasted.ts'
 import { takeUp } from '../recover.ts'
 import { openRuntime } from '../runtime.ts'
-import { command as planCommand } from './plan.ts'
+import { command as planCommand, PLANNING_FLAGS } from './plan.ts'
 import { withPlanning } from '../with-planning.ts'
 
 /** `dataferry enqueue`: plan, put on record, return; `dataferry work` does the rest. */
@@ -15,7 +15,7 @@ export const command: Command = {
   about: 'Workers may begin while planning goes on. `dataferry status` shows how far the batch is.',
   operands: planCommand.operands,
   settings: planCommand.settings,
-  flags: planCommand.flags,
+  flags: PLANNING_FLAGS,
   stop: PLANS,
   run: (context) =>
     withPlanning(context, async (sink, opened, sources) => {

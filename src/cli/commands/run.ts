@@ -4,7 +4,7 @@ import { plural } from '../terminal/format.ts'
 import { takeIn } from '../intake.ts'
 import { planBatch, printPlan } from '../planning.ts'
 import { Sources } from '../sources.ts'
-import { command as planCommand } from './plan.ts'
+import { command as planCommand, PLANNING_FLAGS } from './plan.ts'
 import { openDestination } from '../destination.ts'
 
 /** `dataferry run`: plan, feed, work and wait, the one-liner. */
@@ -20,7 +20,7 @@ export const command: Command = {
   operands: planCommand.operands,
   settings: [...planCommand.settings, 'jobs', 'retries', 'limitRate', 'redis', 'prefix', 'stateDir', 'logLevel'],
   flags: [
-    ...planCommand.flags,
+    ...PLANNING_FLAGS,
     { flags: '-n, --dry-run', help: 'only plan: print the totals and fetch nothing' },
     { flags: '--complete', help: 'fetch files that the server leaves out of a ZIP singly, beside the archive' },
   ],
