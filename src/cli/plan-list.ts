@@ -1,5 +1,5 @@
 import { pMapIterable } from 'p-map'
-import type { BegunBatch } from '../batch/begin-batch.ts'
+import type { BegunBatch } from '../plan/begin-batch.ts'
 import { EarlierBatches } from '../batch/earlier-batches.ts'
 import { allItems } from '../batch/items-file.ts'
 import { DataferryError } from '../errors.ts'
