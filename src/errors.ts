@@ -119,6 +119,12 @@ export const ERROR_CODES = {
     meaning: 'More bytes came than promised.',
     advice: 'The listing does not describe this file: plan again with --new.',
   },
+  ENDLESS_BODY: {
+    group: 'bytes',
+    remedy: 'fail',
+    meaning: 'More bytes came than there was room for, of a file or archive of which nothing says how long it is.',
+    advice: 'If it can be that long, free some space and try again; otherwise report it to the installation.',
+  },
   CHECKSUM_MISMATCH: {
     group: 'bytes',
     remedy: 'restart',

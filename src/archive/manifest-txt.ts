@@ -21,12 +21,12 @@ const OVER_LIMIT =
 const NO_ACCESS = /^(.*) IS (RESTRICTED|EMBARGOED|RETENTIONEXPIRED|NOTAUTHORIZED) AND CANNOT BE DOWNLOADED$/
 const IO_ERROR = /^(.*) \(([^()]*)\) COULD NOT be downloaded because an I\/O error has occurr?ed\.$/
 
-const NO_ACCESS_REASONS: Readonly<Record<string, SkipReason>> = {
-  RESTRICTED: 'restricted',
-  EMBARGOED: 'embargoed',
-  RETENTIONEXPIRED: 'retention-expired',
-  NOTAUTHORIZED: 'not-authorized',
-}
+const NO_ACCESS_REASONS: ReadonlyMap<string, SkipReason> = new Map([
+  ['RESTRICTED', 'restricted'],
+  ['EMBARGOED', 'embargoed'],
+  ['RETENTIONEXPIRED', 'retention-expired'],
+  ['NOTAUTHORIZED', 'not-authorized'],
+])
 
 /**
  * Reads the `MANIFEST.TXT` that Dataverse puts last into an archive: one line per file, in no order, CRLF.
@@ -52,7 +52,7 @@ function parseLine(line: string): ManifestTxtLine | undefined {
   const overLimit = match(OVER_LIMIT, line)
   if (overLimit) return { kind: 'skipped', label: overLimit[0], reason: 'limit', limit: Number(overLimit[2]) }
   const [label, word] = match(NO_ACCESS, line) ?? []
-  const reason = NO_ACCESS_REASONS[word ?? '']
+  const reason = NO_ACCESS_REASONS.get(word ?? '')
   if (label !== undefined && reason) return { kind: 'skipped', label, reason }
   const failed = match(IO_ERROR, line)
   return failed ? { kind: 'skipped', label: failed[0], reason: 'io-error' } : undefined

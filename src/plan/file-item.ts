@@ -35,20 +35,22 @@ export function formatOf({ entry, format }: Context): Format {
 }
 
 /** Extensions of uploaded originals, by the content type that Dataverse records for them. */
-const ORIGINAL_EXTENSIONS: Readonly<Record<string, string>> = {
-  'text/csv': '.csv',
-  'text/comma-separated-values': '.csv',
-  'text/tsv': '.tsv',
-  'text/tab-separated-values': '.tsv',
-  'application/x-stata': '.dta',
-  'application/x-stata-13': '.dta',
-  'application/x-stata-14': '.dta',
-  'application/x-stata-15': '.dta',
-  'application/x-spss-sav': '.sav',
-  'application/x-spss-por': '.por',
-  'application/x-rlang-transport': '.RData',
-  'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet': '.xlsx',
-}
+const ORIGINAL_EXTENSIONS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    'text/csv': '.csv',
+    'text/comma-separated-values': '.csv',
+    'text/tsv': '.tsv',
+    'text/tab-separated-values': '.tsv',
+    'application/x-stata': '.dta',
+    'application/x-stata-13': '.dta',
+    'application/x-stata-14': '.dta',
+    'application/x-stata-15': '.dta',
+    'application/x-spss-sav': '.sav',
+    'application/x-spss-por': '.por',
+    'application/x-rlang-transport': '.RData',
+    'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet': '.xlsx',
+  }),
+)
 
 /** The item for a file that a listing describes. Promises are those of the form that is asked for. */
 export function listedItem(file: ListedFile, version: ListedVersion | undefined, context: Context): Draft {
@@ -109,7 +111,7 @@ export function joined(directory: string, name: string): string {
 /** The name of a table as it was uploaded, or the best guess at it. */
 export function originalName(file: ListedFile): string {
   if (file.original?.name !== undefined) return file.original.name
-  const extension = ORIGINAL_EXTENSIONS[file.original?.contentType ?? '']
+  const extension = ORIGINAL_EXTENSIONS.get(file.original?.contentType ?? '')
   return extension === undefined ? file.label : withoutEnding(file.label, TABULAR) + extension
 }
 

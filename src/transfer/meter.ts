@@ -1,4 +1,3 @@
-import { DataferryError } from '../errors.ts'
 import type { Checksum } from '../model/checksum.ts'
 import type { Hash } from '../model/hash.ts'
 
@@ -11,19 +10,24 @@ export interface Received {
 /** The one place where bytes are counted and hashed, while they pass. */
 export class Meter {
   readonly #hash: Hash
-  readonly #limit: number
+  readonly #check: (bytes: number) => void
   readonly #onProgress: ((bytes: number) => void) | undefined
   #bytes: number
 
   /**
    * @param from bytes that the hash has seen already
-   * @param limit more bytes than this are an error: a server that never stops must not fill the disk
+   * @param check called with the bytes so far before they are passed on, and throws when they are too many
    * @param onProgress called with the bytes so far after each chunk
    */
-  constructor(hash: Hash, from: number, limit: number | undefined, onProgress?: (bytes: number) => void) {
+  constructor(
+    hash: Hash,
+    from: number,
+    check: (bytes: number) => void = () => undefined,
+    onProgress?: (bytes: number) => void,
+  ) {
     this.#hash = hash
     this.#bytes = from
-    this.#limit = limit ?? Number.MAX_SAFE_INTEGER
+    this.#check = check
     this.#onProgress = onProgress
   }
 
@@ -31,9 +35,7 @@ export class Meter {
   async *through(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of chunks) {
       this.#bytes += chunk.byteLength
-      if (this.#bytes > this.#limit) {
-        throw new DataferryError('LONG_BODY', `More than the promised ${this.#limit} bytes came.`)
-      }
+      this.#check(this.#bytes)
       const hashed = this.#hash.update(chunk)
       // Awaited below; the sink may fail first and leave the loop.
       hashed.catch(() => undefined)
@@ -58,7 +60,7 @@ export class Meter {
 
 /** The checksum of bytes that are at the destination already. */
 export async function hashOf(chunks: AsyncIterable<Uint8Array>, hash: Hash): Promise<Received> {
-  const meter = new Meter(hash, 0, undefined)
+  const meter = new Meter(hash, 0)
   const passing = meter.through(chunks)
   while (!(await passing.next()).done);
   return meter.result()

@@ -4,7 +4,7 @@ import { receiptFor, withContent, type LeftOut, type Receipt } from '../model/re
 import { createHash } from './hash.ts'
 import { Meter } from './meter.ts'
 import { tap } from './tap.ts'
-import type { Endpoints, Run } from './transfer.ts'
+import { refuseEndless, roomFor, type Endpoints, type Run } from './transfer.ts'
 
 /** What a sound archive turned out to hold. */
 interface Inspection {
@@ -35,7 +35,8 @@ export async function transferArchive(
     await stage.restart()
     const { body, size: servedSize } = await open(item.ref, 0, { signal, count: count === true })
     const { passing, result } = tap(body, (bytes) => inspect(bytes, signal))
-    const meter = new Meter(hash, 0, undefined, onProgress)
+    const room = servedSize === undefined ? await roomFor(item, sink) : undefined
+    const meter = new Meter(hash, 0, (bytes) => refuseEndless(bytes, room), onProgress)
     try {
       await stage.append(meter.through(passing), hash, signal)
       const { size, checksum } = await meter.result()

@@ -41,7 +41,8 @@ export async function transfer(item: Item, { open, sink }: Endpoints, run: Run):
     await using stage = await sink.stage({ key: run.key, item, signal: run.signal })
     // Only a checksum can prove that two halves belong together; without one, begin again.
     const from = item.expect.checksum ? await stage.resume(hash, run.signal) : await stage.restart()
-    const bytes = new Incoming(item, open, hash, from, run)
+    const room = await roomFor(item, sink)
+    const bytes = new Incoming(item, open, hash, from, { ...run, room })
     const judged = await restartOnMistrust(stage, () =>
       taken(bytes, stage, hash, run).catch((error: unknown) => {
         if (!bytes.mayBeEncoded(error)) throw error
@@ -78,7 +79,8 @@ async function decodedInstead(
   const hash = hashFor(item, sink.needsHashState)
   try {
     await stage.restart()
-    const bytes = new Incoming(item, open, hash, 0, { ...run, count: false }, 'decoded')
+    const room = await roomFor(item, sink)
+    const bytes = new Incoming(item, open, hash, 0, { ...run, count: false, room }, 'decoded')
     return { ...(await taken(bytes, stage, hash, run)), resumedFrom: 0, note: 'it came compressed' }
   } catch (error) {
     if (!(error instanceof DataferryError) || error.remedy !== 'restart') throw error
@@ -94,14 +96,20 @@ export function hashFor({ expect }: Item, saveable: boolean): Hash {
   return createHash({ algorithm: expect.checksum?.algorithm ?? 'sha256', size: expect.size, saveable })
 }
 
-/** Runs a part of the transfer after whose `restart` errors nothing that was kept may be used again. */
+/** Runs a part of the transfer after some of whose errors nothing that was kept may be used again. */
 async function restartOnMistrust<T>(stage: { restart(): Promise<0> }, part: () => Promise<T>): Promise<T> {
   try {
     return await part()
   } catch (error) {
-    if (error instanceof DataferryError && error.remedy === 'restart') await stage.restart()
+    const isUseless = error instanceof DataferryError && (error.remedy === 'restart' || error.code === 'ENDLESS_BODY')
+    if (isUseless) await stage.restart()
     throw error
   }
+}
+
+interface IncomingRun extends Omit<Run, 'key'> {
+  /** Bytes that may come where neither listing nor server says how many; undefined: any number. */
+  readonly room?: number | undefined
 }
 
 /** The bytes of one item on their way: read again where a connection breaks, counted, hashed, and judged at their end. */
@@ -109,7 +117,7 @@ export class Incoming {
   readonly #item: Item
   readonly #open: OpenSource
   readonly #from: number
-  readonly #run: Omit<Run, 'key'>
+  readonly #run: IncomingRun
   readonly #meter: Meter
   /** What the server announced, for items whose listing promises no size. */
   #servedSize: number | undefined
@@ -126,13 +134,13 @@ export class Incoming {
     open: OpenSource,
     hash: Hash,
     from: number,
-    run: Omit<Run, 'key'>,
+    run: IncomingRun,
     form: NonNullable<OpenOptions['encoded']> = 'as-sent',
   ) {
     this.#item = item
     this.#from = from
     this.#run = run
-    this.#meter = new Meter(hash, from, limitOf(item), run.onProgress)
+    this.#meter = new Meter(hash, from, (bytes) => this.#refuseTooMany(bytes), run.onProgress)
     this.#open = async (ref, at, options) => {
       const { checksum, size } = item.expect
       const body = await open(ref, at, checksum || size !== undefined ? { ...options, encoded: form } : options)
@@ -142,13 +150,20 @@ export class Incoming {
     }
   }
 
-  /** The chunks, once; each is valid until the next one is asked for. Rejects as `readFrom`, and with `LONG_BODY`. */
+  /** The chunks, once; each is valid until the next one is asked for. Rejects as `readFrom`, and with `LONG_BODY` or `ENDLESS_BODY`. */
   passing(): AsyncGenerator<Uint8Array, void, undefined> {
     const { signal, reconnect = DEFAULT_RECONNECT } = this.#run
     // What was kept came with a request that did not end. Where nothing was, an earlier one may have.
     const count = this.#from === 0 ? this.#run.count === true : this.#run.count && 'if-unfinished'
     const reading: ReadOptions = { signal, expectedSize: this.#item.expect.size, count, reconnect }
     return this.#meter.through(readFrom(this.#open, this.#item.ref, this.#from, reading))
+  }
+
+  #refuseTooMany(bytes: number): void {
+    const limit = limitOf(this.#item)
+    if (limit === undefined) {
+      if (this.#servedSize === undefined) refuseEndless(bytes - this.#from, this.#run.room)
+    } else if (bytes > limit) throw new DataferryError('LONG_BODY', `More than the promised ${limit} bytes came.`)
   }
 
   /** Whether an error of `passing` or `judged` may be that these bytes are an encoded form of the right ones. */
@@ -174,4 +189,21 @@ export class Incoming {
 function limitOf({ expect }: Item): number | undefined {
   if (expect.size === undefined || expect.own?.includes('size')) return undefined
   return expect.checksum ? expect.size * 2 + (64 << 20) : expect.size
+}
+
+/** The share of what is free that bytes of unknown number may take, so that the others have room meanwhile. */
+const SHARE = 0.9
+
+/** Bytes that may come where nothing says how many; undefined where something does, or where any number fits. */
+export async function roomFor({ expect }: Item, sink: Sink): Promise<number | undefined> {
+  if (expect.size !== undefined && !expect.own?.includes('size')) return undefined
+  const free = await sink.free()
+  return free === undefined ? undefined : Math.floor(free * SHARE)
+}
+
+/** Throws `ENDLESS_BODY` when more came than there is room for. */
+export function refuseEndless(bytes: number, room: number | undefined): void {
+  if (room === undefined || bytes <= room) return
+  const message = `${bytes} bytes came and more follow, although nothing says how many; there was room for ${room}.`
+  throw new DataferryError('ENDLESS_BODY', message)
 }

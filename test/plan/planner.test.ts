@@ -440,3 +440,39 @@ function entryFor(kind: string, which: number, pids: readonly string[]): Entry {
       return { target: { kind: 'dataset-zip', dataset: `doi:10.5072/FK2/GONE${which % 2}` } }
   }
 }
+
+describe('a listing that is odd or hostile', () => {
+  const size = Number.MAX_SAFE_INTEGER
+  const odd: readonly (readonly [string, ListedFile, string])[] = [
+    ['a negative id', listed(-5, { size: 1 }), 'What is said of file -5 cannot be right: ref.file'],
+    ['an id that is no number', listed(1.5), 'What is said of file 1.5 cannot be right: ref.file'],
+    ['sizes beyond counting', listed(7, { size }), 'What is said of file 7 cannot be right: 9007199254740991 bytes'],
+    ['a checksum that is none', listed(9, { checksum: { algorithm: 'md5', hex: 'xyz' } }), 'What is said of file 9'],
+  ]
+  it.each(odd)('with %s costs that file alone, which is named', async (_, file, said) => {
+    const catalogue = catalogueOf({ [A]: [{ version: '1.0', files: [listed(1, { size: 1 }), file, listed(3)] }] })
+    const { items, state, records } = await planAll([dataset(A)], catalogue)
+    expect(state).toMatchObject({ items: 3, totals: { problems: 1 } })
+    expect(items[1]?.problem).toMatchObject({
+      code: 'SOURCE_MISLISTED',
+      message: expect.stringContaining(said) as string,
+    })
+    expect(items.filter(({ problem }) => !problem).map(({ ref }) => ref)).toMatchObject([{ file: 1 }, { file: 3 }])
+    expect(await readPlanState(records, BATCH)).toEqual(state)
+  })
+
+  it.each(['constructor', '__proto__', 'toString'])(
+    'with the name %s for everything is planned as any other',
+    async (name) => {
+      const file = listed(1, {
+        label: name,
+        directory: name,
+        contentType: name,
+        tabular: true,
+        original: { contentType: name },
+      })
+      const { items } = await planAll([dataset(A)], catalogueOf({ [A]: [{ version: '1.0', files: [file] }] }))
+      expect(items).toMatchObject([{ path: `doi-10.5072-FK2-A/${name}/${name}`, contentType: name }])
+    },
+  )
+})
