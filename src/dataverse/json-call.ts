@@ -92,16 +92,25 @@ export class JsonCalls {
   }
 
   #checked<T>(envelope: Envelope, schema: z.ZodType<T>, { route }: ApiRequest): T {
-    return checkData(envelope.data, schema, this.#installation.host, route.what)
+    return checkData(envelope.data, schema, this.#installation.host, route.what, 'SOURCE_MISLISTED')
   }
 }
 
-/** Checks what a server sent; `SOURCE_UNEXPECTED` names the first place that differs, not its value. */
-export function checkData<T>(data: unknown, schema: z.ZodType<T>, host: string, what: string): T {
+/**
+ * Checks what a server sent; the error names the first place that differs, not its value.
+ * @param code `SOURCE_MISLISTED` where the answer is surely the API's own, so that asking again would not help
+ */
+export function checkData<T>(
+  data: unknown,
+  schema: z.ZodType<T>,
+  host: string,
+  what: string,
+  code: 'SOURCE_UNEXPECTED' | 'SOURCE_MISLISTED' = 'SOURCE_UNEXPECTED',
+): T {
   const checked = schema.safeParse(data)
   if (checked.success) return checked.data
   const issue = checked.error.issues[0]
   const place = issue?.path.join('.') ?? ''
   const message = `${host} describes ${what} in a way that cannot be understood: ${place || 'data'}: ${issue?.message ?? ''}.`
-  throw new DataferryError('SOURCE_UNEXPECTED', message)
+  throw new DataferryError(code, message)
 }

@@ -80,7 +80,7 @@ export class Listing {
         envelope = envelopeSchema.parse(value)
         continue
       }
-      const element = checkData(value, fileElementSchema, host, this.#route.what)
+      const element = checkData(value, fileElementSchema, host, this.#route.what, 'SOURCE_MISLISTED')
       ids.add(element.dataFile.id)
       if (this.#isNew(element, ids.size, envelope.totalCount)) yield element
     }
@@ -102,7 +102,7 @@ export class Listing {
     const { host } = this.#installation
     const said = total === undefined ? '' : `says that ${this.#route.what} has ${total} files, but `
     const message = `${host} ${said}lists ${count}${total === undefined ? ` files of ${this.#route.what}` : ''}.`
-    return new DataferryError('SOURCE_UNEXPECTED', message)
+    return new DataferryError('SOURCE_MISLISTED', message)
   }
 }
 

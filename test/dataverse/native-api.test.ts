@@ -199,7 +199,7 @@ describe('NativeApi', () => {
     })
     await withNative({ baseUrl: server.url, retries: 0 }, async (api) => {
       await expect(all(api.files(1, '1.0', signal))).rejects.toMatchObject({
-        code: 'SOURCE_UNEXPECTED',
+        code: 'SOURCE_MISLISTED',
         message: expect.stringContaining('says that dataset 1 has 3 files, but lists more') as string,
       })
     })
@@ -237,6 +237,21 @@ describe('NativeApi', () => {
       })
     })
   })
+
+  it.each([{ dataFile: { id: 'x' } }, { dataFile: { id: 1e300 } }, { label: {} }, 7])(
+    'an element that cannot be understood names itself and its dataset, and is not asked for again: %j',
+    async (odd) => {
+      const data = [{ label: 'fine', dataFile: { id: 1 } }, odd]
+      await using server = await scriptedServer((_, response) => sendJson(response, 200, { status: 'OK', data }))
+      await withNative({ baseUrl: server.url }, async (api) => {
+        await expect(all(api.files(1, '1.0', signal))).rejects.toMatchObject({
+          code: 'SOURCE_MISLISTED',
+          message: expect.stringContaining('describes dataset 1 in a way that cannot be understood: ') as string,
+        })
+      })
+      expect(server.seen).toHaveLength(1)
+    },
+  )
 
   it('the files that old servers list with a version are passed over', async () => {
     const files = Array.from({ length: 20_000 }, (_, id) => ({ label: 'f'.repeat(400), dataFile: { id } }))
