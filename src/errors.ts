@@ -92,7 +92,8 @@ export const ERROR_CODES = {
   SOURCE_MISLISTED: {
     group: 'source',
     remedy: 'fail',
-    meaning: 'The server describes a file or dataset in a way that cannot be true or understood, such as a negative id.',
+    meaning:
+      'The server describes a file or dataset in a way that cannot be true or understood, such as a negative id.',
     advice: 'Report it to the installation; what else was asked for is not affected.',
   },
   SOURCE_REJECTED: {

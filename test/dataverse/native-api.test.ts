@@ -182,7 +182,7 @@ describe('NativeApi', () => {
       sendJson(response, 200, { status: 'OK', totalCount: 2, data: [{ label: 'a', dataFile: { id: 1 } }] })
     })
     await withNative({ baseUrl: server.url, retries: 0 }, async (api) => {
-      await expect(all(api.files(1, '1.0', signal))).rejects.toMatchObject({ code: 'SOURCE_UNEXPECTED' })
+      await expect(all(api.files(1, '1.0', signal))).rejects.toMatchObject({ code: 'SOURCE_MISLISTED' })
     })
   })
 
