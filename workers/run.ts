@@ -4,6 +4,7 @@ import { every, type Repeated } from '../src/async/every.ts'
 import { messageOf } from '../src/errors.ts'
 import type { Change } from '../src/ledger/change.ts'
 import { feedNow, startFeeding } from '../src/queue/queues.ts'
+import { readStatus } from '../src/status.ts'
 import { Batches } from './batches.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { Notices } from './notices.ts'
@@ -12,6 +13,7 @@ import { Reconciler } from './reconciler.ts'
 import { recoverCrashed } from './recover-crashed.ts'
 import { Running } from './running.ts'
 import { ServerLimits } from './server-limits.ts'
+import { Watchdog } from './watchdog.ts'
 import { openQueueWorkers, type WorkerDeps, type WorkerOptions } from './wiring.ts'
 
 /** Working: what it does now, and the way to stop it. */
@@ -25,6 +27,7 @@ export interface RunningWorkers {
 /** Between two looks for dead processes, and for limits whose change went unheard. */
 const LOOK_MS = 2_000
 const RECONCILE_MS = 10_000
+const WATCH_MS = 30_000
 
 /** Starts this process's workers: items of its servers, feeding and control. */
 export async function startWorkers(deps: WorkerDeps, options: WorkerOptions): Promise<RunningWorkers> {
@@ -49,6 +52,8 @@ class WorkerProcess implements RunningWorkers {
   readonly #queueWorkers: QueueWorkers
   readonly #limits: ServerLimits
   readonly #reconciler: Reconciler
+  readonly #watchdog = new Watchdog()
+  #silence: string | undefined
   readonly #repeated: Repeated[] = []
   #stopListening = (): void => undefined
 
@@ -86,6 +91,7 @@ class WorkerProcess implements RunningWorkers {
     this.#repeat(LOOK_MS, () => this.#recover())
     this.#repeat(LOOK_MS, () => this.#applyLimits())
     this.#repeat(RECONCILE_MS, () => this.#reconciler.now())
+    this.#repeat(WATCH_MS, () => this.#watch())
   }
 
   async close(): Promise<void> {
@@ -141,6 +147,12 @@ class WorkerProcess implements RunningWorkers {
     const all = queues.of(this.#options.servers)
     await recoverCrashed({ connection, workers, queues: all, ledger, batches: this.#batches })
     await this.#queueWorkers.handBackLost(all)
+  }
+
+  async #watch(): Promise<void> {
+    const reasons = this.notices.list().filter((text) => text !== this.#silence)
+    this.#silence = this.#watchdog.look(await readStatus(this.#deps), reasons)
+    this.notices.set('silence', this.#silence)
   }
 
   #repeat(ms: number, work: () => Promise<void>): void {
