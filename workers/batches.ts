@@ -1,5 +1,5 @@
+import { readKnownBatch } from '../src/batch/destination.ts'
 import { EarlierBatches } from '../src/batch/earlier-batches.ts'
-import { readBatch } from '../src/batch/folder.ts'
 import { ItemsReader } from '../src/batch/items-file.ts'
 import { OutcomeWriter } from '../src/batch/outcome-log.ts'
 import { isUnreadable } from '../src/batch/record.ts'
@@ -32,8 +32,8 @@ export class Batches {
   }
 
   /**
-   * @returns undefined when neither the ledger nor the destination knows the batch, and when its records cannot be read:
-   * then it waits for a person
+   * @returns undefined when the ledger or the destination does not know the batch, and when its records cannot be read: then it
+   * waits for a person. Rejects with `SINK_UNAVAILABLE` when the destination knows nothing at all.
    */
   open(id: BatchId): Promise<OpenBatch | undefined> {
     return once(this.#batches, id, () => this.#load(id))
@@ -47,7 +47,7 @@ export class Batches {
     const known = await this.#ledger.get(id)
     if (!known) return undefined
     const sink = await this.sink(known.destination)
-    const batch = await unlessUnreadable(this.#ledger, id, () => readBatch(sink.records, id))
+    const batch = await unlessUnreadable(this.#ledger, id, () => readKnownBatch(sink, id))
     if (!batch) return undefined
     const { records } = sink
     return {

@@ -16,7 +16,7 @@ import { failure, settle, settleProblem } from './settle.ts'
 import { OVER, type Step } from './step.ts'
 
 export interface ItemDeps extends JobDeps {
-  readonly ledger: Pick<Ledger, 'isOpen' | 'settle' | 'setState'>
+  readonly ledger: Pick<Ledger, 'get' | 'isOpen' | 'settle' | 'setState'>
   /** The source of one server. Rejects with `CONFIG_INVALID` when this process may not contact it. */
   readonly openSource: (server: string) => OpenSource
   readonly succeeded: (server: string) => void

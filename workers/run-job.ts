@@ -6,7 +6,8 @@ import type { Item } from '../src/model/item.ts'
 import type { Batches, OpenBatch } from './batches.ts'
 import type { Running, StopReason, Task } from './running.ts'
 import { OVER, type Step } from './step.ts'
-import { BUSY_MS, waitOut, type WaitDeps } from './wait-out.ts'
+import { waitOut, type WaitDeps } from './wait-out.ts'
+import { withDestination } from './with-destination.ts'
 
 /** How a job got here, as BullMQ counts. */
 export interface Attempt {
@@ -26,7 +27,7 @@ export interface TakenJob {
 }
 
 export interface JobDeps extends WaitDeps {
-  readonly ledger: Pick<Ledger, 'setState'>
+  readonly ledger: Pick<Ledger, 'get' | 'setState'>
   readonly batches: Pick<Batches, 'open'>
   readonly running: Running
   readonly log: Logger
@@ -52,7 +53,7 @@ export interface WorkUnderWay {
 }
 
 /**
- * The frame around every piece of work: opens the batch, keeps away from a full destination, shows the work while it runs,
+ * The frame around every piece of work: opens the batch, keeps away from a destination on hold, shows the work while it runs,
  * stops it when asked, and makes the queue's next step of an error. Rejects only with outages.
  * @param prepare the work to do; undefined: there is none any more
  */
@@ -61,13 +62,14 @@ export async function runJob(
   deps: JobDeps,
   prepare: (opened: OpenBatch) => Promise<Work | undefined>,
 ): Promise<Step> {
-  const { batch } = taken.job
-  const opened = await deps.batches.open(batch)
-  if (!opened) return OVER
-  if (!(await deps.space.isOpen(opened.sink))) return { kind: 'later', ms: BUSY_MS }
-  const work = await prepare(opened)
-  if (!work) return OVER
-  const { task, end } = deps.running.start(batch, work.item, taken.lock)
+  return withDestination(taken.job.batch, deps, async (opened) => {
+    const work = opened && (await prepare(opened))
+    return work ? doWork(work, opened, taken, deps) : OVER
+  })
+}
+
+async function doWork(work: Work, opened: OpenBatch, taken: TakenJob, deps: JobDeps): Promise<Step> {
+  const { task, end } = deps.running.start(taken.job.batch, work.item, taken.lock)
   const underWay = work.begin(task)
   try {
     await underWay.run()

@@ -6,6 +6,7 @@ import type { Change } from '../src/ledger/change.ts'
 import { feedNow, startFeeding } from '../src/queue/queues.ts'
 import { readStatus } from '../src/status.ts'
 import { Batches } from './batches.ts'
+import { DestinationHolds } from './destination-holds.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { Notices } from './notices.ts'
 import { QueueWorkers } from './queue-workers.ts'
@@ -80,9 +81,10 @@ class WorkerProcess implements RunningWorkers {
   async start(): Promise<void> {
     const { running, notices } = this
     const [batches, queueWorkers, limits] = [this.#batches, this.#queueWorkers, this.#limits]
+    const destinations = new DestinationHolds(this.#deps.log, (url, text) => notices.set(`destination ${url}`, text))
     this.#stopListening = this.#deps.changes.onChange((change) => this.#heard(change))
     await this.#recover()
-    await openQueueWorkers(this.#deps, this.#options, { batches, running, notices, limits, queueWorkers })
+    await openQueueWorkers(this.#deps, this.#options, { batches, running, notices, destinations, limits, queueWorkers })
     await this.#applyLimits()
     // Before the first job is taken: should this process die, its jobs are handed back by what it registered.
     this.#repeated.push(await startHeartbeat({ ...this.#deps, id: this.#id, queueWorkers, running }))

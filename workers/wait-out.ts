@@ -2,8 +2,9 @@ import type { DataferryError } from '../src/errors.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import type { BackoffLimits } from '../src/ledger/servers.ts'
 import type { OpenBatch } from './batches.ts'
-import type { FullDestinations } from './full-destinations.ts'
+import { isAboutDestination, type DestinationHolds } from './destination-holds.ts'
 import { OVER, type Step } from './step.ts'
+import { BUSY_MS } from './with-destination.ts'
 
 export interface WaitDeps {
   readonly ledger: Pick<Ledger, 'setState'>
@@ -12,7 +13,7 @@ export interface WaitDeps {
     limits: BackoffLimits,
     retryAfterMs?: number,
   ) => Promise<{ readonly waitMs: number; readonly began: boolean }>
-  readonly space: Pick<FullDestinations, 'isOpen' | 'full'>
+  readonly destinations: Pick<DestinationHolds, 'isOpen' | 'hold'>
   readonly backoff: BackoffLimits
 }
 
@@ -26,10 +27,9 @@ interface Interrupted {
   readonly patience: number
 }
 
-export const BUSY_MS = 5_000
 /**
  * Waits use no attempt, but a job that keeps causing its own waits must end some time: after 50 back-off periods of its server that
- * it began, or about seven hours in which another process had its part. A full destination, back-off that others began, and being
+ * it began, or about seven hours in which another process had its part. A destination on hold, back-off that others began, and being
  * handed back use none of it, so that no outage fails a thousand items.
  */
 const PATIENCE = 5_000
@@ -40,7 +40,7 @@ const UNKNOWN_ROOM = 1 << 20
 
 /**
  * Waits out what says nothing against the item and would meet the next one, too: the server asks for a pause, another process
- * has the item, the destination is full. What needs a person pauses the batch.
+ * has the item, the destination is full or away. What needs a person pauses the batch.
  * @returns undefined for every other error: it counts as an attempt; 'patience-spent' where waiting has been tried for long
  * enough
  */
@@ -58,11 +58,11 @@ export async function waitOut(
     return { kind: 'throttle', ms: waitMs, ...(began && { patience: THROTTLE_COST }) }
   }
   if (error.remedy !== 'park') return undefined
-  const { sink, batch } = opened
-  if (error.code === 'SINK_FULL') {
-    deps.space.full(sink, Math.max(UNKNOWN_ROOM, openBytes))
+  if (isAboutDestination(error)) {
+    const neededBytes = error.code === 'SINK_FULL' ? Math.max(UNKNOWN_ROOM, openBytes) : 0
+    deps.destinations.hold(opened.sink.url, error, neededBytes)
     return { kind: 'later', ms: BUSY_MS }
   }
-  await deps.ledger.setState(batch.id, 'paused', `${error.code}: ${error.message}`)
+  await deps.ledger.setState(opened.batch.id, 'paused', `${error.code}: ${error.message}`)
   return OVER
 }

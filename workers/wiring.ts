@@ -26,14 +26,15 @@ import { processBundle, type BundleDeps } from './bundle.ts'
 import { Bundling, DEFAULT_BUNDLE_SIZE, type BundleSize } from './bundling.ts'
 import { processControl } from './control.ts'
 import { Feeder } from './feed.ts'
-import { FullDestinations } from './full-destinations.ts'
+import type { DestinationHolds } from './destination-holds.ts'
 import { processItem } from './item.ts'
 import type { Notices } from './notices.ts'
 import type { QueueWorkers } from './queue-workers.ts'
 import type { Attempt } from './run-job.ts'
 import type { Running } from './running.ts'
 import type { ServerLimits } from './server-limits.ts'
-import { carryOut } from './step.ts'
+import { carryOut, OVER } from './step.ts'
+import { withDestination } from './with-destination.ts'
 
 export interface WorkerDeps {
   /** A `worker` connection: its commands wait while Redis is away. */
@@ -74,6 +75,7 @@ export interface Shared {
   readonly batches: Batches
   readonly running: Running
   readonly notices: Notices
+  readonly destinations: DestinationHolds
   readonly limits: ServerLimits
   readonly queueWorkers: QueueWorkers
 }
@@ -97,7 +99,7 @@ export async function openQueueWorkers(deps: WorkerDeps, options: WorkerOptions,
 
 function itemDeps(deps: WorkerDeps, options: WorkerOptions, shared: Shared, bundling: Bundling): BundleDeps {
   const { ledger, openSource, log } = deps
-  const { batches, running, limits, notices } = shared
+  const { batches, running, limits, destinations } = shared
   return {
     ledger,
     batches,
@@ -107,7 +109,7 @@ function itemDeps(deps: WorkerDeps, options: WorkerOptions, shared: Shared, bund
     succeeded: (server) => limits.succeeded(server),
     bundling,
     addSingles: (server, jobs) => addSingles(deps, options, server, jobs),
-    space: new FullDestinations(log, (text) => notices.set('space', text)),
+    destinations,
     backoff: options.throttle,
     log,
     ...(options.reconnect && { reconnect: options.reconnect }),
@@ -154,15 +156,22 @@ function feedProcessor(deps: WorkerDeps, options: WorkerOptions, shared: Shared,
     notice: (text) => shared.notices.set('memory', text),
   })
   return async (job: Job, token: string | undefined): Promise<void> => {
-    const step = await feeder.pass(feedJobSchema.parse(job.data))
+    const place = feedJobSchema.parse(job.data)
+    const step = await withDestination(place.batch, { ledger, ...shared }, () => feeder.pass(place))
     await carryOut(step, job, token ?? '', () => Promise.resolve())
   }
 }
 
-function controlProcessor({ ledger, queues }: WorkerDeps, { batches }: Shared): Processor {
+function controlProcessor({ ledger, queues }: WorkerDeps, shared: Shared): Processor {
   const feed = (batch: string, server: string): Promise<void> => startFeeding(queues, batch, server)
-  return async (job: Job): Promise<void> => {
-    await processControl(controlJobSchema.parse(job.data), { ledger, batches, feed })
+  const deps = { ledger, ...shared, feed }
+  return async (job: Job, token: string | undefined): Promise<void> => {
+    const asked = controlJobSchema.parse(job.data)
+    const step = await withDestination(asked.batch, deps, async () => {
+      await processControl(asked, deps)
+      return OVER
+    })
+    await carryOut(step, job, token ?? '', () => Promise.resolve())
   }
 }
 

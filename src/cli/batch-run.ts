@@ -10,7 +10,7 @@ import type { Output } from './terminal/output.ts'
 import { planBatch } from './planning.ts'
 import { startProgress } from './terminal/progress.ts'
 import { restore, takeUp } from './recover.ts'
-import { openRuntime, type Runtime } from './runtime.ts'
+import type { LazyRuntime, Runtime } from './runtime.ts'
 import { Sources } from './sources.ts'
 import { startWork } from './start-work.ts'
 import { shortId } from './batch-names.ts'
@@ -25,13 +25,13 @@ const SHOWN_OTHERS = 3
  * Brings a batch to its end in this process: plans, feeds and works at the same time, shows how far it is, and prints the
  * summary. When it is asked to stop, everything in flight is parked at its byte first.
  */
-export async function runBatch(context: Context, sink: Sink, begun: BegunBatch): Promise<ExitCode> {
+export async function runBatch(context: Context, sink: Sink, begun: BegunBatch, lazy: LazyRuntime): Promise<ExitCode> {
   const { config, signal } = context
   const { batch } = begun
   const sources = new Sources(config, batch.servers)
   let facts: RunFacts
   try {
-    await using runtime = await openRuntime(context, 'worker')
+    const runtime = await lazy.get()
     await takeUp(runtime, sink, begun)
     await tellOthers(context.out, runtime, batch)
     const ids = (await runtime.ledger.list()).map(({ id }) => id)

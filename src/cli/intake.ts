@@ -1,7 +1,9 @@
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { beginBatch, findBegun, type BatchRequest, type BegunBatch } from '../plan/begin-batch.ts'
+import { refuseLostRecords } from '../batch/destination.ts'
 import { DataferryError } from '../errors.ts'
+import type { BatchId } from '../model/batch.ts'
 import { inspectManifests, type Inspected } from '../plan/intake.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Context } from './command.ts'
@@ -15,11 +17,16 @@ import { plural } from './terminal/format.ts'
  * Reads all of the manifests, refuses them with every bad line named, and finds or begins their batch at the destination.
  * Contacts a server only to search for datasets where that is asked for and no unfinished batch has the list of them.
  */
-export async function takeIn(context: Context, sink: Sink): Promise<BegunBatch> {
+export async function takeIn(
+  context: Context,
+  sink: Sink,
+  knownBatches: () => Promise<readonly BatchId[]> = () => Promise.resolve([]),
+): Promise<BegunBatch> {
   const { config, has, out } = context
   const passedOver = ({ message }: DataferryError): void => out.warn(`${message} That batch is left as it is.`)
   await using manifests = await ManifestFiles.open(context)
   const given = await inspect(context, manifests, (text) => out.say(text))
+  if (!has('new')) await refuseLostRecords(sink, knownBatches)
   const findings = findingsOf(context, given.collections, config.servers)
   const request = requestOf(context, given.manifest)
   if (findings.length === 0) {

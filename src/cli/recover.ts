@@ -2,9 +2,10 @@ import { readPlanState } from '../batch/folder.ts'
 import type { BegunBatch } from '../plan/begin-batch.ts'
 import { removeHold } from '../batch/hold.ts'
 import { reconcile } from '../batch/reconcile.ts'
+import type { BatchId } from '../model/batch.ts'
 import { startFeeding } from '../queue/queues.ts'
 import type { Sink } from '../sinks/sink.ts'
-import type { Runtime } from './runtime.ts'
+import type { LazyRuntime, Runtime } from './runtime.ts'
 
 /**
  * Takes a batch up: whoever paused or cancelled it, it goes on now. The one way into work: a new batch, one that goes on, and
@@ -18,6 +19,12 @@ export async function takeUp(runtime: Runtime, sink: Sink, begun: BegunBatch): P
   await runtime.ledger.setState(batch.id, 'open')
   await feed(runtime, begun)
   return learned
+}
+
+/** What Redis knows to have been brought to a destination, oldest first, whether it has ended or not. */
+export async function batchesAt(runtime: LazyRuntime, { url }: Sink): Promise<readonly BatchId[]> {
+  const entries = await (await runtime.get()).ledger.list()
+  return entries.filter(({ destination }) => destination === url).map(({ id }) => id)
 }
 
 /** Brings Redis up to what the destination proves about a batch, and has it fed, which waits while the batch is paused. */

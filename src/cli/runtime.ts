@@ -22,6 +22,22 @@ export interface Runtime extends AsyncDisposable {
   readonly queues: Queues
 }
 
+/** A runtime that is opened when it is first asked for. Disposing closes it if it was. */
+export interface LazyRuntime extends AsyncDisposable {
+  get(): Promise<Runtime>
+}
+
+export function lazyRuntime(...place: Parameters<typeof openRuntime>): LazyRuntime {
+  let opening: Promise<Runtime> | undefined
+  return {
+    get: () => (opening ??= openRuntime(...place)),
+    async [Symbol.asyncDispose]() {
+      const opened = await opening?.catch(() => undefined)
+      await opened?.[Symbol.asyncDispose]()
+    },
+  }
+}
+
 /**
  * Connects to the Redis of the settings, or starts the private one. Rejects with `REDIS_…` codes.
  * @param role `producer` for commands that a person waits for, `worker` for work that outlives an outage of Redis

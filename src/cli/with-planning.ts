@@ -3,17 +3,21 @@ import type { Sink } from '../sinks/sink.ts'
 import type { Context, ExitCode } from './command.ts'
 import { openDestination } from './destination.ts'
 import { takeIn } from './intake.ts'
+import { batchesAt } from './recover.ts'
+import type { LazyRuntime } from './runtime.ts'
 import { Sources } from './sources.ts'
 
 /** Finds or begins the batch that a command line names, does the work with all that planning needs, and closes that again. */
 export async function withPlanning(
   context: Context,
   work: (sink: Sink, begun: BegunBatch, sources: Sources) => Promise<ExitCode>,
+  runtime?: LazyRuntime,
 ): Promise<ExitCode> {
   const sink = await openDestination(context.config)
   const sources = new Sources(context.config)
   try {
-    return await work(sink, await takeIn(context, sink), sources)
+    const begun = await takeIn(context, sink, runtime && (() => batchesAt(runtime, sink)))
+    return await work(sink, begun, sources)
   } finally {
     await sources.close()
     await sink.close()

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { basename } from 'node:path'
+import { markDestination } from '../batch/destination.ts'
 import { EMPTY_PLAN, listBatches, writeBatch } from '../batch/folder.ts'
 import { isUnreadable } from '../batch/record.ts'
 import { isReported } from '../batch/report.ts'
@@ -40,6 +41,7 @@ export async function beginBatch(
   const createdAt = new Date().toISOString()
   const id = idFor(request.manifest.name, createdAt)
   const batch: Batch = { v: 1, id, key, createdAt, destination: sink.url, ...request }
+  await markDestination(sink.records)
   await keepManifest(sink.records, id, manifest())
   await writeBatch(sink.records, batch)
   return { batch, plan: EMPTY_PLAN, resumed: false }

@@ -10,7 +10,7 @@ import { Batches } from '../../workers/batches.ts'
 import { processItem, type ItemDeps } from '../../workers/item.ts'
 import type { Attempt } from '../../workers/run-job.ts'
 import { Running } from '../../workers/running.ts'
-import { FullDestinations } from '../../workers/full-destinations.ts'
+import { DestinationHolds } from '../../workers/destination-holds.ts'
 import type { Step } from '../../workers/step.ts'
 import { batchOf, plannedBatch, type Unnumbered } from '../batch/fixtures.ts'
 import { AT_ONCE, type ScriptedSource } from '../transfer/scripted-source.ts'
@@ -68,7 +68,7 @@ export async function deskFor(
       return Promise.resolve({ waitMs: 4321, began: begins.began })
     },
     succeeded: (server) => succeeded.push(server),
-    space: new FullDestinations(log, (text) => notices.push(text)),
+    destinations: new DestinationHolds(log, (_, text) => notices.push(text)),
     backoff: { firstMs: 1, maxMs: 1 },
     reconnect: { ...AT_ONCE, retries: 0 },
     log,

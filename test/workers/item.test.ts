@@ -9,6 +9,12 @@ import { settleCrashed } from '../../workers/settle.ts'
 import { bytesOf, contentOf, listing, never } from '../contracts/sink-bytes.ts'
 import { temporaryFolder } from '../sinks/temporary-folder.ts'
 import { broken, itemFor, scriptedSource } from '../transfer/scripted-source.ts'
+import { createLogger } from '../../src/log.ts'
+import { Batches } from '../../workers/batches.ts'
+import { DestinationHolds } from '../../workers/destination-holds.ts'
+import type { Step } from '../../workers/step.ts'
+import { withDestination } from '../../workers/with-destination.ts'
+import { batchOf, plannedBatch } from '../batch/fixtures.ts'
 import { deskFor, FIRST, LAST, type Desk } from './fixtures.ts'
 
 const BYTES = bytesOf(10_000)
@@ -179,7 +185,7 @@ describe('a full destination', () => {
   })
 
   it('is waited for without requests, said once, and filled when there is room', async () => {
-    vi.useFakeTimers({ toFake: ['Date'] })
+    vi.useFakeTimers({ toFake: ['performance'] })
     const sink = memorySink()
     const stage = sink.stage.bind(sink)
     let free = 0
@@ -191,18 +197,18 @@ describe('a full destination', () => {
     for (const n of [0, 1, 0]) expect(await desk.work({ n }, LAST)).toMatchObject({ kind: 'later' })
     expect(source.asked).toEqual([])
     expect(desk.notices).toHaveLength(1)
-    vi.setSystemTime(Date.now() + 5_001)
+    vi.advanceTimersByTime(5_001)
     expect(await desk.work({ n: 0 })).toMatchObject({ kind: 'later' })
     free = 2 << 20
     expect(await desk.work({ n: 0 })).toMatchObject({ kind: 'later' })
-    vi.setSystemTime(Date.now() + 5_001)
+    vi.advanceTimersByTime(5_001)
     expect(await desk.work({ n: 0 })).toEqual(OVER)
     expect(desk.notices).toEqual([expect.stringContaining('No space is left'), undefined])
     expect(await desk.ledger.summary('b1')).toMatchObject({ done: 1, failed: 0 })
   })
 
   it('costs an item neither attempts nor patience, so that its next error after days is its first', async () => {
-    vi.useFakeTimers({ toFake: ['Date'] })
+    vi.useFakeTimers({ toFake: ['performance'] })
     const sink = memorySink()
     sink.free = () => Promise.resolve(0)
     const stage = sink.stage.bind(sink)
@@ -210,13 +216,75 @@ describe('a full destination', () => {
     const desk = await deskFor([ITEM], scriptedSource(BYTES, [{ refuse: broken() }]), { sink })
     for (let times = 0; times < 6_000; times++) {
       expect(await desk.work({ n: 0 })).toEqual({ kind: 'later', ms: 5_000 })
-      vi.setSystemTime(Date.now() + 60_000)
+      vi.advanceTimersByTime(60_000)
     }
     sink.free = () => Promise.resolve(2 << 20)
     sink.stage = stage
     expect(await desk.work({ n: 0 })).toMatchObject({ kind: 'retry', error: { code: 'SOURCE_UNREACHABLE' } })
     expect(await desk.work({ n: 0 })).toEqual(OVER)
     expect(await desk.ledger.summary('b1')).toMatchObject({ done: 1, failed: 0 })
+  })
+})
+
+describe('a destination that is away', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  const away = (message = '/data is gone.'): Promise<never> =>
+    Promise.reject(new DataferryError('SINK_UNAVAILABLE', message))
+
+  it('is waited for without requests and attempts, said with its reason and since when, and goes on by itself', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    const sink = memorySink()
+    const stage = sink.stage.bind(sink)
+    sink.stage = () => away()
+    sink.check = () => away()
+    const source = scriptedSource(BYTES)
+    const desk = await deskFor([ITEM, { ...ITEM, path: 'b' }], source, { sink })
+    for (const n of [0, 1, 0]) expect(await desk.work({ n }, LAST)).toEqual({ kind: 'later', ms: 5_000 })
+    expect(desk.notices).toEqual([expect.stringMatching(/^\/data is gone\. Waiting since \d\d:\d\d; a look every 5 s/)])
+    vi.advanceTimersByTime(5_001)
+    sink.check = () => away('/data is read-only.')
+    expect(await desk.work({ n: 0 }, LAST)).toMatchObject({ kind: 'later' })
+    expect(desk.notices.at(-1)).toContain('/data is read-only.')
+    sink.check = () => Promise.resolve()
+    sink.stage = stage
+    expect(await desk.work({ n: 0 }, LAST)).toMatchObject({ kind: 'later' })
+    expect(source.asked).toEqual([])
+    vi.advanceTimersByTime(5_001)
+    for (const n of [0, 1]) expect(await desk.work({ n })).toEqual(OVER)
+    expect(desk.notices.at(-1)).toBeUndefined()
+    expect(await desk.ledger.get('b1')).toMatchObject({ state: 'open' })
+    expect(await desk.ledger.summary('b1')).toMatchObject({ done: 2, failed: 0 })
+  })
+
+  it('costs no attempt when it goes between the bytes and their receipt', async () => {
+    const desk = await deskFor([ITEM], scriptedSource(BYTES))
+    const { outcomes } = (await desk.batches.open('b1')) ?? {}
+    const record = vi.spyOn(outcomes ?? { record: () => Promise.resolve() }, 'record').mockImplementation(() => away())
+    expect(await desk.work({ n: 0 }, LAST)).toMatchObject({ kind: 'later' })
+    record.mockRestore()
+    expect(desk.notices).toHaveLength(1)
+    expect(await desk.outcomes()).toEqual([])
+  })
+
+  it('is not taken for one that knows the batch no more', async () => {
+    const desk = await deskFor([ITEM], scriptedSource(BYTES))
+    const notice = (_: string, text: string | undefined) => desk.notices.push(text)
+    const destinations = new DestinationHolds(createLogger('silent'), notice)
+    const open = (sink: Sink) => {
+      const batches = new Batches(desk.ledger, () => Promise.resolve(sink), 'w1')
+      const step = (opened: unknown): Promise<Step> =>
+        Promise.resolve(opened ? { kind: 'over' } : { kind: 'hand-back' })
+      return withDestination('b1', { ledger: desk.ledger, batches, destinations }, step)
+    }
+    expect(await open(desk.sink)).toEqual(OVER)
+    expect(await open(memorySink())).toMatchObject({ kind: 'later' })
+    expect(desk.notices).toEqual([expect.stringContaining('is its disk mounted?')])
+    const other = memorySink()
+    await plannedBatch(other.records, [ITEM], batchOf('b2'))
+    expect(await open(other)).toEqual({ kind: 'hand-back' })
   })
 })
 

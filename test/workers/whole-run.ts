@@ -140,7 +140,7 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
     openSource: () => wanted.between?.(source.open, ledger, running) ?? source.open,
     throttled: () => Promise.resolve({ waitMs: 0, began: true }),
     succeeded: () => undefined,
-    space: { isOpen: () => Promise.resolve(true), full: () => undefined },
+    destinations: { isOpen: () => Promise.resolve(true), hold: () => undefined },
     backoff: { firstMs: 1, maxMs: 1 },
     reconnect: { retries: 1, minDelayMs: 1, maxDelayMs: 1 },
     log: createLogger('silent'),

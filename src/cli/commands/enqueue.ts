@@ -1,9 +1,12 @@
-import { PLANS, type Command } from '../command.ts'
+import type { BegunBatch } from '../../plan/begin-batch.ts'
+import type { Sink } from '../../sinks/sink.ts'
+import { PLANS, type Command, type ExitCode } from '../command.ts'
 import { untilDurable } from '../../queue/durable.ts'
 import { planBatch, printPlan } from '../planning.ts'
 import { pasted } from '../pasted.ts'
 import { takeUp } from '../recover.ts'
-import { openRuntime } from '../runtime.ts'
+import { lazyRuntime } from '../runtime.ts'
+import type { Sources } from '../sources.ts'
 import { command as planCommand, PLANNING_FLAGS } from './plan.ts'
 import { withPlanning } from '../with-planning.ts'
 
@@ -17,22 +20,25 @@ export const command: Command = {
   settings: planCommand.settings,
   flags: PLANNING_FLAGS,
   stop: PLANS,
-  run: (context) =>
-    withPlanning(context, async (sink, opened, sources) => {
+  run: async (context) => {
+    await using lazy = lazyRuntime(context, 'producer')
+    const enqueue = async (sink: Sink, begun: BegunBatch, sources: Sources): Promise<ExitCode> => {
       const { config, out, signal } = context
-      const { id } = opened.batch
-      await using runtime = await openRuntime(context, 'producer')
-      await takeUp(runtime, sink, opened)
-      const state = await planBatch(sink, opened, {
+      const { id } = begun.batch
+      const runtime = await lazy.get()
+      await takeUp(runtime, sink, begun)
+      const state = await planBatch(sink, begun, {
         sources,
         signal,
         onCheckpoint: ({ items, totals, complete }) => runtime.ledger.setPlanned(id, items, totals.size, complete),
       })
-      await printPlan(out, sink, opened, state)
+      await printPlan(out, sink, begun, state)
       // An answer that a power cut could make untrue is given only where Redis cannot do better; see docs/docker.md.
       await untilDurable(runtime.client)
       out.line(`Enqueued as ${id}. Workers fetch it; this starts some here:`)
       out.line(`  ${pasted(config, 'work', [])}`)
       return 0
-    }),
+    }
+    return await withPlanning(context, enqueue, lazy)
+  },
 }

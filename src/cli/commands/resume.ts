@@ -1,3 +1,4 @@
+import { isDestination } from '../../batch/destination.ts'
 import { listBatches, writeBatch } from '../../batch/folder.ts'
 import { isUnreadable } from '../../batch/record.ts'
 import { isReported } from '../../batch/report.ts'
@@ -10,7 +11,7 @@ import type { Sink } from '../../sinks/sink.ts'
 import { runBatch } from '../batch-run.ts'
 import { PARKS, type Command, type Context, type ExitCode } from '../command.ts'
 import { restore, takeUp } from '../recover.ts'
-import { openRuntime } from '../runtime.ts'
+import { lazyRuntime, openRuntime } from '../runtime.ts'
 import { Sources } from '../sources.ts'
 import { planBatch } from '../planning.ts'
 import { formatCount } from '../terminal/format.ts'
@@ -33,6 +34,9 @@ export const command: Command = {
     const { config, args, out } = context
     const sink = await openDestination(config, args[0])
     try {
+      if (!(await isDestination(sink.records))) {
+        throw new DataferryError('NO_RECORDS', `There is nothing to go on with at ${shownUrl(sink.url)}.`)
+      }
       let worst: ExitCode = 0
       const unreadable = (error: DataferryError): void => {
         worst = 3
@@ -77,7 +81,10 @@ function unlessUnreadable(error: unknown): DataferryError {
 
 async function goOn(context: Context, sink: Sink, begun: BegunBatch): Promise<ExitCode> {
   context.out.say(`Going on with ${begun.batch.id}.`)
-  if (!context.has('enqueue')) return runBatch(context, sink, begun)
+  if (!context.has('enqueue')) {
+    await using runtime = lazyRuntime(context, 'worker')
+    return await runBatch(context, sink, begun, runtime)
+  }
   await enqueueAgain(context, sink, begun)
   return 0
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readBatch } from '../../batch/folder.ts'
+import { readKnownBatch } from '../../batch/destination.ts'
 import { reopenFailed } from '../../batch/reopen.ts'
 import { DataferryError } from '../../errors.ts'
 import { openPlan } from '../../plan/open-plan.ts'
@@ -10,7 +10,7 @@ import { runBatch } from '../batch-run.ts'
 import { PARKS, type Command } from '../command.ts'
 import { knownBatch } from '../control.ts'
 import { plural } from '../terminal/format.ts'
-import { openRuntime, type Runtime } from '../runtime.ts'
+import { lazyRuntime, openRuntime, type Runtime } from '../runtime.ts'
 import { command as runCommand } from './run.ts'
 import { openDestination } from '../destination.ts'
 
@@ -40,7 +40,7 @@ export const command: Command = {
       const { id, destination, servers } = await batchToRetry(runtime, args[0])
       const sink = await openDestination(context.config, destination)
       try {
-        const batch = await readBatch(sink.records, id)
+        const batch = await readKnownBatch(sink, id)
         if (!batch) throw new DataferryError('BATCH_NOT_FOUND', `${destination} has no batch ${id} any more.`)
         const plan = await openPlan(sink.records, batch)
         const codes = new Set((text('code') ?? '').split(',').filter((code) => code !== ''))
@@ -52,7 +52,8 @@ export const command: Command = {
           return 0
         }
         await close()
-        return await runBatch(context, sink, { batch, plan, resumed: true })
+        await using lazy = lazyRuntime(context, 'worker')
+        return await runBatch(context, sink, { batch, plan, resumed: true }, lazy)
       } finally {
         await sink.close()
       }

@@ -3,6 +3,8 @@ import { PARKS, type Command } from '../command.ts'
 import { plural } from '../terminal/format.ts'
 import { takeIn } from '../intake.ts'
 import { planBatch, printPlan } from '../planning.ts'
+import { batchesAt } from '../recover.ts'
+import { lazyRuntime } from '../runtime.ts'
 import { Sources } from '../sources.ts'
 import { command as planCommand, PLANNING_FLAGS } from './plan.ts'
 import { openDestination } from '../destination.ts'
@@ -29,15 +31,17 @@ export const command: Command = {
     const { config, out, signal } = context
     const sink = await openDestination(config)
     try {
-      const opened = await takeIn(context, sink)
+      const dryRun = context.has('dry-run')
+      await using runtime = lazyRuntime(context, 'worker')
+      const opened = await takeIn(context, sink, dryRun ? undefined : () => batchesAt(runtime, sink))
       const { batch, resumed } = opened
-      if (!context.has('dry-run')) {
+      if (!dryRun) {
         out.say(
           resumed
             ? `Going on with ${batch.id}.`
             : `Batch ${batch.id}: ${plural(batch.manifest.entries, 'entry', 'entries')}.`,
         )
-        return await runBatch(context, sink, opened)
+        return await runBatch(context, sink, opened, runtime)
       }
       const sources = new Sources(config)
       try {

@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto'
+import { DataferryError } from '../errors.ts'
+import type { Batch, BatchId } from '../model/batch.ts'
+import type { Records, Sink } from '../sinks/sink.ts'
+import { readBatch } from './folder.ts'
+
+/** Says that dataferry keeps records here, and which destination this is, wherever its disk is mounted. */
+const NAME = 'destination.json'
+
+/** Marks a place as a destination, once. */
+export async function markDestination(records: Records): Promise<void> {
+  if ((await records.read(NAME)) !== undefined) return
+  const mark = { v: 1, id: randomUUID(), createdAt: new Date().toISOString() }
+  await records.write(NAME, `${JSON.stringify(mark, null, 2)}\n`)
+}
+
+/** Whether anything was ever fetched to a place: not so in a new folder, nor where a disk is not mounted. */
+export async function isDestination(records: Records): Promise<boolean> {
+  return (await records.read(NAME)) !== undefined || (await records.folders()).length > 0
+}
+
+/**
+ * Reads a batch that is known to be at a destination.
+ * @returns undefined when it was removed. Rejects with `SINK_UNAVAILABLE` where nothing of dataferry is at all.
+ */
+export async function readKnownBatch({ records, url }: Sink, id: BatchId): Promise<Batch | undefined> {
+  const batch = await readBatch(records, id)
+  if (!batch && !(await isDestination(records))) throw lost(url, id)
+  return batch
+}
+
+/**
+ * Rejects with `SINK_UNAVAILABLE` where batches are known to be and nothing of dataferry is: most likely the mount point of a
+ * disk that is not mounted.
+ * @param known what is known from elsewhere to have been brought there; asked for only where nothing is
+ */
+export async function refuseLostRecords(
+  { records, url }: Sink,
+  known: () => Promise<readonly BatchId[]>,
+): Promise<void> {
+  if (await isDestination(records)) return
+  const batches = await known()
+  const last = batches.at(-1)
+  if (last === undefined) return
+  const others = batches.length === 1 ? '' : ` and ${batches.length - 1} more`
+  throw lost(url, `${last}${others}`, ' To begin anew in an empty place, add --new.')
+}
+
+function lost(url: string, what: string, advice = ''): DataferryError {
+  const message = `There is nothing of dataferry at ${url}, where ${what} should be: is its disk mounted?${advice}`
+  return new DataferryError('SINK_UNAVAILABLE', message)
+}

@@ -1,0 +1,74 @@
+import { mkdir, readdir, rename, rmdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
+import { makeHome, type Home } from './cli.ts'
+
+let dataverse: DataverseProcess
+let home: Home
+beforeAll(async () => {
+  home = await makeHome()
+  dataverse = await startDataverseProcess({
+    world: { datasets: [{ pid: 'doi:10.5072/FK2/ONE', files: [{ id: 1, label: 'a.txt', content: 'alpha' }] }] },
+  })
+})
+afterAll(async () => {
+  await dataverse.close()
+  await home[Symbol.asyncDispose]()
+})
+
+test('a disk that is not mounted at the next run is asked about, and nothing is written where it should be', async () => {
+  const to = join(home.folder, 'disk')
+  const run = (...more: string[]) => home.run(['run', '1', '--server', dataverse.url, '--to', to, ...more])
+  expect((await run()).code).toBe(0)
+
+  await rename(to, `${to}-unmounted`)
+  await mkdir(to)
+  for (const args of [
+    ['run', '1', '--server', dataverse.url, '--to', to],
+    ['enqueue', '1', '--server', dataverse.url, '--to', to],
+  ]) {
+    const { code, stderr } = await home.run(args)
+    expect(code).toBe(3)
+    expect(stderr).toContain('is its disk mounted?')
+    expect(stderr).toContain('--new')
+    expect(stderr).not.toContain('    at ')
+  }
+  const resumed = await home.run(['resume', to])
+  expect(resumed.code).toBe(3)
+  expect(resumed.stderr).toContain('mounted')
+  expect(await readdir(to)).toEqual([])
+
+  expect((await run('--new')).code).toBe(0)
+  expect(await readdir(to)).toContain('.dataferry')
+  await rename(to, `${to}-anew`)
+  await rename(`${to}-unmounted`, to)
+  const { code, stdout } = await run()
+  expect(code).toBe(0)
+  expect(stdout).toContain('is there')
+})
+
+test('a failed file is not taken for tried again where its destination is not mounted', async () => {
+  const to = join(home.folder, 'failing')
+  expect((await home.run(['run', '404', '--server', dataverse.url, '--to', to])).code).toBe(1)
+  await rename(to, `${to}-unmounted`)
+  await mkdir(to)
+  const { code, stderr } = await home.run(['retry', '--server', dataverse.url])
+  expect(code).toBe(3)
+  expect(stderr).toContain('is its disk mounted?')
+  await rmdir(to)
+})
+
+test('a destination that cannot be written is said in one sentence before anything is fetched', async () => {
+  const file = join(home.folder, 'a-file')
+  await writeFile(file, '')
+  for (const [to, words] of [
+    ['/sys/kernel/nowhere', 'may not use'],
+    [join(file, 'below'), 'not a folder'],
+  ] as const) {
+    const { code, stderr } = await home.run(['run', '1', '--server', dataverse.url, '--to', to])
+    expect(stderr).toContain(words)
+    expect(code).toBe(3)
+    expect(stderr).not.toContain('    at ')
+  }
+})

@@ -1,0 +1,37 @@
+import type { Ledger } from '../src/ledger/ledger.ts'
+import type { BatchId } from '../src/model/batch.ts'
+import type { Batches, OpenBatch } from './batches.ts'
+import { isAboutDestination, type DestinationHolds } from './destination-holds.ts'
+import type { Step } from './step.ts'
+
+export interface DestinationDeps {
+  readonly ledger: Pick<Ledger, 'get'>
+  readonly batches: Pick<Batches, 'open'>
+  readonly destinations: Pick<DestinationHolds, 'isOpen' | 'hold'>
+}
+
+/** How soon a job that waits for something at the destination is taken up again. */
+export const BUSY_MS = 5_000
+
+/**
+ * Does what needs the destination of a batch, later if that is on hold. An error that is about all of the destination puts
+ * it on hold.
+ * @param work gets undefined for a batch that nobody knows any more
+ */
+export async function withDestination(
+  batch: BatchId,
+  { ledger, batches, destinations }: DestinationDeps,
+  work: (opened: OpenBatch | undefined) => Promise<Step>,
+): Promise<Step> {
+  try {
+    const opened = await batches.open(batch)
+    if (opened && !(await destinations.isOpen(opened.sink))) return { kind: 'later', ms: BUSY_MS }
+    return await work(opened)
+  } catch (error) {
+    if (!isAboutDestination(error)) throw error
+    const entry = await ledger.get(batch)
+    if (!entry) throw error
+    destinations.hold(entry.destination, error)
+    return { kind: 'later', ms: BUSY_MS }
+  }
+}
