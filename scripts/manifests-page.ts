@@ -3,6 +3,8 @@ import { KNOWN, type Role } from '../src/manifest/columns.ts'
 import { ADDRESSES, GENERATED } from '../src/manifest/dataverse-url.ts'
 import { JSON_FORMS } from '../src/manifest/json-forms.ts'
 import { MANIFEST_FORMS } from '../src/manifest/manifest-forms.ts'
+import { REFUSED_FORMS } from '../src/manifest/refused-forms.ts'
+import { FAMILIAR } from '../src/manifest/unknown-columns.ts'
 import { code, NOTICE, page, table } from './markdown.ts'
 
 /** What each column says. */
@@ -42,9 +44,16 @@ export function manifestsPage(): string {
       ['Form', 'Looks like', 'What is taken'],
       Object.values(MANIFEST_FORMS).map(({ name, looks, taken: what }) => [name, looks, what]),
     ),
+    'What people give for a manifest and is none is refused with one sentence:',
+    table(
+      ['It is …', 'Then'],
+      REFUSED_FORMS.map(({ what, instead }) => [what, instead]),
+    ),
     '## Columns, and names in JSON',
     'In any case and order; blanks, `-` and `_` in a name do not count.',
     table(['Names', 'Meaning'], columnRows()),
+    'A name that differs from one of these in at most two letters (one in a name of four or five letters, none in a shorter one) is refused with what was probably meant; `--ignore-columns` takes it for a column of your own. Other columns are named once and not used. No word is lost on those that known tools write:',
+    list([[...FAMILIAR].map(code).join(', ')]),
     '## JSON',
     'An object is recognised by what it is before any column is looked for, by the first of these that fits. It may stand alone, in an array, in `data` or `data.items` of an answer, in `files` of a version, dataset or export, in `distribution` or in `ore:aggregates`; with or without the envelope that servers put around it. Rows of your own may stand alone or in an array, never within an answer of a server.',
     table(

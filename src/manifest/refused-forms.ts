@@ -1,49 +1,88 @@
 import { MAX_WORD } from './text.ts'
 
-/** First bytes of files that are no text, and what to do with each. */
-const BY_BYTES: readonly (readonly [start: string, sentence: string])[] = [
-  ['\x1f\x8b', 'the manifest is compressed: give it as gunzip -c … | dataferry … -m -'],
-  ['BZh', 'the manifest is compressed: give it as bunzip2 -c … | dataferry … -m -'],
-  ['\xfd7zXZ\0', 'the manifest is compressed: give it as xz -dc … | dataferry … -m -'],
-  ['\x28\xb5\x2f\xfd', 'the manifest is compressed: give it as zstd -dc … | dataferry … -m -'],
-  ['\xd0\xcf\x11\xe0', 'the manifest is an old Excel workbook (.xls): save it there as "CSV UTF-8" and give that file'],
+/** What people give for a manifest and is none: refused with one sentence for the whole, in place of an error a line. */
+interface RefusedForm {
+  /** Ends the sentence "the manifest is …". */
+  readonly what: string
+  /** What to do. */
+  readonly instead: string
+}
+
+/** By the first 64 KiB or so, as Latin-1. */
+const BY_BYTES: readonly (RefusedForm & { readonly is: (start: string) => boolean })[] = [
+  { what: 'compressed with gzip', instead: unpacked('gunzip'), is: begins('\x1f\x8b') },
+  { what: 'compressed with bzip2', instead: unpacked('bunzip2'), is: begins('BZh') },
+  { what: 'compressed with xz', instead: unpacked('unxz'), is: begins('\xfd7zXZ\0') },
+  { what: 'compressed with zstd', instead: unpacked('unzstd'), is: begins('\x28\xb5\x2f\xfd') },
+  { what: 'an old Excel workbook (.xls)', instead: saved('"CSV UTF-8"'), is: begins('\xd0\xcf\x11\xe0') },
+  {
+    what: 'an Excel workbook (.xlsx)',
+    instead: saved('"CSV UTF-8"'),
+    is: (start) => isZip(start) && (start.includes('[Content_Types].xml') || start.includes('xl/')),
+  },
+  {
+    what: 'a LibreOffice spreadsheet (.ods)',
+    instead: saved('CSV in UTF-8'),
+    is: (start) => isZip(start) && start.includes('opendocument.spreadsheet'),
+  },
+  { what: 'a ZIP', instead: 'unpack it and give the list in it', is: isZip },
+  { what: 'no text', instead: 'save it as UTF-8 without NUL characters', is: (start) => start.includes('\0') },
 ]
-const ZIP = 'PK\x03\x04'
+
+/** By the first line that says something. */
+const BY_LINE: readonly (RefusedForm & { readonly is: RegExp })[] = [
+  {
+    what: 'a web page',
+    instead: 'give the addresses in it one a line, bare or as href="…"',
+    is: /^<(?:!doctype html|html|head|body)\b/i,
+  },
+  {
+    what: 'XML, of which no form is read',
+    instead: 'give a list of addresses, ids or PIDs',
+    is: /^<(?:\?xml|metalink)\b/i,
+  },
+  {
+    what: 'a script that calls wget, curl or aria2c',
+    instead: 'give the addresses in it, one a line',
+    is: /^(?:\$ )?(?:wget|curl|aria2c)\s/,
+  },
+  { what: 'a config file of curl', instead: 'give the addresses in it, one a line', is: /^url\s*=/ },
+]
+
+/** For the documentation. */
+export const REFUSED_FORMS: readonly RefusedForm[] = [...BY_BYTES, ...BY_LINE]
+
+function begins(magic: string): (start: string) => boolean {
+  return (start) => start.startsWith(magic)
+}
+
+function isZip(start: string): boolean {
+  return start.startsWith('PK\x03\x04')
+}
+
+function unpacked(command: string): string {
+  return `unpack it with ${command} and give the list in it`
+}
+
+function saved(form: string): string {
+  return `save it there as ${form} and give that file`
+}
 
 /**
- * Why a file is no manifest by its first bytes, and what to do: one sentence for the whole, in place of an error a line.
+ * Why a file is no manifest by its first bytes, and what to do.
  * @param start the first 64 KiB or so
  */
 export function refusedBytes(start: Buffer): string | undefined {
   const text = start.toString('latin1')
-  for (const [magic, sentence] of BY_BYTES) if (text.startsWith(magic)) return sentence
-  if (text.startsWith(ZIP)) return zipForm(text)
-  if (text.includes('\0')) return 'the manifest is no text: save it as UTF-8 without NUL characters'
-  return undefined
-}
-
-function zipForm(text: string): string {
-  if (text.includes('[Content_Types].xml') || text.includes('xl/')) {
-    return 'the manifest is an Excel workbook (.xlsx): save it there as "CSV UTF-8" and give that file'
-  }
-  if (text.includes('opendocument.spreadsheet')) {
-    return 'the manifest is a LibreOffice spreadsheet (.ods): save it there as CSV in UTF-8 and give that file'
-  }
-  return 'the manifest is a ZIP: unpack it and give the list in it'
+  return sentence(BY_BYTES.find(({ is }) => is(text)))
 }
 
 /** The same by the first line that says something. */
 export function refusedText(line: string): string | undefined {
   const first = line.slice(0, MAX_WORD)
-  if (/^<(?:!doctype html|html|head|body)\b/i.test(first)) {
-    return 'the manifest is a web page: give the addresses in it one a line, bare or as href="…"'
-  }
-  if (/^<\?xml\b|^<metalink\b/i.test(first)) {
-    return 'the manifest is XML, of which no form is read: give a list of addresses, ids or PIDs'
-  }
-  const [, tool] = /^(?:url\s*=|(?:\$ )?(wget|curl|aria2c)\s)/.exec(first) ?? []
-  if (tool !== undefined || /^url\s*=/.test(first)) {
-    return `the manifest is ${tool === undefined ? 'a config file of curl' : `a script that calls ${tool}`}: give the addresses in it, one a line`
-  }
-  return undefined
+  return sentence(BY_LINE.find(({ is }) => is.test(first)))
+}
+
+function sentence(form: RefusedForm | undefined): string | undefined {
+  return form && `the manifest is ${form.what}: ${form.instead}`
 }

@@ -6,7 +6,7 @@ import { KNOWN, plainName } from './columns.ts'
  * Names that known tools write beside those that say what to fetch: no word is lost on them. Of ours `code` and `message`;
  * `state` of GDC manifests; the members of Dataverse's own file descriptions, as people flatten them.
  */
-const FAMILIAR = new Set([
+export const FAMILIAR: ReadonlySet<string> = new Set([
   ...['code', 'message', 'state', 'status', 'description', 'title', 'citation', 'publisher', 'embargo', 'retention'],
   ...['restricted', 'categories', 'tags', 'contenttype', 'mimetype', 'friendlytype', 'storageidentifier', 'pidurl'],
   ...['datasetversionid', 'rootdatafileid', 'previousdatafileid', 'tabulardata', 'tabulartags', 'unf', 'creationdate'],
