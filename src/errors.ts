@@ -108,6 +108,21 @@ export const ERROR_CODES = {
     meaning: 'The server does not accept the API token (401); it refuses even public files then.',
     advice: 'Set a valid DATAVERSE_API_TOKEN, or none at all for public files.',
   },
+  TLS_REJECTED: {
+    group: 'source',
+    remedy: 'park',
+    meaning:
+      'There is no secure connection to the server: its certificate is not trusted here, has expired or is for another name, or it does not speak TLS.',
+    advice:
+      'Check the address and the clock; if your institution has a certificate authority of its own, name its file with --ca-file or NODE_EXTRA_CA_CERTS.',
+  },
+  PROXY_REJECTED: {
+    group: 'source',
+    remedy: 'park',
+    meaning: 'The proxy does not let the connection through: it asks for a password, or refuses the server.',
+    advice:
+      'Put user and password into HTTPS_PROXY and HTTP_PROXY (http://user:password@host:port), or the server into NO_PROXY.',
+  },
   SHORT_BODY: {
     group: 'bytes',
     remedy: 'retry',

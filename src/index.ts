@@ -1,3 +1,5 @@
+import './require-node.ts'
+
 /** The Dataverse client. Importing it loads neither the queue nor any store. */
 export { DataAccessApi, DEFAULT_MAX_BYTES } from './dataverse/data-access-api.ts'
 export type { DataAccessOptions, Datafile } from './dataverse/data-access-api.ts'

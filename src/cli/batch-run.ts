@@ -28,7 +28,7 @@ const SHOWN_OTHERS = 3
 export async function runBatch(context: Context, sink: Sink, begun: BegunBatch, lazy: LazyRuntime): Promise<ExitCode> {
   const { config, signal } = context
   const { batch } = begun
-  const sources = new Sources(config, batch.servers)
+  const sources = new Sources(context, batch.servers)
   let facts: RunFacts
   try {
     const runtime = await lazy.get()

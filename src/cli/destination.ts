@@ -19,7 +19,10 @@ export const DESTINATION_SETTINGS: readonly SettingName[] = [
  * Opens a destination with the settings of the command line; the `destination` setting unless another one is named.
  * The caller closes it. Rejects with `CONFIG_INVALID` and `SINK_…` codes.
  */
-export function openDestination({ settings }: LoadedConfig, destination = settings.destination): Promise<Sink> {
+export function openDestination(
+  { settings, network }: LoadedConfig,
+  destination = settings.destination,
+): Promise<Sink> {
   const { s3Endpoint, s3Region, s3Profile, s3PathStyle, s3Encryption, s3KmsKey, s3StorageClass, s3Parts } = settings
   return openSink(destination, {
     s3: {
@@ -31,6 +34,7 @@ export function openDestination({ settings }: LoadedConfig, destination = settin
       kmsKeyId: s3KmsKey,
       storageClass: s3StorageClass,
       maxConcurrentParts: s3Parts,
+      ...network,
     },
   })
 }

@@ -1,37 +1,6 @@
-import { load } from '../config/config.ts'
-import { messageOf } from '../errors.ts'
-import { visibleText } from '../model/visible-text.ts'
-import { Workers } from '../ledger/workers.ts'
-import { connect } from '../queue/connection.ts'
-import { ownProcess } from '../process/process-identity.ts'
+import { nodeProblem } from '../node-version.ts'
 
-/**
- * The program behind the image's HEALTHCHECK: exit 0 when Redis answers and a `dataferry work` of this container, or of
- * this machine outside containers, has told it lately that it lives; else 1, and standard output says why. It has the
- * worker's environment, makes one connection and reads one small record for each worker process.
- */
-
-/** Workers tell every two seconds. A frozen one, or one whose event loop is blocked for this long, is not well. */
-const SILENT_MS = 15_000
-
-async function check(): Promise<string> {
-  const { redis, prefix } = load().settings
-  if (!redis) throw new Error('REDIS_URL is not set')
-  const client = await connect({ url: redis.reveal(), role: 'producer' })
-  try {
-    const { space } = await ownProcess()
-    const records = (await new Workers(client, prefix).list()).filter((record) => record.space === space)
-    if (records.length === 0) throw new Error('Redis answers, but no worker of this container is known to it')
-    const silentMs = Date.now() - Math.max(...records.map(({ at }) => Date.parse(at)))
-    if (silentMs > SILENT_MS) throw new Error(`no sign of life from the worker for ${Math.round(silentMs / 1000)} s`)
-    return 'Redis answers and the worker lives'
-  } finally {
-    client.disconnect()
-  }
-}
-
-const [code, text] = await check().then(
-  (well): [number, string] => [0, well],
-  (error: unknown): [number, string] => [1, messageOf(error)],
-)
-process.stdout.write(`${visibleText(text)}\n`, () => process.exit(code))
+/** The program behind the image's HEALTHCHECK; see `health-check.ts`. */
+const problem = nodeProblem(process.versions.node)
+if (problem === undefined) void import('./health-check.ts')
+else process.stdout.write(`${problem}\n`, () => process.exit(1))

@@ -78,12 +78,9 @@ function requestOf(context: Context, manifest: Inspected['manifest']): BatchRequ
 }
 
 /** Adds a list of the datasets of each. */
-async function find(
-  { config, out, signal }: Context,
-  findings: readonly Finding[],
-  manifests: ManifestFiles,
-): Promise<void> {
-  const sources = new Sources(config)
+async function find(context: Context, findings: readonly Finding[], manifests: ManifestFiles): Promise<void> {
+  const { out, signal } = context
+  const sources = new Sources(context)
   try {
     for (const finding of findings) {
       out.say(`Searching for datasets: ${finding.name} …`)

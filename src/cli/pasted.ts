@@ -5,7 +5,7 @@ import type { Command, Context } from './command.ts'
 import { DESTINATION_SETTINGS } from './destination.ts'
 import { SERVER_SETTINGS } from './sources.ts'
 
-const REDIS: readonly SettingName[] = ['redis', 'prefix', 'stateDir']
+const REDIS: readonly SettingName[] = ['redis', 'prefix', 'stateDir', 'caFile']
 const STORE = DESTINATION_SETTINGS.filter((name) => name !== 'destination')
 const CONTROL: readonly SettingName[] = [...STORE, ...REDIS]
 const FETCH: readonly SettingName[] = [...SERVER_SETTINGS, ...CONTROL]
@@ -16,7 +16,7 @@ export const NEEDED = {
   retry: FETCH,
   resume: FETCH,
   work: FETCH,
-  access: SERVER_SETTINGS,
+  access: [...SERVER_SETTINGS, 'caFile'],
   pause: CONTROL,
   continue: CONTROL,
   cancel: CONTROL,

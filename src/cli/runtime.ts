@@ -1,4 +1,4 @@
-import { environment } from '../config/config.ts'
+import { environment, type LoadedConfig } from '../config/config.ts'
 import { redisChanges } from '../ledger/redis/redis-changes.ts'
 import { RedisLedger } from '../ledger/redis/redis-ledger.ts'
 import { Servers } from '../ledger/servers.ts'
@@ -50,7 +50,7 @@ export async function openRuntime(
   const embedded = redis ? undefined : await startEmbeddedRedis({ stateDir, path: environment()['PATH'] ?? '', log })
   const url = redis?.reveal() ?? embedded?.url ?? ''
   try {
-    const client = await connect({ url, role, log, signal })
+    const client = await connect({ url, role, log, signal, ...certificates(config) })
     const { warnings } = await checkRedis(client)
     for (const warning of warnings) out.warn(warning)
     const changes = await redisChanges(client, prefix)
@@ -74,4 +74,9 @@ export async function openRuntime(
     await embedded?.release()
     throw error
   }
+}
+
+/** Who may sign the certificate of a `rediss://` server. */
+export function certificates({ network: { ca } }: LoadedConfig): { readonly ca?: string } {
+  return ca === undefined ? {} : { ca: ca.join('\n') }
 }

@@ -1,16 +1,44 @@
 import { tokenFor, type LoadedConfig } from '../config/config.ts'
 import type { SettingName } from '../config/settings.ts'
 import { DataAccessApi } from '../dataverse/data-access-api.ts'
-import { Http } from '../dataverse/http/http.ts'
+import { Http, type Timeouts } from '../dataverse/http/http.ts'
 import type { InstallationOptions } from '../dataverse/installation.ts'
 import { NativeApi } from '../dataverse/native-api.ts'
 import { DataferryError } from '../errors.ts'
 import type { Catalogue } from '../model/listing.ts'
 import type { OpenSource } from '../model/source.ts'
+import type { Context } from './command.ts'
 import { limitedSource, RateLimit } from '../transfer/rate-limit.ts'
 
 /** Who may be contacted, as whom, and where they may send us. */
-export const SERVER_SETTINGS = ['server', 'tokenFile', 'allowHost'] as const satisfies readonly SettingName[]
+export const SERVER_SETTINGS = [
+  'server',
+  'tokenFile',
+  'contact',
+  'userAgent',
+  'allowHost',
+] as const satisfies readonly SettingName[]
+
+/** What reaching out needs of a command. */
+export type Reach = Pick<Context, 'config' | 'log'>
+
+/** A pool of connections as the settings want it: through proxies, trusting whom they name, each request told to the log. */
+export function httpFor({ config, log }: Reach, connections: number, timeouts: Timeouts = {}): Http {
+  const { connectTimeoutMs: connectMs, idleTimeoutMs: idleMs } = config.settings
+  return new Http({
+    ...config.network,
+    connections,
+    timeouts: { connectMs, idleMs, ...timeouts },
+    onRequest: (note) => log.debug(note, 'request'),
+  })
+}
+
+/** How servers see this client, and where they may send it. */
+export function clientOptions({
+  settings: { contact, userAgent, allowHost: allowHosts },
+}: LoadedConfig): Pick<InstallationOptions, 'contact' | 'userAgent' | 'allowHosts'> {
+  return { contact, userAgent, allowHosts }
+}
 
 /** The installations that this process may contact, over one pool of connections. */
 export class Sources {
@@ -23,11 +51,12 @@ export class Sources {
   readonly #rate: RateLimit
 
   /** @param alsoAllowed servers that a batch was planned for, when its user named them then */
-  constructor(config: LoadedConfig, alsoAllowed: readonly string[] = []) {
-    const { connectTimeoutMs, idleTimeoutMs, jobs, limitRate } = config.settings
+  constructor(reach: Reach, alsoAllowed: readonly string[] = []) {
+    const { config } = reach
+    const { jobs, limitRate } = config.settings
     this.#config = config
     this.#allowed = new Set([...config.servers, ...alsoAllowed])
-    this.#http = new Http({ timeouts: { connectMs: connectTimeoutMs, idleMs: idleTimeoutMs }, connections: jobs + 2 })
+    this.#http = httpFor(reach, jobs + 2)
     this.#rate = new RateLimit(limitRate)
   }
 
@@ -78,7 +107,11 @@ export class Sources {
     if (!this.#allowed.has(server)) {
       throw new DataferryError('CONFIG_INVALID', `${server} is named neither with --server nor in the config file.`)
     }
-    const { allowHost: allowHosts } = this.#config.settings
-    return { baseUrl: server, apiToken: tokenFor(this.#config, server), allowHosts, http: this.#http }
+    return {
+      baseUrl: server,
+      apiToken: tokenFor(this.#config, server),
+      http: this.#http,
+      ...clientOptions(this.#config),
+    }
   }
 }

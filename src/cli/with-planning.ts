@@ -14,7 +14,7 @@ export async function withPlanning(
   runtime?: LazyRuntime,
 ): Promise<ExitCode> {
   const sink = await openDestination(context.config)
-  const sources = new Sources(context.config)
+  const sources = new Sources(context)
   try {
     const begun = await takeIn(context, sink, runtime && (() => batchesAt(runtime, sink)))
     return await work(sink, begun, sources)

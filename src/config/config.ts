@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import type { z } from 'zod'
 import { expandPath, readConfigFile, type ConfigFile, type Environment, type Surroundings } from './file.ts'
 import { DataferryError } from '../errors.ts'
+import { readNetwork, refuseUnchecked, type Network } from './network.ts'
 import { shellWord } from '../model/shell-word.ts'
 import { normalServer } from './setting-values.ts'
 import { aboutSetting, SETTING_NAMES, settingsSchema, type SettingName, type Settings } from './settings.ts'
@@ -29,6 +30,7 @@ export interface LoadedConfig {
   /** Base URLs that may be contacted, the default one first: of the `server` setting, then of the config file's `servers`. */
   readonly servers: readonly string[]
   readonly sourceOf: (name: SettingName) => Source
+  readonly network: Network
   /** The flags as they were typed. */
   readonly given: GivenFlags
   /** The config file as it was named on the command line. */
@@ -79,6 +81,8 @@ export function load(options: LoadOptions = {}): LoadedConfig {
   const tokenFileSource = found.get('tokenFile')?.source ?? BY_DEFAULT
   const places = tokenPlaces({ env: at.env, file, tokenFile: settings.tokenFile, tokenFileSource, servers })
   const tokens = readTokens(places, problems, warnings)
+  const network = readNetwork(at.env, settings.caFile, problems)
+  refuseUnchecked(at.env, tokens.servers.length > 0, problems)
   if (problems.length > 0) throw new DataferryError('CONFIG_INVALID', listed(problems))
   if (settings.redis?.hides && file.path !== undefined && 'redis' in file.values && othersMayRead(file.path)) {
     warnings.push(`other users can read the Redis password in ${file.path}; run: chmod 600 ${shellWord(file.path)}`)
@@ -88,6 +92,7 @@ export function load(options: LoadOptions = {}): LoadedConfig {
     settings,
     servers,
     sourceOf: (name) => found.get(name)?.source ?? BY_DEFAULT,
+    network,
     given: options.flags ?? {},
     namedFile: options.file,
     file: file.path,

@@ -139,6 +139,22 @@ export const settingsSchema = z.object({
     env: ['DATAFERRY_ALLOW_HOST'],
     many: true,
   }),
+  caFile: setting(word('a file').optional(), {
+    help: 'certificates (PEM) of authorities to trust besides the usual ones, such as that of your institution; for servers, proxies, S3 and Redis',
+    flags: ['--ca-file <file>'],
+    env: ['DATAFERRY_CA_FILE'],
+    path: true,
+  }),
+  contact: setting(word('visible ASCII text such as a mail address', /^[\x20-\x7e]+$/).optional(), {
+    help: 'whom to ask about this traffic, a mail address or a page: told to every server, in the User-Agent',
+    flags: ['--contact <address>'],
+    env: ['DATAFERRY_CONTACT'],
+  }),
+  userAgent: setting(word('visible ASCII text', /^[\x20-\x7e]+$/).optional(), {
+    help: 'the whole User-Agent, in place of dataferry/<version> (<contact>)',
+    flags: ['--user-agent <text>'],
+    env: ['DATAFERRY_USER_AGENT'],
+  }),
   redis: setting(Secret.redisUrl.optional(), {
     help: 'Redis to share with other machines instead of the private one. A URL with a password belongs in REDIS_URL',
     flags: ['--redis <url>'],

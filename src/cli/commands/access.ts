@@ -49,7 +49,7 @@ export const command: Command = {
       const message = `${named.server} must know who asks: set DATAVERSE_API_TOKEN, or name a file with --token-file.`
       throw new DataferryError('CONFIG_INVALID', message)
     }
-    const sources = new Sources(config, [named.server])
+    const sources = new Sources(context, [named.server])
     try {
       await action.run({ context, api: sources.access(named.server), named, id, users, signal })
       return 0

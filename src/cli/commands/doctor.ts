@@ -17,9 +17,9 @@ export const command: Command = {
   operands: [],
   settings: [...SERVER_SETTINGS, 'destination'],
   flags: [],
-  run: async ({ config, out, signal }) => {
+  run: async ({ config, log, out, signal }) => {
     const findings: Finding[] = []
-    for await (const finding of examine({ config, signal })) {
+    for await (const finding of examine({ config, log, signal })) {
       findings.push(finding)
       report(out, finding)
     }
@@ -28,12 +28,16 @@ export const command: Command = {
 }
 
 /** One after the other, so that a slow one is seen to be slow. */
-async function* examine({ config, signal }: Pick<Context, 'config' | 'signal'>): AsyncGenerator<Finding, void> {
+async function* examine({
+  config,
+  log,
+  signal,
+}: Pick<Context, 'config' | 'log' | 'signal'>): AsyncGenerator<Finding, void> {
   yield checkNode(process.versions.node)
   yield* await checkRedis(config, environment()['PATH'] ?? '', signal)
   yield await checkDestination(config.settings.destination)
   if (config.servers.length === 0) yield NO_SERVER
-  for (const server of config.servers) yield* await checkServer(config, server, signal)
+  for (const server of config.servers) yield* await checkServer({ config, log }, server, signal)
 }
 
 const NO_SERVER: Finding = {

@@ -44,7 +44,7 @@ export const command: Command = {
     if (target.kind === 'stream' && context.out.json) {
       throw new DataferryError('ARGUMENT_INVALID', '--json needs standard output for itself: give -o a file.')
     }
-    const sources = new Sources(context.config, [request.server])
+    const sources = new Sources(context, [request.server])
     try {
       return await get(context, request, target, sources)
     } catch (error) {

@@ -113,9 +113,9 @@ async function leaveHeld(context: Context, sink: Sink, begun: BegunBatch): Promi
 
 /** Rebuilds ledger and window, and ends planning where that was cut short. */
 async function enqueueAgain(context: Context, sink: Sink, begun: BegunBatch): Promise<void> {
-  const { config, out, signal } = context
+  const { out, signal } = context
   const { batch } = begun
-  const sources = new Sources(config, batch.servers)
+  const sources = new Sources(context, batch.servers)
   try {
     await using runtime = await openRuntime(context, 'producer')
     const learned = await takeUp(runtime, sink, begun)

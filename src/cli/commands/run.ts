@@ -43,7 +43,7 @@ export const command: Command = {
         )
         return await runBatch(context, sink, opened, runtime)
       }
-      const sources = new Sources(config)
+      const sources = new Sources(context)
       try {
         return await printPlan(out, sink, opened, await planBatch(sink, opened, { sources, signal }))
       } finally {

@@ -22,7 +22,7 @@ export const command: Command = {
     const named = identify(id, 'any', config)
     const file = fileOf(named, id)
     const guestbookResponse = await readGuestbook(context)
-    const sources = new Sources(config, [named.server])
+    const sources = new Sources(context, [named.server])
     try {
       const url = await sources.access(named.server).getDatafileDownloadUrl(file, {
         ...readForm(context),

@@ -66,7 +66,7 @@ export const command: Command = {
 async function workHere(context: Context, runtime: Runtime): Promise<ExitCode> {
   const { config, out } = context
   const signal = AbortSignal.any([context.signal, supervisorGone()])
-  const sources = new Sources(config)
+  const sources = new Sources(context)
   try {
     const workers = await startWork(context, runtime, sources, config.servers)
     try {

@@ -5,19 +5,16 @@ import { fileURLToPath } from 'node:url'
 import { messageOf, systemCode } from '../../errors.ts'
 import { destinationUrl, openSink } from '../../sinks/open-sink.ts'
 import type { Finding } from './finding.ts'
+import { LEAST_NODE, nodeProblem } from '../../node-version.ts'
 import { formatBytes } from '../terminal/format.ts'
 
-const LEAST_NODE = [20, 19] as const
 const LITTLE_SPACE = 1024 ** 3
 
 /** Whether this Node.js can run dataferry. `version` is in the form of `process.versions.node`. */
 export function checkNode(version: string): Finding {
-  const [major = 0, minor = 0] = version.split('.').map(Number)
-  const [leastMajor, leastMinor] = LEAST_NODE
-  const enough = major > leastMajor || (major === leastMajor && minor >= leastMinor)
-  if (enough) return { check: 'Node.js', health: 'ok', message: `version ${version}` }
-  const message = `version ${version} is too old`
-  return { check: 'Node.js', health: 'fail', message, fix: `Install Node.js ${LEAST_NODE.join('.')} or newer.` }
+  const message = nodeProblem(version)
+  if (message === undefined) return { check: 'Node.js', health: 'ok', message: `version ${version}` }
+  return { check: 'Node.js', health: 'fail', message, fix: `Install Node.js ${LEAST_NODE} or newer.` }
 }
 
 /** Whether the destination can be written, and how much fits. Nothing is made there. */

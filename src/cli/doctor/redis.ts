@@ -5,6 +5,7 @@ import { messageOf } from '../../errors.ts'
 import { connect } from '../../queue/connection.ts'
 import { findRedisBinary, noRedisBinary } from '../../queue/embedded/redis-binary.ts'
 import { checkRedis as checkSettings } from '../../queue/redis-settings.ts'
+import { certificates } from '../runtime.ts'
 import type { Finding } from './finding.ts'
 
 const check = 'Redis'
@@ -14,7 +15,9 @@ const run = promisify(execFile)
 export async function checkRedis(config: LoadedConfig, path: string, signal: AbortSignal): Promise<Finding[]> {
   const { redis } = config.settings
   try {
-    return redis === undefined ? [await checkBinary(path)] : await checkRunning(redis.reveal(), redis.shown, signal)
+    return redis === undefined
+      ? [await checkBinary(path)]
+      : await checkRunning(config, redis.reveal(), redis.shown, signal)
   } catch (error) {
     // The message itself holds the command that mends it.
     const fix =
@@ -32,8 +35,8 @@ async function checkBinary(path: string): Promise<Finding> {
   return { check, health: 'ok', message: `private, with ${binary}${version === undefined ? '' : ` ${version}`}` }
 }
 
-async function checkRunning(url: string, shown: string, signal: AbortSignal): Promise<Finding[]> {
-  const client = await connect({ url, role: 'producer', signal })
+async function checkRunning(config: LoadedConfig, url: string, shown: string, signal: AbortSignal): Promise<Finding[]> {
+  const client = await connect({ url, role: 'producer', signal, ...certificates(config) })
   try {
     const { product, version, warnings } = await checkSettings(client)
     const answers: Finding = { check, health: 'ok', message: `${shown} is ${product} ${version}` }

@@ -1,8 +1,9 @@
-import { tokenFor, type LoadedConfig } from '../../config/config.ts'
+import { tokenFor } from '../../config/config.ts'
 import { header } from '../../dataverse/http/headers.ts'
-import { Http } from '../../dataverse/http/http.ts'
+import type { Http } from '../../dataverse/http/http.ts'
 import { NativeApi } from '../../dataverse/native-api.ts'
 import { DataferryError, messageOf } from '../../errors.ts'
+import { clientOptions, httpFor, type Reach } from '../sources.ts'
 import type { Finding } from './finding.ts'
 import { formatDuration } from '../terminal/format.ts'
 
@@ -11,12 +12,12 @@ const CLOCK_TOLERANCE_MS = 60_000
 const PATIENCE_MS = 15_000
 
 /** Whether an installation answers, what it is, whether it takes the token, and whether its clock agrees with ours. */
-export async function checkServer(config: LoadedConfig, server: string, signal: AbortSignal): Promise<Finding[]> {
-  const http = new Http({ timeouts: { connectMs: config.settings.connectTimeoutMs, headersMs: PATIENCE_MS } })
+export async function checkServer(reach: Reach, server: string, signal: AbortSignal): Promise<Finding[]> {
+  const { config } = reach
+  const http = httpFor(reach, 2, { headersMs: PATIENCE_MS })
   const patience = AbortSignal.any([signal, AbortSignal.timeout(3 * PATIENCE_MS)])
-  const { allowHost: allowHosts } = config.settings
   const client = (apiToken?: string): NativeApi =>
-    new NativeApi({ baseUrl: server, apiToken, allowHosts, http, retries: 0 })
+    new NativeApi({ ...clientOptions(config), baseUrl: server, apiToken, http, retries: 0 })
   try {
     const reached = await checkVersion(client(), server, patience)
     if (reached.health === 'fail') return [reached]

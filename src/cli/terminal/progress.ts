@@ -70,7 +70,9 @@ function live(out: Output, label: string): Display {
   return {
     due: (_, ms) => ms >= 100,
     show: (snapshot, speed) => {
-      const { columns = 80, rows = 24 } = out.terminal
+      // A terminal that does not know its size says 0.
+      const { columns: wide = 0, rows: high = 0 } = out.terminal
+      const [columns, rows] = [wide > 0 ? wide : 80, high > 0 ? high : 24]
       end = hasEnded(snapshot) ? undefined : batchLine(label, snapshot, undefined, columns)
       screen.draw(picture(label, snapshot, speed, { columns, rows }))
     },

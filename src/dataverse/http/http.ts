@@ -1,6 +1,8 @@
 import type { LookupFunction } from 'node:net'
-import { Agent, type Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici'
 import { DataferryError, messageOf, systemCode } from '../../errors.ts'
+import { NO_PROXIES, proxyFor, proxyLabel, type Proxies } from '../../model/proxies.ts'
+import { agentFor } from './agent.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { isConnectionEnding, watchConnectionEnds } from './connection-end.ts'
 import { header, parseContentLength, type Headers } from './headers.ts'
@@ -13,6 +15,7 @@ import {
   publicLookup,
   type Network,
 } from './private-address.ts'
+import { unreachable } from './unreachable.ts'
 
 /** How long to wait, in milliseconds; 0 means for ever. */
 export interface Timeouts {
@@ -31,10 +34,28 @@ export interface HttpOptions {
   readonly timeouts?: Timeouts
   /** Connections per origin at the same time. Default 8. Not used with a dispatcher of your own. */
   readonly connections?: number
+  /** Default none. Not used with a dispatcher of your own. */
+  readonly proxies?: Proxies
+  /** Certificate authorities in PEM, all that are trusted. Default: those of Node.js. Not used with a dispatcher of your own. */
+  readonly ca?: readonly string[] | undefined
   /** Sends the requests instead of our own agent, e.g. a proxy agent. It stays open when this client closes. */
   readonly dispatcher?: Dispatcher
   /** @internal */
   readonly network?: Network
+  /** Hears of each request once its answer begins, or none comes. */
+  readonly onRequest?: (note: RequestNote) => void
+}
+
+/** A request that was sent, without secrets. */
+export interface RequestNote {
+  readonly method: string
+  /** Without user, query and fragment: any of these may be a secret. */
+  readonly url: string
+  readonly range?: string
+  readonly status?: number
+  /** Until the answer began, or until it was clear that none would come. */
+  readonly ms: number
+  readonly problem?: string
 }
 
 /** One request, as it goes over the wire. */
@@ -68,14 +89,26 @@ export class Http {
   readonly #network: Network
   readonly #own: boolean
   readonly #pool = new BufferPool()
+  readonly #proxies: Proxies
+  readonly #onRequest: HttpOptions['onRequest']
 
-  constructor({ timeouts = {}, connections = 8, dispatcher, network = NETWORK }: HttpOptions = {}) {
+  constructor({
+    timeouts = {},
+    connections = 8,
+    proxies = NO_PROXIES,
+    ca,
+    dispatcher,
+    network = NETWORK,
+    onRequest,
+  }: HttpOptions = {}) {
+    this.#onRequest = onRequest
+    this.#proxies = dispatcher === undefined ? proxies : NO_PROXIES
     this.#timeouts = { connectMs: 30_000, headersMs: 300_000, idleMs: 60_000, totalMs: 0, ...timeouts }
     watchConnectionEnds()
     this.#own = dispatcher === undefined
     this.#network = network
     const agent = (lookup: LookupFunction | undefined) =>
-      new Agent({ connections, pipelining: 1, connect: { timeout: this.#timeouts.connectMs, lookup } })
+      agentFor({ connections, connectMs: this.#timeouts.connectMs, proxies, ca, lookup })
     this.#dispatcher = dispatcher ?? agent(undefined)
     this.#outside = dispatcher ?? agent(publicLookup(network))
   }
@@ -88,10 +121,27 @@ export class Http {
    */
   async send(request: HttpRequest): Promise<HttpAnswer> {
     if (request.signal?.aborted) throw abortError(request.signal)
+    const begun = performance.now()
+    const note = (end: Pick<RequestNote, 'status' | 'problem'>): void => {
+      if (this.#onRequest) this.#onRequest({ ...noteOf(request), ms: Math.round(performance.now() - begun), ...end })
+    }
+    try {
+      const answer = await this.#dispatch(request)
+      note({ status: answer.status })
+      return answer
+    } catch (error) {
+      note({ problem: messageOf(error) })
+      throw error
+    }
+  }
+
+  #dispatch(request: HttpRequest): Promise<HttpAnswer> {
     const { origin, path } = splitUrl(request.url)
     if (request.outside) this.#refuseInside(new URL(origin))
+    const proxy = proxyFor(request.url, this.#proxies)
+    const via = proxy === undefined ? undefined : proxyLabel(proxy)
     return new Promise((resolve, reject) => {
-      const exchange = new Exchange(origin, this.#timeouts, this.#pool, { resolve, reject }, request.signal)
+      const exchange = new Exchange({ origin, via }, this.#timeouts, this.#pool, { resolve, reject }, request.signal)
       const { method, headers, body } = request
       const { headersMs: headersTimeout, idleMs: bodyTimeout } = this.#timeouts
       try {
@@ -130,6 +180,8 @@ export class Http {
 /** One request and its answer, in undici's vocabulary. */
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #origin: string
+  /** The proxy in between, for messages. */
+  readonly #via: string | undefined
   readonly #timeouts: Required<Timeouts>
   readonly #pool: BufferPool
   readonly #settle: { resolve: (answer: HttpAnswer) => void; reject: (error: Error) => void }
@@ -143,13 +195,14 @@ class Exchange implements Dispatcher.DispatchHandler {
   #stopped: Error | undefined
 
   constructor(
-    origin: string,
+    { origin, via }: { readonly origin: string; readonly via: string | undefined },
     timeouts: Required<Timeouts>,
     pool: BufferPool,
     settle: { resolve: (answer: HttpAnswer) => void; reject: (error: Error) => void },
     signal: AbortSignal | undefined,
   ) {
     this.#origin = origin
+    this.#via = via
     this.#timeouts = timeouts
     this.#pool = pool
     this.#settle = settle
@@ -217,14 +270,14 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #translate(error: Error): DataferryError {
     const code = systemCode(error) ?? systemCode(error.cause) ?? error.name
-    if (code === 'UND_ERR_INVALID_ARG') {
+    if (code === 'UND_ERR_INVALID_ARG' && !messageOf(error).startsWith('Proxy')) {
       return new DataferryError('ARGUMENT_INVALID', `This request cannot be sent: ${messageOf(error)}.`)
     }
     if (code === 'UND_ERR_DESTROYED' || code === 'UND_ERR_CLOSED') {
       return new DataferryError('INTERRUPTED', `The client was closed while it talked to ${this.#origin}.`)
     }
     if (error instanceof PrivateAddressError) return inside(this.#origin, error.address)
-    if (!this.#body) return unreachable(this.#origin, code, error)
+    if (!this.#body) return unreachable(this.#origin, code, error, this.#via)
     if (code === 'UND_ERR_BODY_TIMEOUT') {
       const seconds = this.#timeouts.idleMs / 1000
       const message = `${this.#origin} sent nothing for ${seconds} s after ${this.#progress()}.`
@@ -257,14 +310,9 @@ function inside(origin: string, address: string): DataferryError {
   return new DataferryError('SOURCE_REJECTED', message)
 }
 
-function unreachable(origin: string, code: string, cause: Error): DataferryError {
-  const reason =
-    code === 'UND_ERR_CONNECT_TIMEOUT'
-      ? 'no connection in time'
-      : code === 'UND_ERR_HEADERS_TIMEOUT'
-        ? 'no answer in time'
-        : `${messageOf(cause)} (${code})`
-  return new DataferryError('SOURCE_UNREACHABLE', `${origin} cannot be reached: ${reason}.`, { cause })
+function noteOf({ method, url, headers }: HttpRequest): Pick<RequestNote, 'method' | 'url' | 'range'> {
+  const { origin, pathname } = new URL(url)
+  return { method, url: origin + pathname, ...(headers['range'] !== undefined && { range: headers['range'] }) }
 }
 
 /** The reason of an aborted signal, as an error. */

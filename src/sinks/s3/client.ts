@@ -1,5 +1,8 @@
 import { S3Client, StorageClass, type S3ClientConfig } from '@aws-sdk/client-s3'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
 import { DataferryError } from '../../errors.ts'
+import { hasProxies, NO_PROXIES, proxyFor, type Proxies } from '../../model/proxies.ts'
 import { MIN_PART_SIZE } from './part-layout.ts'
 
 /** How to reach a store and how to write to it. Credentials come from the SDK's own chain alone, never from here. */
@@ -29,6 +32,10 @@ export interface S3Options {
   readonly leaseMs?: number | undefined
   /** Tries per request, the SDK's own retries with back-off. Default 6. */
   readonly maxAttempts?: number | undefined
+  /** Default none. */
+  readonly proxies?: Proxies | undefined
+  /** Certificate authorities in PEM, all that are trusted. Default: those of Node.js. */
+  readonly ca?: readonly string[] | undefined
 }
 
 const CONNECT_TIMEOUT_MS = 10_000
@@ -43,15 +50,16 @@ const MAX_SOCKETS = 64
  */
 export async function createClient(options: S3Options): Promise<S3Client> {
   checkOptions(options)
-  const client = new S3Client(configOf(options, options.region))
+  const agents = await agentsFor(options)
+  const client = new S3Client(configOf(options, options.region, agents))
   if (await hasRegion(client)) return client
   client.destroy()
   // Stores that are not AWS mostly have no regions, yet a signature needs a name.
-  if (options.endpoint !== undefined) return new S3Client(configOf(options, 'us-east-1'))
+  if (options.endpoint !== undefined) return new S3Client(configOf(options, 'us-east-1', agents))
   throw new DataferryError('CONFIG_INVALID', 'No region is known for S3: set --region or AWS_REGION.')
 }
 
-function configOf(options: S3Options, region: string | undefined): S3ClientConfig {
+function configOf(options: S3Options, region: string | undefined, agents: Agents): S3ClientConfig {
   return {
     ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
     ...(region !== undefined && { region }),
@@ -65,10 +73,27 @@ function configOf(options: S3Options, region: string | undefined): S3ClientConfi
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
       socketTimeout: IDLE_TIMEOUT_MS,
-      httpAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
-      httpsAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
+      ...agents,
     },
   }
+}
+
+interface Agents {
+  readonly httpAgent: HttpAgent
+  readonly httpsAgent: HttpsAgent
+}
+
+/** Connections, straight or through proxies. The library for those is read where there are any. */
+async function agentsFor({ proxies = NO_PROXIES, ca }: S3Options): Promise<Agents> {
+  const options = { keepAlive: true, maxSockets: MAX_SOCKETS, ...(ca && { ca: [...ca] }) }
+  if (!hasProxies(proxies)) return { httpAgent: new HttpAgent(options), httpsAgent: new HttpsAgent(options) }
+  const { ProxyAgent } = await import('proxy-agent')
+  const through = { ...options, getProxyForUrl: (url: string) => proxyFor(url, proxies) ?? '' }
+  // On a connection that is used again it would forget to name the host of an `http:` address.
+  const httpAgent = new ProxyAgent({ ...through, keepAlive: false })
+  const agent = new ProxyAgent(through)
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- it connects for `https:`, too
+  return { httpAgent, httpsAgent: agent }
 }
 
 async function hasRegion(client: S3Client): Promise<boolean> {

@@ -1,0 +1,20 @@
+import { environment, setEnvironmentDefaults } from '../config/config.ts'
+import { VERBS } from './commands.ts'
+import { interruption } from './interruption.ts'
+import { runProgram } from './program.ts'
+import { watchSurroundings } from './surroundings.ts'
+
+setEnvironmentDefaults()
+const asked = interruption((code) => process.exit(code))
+watchSurroundings(asked, process)
+
+const code = await runProgram(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: environment(),
+  cwd: process.cwd(),
+  signal: asked.signal,
+  verbs: VERBS,
+})
+// A pipe may not have taken all of it yet; and a command that leaves something open must not hang the shell.
+process.stdout.write('', () => process.exit(code))

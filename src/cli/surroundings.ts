@@ -1,0 +1,83 @@
+import { closeSync, readFileSync, readlinkSync } from 'node:fs'
+import { basename } from 'node:path'
+import { isatty } from 'node:tty'
+import { environment } from '../config/config.ts'
+import { systemCode } from '../errors.ts'
+import type { Interruption } from './interruption.ts'
+
+/**
+ * What becomes of a command when whoever started it goes away: a terminal is closed, a pipe loses its reader.
+ * - Under `nohup` it goes on, without a display.
+ * - Where only the terminal has vanished (`disown`), writing to it fails with EIO: it goes on, too.
+ * - Otherwise SIGHUP, and a closed pipe on standard output, ask it to park its work, as SIGTERM does.
+ */
+export function watchSurroundings(
+  { onSignal, stop }: Interruption,
+  source: Source,
+  staysOn: boolean = isUnderNohup(),
+): void {
+  const { stdout, stderr } = source
+  source.on('SIGINT', onSignal)
+  source.on('SIGTERM', onSignal)
+  // A terminal may hang up more than once: that is no second wish.
+  source.on('SIGHUP', () => {
+    if (!staysOn) stop('SIGHUP')
+  })
+  // `dataferry status | head -1`: nobody reads any more, so there is nothing to say and no reason to go on.
+  stdout.on('error', (error) => {
+    if (systemCode(error) === 'EPIPE' && !staysOn) stop('nobody reads the output any more')
+    else rethrowUnlessGone(error)
+  })
+  stderr.on('error', rethrowUnlessGone)
+  leaveVanishedTerminal(source)
+}
+
+/** `process`, as far as it is needed. */
+interface Source {
+  on(event: NodeJS.Signals | 'exit', listener: (name: NodeJS.Signals) => void): unknown
+  readonly stdout: Heard
+  readonly stderr: Heard
+}
+
+interface Heard {
+  on(event: 'error', listener: (error: unknown) => void): unknown
+}
+
+function rethrowUnlessGone(error: unknown): void {
+  if (!['EPIPE', 'EIO'].includes(systemCode(error) ?? '')) throw error
+}
+
+/** At its end Node.js sets a terminal back as it was, and aborts when that has vanished: what is closed it leaves alone. */
+function leaveVanishedTerminal(source: Source): void {
+  const terminals = [0, 1, 2].filter((file) => isatty(file))
+  source.on('exit', () => {
+    for (const file of terminals) if (!isatty(file)) closeSync(file)
+  })
+}
+
+/**
+ * Whether this process is to outlive its terminal. Node.js takes an ignored SIGHUP back when it starts, so that its own state
+ * does not tell. What does: the shell's `_`, standard input, which GNU nohup makes a `/dev/null` that can only be written,
+ * and a script around this command that ignores the signal.
+ */
+function isUnderNohup(): boolean {
+  return basename(environment()['_'] ?? '') === 'nohup' || hasWriteOnlyInput() || parentIgnoresHangup()
+}
+
+function parentIgnoresHangup(): boolean {
+  try {
+    const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${process.ppid}/status`, 'utf8'))?.[1] ?? '0'
+    return (Number.parseInt(mask.slice(-1), 16) & 1) === 1
+  } catch {
+    return false
+  }
+}
+
+function hasWriteOnlyInput(): boolean {
+  try {
+    const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync('/proc/self/fdinfo/0', 'utf8'))?.[1] ?? '0'
+    return readlinkSync('/proc/self/fd/0') === '/dev/null' && (Number.parseInt(flags, 8) & 3) === 1
+  } catch {
+    return false
+  }
+}
