@@ -76,6 +76,12 @@ export const ERROR_CODES = {
     meaning: 'The server does not know this file, dataset, version or format (404).',
     advice: 'Check the identifier and the version; unpublished items need a token.',
   },
+  SOURCE_DEACCESSIONED: {
+    group: 'source',
+    remedy: 'fail',
+    meaning: 'The dataset version was deaccessioned: taken back by its people, who may have said why.',
+    advice: 'Read the reason, follow the forwarding address if there is one, or ask for another version.',
+  },
   SOURCE_BYTES_MISSING: {
     group: 'source',
     remedy: 'retry',

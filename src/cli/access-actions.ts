@@ -85,12 +85,14 @@ async function permissions({ context: { out }, api, named, id, signal }: AccessC
   const file = fileOf(named, id)
   const may = await api.userPermissions(file, { signal })
   const requested = await api.userFileAccessRequested(file, { signal })
-  out.record({ event: 'permissions', id, ...may, requested })
+  // The server says so of requests that were granted or turned down, too.
+  const open = requested && !may.canDownloadFile
+  out.record({ event: 'permissions', id, ...may, requested: open })
   const rows: readonly (readonly [string, boolean])[] = [
     ['download it (only a download tells for sure)', may.canDownloadFile],
     ['decide who may have it', may.canManageFilePermissions ?? false],
     ['edit its dataset', may.canEditOwnerDataset ?? false],
-    ['your request for it is open', requested],
+    ['your request for it is open, unless it was turned down', open],
   ]
   out.table(
     [{ title: 'MAY' }, { title: id }],

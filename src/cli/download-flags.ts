@@ -66,12 +66,18 @@ const guestbookSchema = z.strictObject({
   answers: z.array(z.strictObject({ id: z.number(), value: z.union([z.string(), z.array(z.string())]) })).optional(),
 })
 
-/** Reads the file of `--guestbook`. Throws `ARGUMENT_INVALID` with what is wrong in it. */
+/** The server takes the answers in a wrapper, which is what its guides show. */
+function unwrapped(value: unknown): unknown {
+  const wrapper = z.strictObject({ guestbookResponse: z.unknown() }).safeParse(value)
+  return wrapper.success ? wrapper.data.guestbookResponse : value
+}
+
+/** Reads the file of `--guestbook`, with or without the server's wrapper. Throws `ARGUMENT_INVALID` with what is wrong in it. */
 export async function readGuestbook({ text }: Given): Promise<GuestbookResponse | undefined> {
   const path = text('guestbook')
   if (path === undefined) return undefined
   try {
-    return guestbookSchema.parse(JSON.parse(await readFile(path, 'utf8')))
+    return guestbookSchema.parse(unwrapped(JSON.parse(await readFile(path, 'utf8'))))
   } catch (error) {
     const issue = error instanceof z.ZodError ? error.issues[0] : undefined
     const problem = issue ? `${issue.path.join('.') || 'the whole'}: ${issue.message}` : messageOf(error)

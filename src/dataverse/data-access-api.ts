@@ -23,6 +23,7 @@ import { openRef, zipRequest } from './open.ts'
 import { DEFAULT_RETRIES, DEFAULT_THROTTLE_MS, withRetries, type RetryPolicy } from './retry.ts'
 import { bundleRoute, datasetZipRoute, fileRoute } from './route.ts'
 import * as sidecars from './sidecars.ts'
+import { requireVariables } from './variables.ts'
 import type { AuxiliaryFile, CitationFormat, MetadataOptions } from './sidecars.ts'
 
 /** Options of `DataAccessApi`. */
@@ -95,7 +96,9 @@ export class DataAccessApi implements AsyncDisposable {
   /** A file, or a range of it, as it arrives. The caller reads it to the end or closes it. */
   async streamDatafile(file: Identifier, options: StreamDatafileOptions = {}): Promise<Download> {
     const query = [...formQuery(options), ...countQuery(options)]
-    return this.#download({ route: fileRoute(file), query }, 'signed-url', options, checkRange(options.range))
+    const range = checkRange(options.range)
+    await this.#checkVariables(file, options)
+    return this.#download({ route: fileRoute(file), query }, 'signed-url', options, range)
   }
 
   /**
@@ -105,6 +108,7 @@ export class DataAccessApi implements AsyncDisposable {
   async getDatafileDownloadUrl(file: Identifier, options: DatafileOptions = {}): Promise<string> {
     const { signal, countDownload, guestbookResponse } = options
     const request = { route: fileRoute(file), query: [...formQuery(options), ...countQuery(options)], signal }
+    await this.#checkVariables(file, options)
     return this.#reading(
       () => downloadUrl(this.#installation, request, countDownload !== false, guestbookResponse),
       signal,
@@ -242,6 +246,10 @@ export class DataAccessApi implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  async #checkVariables(file: Identifier, { variables, signal }: DatafileOptions): Promise<void> {
+    if (variables) await requireVariables(this.#calls, file, variables, signal)
   }
 
   async #download(

@@ -14,7 +14,7 @@ export type DownloadFormat = 'original' | 'tab' | 'tabular' | 'RData' | 'prep'
 export interface FormOptions {
   /** One of the forms of a tabular file. */
   readonly format?: DownloadFormat | undefined
-  /** Only these columns of a tabular file: ids of variables, such as `12` or `v12`. */
+  /** Only these columns of a tabular file: ids of variables, such as `12` or `v12`. `ARGUMENT_INVALID` for others than its own. */
   readonly variables?: readonly (number | string)[] | undefined
   /** Tab-delimited without the line of names. Tabular files only, and only those stored without that line. */
   readonly noVarHeader?: boolean | undefined

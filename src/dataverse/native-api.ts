@@ -12,6 +12,7 @@ import { JsonCalls } from './json-call.ts'
 import { Listing } from './listing.ts'
 import { DEFAULT_RETRIES, DEFAULT_THROTTLE_MS, type RetryPolicy } from './retry.ts'
 import { datasetRoute, encodePath, fileInfoRoute, type Query, type Route } from './route.ts'
+import { shownFile, whyUnseen } from './unseen.ts'
 import { listedVersion, versionElementSchema, type VersionElement } from './version-element.ts'
 
 /** Options of `NativeApi`. */
@@ -57,7 +58,10 @@ export class NativeApi implements Catalogue {
 
   async version(dataset: number | string, selector: string, signal: AbortSignal): Promise<ListedVersion> {
     const route = datasetRoute(dataset, `/versions/${encodePath(selector)}`)
-    const element = await this.#calls.get({ route, query: [['excludeFiles', 'true']], signal }, versionElementSchema)
+    const request = { route, query: [['excludeFiles', 'true'] as const], signal }
+    const element = await this.#calls.get(request, versionElementSchema).catch(async (error: unknown) => {
+      throw await whyUnseen(this.#calls, dataset, selector, error, signal)
+    })
     return this.#pinned(element, dataset, route, signal)
   }
 
@@ -69,9 +73,8 @@ export class NativeApi implements Catalogue {
 
   async file(file: number | string, signal: AbortSignal): Promise<ListedFile & { readonly in: ListedVersion }> {
     const route = fileInfoRoute(file)
-    const element = await this.#calls.get(
-      { route, query: [['returnDatasetVersion', 'true']], signal },
-      withVersionSchema,
+    const element = await shownFile(file, (...more) =>
+      this.#calls.get({ route, query: [['returnDatasetVersion', 'true'], ...more], signal }, withVersionSchema),
     )
     const listed = listedFile(element, this.#today())
     const version = element.datasetVersion && listedVersion(element.datasetVersion, undefined)
@@ -112,14 +115,20 @@ export class NativeApi implements Catalogue {
   }
 
   /**
-   * Whoever the token belongs to. Rejects with `TOKEN_REJECTED` when the server does not take it, and with
-   * `ARGUMENT_INVALID` when this client has none.
+   * Whoever the token belongs to; undefined for the token of a preview URL, which shows one unpublished dataset and
+   * belongs to no account. Rejects with `TOKEN_REJECTED` when the server does not take it, and with `ARGUMENT_INVALID`
+   * when this client has none.
    */
-  async tokenUser(signal?: AbortSignal): Promise<TokenUser> {
+  async tokenUser(signal?: AbortSignal): Promise<TokenUser | undefined> {
     if (!this.#installation.hasToken) {
       throw new DataferryError('ARGUMENT_INVALID', `No token is set for ${this.#installation.host}.`)
     }
-    return this.#calls.get({ route: infoRoute('users/:me', 'the user of the token'), signal }, userSchema)
+    const route = infoRoute('users/:me', 'the user of the token')
+    return this.#calls.get({ route, signal }, userSchema).catch((error: unknown) => {
+      // A token that the server does not know is refused before it is asked whose it is.
+      if (error instanceof DataferryError && error.status === 400 && NO_ACCOUNT.test(error.message)) return undefined
+      throw error
+    })
   }
 
   /** Closes the connections, unless they were brought along. */
@@ -163,6 +172,9 @@ export class NativeApi implements Catalogue {
     throw new DataferryError('SOURCE_UNEXPECTED', message)
   }
 }
+
+/** What a server says of a token that it takes and that has no account: that of a preview URL (protocol note §12). */
+const NO_ACCOUNT = /user with token .{1,300} not found/i
 
 const withVersionSchema = fileElementSchema.extend({ datasetVersion: versionElementSchema.nullish() })
 const foundSchema = z.looseObject({

@@ -45,9 +45,9 @@ export function accessRequestsRoute(dataset: Identifier): Route {
   return route('access', 'the access requests of dataset', dataset, '/allowAccessRequest')
 }
 
-/** `files/{id}`: what the server knows about a file. */
-export function fileInfoRoute(file: Identifier): Route {
-  return route('files', 'file', file, '')
+/** `files/{id}` and what is below it: what the server knows about a file. */
+export function fileInfoRoute(file: Identifier, suffix = ''): Route {
+  return route('files', 'file', file, suffix)
 }
 
 /** `datasets/{id}` and what is below it. */

@@ -179,6 +179,7 @@ export class Resolver {
 
   async *#allForms(file: number | string, context: Context, counts: Counts): AsyncGenerator<Draft> {
     const { file: found, version } = await this.#cache.find(file, this.#signal)
+    if (!found.tabular) throw notTabular(found)
     yield* this.#filtered(found, context, counts, () => allFormsItem(found, version, context))
   }
 }
@@ -206,6 +207,12 @@ function skipped({ collection, title }: Extract<Target, { readonly kind: 'collec
   const named = title === undefined ? '' : ` (${title})`
   const message = `Collection ${collection}${named} is not taken: give --recursive to take all datasets in it.`
   return new DataferryError('COLLECTION_SKIPPED', message)
+}
+
+/** The server begins to send such a ZIP, and cuts it off each time. @see the protocol note §12 */
+export function notTabular({ id, label }: Pick<ListedFile, 'id' | 'label'>): DataferryError {
+  const message = `File ${id} (${label}) is not tabular, so there are no other forms of it: ask for the file itself.`
+  return new DataferryError('SOURCE_REJECTED', message)
 }
 
 function asFileEntry(entry: Entry, pid: string): Entry {

@@ -60,7 +60,9 @@ it('access is asked for, seen, granted, revoked and rejected', async () => {
   expect(may.record()).toMatchObject({ event: 'permissions', canDownloadFile: false, requested: true })
   const granted = await run(['access', 'grant', '12', '@jane', '--json'], 'admin')
   expect(granted.record()).toMatchObject({ event: 'access', action: 'grant', id: '12', user: '@jane' })
-  expect((await run(['access', 'permissions', '12'], 'jane')).stdout).toMatch(/download it .* yes\n/)
+  const allowed = await run(['access', 'permissions', '12'], 'jane')
+  expect(allowed.stdout).toMatch(/download it .* yes\n/)
+  expect(allowed.stdout).toMatch(/request for it is open.* no\n/)
   expect((await run(['access', 'revoke', '12', '@jane'], 'admin')).code).toBe(0)
   await run(['access', 'request', '12'], 'jane')
   expect((await run(['access', 'reject', '12', '@jane'], 'admin')).stdout).toContain('rejected')
@@ -154,6 +156,25 @@ async function shellReads(printed: string): Promise<string> {
   return (await promisify(execFile)('bash', ['-c', `printf %s ${printed.trim()}`])).stdout
 }
 
+it('columns that a table lacks are named, and nothing is fetched', async () => {
+  const before = dataverse.requests.length
+  const { code, stderr } = await run(['get', '11', '--variables', '11000,7', '-o', join(cwd, 'columns.tab')])
+  expect(code).toBe(2)
+  expect(stderr).toContain('File 11 has no variable 7. It has 11000 (a), 11001 (b).')
+  expect(dataverse.requests.slice(before).filter(({ url }) => url.includes('/access/'))).toEqual([])
+  const own = join(cwd, 'own.tab')
+  expect((await run(['get', '11', '--variables', 'v11001', '-o', own])).code).toBe(0)
+  expect(await readFile(own, 'utf8')).toBe('b\n"x"\n')
+})
+
+it('all forms of a file that is not tabular are refused before anything is fetched', async () => {
+  const before = dataverse.requests.length
+  const { code, stderr } = await run(['get', '10', '--bundle', '-o', join(cwd, 'forms.zip')])
+  expect(code).toBe(1)
+  expect(stderr).toContain('File 10 (hello.txt) is not tabular')
+  expect(dataverse.requests.slice(before).filter(({ url }) => url.includes('/access/'))).toEqual([])
+})
+
 it('a guestbook is answered from a file', async () => {
   const answers = join(cwd, 'answers.json')
   await writeFile(answers, '{"name": "A", "email": "a@example.org"}')
@@ -161,6 +182,8 @@ it('a guestbook is answered from a file', async () => {
   const { code, record } = await run(['get', '31', '--guestbook', answers, '-o', path, '--json'])
   expect(code).toBe(0)
   expect(record()).toMatchObject({ event: 'file', path, size: 6, verified: 'checksum' })
+  await writeFile(answers, '{"guestbookResponse": {"name": "A", "email": "a@example.org"}}')
+  expect((await run(['get', '31', '--guestbook', answers, '-o', `${path}2`])).code).toBe(0)
   await writeFile(answers, '{"nmae": "A"}')
   expect((await run(['get', '31', '--guestbook', answers])).stderr).toContain('Expected e.g. {"name"')
 })

@@ -30,6 +30,22 @@ async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
 describe.each(PROFILES)('DataAccessApi on %s', (profile) => {
   const strict = profile === '6.11'
 
+  it('columns are those that were asked for, or none: the server would send the whole table', async () => {
+    await withStandIn({ profile }, (server) =>
+      withApi({ baseUrl: server.url }, async (api) => {
+        const [own, foreign] = [11_000, 4711]
+        expect((await api.getDatafile(11, { variables: [own] })).bytes.toString()).toBe('a\n1\n2\n')
+        for (const variables of [[foreign], [own, `v${foreign}`]]) {
+          const message = expect.stringMatching(/^File 11 has no variable v?4711\. It has 11000/) as string
+          const refused = { code: 'ARGUMENT_INVALID', message }
+          await expect(api.getDatafile(11, { variables })).rejects.toMatchObject(refused)
+          await expect(api.getDatafileDownloadUrl(11, { variables })).rejects.toMatchObject(refused)
+        }
+        await expect(api.getDatafile(10, { variables: [own] })).rejects.toMatchObject({ code: 'SOURCE_REJECTED' })
+      }),
+    )
+  })
+
   it('getDatafile gives the bytes with name, type and size, by id and by PID, never parsed', async () => {
     await withStandIn({ profile }, (server) =>
       withApi({ baseUrl: server.url }, async (api) => {

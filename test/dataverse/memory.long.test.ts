@@ -9,7 +9,7 @@ const MIB = 1024 * 1024
 const FIVE_GB = 5_000_000_000
 
 describe('memory', () => {
-  it('streaming 5 GB takes less than 150 MB', async () => {
+  it('streaming 5 GB takes less than 200 MB: what Node.js and the modules take, and some buffers', async () => {
     await using server = await scriptedServer((_, response) => {
       response.writeHead(200, { 'content-length': String(FIVE_GB), 'content-disposition': 'attachment' })
       const block = Buffer.alloc(MIB)
@@ -35,6 +35,6 @@ describe('memory', () => {
     const [told] = (await Promise.race([once(reader, 'message'), ended])) as [{ size: number; maxRss: number }]
     await ended.catch(() => undefined)
     expect(told.size).toBe(FIVE_GB)
-    expect(told.maxRss / 1e6).toBeLessThan(150)
+    expect(told.maxRss / 1e6).toBeLessThan(200)
   })
 })

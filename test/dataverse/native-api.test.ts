@@ -119,7 +119,79 @@ describe.each(PROFILES)('NativeApi on %s', (profile) => {
   })
 })
 
+describe('what is not shown', () => {
+  const [OLD, GONE, DRAFT] = [1, 2, 3].map((n) => `doi:10.5072/FK2/UNSEEN${n}`) as [string, string, string]
+
+  function unseen(): World {
+    const world = new World()
+    const file = (id: number) => ({ id, label: `${id}.txt`, content: 'x' })
+    const deaccession = { note: 'The consent was withdrawn.', link: 'https://example.org/new' }
+    world.dataset(OLD, {
+      id: 1,
+      versions: [{ files: [file(10)] }, { state: 'DEACCESSIONED', deaccession, files: [file(10), file(11)] }],
+    })
+    world.dataset(GONE, { id: 2, versions: [{ state: 'DEACCESSIONED', deaccession, files: [file(20)] }] })
+    world.dataset(DRAFT, { id: 3, versions: [{ state: 'DRAFT', files: [file(30)] }] })
+    return world
+  }
+
+  const withdrawn = {
+    code: 'SOURCE_DEACCESSIONED',
+    message: expect.stringContaining(
+      'was deaccessioned: The consent was withdrawn. See https://example.org/new',
+    ) as string,
+  }
+
+  it.each<[string, (api: NativeApi) => Promise<unknown>, object]>([
+    ['a deaccessioned dataset', (api) => api.version(GONE, ':latest', signal), withdrawn],
+    ['a deaccessioned version', (api) => api.version(1, '2.0', signal), withdrawn],
+    ['a version that is not there', (api) => api.version(OLD, '9.0', signal), { code: 'SOURCE_NOT_FOUND' }],
+    [
+      'an unpublished dataset',
+      (api) => api.version(DRAFT, ':latest', signal),
+      { code: 'SOURCE_DENIED', message: expect.stringContaining('is not published') as string },
+    ],
+    ['an unknown dataset', (api) => api.version(`${OLD}X`, ':latest', signal), { code: 'SOURCE_NOT_FOUND' }],
+    ['a file of a deaccessioned version', (api) => api.file(11, signal), { code: 'SOURCE_DEACCESSIONED' }],
+    [
+      'an unpublished file',
+      (api) => api.file(30, signal),
+      { code: 'SOURCE_DENIED', message: expect.stringContaining('is not published') as string },
+    ],
+    ['an unknown file', (api) => api.file(99, signal), { code: 'SOURCE_NOT_FOUND' }],
+  ])('is told apart: %s', async (_, ask, error) => {
+    await withStandIn({ world: unseen() }, (server) =>
+      withNative({ baseUrl: server.url }, async (api) => expect(ask(api)).rejects.toMatchObject(error)),
+    )
+  })
+
+  it('is asked about no further where the server knows no such dataset', async () => {
+    await withStandIn({ world: unseen() }, (server) =>
+      withNative({ baseUrl: server.url }, async (api) => {
+        await expect(api.version(`${OLD}X`, ':latest', signal)).rejects.toThrow()
+        await expect(api.version(99, ':latest', signal)).rejects.toThrow()
+        expect(server.requests).toHaveLength(2)
+      }),
+    )
+  })
+
+  it('is shown to those who may edit: a file of a deaccessioned version', async () => {
+    await withStandIn({ world: unseen() }, (server) =>
+      withNative({ baseUrl: server.url, apiToken: 'admin' }, async (api) =>
+        expect(await api.file(11, signal)).toMatchObject({ id: 11, in: { version: '2.0' } }),
+      ),
+    )
+  })
+})
+
 describe('NativeApi', () => {
+  it('knows the token of a preview URL, which belongs to nobody', async () => {
+    const tokens = { p: { user: '#1', curates: [DATASET], preview: true } }
+    await withStandIn({ tokens }, (server) =>
+      withNative({ baseUrl: server.url, apiToken: 'p' }, async (api) => expect(await api.tokenUser()).toBeUndefined()),
+    )
+  })
+
   it('unpublished things are denied to guests and shown to curators', async () => {
     const drafts = new World()
     const files = [{ id: 10, label: 'a.txt', content: 'a' }]

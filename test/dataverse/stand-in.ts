@@ -64,7 +64,7 @@ function world(): World {
 
 /** Runs `work` against a stand-in of its own. */
 export async function withStandIn<T>(
-  options: Omit<StandInOptions, 'world' | 'tokens'> & Partial<Pick<StandInOptions, 'world'>>,
+  options: Omit<StandInOptions, 'world'> & Partial<Pick<StandInOptions, 'world'>>,
   work: (server: StandIn) => Promise<T>,
 ): Promise<T> {
   const server = await startDataverse({ world: world(), tokens: TOKENS, ...options })

@@ -283,6 +283,17 @@ describe('planning what is no file', () => {
   })
 })
 
+describe('planning all forms', () => {
+  it('of a file that is not tabular fails by name: the server would cut them off each time', async () => {
+    const { items } = await planAll([{ target: { kind: 'bundle', file: 1 } }], catalogueOf(DATASETS))
+    expect(items).toMatchObject([
+      {
+        problem: { code: 'SOURCE_REJECTED', message: expect.stringMatching(/^File 1 \(.*\) is not tabular/) as string },
+      },
+    ])
+  })
+})
+
 describe('planning with filters', () => {
   it('leaves files out of datasets, of ZIPs of files and of what is named singly, and counts them', async () => {
     const entries: Entry[] = [dataset(A), file(1), { target: { kind: 'zip', files: [1, 3] } }]

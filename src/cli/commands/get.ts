@@ -5,7 +5,7 @@ import { FORM_FLAGS, TRANSFER_FLAGS } from '../download-flags.ts'
 import { formatBytes } from '../terminal/format.ts'
 import { readRequest, type GetRequest } from '../get/request.ts'
 import { fileProgress, outputTarget, type GetRun, type OutputTarget } from '../get/run.ts'
-import { listing } from '../get/source.ts'
+import { listing, requireTable } from '../get/source.ts'
 import { getToFile } from '../get/to-file.ts'
 import { getToStream, type Streamed } from '../get/to-stream.ts'
 import { refusedOrThrow } from '../refusal.ts'
@@ -60,7 +60,9 @@ async function get(context: Context, request: GetRequest, target: OutputTarget, 
   const progress = fileProgress(context)
   const run: GetRun = { context, request, sources, api: sources.access(request.server, 0), progress: progress.of }
   try {
-    const listed = request.whole ? await listing(sources.native(request.server), request, signal) : undefined
+    const native = sources.native(request.server)
+    if (request.ref.kind === 'all-forms') await requireTable(native, request.ref.file, signal)
+    const listed = request.whole ? await listing(native, request, signal) : undefined
     if (target.kind === 'stream') {
       const streamed = await getToStream(run, target, listed)
       progress.stop()

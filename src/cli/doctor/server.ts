@@ -46,7 +46,9 @@ async function checkToken(api: NativeApi, hasToken: boolean, server: string, sig
   const check = 'Token'
   if (!hasToken) return { check, health: 'ok', message: `none for ${server}: public files only` }
   try {
-    return { check, health: 'ok', message: `${server} knows it as ${(await api.tokenUser(signal)).identifier}` }
+    const user = await api.tokenUser(signal)
+    const known = user ? `knows it as ${user.identifier}` : 'takes it: a preview URL’s, for one unpublished dataset'
+    return { check, health: 'ok', message: `${server} ${known}` }
   } catch (error) {
     return { check, health: 'fail', message: messageOf(error), fix: adviceFor(error) }
   }

@@ -6,6 +6,7 @@ import { DataferryError, messageOf } from '../../errors.ts'
 import type { Item } from '../../model/item.ts'
 import type { OpenBody, OpenSource } from '../../model/source.ts'
 import { listedItem } from '../../plan/file-item.ts'
+import { notTabular } from '../../plan/resolve.ts'
 import type { Context } from '../command.ts'
 import { formatDuration } from '../terminal/format.ts'
 import type { GetRequest, Wanted } from './request.ts'
@@ -40,9 +41,19 @@ export async function listing(
   } catch (error) {
     if (!(error instanceof DataferryError)) throw error
     if (error.code === 'SOURCE_NOT_FOUND' && typeof file === 'string') await refuseDataset(native, file, signal)
+    if (error.code === 'SOURCE_DEACCESSIONED') throw error
     if (error.remedy === 'fail' || error.code === 'SOURCE_UNEXPECTED') return undefined
     throw error
   }
+}
+
+/** Throws `SOURCE_REJECTED` for a file that has no other forms. What the server does not list, it may judge itself. */
+export async function requireTable(native: NativeApi, file: number | string, signal: AbortSignal): Promise<void> {
+  const found = await native.file(file, signal).catch((error: unknown) => {
+    if (!(error instanceof DataferryError) || error.remedy !== 'fail') throw error
+    return undefined
+  })
+  if (found && !found.tabular) throw notTabular(found)
 }
 
 /** A PID does not show whether it is that of a file, and the server would only say that there is no such file. */

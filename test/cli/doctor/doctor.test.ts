@@ -8,18 +8,22 @@ import { VERBS } from '../../../src/cli/commands.ts'
 import { runProgram } from '../../../src/cli/program.ts'
 import { load } from '../../../src/config/config.ts'
 import { startDataverse, type StandIn } from '../../fakes/dataverse/server.ts'
-import { tinyWorld } from '../../fakes/dataverse/worlds.ts'
+import { tinyWorld, WORLD_PID } from '../../fakes/dataverse/worlds.ts'
 import { useRedis } from '../../redis.ts'
 import { Recorder } from '../recorder.ts'
 
 const CANARY = 'canary-token-77aa'
+const PREVIEW = 'canary-preview-77aa'
 const redis = useRedis()
 const signal = new AbortController().signal
 let dataverse: StandIn
 let cwd: string
 
 beforeAll(async () => {
-  dataverse = await startDataverse({ world: tinyWorld(1), tokens: { [CANARY]: { user: '@archivist' } } })
+  dataverse = await startDataverse({
+    world: tinyWorld(1),
+    tokens: { [CANARY]: { user: '@archivist' }, [PREVIEW]: { user: '#1', curates: [WORLD_PID], preview: true } },
+  })
 })
 afterAll(() => dataverse.close())
 beforeEach(() => (cwd = mkdtempSync(join(tmpdir(), 'df-doctor-'))))
@@ -45,6 +49,15 @@ describe('dataferry doctor', () => {
     expect(about('Clock')).toMatchObject([{ health: 'ok' }])
     expect(about('Destination')[0]?.['message']).toMatch(/iB free$/)
     expect(text).not.toContain(CANARY)
+  })
+
+  it('takes the token of a preview URL as what it is', async () => {
+    const { code, about, text } = await doctor(['--server', dataverse.url], { DATAVERSE_API_TOKEN: PREVIEW })
+    expect(code).toBe(0)
+    expect(about('Token')).toMatchObject([
+      { health: 'ok', message: `${dataverse.url} takes it: a preview URL’s, for one unpublished dataset` },
+    ])
+    expect(text).not.toContain(PREVIEW)
   })
 
   it('a token that the server does not take fails, and is not shown', async () => {

@@ -7,7 +7,7 @@ import type { DataFile } from '../datafile.ts'
 import { fileElement, versionElement } from '../file-json.ts'
 import { limit } from '../limiter.ts'
 import { notPermitted, requireVersion } from '../lookup.ts'
-import { failure, ok, Refusal, said, unknownRoute } from '../reply.ts'
+import { failure, ok, Refusal, said, unknownRoute, unless } from '../reply.ts'
 import type { Reply } from '../reply.ts'
 import { draftOf, releasedVersions } from '../world.ts'
 import type { FileMeta, Version } from '../world.ts'
@@ -23,7 +23,10 @@ export async function getFiles(visit: Visit, segments: readonly string[], contex
     return fileMetadata(visit, file, requireVersion(visit, file.dataset, selector))
   if (section === 'hasBeenDeleted') return ok(!find(latestReleased(file.dataset) ?? draftOf(file.dataset), file))
   if (section === 'downloadCount') return said(String(context.downloads(file.id)), context.settings.topLevelMessages)
-  if (section === 'dataTables') return dataTables(visit, file, context)
+  if (section === 'dataTables') {
+    unless('paging', context.features, visit.call)
+    return dataTables(visit, file, context)
+  }
   throw unknownRoute(visit.call)
 }
 
@@ -77,8 +80,9 @@ async function fileMetadata(visit: Visit, file: DataFile, version: Version): Pro
 
 /** Variable ids, for `variables=`. */
 function dataTables(visit: Visit, file: DataFile, context: Context): Reply {
-  if (!file.tabular) throw new Refusal(failure(400, 'This data file is not tabular.'))
-  if (denied(file, visit.user, context)) throw new Refusal(failure(403, notPermitted(visit.user)))
+  if (!file.tabular) throw new Refusal(failure(400, 'This operation is only available for tabular files.'))
+  if (denied(file, visit.user, context))
+    throw new Refusal(failure(403, 'Insufficient permissions to access the requested information.'))
   const dataVariables = file.tabular.variables.map((name, column) => ({ id: variableId(file, column), name }))
   return ok([{ id: file.id, varQuantity: dataVariables.length, dataVariables }])
 }

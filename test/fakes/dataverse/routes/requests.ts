@@ -34,7 +34,8 @@ export async function routeRequests(
     case 'revokeAccess':
       return decide(visit, file, { id, action, who }, context)
     case 'userFileAccessRequested':
-      return ok(context.memory.accessRequests.get(asked(visit, file, id).id)?.get(visit.user?.name ?? '') === 'created')
+      // Whatever became of the request (note §12).
+      return ok(context.memory.accessRequests.get(asked(visit, file, id).id)?.has(visit.user?.name ?? '') === true)
     case 'userPermissions':
       unless('paging', context.features, visit.call)
       return userPermissions(visit, asked(visit, file, id))
