@@ -1,3 +1,4 @@
+import { PUBLIC_SCOPE } from '../jobs/scope.ts'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -117,7 +118,7 @@ async function engineAlone(planned: Sink): Promise<number> {
 
 /** CPU seconds of BullMQ over as many jobs without any work: no runner on it can be cheaper. */
 async function bullmqAlone(): Promise<number> {
-  const queue = queues.items('http://nothing.invalid')
+  const queue = queues.in(PUBLIC_SCOPE).items('http://nothing.invalid')
   const before = cpuSeconds()
   await addItems(
     queue,
@@ -150,10 +151,11 @@ const ledger = new RedisLedger(client, { prefix: PREFIX })
 await reconcile(ledger, sink.records, batch, plan)
 
 const [begun, cpuBefore, redisBefore] = [performance.now(), cpuSeconds(), await redis.use()]
-await startFeeding(queues, BATCH, SERVER)
+await startFeeding(queues.in(PUBLIC_SCOPE), BATCH, SERVER)
 const workers = await startWorkers(
   {
     client,
+    isUp: () => Promise.resolve(true),
     queues,
     ledger,
     changes,
@@ -168,10 +170,12 @@ const workers = await startWorkers(
   },
   {
     prefix: PREFIX,
-    servers: [SERVER],
+    scopes: [{ scope: PUBLIC_SCOPE, servers: [SERVER] }],
     jobs,
     attempts: 3,
     throttle: { firstMs: 1000, maxMs: 1000 },
+    outage: { firstMs: 1000, maxMs: 1000 },
+    giveUpAfterMs: 60_000,
     retry,
   },
 )

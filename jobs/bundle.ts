@@ -1,12 +1,10 @@
 import { z } from 'zod'
-import { patienceSchema } from './item.ts'
 
 /** Several small items of one dataset and server, fetched in one ZIP: by their line numbers, ascending, each once. */
 export const bundleJobSchema = z.object({
   v: z.literal(1),
   batch: z.string(),
   ns: z.array(z.number().int().nonnegative()).min(1),
-  patience: patienceSchema,
   /** How often its process died with it. Absent: never. */
   crashes: z.number().int().nonnegative().optional(),
 })

@@ -1,6 +1,10 @@
 import { z } from 'zod'
+import type { Scope } from './scope.ts'
 
-export const CONTROL_QUEUE = 'control'
+/** The queue of a scope. */
+export function controlQueue(scope: Scope): string {
+  return `control.${scope}`
+}
 
 /** Writes the report of a batch whose every line has ended. */
 export const controlJobSchema = z.object({ v: z.literal(1), task: z.literal('report'), batch: z.string() })

@@ -1,6 +1,10 @@
 import { z } from 'zod'
+import type { Scope } from './scope.ts'
 
-export const FEED_QUEUE = 'feed'
+/** The queue of a scope. */
+export function feedQueue(scope: Scope): string {
+  return `feed.${scope}`
+}
 
 /** Keeps the window of one batch and server full until every line has ended. */
 export const feedJobSchema = z.object({ v: z.literal(1), batch: z.string(), server: z.string() })

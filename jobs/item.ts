@@ -1,12 +1,10 @@
 import { z } from 'zod'
+import type { Scope } from './scope.ts'
 
-/** The queue of one server's items. Names may not hold `:`, so the base URL is spelled with `_`. */
-export function itemQueue(server: string): string {
-  return `dl.${server.replaceAll(/[^A-Za-z0-9.-]+/g, '_')}`
+/** The queue of one server's items in a scope. Names may not hold `:`, so the base URL is spelled with `_`. */
+export function itemQueue(server: string, scope: Scope): string {
+  return `dl.${server.replaceAll(/[^A-Za-z0-9.-]+/g, '_')}.${scope}`
 }
-
-/** What a job has used up of the patience that it is met with; see `workers/wait-out.ts`. Absent: nothing. */
-export const patienceSchema = z.number().int().nonnegative().optional()
 
 /** One item of a batch, by its line number. About 40 bytes: the item itself is read from the destination. */
 export const itemJobSchema = z.object({
@@ -15,6 +13,5 @@ export const itemJobSchema = z.object({
   n: z.number().int().nonnegative(),
   /** The server has counted this download already, as part of a bundle that lacked it. */
   counted: z.literal(true).optional(),
-  patience: patienceSchema,
 })
 export type ItemJob = Readonly<z.infer<typeof itemJobSchema>>

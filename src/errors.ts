@@ -46,6 +46,12 @@ export const ERROR_CODES = {
     meaning: 'Something else than the file came with a success status: a login, maintenance or firewall page.',
     advice: 'Open the server in a browser; if a firewall blocks you, ask its operators to allow your User-Agent.',
   },
+  SOURCE_NOT_LISTED: {
+    group: 'source',
+    remedy: 'fail',
+    meaning: 'The server answers other questions, but failed each time it was asked for this listing.',
+    advice: 'Tell the installation’s support the dataset or file; then plan again.',
+  },
   SOURCE_CHANGED: {
     group: 'source',
     remedy: 'restart',
@@ -258,6 +264,12 @@ export const ERROR_CODES = {
     meaning: 'No batch of this name is known here.',
     advice:
       '`dataferry status --all` shows the batches of this Redis; `dataferry resume` tells it again what a destination holds.',
+  },
+  BATCH_OWNED: {
+    group: 'system',
+    remedy: 'park',
+    meaning: 'Another command is working on this batch.',
+    advice: 'Wait until it has ended, or stop it; then give the same command again.',
   },
   REDIS_UNAVAILABLE: {
     group: 'system',

@@ -1,3 +1,4 @@
+import { itemScope } from '../jobs/scope.ts'
 import type { Ledger, LedgerEntry, Summary } from './ledger/ledger.ts'
 import type { Servers } from './ledger/servers.ts'
 import type { ServerState } from './ledger/server-state.ts'
@@ -12,6 +13,11 @@ export interface BatchStatus extends Summary {
   readonly destination: string
   readonly servers: readonly string[]
   readonly createdAt: string
+  /** Only the command that began it, or one that is given again, works on it; see `LedgerEntry`. */
+  readonly attached: boolean
+  readonly tokenServers: readonly string[]
+  /** The process whose command it is now. */
+  readonly owner: LedgerEntry['owner']
   /** Items that workers hold now. */
   readonly active: number
   /** Planned items that have not ended. */
@@ -25,6 +31,8 @@ export interface ServerStatus extends ServerState {
   /** Waiting for another attempt. */
   readonly delayed: number
 }
+
+const STATES = ['waiting', 'prioritized', 'active', 'delayed'] as const
 
 export interface Status {
   readonly batches: readonly BatchStatus[]
@@ -44,13 +52,13 @@ export async function readStatus({ ledger, servers, workers, queues }: StatusSou
   const [entries, records] = await Promise.all([ledger.list(), workers.list()])
   const batches = await Promise.all(entries.map((entry) => batchStatus(entry, ledger, records)))
   const names = new Set(entries.flatMap((entry) => entry.servers))
-  const states = await Promise.all([...names].sort().map((server) => serverStatus(server, servers, queues)))
+  const states = await Promise.all([...names].sort().map((server) => serverStatus(server, entries, servers, queues)))
   return { batches, servers: states, workers: records }
 }
 
 async function batchStatus(entry: LedgerEntry, ledger: Ledger, workers: readonly WorkerRecord[]): Promise<BatchStatus> {
   const summary = await ledger.summary(entry.id)
-  const { id, state, reason, destination, servers, createdAt } = entry
+  const { id, state, reason, destination, servers, createdAt, attached, tokenServers, owner } = entry
   const { done, kept, failed, planned } = summary
   const active = workers.flatMap((worker) => worker.holds).filter((held) => held.batch === id).length
   return {
@@ -60,17 +68,32 @@ async function batchStatus(entry: LedgerEntry, ledger: Ledger, workers: readonly
     destination,
     servers,
     createdAt,
+    attached,
+    tokenServers,
+    owner,
     active,
     open: planned - done - kept - failed,
     ...summary,
   }
 }
 
-async function serverStatus(server: string, servers: Servers, queues: Queues): Promise<ServerStatus> {
-  const [state, counts] = await Promise.all([
+async function serverStatus(
+  server: string,
+  entries: readonly LedgerEntry[],
+  servers: Servers,
+  queues: Queues,
+): Promise<ServerStatus> {
+  const open = entries.filter((entry) => entry.state !== 'finished' && entry.servers.includes(server))
+  const scopes = new Set(open.map((entry) => itemScope(entry, server)))
+  const [state, ...counts] = await Promise.all([
     servers.get(server),
-    queues.items(server).getJobCounts('waiting', 'prioritized', 'active', 'delayed'),
+    ...[...scopes].map((scope) =>
+      queues
+        .in(scope)
+        .items(server)
+        .getJobCounts(...STATES),
+    ),
   ])
-  const { waiting = 0, prioritized = 0, active = 0, delayed = 0 } = counts
-  return { ...state, waiting: waiting + prioritized, active, delayed }
+  const sum = (name: (typeof STATES)[number]): number => counts.reduce((total, one) => total + (one[name] ?? 0), 0)
+  return { ...state, waiting: sum('waiting') + sum('prioritized'), active: sum('active'), delayed: sum('delayed') }
 }

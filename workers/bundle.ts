@@ -11,7 +11,6 @@ import { runJob, type Attempt, type WorkUnderWay } from './run-job.ts'
 import type { Task } from './running.ts'
 import { settleProblem } from './settle.ts'
 import { OVER, type Step } from './step.ts'
-import { THROTTLE_COST } from './wait-out.ts'
 
 export interface BundleDeps extends ItemDeps {
   readonly ledger: Pick<Ledger, 'isOpen' | 'settledIn' | 'get' | 'settle' | 'settleAll' | 'setState'>
@@ -20,9 +19,8 @@ export interface BundleDeps extends ItemDeps {
   readonly addSingles: (server: string, jobs: readonly ItemJob[]) => Promise<void>
 }
 
-/** A bundle whose workers were lost this often, or that made its server ask for so many pauses, is taken apart. */
+/** A bundle whose workers were lost this often is taken apart. */
 const MAX_LOSSES = 3
-const MAX_PATIENCE = 20 * THROTTLE_COST
 
 /**
  * The work on several small items at once: each entry of one ZIP that is one of the items is verified, committed and settled
@@ -36,7 +34,7 @@ export async function processBundle(
   deps: BundleDeps,
 ): Promise<Step> {
   const entry = await deps.ledger.get(job.batch)
-  if (entry?.state !== 'open') return OVER
+  if (entry?.state !== 'open' || entry.attached !== deps.attached) return OVER
   return runJob({ job, attempt, lock }, deps, async (opened) => {
     const items = await openItems(job, opened, deps)
     const [first] = items
@@ -46,7 +44,7 @@ export async function processBundle(
   })
 
   function workOn(bundle: BundleFetch, opened: OpenBatch, server: string): WorkUnderWay {
-    const isWorthIt = (job.patience ?? 0) < MAX_PATIENCE && attempt.stalled + (job.crashes ?? 0) < MAX_LOSSES
+    const isWorthIt = attempt.stalled + (job.crashes ?? 0) < MAX_LOSSES
     const addSingles = async (): Promise<void> => {
       const jobs = bundle.left().map(({ n }) => ({ v: 1 as const, batch: job.batch, n, ...bundle.counted }))
       if (jobs.length > 0) await deps.addSingles(server, jobs)
@@ -56,7 +54,6 @@ export async function processBundle(
         const missing = await bundle.keepExisting()
         if (missing.length >= 2 && isWorthIt && (await deps.bundling.options(opened, server))) {
           const found = await bundle.fetch(missing, deps.openSource(server), attempt.made === 0)
-          deps.succeeded(server)
           if (found > 0) deps.bundling.succeeded(opened, server)
           else await deps.bundling.failed(opened, server)
         }

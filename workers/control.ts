@@ -9,8 +9,8 @@ import { unlessUnreadable, type Batches, type OpenBatch } from './batches.ts'
 export interface ControlDeps {
   readonly ledger: Pick<Ledger, 'correct' | 'firstOpen' | 'get' | 'setState' | 'setPlanned'>
   readonly batches: Pick<Batches, 'open' | 'release'>
-  /** Goes on feeding a batch from one server. */
-  readonly feed: (batch: string, server: string) => Promise<void>
+  /** Goes on feeding a batch. */
+  readonly feed: (batch: string) => Promise<void>
 }
 
 const CLEAN_UP_MS = 60_000
@@ -28,7 +28,7 @@ export async function processControl({ batch: id }: ControlJob, deps: ControlDep
   if (!plan) return
   if (plan.leftOutFrom !== undefined && (await isUnfinished(plan, id, deps))) {
     await ledger.setPlanned(id, plan.items, plan.totals.size, plan.complete)
-    for (const server of batch.servers) await deps.feed(id, server)
+    await deps.feed(id)
     return
   }
   const { done, kept, failed, bytes, keptBytes } = await writeReport(sink.records, batch, plan)

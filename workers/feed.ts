@@ -1,6 +1,7 @@
 import type { BundleJob } from '../jobs/bundle.ts'
 import type { ItemJob } from '../jobs/item.ts'
 import type { FeedJob } from '../jobs/feed.ts'
+import { itemScope, type Scope } from '../jobs/scope.ts'
 import type { BundleOptions } from '../src/archive/plan-bundles.ts'
 import type { Ledger, LedgerEntry } from '../src/ledger/ledger.ts'
 import type { Item } from '../src/model/item.ts'
@@ -10,8 +11,12 @@ import { settleProblem } from './settle.ts'
 import { OVER, type Step } from './step.ts'
 
 export interface FeedDeps {
+  /** Whose jobs are fed. */
+  readonly scope: Scope
   readonly ledger: Ledger
   readonly batches: Pick<Batches, 'open'>
+  /** Whether a person paused a server. */
+  readonly isPaused: (server: string) => boolean
   /** Items that are queued for a server now, in whatever state. */
   readonly queued: (server: string) => Promise<number>
   readonly add: (server: string, jobs: readonly ItemJob[]) => Promise<void>
@@ -84,7 +89,9 @@ export class Feeder {
     const entry = await ledger.get(batch)
     const opened = entry && (await batches.open(batch))
     if (!opened || entry.state === 'cancelled' || entry.state === 'finished') return this.#forget(batch, server)
-    if (entry.state === 'paused') {
+    // It was left to workers, or taken over by a command: it is fed there.
+    if (itemScope(entry, server) !== this.#deps.scope) return this.#forget(batch, server)
+    if (entry.state === 'paused' || this.#deps.isPaused(server)) {
       // Whatever was queued ends without its item: feeding starts over afterwards.
       this.#forget(batch, server)
       return { kind: 'later', ms: HELD_MS }

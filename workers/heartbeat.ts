@@ -1,3 +1,4 @@
+import type { Scope } from '../jobs/scope.ts'
 import { every, type Repeated } from '../src/async/every.ts'
 import { messageOf } from '../src/errors.ts'
 import type { Workers } from '../src/ledger/workers.ts'
@@ -11,6 +12,7 @@ export interface HeartbeatDeps {
   /** Made anew for each start. */
   readonly id: string
   readonly queueWorkers: Pick<QueueWorkers, 'ids'>
+  readonly scopes: readonly Scope[]
   readonly running: Pick<Running, 'held'>
   readonly log: Logger
 }
@@ -23,7 +25,7 @@ const BEAT_MS = 2_000
  * @returns what ends it; resolves after the first beat
  */
 export async function startHeartbeat(deps: HeartbeatDeps, everyMs = BEAT_MS): Promise<Repeated> {
-  const { workers, id, queueWorkers, running, log } = deps
+  const { workers, id, queueWorkers, scopes, running, log } = deps
   const since = new Date().toISOString()
   const beat = async (): Promise<void> => {
     const at = new Date().toISOString()
@@ -31,6 +33,7 @@ export async function startHeartbeat(deps: HeartbeatDeps, everyMs = BEAT_MS): Pr
       ...(await ownProcess()),
       id,
       tokens: [...queueWorkers.ids()],
+      scopes: [...scopes],
       since,
       at,
       holds: running.held(),

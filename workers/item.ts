@@ -19,7 +19,8 @@ export interface ItemDeps extends JobDeps {
   readonly ledger: Pick<Ledger, 'get' | 'isOpen' | 'settle' | 'setState'>
   /** The source of one server. Rejects with `CONFIG_INVALID` when this process may not contact it. */
   readonly openSource: (server: string) => OpenSource
-  readonly succeeded: (server: string) => void
+  /** Whether its jobs come from the queue of their own batch. */
+  readonly attached: boolean
   readonly reconnect?: ReconnectOptions
 }
 
@@ -36,7 +37,7 @@ export async function processItem(
   lock: AbortSignal | undefined,
   deps: ItemDeps,
 ): Promise<Step> {
-  if (!(await deps.ledger.isOpen(job.batch, job.n))) return OVER
+  if (!(await deps.ledger.isOpen(job.batch, job.n, deps.attached))) return OVER
   return runJob({ job, attempt, lock }, deps, async (opened) => {
     const item = await opened.items.item(job.n)
     if (item.problem) {
@@ -91,6 +92,5 @@ async function outcomeOf(
     item.ref.kind === 'file'
       ? (kept ?? (await transfer(item, { open: deps.openSource(item.server), sink }, run)))
       : await archiveReceipt(item, opened, kept, run, deps)
-  if (!kept) deps.succeeded(item.server)
   return receipt
 }

@@ -105,8 +105,6 @@ export function queueWorker(
     lockDuration: LOCK_MS,
     stalledInterval: STALLED_CHECK_MS,
     maxStalledCount: MAX_STALLED,
-    // Waits for a throttled server are looked at this often, so that what a person changes acts soon.
-    maximumRateLimitDelay: 5_000,
     removeOnComplete: { count: 0 },
     removeOnFail: { count: 0 },
     settings: { backoffStrategy: (attempts) => backoff(attempts, retry) },

@@ -9,8 +9,10 @@ import { unlessUnreadable, type Batches } from './batches.ts'
 export interface ReconcilerDeps {
   readonly ledger: Ledger
   readonly batches: Pick<Batches, 'sink'>
-  /** Goes on feeding a batch from one server; does nothing while that is going on. */
-  readonly feed: (batch: BatchId, server: string) => Promise<void>
+  /** Goes on feeding a batch; does nothing while that is going on. */
+  readonly feed: (batch: LedgerEntry) => Promise<void>
+  /** Whether this process works on a batch. */
+  readonly isOurs: (batch: LedgerEntry) => boolean
 }
 
 /**
@@ -33,7 +35,7 @@ export class Reconciler {
     // One destination that cannot be read now must not keep other batches from going on; it is asked again next time.
     const looked = await Promise.allSettled([
       ...lost.map((entry) => this.#restore(entry)),
-      ...entries.map((entry) => this.#keepFed(entry)),
+      ...entries.filter((entry) => this.#deps.isOurs(entry)).map((entry) => this.#keepFed(entry)),
     ])
     const failed = looked.find((one) => one.status === 'rejected')
     if (failed) throw failed.reason
@@ -42,7 +44,7 @@ export class Reconciler {
   /** Remembers a batch that something was just heard of: Redis may lose it before the next look. */
   async notice(id: BatchId): Promise<void> {
     const entry = await this.#deps.ledger.get(id)
-    if (entry) this.#remember(entry)
+    if (entry && this.#deps.isOurs(entry)) this.#remember(entry)
   }
 
   /** Somebody took the batch out of Redis on purpose. */
@@ -55,7 +57,7 @@ export class Reconciler {
     this.#remember(entry)
     if (entry.state !== 'open') return
     if (!entry.planComplete && before?.planned === entry.planned) await this.#learnPlan(entry)
-    for (const server of entry.servers) await this.#deps.feed(entry.id, server)
+    await this.#deps.feed(entry)
   }
 
   #remember(entry: LedgerEntry): void {
@@ -73,7 +75,10 @@ export class Reconciler {
     if (complete || items > planned) await ledger.setPlanned(id, items, totals.size, complete)
   }
 
-  async #restore({ id, destination, servers }: LedgerEntry): Promise<void> {
+  /** An attached batch is brought back by its own command, which knows that it is its own. */
+  async #restore(entry: LedgerEntry): Promise<void> {
+    const { id, destination, tokenServers } = entry
+    if (entry.attached) return
     const { records } = await this.#deps.batches.sink(destination)
     const known = await readable(async () => ({
       batch: await readBatch(records, id),
@@ -84,7 +89,8 @@ export class Reconciler {
       return
     }
     await reconcile(this.#deps.ledger, records, known.batch, known.plan)
-    for (const server of servers) await this.#deps.feed(id, server)
+    await this.#deps.ledger.detach(id, tokenServers)
+    await this.#deps.feed(entry)
   }
 }
 

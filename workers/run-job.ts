@@ -3,6 +3,8 @@ import type { Ledger } from '../src/ledger/ledger.ts'
 import type { Logger } from '../src/log.ts'
 import type { BatchId } from '../src/model/batch.ts'
 import type { Item } from '../src/model/item.ts'
+import { itemKey } from '../src/model/item-key.ts'
+import { StreamRevoked } from '../src/model/source.ts'
 import type { Batches, OpenBatch } from './batches.ts'
 import type { Running, StopReason, Task } from './running.ts'
 import { OVER, type Step } from './step.ts'
@@ -20,7 +22,7 @@ export interface Attempt {
 
 /** A job as this process was given it. */
 export interface TakenJob {
-  readonly job: { readonly batch: BatchId; readonly patience?: number | undefined }
+  readonly job: { readonly batch: BatchId }
   readonly attempt: Attempt
   /** Aborts when another worker gets the job. */
   readonly lock: AbortSignal | undefined
@@ -64,7 +66,7 @@ export async function runJob(
 ): Promise<Step> {
   return withDestination(taken.job.batch, deps, async (opened) => {
     const work = opened && (await prepare(opened))
-    return work ? doWork(work, opened, taken, deps) : OVER
+    return work && !deps.limits.isPaused(work.item.server) ? doWork(work, opened, taken, deps) : OVER
   })
 }
 
@@ -95,13 +97,15 @@ async function stepAfter(
   deps: JobDeps,
 ): Promise<Step | undefined> {
   const again: Step | undefined = attempt.made + 1 < attempt.allowed ? { kind: 'retry', error } : undefined
+  // It could not be gone on with where it was, and says nothing against the item.
+  if (error instanceof StreamRevoked) return { kind: 'hand-back' }
   if (!(error instanceof DataferryError)) {
     deps.log.error({ err: error, batch: job.batch, n }, 'unexpected error while working on a job')
     return again
   }
   deps.log.info({ code: error.code, batch: job.batch, n, detail: error.message }, 'attempt ended')
-  const wait = await waitOut(error, { server, opened, openBytes: work.openBytes(), patience: job.patience ?? 0 }, deps)
-  if (wait === 'patience-spent') return undefined
+  const interrupted = { server, item: itemKey(job.batch, n), opened, openBytes: work.openBytes() }
+  const wait = await waitOut(error, interrupted, deps)
   return wait ?? (work.mayRetry(error) ? again : undefined)
 }
 

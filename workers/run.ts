@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { every, type Repeated } from '../src/async/every.ts'
-import { messageOf } from '../src/errors.ts'
+import { itemQueue } from '../jobs/item.ts'
+import { itemScope, type Scope, type Whose } from '../jobs/scope.ts'
+import { DataferryError, messageOf } from '../src/errors.ts'
 import type { Change } from '../src/ledger/change.ts'
-import { feedNow, startFeeding } from '../src/queue/queues.ts'
+import type { LedgerEntry } from '../src/ledger/ledger.ts'
+import { Slots } from '../src/ledger/slots.ts'
+import { feedBatch, feedNow } from '../src/queue/queues.ts'
 import { readStatus } from '../src/status.ts'
 import { Batches } from './batches.ts'
 import { DestinationHolds } from './destination-holds.ts'
@@ -21,6 +25,10 @@ import { openQueueWorkers, type WorkerDeps, type WorkerOptions } from './wiring.
 export interface RunningWorkers {
   readonly running: Running
   readonly notices: Notices
+  /** Aborts when a server has been away for longer than this process is to wait. */
+  readonly gaveUp: AbortSignal
+  /** Waits for a stream of a server and holds it during `work`: for whatever is not an item. */
+  withStream<T>(server: string, signal: AbortSignal, work: () => Promise<T>): Promise<T>
   /** Parks what is in flight at its byte, hands its jobs back and closes everything it opened. */
   close(): Promise<void>
 }
@@ -56,38 +64,48 @@ class WorkerProcess implements RunningWorkers {
   readonly #watchdog = new Watchdog()
   #silence: string | undefined
   readonly #repeated: Repeated[] = []
+  readonly #gaveUp = new AbortController()
   #stopListening = (): void => undefined
 
   constructor(deps: WorkerDeps, options: WorkerOptions) {
-    const { running, notices } = this
+    const { notices } = this
     this.#deps = deps
     this.#options = options
     this.#batches = new Batches(deps.ledger, deps.openSink, this.#id)
     this.#queueWorkers = new QueueWorkers({ ...deps, ...options })
     this.#limits = new ServerLimits({
       ...deps,
-      queueWorkers: this.#queueWorkers,
-      running,
+      ...options,
+      running: this.running,
       notices,
-      jobs: options.jobs,
+      id: this.#id,
+      slots: new Slots(deps.client, { usualLimit: options.jobs, prefix: options.prefix }),
+      setConcurrency: (server, jobs) => {
+        for (const scope of this.#scopesOf(server)) this.#queueWorkers.setConcurrency(itemQueue(server, scope), jobs)
+      },
+      onGiveUp: (server, { reason }) => {
+        this.#gaveUp.abort(new DataferryError('SOURCE_UNREACHABLE', `${server} has been away for too long: ${reason}`))
+      },
     })
     this.#reconciler = new Reconciler({
       ledger: deps.ledger,
       batches: this.#batches,
-      feed: (batch, server) => startFeeding(deps.queues, batch, server),
+      feed: (entry) => feedBatch(deps.queues, entry),
+      isOurs: (entry) => this.#isOurs(entry),
     })
   }
 
   async start(): Promise<void> {
     const { running, notices } = this
+    const scopes = this.#options.scopes.map(({ scope }) => scope)
     const [batches, queueWorkers, limits] = [this.#batches, this.#queueWorkers, this.#limits]
     const destinations = new DestinationHolds(this.#deps.log, (url, text) => notices.set(`destination ${url}`, text))
     this.#stopListening = this.#deps.changes.onChange((change) => this.#heard(change))
     await this.#recover()
-    await openQueueWorkers(this.#deps, this.#options, { batches, running, notices, destinations, limits, queueWorkers })
+    openQueueWorkers(this.#deps, this.#options, { batches, running, notices, destinations, limits, queueWorkers })
     await this.#applyLimits()
     // Before the first job is taken: should this process die, its jobs are handed back by what it registered.
-    this.#repeated.push(await startHeartbeat({ ...this.#deps, id: this.#id, queueWorkers, running }))
+    this.#repeated.push(await startHeartbeat({ ...this.#deps, id: this.#id, scopes, queueWorkers, running }))
     await this.#reconciler.now()
     this.#inBackground(queueWorkers.run())
     this.#repeat(LOOK_MS, () => this.#recover())
@@ -103,8 +121,35 @@ class WorkerProcess implements RunningWorkers {
     this.#stopListening()
     await Promise.all(this.#repeated.map((one) => one.stop()))
     await closing
+    await this.#limits.close()
     await this.#batches.close()
     await this.#deps.workers.remove(this.#id)
+  }
+
+  get gaveUp(): AbortSignal {
+    return this.#gaveUp.signal
+  }
+
+  async withStream<T>(server: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const slot = await this.#limits.streams(server).acquire(false, signal)
+    try {
+      return await work()
+    } finally {
+      slot.release()
+    }
+  }
+
+  /** Servers that this process works for. */
+  get #servers(): readonly string[] {
+    return [...new Set(this.#options.scopes.flatMap(({ servers }) => servers))]
+  }
+
+  #isOurs(batch: Whose & Pick<LedgerEntry, 'servers'>): boolean {
+    return batch.servers.some((server) => this.#scopesOf(server).includes(itemScope(batch, server)))
+  }
+
+  #scopesOf(server: string): readonly Scope[] {
+    return this.#options.scopes.filter(({ servers }) => servers.includes(server)).map(({ scope }) => scope)
   }
 
   #heard(change: Change): void {
@@ -116,10 +161,16 @@ class WorkerProcess implements RunningWorkers {
         return
       case 'ready':
         this.#inBackground(this.#reconciler.notice(change.id))
-        for (const server of this.#options.servers) this.#inBackground(feedNow(this.#deps.queues, change.id, server))
+        for (const { scope, servers } of this.#options.scopes) {
+          const queues = this.#deps.queues.in(scope)
+          for (const server of servers) this.#inBackground(feedNow(queues, change.id, server))
+        }
+        return
+      case 'owner':
+        // What was in flight in another scope ends by itself, since `settle` counts once.
         return
       case 'server':
-        if (this.#options.servers.includes(change.server)) this.#inBackground(this.#limits.apply(change.server))
+        if (this.#servers.includes(change.server)) this.#inBackground(this.#limits.apply(change.server))
         return
       case 'missed':
         this.#inBackground(this.#readAgain())
@@ -141,19 +192,22 @@ class WorkerProcess implements RunningWorkers {
   }
 
   async #applyLimits(): Promise<void> {
-    for (const server of this.#options.servers) await this.#limits.apply(server)
+    for (const server of this.#servers) await this.#limits.apply(server)
   }
 
   async #recover(): Promise<void> {
     const { client: connection, queues, workers, ledger } = this.#deps
-    const all = queues.of(this.#options.servers)
-    await recoverCrashed({ connection, workers, queues: all, ledger, batches: this.#batches })
+    const all = this.#options.scopes.flatMap(({ scope, servers }) => queues.in(scope).of(servers))
+    const onDead = (id: string): Promise<void> => this.#limits.releaseOf(id)
+    await recoverCrashed({ connection, workers, queues: all, ledger, batches: this.#batches, onDead })
     await this.#queueWorkers.handBackLost(all)
   }
 
   async #watch(): Promise<void> {
     const reasons = this.notices.list().filter((text) => text !== this.#silence)
-    this.#silence = this.#watchdog.look(await readStatus(this.#deps), reasons)
+    const status = await readStatus(this.#deps)
+    const batches = status.batches.filter((batch) => this.#isOurs(batch))
+    this.#silence = this.#watchdog.look({ ...status, batches }, reasons)
     this.notices.set('silence', this.#silence)
   }
 

@@ -1,58 +1,167 @@
-import { itemQueue } from '../jobs/item.ts'
-import type { Backoff, BackoffLimits, Servers } from '../src/ledger/servers.ts'
+import { messageOf, type DataferryError } from '../src/errors.ts'
+import type { Hold, Servers, BackoffLimits, HoldCause } from '../src/ledger/servers.ts'
+import type { ServerHold } from '../src/ledger/server-state.ts'
+import type { Grant, Slots } from '../src/ledger/slots.ts'
 import type { Workers } from '../src/ledger/workers.ts'
-import type { Queues } from '../src/queue/queues.ts'
+import type { Logger } from '../src/log.ts'
 import type { Notices } from './notices.ts'
-import type { QueueWorkers } from './queue-workers.ts'
 import type { Running } from './running.ts'
+import { StreamSlots } from './stream-slots.ts'
 
 export interface ServerLimitsDeps {
-  readonly servers: Pick<Servers, 'get' | 'throttled' | 'succeeded'>
-  readonly queues: Pick<Queues, 'limit'>
-  readonly queueWorkers: Pick<QueueWorkers, 'setConcurrency'>
+  readonly servers: Pick<Servers, 'get' | 'hold' | 'suspect' | 'succeeded'>
+  readonly slots: Pick<Slots, 'claim' | 'release'>
   readonly workers: Pick<Workers, 'list'>
   readonly running: Pick<Running, 'stopWhere'>
   readonly notices: Notices
+  /** Id of this process. */
+  readonly id: string
+  /** Jobs of a server at the same time in this process. */
+  readonly setConcurrency: (server: string, jobs: number) => void
   /** Sets how fast this process may read from one server; undefined: as fast as it can. */
   readonly limitBandwidth: (server: string, bytesPerSecond: number | undefined) => void
-  /** Items at the same time for a server that has no limit of its own. */
-  readonly jobs: number
+  /** Whether a server answers at all; never rejects. */
+  readonly isUp: (server: string) => Promise<boolean>
+  readonly throttle: BackoffLimits
+  readonly outage: BackoffLimits
+  /** Told once when a server has been away for longer than this process waits. */
+  readonly onGiveUp: (server: string, hold: ServerHold) => void
+  readonly giveUpAfterMs: number
+  readonly log: Logger
 }
 
-/** This process's part in what all processes keep to for a server: its limits, its pauses, its back-off. */
+/** Jobs that are prepared beside those that have a stream, so that the next request leaves the moment one ends. */
+const AHEAD = 2
+const MOST_JOBS = 64
+/** So many items in a row that fail as if the server were down are taken for an outage, even while it answers other questions. */
+const SUSPECTS = 3
+
+/**
+ * This process's part in what all processes keep to for a server: its share of the streams, and whether the server is on
+ * hold.
+ */
 export class ServerLimits {
   readonly #deps: ServerLimitsDeps
-  readonly #backingOff = new Set<string>()
+  readonly #streams = new Map<string, StreamSlots>()
+  /** Servers of which the next success has to be reported. */
+  readonly #troubled = new Set<string>()
+  readonly #paused = new Set<string>()
+  readonly #asking = new Map<string, Promise<boolean>>()
 
   constructor(deps: ServerLimitsDeps) {
     this.#deps = deps
   }
 
-  /** Does what is set for a server now. */
+  /** This process's streams of a server. */
+  streams(server: string): StreamSlots {
+    const known = this.#streams.get(server)
+    if (known) return known
+    const { slots, id, log } = this.#deps
+    const streams = new StreamSlots({
+      slots,
+      server,
+      process: id,
+      onGrant: (grant) => this.#granted(server, grant),
+      onError: (error) =>
+        log.debug({ server, problem: messageOf(error) }, 'the slots of a server could not be renewed'),
+    })
+    this.#streams.set(server, streams)
+    return streams
+  }
+
+  /** Does what is set for a server now, and renews what this process has of it. */
   async apply(server: string): Promise<void> {
-    const { servers, queues, queueWorkers, limitBandwidth, running, notices } = this.#deps
-    const { concurrency = this.#deps.jobs, bandwidth, paused, waitMs } = await servers.get(server)
-    this.#tell(server, waitMs)
-    queueWorkers.setConcurrency(itemQueue(server), concurrency)
-    await queues.limit(server, concurrency)
+    const { servers, limitBandwidth, giveUpAfterMs, onGiveUp } = this.#deps
+    const { bandwidth, hold } = await servers.get(server)
+    this.#tell(server, hold)
+    this.#pause(server, hold?.by === 'person')
     limitBandwidth(server, bandwidth === undefined ? undefined : bandwidth / (await this.#sharers()))
-    notices.set(`paused ${server}`, paused === undefined ? undefined : `${server} is paused: ${paused}`)
-    if (paused !== undefined) running.stopWhere((task) => task.item.server === server, 'shutdown')
+    if (hold?.by === 'outage' && Date.now() - hold.since.getTime() > giveUpAfterMs) onGiveUp(server, hold)
+    await this.streams(server).renew()
   }
 
-  async throttled(server: string, limits: BackoffLimits, retryAfterMs?: number): Promise<Backoff> {
-    const backoff = await this.#deps.servers.throttled(server, limits, retryAfterMs)
-    this.#backingOff.add(server)
-    this.#tell(server, backoff.waitMs)
-    return backoff
+  /** Whether a person paused a server: what is queued ends without its item, and is fed again when that is over. */
+  isPaused(server: string): boolean {
+    return this.#paused.has(server)
   }
 
-  /** Costs nothing unless this process was throttled before. */
+  /** All work on a server waits as it asked; see `Servers#hold`. */
+  async throttled(server: string, { message, retryAfterMs }: DataferryError): Promise<void> {
+    await this.#hold(server, 'throttle', message, this.#deps.throttle, retryAfterMs)
+  }
+
+  /**
+   * Whether an item failed because its server can serve nobody, so that all work on it waits: it does not answer other
+   * questions, either, or several items in a row failed so.
+   * @returns 'alone' when it is the item's own failure; 'probe' when the server answers, but was on hold: the failure counts, and
+   * the server stays on hold; 'outage' when it says nothing against the item
+   */
+  async outage(server: string, item: string, error: DataferryError): Promise<'alone' | 'probe' | 'outage'> {
+    const { servers, outage } = this.#deps
+    const onHold = (await servers.get(server)).hold?.by === 'outage'
+    // A broken connection alone is no sign, unless the server was away already.
+    if (error.code === 'SHORT_BODY' && !onHold) return 'alone'
+    const up = await this.#isUp(server)
+    if (!onHold && up && (await servers.suspect(server, item)) < SUSPECTS) {
+      this.#troubled.add(server)
+      return 'alone'
+    }
+    await this.#hold(server, 'outage', error.message, outage, error.retryAfterMs)
+    return onHold && up ? 'probe' : 'outage'
+  }
+
+  /** An answer shows the server at work. Costs nothing unless something failed before. */
   succeeded(server: string): void {
-    if (!this.#backingOff.delete(server)) return
-    this.#deps.notices.set(server, undefined)
-    // Should Redis be away, the next back-off is a little longer than it need be.
+    if (!this.#troubled.delete(server)) return
+    // Should Redis be away, the server is probed once more than needed.
     this.#deps.servers.succeeded(server).catch(() => undefined)
+  }
+
+  /** Gives back what a process had that is proved dead. */
+  async releaseOf(process: string): Promise<void> {
+    await Promise.all([...this.#streams.keys()].map((server) => this.#deps.slots.release(server, process)))
+  }
+
+  /** Gives all slots back. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#streams.values()].map((streams) => streams.close()))
+  }
+
+  async #hold(
+    server: string,
+    by: HoldCause,
+    reason: string,
+    limits: BackoffLimits,
+    leastMs: number | undefined,
+  ): Promise<void> {
+    const report = { by, reason, limits, ...(leastMs !== undefined && { leastMs }) }
+    const hold: Hold = await this.#deps.servers.hold(server, report)
+    this.#troubled.add(server)
+    if (hold.began)
+      this.#deps.log.warn({ server, by, reason, waitMs: hold.waitMs, looks: hold.looks }, 'server on hold')
+    this.#tell(server, { by, reason, since: hold.since, nextLookMs: hold.waitMs })
+    await this.streams(server).renew()
+  }
+
+  #pause(server: string, isPaused: boolean): void {
+    if (!isPaused) {
+      this.#paused.delete(server)
+      return
+    }
+    this.#paused.add(server)
+    this.#deps.running.stopWhere((task) => task.item.server === server, 'held')
+  }
+
+  #granted(server: string, { budget, troubled }: Grant): void {
+    if (troubled) this.#troubled.add(server)
+    this.#deps.setConcurrency(server, Math.min(MOST_JOBS, Math.max(1, budget * AHEAD)))
+  }
+
+  /** Asked once, however many items fail at the same time. */
+  #isUp(server: string): Promise<boolean> {
+    const asked = this.#asking.get(server) ?? this.#deps.isUp(server).finally(() => this.#asking.delete(server))
+    this.#asking.set(server, asked)
+    return asked
   }
 
   /** Processes that have items now. */
@@ -60,9 +169,15 @@ export class ServerLimits {
     return Math.max(1, (await this.#deps.workers.list()).filter(({ holds }) => holds.length > 0).length)
   }
 
-  /** Tells people about a back-off, whichever process was throttled; 0 takes it back. */
-  #tell(server: string, waitMs: number): void {
-    const until = new Date(Date.now() + waitMs).toTimeString().slice(0, 8)
-    this.#deps.notices.set(server, waitMs > 0 ? `${server} asked for a pause until ${until}` : undefined)
+  #tell(server: string, hold: ServerHold | undefined): void {
+    this.#deps.notices.set(`hold ${server}`, hold && holdText(server, hold))
   }
+}
+
+/** One sentence for people: what is waited for, since when, and when it is looked at again. */
+function holdText(server: string, { by, reason, since, nextLookMs = 0 }: ServerHold): string {
+  const clock = (at: number): string => new Date(at).toTimeString().slice(0, 8)
+  if (by === 'person') return `${server} has been paused since ${clock(since.getTime())}: ${reason}`
+  const next = nextLookMs > 0 ? `next look at ${clock(Date.now() + nextLookMs)}` : 'it is being looked at now'
+  return `${server} has been on hold since ${clock(since.getTime())}, ${next}: ${reason}`
 }

@@ -1,4 +1,4 @@
-import { DelayedError, RateLimitError, WaitingError, type Job } from 'bullmq'
+import { DelayedError, WaitingError, type Job } from 'bullmq'
 import { DataferryError, messageOf } from '../src/errors.ts'
 
 /** What the queue does with a job after its processor is through. */
@@ -8,27 +8,18 @@ export type Step =
   /** Back to the front for the next worker; uses no attempt. */
   | { readonly kind: 'hand-back' }
   /** Again after a while; uses no attempt. */
-  | { readonly kind: 'later'; readonly ms: number; readonly patience?: number }
-  /** The whole queue pauses; uses no attempt. */
-  | { readonly kind: 'throttle'; readonly ms: number; readonly patience?: number }
+  | { readonly kind: 'later'; readonly ms: number }
   /** Uses an attempt; BullMQ waits as the back-off strategy says. */
   | { readonly kind: 'retry'; readonly error: unknown }
 
 export const OVER: Step = { kind: 'over' }
 
-/**
- * Carries a step out in BullMQ's vocabulary: returns, or throws what BullMQ understands.
- * @param hold lets nobody take a job of this queue for a while
- */
+/** Carries a step out in BullMQ's vocabulary: returns, or throws what BullMQ understands. */
 export async function carryOut(
   step: Step,
-  job: Pick<Job<{ patience?: number | undefined }>, 'data' | 'updateData' | 'moveToWait' | 'moveToDelayed'>,
+  job: Pick<Job, 'moveToWait' | 'moveToDelayed'>,
   token: string,
-  hold: (ms: number) => Promise<void>,
 ): Promise<void> {
-  if ('patience' in step) {
-    await job.updateData({ ...job.data, patience: (job.data.patience ?? 0) + step.patience })
-  }
   switch (step.kind) {
     case 'over':
       return
@@ -38,9 +29,6 @@ export async function carryOut(
     case 'later':
       await job.moveToDelayed(Date.now() + step.ms, token)
       throw new DelayedError()
-    case 'throttle':
-      await hold(step.ms)
-      throw new RateLimitError()
     case 'retry':
       throw codeFirst(step.error)
   }

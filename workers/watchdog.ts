@@ -52,7 +52,7 @@ function progressOf({ id, planned, planComplete, done, kept, failed }: BatchStat
 
 function isServerWaiting({ servers }: Status, open: readonly BatchStatus[]): boolean {
   const asked = new Set(open.flatMap((batch) => batch.servers))
-  return servers.some(({ server, paused, waitMs }) => asked.has(server) && (paused !== undefined || waitMs > 0))
+  return servers.some(({ server, hold }) => asked.has(server) && hold !== undefined)
 }
 
 function waitingFor({ workers, servers }: Status, open: readonly BatchStatus[]): string {

@@ -1,8 +1,9 @@
 import type { Job, Processor } from 'bullmq'
 import { bundleJobSchema } from '../jobs/bundle.ts'
-import { CONTROL_QUEUE, controlJobSchema } from '../jobs/control.ts'
-import { FEED_QUEUE, feedJobSchema } from '../jobs/feed.ts'
-import { itemJobSchema, itemQueue, type ItemJob } from '../jobs/item.ts'
+import { controlQueue, controlJobSchema } from '../jobs/control.ts'
+import { feedQueue, feedJobSchema } from '../jobs/feed.ts'
+import { itemJobSchema, itemQueue } from '../jobs/item.ts'
+import { PUBLIC_SCOPE, TOKEN_SCOPE, type Scope } from '../jobs/scope.ts'
 import type { Changes } from '../src/ledger/change.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import type { RedisClient } from '../src/ledger/redis/client.ts'
@@ -16,8 +17,9 @@ import {
   askReport,
   isBundleQueued,
   removeOrphans,
-  startFeeding,
+  feedBatch,
   type Queues,
+  type ScopeQueues,
 } from '../src/queue/queues.ts'
 import type { Sink } from '../src/sinks/sink.ts'
 import type { ReconnectOptions } from '../src/transfer/resuming-reader.ts'
@@ -33,6 +35,7 @@ import type { QueueWorkers } from './queue-workers.ts'
 import type { Attempt } from './run-job.ts'
 import type { Running } from './running.ts'
 import type { ServerLimits } from './server-limits.ts'
+import { slottedSource } from './slotted-source.ts'
 import { carryOut, OVER } from './step.ts'
 import { withDestination } from './with-destination.ts'
 
@@ -45,7 +48,10 @@ export interface WorkerDeps {
   readonly workers: Workers
   readonly changes: Changes
   readonly openSink: (url: string) => Promise<Sink>
-  readonly openSource: (server: string) => OpenSource
+  /** In the name of the token of a server, unless the scope is everybody's. */
+  readonly openSource: (server: string, scope: Scope) => OpenSource
+  /** Whether a server answers at all; never rejects. */
+  readonly isUp: (server: string) => Promise<boolean>
   /** Bytes that one ZIP of a server may hold; undefined: it does not say. */
   readonly zipLimit: (server: string) => Promise<number | undefined>
   /** Sets how fast this process may read from one server; undefined: as fast as it can. */
@@ -54,15 +60,26 @@ export interface WorkerDeps {
   readonly log: Logger
 }
 
+/** Jobs that a process takes: those of a scope, from these servers. */
+export interface ScopeOfWork {
+  readonly scope: Scope
+  /** Base URLs. */
+  readonly servers: readonly string[]
+}
+
 export interface WorkerOptions {
   readonly prefix: string
-  /** Base URLs that this process may contact. */
-  readonly servers: readonly string[]
-  /** Items at the same time per server, over all workers. */
+  /** Whose jobs this process takes. */
+  readonly scopes: readonly ScopeOfWork[]
+  /** Streams per server over all workers, where nobody set a limit. */
   readonly jobs: number
   /** Attempts for each item before it counts as failed. */
   readonly attempts: number
   readonly throttle: BackoffLimits
+  /** Distance of the looks at a server that is away. */
+  readonly outage: BackoffLimits
+  /** After so long without an answer `RunningWorkers#gaveUp` aborts. */
+  readonly giveUpAfterMs: number
   /** Wait before an item's second attempt, and the longest; each doubles the one before. */
   readonly retry: BackoffLimits
   readonly reconnect?: ReconnectOptions
@@ -80,43 +97,62 @@ export interface Shared {
   readonly queueWorkers: QueueWorkers
 }
 
-/** Opens a worker for the items of each server, one for feeding and one for control, each with what it needs. */
-export async function openQueueWorkers(deps: WorkerDeps, options: WorkerOptions, shared: Shared): Promise<void> {
+/** Opens a worker for the items of each server of each scope, one for feeding and one for control, each with what it needs. */
+export function openQueueWorkers(deps: WorkerDeps, options: WorkerOptions, shared: Shared): void {
   const { queueWorkers, notices } = shared
   const bundling = new Bundling({
     size: options.bundles ?? DEFAULT_BUNDLE_SIZE,
     zipLimit: deps.zipLimit,
     notice: (...told) => notices.set(...told),
   })
-  const work = itemDeps(deps, options, shared, bundling)
-  for (const server of options.servers) {
-    await deps.queues.prepare(server)
-    queueWorkers.open(itemQueue(server), options.jobs, itemProcessor(server, deps.queues, work))
+  for (const { scope, servers } of options.scopes) {
+    const queues = deps.queues.in(scope)
+    const wiring: Wiring = { deps, options, shared, bundling, queues }
+    for (const server of servers) queueWorkers.open(itemQueue(server, scope), options.jobs, itemProcessor(wiring))
+    queueWorkers.open(feedQueue(scope), 4, feedProcessor(wiring))
+    queueWorkers.open(controlQueue(scope), 1, controlProcessor(wiring))
   }
-  queueWorkers.open(FEED_QUEUE, 4, feedProcessor(deps, options, shared, bundling))
-  queueWorkers.open(CONTROL_QUEUE, 1, controlProcessor(deps, shared))
 }
 
-function itemDeps(deps: WorkerDeps, options: WorkerOptions, shared: Shared, bundling: Bundling): BundleDeps {
+/** What the processors of one scope are made from. */
+interface Wiring {
+  readonly deps: WorkerDeps
+  readonly options: WorkerOptions
+  readonly shared: Shared
+  readonly bundling: Bundling
+  readonly queues: ScopeQueues
+}
+
+function itemDeps({ deps, options, shared, bundling, queues }: Wiring): BundleDeps {
   const { ledger, openSource, log } = deps
   const { batches, running, limits, destinations } = shared
+  const { scope } = queues
   return {
     ledger,
     batches,
     running,
-    openSource,
-    throttled: (...report) => limits.throttled(...report),
-    succeeded: (server) => limits.succeeded(server),
+    attached: scope !== PUBLIC_SCOPE && scope !== TOKEN_SCOPE,
+    openSource: (server) => slottedSource(answering(openSource(server, scope), server, limits), limits.streams(server)),
+    limits,
     bundling,
-    addSingles: (server, jobs) => addSingles(deps, options, server, jobs),
+    addSingles: (server, jobs) => addItems(queues.items(server), jobs, { attempts: options.attempts }),
     destinations,
-    backoff: options.throttle,
     log,
     ...(options.reconnect && { reconnect: options.reconnect }),
   }
 }
 
-function itemProcessor(server: string, queues: Queues, deps: BundleDeps): Processor {
+/** Tells that a server is at work as soon as it answers. */
+function answering(open: OpenSource, server: string, limits: ServerLimits): OpenSource {
+  return async (...request) => {
+    const opened = await open(...request)
+    limits.succeeded(server)
+    return opened
+  }
+}
+
+function itemProcessor(wiring: Wiring): Processor {
+  const deps = itemDeps(wiring)
   // Exactly three plain parameters: a default or rest parameter would hide the abort signal from BullMQ.
   return async (job: Job, token: string | undefined, signal: AbortSignal | undefined): Promise<void> => {
     const attempt: Attempt = {
@@ -127,7 +163,7 @@ function itemProcessor(server: string, queues: Queues, deps: BundleDeps): Proces
     const step = isBundle(job)
       ? await processBundle(bundleJobSchema.parse(job.data), attempt, signal, deps)
       : await processItem(itemJobSchema.parse(job.data), attempt, signal, deps)
-    await carryOut(step, job, token ?? '', (ms) => queues.hold(server, ms))
+    await carryOut(step, job, token ?? '')
   }
 }
 
@@ -136,34 +172,39 @@ function isBundle({ name }: Job): boolean {
   return name === 'bundle' || name === 'archive'
 }
 
-function feedProcessor(deps: WorkerDeps, options: WorkerOptions, shared: Shared, bundling: Bundling): Processor {
-  const { ledger, queues, memoryPressure, servers } = deps
-  const { attempts } = options
+function feedProcessor({ deps, options, shared, bundling, queues }: Wiring): Processor {
+  const { ledger, memoryPressure, servers } = deps
+  const { attempts, jobs } = options
   const feeder = new Feeder({
+    scope: queues.scope,
     ledger,
     batches: shared.batches,
+    isPaused: (server) => shared.limits.isPaused(server),
     queued: (server) => queues.windowSize(server),
-    add: (server, jobs) => addSingles(deps, options, server, jobs),
-    removeOrphans: (server, jobs) => removeOrphans(queues.items(server), jobs),
+    add: (server, added) => addItems(queues.items(server), added, { attempts }),
+    removeOrphans: (server, removed) => removeOrphans(queues.items(server), removed),
     bundles: {
       options: (...place) => bundling.options(...place),
-      add: (server, jobs) => addBundles(queues.items(server), jobs, { attempts }),
+      add: (server, added) => addBundles(queues.items(server), added, { attempts }),
       isQueued: (server, job) => isBundleQueued(queues.items(server), job),
     },
     askReport: (batch) => askReport(queues, batch),
-    window: async (server) => Math.max(200, 20 * ((await servers.get(server)).concurrency ?? options.jobs)),
+    window: async (server) => Math.max(200, 20 * ((await servers.get(server)).concurrency ?? jobs)),
     memoryPressure,
     notice: (text) => shared.notices.set('memory', text),
   })
   return async (job: Job, token: string | undefined): Promise<void> => {
     const place = feedJobSchema.parse(job.data)
     const step = await withDestination(place.batch, { ledger, ...shared }, () => feeder.pass(place))
-    await carryOut(step, job, token ?? '', () => Promise.resolve())
+    await carryOut(step, job, token ?? '')
   }
 }
 
-function controlProcessor({ ledger, queues }: WorkerDeps, shared: Shared): Processor {
-  const feed = (batch: string, server: string): Promise<void> => startFeeding(queues, batch, server)
+function controlProcessor({ deps: { ledger, queues }, shared }: Wiring): Processor {
+  const feed = async (batch: string): Promise<void> => {
+    const entry = await ledger.get(batch)
+    if (entry) await feedBatch(queues, entry)
+  }
   const deps = { ledger, ...shared, feed }
   return async (job: Job, token: string | undefined): Promise<void> => {
     const asked = controlJobSchema.parse(job.data)
@@ -171,15 +212,6 @@ function controlProcessor({ ledger, queues }: WorkerDeps, shared: Shared): Proce
       await processControl(asked, deps)
       return OVER
     })
-    await carryOut(step, job, token ?? '', () => Promise.resolve())
+    await carryOut(step, job, token ?? '')
   }
-}
-
-function addSingles(
-  { queues }: WorkerDeps,
-  { attempts }: WorkerOptions,
-  server: string,
-  jobs: readonly ItemJob[],
-): Promise<void> {
-  return addItems(queues.items(server), jobs, { attempts })
 }

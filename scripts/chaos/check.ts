@@ -1,3 +1,4 @@
+import { PUBLIC_SCOPE } from '../../jobs/scope.ts'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { listBatches } from '../../src/batch/folder.ts'
@@ -90,13 +91,9 @@ async function countLines(
 }
 
 async function checkQueues(queues: Queues, server: string, problems: string[]): Promise<void> {
-  for (const [name, queue] of [
-    ['items', queues.items(server)],
-    ['feed', queues.feed],
-    ['control', queues.control],
-  ] as const) {
+  for (const queue of queues.in(PUBLIC_SCOPE).of([server])) {
     for (const [state, count] of Object.entries(await queue.getJobCounts())) {
-      if (count > 0) problems.push(`${count} ${state} jobs are left in the queue of ${name}`)
+      if (count > 0) problems.push(`${count} ${state} jobs are left in the queue ${queue.name}`)
     }
   }
 }

@@ -1,3 +1,4 @@
+import { PUBLIC_SCOPE } from '../../jobs/scope.ts'
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -235,7 +236,7 @@ async function untilFinished(
  */
 async function untilDrained(queues: Queues, server: string): Promise<void> {
   const isLeft = async (): Promise<boolean> => {
-    const all = [queues.items(server), queues.feed, queues.control]
+    const all = queues.in(PUBLIC_SCOPE).of([server])
     const counts = await Promise.all(all.map((queue) => queue.getJobCounts()))
     return counts.some((states) => Object.values(states).some((count) => count > 0))
   }

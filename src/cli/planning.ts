@@ -1,26 +1,51 @@
 import { allItems } from '../batch/items-file.ts'
 import type { BegunBatch } from '../plan/begin-batch.ts'
 import type { PlanState } from '../model/batch.ts'
+import type { Catalogue } from '../model/listing.ts'
 import { entriesOf } from '../plan/intake.ts'
 import { manifestBytes } from '../plan/manifest-copy.ts'
+import { patientCatalogue, type Wait } from '../plan/patient-catalogue.ts'
 import { plan } from '../plan/planner.ts'
 import type { Sink } from '../sinks/sink.ts'
-import type { ExitCode } from './command.ts'
+import type { RunningWorkers } from '../../workers/run.ts'
+import type { Context, ExitCode } from './command.ts'
+import type { Runtime } from './runtime.ts'
 import type { Output } from './terminal/output.ts'
-import { formatBytes, formatCount, plural } from './terminal/format.ts'
+import { formatBytes, formatClock, formatCount, plural } from './terminal/format.ts'
 import type { Sources } from './sources.ts'
+
+type WithStream = RunningWorkers['withStream']
 
 export interface PlanningOptions {
   readonly sources: Sources
-  readonly signal: AbortSignal
+  /** When the context's own is not enough. */
+  readonly signal?: AbortSignal
   readonly onCheckpoint?: (state: PlanState) => Promise<void>
+  /** Told why planning waits, and undefined when it goes on. */
+  readonly onWait?: (text: string | undefined) => void
+  /** Holds a stream of the server during a request; by default none is shared with anybody. */
+  readonly withStream?: WithStream
 }
 
-/** Plans what is left to plan of a batch. A complete plan is returned as it is: it names fixed things. */
-export async function planBatch(sink: Sink, begun: BegunBatch, options: PlanningOptions): Promise<PlanState> {
+/**
+ * Plans what is left to plan of a batch, and waits while a server is away. A complete plan is returned as it is: it names fixed
+ * things.
+ */
+export async function planBatch(
+  { config, out, signal: asked }: Context,
+  sink: Sink,
+  begun: BegunBatch,
+  {
+    sources,
+    signal = asked,
+    onCheckpoint,
+    onWait = (text) => text !== undefined && out.say(text),
+    withStream,
+  }: PlanningOptions,
+): Promise<PlanState> {
   const { batch, plan: from } = begun
   if (from.complete) return from
-  const { sources, signal, onCheckpoint } = options
+  const { outageFirstMs: firstMs, outageMaxMs: maxMs, giveUpAfterMs } = config.settings
   return plan({
     batch: batch.id,
     entries: entriesOf(manifestBytes(sink.records, batch.id), batch.manifest, batch.servers),
@@ -30,11 +55,55 @@ export async function planBatch(sink: Sink, begun: BegunBatch, options: Planning
     recursive: batch.recursive,
     filters: batch.filters,
     records: sink.records,
-    catalogue: (server) => sources.catalogue(server),
+    catalogue: (server) =>
+      patientCatalogue(slotted(sources.catalogue(server), server, withStream), {
+        isUp: (called) => sources.isUp(server, called),
+        firstMs,
+        maxMs,
+        giveUpAfterMs,
+        onWait: (wait) => onWait(wait && waitText(wait)),
+      }),
     from,
     signal,
     ...(onCheckpoint && { onCheckpoint }),
   })
+}
+
+function waitText({ reason, since, nextLook }: Wait): string {
+  return `Planning has waited since ${formatClock(since)} and looks again at ${formatClock(nextLook)}: ${reason}`
+}
+
+/** Plans beside the work. `failed` aborts with whatever planning failed with. */
+export function startPlanning(
+  context: Context,
+  sink: Sink,
+  begun: BegunBatch,
+  sources: Sources,
+  { ledger }: Pick<Runtime, 'ledger'>,
+  workers: RunningWorkers | undefined,
+): { readonly planning: Promise<unknown>; readonly failed: AbortSignal } {
+  const failed = new AbortController()
+  const planning = planBatch(context, sink, begun, {
+    sources,
+    onCheckpoint: ({ items, totals, complete }) => ledger.setPlanned(begun.batch.id, items, totals.size, complete),
+    ...(workers && {
+      onWait: (text) => workers.notices.set('planning', text),
+      withStream: (...request) => workers.withStream(...request),
+    }),
+  }).catch((error: unknown) => failed.abort(error))
+  return { planning, failed: failed.signal }
+}
+
+/** Every question of planning has its place among the streams of the server. */
+function slotted(catalogue: Catalogue, server: string, withStream: WithStream | undefined): Catalogue {
+  if (!withStream) return catalogue
+  return {
+    version: (...asked) => withStream(server, asked[2], () => catalogue.version(...asked)),
+    tellsCase: (...asked) => withStream(server, asked[0], () => catalogue.tellsCase(...asked)),
+    file: (...asked) => withStream(server, asked[1], () => catalogue.file(...asked)),
+    // A listing comes in pages while it is planned: it does not keep a stream meanwhile.
+    files: (...asked) => catalogue.files(...asked),
+  }
 }
 
 /** Entries that cannot be planned, told one by one; the rest is counted. */

@@ -40,6 +40,11 @@ export function clientOptions({
   return { contact, userAgent, allowHosts }
 }
 
+/** Slots limit the streams of a server; this only keeps a mistake from opening thousands. */
+const MOST_CONNECTIONS = 128
+/** A server that does not tell its version within this is down. */
+const IS_UP_MS = 10_000
+
 /** The installations that this process may contact, over one pool of connections. */
 export class Sources {
   readonly #config: LoadedConfig
@@ -53,20 +58,25 @@ export class Sources {
   /** @param alsoAllowed servers that a batch was planned for, when its user named them then */
   constructor(reach: Reach, alsoAllowed: readonly string[] = []) {
     const { config } = reach
-    const { jobs, limitRate } = config.settings
+    const { limitRate } = config.settings
     this.#config = config
     this.#allowed = new Set([...config.servers, ...alsoAllowed])
-    this.#http = httpFor(reach, jobs + 2)
+    this.#http = httpFor(reach, MOST_CONNECTIONS)
     this.#rate = new RateLimit(limitRate)
   }
 
-  /** Downloads from one server. Throws `CONFIG_INVALID` for one that nobody named. */
-  source(server: string): OpenSource {
-    const known = this.#open.get(server)
+  /**
+   * Downloads from one server. Throws `CONFIG_INVALID` for one that nobody named.
+   * @param withToken false: in nobody's name, whatever tokens there are
+   */
+  source(server: string, withToken = true): OpenSource {
+    const key = `${withToken ? 'token' : 'public'} ${server}`
+    const known = this.#open.get(key)
     if (known) return known
-    const api = new DataAccessApi(this.#installation(server))
+    const installation = this.#installation(server)
+    const api = new DataAccessApi(withToken ? installation : { ...installation, apiToken: undefined })
     const source = limitedSource(limitedSource(api.open, this.#limit(server)), this.#rate)
-    this.#open.set(server, source)
+    this.#open.set(key, source)
     return source
   }
 
@@ -97,6 +107,17 @@ export class Sources {
 
   native(server: string): NativeApi {
     return new NativeApi({ ...this.#installation(server), throttleMs: this.#config.settings.throttleFirstMs })
+  }
+
+  /** Whether a server answers as a Dataverse does, in one request without a token; never rejects. */
+  async isUp(server: string, signal?: AbortSignal): Promise<boolean> {
+    const api = new NativeApi({ ...this.#installation(server), apiToken: undefined, retries: 0 })
+    const inTime = AbortSignal.timeout(IS_UP_MS)
+    const asked = signal ? AbortSignal.any([signal, inTime]) : inTime
+    return api.serverVersion(asked).then(
+      () => true,
+      () => false,
+    )
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,7 @@
+import { PUBLIC_SCOPE } from '../../jobs/scope.ts'
 import { memoryPressure } from '../queue/redis-settings.ts'
 import { startWorkers, type RunningWorkers } from '../../workers/run.ts'
+import type { ScopeOfWork } from '../../workers/wiring.ts'
 import type { Context } from './command.ts'
 import type { Runtime } from './runtime.ts'
 import type { Sources } from './sources.ts'
@@ -10,15 +12,16 @@ export function startWork(
   { config, log }: Pick<Context, 'config' | 'log'>,
   runtime: Runtime,
   sources: Sources,
-  servers: readonly string[],
+  scopes: readonly ScopeOfWork[],
 ): Promise<RunningWorkers> {
-  const { bundleFiles, bundleBytes } = config.settings
+  const { bundleFiles, bundleBytes, outageFirstMs, outageMaxMs, giveUpAfterMs } = config.settings
   const { prefix, jobs, retries, throttleFirstMs, throttleMaxMs, retryFirstMs, retryMaxMs } = config.settings
   return startWorkers(
     {
       ...runtime,
       openSink: (url) => openDestination(config, url),
-      openSource: (server) => sources.source(server),
+      openSource: (server, scope) => sources.source(server, scope !== PUBLIC_SCOPE),
+      isUp: (server) => sources.isUp(server),
       zipLimit: (server) => sources.native(server).zipDownloadLimit(),
       limitBandwidth: (server, bytesPerSecond) => sources.limit(server, bytesPerSecond),
       memoryPressure: () => memoryPressure(runtime.client),
@@ -26,10 +29,12 @@ export function startWork(
     },
     {
       prefix,
-      servers,
+      scopes,
       jobs,
       attempts: retries,
       throttle: { firstMs: throttleFirstMs, maxMs: throttleMaxMs },
+      outage: { firstMs: outageFirstMs, maxMs: outageMaxMs },
+      giveUpAfterMs,
       retry: { firstMs: retryFirstMs, maxMs: retryMaxMs },
       bundles: { files: bundleFiles, bytes: bundleBytes },
     },

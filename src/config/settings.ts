@@ -237,6 +237,25 @@ export const settingsSchema = z.object({
     fallback: '30m',
     unit: 'ms',
   }),
+  outageFirstMs: setting(durationMs(1), {
+    help: 'how soon a server that is away is looked at again for the first time',
+    env: ['DATAFERRY_OUTAGE_FIRST'],
+    fallback: '5s',
+    unit: 'ms',
+  }),
+  outageMaxMs: setting(durationMs(1), {
+    help: 'longest time between two such looks; each doubles the one before',
+    env: ['DATAFERRY_OUTAGE_MAX'],
+    fallback: '5m',
+    unit: 'ms',
+  }),
+  giveUpAfterMs: setting(durationMs(1), {
+    flags: ['--give-up-after <duration>'],
+    help: 'park and end when a server or destination has been away for so long',
+    env: ['DATAFERRY_GIVE_UP_AFTER'],
+    fallback: '24h',
+    unit: 'ms',
+  }),
   idleTimeoutMs: setting(durationMs(1), {
     help: 'a download without a byte for this long is connected again',
     env: ['DATAFERRY_IDLE_TIMEOUT'],

@@ -1,5 +1,10 @@
+import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
 import type { BatchId } from '../model/batch.ts'
+import { processIdentitySchema } from '../process/process-identity.ts'
+
+/** An owner that was not heard for so long has lost its batch to whoever asks for it. */
+export const OWNER_SILENT_MS = 60_000
 
 /** - `open`: work goes on · `paused`: nothing starts, what runs parks · `cancelled`: as paused, for good · `finished`: the report is written */
 export type BatchState = 'open' | 'paused' | 'cancelled' | 'finished'
@@ -12,8 +17,21 @@ export interface LedgerBatch {
   readonly createdAt: string
 }
 
+/** The one process whose command brings an attached batch home. */
+export const batchOwnerSchema = processIdentitySchema.extend({
+  /** Made anew by each process at its start. */
+  id: z.string(),
+})
+export type BatchOwner = Readonly<z.infer<typeof batchOwnerSchema>>
+
 export interface LedgerEntry extends LedgerBatch {
   readonly state: BatchState
+  /** Only its owner works on it; otherwise every worker of this Redis does. */
+  readonly attached: boolean
+  /** Servers whose requests need a token, where workers do it. */
+  readonly tokenServers: readonly string[]
+  /** Who has an attached batch; undefined: nobody, until its command is given again. */
+  readonly owner: BatchOwner | undefined
   /** Why it is paused, for people. */
   readonly reason: string | undefined
   /** Lines of `items.ndjson` that may be fed. */
@@ -71,10 +89,24 @@ export interface Ledger {
   get(id: BatchId): Promise<LedgerEntry | undefined>
   list(): Promise<readonly LedgerEntry[]>
   setState(id: BatchId, state: BatchState, reason?: string): Promise<void>
+  /**
+   * Makes `owner` the one process that works on a batch, and tells everybody; renews it when it is that already.
+   * @param instead id of an owner that is proved dead
+   * @returns the owner that has it and was heard within the last minute; undefined: `owner` has it now
+   */
+  attach(id: BatchId, owner: BatchOwner, instead?: string): Promise<BatchOwner | undefined>
+  /** Takes an owner's name off a batch, which then waits for its command or `detach`; does nothing to the batch of another. */
+  disown(id: BatchId, owner: string): Promise<void>
+  /** Leaves a batch to the workers of this Redis, and tells them. */
+  detach(id: BatchId, tokenServers: readonly string[]): Promise<void>
   /** Lines 0 … planned − 1 may be fed; `plannedBytes` is the sum of their known sizes. */
   setPlanned(id: BatchId, planned: number, plannedBytes: number, complete: boolean): Promise<void>
-  /** Whether a worker may take this line up: its batch is open and it has not ended. One question for each job. */
-  isOpen(id: BatchId, n: number): Promise<boolean>
+  /**
+   * Whether a worker may take this line up: its batch is open, is still its to work on, and the line has not ended. One question
+   * for each job.
+   * @param attached whether the job comes from the batch's own queue
+   */
+  isOpen(id: BatchId, n: number, attached: boolean): Promise<boolean>
   /** For lines `from` … `to` − 1: whether each has ended. */
   settledIn(id: BatchId, from: number, to: number): Promise<readonly boolean[]>
   /** Counts an end exactly once. @returns false: it had ended before, nothing was counted. */

@@ -1,6 +1,7 @@
 import type { BatchId } from '../model/batch.ts'
 import type { Change, Changes } from './change.ts'
 import {
+  type BatchOwner,
   type BatchState,
   type Counts,
   type Ledger,
@@ -29,7 +30,8 @@ export class MemoryLedger implements Ledger, Changes {
   open(batch: LedgerBatch, hold?: { readonly state: BatchState; readonly reason: string }): Promise<void> {
     if (!this.#batches.has(batch.id)) {
       const { state, reason } = hold ?? { state: 'open', reason: undefined }
-      const entry: LedgerEntry = { ...batch, state, reason, planned: 0, planComplete: false }
+      const whose = { attached: false, tokenServers: [], owner: undefined }
+      const entry: LedgerEntry = { ...batch, ...whose, state, reason, planned: 0, planComplete: false }
       this.#batches.set(batch.id, { entry, plannedBytes: 0, ends: new Map(), crashes: new Map() })
     }
     return Promise.resolve()
@@ -50,6 +52,26 @@ export class MemoryLedger implements Ledger, Changes {
     this.#tell({ kind: 'batch', id, state })
   }
 
+  async attach(id: BatchId, owner: BatchOwner, instead = ''): Promise<BatchOwner | undefined> {
+    const batch = await this.#known(id)
+    const has = batch.entry.owner
+    if (has && has.id !== owner.id && has.id !== instead) return has
+    batch.entry = { ...batch.entry, attached: true, owner }
+    if (has?.id !== owner.id) this.#tell({ kind: 'owner', id })
+    return undefined
+  }
+
+  async disown(id: BatchId, owner: string): Promise<void> {
+    const batch = await this.#known(id)
+    if (batch.entry.owner?.id === owner) batch.entry = { ...batch.entry, owner: undefined }
+  }
+
+  async detach(id: BatchId, tokenServers: readonly string[]): Promise<void> {
+    const batch = await this.#known(id)
+    batch.entry = { ...batch.entry, attached: false, tokenServers, owner: undefined }
+    this.#tell({ kind: 'owner', id })
+  }
+
   async setPlanned(id: BatchId, planned: number, plannedBytes: number, complete: boolean): Promise<void> {
     const batch = await this.#known(id)
     const before = batch.entry.planned
@@ -58,9 +80,9 @@ export class MemoryLedger implements Ledger, Changes {
     if (before === 0 || complete) this.#tell({ kind: 'ready', id })
   }
 
-  isOpen(id: BatchId, n: number): Promise<boolean> {
+  isOpen(id: BatchId, n: number, attached: boolean): Promise<boolean> {
     const batch = this.#batches.get(id)
-    return Promise.resolve(batch?.entry.state === 'open' && !batch.ends.has(n))
+    return Promise.resolve(batch?.entry.state === 'open' && batch.entry.attached === attached && !batch.ends.has(n))
   }
 
   settledIn(id: BatchId, from: number, to: number): Promise<readonly boolean[]> {

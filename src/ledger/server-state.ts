@@ -1,34 +1,56 @@
 import { z } from 'zod'
 
+/** Why nobody asks a server, or one stream at a time does. */
+export interface ServerHold {
+  /** `person`: somebody paused it; `throttle`: it asked for fewer requests; `outage`: it cannot serve anybody. */
+  readonly by: 'person' | 'throttle' | 'outage'
+  /** One sentence for people. */
+  readonly reason: string
+  readonly since: Date
+  /** How long until the next look, in ms; undefined: until a person says so. */
+  readonly nextLookMs: number | undefined
+}
+
 /** What all workers of all machines know of one server. */
 export interface ServerState {
   /** Base URL of the installation. */
   readonly server: string
-  /** How long no request is sent to it; 0: go on. */
-  readonly waitMs: number
-  /** Back-off periods in a row, without a success in between. */
-  readonly throttles: number
+  /** Undefined: it may be asked freely. */
+  readonly hold: ServerHold | undefined
+  /** Looks in a row without a success in between. */
+  readonly looks: number
   /** Streams at once, over all workers; undefined: the default. */
   readonly concurrency: number | undefined
   /** Bytes a second, over all workers; undefined: no limit. */
   readonly bandwidth: number | undefined
-  /** Why a person paused it; undefined: it is not paused. */
-  readonly paused: string | undefined
 }
 
 const count = z.coerce.number()
 const fieldsSchema = z.object({
   waitMs: count.default(0),
   throttles: count.default(0),
+  since: count.default(0),
+  by: z.enum(['throttle', 'outage']).default('throttle'),
+  reason: z.string().default('asked for a pause'),
   concurrency: count.optional(),
   bandwidth: count.optional(),
   paused: z.string().optional(),
+  pausedAt: count.default(0),
 })
+type Fields = z.infer<typeof fieldsSchema>
 
 /** Reads the flat list of fields and values that a script answers with. */
 export function parseServer(server: string, reply: unknown): ServerState {
   const list = z.array(z.string()).parse(reply)
   const pairs = list.flatMap((field, i) => (i % 2 === 0 ? [[field, list[i + 1]]] : []))
-  const { waitMs, throttles, concurrency, bandwidth, paused } = fieldsSchema.parse(Object.fromEntries(pairs))
-  return { server, waitMs, throttles, concurrency, bandwidth, paused }
+  const fields = fieldsSchema.parse(Object.fromEntries(pairs))
+  const { concurrency, bandwidth, throttles: looks } = fields
+  return { server, hold: holdOf(fields), looks, concurrency, bandwidth }
+}
+
+function holdOf({ paused, pausedAt, waitMs, throttles, by, reason, since }: Fields): ServerHold | undefined {
+  if (paused !== undefined) return { by: 'person', reason: paused, since: new Date(pausedAt), nextLookMs: undefined }
+  // After a throttle everybody goes on when its time is over; an outage ends with a success.
+  if (waitMs === 0 && (by === 'throttle' || throttles === 0)) return undefined
+  return { by, reason, since: new Date(since), nextLookMs: waitMs }
 }

@@ -1,24 +1,45 @@
 import type { RedisClient } from './redis/client.ts'
 import { changeMessage } from './change.ts'
-import { DEFAULT_PREFIX, eventsChannel, serverKey, serversKey } from './redis/keys.ts'
+import { DEFAULT_PREFIX, eventsChannel, serverKey, serversKey, suspectsKey } from './redis/keys.ts'
 import { parseServer, type ServerState } from './server-state.ts'
-import { READ_SERVER, SUCCEEDED, THROTTLED, WRITE_SERVER } from './redis/server-scripts.ts'
-import { run } from './redis/script.ts'
+import { HOLD, READ_SERVER, SUCCEEDED, SUSPECT, WRITE_SERVER } from './redis/server-scripts.ts'
+import { run, runForNumber } from './redis/script.ts'
 
 export interface BackoffLimits {
-  /** Length of the first back-off period; each further one is twice as long. */
+  /** Distance to the first look; each further one is twice as long. */
   readonly firstMs: number
   readonly maxMs: number
 }
 
-/** What a report of throttling led to. */
-export interface Backoff {
-  /** How long all workers wait from now on. */
-  readonly waitMs: number
-  readonly throttles: number
-  /** This report began the period; others that come during it only learn of it. */
-  readonly began: boolean
+/** Why all work on a server waits: it asked for fewer requests, or it cannot serve anybody. */
+export type HoldCause = 'throttle' | 'outage'
+
+export interface HoldReport {
+  readonly by: HoldCause
+  /** One sentence for people, without secrets. */
+  readonly reason: string
+  readonly limits: BackoffLimits
+  /** How long the server itself asked to wait: never undercut, and never more than an hour. */
+  readonly leastMs?: number
 }
+
+/** A hold that is in force. */
+export interface Hold {
+  /** How long nobody asks the server from now on. Then one stream probes it after an outage; after a throttle all go on. */
+  readonly waitMs: number
+  /** Looks in a row without a success. */
+  readonly looks: number
+  /** This report set the next look; others that come before it only learn of it. */
+  readonly began: boolean
+  /** When the series began, by the clock of Redis. */
+  readonly since: Date
+}
+
+/** Between two looks at most, whatever a server asks for. */
+const LONGEST_MS = 3_600_000
+const REASON_LENGTH = 300
+/** Failures that are older than this say nothing about now. */
+const SUSPECT_MS = 600_000
 
 /** Fields that people set. `null` takes a value back to its default. */
 export interface ServerSettings {
@@ -63,32 +84,36 @@ export class Servers {
   }
 
   /**
-   * Reports that the server asked for fewer requests. However many workers do so during a period, it counts once;
-   * the first report after its end doubles the next one. `retryAfterMs`, what the server asked for, is never undercut.
+   * Reports that all work on a server has to wait. However many workers do so before the next look, it counts once; the first
+   * report after it doubles the distance to the next.
    */
-  async throttled(server: string, { firstMs, maxMs }: BackoffLimits, retryAfterMs = 0): Promise<Backoff> {
+  async hold(server: string, { by, reason, limits: { firstMs, maxMs }, leastMs = 0 }: HoldReport): Promise<Hold> {
     // Up to a quarter less, so that several fleets do not come back in the same moment.
     const jitter = 1 - Math.random() / 4
-    const args = [...this.#change(server), firstMs, maxMs, Math.ceil(retryAfterMs), jitter]
-    const [waitMs, throttles, began] = parseNumbers(await run(this.#client, THROTTLED, this.#keys(server), args))
-    return { waitMs, throttles, began: began === 1 }
+    const least = Math.min(LONGEST_MS, Math.max(0, Math.ceil(leastMs)))
+    const args = [...this.#change(server), firstMs, maxMs, least, jitter, by, reason.slice(0, REASON_LENGTH)]
+    const reply = await run(this.#client, HOLD, this.#keys(server), args)
+    const [waitMs = 0, looks = 0, began = 0, since = 0] = Array.isArray(reply) ? reply.map(Number) : []
+    return { waitMs, looks, began: began === 1, since: new Date(since) }
   }
 
-  /** Reports an answer that was not throttled: ends the series, unless a period runs and the answer was older than it. */
+  /** Reports that an item failed as it would if the server were down. @returns how many did so since the last success */
+  async suspect(server: string, item: string): Promise<number> {
+    return runForNumber(this.#client, SUSPECT, [suspectsKey(this.#prefix, server)], [item, SUSPECT_MS])
+  }
+
+  /** Reports an answer that shows the server at work: ends a hold, unless the answer was on its way when that was reported. */
   async succeeded(server: string): Promise<void> {
-    await run(this.#client, SUCCEEDED, [serverKey(this.#prefix, server)], [])
+    const [, channel, message] = this.#change(server)
+    const keys = [serverKey(this.#prefix, server), suspectsKey(this.#prefix, server)]
+    await run(this.#client, SUCCEEDED, keys, [channel, message])
   }
 
   #keys(server: string): string[] {
     return [serversKey(this.#prefix), serverKey(this.#prefix, server)]
   }
 
-  #change(server: string): string[] {
+  #change(server: string): [server: string, channel: string, message: string] {
     return [server, eventsChannel(this.#prefix), changeMessage({ kind: 'server', server })]
   }
-}
-
-function parseNumbers(reply: unknown): [number, number, number] {
-  const [a, b, c] = Array.isArray(reply) ? reply.map(Number) : []
-  return [a ?? 0, b ?? 0, c ?? 0]
 }

@@ -9,6 +9,8 @@ const workerSchema = processIdentitySchema.extend({
   id: z.string(),
   /** Ids of its BullMQ workers, with which their lock tokens begin. */
   tokens: z.array(z.string()),
+  /** Whose jobs it takes. */
+  scopes: z.array(z.string()).default(['public']),
   /** When it started to work. */
   since: z.string(),
   /** When it was last heard. */

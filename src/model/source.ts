@@ -26,6 +26,8 @@ export interface OpenBody {
 
 export interface OpenOptions {
   readonly signal: AbortSignal
+  /** Whether the stream may be closed at any byte and gone on with there, so that it can make way for others. */
+  readonly continuable?: boolean
   /** False keeps the request out of the server's download count (`gbrecs=true`). */
   readonly count: boolean
   /** Ask for the tabular bytes without their header line: the form that some legacy checksums describe. */
@@ -46,3 +48,11 @@ export interface OpenOptions {
  * Never retries. Rejects with a `DataferryError` of group `source`, or the signal's reason.
  */
 export type OpenSource = (ref: Ref, from: number, options: OpenOptions) => Promise<OpenBody>
+
+/**
+ * A stream was closed so that others get their share of a server. Nothing is wrong: whoever reads it opens it again at the same
+ * place, and waits there until it is its turn.
+ */
+export class StreamRevoked extends Error {
+  override readonly name = 'StreamRevoked'
+}

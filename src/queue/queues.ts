@@ -1,9 +1,10 @@
 import { Queue, type JobsOptions, type QueueOptions as QueueSettings } from 'bullmq'
 import pRetry from 'p-retry'
 import { bundleJobId, type BundleJob } from '../../jobs/bundle.ts'
-import { CONTROL_QUEUE, type ControlJob } from '../../jobs/control.ts'
-import { FEED_QUEUE, type FeedJob } from '../../jobs/feed.ts'
+import { controlQueue, type ControlJob } from '../../jobs/control.ts'
+import { feedQueue, type FeedJob } from '../../jobs/feed.ts'
 import { itemQueue, type ItemJob } from '../../jobs/item.ts'
+import { itemScope, type Scope, type Whose } from '../../jobs/scope.ts'
 import { messageOf } from '../errors.ts'
 import type { RedisClient } from '../ledger/redis/client.ts'
 import { DEFAULT_PREFIX } from '../ledger/redis/keys.ts'
@@ -30,10 +31,6 @@ const JOB_OPTIONS = { removeOnComplete: true, removeOnFail: true, stackTraceLimi
 const BACKOFF = 'dataferry'
 const ITEM_ATTEMPTS = 8
 
-/** Streams per server unless somebody says otherwise: few, as a good guest. */
-const DEFAULT_CONCURRENCY = 4
-/** Never reached, but BullMQ obeys `Queue#rateLimit` only where some limit is set. */
-const NO_RATE = { max: 1_000_000, durationMs: 1000 }
 /** Every job writes some events that nobody reads: keep few. */
 const EVENTS_KEPT = 100
 const JOBS_A_CALL = 500
@@ -42,20 +39,52 @@ const TIRELESS = { attempts: Number.MAX_SAFE_INTEGER, backoff: { type: 'dataferr
 
 /** Every queue of one Redis, opened when it is first asked for. */
 export class Queues {
+  readonly #options: QueueOptions
+  readonly #scopes = new Map<Scope, ScopeQueues>()
+
+  constructor(options: QueueOptions) {
+    this.#options = options
+  }
+
+  in(scope: Scope): ScopeQueues {
+    const queues = this.#scopes.get(scope) ?? new ScopeQueues(this.#options, scope)
+    this.#scopes.set(scope, queues)
+    return queues
+  }
+
+  /** Drops the queues of a batch that has ended or is left to workers; the bitmap of its ledger feeds what is open. */
+  async drop(scope: Scope, servers: readonly string[]): Promise<void> {
+    await Promise.all(
+      this.in(scope)
+        .of(servers)
+        .map((queue) => queue.obliterate({ force: true })),
+    )
+  }
+
+  /** Closes the queues; the connection stays. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#scopes.values()].map((queues) => queues.close()))
+  }
+}
+
+/** The queues of one scope. */
+export class ScopeQueues {
+  readonly scope: Scope
   readonly feed: FeedQueue
   readonly control: ControlQueue
   readonly #options: QueueOptions
   readonly #items = new Map<string, ItemQueue>()
 
-  constructor(options: QueueOptions) {
+  constructor(options: QueueOptions, scope: Scope) {
+    this.scope = scope
     this.#options = options
-    this.feed = this.#heard(new Queue<FeedJob, void, 'feed'>(FEED_QUEUE, this.#settings()))
-    this.control = this.#heard(new Queue<ControlJob, void, 'report'>(CONTROL_QUEUE, this.#settings()))
+    this.feed = this.#heard(new Queue<FeedJob, void, 'feed'>(feedQueue(scope), this.#settings()))
+    this.control = this.#heard(new Queue<ControlJob, void, 'report'>(controlQueue(scope), this.#settings()))
   }
 
   /** The queue of one server's items, by its base URL. */
   items(server: string): ItemQueue {
-    const name = itemQueue(server)
+    const name = itemQueue(server, this.scope)
     const open = this.#items.get(name)
     if (open) return open
     const queue = this.#heard(new Queue<ItemJob | BundleJob, void, 'item' | 'bundle'>(name, this.#settings()))
@@ -68,36 +97,11 @@ export class Queues {
     return [...servers.map((server) => this.items(server)), this.feed, this.control]
   }
 
-  /** Gives a server's queue its limits where it has none yet. Called before anything is fed to it; may be repeated. */
-  async prepare(server: string): Promise<void> {
-    const queue = this.items(server)
-    const [concurrency, rate] = await Promise.all([queue.getGlobalConcurrency(), queue.getGlobalRateLimit()])
-    if (concurrency === null) await queue.setGlobalConcurrency(DEFAULT_CONCURRENCY)
-    if (rate === null) await queue.setGlobalRateLimit(NO_RATE.max, NO_RATE.durationMs)
-  }
-
-  /** Sets how many streams run at once, over all workers of all machines; running jobs go on. Idle workers notice within five seconds. */
-  async limit(server: string, concurrency: number): Promise<void> {
-    await this.items(server).setGlobalConcurrency(concurrency)
-  }
-
-  /** Lets nobody start an item of this server for `ms` from now; a longer stop that is in force stays. */
-  async hold(server: string, ms: number): Promise<void> {
-    const queue = this.items(server)
-    if ((await queue.getRateLimitTtl()) < ms) await queue.rateLimit(Math.ceil(ms))
-  }
-
-  /** Ends such a stop. */
-  async unhold(server: string): Promise<void> {
-    await this.items(server).removeRateLimitKey()
-  }
-
-  /** Jobs of a server that are queued or running, a paused queue's included. */
+  /** Jobs of a server that are queued or running. */
   async windowSize(server: string): Promise<number> {
     return this.items(server).getJobCountByTypes('waiting', 'prioritized', 'delayed', 'active')
   }
 
-  /** Closes the queues; the connection stays. */
   async close(): Promise<void> {
     await Promise.all([this.feed, this.control, ...this.#items.values()].map((queue) => queue.close()))
   }
@@ -194,15 +198,20 @@ function jobOptions(jobId: string, { attempts = ITEM_ATTEMPTS }: AddOptions): Jo
 }
 
 /** Starts feeding a batch from one server; does nothing while that is going on. */
-export async function startFeeding(queues: Queues, batch: string, server: string): Promise<void> {
+export async function startFeeding(queues: ScopeQueues, batch: string, server: string): Promise<void> {
   const data: FeedJob = { v: 1, batch, server }
   const jobId = feedJobId(batch, server)
   await removeOrphan(queues.feed, jobId)
   await queues.feed.add('feed', data, { jobId, ...TIRELESS })
 }
 
+/** Starts feeding a batch from each of its servers, in the scope that it is in; does nothing while that is going on. */
+export async function feedBatch(queues: Queues, batch: Whose & { readonly servers: readonly string[] }): Promise<void> {
+  for (const server of batch.servers) await startFeeding(queues.in(itemScope(batch, server)), batch.id, server)
+}
+
 /** Lets the next pass of feeding happen now, where it waits for its time. */
-export async function feedNow(queues: Queues, batch: string, server: string): Promise<void> {
+export async function feedNow(queues: ScopeQueues, batch: string, server: string): Promise<void> {
   const job = await queues.feed.getJob(feedJobId(batch, server))
   await job?.promote().catch((error: unknown) => {
     // It does not wait: it never did, somebody was faster, or its time came.
@@ -211,11 +220,11 @@ export async function feedNow(queues: Queues, batch: string, server: string): Pr
 }
 
 function feedJobId(batch: string, server: string): string {
-  return `${batch}-${itemQueue(server)}`
+  return itemQueue(server, batch)
 }
 
 /** Asks for the report of a batch; does nothing while one is being written. */
-export async function askReport(queues: Queues, batch: string): Promise<void> {
+export async function askReport(queues: ScopeQueues, batch: string): Promise<void> {
   const jobId = `${batch}-report`
   await removeOrphan(queues.control, jobId)
   await queues.control.add('report', { v: 1, task: 'report', batch }, { jobId, ...TIRELESS })

@@ -11,6 +11,8 @@ export interface ReclaimOptions {
   readonly workers: Workers
   /** Every queue whose jobs a dead process may hold. */
   readonly queues: readonly Queue[]
+  /** Told the id of each dead process. */
+  readonly onDead?: (id: string) => Promise<void>
 }
 
 /** An item that a dead process had. */
@@ -25,7 +27,7 @@ export interface Reclaimed extends ItemJob {
  * left to BullMQ's check for stalled jobs. Several processes may call it at once: each job is handed back once.
  * @returns the items handed back; the caller counts a crash for each that had got nowhere.
  */
-export async function reclaim({ connection, workers, queues }: ReclaimOptions): Promise<readonly Reclaimed[]> {
+export async function reclaim({ connection, workers, queues, onDead }: ReclaimOptions): Promise<readonly Reclaimed[]> {
   const records = await workers.list()
   const lives = await Promise.all(records.map(livenessOf))
   const dead = records.filter((_, i) => lives[i] === 'dead')
@@ -33,6 +35,7 @@ export async function reclaim({ connection, workers, queues }: ReclaimOptions): 
   const tokens = new Set(dead.flatMap((record) => record.tokens))
   const isLost = (token: string): boolean => tokens.has(workerOf(token))
   const items = await Promise.all(queues.map((queue) => handBackLost(queue, connection, isLost, countBundleCrash)))
+  for (const { id } of dead) await onDead?.(id)
   await Promise.all(dead.map(({ id }) => workers.remove(id)))
   const held = dead.flatMap((record) => record.holds)
   return items.flat().map((item) => ({ ...item, progressed: held.some((one) => isProgress(one, item)) }))

@@ -1,13 +1,15 @@
 import pRetry from 'p-retry'
 import { DataferryError } from '../errors.ts'
 import type { Ref } from '../model/item.ts'
-import type { OpenBody, OpenSource } from '../model/source.ts'
+import { StreamRevoked, type OpenBody, type OpenSource } from '../model/source.ts'
 
 export interface ReadOptions {
   readonly signal: AbortSignal
   /** Bytes that are expected in the whole; undefined: unknown. A hint for judging answers, not a promise. */
   readonly expectedSize: number | undefined
   readonly count: Counting
+  /** Whether the stream may make way for others and go on later, since a published checksum judges the whole. */
+  readonly continuable?: boolean
   readonly reconnect: ReconnectOptions
 }
 
@@ -61,7 +63,9 @@ export async function* readFrom(
   // A range that starts at the very end is answered with an error, and there is nothing left to ask for.
   if (from > 0 && from === options.expectedSize) return
   for (;;) {
-    const { first, rest } = await connect(open, ref, at, options, identity)
+    const connection = await unlessRevoked(connect(open, ref, at, options, identity), options)
+    if (!connection) continue
+    const { first, rest } = connection
     try {
       for (let next = first; !next.done; next = await rest.next()) {
         at += next.value.byteLength
@@ -71,11 +75,22 @@ export async function* readFrom(
       return
     } catch (error) {
       options.signal.throwIfAborted()
-      if (!isWorthReconnecting(error) || ref.kind !== 'file') throw error
+      if (ref.kind !== 'file' || !(isWorthReconnecting(error) || isRevoked(error, options))) throw error
     } finally {
       await rest.return()
     }
     if (identity.size !== undefined && at >= identity.size) return
+  }
+}
+
+/** @returns undefined for a stream that made way before its first byte: it is opened again when it is its turn */
+async function unlessRevoked<T>(connection: Promise<T>, options: ReadOptions): Promise<T | undefined> {
+  try {
+    return await connection
+  } catch (error) {
+    options.signal.throwIfAborted()
+    if (isRevoked(error, options)) return undefined
+    throw error
   }
 }
 
@@ -123,8 +138,9 @@ async function openCounted(
   identity: Identity,
 ): Promise<OpenBody> {
   const expectedSize = identity.size ?? options.expectedSize
+  const { signal, continuable = false } = options
   const ask = (count: boolean) =>
-    open(ref, at, { signal: options.signal, count, ...(expectedSize !== undefined && { expectedSize }) })
+    open(ref, at, { signal, continuable, count, ...(expectedSize !== undefined && { expectedSize }) })
   const body = await ask(identity.count === true)
   if (body.counted) identity.count = false
   if (identity.count !== 'if-unfinished') return body
@@ -184,6 +200,10 @@ async function* surplusDropped(
     await chunks.return?.()
   }
   if (left > 0) throw new DataferryError('SHORT_BODY', `The answer ended ${left} bytes before the place to go on from.`)
+}
+
+function isRevoked(error: unknown, { continuable }: ReadOptions): boolean {
+  return continuable === true && error instanceof StreamRevoked
 }
 
 function isWorthReconnecting(error: unknown): boolean {

@@ -155,7 +155,9 @@ export class Incoming {
     const { signal, reconnect = DEFAULT_RECONNECT } = this.#run
     // What was kept came with a request that did not end. Where nothing was, an earlier one may have.
     const count = this.#from === 0 ? this.#run.count === true : this.#run.count && 'if-unfinished'
-    const reading: ReadOptions = { signal, expectedSize: this.#item.expect.size, count, reconnect }
+    const { size: expectedSize, checksum } = this.#item.expect
+    const continuable = checksum !== undefined
+    const reading: ReadOptions = { signal, expectedSize, count, continuable, reconnect }
     return this.#meter.through(readFrom(this.#open, this.#item.ref, this.#from, reading))
   }
 

@@ -46,6 +46,7 @@ describe.each(['paused', 'cancelled'] as const)('a batch that somebody has %s', 
         ledger,
         batches: { sink: () => Promise.resolve(sink) },
         feed: () => Promise.resolve(),
+        isOurs: () => true,
       })
       await reconciler.now()
       await ledger.forget(batch.id)

@@ -31,7 +31,14 @@ describe('the health check of a worker', () => {
 
   async function beat(at: Date, space?: string): Promise<void> {
     const self = await ownProcess()
-    const told = { id: randomUUID(), tokens: [], since: at.toISOString(), at: at.toISOString(), holds: [] }
+    const told = {
+      id: randomUUID(),
+      tokens: [],
+      scopes: ['public'],
+      since: at.toISOString(),
+      at: at.toISOString(),
+      holds: [],
+    }
     await workers().beat({ ...self, ...told, ...(space !== undefined && { space }) })
   }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { Ledger, LedgerBatch, Settled } from '../../src/ledger/ledger.ts'
+import type { BatchOwner, Ledger, LedgerBatch, Settled } from '../../src/ledger/ledger.ts'
 
 const DONE: Settled = { state: 'done', bytes: 10 }
 const KEPT: Settled = { state: 'kept', bytes: 7 }
@@ -40,7 +40,15 @@ export function describeLedger(name: string, make: () => Ledger): void {
       await ledger.setPlanned(id, 5, 500, false)
       await ledger.settle(id, 0, DONE)
       await ledger.open({ ...batch, destination: 'file:///elsewhere' })
-      const entry = { ...batch, state: 'paused', reason: 'The disk is full.', planned: 5, planComplete: false }
+      const whose = { attached: false, tokenServers: [], owner: undefined }
+      const entry = {
+        ...batch,
+        ...whose,
+        state: 'paused',
+        reason: 'The disk is full.',
+        planned: 5,
+        planComplete: false,
+      }
       expect(await ledger.get(id)).toEqual(entry)
       expect(await ledger.settledIn(id, 0, 1)).toEqual([true])
     })
@@ -51,6 +59,34 @@ export function describeLedger(name: string, make: () => Ledger): void {
       expect(await ledger.get(other.id)).toMatchObject({ state: 'paused', reason: 'by hand' })
       await ledger.open(batch, { state: 'paused', reason: 'by hand' })
       expect(await ledger.get(id)).toMatchObject({ state: 'open', reason: undefined })
+    })
+
+    it('a batch is attached to one owner at a time, who may renew it, give it up, or be replaced when proved dead', async () => {
+      const owner = (name: string): BatchOwner => ({ id: name, host: 'h', space: 's', pid: 7, startTime: '1' })
+      await ledger.setPlanned(id, 1, 1, true)
+      expect(await ledger.attach(id, owner('a'))).toBeUndefined()
+      expect(await ledger.attach(id, owner('a'))).toBeUndefined()
+      expect(await ledger.attach(id, owner('b'))).toEqual(owner('a'))
+      expect(await ledger.get(id)).toMatchObject({ attached: true, owner: owner('a') })
+      expect(await ledger.attach(id, owner('b'), 'c')).toEqual(owner('a'))
+      expect(await ledger.attach(id, owner('b'), 'a')).toBeUndefined()
+      await ledger.disown(id, 'a')
+      expect(await ledger.get(id)).toMatchObject({ owner: owner('b') })
+      await ledger.disown(id, 'b')
+      expect(await ledger.get(id)).toMatchObject({ attached: true, owner: undefined })
+      expect(await ledger.attach(id, owner('c'))).toBeUndefined()
+    })
+
+    it('jobs of workers end unseen while a batch is attached, and those of its owner once it is left to workers', async () => {
+      const owner = { id: 'a', host: 'h', space: 's', pid: 7, startTime: '1' }
+      await ledger.setPlanned(id, 1, 1, true)
+      const open = async (): Promise<boolean[]> => [await ledger.isOpen(id, 0, false), await ledger.isOpen(id, 0, true)]
+      expect(await open()).toEqual([true, false])
+      await ledger.attach(id, owner)
+      expect(await open()).toEqual([false, true])
+      await ledger.detach(id, ['https://a.example'])
+      expect(await open()).toEqual([true, false])
+      expect(await ledger.get(id)).toMatchObject({ owner: undefined, tokenServers: ['https://a.example'] })
     })
 
     it('a state without a reason takes the old reason away', async () => {
@@ -176,17 +212,17 @@ export function describeLedger(name: string, make: () => Ledger): void {
     })
 
     it('a line may be taken up while its batch is open and it has not ended', async () => {
-      expect(await ledger.isOpen(id, 3)).toBe(true)
+      expect(await ledger.isOpen(id, 3, false)).toBe(true)
       await ledger.settle(id, 3, FAILED)
-      expect([await ledger.isOpen(id, 3), await ledger.isOpen(id, 4)]).toEqual([false, true])
+      expect([await ledger.isOpen(id, 3, false), await ledger.isOpen(id, 4, false)]).toEqual([false, true])
       await ledger.reopen(id, [3])
-      expect(await ledger.isOpen(id, 3)).toBe(true)
+      expect(await ledger.isOpen(id, 3, false)).toBe(true)
       for (const state of ['paused', 'cancelled', 'finished'] as const) {
         await ledger.setState(id, state)
-        expect(await ledger.isOpen(id, 3)).toBe(false)
+        expect(await ledger.isOpen(id, 3, false)).toBe(false)
       }
       await ledger.forget(id)
-      expect(await ledger.isOpen(id, 3)).toBe(false)
+      expect(await ledger.isOpen(id, 3, false)).toBe(false)
     })
 
     it('crashes add up until the line ends well', async () => {

@@ -184,10 +184,10 @@ test('Ctrl-C parks what is in flight, says how to go on, and the same command go
   expect(Number(item?.['resumedFrom'])).toBeGreaterThan(0)
 })
 
-test('run leaves an unfinished batch alone that is paused, and names one that goes on meanwhile', async () => {
+test('run touches no batch but its own, and its own can be taken up by the workers', async () => {
   await dataverse.set({ bytesPerSecond: 8_000_000 })
-  const run = (file: string, name: string) =>
-    home.start(['run', file, '--server', dataverse.url, '--to', to(name), '--json'])
+  const run = (file: string, name: string, ...more: string[]) =>
+    home.start(['run', file, '--server', dataverse.url, '--to', to(name), '--json', ...more])
   const first = run('4', 'left')
   first.child.stdout?.on('data', (text: string) => {
     if (/"bytes":[1-9]/.test(text)) first.child.kill('SIGINT')
@@ -198,18 +198,35 @@ test('run leaves an unfinished batch alone that is paused, and names one that go
   const open = records(status.stdout).find(({ event, state }) => event === 'batch' && state === 'open')
   const id = String(open?.['id'])
 
-  expect((await home.run(['pause', id])).code).toBe(0)
-  const quiet = await run('1', 'named').ended
-  expect(quiet.code).toBe(0)
-  expect(quiet.stderr).not.toContain(id)
-  const paused = records((await home.run(['status', id, '--json'])).stdout)
-  expect(paused).toContainEqual(expect.objectContaining({ event: 'batch', id, state: 'paused', open: 1 }))
+  const other = await run('1', 'named').ended
+  expect(other.code).toBe(0)
+  expect(other.stdout + other.stderr).not.toContain(id)
+  const parked = records((await home.run(['status', id, '--json'])).stdout)
+  expect(parked).toContainEqual(expect.objectContaining({ event: 'batch', id, state: 'open', open: 1, active: 0 }))
 
-  expect((await home.run(['continue', id])).code).toBe(0)
-  const telling = await run('2', 'named').ended
-  expect(telling.code).toBe(0)
-  expect(telling.stderr).toContain(`${id} to ${to('left')}`)
-  expect(records(telling.stdout)).toContainEqual(expect.objectContaining({ event: 'also', batch: id }))
+  expect((await home.run(['resume', to('left'), '--enqueue', '--server', dataverse.url])).code).toBe(0)
+  const worker = await home.run(['work', '--until-done', '--processes', '1', '--server', dataverse.url])
+  expect(worker.code).toBe(0)
+  const done = records((await home.run(['status', id, '--json'])).stdout)
+  expect(done).toContainEqual(expect.objectContaining({ event: 'batch', id, state: 'finished', done: 1 }))
+})
+
+test('a second command for the same batch ends with 3 and names the first one', async () => {
+  await dataverse.set({ bytesPerSecond: 2_000_000 })
+  const args = ['run', '4', '--server', dataverse.url, '--to', to('owned'), '--json']
+  const first = home.start(args)
+  await new Promise<void>((resolve) => {
+    first.child.stdout?.on('data', (text: string) => {
+      if (/"bytes":[1-9]/.test(text)) resolve()
+    })
+  })
+  const second = await home.run(args)
+  expect(second.code).toBe(3)
+  expect(second.stderr).toContain(`Process ${first.child.pid ?? ''} on`)
+  first.child.kill('SIGKILL')
+  await first.ended
+  await dataverse.set({ bytesPerSecond: 0 })
+  expect((await home.run(args)).code).toBe(0)
 })
 
 test('a rejected token stops the run with exit code 3 and names what to do', async () => {

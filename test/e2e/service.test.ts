@@ -121,7 +121,7 @@ describe('while workers run on two machines', () => {
     expect((await service.run(1, 'pause', '--only-server', url)).code).toBe(0)
     await untilIdle(id)
     const [server] = (await service.status()).servers
-    expect(server).toMatchObject({ server: url, paused: 'by hand', active: 0 })
+    expect(server).toMatchObject({ server: url, hold: { by: 'person', reason: 'by hand' }, active: 0 })
     expect(await service.batch(id)).toMatchObject({ state: 'open', open: 1 })
     await service.dataverse.set({ bytesPerSecond: 0 })
     expect((await service.run(1, 'continue', '--only-server', url)).code).toBe(0)
@@ -212,9 +212,9 @@ describe('while workers run on two machines', () => {
     const { dataverse } = service
     await dataverse.fault({ file: 33, steps: [{ kind: 'status', status: 429, body: 'json', retryAfter: '8' }] })
     const id = await service.enqueue('throttled', '33')
-    await until('a back-off', async () => (await service.status()).servers.some(({ waitMs }) => waitMs > 0))
+    await until('a back-off', async () => (await service.status()).servers.some(({ hold }) => hold?.by === 'throttle'))
     const shown = records((await service.run(0, 'status', '--json')).stdout)
-    expect(shown).toContainEqual(expect.objectContaining({ event: 'server', server: dataverse.url, throttles: 1 }))
+    expect(shown).toContainEqual(expect.objectContaining({ event: 'server', server: dataverse.url, looks: 1 }))
     await untilFinished(id)
     expect(await service.batch(id)).toMatchObject({ done: 1, failed: 0 })
   })

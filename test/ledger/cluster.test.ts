@@ -32,12 +32,23 @@ it('changes, server states and worker records work in a cluster too', async () =
     })
   })
   const states = new Servers(client, prefix)
-  await states.throttled('https://a.example', { firstMs: 1000, maxMs: 1000 })
+  await states.hold('https://a.example', { by: 'throttle', reason: 'busy', limits: { firstMs: 1000, maxMs: 1000 } })
   expect(await heard).toEqual({ kind: 'server', server: 'https://a.example' })
-  expect((await states.list())[0]?.waitMs).toBeGreaterThan(0)
+  expect((await states.list())[0]?.hold?.nextLookMs).toBeGreaterThan(0)
   await changes.close()
   const at = new Date().toISOString()
-  const record = { id: 'w', host: 'h', space: 's', pid: 1, startTime: '1', tokens: [], since: at, at, holds: [] }
+  const record = {
+    id: 'w',
+    host: 'h',
+    space: 's',
+    pid: 1,
+    startTime: '1',
+    tokens: [],
+    scopes: ['public'],
+    since: at,
+    at,
+    holds: [],
+  }
   const workers = new Workers(client, prefix)
   await workers.beat(record)
   expect(await workers.list()).toEqual([record])
@@ -45,9 +56,8 @@ it('changes, server states and worker records work in a cluster too', async () =
 
 it('items are queued and worked on in a cluster too', async () => {
   const queues = openQueues({ connection: client, prefix })
-  await queues.prepare('https://a.example')
   await addItems(
-    queues.items('https://a.example'),
+    queues.in('public').items('https://a.example'),
     [0, 1, 2].map((n) => ({ v: 1, batch: 'b', n })),
   )
   const seen: unknown[] = []
@@ -56,7 +66,10 @@ it('items are queued and worked on in a cluster too', async () => {
       if (seen.push(id) === 3) resolve()
       return Promise.resolve()
     }
-    const worker = new Worker(queues.items('https://a.example').name, process, { connection: client, prefix })
+    const worker = new Worker(queues.in('public').items('https://a.example').name, process, {
+      connection: client,
+      prefix,
+    })
     stopping.push(() => worker.close())
   })
   for (const stop of stopping) await stop()

@@ -12,6 +12,7 @@ const record: WorkerRecord = {
   pid: 42,
   startTime: '4711',
   tokens: ['t1', 't2'],
+  scopes: ['public'],
   since: '2026-01-01T00:00:00.000Z',
   at: '2026-01-01T00:00:01.000Z',
   holds: [held],

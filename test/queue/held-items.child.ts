@@ -9,12 +9,13 @@ import { itemQueue } from '../../jobs/item.ts'
 const [url = '', prefix = '', server = ''] = process.argv.slice(2)
 let taken = 0
 const connection = await connect({ url, role: 'worker' })
-const worker = new Worker(itemQueue(server), hold, { connection, prefix, concurrency: 3, autorun: false })
+const worker = new Worker(itemQueue(server, 'public'), hold, { connection, prefix, concurrency: 3, autorun: false })
 const at = new Date().toISOString()
 await new Workers(connection, prefix).beat({
   ...(await ownProcess()),
   id: worker.id,
   tokens: [worker.id],
+  scopes: ['public'],
   since: at,
   at,
   holds: [],

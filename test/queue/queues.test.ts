@@ -2,21 +2,31 @@ import { Worker } from 'bullmq'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { ItemJob } from '../../jobs/item.ts'
 import { connect } from '../../src/queue/connection.ts'
-import { addItems, feedNow, openQueues, removeOrphans, startFeeding, type Queues } from '../../src/queue/queues.ts'
+import {
+  addItems,
+  feedNow,
+  openQueues,
+  removeOrphans,
+  startFeeding,
+  type Queues,
+  type ScopeQueues,
+} from '../../src/queue/queues.ts'
 import { useRedis } from '../redis.ts'
 
 const SERVER = 'https://data.example.org/sub'
 const redis = useRedis()
-let queues: Queues
+let all: Queues
+let queues: ScopeQueues
 const workers: Worker[] = []
 
 beforeEach(() => {
-  queues = openQueues({ connection: redis.client, prefix: redis.prefix })
+  all = openQueues({ connection: redis.client, prefix: redis.prefix })
+  queues = all.in('public')
 })
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.close(true)))
   await queues.items(SERVER).obliterate({ force: true })
-  await queues.close()
+  await all.close()
 })
 
 it('an item is queued once, however often it is added', async () => {
@@ -89,52 +99,19 @@ it('the window counts what waits, what is delayed, what runs and what is paused'
   const held = hold()
   work(() => held.until, 1)
   await held.begun
-  await queue.pause()
   expect(await queues.windowSize(SERVER)).toBe(4)
-  await queue.resume()
   held.release()
 })
 
-it('a server gets its limits once, and keeps those that somebody set', async () => {
-  const queue = queues.items(SERVER)
-  await queues.prepare(SERVER)
-  expect(await queue.getGlobalConcurrency()).toBe(4)
-  await queues.limit(SERVER, 2)
-  await queues.prepare(SERVER)
-  expect(await queue.getGlobalConcurrency()).toBe(2)
-})
-
-it('no more items run at once than the limit says, over all workers', async () => {
-  await queues.limit(SERVER, 2)
-  await addItems(queues.items(SERVER), jobs(12))
-  let running = 0
-  let most = 0
-  const ended = gathered(12)
-  const process = async (n: number): Promise<void> => {
-    most = Math.max(most, (running += 1))
-    await new Promise((resolve) => setTimeout(resolve, 5))
-    running -= 1
-    ended.add(n)
-  }
-  for (let i = 0; i < 3; i += 1) work(process, 4)
-  await ended.done
-  expect(most).toBe(2)
-})
-
-it('a held server starts nothing until it is let go, and a shorter hold does not shorten a longer one', async () => {
-  await queues.prepare(SERVER)
-  await queues.hold(SERVER, 60_000)
-  await queues.hold(SERVER, 10)
-  expect(await queues.items(SERVER).getRateLimitTtl()).toBeGreaterThan(30_000)
-  await addItems(queues.items(SERVER), jobs(1))
-  const ended = gathered(1)
-  const worker = work((n) => Promise.resolve().then(() => ended.add(n)))
-  await worker.waitUntilReady()
-  expect(await worker.getNextJob('0', { block: false })).toBeUndefined()
-  await worker.close(true)
-  await queues.unhold(SERVER)
-  work((n) => Promise.resolve().then(() => ended.add(n)))
-  await ended.done
+it('what waits in one scope is seen in no other, and goes with it', async () => {
+  const own = all.in('b-20260101-000000-aaaaaa')
+  await addItems(queues.items(SERVER), jobs(3))
+  await addItems(own.items(SERVER), jobs(5))
+  await startFeeding(own, 'b', SERVER)
+  expect([await queues.windowSize(SERVER), await own.windowSize(SERVER)]).toEqual([3, 5])
+  await all.drop(own.scope, [SERVER])
+  expect([await queues.windowSize(SERVER), await own.windowSize(SERVER)]).toEqual([3, 0])
+  expect(await redis.client.keys(`${redis.prefix}:*${own.scope}*`)).toEqual([])
 })
 
 it('few events are kept, since nobody reads them', async () => {
@@ -156,17 +133,6 @@ function work(process: (n: number) => Promise<void>, concurrency = 1): Worker {
   worker.on('error', () => undefined)
   workers.push(worker)
   return worker
-}
-
-function gathered(count: number): { add: (n: number) => void; done: Promise<void>; values: Set<number> } {
-  const values = new Set<number>()
-  let finish = (): void => undefined
-  const done = new Promise<void>((resolve) => (finish = resolve))
-  const add = (n: number): void => {
-    values.add(n)
-    if (values.size === count) finish()
-  }
-  return { add, done, values }
 }
 
 function hold(): { begun: Promise<void>; until: Promise<void>; release: () => void } {

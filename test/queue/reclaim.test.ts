@@ -23,42 +23,42 @@ const children: ChildProcess[] = []
 beforeEach(() => {
   queues = openQueues({ connection: redis.client, prefix: redis.prefix })
   workers = new Workers(redis.client, redis.prefix)
-  options = { connection: redis.client, workers, queues: [queues.items(SERVER)] }
+  options = { connection: redis.client, workers, queues: [queues.in('public').items(SERVER)] }
 })
 afterEach(async () => {
   await Promise.all(children.splice(0).map(kill))
-  await queues.items(SERVER).obliterate({ force: true })
+  await queues.in('public').items(SERVER).obliterate({ force: true })
   for (const { id } of await workers.list()) await workers.remove(id)
   await queues.close()
 })
 
 it('the items of a killed process are handed back at once, and each only once', async () => {
-  await addItems(queues.items(SERVER), jobs(4))
+  await addItems(queues.in('public').items(SERVER), jobs(4))
   const child = await worker()
   expect(await reclaim(options)).toEqual([])
   await kill(child)
   const taken = await Promise.all([reclaim(options), reclaim(options)])
   const lines = taken.flat().map(({ n }) => n)
   expect(lines.sort()).toEqual([0, 1, 2])
-  expect(await queues.items(SERVER).getJobCounts('active', 'waiting')).toEqual({ active: 0, waiting: 4 })
+  expect(await queues.in('public').items(SERVER).getJobCounts('active', 'waiting')).toEqual({ active: 0, waiting: 4 })
   expect(await workers.list()).toEqual([])
   expect(await finishAll(4)).toEqual([0, 1, 2, 3])
 })
 
 it('the items of a living process, or of one that cannot be seen from here, are left alone', async () => {
-  await addItems(queues.items(SERVER), jobs(3))
+  await addItems(queues.in('public').items(SERVER), jobs(3))
   const child = await worker()
   const [record] = await workers.list()
   if (!record) throw new Error('The worker did not register.')
   await workers.beat({ ...record, space: 'another machine, or container' })
   await kill(child)
   expect(await reclaim(options)).toEqual([])
-  expect(await queues.items(SERVER).getActiveCount()).toBe(3)
+  expect(await queues.in('public').items(SERVER).getActiveCount()).toBe(3)
   expect(await workers.list()).toHaveLength(1)
 })
 
 it('a process that got the number of a dead one does not stand in for it', async () => {
-  await addItems(queues.items(SERVER), jobs(3))
+  await addItems(queues.in('public').items(SERVER), jobs(3))
   const child = await worker()
   const [record] = await workers.list()
   if (!record) throw new Error('The worker did not register.')
@@ -70,12 +70,12 @@ it('a process that got the number of a dead one does not stand in for it', async
 it('a bundle of a killed process is handed back, and says how often its process died', async () => {
   const bundle: BundleJob = { v: 1, batch: 'b', ns: [10, 11] }
   for (let crashes = 1; crashes <= 2; crashes++) {
-    await addBundles(queues.items(SERVER), [bundle])
-    await addItems(queues.items(SERVER), jobs(2))
+    await addBundles(queues.in('public').items(SERVER), [bundle])
+    await addItems(queues.in('public').items(SERVER), jobs(2))
     const child = await worker()
     await kill(child)
     await Promise.all([reclaim(options), reclaim(options)])
-    const job = await queues.items(SERVER).getJob(bundleJobId(bundle))
+    const job = await queues.in('public').items(SERVER).getJob(bundleJobId(bundle))
     expect(job?.data).toEqual({ ...bundle, crashes })
   }
 })
@@ -102,7 +102,7 @@ async function finishAll(count: number): Promise<number[]> {
     if (done.push(data.n) === count) finish()
     return Promise.resolve()
   }
-  const worker = new Worker<ItemJob>(queues.items(SERVER).name, process, {
+  const worker = new Worker<ItemJob>(queues.in('public').items(SERVER).name, process, {
     connection: redis.client,
     prefix: redis.prefix,
   })

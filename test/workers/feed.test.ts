@@ -54,8 +54,10 @@ async function fed(items: readonly Item[], more: Partial<FeedDeps> = {}): Promis
   const reports: string[] = []
   const notices: (string | undefined)[] = []
   const deps: FeedDeps = {
+    scope: 'public',
     ledger: desk.ledger,
     batches: desk.batches,
+    isPaused: () => false,
     queued: (server) => Promise.resolve(queues.of(server).size),
     add: (server, jobs) => queues.add(server, jobs),
     removeOrphans: (_, jobs) => queues.removeOrphans(jobs),

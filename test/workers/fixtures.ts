@@ -25,13 +25,12 @@ export interface Desk {
   readonly batches: Batches
   readonly running: Running
   readonly batch: Batch
-  /** Reports of throttling: server and the wait that it asked for. */
-  readonly throttles: (readonly [server: string, retryAfterMs: number | undefined])[]
-  readonly succeeded: string[]
+  /** Errors that were reported as the server's, each with the code. */
+  readonly reported: string[]
   readonly notices: (string | undefined)[]
-  /** Whether this worker is the first to hear that the server wants a pause. */
-  readonly begins: { began: boolean }
-  work(job: Pick<ItemJob, 'n' | 'patience'>, attempt?: Attempt, lock?: AbortSignal): Promise<Step>
+  /** What a failure that looks like an outage is taken for. */
+  readonly judged: { as: 'alone' | 'probe' | 'outage' }
+  work(job: Pick<ItemJob, 'n'>, attempt?: Attempt, lock?: AbortSignal): Promise<Step>
   outcomes(): Promise<Outcome[]>
 }
 
@@ -55,21 +54,21 @@ export async function deskFor(
   const batches = new Batches(ledger, () => Promise.resolve(sink), 'w1')
   const log = createLogger('silent')
   const notices: (string | undefined)[] = []
-  const throttles: (readonly [string, number | undefined])[] = []
-  const succeeded: string[] = []
-  const begins = { began: true }
+  const reported: string[] = []
+  const judged: Desk['judged'] = { as: 'alone' }
   const deps: ItemDeps = {
     ledger,
     batches,
     running,
     openSource: () => source.open,
-    throttled: (server, _limits, retryAfterMs) => {
-      throttles.push([server, retryAfterMs])
-      return Promise.resolve({ waitMs: 4321, began: begins.began })
+    attached: false,
+    limits: {
+      throttled: (_server, { code }) => Promise.resolve(void reported.push(code)),
+      outage: (_server, _item, { code }) => Promise.resolve(reported.push(code)).then(() => judged.as),
+      isPaused: () => false,
+      succeeded: () => void reported.push('an answer'),
     },
-    succeeded: (server) => succeeded.push(server),
     destinations: new DestinationHolds(log, (_, text) => notices.push(text)),
-    backoff: { firstMs: 1, maxMs: 1 },
     reconnect: { ...AT_ONCE, retries: 0 },
     log,
   }
@@ -79,10 +78,9 @@ export async function deskFor(
     batches,
     running,
     batch,
-    throttles,
-    succeeded,
+    reported,
     notices,
-    begins,
+    judged,
     work: (job, attempt = FIRST, lock) => processItem({ v: 1, batch: id, ...job }, attempt, lock, deps),
     async outcomes() {
       const found: Outcome[] = []

@@ -26,6 +26,7 @@ it('heartbeats do not pile up while Redis does not answer, and go on when it doe
     {
       workers,
       id: 'w1',
+      scopes: ['public'],
       queueWorkers: { ids: () => ['b1'] },
       running: { held: () => [] },
       log: createLogger('silent'),

@@ -15,7 +15,7 @@ import { DestinationHolds } from '../../workers/destination-holds.ts'
 import type { Step } from '../../workers/step.ts'
 import { withDestination } from '../../workers/with-destination.ts'
 import { batchOf, plannedBatch } from '../batch/fixtures.ts'
-import { deskFor, FIRST, LAST, type Desk } from './fixtures.ts'
+import { deskFor, FIRST, LAST } from './fixtures.ts'
 
 const BYTES = bytesOf(10_000)
 const ITEM = itemFor(BYTES)
@@ -30,16 +30,6 @@ function refusing(code: ErrorCode, details = {}): ReturnType<typeof scriptedSour
   )
 }
 
-/** Works on an item as its queue would, until the job is over. @returns how often it was put off */
-async function patienceUsedUp(desk: Desk): Promise<number> {
-  let patience = 0
-  for (let times = 0; ; times++) {
-    const step = await desk.work({ n: 0, patience })
-    if (step.kind === 'over') return times
-    if ('patience' in step) patience += step.patience ?? 0
-  }
-}
-
 describe('the work on an item', () => {
   it('ends with the file, its receipt and a settled line', async () => {
     const source = scriptedSource(BYTES)
@@ -48,7 +38,6 @@ describe('the work on an item', () => {
     expect((await contentOf(desk.sink, ITEM.path)).equals(BYTES)).toBe(true)
     expect(await desk.outcomes()).toMatchObject([{ state: 'done', n: 0, verified: 'checksum', size: 10_000 }])
     expect(await desk.ledger.summary('b1')).toMatchObject({ done: 1, failed: 0, bytes: 10_000 })
-    expect(desk.succeeded).toEqual([ITEM.server])
     expect(desk.running.held()).toEqual([])
   })
 
@@ -120,35 +109,27 @@ describe('an error', () => {
     },
   )
 
-  it('by a server that wants a pause pauses its queue, and uses no attempt', async () => {
-    const desk = await deskFor([ITEM], refusing('SOURCE_THROTTLED', { retryAfterMs: 700 }))
-    expect(await desk.work({ n: 0 }, LAST)).toMatchObject({ kind: 'throttle', ms: 4321 })
-    expect(desk.throttles).toEqual([[ITEM.server, 700]])
-    expect(await desk.ledger.settledIn('b1', 0, 1)).toEqual([false])
-  })
-
-  it('that makes one item alone stop its server again and again fails it, after fifty pauses', async () => {
-    const refuse = new DataferryError('SOURCE_THROTTLED', 'Later.')
-    const desk = await deskFor(
-      [ITEM],
-      scriptedSource(
-        BYTES,
-        Array.from({ length: 999 }, () => ({ refuse })),
-      ),
-    )
-    expect(await patienceUsedUp(desk)).toBe(50)
-    expect(await desk.outcomes()).toMatchObject([{ state: 'failed', code: 'SOURCE_THROTTLED' }])
-  })
-
-  it('by a server that others made pause costs an item nothing, however often', async () => {
-    const refuse = new DataferryError('SOURCE_THROTTLED', 'Later.')
+  it('by a server that asks for a pause is the server’s, and uses no attempt, however often', async () => {
+    const refuse = new DataferryError('SOURCE_THROTTLED', 'Later.', { retryAfterMs: 700 })
     const desk = await deskFor([ITEM], { open: () => Promise.reject(refuse) })
-    desk.begins.began = false
-    for (let times = 0; times < 600; times++) {
-      expect(await desk.work({ n: 0 })).toEqual({ kind: 'throttle', ms: 4321 })
-    }
+    for (let times = 0; times < 600; times++) expect(await desk.work({ n: 0 }, LAST)).toMatchObject({ kind: 'later' })
+    expect(new Set(desk.reported)).toEqual(new Set(['SOURCE_THROTTLED']))
     expect(await desk.outcomes()).toEqual([])
   })
+
+  it.each(['SOURCE_UNREACHABLE', 'SOURCE_FAILED', 'SOURCE_UNEXPECTED'] as const)(
+    'by a server that is away (%s) uses no attempt, however often; where it is away for this item alone it does',
+    async (code) => {
+      const desk = await deskFor([ITEM], { open: () => Promise.reject(new DataferryError(code, 'It is away.')) })
+      desk.judged.as = 'outage'
+      for (let times = 0; times < 600; times++) expect(await desk.work({ n: 0 }, LAST)).toMatchObject({ kind: 'later' })
+      expect(await desk.outcomes()).toEqual([])
+      desk.judged.as = 'alone'
+      expect(await desk.work({ n: 0 })).toMatchObject({ kind: 'retry' })
+      expect(await desk.work({ n: 0 }, LAST)).toEqual(OVER)
+      expect(await desk.outcomes()).toMatchObject([{ state: 'failed', code }])
+    },
+  )
 
   it('about the token pauses the batch with a reason, and settles nothing', async () => {
     const desk = await deskFor([ITEM], refusing('TOKEN_REJECTED'))
@@ -171,10 +152,8 @@ describe('an error', () => {
   it('because another process has the item makes it wait', async () => {
     const desk = await deskFor([ITEM], scriptedSource(BYTES))
     await using stage = await desk.sink.stage({ key: 'b1-0', item: { ...ITEM, n: 0 }, signal: never })
-    expect(await desk.work({ n: 0 }, LAST)).toMatchObject({ kind: 'later' })
-    // Not for ever: five thousand waits of five seconds.
-    expect(await patienceUsedUp(desk)).toBe(5_000)
-    expect(await desk.outcomes()).toMatchObject([{ state: 'failed', code: 'SINK_BUSY' }])
+    for (let times = 0; times < 600; times++) expect(await desk.work({ n: 0 }, LAST)).toMatchObject({ kind: 'later' })
+    expect(await desk.outcomes()).toEqual([])
     await stage.restart()
   })
 })
@@ -207,7 +186,7 @@ describe('a full destination', () => {
     expect(await desk.ledger.summary('b1')).toMatchObject({ done: 1, failed: 0 })
   })
 
-  it('costs an item neither attempts nor patience, so that its next error after days is its first', async () => {
+  it('costs an item no attempts, so that its next error after days is its first', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     const sink = memorySink()
     sink.free = () => Promise.resolve(0)

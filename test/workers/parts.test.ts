@@ -1,4 +1,4 @@
-import { DelayedError, RateLimitError, WaitingError } from 'bullmq'
+import { DelayedError, WaitingError } from 'bullmq'
 import { describe, expect, it } from 'vitest'
 import { readReport } from '../../src/batch/report.ts'
 import { DataferryError } from '../../src/errors.ts'
@@ -6,15 +6,11 @@ import type { Sink } from '../../src/sinks/sink.ts'
 import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
 import { Batches } from '../../workers/batches.ts'
 import { processControl } from '../../workers/control.ts'
-import { Notices } from '../../workers/notices.ts'
-import { Running } from '../../workers/running.ts'
-import { ServerLimits } from '../../workers/server-limits.ts'
 import { carryOut, type Step } from '../../workers/step.ts'
 import { bytesOf } from '../contracts/sink-bytes.ts'
 import { itemFor, scriptedSource } from '../transfer/scripted-source.ts'
 import { deskFor } from './fixtures.ts'
 
-const SERVER = 'https://demo.invalid'
 const BYTES = bytesOf(100)
 
 describe('a step', () => {
@@ -22,15 +18,10 @@ describe('a step', () => {
     const calls: string[] = []
     const note = (call: string): Promise<number> => Promise.resolve(calls.push(call))
     const job = {
-      data: { n: 1, patience: 3 },
-      updateData: ({ patience }: { patience?: number | undefined }) =>
-        note(`patience ${patience}`).then(() => undefined),
       moveToWait: (token?: string) => note(`wait ${token}`),
       moveToDelayed: (_at: number, token?: string) => note(`delay ${token}`).then(() => undefined),
     }
-    const thrown = await carryOut(step, job, 't', (ms) => note(`hold ${ms}`).then(() => undefined)).catch(
-      (error: unknown) => error,
-    )
+    const thrown = await carryOut(step, job, 't').catch((error: unknown) => error)
     return { calls, thrown }
   }
 
@@ -45,14 +36,6 @@ describe('a step', () => {
     const later = await carriedOut({ kind: 'later', ms: 5 })
     expect(later.calls).toEqual(['delay t'])
     expect(later.thrown).toBeInstanceOf(DelayedError)
-    const throttle = await carriedOut({ kind: 'throttle', ms: 70 })
-    expect(throttle.calls).toEqual(['hold 70'])
-    expect(throttle.thrown).toBeInstanceOf(RateLimitError)
-  })
-
-  it('that uses patience says so in the job before anybody else may take it', async () => {
-    expect((await carriedOut({ kind: 'later', ms: 5, patience: 1 })).calls).toEqual(['patience 4', 'delay t'])
-    expect((await carriedOut({ kind: 'throttle', ms: 5, patience: 100 })).calls).toEqual(['patience 103', 'hold 5'])
   })
 
   it('that uses an attempt puts the code first, as only the text is kept', async () => {
@@ -114,38 +97,5 @@ describe('the batches of a process', () => {
     await expect(batches.open('b1')).rejects.toThrow('away')
     await expect(batches.close()).resolves.toBeUndefined()
     expect(memorySink().url).toBe('memory://')
-  })
-})
-
-describe('a pause that a server asked for', () => {
-  it('is told to people until an answer comes, and its end is reported once', async () => {
-    const told: string[] = []
-    const servers = {
-      get: () => Promise.reject(new Error('nothing is asked')),
-      throttled: (server: string) => {
-        told.push(`throttled ${server}`)
-        return Promise.resolve({ waitMs: 10, throttles: 1, began: true })
-      },
-      succeeded: (server: string) => Promise.resolve(void told.push(`succeeded ${server}`)),
-    }
-    const notices = new Notices()
-    const limits = new ServerLimits({
-      servers,
-      queues: { limit: () => Promise.resolve() },
-      queueWorkers: { setConcurrency: () => undefined },
-      workers: { list: () => Promise.resolve([]) },
-      running: new Running(),
-      notices,
-      limitBandwidth: () => undefined,
-      jobs: 4,
-    })
-    limits.succeeded(SERVER)
-    expect(told).toEqual([])
-    expect(await limits.throttled(SERVER, { firstMs: 1, maxMs: 2 })).toMatchObject({ waitMs: 10 })
-    expect(notices.list()).toEqual([expect.stringContaining(`${SERVER} asked for a pause`)])
-    limits.succeeded(SERVER)
-    limits.succeeded(SERVER)
-    expect(notices.list()).toEqual([])
-    expect(told).toEqual([`throttled ${SERVER}`, `succeeded ${SERVER}`])
   })
 })

@@ -23,7 +23,8 @@ async function forgotten() {
       sink: (url) =>
         gone.has(url) ? Promise.reject(new DataferryError('SINK_FAILED', 'It is away.')) : Promise.resolve(sink),
     },
-    feed: (id) => Promise.resolve(void fed.push(id)),
+    feed: ({ id }) => Promise.resolve(void fed.push(id)),
+    isOurs: () => true,
   })
   const { id, destination, servers, createdAt } = batch
   await ledger.open({ id, destination, servers, createdAt })

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import type { ServerHold } from '../../src/ledger/server-state.ts'
 import type { BatchStatus, Status } from '../../src/status.ts'
 import { Watchdog } from '../../workers/watchdog.ts'
 
@@ -6,12 +7,11 @@ const SERVER = 'https://demo.invalid'
 const BATCH: BatchStatus = {
   ...{ id: 'b1', state: 'open', reason: undefined, destination: '/data', servers: [SERVER], createdAt: '' },
   ...{ planned: 5, planComplete: true, plannedBytes: 50, done: 2, kept: 0, failed: 0, bytes: 20, keptBytes: 0 },
-  ...{ active: 1, open: 3 },
+  ...{ active: 1, open: 3, attached: false, tokenServers: [], owner: undefined },
 }
 const IDLE: Status['servers'][number] = {
-  ...{ throttles: 0, concurrency: undefined, bandwidth: undefined, paused: undefined },
+  ...{ looks: 0, concurrency: undefined, bandwidth: undefined, hold: undefined },
   server: SERVER,
-  waitMs: 0,
   waiting: 1,
   active: 1,
   delayed: 0,
@@ -19,12 +19,26 @@ const IDLE: Status['servers'][number] = {
 const HOLD = { batch: 'b1', n: 2, path: 'c.bin', bytes: 7 }
 
 function status(batch: Partial<BatchStatus> = {}, bytes = 7, server: Partial<Status['servers'][number]> = {}): Status {
-  const worker = { host: 'h', space: '', pid: 9, startTime: '', id: 'w', tokens: [], since: '', at: '' }
+  const worker = {
+    host: 'h',
+    space: '',
+    pid: 9,
+    startTime: '',
+    id: 'w',
+    tokens: [],
+    scopes: ['public'],
+    since: '',
+    at: '',
+  }
   return {
     batches: [{ ...BATCH, ...batch }],
     servers: [{ ...IDLE, ...server }],
     workers: bytes < 0 ? [] : [{ ...worker, holds: [{ ...HOLD, bytes }] }],
   }
+}
+
+function held(by: 'person' | 'throttle'): ServerHold {
+  return { by, reason: 'by hand', since: new Date(0), nextLookMs: 1 }
 }
 
 function watched() {
@@ -54,8 +68,8 @@ it('ten minutes without progress are said, with what is waited for, until someth
 
 it.each([
   ['a reason that is known', status(), ['No space is left.']],
-  ['a server that is paused', status({}, 7, { paused: 'by hand' }), []],
-  ['a server that asked for a pause', status({}, 7, { waitMs: 1 }), []],
+  ['a server that is paused', status({}, 7, { hold: held('person') }), []],
+  ['a server that asked for a pause', status({}, 7, { hold: held('throttle') }), []],
   ['a batch that is paused', status({ state: 'paused' }), []],
 ])('%s is no silence', (_, seen, reasons) => {
   const after = watched()

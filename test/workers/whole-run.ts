@@ -114,8 +114,10 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
   }
   let reports = 0
   const feeder = new Feeder({
+    scope: 'public',
     ledger,
     batches,
+    isPaused: () => false,
     queued: () => Promise.resolve(queue.size),
     add: addAll,
     removeOrphans: () => Promise.resolve(),
@@ -138,10 +140,14 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
     batches,
     running,
     openSource: () => wanted.between?.(source.open, ledger, running) ?? source.open,
-    throttled: () => Promise.resolve({ waitMs: 0, began: true }),
-    succeeded: () => undefined,
+    attached: false,
+    limits: {
+      throttled: () => Promise.resolve(),
+      outage: () => Promise.resolve('alone'),
+      succeeded: () => undefined,
+      isPaused: () => false,
+    },
     destinations: { isOpen: () => Promise.resolve(true), hold: () => undefined },
-    backoff: { firstMs: 1, maxMs: 1 },
     reconnect: { retries: 1, minDelayMs: 1, maxDelayMs: 1 },
     log: createLogger('silent'),
     bundling,

@@ -1,7 +1,7 @@
-import { startFeeding } from '../../queue/queues.ts'
 import type { Command } from '../command.ts'
 import { recordHold, refuseFinished, subject, SUBJECT } from '../control.ts'
 import { DESTINATION_SETTINGS } from '../destination.ts'
+import { feed } from '../recover.ts'
 import { openRuntime } from '../runtime.ts'
 
 /** `dataferry continue`: takes a pause back. */
@@ -15,17 +15,16 @@ export const command: Command = {
   flags: [{ flags: '--only-server <url>', help: 'continue one installation for all batches' }],
   run: async (context) => {
     await using runtime = await openRuntime(context, 'producer')
-    const { ledger, queues, servers } = runtime
+    const { ledger, servers } = runtime
     const what = await subject(context, runtime)
     if ('batch' in what) {
       refuseFinished(context, what.batch)
       await ledger.setState(what.batch.id, 'open')
       await recordHold(context, what.batch, undefined)
-      for (const server of what.batch.servers) await startFeeding(queues, what.batch.id, server)
+      await feed(runtime, what.batch.id)
       context.out.line(`${what.batch.id} goes on.`)
     } else {
       await servers.set(what.server, { paused: null })
-      await queues.items(what.server).resume()
       context.out.line(`${what.server} goes on.`)
     }
     return 0

@@ -4,7 +4,7 @@ import { PLANS, type Command, type ExitCode } from '../command.ts'
 import { untilDurable } from '../../queue/durable.ts'
 import { planBatch, printPlan } from '../planning.ts'
 import { pasted } from '../pasted.ts'
-import { takeUp } from '../recover.ts'
+import { openToWorkers } from '../shared-run.ts'
 import { lazyRuntime } from '../runtime.ts'
 import type { Sources } from '../sources.ts'
 import { command as planCommand, PLANNING_FLAGS } from './plan.ts'
@@ -23,13 +23,12 @@ export const command: Command = {
   run: async (context) => {
     await using lazy = lazyRuntime(context, 'producer')
     const enqueue = async (sink: Sink, begun: BegunBatch, sources: Sources): Promise<ExitCode> => {
-      const { config, out, signal } = context
+      const { config, out } = context
       const { id } = begun.batch
       const runtime = await lazy.get()
-      await takeUp(runtime, sink, begun)
-      const state = await planBatch(sink, begun, {
+      await openToWorkers(context, runtime, sink, begun)
+      const state = await planBatch(context, sink, begun, {
         sources,
-        signal,
         onCheckpoint: ({ items, totals, complete }) => runtime.ledger.setPlanned(id, items, totals.size, complete),
       })
       await printPlan(out, sink, begun, state)

@@ -24,7 +24,6 @@ export const command: Command = {
       await recordHold(context, what.batch, { state: 'paused', reason: BY_HAND })
       context.out.line(`Paused ${what.batch.id}.`)
     } else {
-      await runtime.queues.items(what.server).pause()
       await runtime.servers.set(what.server, { paused: BY_HAND })
       context.out.line(`Paused ${what.server} for all batches.`)
     }

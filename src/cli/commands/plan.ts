@@ -28,7 +28,17 @@ export const command: Command = {
   about:
     'Writes the plan to .dataferry/<batch>/ at the destination; `dataferry run` with the same manifest carries it out.',
   operands: [{ name: 'manifest', help: 'files, - for standard input, or ids and PIDs', optional: true, many: true }],
-  settings: [...SERVER_SETTINGS, ...DESTINATION_SETTINGS, 'format', 'existing', 'bundle', 'bundleUnverified'],
+  settings: [
+    ...SERVER_SETTINGS,
+    ...DESTINATION_SETTINGS,
+    'format',
+    'existing',
+    'bundle',
+    'bundleUnverified',
+    'outageFirstMs',
+    'outageMaxMs',
+    'giveUpAfterMs',
+  ],
   flags: [
     ...PLANNING_FLAGS,
     { flags: '--list', help: 'name every file with its size, its checksum and what would happen to it' },
@@ -36,7 +46,7 @@ export const command: Command = {
   stop: PLANS,
   run: (context) =>
     withPlanning(context, async (sink, opened, sources) => {
-      const state = await planBatch(sink, opened, { sources, signal: context.signal })
+      const state = await planBatch(context, sink, opened, { sources })
       const allFit = !context.has('list') || (await printList(context, sink, opened, state))
       const code = await printPlan(context.out, sink, opened, state)
       if (context.has('list')) {

@@ -9,8 +9,9 @@ import { openPlan } from '../../plan/open-plan.ts'
 import { DataferryError } from '../../errors.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { runBatch } from '../batch-run.ts'
+import { openToWorkers } from '../shared-run.ts'
 import { PARKS, type Command, type Context, type ExitCode } from '../command.ts'
-import { restore, takeUp } from '../recover.ts'
+import { learn } from '../recover.ts'
 import { lazyRuntime, openRuntime } from '../runtime.ts'
 import { Sources } from '../sources.ts'
 import { planBatch } from '../planning.ts'
@@ -97,7 +98,7 @@ async function leaveHeld(context: Context, sink: Sink, begun: BegunBatch): Promi
   const { id } = begun.batch
   if (!(await readHold(sink.records, id))) return undefined
   await using runtime = await openRuntime(context, 'producer')
-  await restore(runtime, sink, begun)
+  await learn(runtime, sink, begun)
   const entry = await runtime.ledger.get(id)
   // What Redis knows is newer: it was continued from a machine that does not see the destination.
   if (entry?.state === 'open') return undefined
@@ -113,15 +114,14 @@ async function leaveHeld(context: Context, sink: Sink, begun: BegunBatch): Promi
 
 /** Rebuilds ledger and window, and ends planning where that was cut short. */
 async function enqueueAgain(context: Context, sink: Sink, begun: BegunBatch): Promise<void> {
-  const { out, signal } = context
+  const { out } = context
   const { batch } = begun
   const sources = new Sources(context, batch.servers)
   try {
     await using runtime = await openRuntime(context, 'producer')
-    const learned = await takeUp(runtime, sink, begun)
-    const state = await planBatch(sink, begun, {
+    const learned = await openToWorkers(context, runtime, sink, begun)
+    const state = await planBatch(context, sink, begun, {
       sources,
-      signal,
       onCheckpoint: ({ items, totals, complete }) => runtime.ledger.setPlanned(batch.id, items, totals.size, complete),
     })
     out.line(

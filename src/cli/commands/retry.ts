@@ -4,12 +4,12 @@ import { reopenFailed } from '../../batch/reopen.ts'
 import { DataferryError } from '../../errors.ts'
 import { openPlan } from '../../plan/open-plan.ts'
 import type { LedgerEntry } from '../../ledger/ledger.ts'
-import { livenessOf } from '../../process/process-identity.ts'
-import { startFeeding } from '../../queue/queues.ts'
 import { runBatch } from '../batch-run.ts'
+import { somebodyWorks } from '../shared-run.ts'
 import { PARKS, type Command } from '../command.ts'
 import { knownBatch } from '../control.ts'
 import { plural } from '../terminal/format.ts'
+import { feed } from '../recover.ts'
 import { lazyRuntime, openRuntime, type Runtime } from '../runtime.ts'
 import { command as runCommand } from './run.ts'
 import { openDestination } from '../destination.ts'
@@ -37,7 +37,7 @@ export const command: Command = {
       isClosed = true
     }
     try {
-      const { id, destination, servers } = await batchToRetry(runtime, args[0])
+      const { id, destination, attached } = await batchToRetry(runtime, args[0])
       const sink = await openDestination(context.config, destination)
       try {
         const batch = await readKnownBatch(sink, id)
@@ -47,8 +47,8 @@ export const command: Command = {
         const count = await reopenFailed(runtime.ledger, sink.records, id, codes, `retry-${randomUUID().slice(0, 8)}`)
         out.line(`${plural(count, 'failed file')} of ${id} ${count === 1 ? 'is' : 'are'} tried again.`)
         if (count === 0) return 0
-        if (await somebodyWorks(runtime)) {
-          for (const server of servers) await startFeeding(runtime.queues, id, server)
+        if (!attached && (await somebodyWorks(runtime))) {
+          await feed(runtime, id)
           return 0
         }
         await close()
@@ -69,9 +69,4 @@ async function batchToRetry({ ledger }: Runtime, given: string | undefined): Pro
   const newestFirst = [...(await ledger.list())].sort((a, b) => b.createdAt.localeCompare(a.createdAt))
   for (const entry of newestFirst) if ((await ledger.summary(entry.id)).failed > 0) return entry
   throw new DataferryError('BATCH_NOT_FOUND', 'This Redis knows no batch with failures.')
-}
-
-async function somebodyWorks({ workers }: Runtime): Promise<boolean> {
-  const lives = await Promise.all((await workers.list()).map(livenessOf))
-  return lives.some((life) => life !== 'dead')
 }

@@ -1,4 +1,5 @@
 import { runBatch } from '../batch-run.ts'
+import { runShared } from '../shared-run.ts'
 import { PARKS, type Command } from '../command.ts'
 import { plural } from '../terminal/format.ts'
 import { takeIn } from '../intake.ts'
@@ -17,18 +18,19 @@ export const command: Command = {
     'cat ids.txt | dataferry run - --server https://demo.dataverse.org',
   ],
   about:
-    'Run again after any interruption, the same command goes on where it was. Other unfinished batches of the same ' +
-    'server that its Redis knows go on meanwhile, too; it names them.',
+    'Run again after any interruption, the same command goes on where it was. The batch is this command’s alone; with ' +
+    '--share every worker of this Redis takes part, and Ctrl-C leaves it to them.',
   operands: planCommand.operands,
   settings: [...planCommand.settings, 'jobs', 'retries', 'limitRate', 'redis', 'prefix', 'stateDir', 'logLevel'],
   flags: [
     ...PLANNING_FLAGS,
     { flags: '-n, --dry-run', help: 'only plan: print the totals and fetch nothing' },
+    { flags: '--share', help: 'let every worker of this Redis take part; work here only where there is none' },
     { flags: '--complete', help: 'fetch files that the server leaves out of a ZIP singly, beside the archive' },
   ],
   stop: PARKS,
   run: async (context) => {
-    const { config, out, signal } = context
+    const { config, out } = context
     const sink = await openDestination(config)
     try {
       const dryRun = context.has('dry-run')
@@ -41,11 +43,12 @@ export const command: Command = {
             ? `Going on with ${batch.id}.`
             : `Batch ${batch.id}: ${plural(batch.manifest.entries, 'entry', 'entries')}.`,
         )
-        return await runBatch(context, sink, opened, runtime)
+        const bring = context.has('share') ? runShared : runBatch
+        return await bring(context, sink, opened, runtime)
       }
       const sources = new Sources(context)
       try {
-        return await printPlan(out, sink, opened, await planBatch(sink, opened, { sources, signal }))
+        return await printPlan(out, sink, opened, await planBatch(context, sink, opened, { sources }))
       } finally {
         await sources.close()
       }

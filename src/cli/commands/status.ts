@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DataferryError, isAbort } from '../../errors.ts'
 import { readStatus, type BatchStatus, type ServerStatus, type Status } from '../../status.ts'
+import type { ServerHold } from '../../ledger/server-state.ts'
 import type { Command, Context } from '../command.ts'
 import { formatBytes, formatClock, formatCount } from '../terminal/format.ts'
 import { openRuntime, type Runtime } from '../runtime.ts'
@@ -92,13 +93,8 @@ function batchRow(batch: BatchStatus): { text: string; tone?: 'good' | 'bad' | '
   ]
 }
 
-function serverRow({ server, waiting, active, delayed, waitMs, paused }: ServerStatus): { text: string }[] {
-  const now =
-    paused !== undefined
-      ? `paused: ${paused}`
-      : waitMs > 0
-        ? `backing off until ${formatClock(new Date(Date.now() + waitMs))}`
-        : ''
+function serverRow({ server, waiting, active, delayed, hold }: ServerStatus): { text: string }[] {
+  const now = hold ? holdText(hold) : ''
   return [
     { text: server },
     { text: formatCount(waiting) },
@@ -106,4 +102,10 @@ function serverRow({ server, waiting, active, delayed, waitMs, paused }: ServerS
     { text: formatCount(delayed) },
     { text: now },
   ]
+}
+
+function holdText({ by, reason, since, nextLookMs }: ServerHold): string {
+  if (by === 'person') return `paused: ${reason}`
+  const next = nextLookMs ? `next look at ${formatClock(new Date(Date.now() + nextLookMs))}` : 'being looked at'
+  return `on hold since ${formatClock(since)}, ${next}: ${reason}`
 }

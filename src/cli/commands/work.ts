@@ -9,6 +9,7 @@ import { plural } from '../terminal/format.ts'
 import type { Output } from '../terminal/output.ts'
 import { openRuntime, type Runtime } from '../runtime.ts'
 import { SERVER_SETTINGS, Sources } from '../sources.ts'
+import { openScopes } from '../shared-run.ts'
 import { startWork } from '../start-work.ts'
 import { Batches } from '../../../workers/batches.ts'
 import type { Notices } from '../../../workers/notices.ts'
@@ -45,6 +46,8 @@ export const command: Command = {
     'connectTimeoutMs',
     'throttleFirstMs',
     'throttleMaxMs',
+    'outageFirstMs',
+    'outageMaxMs',
   ],
   stop: { stopping: 'what is in flight is parked.' },
   flags: [{ flags: '--until-done', help: 'end when no batch has anything left to do' }],
@@ -68,7 +71,7 @@ async function workHere(context: Context, runtime: Runtime): Promise<ExitCode> {
   const signal = AbortSignal.any([context.signal, supervisorGone()])
   const sources = new Sources(context)
   try {
-    const workers = await startWork(context, runtime, sources, config.servers)
+    const workers = await startWork(context, runtime, sources, openScopes(config, config.servers))
     try {
       out.say(`Working for ${config.servers.join(', ')}. Ctrl-C parks what is in flight.`)
       const telling = every(LOOK_MS, tellOnce(out, workers.notices), (error) => context.log.warn({ err: error }))
@@ -118,7 +121,9 @@ async function workBelow(
   const ended = untilStopped({ signal, has }, runtime).finally(() => stop.abort())
   out.say(`${plural(count, 'worker process', 'worker processes')} for ${config.servers.join(', ')}.`)
   const { client: connection, workers, ledger } = runtime
-  const queues = runtime.queues.of(config.servers)
+  const queues = openScopes(config, config.servers).flatMap(({ scope, servers }) =>
+    runtime.queues.in(scope).of(servers),
+  )
   const batches = new Batches(ledger, (url) => openDestination(config, url), newWriterId())
   try {
     await supervise({

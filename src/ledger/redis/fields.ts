@@ -1,6 +1,13 @@
 import { z } from 'zod'
 import type { BatchId } from '../../model/batch.ts'
-import type { LedgerBatch, LedgerEntry, LedgerError, Summary } from '../ledger.ts'
+import {
+  batchOwnerSchema,
+  type BatchOwner,
+  type LedgerBatch,
+  type LedgerEntry,
+  type LedgerError,
+  type Summary,
+} from '../ledger.ts'
 
 /** Hashes in Redis hold text only: these schemas bring numbers and lists back. */
 const count = z.coerce.number().int().default(0)
@@ -13,6 +20,9 @@ const aboutSchema = z.object({
   planned: count,
   plannedBytes: count,
   planComplete: count,
+  attached: count,
+  tokenServers: z.string().default('[]'),
+  owner: z.string().optional(),
 })
 const countersSchema = z.object({
   done: count,
@@ -35,7 +45,7 @@ export function entryFields({ destination, servers, createdAt }: LedgerBatch): s
 /** @returns undefined for the empty hash, which is how Redis says that there is none. */
 export function parseEntry(id: BatchId, hash: Hash): LedgerEntry | undefined {
   if (Object.keys(hash).length === 0) return undefined
-  const { state, reason, destination, servers, createdAt, planned, planComplete } = aboutSchema.parse(hash)
+  const { state, reason, destination, servers, createdAt, planned, planComplete, ...about } = aboutSchema.parse(hash)
   return {
     id,
     state,
@@ -45,7 +55,15 @@ export function parseEntry(id: BatchId, hash: Hash): LedgerEntry | undefined {
     createdAt,
     planned,
     planComplete: planComplete === 1,
+    attached: about.attached === 1,
+    tokenServers: serversSchema.parse(JSON.parse(about.tokenServers)),
+    owner: parseOwner(about.owner),
   }
+}
+
+/** Reads an owner; undefined for none, and for one of a version that this one does not know. */
+export function parseOwner(text: string | undefined): BatchOwner | undefined {
+  return text === undefined || text === '' ? undefined : batchOwnerSchema.safeParse(JSON.parse(text)).data
 }
 
 export function parseSummary(about: Hash, counters: Hash): Summary {

@@ -59,3 +59,13 @@ export function workersKey(prefix: string): string {
 export function workerKey(prefix: string, id: string): string {
   return `${prefix}:W:${id}`
 }
+
+/** Hash: process → how many streams of one server it may have open. */
+export function slotsKey(prefix: string, server: string): string {
+  return `${prefix}:slots:${server}`
+}
+
+/** Set of the items that failed since a server's last success as if it were down. */
+export function suspectsKey(prefix: string, server: string): string {
+  return `${prefix}:suspects:${server}`
+}

@@ -16,9 +16,44 @@ redis.call('PUBLISH', ARGV[1], ARGV[2])
 return 1
 `)
 
-/** KEYS: batch, settled. ARGV: line. @returns 1: the batch is open, and the line has not ended. */
+/**
+ * KEYS: batch. ARGV: channel, message, id of the owner, owner as JSON, id of an owner that may be replaced or '', longest silence
+ * of an owner in ms. @returns the owner in the way as JSON; '': it is the new one; −1: unknown batch.
+ */
+export const ATTACH = script(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local has = redis.call('HMGET', KEYS[1], 'ownerId', 'ownerAt', 'owner')
+if has[1] and has[1] ~= ARGV[3] and has[1] ~= ARGV[5] and now - (tonumber(has[2]) or 0) <= tonumber(ARGV[6]) then
+  return has[3]
+end
+redis.call('HSET', KEYS[1], 'attached', 1, 'ownerId', ARGV[3], 'owner', ARGV[4], 'ownerAt', string.format('%.0f', now))
+if has[1] ~= ARGV[3] then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
+return ''
+`)
+
+/** KEYS: batch. ARGV: id of the owner. */
+export const DISOWN = script(`
+if redis.call('HGET', KEYS[1], 'ownerId') == ARGV[1] then redis.call('HDEL', KEYS[1], 'ownerId', 'ownerAt', 'owner') end
+`)
+
+/** KEYS: batch. ARGV: channel, message, servers that need a token as JSON. @returns −1: unknown batch. */
+export const DETACH = script(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
+redis.call('HSET', KEYS[1], 'attached', 0, 'tokenServers', ARGV[3])
+redis.call('HDEL', KEYS[1], 'ownerId', 'ownerAt', 'owner')
+redis.call('PUBLISH', ARGV[1], ARGV[2])
+return 1
+`)
+
+/**
+ * KEYS: batch, settled. ARGV: line, whether it is of an attached batch.
+ * @returns 1: the batch is open and attached or not as said, and the line has not ended.
+ */
 export const IS_OPEN = script(`
-if redis.call('HGET', KEYS[1], 'state') ~= 'open' then return 0 end
+local batch = redis.call('HMGET', KEYS[1], 'state', 'attached')
+if batch[1] ~= 'open' or (batch[2] or '0') ~= ARGV[2] then return 0 end
 return 1 - redis.call('GETBIT', KEYS[2], ARGV[1])
 `)
 

@@ -2,9 +2,11 @@ import type { BatchId } from '../../model/batch.ts'
 import { bitsIn, setBits } from './redis-bits.ts'
 import type { RedisClient } from './client.ts'
 import { changeMessage } from '../change.ts'
-import { entryFields, parseEntry, parseError, parseSummary } from './fields.ts'
+import { entryFields, parseEntry, parseError, parseOwner, parseSummary } from './fields.ts'
 import { batchesKey, batchKeys, DEFAULT_PREFIX, eventsChannel } from './keys.ts'
 import {
+  OWNER_SILENT_MS,
+  type BatchOwner,
   type BatchState,
   type Counts,
   type Ledger,
@@ -16,7 +18,20 @@ import {
   type Summary,
   unknownBatch,
 } from '../ledger.ts'
-import { CRASHED, FORGET, IS_OPEN, OPEN, PLANNED, REOPEN, SETTLE, SETTLE_ALL, UPDATE } from './ledger-scripts.ts'
+import {
+  ATTACH,
+  CRASHED,
+  DETACH,
+  DISOWN,
+  FORGET,
+  IS_OPEN,
+  OPEN,
+  PLANNED,
+  REOPEN,
+  SETTLE,
+  SETTLE_ALL,
+  UPDATE,
+} from './ledger-scripts.ts'
 import { run, runForNumber, type Script } from './script.ts'
 
 /** Errors kept for each batch. Beyond it only the counts and the failures manifest know of them. */
@@ -74,14 +89,30 @@ export class RedisLedger implements Ledger {
     await this.#write(id, UPDATE, [this.#keys(id).batch], args)
   }
 
+  async attach(id: BatchId, owner: BatchOwner, instead = ''): Promise<BatchOwner | undefined> {
+    const args = [...this.#telling({ kind: 'owner', id }), owner.id, JSON.stringify(owner), instead, OWNER_SILENT_MS]
+    const reply = await run(this.#client, ATTACH, [this.#keys(id).batch], args)
+    if (reply === -1) throw unknownBatch(id)
+    return parseOwner(String(reply))
+  }
+
+  async disown(id: BatchId, owner: string): Promise<void> {
+    await run(this.#client, DISOWN, [this.#keys(id).batch], [owner])
+  }
+
+  async detach(id: BatchId, tokenServers: readonly string[]): Promise<void> {
+    const args = [...this.#telling({ kind: 'owner', id }), JSON.stringify(tokenServers)]
+    await this.#write(id, DETACH, [this.#keys(id).batch], args)
+  }
+
   async setPlanned(id: BatchId, planned: number, plannedBytes: number, complete: boolean): Promise<void> {
     const args = [...this.#telling({ kind: 'ready', id }), planned, plannedBytes, complete ? 1 : 0]
     await this.#write(id, PLANNED, [this.#keys(id).batch], args)
   }
 
-  async isOpen(id: BatchId, n: number): Promise<boolean> {
+  async isOpen(id: BatchId, n: number, attached: boolean): Promise<boolean> {
     const { batch, settled } = this.#keys(id)
-    return (await runForNumber(this.#client, IS_OPEN, [batch, settled], [n])) === 1
+    return (await runForNumber(this.#client, IS_OPEN, [batch, settled], [n, attached ? 1 : 0])) === 1
   }
 
   async settledIn(id: BatchId, from: number, to: number): Promise<readonly boolean[]> {

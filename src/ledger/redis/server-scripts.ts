@@ -15,41 +15,54 @@ return fields
 `)
 
 /** KEYS: servers, server. ARGV: name, channel, message, then fields and values; '' removes a field. */
-export const WRITE_SERVER = script(`
+export const WRITE_SERVER = script(`${NOW}
 redis.call('SADD', KEYS[1], ARGV[1])
 for i = 4, #ARGV, 2 do
   if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[2], ARGV[i])
   else redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+  if ARGV[i] == 'paused' then redis.call('HSET', KEYS[2], 'pausedAt', string.format('%.0f', now)) end
 end
 redis.call('PUBLISH', ARGV[2], ARGV[3])
 `)
 
 /**
- * KEYS: servers, server. ARGV: name, channel, message, first, max, least (all in ms), jitter.
- * @returns wait in ms, throttles in a row, whether this began a period.
+ * KEYS: servers, server. ARGV: name, channel, message, first, max, least (all in ms), jitter, by, reason.
+ * @returns ms until the next look, looks in a row, whether this report set it, since when in ms.
  */
-export const THROTTLED = script(`${NOW}
+export const HOLD = script(`${NOW}
 local first, max, least, jitter = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local untilMs = tonumber(redis.call('HGET', KEYS[2], 'until') or 0)
-local throttles = tonumber(redis.call('HGET', KEYS[2], 'throttles') or 0)
+local state = redis.call('HMGET', KEYS[2], 'until', 'throttles', 'since')
+local untilMs, looks, since = tonumber(state[1]) or 0, tonumber(state[2]) or 0, tonumber(state[3]) or now
 local began = now >= untilMs
 local wait = least
 if began then
-  throttles = throttles + 1
-  -- Retry-After is obeyed as it is; only repetition makes the pauses longer.
+  looks = looks + 1
+  -- A server that says how long it needs is taken at its word; only repeating itself makes the pauses longer.
   local base = least > 0 and least or first
-  wait = math.max(least, math.ceil(math.min(max, base * 2 ^ (throttles - 1)) * jitter))
+  wait = math.max(least, math.ceil(math.min(max, base * 2 ^ math.min(looks - 1, 20)) * jitter))
 end
 if now + wait > untilMs then
   untilMs = now + wait
   redis.call('SADD', KEYS[1], ARGV[1])
-  redis.call('HSET', KEYS[2], 'until', string.format('%.0f', untilMs), 'throttles', throttles)
+  redis.call('HSET', KEYS[2], 'until', string.format('%.0f', untilMs), 'throttles', looks, 'since',
+    string.format('%.0f', since), 'by', ARGV[8], 'reason', ARGV[9])
   redis.call('PUBLISH', ARGV[2], ARGV[3])
 end
-return { untilMs - now, throttles, began and 1 or 0 }
+return { untilMs - now, looks, began and 1 or 0, since }
 `)
 
-/** KEYS: server. */
+/**
+ * Ends a hold, unless the answer is older than its last report. KEYS: server, suspects. ARGV: channel, message.
+ */
 export const SUCCEEDED = script(`${NOW}
-if now >= tonumber(redis.call('HGET', KEYS[1], 'until') or 0) then redis.call('HDEL', KEYS[1], 'until', 'throttles') end
+redis.call('DEL', KEYS[2])
+if now < tonumber(redis.call('HGET', KEYS[1], 'until') or 0) then return end
+if redis.call('HDEL', KEYS[1], 'until', 'throttles', 'since', 'by', 'reason') > 0 then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
+`)
+
+/** KEYS: suspects. ARGV: item, lifetime in ms. @returns how many items there are. */
+export const SUSPECT = script(`
+redis.call('SADD', KEYS[1], ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return redis.call('SCARD', KEYS[1])
 `)

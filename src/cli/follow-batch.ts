@@ -1,0 +1,86 @@
+import { DataferryError, isErrorCode } from '../errors.ts'
+import type { Changes } from '../ledger/change.ts'
+import type { LedgerEntry } from '../ledger/ledger.ts'
+import type { HeldItem } from '../ledger/workers.ts'
+import { shortId } from './batch-names.ts'
+import type { Context } from './command.ts'
+import type { Runtime } from './runtime.ts'
+import type { RunFacts } from './summary.ts'
+import { startProgress } from './terminal/progress.ts'
+
+const LOOK_MS = 200
+
+/** What is seen of the work on a batch. */
+export interface View {
+  /** Items of this batch that are worked on now, whoever does it. */
+  readonly held: () => readonly HeldItem[]
+  /** Reasons to wait. */
+  readonly notices: () => readonly string[]
+}
+
+/**
+ * Shows how far a batch is until its report is written. Rejects when it is paused or cancelled, and with the signal's reason.
+ * @param restore called when Redis came back empty, or older than the batch: the destination knows everything
+ */
+export async function followBatch(
+  { out, log }: Pick<Context, 'out' | 'log'>,
+  { ledger, changes }: Pick<Runtime, 'ledger' | 'changes'>,
+  id: string,
+  { held, notices }: View,
+  signal: AbortSignal,
+  restore: () => Promise<unknown>,
+): Promise<Omit<RunFacts, 'servers'>> {
+  const ids = (await ledger.list()).map((entry) => entry.id)
+  const begun = performance.now()
+  const before = (await ledger.summary(id)).bytes
+  const progress = startProgress({ out, label: shortId(id, ids), log })
+  try {
+    for (;;) {
+      const entry = await ledger.get(id)
+      if (!entry) {
+        await restore()
+        continue
+      }
+      const summary = await ledger.summary(id)
+      const active = held().map(({ path, bytes, size }) => ({ path, bytes, size }))
+      const bytes = active.reduce((sum, file) => sum + file.bytes, summary.bytes)
+      progress.update({ batch: id, ...summary, bytes, active, notices: notices() })
+      if (entry.state === 'finished') return { ms: performance.now() - begun, bytes: bytes - before, ids }
+      refuseHeld(entry)
+      await nextLook(changes, id, signal)
+    }
+  } finally {
+    progress.stop()
+  }
+}
+
+/** Waits for the time of the next look, or until the state of the batch changes. Rejects with the signal's reason. */
+async function nextLook(changes: Changes, id: string, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  await new Promise<void>((resolve) => {
+    const look = (): void => {
+      clearTimeout(timer)
+      stop()
+      signal.removeEventListener('abort', look)
+      resolve()
+    }
+    const timer = setTimeout(look, LOOK_MS)
+    const stop = changes.onChange((change) => {
+      if (change.kind === 'batch' && change.id === id) look()
+    })
+    signal.addEventListener('abort', look)
+  })
+  signal.throwIfAborted()
+}
+
+function refuseHeld(entry: LedgerEntry): void {
+  if (entry.state === 'paused') throw heldError(entry, 'paused')
+  if (entry.state === 'cancelled') throw heldError(entry, 'cancelled')
+}
+
+/** Workers pause a batch with a code first when it needs a person: a token, credentials, a bucket. */
+function heldError({ id, reason }: LedgerEntry, what: string): DataferryError {
+  const [code = '', ...rest] = (reason ?? '').split(': ')
+  if (isErrorCode(code)) return new DataferryError(code, `${id} was ${what}: ${rest.join(': ')}`)
+  return new DataferryError('INTERRUPTED', `${id} was ${what}${reason === undefined ? '' : ` ${reason}`}.`)
+}

@@ -1,0 +1,57 @@
+import { randomUUID } from 'node:crypto'
+import { every } from '../async/every.ts'
+import { DataferryError } from '../errors.ts'
+import type { BatchOwner } from '../ledger/ledger.ts'
+import type { BatchId } from '../model/batch.ts'
+import { livenessOf, ownProcess } from '../process/process-identity.ts'
+import type { Logger } from '../log.ts'
+import type { Runtime } from './runtime.ts'
+
+const RENEW_MS = 5_000
+
+/** A batch that this process alone works on. Disposing leaves it to whoever gives its command again. */
+export interface Ownership extends AsyncDisposable {
+  /** Aborts with `BATCH_OWNED` when another process has taken the batch, e.g. because this one was frozen. */
+  readonly lost: AbortSignal
+  /** Takes the batch again where Redis has forgotten whose it was. Rejects with `BATCH_OWNED` when it is another's by now. */
+  renew(): Promise<void>
+}
+
+/**
+ * Makes this process the owner of a batch: at once when nobody has it or its owner is proved dead, or has not been heard for a
+ * minute. Rejects with `BATCH_OWNED` while another process works on it.
+ */
+export async function own({ ledger }: Pick<Runtime, 'ledger'>, id: BatchId, log: Logger): Promise<Ownership> {
+  const me: BatchOwner = { id: randomUUID(), ...(await ownProcess()) }
+  const lost = new AbortController()
+  const renew = async (instead?: string): Promise<void> => {
+    const other = await ledger.attach(id, me, instead)
+    if (!other) return
+    if (instead === undefined && (await livenessOf(other)) === 'dead') return renew(other.id)
+    throw owned(id, other)
+  }
+  await renew()
+  const renewing = every(
+    RENEW_MS,
+    () => renew(),
+    (error) => {
+      if (error instanceof DataferryError && error.code === 'BATCH_OWNED') lost.abort(error)
+      else log.debug({ err: error }, 'the name of the owner could not be renewed')
+    },
+  )
+  return {
+    lost: lost.signal,
+    renew: () => renew(),
+    async [Symbol.asyncDispose]() {
+      await renewing.stop()
+      await ledger.disown(id, me.id).catch(() => undefined)
+    },
+  }
+}
+
+function owned(id: BatchId, { host, pid }: BatchOwner): DataferryError {
+  return new DataferryError(
+    'BATCH_OWNED',
+    `Process ${pid} on ${host} is working on ${id}. Wait until it has ended, or stop it, then run the same command again.`,
+  )
+}

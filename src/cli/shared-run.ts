@@ -1,0 +1,98 @@
+import { PUBLIC_SCOPE, TOKEN_SCOPE } from '../../jobs/scope.ts'
+import type { ScopeOfWork } from '../../workers/wiring.ts'
+import { every } from '../async/every.ts'
+import type { BegunBatch } from '../plan/begin-batch.ts'
+import { tokenFor, type LoadedConfig } from '../config/config.ts'
+import { isAbort } from '../errors.ts'
+import type { HeldItem } from '../ledger/workers.ts'
+import { livenessOf } from '../process/process-identity.ts'
+import type { Sink } from '../sinks/sink.ts'
+import type { Context, ExitCode } from './command.ts'
+import { followBatch } from './follow-batch.ts'
+import { own } from './ownership.ts'
+import { pasted } from './pasted.ts'
+import { startPlanning } from './planning.ts'
+import { learn, leaveToWorkers, release } from './recover.ts'
+import type { LazyRuntime, Runtime } from './runtime.ts'
+import { Sources } from './sources.ts'
+import { startWork } from './start-work.ts'
+import { printSummary, type RunFacts } from './summary.ts'
+
+const HELD_MS = 1_000
+
+/**
+ * As `runBatch`, but the batch is open to every worker of this Redis; this process helps where there is none. Ctrl-C
+ * leaves it to the workers.
+ */
+export async function runShared(context: Context, sink: Sink, begun: BegunBatch, lazy: LazyRuntime): Promise<ExitCode> {
+  const { config, signal, out } = context
+  const { id, servers } = begun.batch
+  const sources = new Sources(context, servers)
+  let facts: RunFacts
+  try {
+    const runtime = await lazy.get()
+    await openToWorkers(context, runtime, sink, begun)
+    const helps = !(await somebodyWorks(runtime))
+    const workers = helps ? await startWork(context, runtime, sources, openScopes(config, servers)) : undefined
+    if (helps) out.say('No worker is running: this command works until its batch has ended.')
+    const { planning, failed } = startPlanning(context, sink, begun, sources, runtime, workers)
+    let held: readonly HeldItem[] = []
+    const look = async (): Promise<void> => {
+      held = (await runtime.workers.list()).flatMap(({ holds }) => holds).filter(({ batch }) => batch === id)
+    }
+    // A look that fails is made up for by the next one.
+    const looking = every(HELD_MS, look, () => undefined)
+    const view = { held: () => held, notices: () => workers?.notices.list() ?? [] }
+    const restore = (): Promise<unknown> => openToWorkers(context, runtime, sink, begun)
+    try {
+      const stop = AbortSignal.any([signal, failed])
+      facts = { ...(await followBatch(context, runtime, id, view, stop, restore)), servers }
+    } finally {
+      await looking.stop()
+      await workers?.close()
+      await planning
+    }
+  } catch (error) {
+    if (!isAbort(error) || !signal.aborted) throw error
+    out.say('The workers of this Redis go on with it. To see how far it is:')
+    out.command(pasted(config, 'status', [id]))
+    return 130
+  } finally {
+    await sources.close()
+  }
+  return printSummary(context, sink, id, facts)
+}
+
+/** Leaves a batch that no other command works on to the workers. @returns how many items Redis did not know to have ended */
+export async function openToWorkers(
+  { config, log }: Pick<Context, 'config' | 'log'>,
+  runtime: Runtime,
+  sink: Sink,
+  begun: BegunBatch,
+): Promise<number> {
+  const { id, servers } = begun.batch
+  const learned = await learn(runtime, sink, begun)
+  await using ownership = await own(runtime, id, log)
+  ownership.lost.throwIfAborted()
+  await release(runtime, sink, id)
+  await leaveToWorkers(runtime, id, withToken(config, servers))
+  return learned
+}
+
+/** What a process works on that is no batch's own: everybody's, and what is in the name of the tokens that it has. */
+export function openScopes(config: LoadedConfig, servers: readonly string[]): readonly ScopeOfWork[] {
+  const own = withToken(config, servers)
+  const all = { scope: PUBLIC_SCOPE, servers }
+  return own.length === 0 ? [all] : [all, { scope: TOKEN_SCOPE, servers: own }]
+}
+
+/** Whether a worker that takes everybody's jobs may be alive. */
+export async function somebodyWorks({ workers }: Pick<Runtime, 'workers'>): Promise<boolean> {
+  const open = (await workers.list()).filter(({ scopes }) => scopes.includes(PUBLIC_SCOPE))
+  const lives = await Promise.all(open.map(livenessOf))
+  return lives.some((life) => life !== 'dead')
+}
+
+function withToken(config: LoadedConfig, servers: readonly string[]): readonly string[] {
+  return servers.filter((server) => tokenFor(config, server) !== undefined)
+}

@@ -1,0 +1,81 @@
+import { script } from './script.ts'
+
+/**
+ * One process says how many streams of a server it could use and has open, and is told how many it may have.
+ *
+ * Every live process has a record `granted wanted seen since`: times in ms by Redis's clock, `since` when it last got more or
+ * began to wait. Fair shares are max-min: nobody gets more than it wants, and what one leaves is divided among the others. What
+ * cannot be divided goes to those who have waited longest, for a while at a time, so that it wanders and does not flutter.
+ *
+ * KEYS: state of the server, slots of the server, its suspects.
+ * ARGV: process, wanted, in use, usual limit, lease in ms, turn in ms, channel, message.
+ * @returns granted, fair share, budget, ms until the next look at a server on hold, looks and suspects so far.
+ */
+export const CLAIM = script(`
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local me, wanted, inUse = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local lease, turn = tonumber(ARGV[5]), tonumber(ARGV[6])
+
+local state = redis.call('HMGET', KEYS[1], 'concurrency', 'paused', 'until', 'by', 'throttles')
+local waitMs = math.max(0, (tonumber(state[3]) or 0) - now)
+local budget = tonumber(state[1]) or tonumber(ARGV[4])
+if state[2] or waitMs > 0 then budget = 0 elseif state[4] == 'outage' then budget = 1 end
+
+local all, mine = {}, nil
+local records = redis.call('HGETALL', KEYS[2])
+for i = 1, #records, 2 do
+  local granted, want, seen, since = string.match(records[i + 1], '^(%d+) (%d+) (%d+) (%d+)$')
+  local one = { id = records[i], granted = tonumber(granted) or 0, wanted = tonumber(want) or 0, since = tonumber(since) or now }
+  if one.id == me then mine = one
+  elseif not seen or now - tonumber(seen) > lease then redis.call('HDEL', KEYS[2], one.id)
+  else all[#all + 1] = one end
+end
+local before = mine or { granted = 0, wanted = 0, since = now }
+mine = { id = me, granted = before.granted, wanted = wanted, since = before.since }
+if before.granted >= before.wanted and wanted > before.granted then mine.since = now end
+all[#all + 1] = mine
+
+-- The level up to which everybody can be served, and what is left above it.
+local level, left = 0, budget
+while left > 0 do
+  local higher = 0
+  for _, one in ipairs(all) do if one.wanted > level then higher = higher + 1 end end
+  if higher == 0 or higher > left then break end
+  level, left = level + 1, left - higher
+end
+for _, one in ipairs(all) do one.turn = one.granted > level and now - one.since < turn end
+table.sort(all, function(a, b)
+  if a.turn ~= b.turn then return a.turn end
+  if a.since ~= b.since then return a.since < b.since end
+  return a.id < b.id
+end)
+local others = 0
+for _, one in ipairs(all) do
+  one.share = math.min(one.wanted, level)
+  if one.wanted > level and left > 0 then one.share, left = level + 1, left - 1 end
+  if one ~= mine then others = others + one.granted end
+end
+
+local granted = math.max(inUse, math.min(wanted, mine.share, budget - others))
+if granted > before.granted then mine.since = now end
+local kept = string.format('%d %d %.0f %.0f', granted, wanted, now, mine.since)
+redis.call('HSET', KEYS[2], me, kept)
+redis.call('PEXPIRE', KEYS[2], 2 * lease)
+
+-- Others act at once on what concerns them: a slot has become free, or somebody who may have more waits for it.
+local waiting = false
+for _, one in ipairs(all) do
+  if one ~= mine and one.granted < one.share then waiting = true end
+end
+local short = granted < math.min(wanted, mine.share)
+if (waiting and granted < before.granted) or (short and wanted > before.wanted) then
+  redis.call('PUBLISH', ARGV[7], ARGV[8])
+end
+return { granted, mine.share, budget, waitMs, (tonumber(state[5]) or 0) + redis.call('SCARD', KEYS[3]) }
+`)
+
+/** A process ends, or is proved dead. KEYS: slots of the server. ARGV: process, channel, message. */
+export const RELEASE = script(`
+if redis.call('HDEL', KEYS[1], ARGV[1]) == 1 then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
+`)

@@ -1,0 +1,83 @@
+import type { RedisClient } from './redis/client.ts'
+import { changeMessage } from './change.ts'
+import { DEFAULT_PREFIX, eventsChannel, serverKey, slotsKey, suspectsKey } from './redis/keys.ts'
+import { run } from './redis/script.ts'
+import { CLAIM, RELEASE } from './redis/slot-scripts.ts'
+
+/** How many streams of a server a process could use now. */
+export interface Claim {
+  readonly wanted: number
+  /** Streams that are open; never more than `wanted`. */
+  readonly inUse: number
+}
+
+/** What a process may do until its next claim. */
+export interface Grant {
+  /** Streams that it may have open. Never fewer than are in use: those in excess of `share` are given up by it. */
+  readonly granted: number
+  /** Its fair part of the budget, at most what it wants. */
+  readonly share: number
+  /** Streams of all processes together: 0 while the server is paused or on hold, 1 while it is probed. */
+  readonly budget: number
+  /** How long until the next look at a server on hold, in ms; 0: none is waited for. */
+  readonly waitMs: number
+  /** Something failed since the last success, so that the next one has to be reported. */
+  readonly troubled: boolean
+}
+
+export interface SlotsOptions {
+  /** Streams per server where nobody set a limit. */
+  readonly usualLimit: number
+  /** A process that has not claimed for so long has lost its slots. */
+  readonly leaseMs?: number
+  readonly prefix?: string
+}
+
+/** Claims are renewed every two seconds. */
+const LEASE_MS = 30_000
+/** What cannot be divided evenly stays with one process for so long. */
+const TURN_MS = 30_000
+
+/**
+ * How many streams each process may have open at each server, over all machines of one Redis. Times are measured by the
+ * clock of Redis. A lost Redis loses nothing but the division: the next claims make it anew.
+ */
+export class Slots {
+  readonly #client: RedisClient
+  readonly #options: SlotsOptions
+  readonly #prefix: string
+
+  constructor(client: RedisClient, options: SlotsOptions) {
+    this.#client = client
+    this.#options = options
+    this.#prefix = options.prefix ?? DEFAULT_PREFIX
+  }
+
+  /** Renews the lease of `process`, and tells what it may have. Others hear of it when it concerns them. */
+  async claim(server: string, process: string, { wanted, inUse }: Claim): Promise<Grant> {
+    const { usualLimit, leaseMs = LEASE_MS } = this.#options
+    const reply = await run(
+      this.#client,
+      CLAIM,
+      [serverKey(this.#prefix, server), slotsKey(this.#prefix, server), suspectsKey(this.#prefix, server)],
+      [process, wanted, inUse, usualLimit, leaseMs, TURN_MS, ...this.#telling(server)],
+    )
+    const [granted = 0, share = 0, budget = 0, waitMs = 0, troubles = 0] = Array.isArray(reply) ? reply.map(Number) : []
+    return { granted, share, budget, waitMs, troubled: troubles > 0 }
+  }
+
+  /** Gives up everything that `process` has at a server: it ends, or is proved dead. */
+  async release(server: string, process: string): Promise<void> {
+    await run(this.#client, RELEASE, [slotsKey(this.#prefix, server)], [process, ...this.#telling(server)])
+  }
+
+  /** Streams that are granted at a server, by process. */
+  async granted(server: string): Promise<ReadonlyMap<string, number>> {
+    const records = await this.#client.hgetall(slotsKey(this.#prefix, server))
+    return new Map(Object.entries(records).map(([process, record]) => [process, Number.parseInt(record, 10) || 0]))
+  }
+
+  #telling(server: string): [channel: string, message: string] {
+    return [eventsChannel(this.#prefix), changeMessage({ kind: 'server', server })]
+  }
+}

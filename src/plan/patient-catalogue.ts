@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DataferryError } from '../errors.ts'
+import type { Catalogue, ListedFile } from '../model/listing.ts'
+
+/** What planning waits for now. */
+export interface Wait {
+  /** One sentence for people. */
+  readonly reason: string
+  readonly since: Date
+  readonly nextLook: Date
+}
+
+export interface Patience {
+  /** Whether the server answers at all; never rejects. */
+  readonly isUp: (signal: AbortSignal) => Promise<boolean>
+  /** Distance to the first look, and the longest; each doubles the one before. */
+  readonly firstMs: number
+  readonly maxMs: number
+  /** After so long without an answer the error is passed on. */
+  readonly giveUpAfterMs: number
+  /** Told each wait, and undefined when the server answers again. */
+  readonly onWait: (wait: Wait | undefined) => void
+}
+
+/** Failures of one call in a row while the server answers others. */
+const TRIES = 4
+
+/**
+ * A catalogue that waits while its server is away, however long, and goes on where it was. An error that concerns one call
+ * alone, since the server answers others, becomes `SOURCE_NOT_LISTED` after a few tries.
+ */
+export function patientCatalogue(catalogue: Catalogue, patience: Patience): Catalogue {
+  const patiently = async <T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> => {
+    const waiting = new Waiting(patience, signal)
+    for (;;) {
+      try {
+        const result = await call()
+        waiting.end()
+        return result
+      } catch (error) {
+        await waiting.orThrow(error)
+      }
+    }
+  }
+  return {
+    version: (dataset, selector, signal) => patiently(() => catalogue.version(dataset, selector, signal), signal),
+    tellsCase: (signal) => patiently(() => catalogue.tellsCase(signal), signal),
+    file: (file, signal) => patiently(() => catalogue.file(file, signal), signal),
+    async *files(dataset, version, signal): AsyncGenerator<ListedFile> {
+      const waiting = new Waiting(patience, signal)
+      const listed = new Set<number>()
+      for (;;) {
+        try {
+          for await (const file of catalogue.files(dataset, version, signal)) {
+            waiting.end()
+            if (listed.has(file.id)) continue
+            listed.add(file.id)
+            yield file
+          }
+          return
+        } catch (error) {
+          await waiting.orThrow(error)
+        }
+      }
+    },
+  }
+}
+
+/** The waits of one call. */
+class Waiting {
+  readonly #patience: Patience
+  readonly #signal: AbortSignal
+  #failures = 0
+  #looks = 0
+  #since: Date | undefined
+
+  constructor(patience: Patience, signal: AbortSignal) {
+    this.#patience = patience
+    this.#signal = signal
+  }
+
+  end(): void {
+    if (this.#since) this.#patience.onWait(undefined)
+    this.#since = undefined
+    this.#looks = 0
+    this.#failures = 0
+  }
+
+  /** Waits until the call may be tried again, or rejects with the error that ended it. */
+  async orThrow(error: unknown): Promise<void> {
+    if (!(error instanceof DataferryError) || !passes(error)) throw error
+    if (error.remedy !== 'throttle' && (await this.#patience.isUp(this.#signal)) && ++this.#failures >= TRIES) {
+      throw new DataferryError('SOURCE_NOT_LISTED', error.message, { cause: error })
+    }
+    this.#signal.throwIfAborted()
+    this.#since ??= new Date()
+    const waited = Date.now() - this.#since.getTime()
+    const { firstMs, maxMs, giveUpAfterMs, onWait } = this.#patience
+    const ms = Math.max(error.retryAfterMs ?? 0, Math.min(maxMs, firstMs * 2 ** Math.min(this.#looks, 20)))
+    if (waited + ms > giveUpAfterMs) throw error
+    this.#looks += 1
+    onWait({ reason: error.message, since: this.#since, nextLook: new Date(Date.now() + ms) })
+    await sleep(ms, undefined, { signal: this.#signal }).catch(() => this.#signal.throwIfAborted())
+  }
+}
+
+function passes({ remedy, code }: DataferryError): boolean {
+  return code.startsWith('SOURCE_') && (remedy === 'retry' || remedy === 'throttle')
+}

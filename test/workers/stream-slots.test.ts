@@ -1,0 +1,114 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Servers } from '../../src/ledger/servers.ts'
+import { Slots, type Grant } from '../../src/ledger/slots.ts'
+import { StreamSlots, type Slot } from '../../workers/stream-slots.ts'
+import { useRedis } from '../redis.ts'
+
+const redis = useRedis()
+const never = new AbortController().signal
+let server: string
+let servers: Servers
+let count = 0
+let opened: StreamSlots[] = []
+
+beforeEach(() => {
+  server = `https://streams${(count += 1)}.example`
+  servers = new Servers(redis.client, redis.prefix)
+})
+afterEach(async () => {
+  await Promise.all(opened.map((one) => one.close()))
+  opened = []
+})
+
+function processOf(name: string, onGrant: (grant: Grant) => void = () => undefined): StreamSlots {
+  const slots = new Slots(redis.client, { usualLimit: 4, prefix: redis.prefix })
+  const onError = (error: unknown): never => {
+    throw error as Error
+  }
+  const streams = new StreamSlots({ slots, server, process: name, onGrant, onError })
+  opened.push(streams)
+  return streams
+}
+
+/** Waits for slots that are there; fails the test by its time limit otherwise. */
+const take = (streams: StreamSlots, many: number, continuable = true): Promise<Slot[]> =>
+  Promise.all(Array.from({ length: many }, () => streams.acquire(continuable, never)))
+
+describe('the streams of a process', () => {
+  it('are as many as the limit allows, in the order in which they asked', async () => {
+    const streams = processOf('a')
+    const [first] = await take(streams, 4)
+    const order: number[] = []
+    const fifth = streams.acquire(true, never).then((slot) => (order.push(5), slot))
+    const sixth = streams.acquire(true, never).then((slot) => (order.push(6), slot))
+    first?.release()
+    const slot = await fifth
+    expect(order).toEqual([5])
+    slot.release()
+    await sixth
+    expect(order).toEqual([5, 6])
+  })
+
+  it('that are given up while they wait take nobody’s place', async () => {
+    const streams = processOf('a')
+    const [first] = await take(streams, 4)
+    const impatient = new AbortController()
+    const abandoned = streams.acquire(true, impatient.signal)
+    const next = streams.acquire(true, never)
+    impatient.abort(new Error('enough'))
+    await expect(abandoned).rejects.toThrow('enough')
+    first?.release()
+    await next
+  })
+
+  it('that can go on elsewhere make way when the limit is lowered; the others finish', async () => {
+    const streams = processOf('a')
+    const [archive] = await take(streams, 1, false)
+    const files = await take(streams, 3)
+    await servers.set(server, { concurrency: 2 })
+    await streams.renew()
+    expect(archive?.revoked.aborted).toBe(false)
+    expect(files.map(({ revoked }) => revoked.aborted)).toEqual([false, true, true])
+  })
+
+  it('wait while the server is paused, and go on when it is not', async () => {
+    await servers.set(server, { paused: 'moving' })
+    const streams = processOf('a')
+    const waiting = streams.acquire(true, never)
+    await streams.renew()
+    await servers.set(server, { paused: null })
+    await streams.renew()
+    await waiting
+  })
+})
+
+it('two processes have their fair shares after one round', async () => {
+  const [a, b] = [processOf('a'), processOf('b')]
+  const first = await take(a, 4)
+  const waiting = take(b, 4)
+  await b.renew()
+  await a.renew()
+  const revoked = first.filter((slot) => slot.revoked.aborted)
+  expect(revoked).toHaveLength(2)
+  for (const slot of revoked) slot.release()
+  // What was revoked waits for its next turn, at the end of the line.
+  void take(a, 2)
+  await a.renew()
+  await b.renew()
+  expect([a.grant.granted, b.grant.granted]).toEqual([2, 2])
+  for (const slot of first) slot.release()
+  await a.close()
+  await b.renew()
+  await waiting
+})
+
+it('a process whose work ends leaves its slots to others', async () => {
+  const [a, b] = [processOf('a'), processOf('b')]
+  const slots = await take(a, 4)
+  const waiting = take(b, 4)
+  await b.renew()
+  for (const slot of slots) slot.release()
+  await a.renew()
+  await b.renew()
+  await waiting
+})

@@ -1,0 +1,44 @@
+import { StreamRevoked, type OpenBody, type OpenSource } from '../src/model/source.ts'
+import type { Slot, StreamSlots } from './stream-slots.ts'
+
+/**
+ * A source whose every stream has a slot from before its request until its last byte, and no longer: not through sync,
+ * commit and settling. Rejects with `StreamRevoked` when a stream has to make way.
+ */
+export function slottedSource(open: OpenSource, slots: Pick<StreamSlots, 'acquire' | 'checkLease'>): OpenSource {
+  return async (ref, from, options) => {
+    const slot = await slots.acquire(options.continuable === true, options.signal)
+    const signal = AbortSignal.any([options.signal, slot.revoked])
+    try {
+      const opened = await open(ref, from, { ...options, signal })
+      return { ...opened, body: held(opened.body, slot, options.signal, slots) }
+    } catch (error) {
+      slot.release()
+      throw revokedOr(error, slot, options.signal)
+    }
+  }
+}
+
+async function* held(
+  body: OpenBody['body'],
+  slot: Slot,
+  signal: AbortSignal,
+  slots: Pick<StreamSlots, 'checkLease'>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of body) {
+      // Before the chunk is used: a process that was frozen has lost its place to others.
+      slots.checkLease()
+      slot.revoked.throwIfAborted()
+      yield chunk
+    }
+  } catch (error) {
+    throw revokedOr(error, slot, signal)
+  } finally {
+    slot.release()
+  }
+}
+
+function revokedOr(error: unknown, { revoked }: Slot, signal: AbortSignal): unknown {
+  return revoked.aborted && !signal.aborted ? new StreamRevoked('The stream made way for others.') : error
+}
