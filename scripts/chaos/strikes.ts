@@ -1,4 +1,4 @@
-import type { Dice } from './dice.ts'
+import type { Dice } from '../dice.ts'
 import { childrenOf, strike, type Player } from './player.ts'
 import type { RedisPlayer } from './redis-player.ts'
 

@@ -106,7 +106,7 @@ export class JsonScanner {
     if (this.#mode === 'scalar') {
       if (!blank && code !== COMMA && code !== CLOSE_BRACE && code !== CLOSE_BRACKET) {
         this.#token += piece.charAt(at)
-        this.#must(this.#token.length <= MAX_SCALAR)
+        if (this.#token.length > MAX_SCALAR) throw this.#error('the JSON has a number of more than 1,024 characters')
         return
       }
       this.#endScalar(at)

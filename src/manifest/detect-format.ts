@@ -29,7 +29,9 @@ export function detectFormat(name: string, head: string): ManifestFormat {
   const first = lines[0] ?? ''
   const start = first.slice(0, MAX_WORD)
   const byName = BY_EXTENSION[extname(name).toLowerCase()]
-  if (byName) return byName !== 'ndjson' && isOneAddress(start) ? 'list' : byName
+  // A text over several lines, whatever its name says: each of its lines is no text of its own.
+  if (byName === 'ndjson') return /^[[{]$/.test(first) ? 'json' : 'ndjson'
+  if (byName) return isOneAddress(start) ? 'list' : byName
   if (basename(name).toLowerCase() === 'fetch.txt') return 'bagit'
   if (/^[[{]/.test(start)) return isOneObjectALine(first, lines[1]) ? 'ndjson' : 'json'
   if (extname(name).toLowerCase() === '.json') return 'json'
@@ -55,7 +57,7 @@ function isOneReference(line: string): boolean {
 function isOneObjectALine(first: string, second: string | undefined): boolean {
   const object = parsed(first)
   if (typeof object !== 'object' || object === null || Array.isArray(object)) return false
-  return second?.trim().startsWith('{') ?? false
+  return /^\{./.test(second?.trim() ?? '')
 }
 
 function parsed(text: string): unknown {

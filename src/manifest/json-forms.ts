@@ -29,6 +29,13 @@ export const JSON_FORMS: readonly JsonForm[] = [
     read: (value) => withVersion(readListedFile(value), value),
   },
   {
+    what: 'the inner part of such a file (`contentType`, `filesize`, `storageIdentifier` or `rootDataFileId`)',
+    taken: 'the file',
+    is: (value) =>
+      'contentType' in value && 'filesize' in value && ('storageIdentifier' in value || 'rootDataFileId' in value),
+    read: (value, { servers }) => readRow({ file: idText(value, 'id') }, servers),
+  },
+  {
     what: 'a file that a search found (`file_id`)',
     taken: 'the file',
     is: (value) => value.type === 'file' && 'file_id' in value,
@@ -76,6 +83,11 @@ export const JSON_FORMS: readonly JsonForm[] = [
   refused('a file of Figshare, which is no Dataverse', ['supplied_md5'], undefined, true),
   refused('a file of Figshare, which is no Dataverse', ['is_link_only'], undefined, true),
   refused('a lock', ['lockType'], undefined, true),
+  refused('a dataset or version that does not say which', ['storageIdentifier'], 'give its PID'),
+  refused('a dataset or version that does not say which', ['protocol'], 'give its PID', true),
+  refused('a dataset or version that does not say which', ['authority'], 'give its PID', true),
+  refused('a dataset or version that does not say which', ['versionState'], 'give its PID', true),
+  refused('a dataset or version that does not say which', ['internalVersionNumber'], 'give its PID', true),
   refused('a file of Zenodo or another InvenioRDM, which is no Dataverse', ['key', 'links']),
   refused('a collection', ['alias'], 'use --collection with its alias'),
   refused('a collection', ['dataverseType'], 'use --collection with its alias'),
@@ -92,11 +104,15 @@ export const JSON_FORMS: readonly JsonForm[] = [
   refused('a role assignment', ['roleId']),
   refused('a group', ['groupAliasInOwner']),
   refused('a guestbook', ['customQuestions']),
+  refused('a guestbook', ['dataverseId']),
   refused('a licence', ['rightsIdentifier']),
   refused('a licence', ['active', 'uri']),
   refused('a dataset type', ['linkedMetadataBlocks']),
-  refused('a summary of versions', ['versionNumber', 'summary'], 'fetch …/versions instead'),
+  refused('a version, or a summary of one', ['versionNumber'], 'fetch …/versions instead'),
+  refused('a version, or a summary of one', ['publishedOn'], 'fetch …/versions instead'),
   refused('a variable of a table', ['variableIntervalType'], 'give the file that it is in'),
+  refused('a variable of a table', ['variableFormatType'], 'give the file that it is in'),
+  refused('a variable of a table', ['weighted'], 'give the file that it is in'),
   refused('the description of a table', ['varQuantity'], 'give the file that it describes'),
   refused('a notification', ['sentTimestamp']),
   refused('a harvesting client', ['harvestUrl']),
@@ -104,6 +120,13 @@ export const JSON_FORMS: readonly JsonForm[] = [
   refused('an external tool', ['toolUrl']),
   refused('a saved search', ['definitionPointId'], 'use --query'),
   refused('a workflow', ['steps']),
+  {
+    what: 'anything whose `type` is another than `file`',
+    is: (value) => 'type' in value && value.type !== 'file' && !namesPlainly(value),
+    read: ({ type }) => {
+      throw badLine(`its type is ${quoted(String(type))}, so its id is none of a file: give files or datasets`)
+    },
+  },
 ]
 
 /** Reads an object of a known kind; undefined when it is none. Throws a bad line. */

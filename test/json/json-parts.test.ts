@@ -195,7 +195,7 @@ describe('bounds', () => {
     ['a text that is left out', '{"data":[{"metadataBlocks":"', '\\n'.repeat(1000), 'a text of more than 1 Mi'],
     ['an element', '{"data":[[', '1,2,3,4,5,6,7,8,9,'.repeat(1000), 'of more than 4 Mi characters'],
     ['what is around the lists', '{"a":[', '1,2,3,4,5,6,7,8,9,'.repeat(1000), 'of more than 4 Mi characters'],
-    ['a number', '{"a":1', '0'.repeat(1000), 'is not valid here'],
+    ['a number', '{"a":1', '0'.repeat(1000), 'a number of more than 1,024 characters'],
     ['a nest', '{"data":[', '['.repeat(1000), 'nested more than 100 deep'],
     ['a nest that is left out', '{"data":[{"metadataBlocks":', '[{"a":', 'nested more than 100 deep'],
   ])('%s without end is refused', async (_, begin, piece, why) => {

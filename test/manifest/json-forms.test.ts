@@ -381,7 +381,10 @@ describe('objects that are neither a file nor a dataset', () => {
     ['a guestbook', { id: 5, name: 'GB', enabled: true, customQuestions: [] }],
     ['a lock', { lockType: 'Ingest', date: 'x', user: 'me', dataset: DOI }],
     ['a licence', { id: 5, name: 'CC0', uri: 'http://x.example', active: true }],
-    ['a summary of versions', { id: 5, versionNumber: '1.1', summary: 'firstPublished', publishedOn: '2025-02-10' }],
+    [
+      'a version, or a summary of one',
+      { id: 5, versionNumber: '1.1', summary: 'firstPublished', publishedOn: '2025-02-10' },
+    ],
     ['a variable of a table', { id: 5, label: 'x', variableIntervalType: 'discrete' }],
     ['the description of a table', { id: 5, varQuantity: 3, caseQuantity: 4 }],
     ['a notification', { id: 5, type: 'PUBLISHEDDS', displayAsRead: true, sentTimestamp: 'x' }],
@@ -466,8 +469,10 @@ describe('lists that jq printed', () => {
 
   it('may be pretty objects one after the other', async () => {
     const objects = [listed(7), { type: 'dataset', global_id: DOI }, { fileId: 8 }]
-    const text = objects.map((object) => JSON.stringify(object, undefined, 2)).join('\n')
-    expect((await entriesOf(text)).map(({ target }) => target)).toEqual([
+    const pretty = objects.map((object) => JSON.stringify(object, undefined, 2))
+    const mixed = [JSON.stringify(objects[0]), ...pretty.slice(1)]
+    expect(await entriesOf(mixed.join('\n'))).toEqual(await entriesOf(pretty.join('\n')))
+    expect((await entriesOf(pretty.join('\n'))).map(({ target }) => target)).toEqual([
       { kind: 'file', file: 7 },
       { kind: 'dataset', dataset: DOI },
       { kind: 'file', file: 8 },

@@ -228,6 +228,7 @@ describe('the format', () => {
     ['m.csv', '1', 'csv'],
     ['M.TSV', '1', 'tsv'],
     ['m.jsonl', '', 'ndjson'],
+    ['m.jsonl', '[\n  1,\n  2\n]\n', 'json'],
     ['bag/fetch.txt', '', 'bagit'],
     ['m.json', '{"status":"OK","data":[]}', 'json'],
     ['m.json', '{"id":1}\n{"id":2}\n', 'ndjson'],

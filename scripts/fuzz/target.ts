@@ -1,0 +1,18 @@
+import type { Dice } from '../dice.ts'
+
+/** A part of the program that is given what nobody expects. */
+export interface FuzzTarget {
+  /** What is promised of it, for people. */
+  readonly about: string
+  /**
+   * Makes one case from the dice alone, so that its seed and number bring it back, and tries it. Rejects when a promise is
+   * broken; `note` is told what the case is made of, to be shown then.
+   */
+  once(dice: Dice, note: (material: string | Uint8Array) => void): Promise<void>
+}
+
+/** The targets by name: a new one is a file in `targets/` and a line here. */
+export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
+  json: async () => (await import('./targets/json.ts')).target,
+  manifests: async () => (await import('./targets/manifests.ts')).target,
+}
