@@ -91,6 +91,7 @@ function printSums(out: Output, sums: Sums): void {
   out.record({ event: 'totals', ...sums })
   for (const outlook of OUTLOOKS) {
     const { files, bytes } = sums[outlook]
-    if (files > 0) out.line(`${formatCount(files).padStart(8)}  ${outlook} (${formatBytes(bytes)})`, 'bold')
+    const known = bytes > 0 ? ` (${formatBytes(bytes)})` : ''
+    if (files > 0) out.line(`${formatCount(files).padStart(8)}  ${outlook}${known}`, 'bold')
   }
 }
