@@ -4,7 +4,8 @@ import { receiptFor, withContent, type LeftOut, type Receipt } from '../model/re
 import { createHash } from './hash.ts'
 import { Meter } from './meter.ts'
 import { tap } from './tap.ts'
-import { refuseEndless, roomFor, type Endpoints, type Run } from './transfer.ts'
+import { refuseEndless, roomFor } from './incoming.ts'
+import type { Endpoints, Run } from './transfer.ts'
 
 /** What a sound archive turned out to hold. */
 interface Inspection {

@@ -1,33 +1,23 @@
 import { DataferryError } from '../errors.ts'
 import type { Hash } from '../model/hash.ts'
+import type { Checksum } from '../model/checksum.ts'
 import type { Item } from '../model/item.ts'
-import { receiptFor, type Receipt } from '../model/receipt.ts'
-import type { OpenOptions, OpenSource } from '../model/source.ts'
+import { receiptFor, type Receipt, type Verified } from '../model/receipt.ts'
+import type { OpenSource } from '../model/source.ts'
 import type { Sink, Stage } from '../sinks/sink.ts'
 import { createHash } from './hash.ts'
-import { Meter, type Received } from './meter.ts'
-import {
-  DEFAULT_RECONNECT,
-  readFrom,
-  type Counting,
-  type ReadOptions,
-  type ReconnectOptions,
-} from './resuming-reader.ts'
-import { judge, type Accepted } from './verify.ts'
+import { hashFor, Incoming, roomFor, type Reading } from './incoming.ts'
+import type { Received } from './meter.ts'
+import type { Accepted } from './verify.ts'
 
 export interface Endpoints {
   readonly open: OpenSource
   readonly sink: Sink
 }
 
-export interface Run {
+export interface Run extends Reading {
   /** One writer per key: `<batch>-<n>`. */
   readonly key: string
-  readonly signal: AbortSignal
-  readonly count: Counting
-  readonly reconnect?: ReconnectOptions
-  /** Called with the bytes so far, those of earlier attempts included. */
-  readonly onProgress?: (bytes: number) => void
 }
 
 /**
@@ -91,11 +81,6 @@ async function decodedInstead(
   }
 }
 
-/** The hash that an item is judged by; the caller closes it. */
-export function hashFor({ expect }: Item, saveable: boolean): Hash {
-  return createHash({ algorithm: expect.checksum?.algorithm ?? 'sha256', size: expect.size, saveable })
-}
-
 /** Runs a part of the transfer after some of whose errors nothing that was kept may be used again. */
 async function restartOnMistrust<T>(stage: { restart(): Promise<0> }, part: () => Promise<T>): Promise<T> {
   try {
@@ -107,105 +92,33 @@ async function restartOnMistrust<T>(stage: { restart(): Promise<0> }, part: () =
   }
 }
 
-interface IncomingRun extends Omit<Run, 'key'> {
-  /** Bytes that may come where neither listing nor server says how many; undefined: any number. */
-  readonly room?: number | undefined
+/** A small file that is in memory as a whole, and is judged before any of it is written. */
+export interface Whole {
+  readonly chunks: readonly Uint8Array[]
+  readonly size: number
+  /** Of exactly these chunks: in the published algorithm, else SHA-256. */
+  readonly checksum: Checksum
+  readonly verified: Verified
+  readonly note?: string
 }
 
-/** The bytes of one item on their way: read again where a connection breaks, counted, hashed, and judged at their end. */
-export class Incoming {
-  readonly #item: Item
-  readonly #open: OpenSource
-  readonly #from: number
-  readonly #run: IncomingRun
-  readonly #meter: Meter
-  /** What the server announced, for items whose listing promises no size. */
-  #servedSize: number | undefined
-  /** The server said that the bytes are encoded. */
-  #encoded = false
-  #ended = false
-
-  /**
-   * @param hash has seen the `from` bytes that an earlier attempt kept
-   * @param form of bytes that come encoded, where there is something to judge them by
-   */
-  constructor(
-    item: Item,
-    open: OpenSource,
-    hash: Hash,
-    from: number,
-    run: IncomingRun,
-    form: NonNullable<OpenOptions['encoded']> = 'as-sent',
-  ) {
-    this.#item = item
-    this.#from = from
-    this.#run = run
-    this.#meter = new Meter(hash, from, (bytes) => this.#refuseTooMany(bytes), run.onProgress)
-    this.#open = async (ref, at, options) => {
-      const { checksum, size } = item.expect
-      const body = await open(ref, at, checksum || size !== undefined ? { ...options, encoded: form } : options)
-      if (!options.headerless) this.#servedSize ??= body.size
-      this.#encoded ||= body.encoding !== undefined
-      return body
-    }
-  }
-
-  /** The chunks, once; each is valid until the next one is asked for. Rejects as `readFrom`, and with `LONG_BODY` or `ENDLESS_BODY`. */
-  passing(): AsyncGenerator<Uint8Array, void, undefined> {
-    const { signal, reconnect = DEFAULT_RECONNECT } = this.#run
-    // What was kept came with a request that did not end. Where nothing was, an earlier one may have.
-    const count = this.#from === 0 ? this.#run.count === true : this.#run.count && 'if-unfinished'
-    const { size: expectedSize, checksum } = this.#item.expect
-    const continuable = checksum !== undefined
-    const reading: ReadOptions = { signal, expectedSize, count, continuable, reconnect }
-    return this.#meter.through(readFrom(this.#open, this.#item.ref, this.#from, reading))
-  }
-
-  #refuseTooMany(bytes: number): void {
-    const limit = limitOf(this.#item)
-    if (limit === undefined) {
-      if (this.#servedSize === undefined) refuseEndless(bytes - this.#from, this.#run.room)
-    } else if (bytes > limit) throw new DataferryError('LONG_BODY', `More than the promised ${limit} bytes came.`)
-  }
-
-  /** Whether an error of `passing` or `judged` may be that these bytes are an encoded form of the right ones. */
-  mayBeEncoded(error: unknown): error is DataferryError {
-    if (!this.#encoded || !(error instanceof DataferryError)) return false
-    // Until all has come, a body that is short is one that broke off.
-    return error.code === 'LONG_BODY' || (this.#ended && ['CHECKSUM_MISMATCH', 'SHORT_BODY'].includes(error.code))
-  }
-
-  /** What came, behind its last byte. Rejects as `judge`. */
-  async judged(): Promise<Received & Accepted> {
-    this.#ended = true
-    const received = await this.#meter.result()
-    const served = { open: this.#open, size: this.#servedSize }
-    return { ...received, ...(await judge(this.#item, received, served, this.#run.signal)) }
-  }
+/** Commits a file whose bytes are in memory and verified. Rejects as the sink does. */
+export async function commitWhole(
+  item: Item,
+  whole: Whole,
+  sink: Sink,
+  { key, signal }: { readonly key: string; readonly signal: AbortSignal },
+): Promise<Receipt> {
+  const { chunks, size, checksum, verified } = whole
+  await using stage = await sink.stage({ key, item, signal })
+  await stage.restart()
+  // A file that is written in one go has no border at which a sink would ask for the state of its hash.
+  const unused = createHash({ algorithm: checksum.algorithm, size: 0, saveable: false })
+  await stage.append(inSteps(chunks), unused, signal)
+  await stage.commit({ checksum, size, verified })
+  return receiptFor('done', item, whole)
 }
 
-/**
- * Without a checksum the size is the promise; with one, a listed size may be wrong, but not by that much. A size that only the
- * manifest gives is judged at the end.
- */
-function limitOf({ expect }: Item): number | undefined {
-  if (expect.size === undefined || expect.own?.includes('size')) return undefined
-  return expect.checksum ? expect.size * 2 + (64 << 20) : expect.size
-}
-
-/** The share of what is free that bytes of unknown number may take, so that the others have room meanwhile. */
-const SHARE = 0.9
-
-/** Bytes that may come where nothing says how many; undefined where something does, or where any number fits. */
-export async function roomFor({ expect }: Item, sink: Sink): Promise<number | undefined> {
-  if (expect.size !== undefined && !expect.own?.includes('size')) return undefined
-  const free = await sink.free()
-  return free === undefined ? undefined : Math.floor(free * SHARE)
-}
-
-/** Throws `ENDLESS_BODY` when more came than there is room for. */
-export function refuseEndless(bytes: number, room: number | undefined): void {
-  if (room === undefined || bytes <= room) return
-  const message = `${bytes} bytes came and more follow, although nothing says how many; there was room for ${room}.`
-  throw new DataferryError('ENDLESS_BODY', message)
+async function* inSteps(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  for (const chunk of chunks) yield await Promise.resolve(chunk)
 }

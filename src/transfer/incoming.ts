@@ -1,0 +1,129 @@
+import { DataferryError } from '../errors.ts'
+import type { Hash } from '../model/hash.ts'
+import type { Item } from '../model/item.ts'
+import type { OpenOptions, OpenSource } from '../model/source.ts'
+import type { Sink } from '../sinks/sink.ts'
+import { createHash } from './hash.ts'
+import { Meter, type Received } from './meter.ts'
+import {
+  DEFAULT_RECONNECT,
+  readFrom,
+  type Counting,
+  type ReadOptions,
+  type ReconnectOptions,
+} from './resuming-reader.ts'
+import { judge, type Accepted } from './verify.ts'
+
+/** How one attempt at an item reads. */
+export interface Reading {
+  readonly signal: AbortSignal
+  readonly count: Counting
+  readonly reconnect?: ReconnectOptions
+  /** Called with the bytes so far, those of earlier attempts included. */
+  readonly onProgress?: (bytes: number) => void
+  /** Bytes that may come where neither listing nor server says how many; undefined: any number. */
+  readonly room?: number | undefined
+}
+
+/** The hash that an item is judged by; the caller closes it. */
+export function hashFor({ expect }: Item, saveable: boolean): Hash {
+  return createHash({ algorithm: expect.checksum?.algorithm ?? 'sha256', size: expect.size, saveable })
+}
+
+/** The bytes of one item on their way: read again where a connection breaks, counted, hashed, and judged at their end. */
+export class Incoming {
+  readonly #item: Item
+  readonly #open: OpenSource
+  readonly #from: number
+  readonly #reading: Reading
+  readonly #meter: Meter
+  /** What the server announced, for items whose listing promises no size. */
+  #servedSize: number | undefined
+  /** The server said that the bytes are encoded. */
+  #encoded = false
+  #ended = false
+
+  /**
+   * @param hash has seen the `from` bytes that an earlier attempt kept
+   * @param form of bytes that come encoded, where there is something to judge them by
+   */
+  constructor(
+    item: Item,
+    open: OpenSource,
+    hash: Hash,
+    from: number,
+    reading: Reading,
+    form: NonNullable<OpenOptions['encoded']> = 'as-sent',
+  ) {
+    this.#item = item
+    this.#from = from
+    this.#reading = reading
+    this.#meter = new Meter(hash, from, (bytes) => this.#refuseTooMany(bytes), reading.onProgress)
+    this.#open = async (ref, at, options) => {
+      const { checksum, size } = item.expect
+      const body = await open(ref, at, checksum || size !== undefined ? { ...options, encoded: form } : options)
+      if (!options.headerless) this.#servedSize ??= body.size
+      this.#encoded ||= body.encoding !== undefined
+      return body
+    }
+  }
+
+  /** The chunks, once; each is valid until the next one is asked for. Rejects as `readFrom`, and with `LONG_BODY` or `ENDLESS_BODY`. */
+  passing(): AsyncGenerator<Uint8Array, void, undefined> {
+    const { signal, reconnect = DEFAULT_RECONNECT } = this.#reading
+    // What was kept came with a request that did not end. Where nothing was, an earlier one may have.
+    const count = this.#from === 0 ? this.#reading.count === true : this.#reading.count && 'if-unfinished'
+    const { size: expectedSize, checksum } = this.#item.expect
+    const continuable = checksum !== undefined
+    const reading: ReadOptions = { signal, expectedSize, count, continuable, reconnect }
+    return this.#meter.through(readFrom(this.#open, this.#item.ref, this.#from, reading))
+  }
+
+  #refuseTooMany(bytes: number): void {
+    const limit = limitOf(this.#item)
+    if (limit === undefined) {
+      if (this.#servedSize === undefined) refuseEndless(bytes - this.#from, this.#reading.room)
+    } else if (bytes > limit) throw new DataferryError('LONG_BODY', `More than the promised ${limit} bytes came.`)
+  }
+
+  /** Whether an error of `passing` or `judged` may be that these bytes are an encoded form of the right ones. */
+  mayBeEncoded(error: unknown): error is DataferryError {
+    if (!this.#encoded || !(error instanceof DataferryError)) return false
+    // Until all has come, a body that is short is one that broke off.
+    return error.code === 'LONG_BODY' || (this.#ended && ['CHECKSUM_MISMATCH', 'SHORT_BODY'].includes(error.code))
+  }
+
+  /** What came, behind its last byte. Rejects as `judge`. */
+  async judged(): Promise<Received & Accepted> {
+    this.#ended = true
+    const received = await this.#meter.result()
+    const served = { open: this.#open, size: this.#servedSize }
+    return { ...received, ...(await judge(this.#item, received, served, this.#reading.signal)) }
+  }
+}
+
+/**
+ * Without a checksum the size is the promise; with one, a listed size may be wrong, but not by that much. A size that only the
+ * manifest gives is judged at the end.
+ */
+function limitOf({ expect }: Item): number | undefined {
+  if (expect.size === undefined || expect.own?.includes('size')) return undefined
+  return expect.checksum ? expect.size * 2 + (64 << 20) : expect.size
+}
+
+/** The share of what is free that bytes of unknown number may take, so that the others have room meanwhile. */
+const SHARE = 0.9
+
+/** Bytes that may come where nothing says how many; undefined where something does, or where any number fits. */
+export async function roomFor({ expect }: Item, sink: Sink): Promise<number | undefined> {
+  if (expect.size !== undefined && !expect.own?.includes('size')) return undefined
+  const free = await sink.free()
+  return free === undefined ? undefined : Math.floor(free * SHARE)
+}
+
+/** Throws `ENDLESS_BODY` when more came than there is room for. */
+export function refuseEndless(bytes: number, room: number | undefined): void {
+  if (room === undefined || bytes <= room) return
+  const message = `${bytes} bytes came and more follow, although nothing says how many; there was room for ${room}.`
+  throw new DataferryError('ENDLESS_BODY', message)
+}
