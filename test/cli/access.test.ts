@@ -84,7 +84,7 @@ it.each<[string[], RegExp]>([
   [['get', '11', '--format', 'tab', '--no-var-header'], /applies only one/],
   [['get', '11', '--format', 'bundle'], /expected original, tab, RData or prep/],
   [['get', '10', '--range', 'x'], /--range: expected/],
-  [['get', '11', '--bundle', '--range', '0-4'], /no --range/],
+  [['get', '11', '--bundle', '--range', '0-4'], /--range does not apply/],
   [['get', 'nonsense'], /no file id, PID or URL/],
   [['get', '10', '-o', ''], /-o is empty/],
   [['get', '10', '-o', '-', '--json'], /--json needs standard output for itself/],
