@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { runChaos, TimeIsOver } from './chaos/run.ts'
+import { isOutageOf, OUTAGES_OF } from './chaos/stage.ts'
 
 /** `npm run chaos`: see docs/chaos.md. Prints its figures as JSON and ends with 0 when nothing was lost, doubled or wrong. */
 const { values } = parseArgs({
@@ -10,10 +11,13 @@ const { values } = parseArgs({
     files: { type: 'string', default: '2000' },
     minutes: { type: 'string', default: '30' },
     every: { type: 'string', default: '1000' },
+    outages: { type: 'string', default: '' },
     main: { type: 'string' },
     quiet: { type: 'boolean', default: false },
   },
 })
+const unknown = values.outages.split(',').find((name) => name !== '' && !isOutageOf(name))
+if (unknown !== undefined) throw new Error(`--outages takes ${OUTAGES_OF.join(',')}, not ${unknown}`)
 const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => interruption.abort())
 const figures = await runChaos({
@@ -23,6 +27,7 @@ const figures = await runChaos({
   files: Number(values.files),
   minutes: Number(values.minutes),
   everyMs: Number(values.every),
+  outages: values.outages.split(',').filter(isOutageOf),
   // Its processes run in a folder of their own.
   ...(values.main !== undefined && { main: resolve(values.main) }),
   say: (text) => {

@@ -18,6 +18,7 @@ import { leftToDo } from './left-to-do.ts'
 import { Dice } from '../dice.ts'
 import { Player, type Program } from './player.ts'
 import { RedisPlayer } from './redis-player.ts'
+import { setStage, type OutageOf, type Stage } from './stage.ts'
 import { Strikes, type StrikeCounts } from './strikes.ts'
 import { chaosWorld, pidOf } from './world.ts'
 
@@ -30,6 +31,8 @@ export interface ChaosOptions {
   readonly minutes: number
   /** Between two strikes, in ms; 1000 unless given. */
   readonly everyMs?: number
+  /** What is struck besides processes: none unless given. */
+  readonly outages?: readonly OutageOf[]
   /** The program under test; the sources unless given. */
   readonly main?: string
   /** Ends the run as its time limit does, with nothing left behind. */
@@ -83,7 +86,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
   const { seed, kills, files, say } = options
   const folder = await mkdtemp(join(tmpdir(), 'df-chaos-'))
   const main = options.main ?? SOURCES
-  await tryOut(programOf(main, folder, '')(['--version'])).catch(async (error: unknown) => {
+  // A program that does not start at all would be started again and again.
+  await output(programOf(main, folder, '')(['--version'])).catch(async (error: unknown) => {
     await rm(folder, { recursive: true })
     throw error
   })
@@ -102,11 +106,13 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
     chaos: { seed, probability: 0.08, perFile: 2, kinds: [...FAULTS] },
   })
   const data = join(folder, 'data')
-  const program = programOf(main, folder, redis.url)
+  const stage = await setStage(options, dataverse.url, data)
+  const { server } = stage
+  const program = programOf(main, folder, redis.url, stage.inside)
   const restart = (): number => dice.between(0, 500)
-  const work = ['work', '--server', dataverse.url, '--processes', '2', '--jobs', String(JOBS), '--log-level', 'warn']
+  const work = ['work', '--server', server, '--processes', '2', '--jobs', String(JOBS), '--log-level', 'warn']
   const supervisors = ['a', 'b'].map((name) => new Player(`supervisor ${name}`, 'service', program(work), restart))
-  const strikes = new Strikes({ dice, redis, supervisors, say })
+  const strikes = new Strikes({ dice, redis, supervisors, outages: stage.outages, say })
   const timeIsOver = async (): Promise<never> => {
     const { counts } = strikes
     const struck = `${counts.kills} of ${kills} kills (${counts.redisKills} of Redis), ${counts.frozen} freezes, ${counts.asked} polite requests`
@@ -118,7 +124,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
   const enqueued = enqueueAll(
     batches,
     (pid) => {
-      const args = ['enqueue', pid, '--server', dataverse.url, '--to', data]
+      const args = ['enqueue', pid, '--server', server, '--to', data]
       return new Player('producer', 'command', program(args), restart)
     },
     strikes,
@@ -143,23 +149,24 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
       if (known.length < batches) {
         // A cut took a batch from Redis, and whoever worked on it is dead: only the destination knows it.
         say('Redis has forgotten a batch: the operator resumes it from the destination.')
-        const resume = program(['resume', data, '--enqueue', '--server', dataverse.url])
+        const resume = program(['resume', data, '--enqueue', '--server', server])
         const operator = new Player('operator', 'command', resume, restart)
         await Promise.race([operator.over, whenAborted(stop).then(() => operator.dismiss())])
       }
       if (!(await untilFinished(ledger, batches, stop, say))) await timeIsOver()
       const ended = performance.now()
-      await untilDrained(queues, dataverse.url)
+      await untilDrained(queues, server)
       const codes = await Promise.all(supervisors.map((supervisor) => supervisor.dismiss()))
-      const checked = await check(data, ledger, queues, dataverse.url)
-      const problems = [...checked.problems]
+      const checked = await check(data, ledger, queues, server)
+      const problems = [...strikes.problems, ...checked.problems]
       const left = await Promise.all((await new Workers(client).list()).map(livenessOf))
       if (left.includes('alive')) problems.push('a worker outlived its supervisor')
       for (const code of codes) if (code !== 0) problems.push(`a supervisor ended with ${code} and not 0`)
-      const verified = await promisify(execFile)(process.execPath, [...program(['verify', data]).args], {
-        env: program([]).env,
-      }).catch((error: unknown) => problems.push(`verify: ${String(error)}`))
-      if (typeof verified === 'object') say(verified.stdout.trim().split('\n').at(-1) ?? '')
+      const verified = await output(program(['verify', data])).catch((error: unknown) => {
+        problems.push(`verify: ${String(error)}`)
+        return ''
+      })
+      say(verified.trim().split('\n').at(-1) ?? '')
       const seconds = { chaos: round(calm - begun), calm: round(ended - calm) }
       const { requests } = await dataverse.totals()
       const counted = await countedDownloads(files, (file) => dataverse.counters(file))
@@ -176,21 +183,30 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
     await strikes.end()
     await Promise.all([...supervisors, ...(strikes.producer ? [strikes.producer] : [])].map((one) => one.dismiss()))
     await enqueued.catch(() => undefined)
+    await stage.clear()
     await dataverse.close()
     await redis.stop()
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }
 
-function programOf(main: string, folder: string, redisUrl: string): (args: readonly string[]) => Program {
+function programOf(
+  main: string,
+  folder: string,
+  redisUrl: string,
+  inside: Stage['inside'] = (...command) => command,
+): (args: readonly string[]) => Program {
   const { PATH = '' } = process.env
   const env = { PATH, HOME: folder, DATAFERRY_STATE_DIR: join(folder, 'state'), REDIS_URL: redisUrl, ...FAST }
-  return (args) => ({ file: process.execPath, args: [...nodeProgram(main), ...args], env, cwd: folder })
+  return (command) => {
+    const [file, ...args] = inside(process.execPath, ...nodeProgram(main), ...command)
+    return { file, args, env, cwd: folder }
+  }
 }
 
-/** A program that does not start at all would be started again and again. */
-async function tryOut({ file, args, env, cwd }: Program): Promise<void> {
-  await promisify(execFile)(file, args, { env, cwd })
+/** Runs a program to its end. @returns its standard output */
+async function output({ file, args, env, cwd }: Program): Promise<string> {
+  return (await promisify(execFile)(file, args, { env, cwd })).stdout
 }
 
 /** One batch after the other, spread over the time of the strikes; each is enqueued again until that has succeeded. */

@@ -1,4 +1,5 @@
 import type { Dice } from '../dice.ts'
+import type { OutageGroup } from './outages.ts'
 import { childrenOf, strike, type Player } from './player.ts'
 import type { RedisPlayer } from './redis-player.ts'
 
@@ -11,14 +12,20 @@ export interface StrikeCounts {
   readonly asked: number
   readonly redisKills: number
   readonly redisCuts: number
+  /** Outages by name; empty unless they were switched on. */
+  readonly outages: Readonly<Record<string, number>>
 }
 
 export interface StrikesOptions {
   readonly dice: Dice
   readonly redis: RedisPlayer
   readonly supervisors: readonly Player[]
+  readonly outages: readonly OutageGroup[]
   readonly say: (text: string) => void
 }
+
+/** The share of strikes that begins an outage, for each group of them. */
+const OUTAGES = 0.2
 
 interface Target {
   readonly kind: 'worker' | 'supervisor' | 'producer' | 'redis'
@@ -32,6 +39,10 @@ export class Strikes {
   readonly #options: StrikesOptions
   readonly #byTarget: Record<string, number> = {}
   readonly #waking = new Map<number, NodeJS.Timeout>()
+  readonly #outages: Record<string, number> = {}
+  /** Ends the outage of a group at once, unless it has ended. */
+  readonly #ending = new Map<OutageGroup, () => Promise<void>>()
+  readonly #problems: string[] = []
   #restarting: Promise<void> = Promise.resolve()
   #isRedisUp = true
   #kills = 0
@@ -51,24 +62,33 @@ export class Strikes {
       asked: this.#asked,
       redisKills,
       redisCuts,
+      outages: this.#outages,
     }
+  }
+
+  /** What went wrong during outages, in sentences. */
+  get problems(): readonly string[] {
+    return this.#problems
   }
 
   /** One strike, or none when the one that was drawn is not there. */
   async one(): Promise<void> {
+    const group = this.#options.outages.find(() => this.#options.dice.number() < OUTAGES)
+    if (group) return this.#begin(group)
     const target = await this.#draw()
     if (!target) return
     if (target.kind === 'redis') this.#killRedis()
     else this.#strike(target)
   }
 
-  /** Wakes everybody and waits for Redis: from here on it is calm. */
+  /** Wakes everybody, ends outages and waits for Redis: from here on it is calm. */
   async end(): Promise<void> {
     for (const [pid, timer] of this.#waking) {
       clearTimeout(timer)
       strike(pid, 'SIGCONT')
     }
     this.#waking.clear()
+    for (const end of this.#ending.values()) await end()
     await this.#restarting
   }
 
@@ -107,6 +127,30 @@ export class Strikes {
       this.#asked += 1
       strike(pid, 'SIGTERM')
     }
+  }
+
+  async #begin(group: OutageGroup): Promise<void> {
+    const { dice, say } = this.#options
+    const outage = dice.pick(group.outages)
+    const seconds = dice.between(2, 10)
+    if (this.#ending.has(group) || !(await group.isThere())) return
+    this.#outages[outage.name] = (this.#outages[outage.name] ?? 0) + 1
+    say(`for ${seconds} s ${outage.name}`)
+    await outage.begin()
+    let ended: Promise<void> | undefined
+    const end = (): Promise<void> => {
+      clearTimeout(timer)
+      ended ??= outage.end().then(
+        (problems) => {
+          this.#problems.push(...problems)
+          this.#ending.delete(group)
+        },
+        (error: unknown) => void this.#problems.push(`${outage.name}, and for ever: ${String(error)}`),
+      )
+      return ended
+    }
+    const timer = setTimeout(() => void end(), seconds * 1_000)
+    this.#ending.set(group, end)
   }
 
   #killRedis(): void {

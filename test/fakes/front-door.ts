@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
 /** How a server is away: nobody listens, or the proxy in front of it answers with a page of its own. */
-export type Outage = 'refused' | 502 | 503
+type Outage = 'refused' | 502 | 503
 
 /** What stands in front of a server: it lets every byte through, or plays an outage. */
 export interface FrontDoor extends AsyncDisposable {
