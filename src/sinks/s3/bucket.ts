@@ -10,7 +10,15 @@ import {
 } from '@aws-sdk/client-s3'
 import { Readable } from 'node:stream'
 import { DataferryError } from '../../errors.ts'
-import { isMissing, isPreconditionFailed, isUnsupported, notEncrypted, statusOf, toSinkError } from './errors.ts'
+import {
+  isDenied,
+  isMissing,
+  isPreconditionFailed,
+  isUnsupported,
+  notEncrypted,
+  statusOf,
+  toSinkError,
+} from './errors.ts'
 import type { Location } from './location.ts'
 
 /** Features of the store that a write asks for, and what an answer says about them. */
@@ -110,7 +118,9 @@ export class Bucket {
       if (signal?.aborted) throw signal.reason
       if (isPreconditionFailed(error)) throw new ConditionFailed(action)
       const { ServerSideEncryption: encryption, StorageClass: storageClass } = features
-      const known = toSinkError(error, { action, where: this.location.urlOf(key), encryption, storageClass })
+      // No item is to blame for what is refused within `.dataferry/`, though other objects may be written.
+      const essential = key.startsWith(this.location.ownKey('')) && isDenied(error)
+      const known = toSinkError(error, { action, where: this.location.urlOf(key), encryption, storageClass, essential })
       throw await this.#explain(known, READS.includes(action))
     }
   }

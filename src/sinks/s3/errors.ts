@@ -240,6 +240,11 @@ export function isMissing(error: unknown): boolean {
   return ['NoSuchKey', 'NoSuchVersion', 'NotFound'].includes(nameOf(error))
 }
 
+/** The store knows who asks, and does not allow it. */
+export function isDenied(error: unknown): boolean {
+  return (BY_NAME[nameOf(error)] ?? BY_STATUS[statusOf(error) ?? 0]) === DENIED
+}
+
 /** The upload was completed or aborted: its id is no longer known. */
 export function isNoSuchUpload(error: unknown): boolean {
   return nameOf(error) === 'NoSuchUpload'

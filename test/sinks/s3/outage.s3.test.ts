@@ -46,6 +46,7 @@ await describeWithS3('an object store', (kind) => {
   describe('whose answer is a refusal', () => {
     it.each([
       ['one object', /PUT .*data\.csv/, 'SINK_DENIED'],
+      ['records', /PUT .*\.dataferry\/parts/, 'SINK_UNAVAILABLE'],
       ['everything that is written', /PUT /, 'SINK_UNAVAILABLE'],
     ])('of %s is told by trying, in its own words', async (_, when, code) => {
       await using proxy = await faultProxy(server.endpoint)
