@@ -72,3 +72,10 @@ test('a destination that cannot be written is said in one sentence before anythi
     expect(stderr).not.toContain('    at ')
   }
 })
+
+test('a limit of open files that is too low is said in one sentence, before it can do harm', async () => {
+  const limited = ['bash', '-c', 'ulimit -n 64; exec "$@"', 'limited']
+  const { code, stderr } = await home.start(['status'], {}, '', limited).ended
+  expect(code).toBe(3)
+  expect(stderr).toMatch(/^dataferry: this process may have 64 files open.*ulimit -n 1024.*\n$/)
+})

@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs'
+
+/** Files and connections that the program itself, Redis, a server and a few transfers have open. */
+const LEAST_OPEN_FILES = 256
+
+/**
+ * What is wrong with this process's limit of open files; undefined: nothing, or the system does not tell.
+ * @see proc_pid_limits(5): soft limit, then hard limit; Node.js raises the one to the other when it starts
+ */
+export function openFilesProblem(): string | undefined {
+  const limit = openFileLimit()
+  if (limit >= LEAST_OPEN_FILES) return undefined
+  return (
+    `dataferry: this process may have ${limit} files open, and needs ${LEAST_OPEN_FILES}: ` +
+    'raise the limit (ulimit -n 1024) and run the same command again.'
+  )
+}
+
+function openFileLimit(): number {
+  try {
+    return Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? Infinity)
+  } catch {
+    return Infinity
+  }
+}
