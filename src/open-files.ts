@@ -1,3 +1,5 @@
+// Read by every Node.js that somebody may have: no syntax in here that an old one does not know.
+
 import { readFileSync } from 'node:fs'
 
 /** Files and connections that the program itself, Redis, a server and a few transfers have open. */
@@ -18,7 +20,8 @@ export function openFilesProblem(): string | undefined {
 
 function openFileLimit(): number {
   try {
-    return Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? Infinity)
+    const found = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))
+    return found === null ? Infinity : Number(found[1])
   } catch {
     return Infinity
   }
