@@ -13,6 +13,7 @@ export interface Call {
   readonly requestUrl: string
   /** The body, read once. */
   readonly body: () => Promise<string>
+  readonly bytes: () => Promise<Buffer>
 }
 
 /** @returns undefined for a path outside `/api`. */
@@ -23,7 +24,8 @@ export function readCall(message: IncomingMessage, origin: string): Call | undef
   const prefix = /^\/api(?:\/v1)?(?=\/|$)/.exec(path)?.[0]
   if (prefix === undefined) return undefined
   const rest = path.slice(prefix.length)
-  let body: Promise<string> | undefined
+  let read: Promise<Buffer> | undefined
+  const bytes = (): Promise<Buffer> => (read ??= readBytes(message))
   return {
     method: message.method ?? 'GET',
     url,
@@ -34,7 +36,8 @@ export function readCall(message: IncomingMessage, origin: string): Call | undef
       return Array.isArray(value) ? value[0] : value
     },
     requestUrl: `${origin}/api/v1${rest}${mark < 0 ? '' : url.slice(mark)}`,
-    body: () => (body ??= readBody(message)),
+    body: async () => (await bytes()).toString(),
+    bytes,
   }
 }
 
@@ -48,9 +51,13 @@ function decoded(segment: string): string {
 }
 
 export async function readBody(message: IncomingMessage): Promise<string> {
+  return (await readBytes(message)).toString()
+}
+
+async function readBytes(message: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = []
   for await (const chunk of message) if (Buffer.isBuffer(chunk)) chunks.push(chunk)
-  return Buffer.concat(chunks).toString()
+  return Buffer.concat(chunks)
 }
 
 /** JAX-RS rule: a numeric parameter that cannot be read makes the route unknown, so the caller answers 404. */

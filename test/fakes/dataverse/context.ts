@@ -1,6 +1,7 @@
 import type { Call } from './call.ts'
 import type { Features } from './profile.ts'
 import type { Settings } from './settings.ts'
+import type { GuestbookSpec, VersionSpec } from './specs.ts'
 import type { World } from './world.ts'
 
 /** Who asks. Undefined stands for the guest. */
@@ -44,12 +45,24 @@ export interface Memory {
   readonly zipJobs: Map<string, { readonly files: readonly number[]; readonly at: number }>
   /** Limiter buckets. */
   readonly buckets: Map<string, { tokens: number; minute: number }>
+  /** Datasets that were made by the API, as they are described now. */
+  readonly written: Map<number, { readonly collection: string; readonly versions: readonly VersionSpec[] }>
+  /** Guestbooks that were made by the API. */
+  readonly guestbooks: Map<number, GuestbookSpec>
   /** Listings so far: what makes paging unstable. */
   listings: number
 }
 
 export function freshMemory(): Memory {
-  return { responses: new Map(), accessRequests: new Map(), zipJobs: new Map(), buckets: new Map(), listings: 0 }
+  return {
+    responses: new Map(),
+    accessRequests: new Map(),
+    zipJobs: new Map(),
+    buckets: new Map(),
+    written: new Map(),
+    guestbooks: new Map(),
+    listings: 0,
+  }
 }
 
 /** A request with its sender. */

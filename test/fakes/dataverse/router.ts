@@ -7,6 +7,7 @@ import { getDatasets } from './routes/datasets.ts'
 import { getFiles } from './routes/files.ts'
 import { getGuestbooks, getInfo, getUsers } from './routes/info.ts'
 import { search } from './routes/search.ts'
+import { write } from './routes/write.ts'
 
 /** Rejects with `Refusal` for an early answer. */
 async function route(visit: Visit, context: Context): Promise<Reply> {
@@ -16,7 +17,10 @@ async function route(visit: Visit, context: Context): Promise<Reply> {
   if (context.settings.blocked.some((prefix) => call.segments.join('/').startsWith(prefix)))
     return json(503, { status: 'error', message: 'Endpoint blocked. Access denied.' })
   if (area === 'access') return routeAccess(visit, rest, context)
-  if (call.method !== 'GET' && call.method !== 'HEAD') return notAllowed(call, 'GET', 'HEAD')
+  if (call.method !== 'GET' && call.method !== 'HEAD') {
+    if (['datasets', 'dataverses', 'files', 'guestbooks'].includes(area)) return write(visit, context)
+    return notAllowed(call, 'GET', 'HEAD')
+  }
   switch (area) {
     case 'datasets':
       return getDatasets(visit, rest, context)

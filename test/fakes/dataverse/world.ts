@@ -102,6 +102,19 @@ export class World {
     return made
   }
 
+  /** An id that nothing has yet. */
+  freshId(): number {
+    return this.#takeId()
+  }
+
+  /** Takes a dataset out, with all its files. */
+  remove(dataset: Dataset): void {
+    this.datasets.delete(dataset.id)
+    this.#byPid.delete(dataset.pid)
+    this.#byFolded.delete(foldedDoi(dataset.pid))
+    for (const [id, file] of this.#files) if (file.dataset === dataset) this.#files.delete(id)
+  }
+
   /** @param folded compares DOIs without case */
   datasetByPid(pid: string, folded: boolean): Dataset | undefined {
     return this.#byPid.get(pid) ?? (folded ? this.#byFolded.get(foldedDoi(pid)) : undefined)
