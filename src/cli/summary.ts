@@ -43,8 +43,12 @@ export async function printSummary(
   const files = placeFor(out, sink.url)
   out.paragraph(`${headline(report)}${figures(report, facts)}${verification(report)}`, report.complete ? 'good' : 'bad')
   await printFailures(out, outcomes, report)
-  // What a manifest says wrongly stays wrong, however often it is tried.
-  if (report.failed > (report.failures['MANIFEST_MISMATCH'] ?? 0)) {
+  // What a manifest says wrongly, or asks for only in part, stays so however often it is tried.
+  const lasting = ['MANIFEST_MISMATCH', 'COLLECTION_SKIPPED'].reduce(
+    (sum, code) => sum + (report.failures[code] ?? 0),
+    0,
+  )
+  if (report.failed > lasting) {
     out.line('    To try again:')
     out.line(`      ${pasted(config, 'retry', [shortId(id, facts.ids)])}`)
   }

@@ -24,8 +24,8 @@ const LINKED = {
   'ore:describes': { members: { 'ore:aggregates': LIST } },
   recordSet: { skip: true },
 } as const satisfies JsonShape['members']
-const ELEMENT: JsonShape = { members: DATASET }
-/** Where the lists are, in the order of the documentation. */
+const ELEMENT: JsonShape = { members: { ...DATASET, ...LINKED } }
+/** Where lists may be. */
 const DOCUMENT: JsonShape = {
   each: ELEMENT,
   members: { ...DATASET, ...LINKED, items: LIST, data: { each: ELEMENT, members: { ...DATASET, items: LIST } } },

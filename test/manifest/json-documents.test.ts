@@ -125,6 +125,28 @@ describe('a Dataverse listing', () => {
     expect(notices).toEqual(["m.json: holds 2 of the dataset's 250 files: it is one page"])
   })
 
+  it.each([
+    ['[{"id":9007199254740993}]', 'is no id'],
+    ['[{"id":1e400}]', 'is no file id'],
+    ['[{"id":-1}]', 'is no file id'],
+    ['[{"label":"x","dataFile":{"id":9007199254740993}}]', 'bad dataFile.id'],
+    ['[{"label":"x","dataFile":{"id":-1}}]', 'bad dataFile.id'],
+    ['[{"label":"x","dataFile":{"id":"__proto__"}}]', 'bad dataFile.id'],
+    ['[{"__proto__":{"id":1}}]', 'no row, since "__proto__" holds more than a value'],
+    ['[{"__proto__":{"dataFile":{"id":1}},"constructor":1}]', 'no row'],
+    ['{"data":[{"label":"x","dataFile":{"id":1}}],"data":[]}', 'has "data" twice'],
+    ['[{"id":NaN}]', 'is not valid here'],
+  ])('%s is refused', async (json, why) => {
+    const messages = await errorsOf(json, { name: 'm.json' })
+    expect(messages).toEqual([expect.stringContaining(why)])
+  })
+
+  it('takes the last of equal names, passes over a byte order mark, and leaves odd names to planning', async () => {
+    expect(await entriesOf('\ufeff[{"fileId":1,"fileId":2}]')).toEqual([{ target: { kind: 'file', file: 2 } }])
+    const [entry] = await entriesOf('[{"label":"a\\ud800b","dataFile":{"id":1,"filesize":9007199254740993}}]')
+    expect(entry?.listed).toEqual({ id: 1, label: 'a\ud800b', directory: '', tabular: false })
+  })
+
   it('refuses what is not UTF-8', async () => {
     const [message] = await errorsOf(Buffer.from('{"data":["é"]}', 'latin1'), { name: 'm.json' })
     expect(message).toBe('m.json:1: the JSON is not UTF-8: correct it, or fetch the listing again')

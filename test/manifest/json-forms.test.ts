@@ -318,9 +318,11 @@ describe('metadata of a dataset', () => {
     ])
   })
 
-  it('is the same as lines of NDJSON', async () => {
+  it('is the same as lines of NDJSON, or as elements of a list', async () => {
     const lines = [schemaOrg, croissant, ore].map((line) => JSON.stringify(line)).join('\n')
-    expect((await entriesOf(lines, { name: 'm.jsonl' })).map(({ target }) => target)).toEqual([
+    const wanted = (await entriesOf(lines, { name: 'm.jsonl' })).map(({ target }) => target)
+    expect((await entriesOf(JSON.stringify([schemaOrg, croissant, ore]))).map(({ target }) => target)).toEqual(wanted)
+    expect(wanted).toEqual([
       { kind: 'file', file: 42 },
       { kind: 'file', file: 'doi:10.5072/FK2/ABC/DEF' },
       { kind: 'file', file: 42, version: '1.0' },

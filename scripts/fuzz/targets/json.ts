@@ -6,6 +6,7 @@ import type { Dice } from '../../dice.ts'
 import { cost, withinCost } from '../cost.ts'
 import { realForm } from '../forms.ts'
 import { mutatedJson, mutatedText } from '../mutate.ts'
+import { inPieces } from '../pieces.ts'
 import type { FuzzTarget } from '../target.ts'
 
 const LIST: JsonShape = { members: { data: { each: {} } } }
@@ -57,10 +58,6 @@ async function read(bytes: Uint8Array, shape: JsonShape, size: number): Promise<
     if (error instanceof JsonError) return error
     throw error
   }
-}
-
-async function* inPieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += size) yield await Promise.resolve(bytes.subarray(at, at + size))
 }
 
 function parsed(bytes: Uint8Array): { readonly value: unknown } | undefined {

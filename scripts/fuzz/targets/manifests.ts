@@ -3,6 +3,7 @@ import type { ManifestLine, Target } from '../../../src/model/entry.ts'
 import { cost, withinCost } from '../cost.ts'
 import { NO_FILE, realForm, SERVER } from '../forms.ts'
 import { mutatedJson, mutatedText } from '../mutate.ts'
+import { inPieces } from '../pieces.ts'
 import type { FuzzTarget } from '../target.ts'
 
 /** Readers of manifests are given forms that tools and servers write, changed in structure and text. */
@@ -34,10 +35,6 @@ async function readAll(bytes: Uint8Array, name: string, size: number): Promise<M
   const servers = [SERVER]
   for await (const line of readManifest(inPieces(bytes, size), { name, servers, ignoreColumns: true })) lines.push(line)
   return lines
-}
-
-async function* inPieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += size) yield await Promise.resolve(bytes.subarray(at, at + size))
 }
 
 function check(line: ManifestLine, name: string): void {
