@@ -9,13 +9,14 @@ import type { Sink } from '../sinks/sink.ts'
 import type { Context } from './command.ts'
 import { readFilters } from './filter-flags.ts'
 import { findingsOf, tableOf, type Finding } from './find-datasets.ts'
+import { lookAtServers } from './look-at-servers.ts'
 import { ManifestFiles } from './manifest-files.ts'
 import { Sources } from './sources.ts'
 import { plural } from './terminal/format.ts'
 
 /**
  * Reads all of the manifests, refuses them with every bad line named, and finds or begins their batch at the destination.
- * Contacts a server only to search for datasets where that is asked for and no unfinished batch has the list of them.
+ * Before a new batch each of its servers is looked at once, and asked for datasets where they are to be searched for.
  */
 export async function takeIn(
   context: Context,
@@ -29,14 +30,20 @@ export async function takeIn(
   if (!has('new')) await refuseLostRecords(sink, knownBatches)
   const findings = findingsOf(context, given.collections, config.servers)
   const request = requestOf(context, given.manifest)
+  const asks = new Set([...(given.withoutServer > 0 ? config.servers.slice(0, 1) : []), ...given.named])
   if (findings.length === 0) {
-    return await beginBatch(sink, request, () => manifests.bytes(), has('new'), passedOver)
+    const bytes = (): AsyncGenerator<Uint8Array> => manifests.bytes()
+    const begun = has('new') ? undefined : await findBegun(sink, request, passedOver, bytes)
+    if (begun) return begun
+    await lookAtServers(context, asks)
+    return await beginBatch(sink, request, bytes, true)
   }
   const asked = JSON.stringify([given.manifest.sha256, ...findings.map((finding) => finding.asked)])
   const recursive = has('recursive') && given.collections.length > 0
   const found = { ...request, manifest: { ...given.manifest, asked } }
   const begun = has('new') ? undefined : await findBegun(sink, found, passedOver)
   if (begun) return begun
+  await lookAtServers(context, new Set([...asks, ...config.servers.slice(0, 1)]))
   await find(context, findings, manifests)
   const { manifest } = await inspect(context, manifests, () => undefined)
   const whole = { ...request, manifest: { ...manifest, asked }, ...(recursive && { recursive }) }

@@ -18,6 +18,8 @@ export interface Inspected {
   readonly problemCount: number
   /** Entries that name no server: they need a default one. */
   readonly withoutServer: number
+  /** Servers that entries name. */
+  readonly named: ReadonlySet<string>
   /** Collections among the entries. */
   readonly collections: readonly CollectionEntry[]
 }
@@ -46,6 +48,7 @@ export async function inspectManifests(
   const problems: DataferryError[] = []
   const count = { entries: 0, problems: 0, withoutServer: 0 }
   const collections: CollectionEntry[] = []
+  const named = new Set<string>()
   const read: (Part & { readonly sha256: string })[] = []
   for (const { path, name } of files) {
     const bytes = new Hashed(path)
@@ -56,6 +59,7 @@ export async function inspectManifests(
         count.entries++
         const { target, server } = line.entry
         if (server === undefined) count.withoutServer++
+        else named.add(server)
         if (target.kind === 'collection') collections.push({ collection: target.collection, server })
       } else {
         count.problems++
@@ -69,6 +73,7 @@ export async function inspectManifests(
     problems,
     problemCount: count.problems,
     withoutServer: count.withoutServer,
+    named,
     collections,
   }
 }
