@@ -50,6 +50,12 @@ export async function takeIn(
   return await beginBatch(sink, whole, () => manifests.bytes(), true)
 }
 
+/** Reads the manifests of a command line as `takeIn` does, and does nothing with them. */
+export async function inspectOnly(context: Context): Promise<Inspected> {
+  await using manifests = await ManifestFiles.open(context)
+  return await inspect(context, manifests, () => undefined)
+}
+
 async function inspect(context: Context, { files }: ManifestFiles, notice: (text: string) => void): Promise<Inspected> {
   const { config, signal } = context
   const inspected = await inspectManifests(files, {

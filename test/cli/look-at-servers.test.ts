@@ -92,7 +92,7 @@ describe('before planning', () => {
     ['behind a firewall', page(403, 'Request blocked')],
     ['that breaks the connection', (request: { socket: { destroy(): unknown } }) => void request.socket.destroy()],
   ])('a server %s is left to those who wait for it', async (_, listener) => {
-    expect(await said(await serve(listener as RequestListener))).toBe('')
+    expect(await said(await serve(listener))).toBe('')
     expect(await said('http://127.0.0.1:1')).toBe('')
   })
 })

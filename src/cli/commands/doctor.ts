@@ -1,43 +1,49 @@
 import { environment } from '../../config/config.ts'
-import { checkDestination, checkNode } from '../doctor/machine.ts'
-import { checkRedis } from '../doctor/redis.ts'
+import { checkDestination } from '../doctor/destination.ts'
+import { checkManifest, checkNode } from '../doctor/machine.ts'
+import { checkRedis, checkState } from '../doctor/redis.ts'
 import { checkServer } from '../doctor/server.ts'
 import type { Command, Context } from '../command.ts'
 import type { Finding, Health } from '../doctor/finding.ts'
-import { SERVER_SETTINGS } from '../sources.ts'
+import { command as runCommand } from './run.ts'
 import type { Output, Tone } from '../terminal/output.ts'
 
 /** `dataferry doctor`: would a batch run here? Each finding with its fix. */
 export const command: Command = {
   examples: [
     'dataferry doctor --server https://demo.dataverse.org',
-    'dataferry doctor --server https://demo.dataverse.org --to ./data --json',
+    'dataferry doctor manifest.csv --server https://demo.dataverse.org --to ./data',
   ],
-  about: 'Changes nothing. Ends with 1 when a batch would not run.',
-  operands: [],
-  settings: [...SERVER_SETTINGS, 'destination'],
-  flags: [],
-  run: async ({ config, log, out, signal }) => {
+  about:
+    'Takes whatever `dataferry run` takes, and tries it for real: it starts the private Redis, asks the server, and writes, ' +
+    'lists and deletes a file at the destination. Nothing stays. Ends with 1 when a batch would not run.',
+  operands: runCommand.operands,
+  settings: runCommand.settings,
+  flags: runCommand.flags,
+  run: async (context) => {
     const findings: Finding[] = []
-    for await (const finding of examine({ config, log, signal })) {
+    for await (const finding of examine(context)) {
       findings.push(finding)
-      report(out, finding)
+      report(context.out, finding)
     }
     return findings.some(({ health }) => health === 'fail') ? 1 : 0
   },
 }
 
 /** One after the other, so that a slow one is seen to be slow. */
-async function* examine({
-  config,
-  log,
-  signal,
-}: Pick<Context, 'config' | 'log' | 'signal'>): AsyncGenerator<Finding, void> {
+async function* examine(context: Context): AsyncGenerator<Finding, void> {
+  const { config, signal, args, text } = context
+  const path = environment()['PATH'] ?? ''
   yield checkNode(process.versions.node)
-  yield* await checkRedis(config, environment()['PATH'] ?? '', signal)
-  yield await checkDestination(config.settings.destination)
+  const redis = await checkRedis(config, path, signal)
+  yield* redis
+  if (config.settings.redis === undefined && redis.every(({ health }) => health !== 'fail')) {
+    yield await checkState(config, path)
+  }
+  yield await checkDestination(config)
   if (config.servers.length === 0) yield NO_SERVER
-  for (const server of config.servers) yield* await checkServer({ config, log }, server, signal)
+  for (const server of config.servers) yield* await checkServer(context, server, signal)
+  if (args.length > 0 || text('manifest') !== undefined) yield await checkManifest(context)
 }
 
 const NO_SERVER: Finding = {
@@ -51,6 +57,6 @@ const TONES: Readonly<Record<Health, Tone>> = { ok: 'good', warn: 'warn', fail: 
 
 function report(out: Output, finding: Finding): void {
   out.record({ event: 'check', ...finding })
-  out.line(`${finding.health.padEnd(4)}  ${finding.check.padEnd(11)}  ${finding.message}`, TONES[finding.health])
-  if (finding.fix !== undefined) out.line(`${' '.repeat(19)}${finding.fix}`)
+  out.paragraph(`${finding.health.padEnd(4)}  ${finding.check.padEnd(11)}  ${finding.message}`, TONES[finding.health])
+  if (finding.fix !== undefined) out.paragraph(`${' '.repeat(19)}${finding.fix}`)
 }

@@ -1,14 +1,8 @@
-import { constants } from 'node:fs'
-import { access } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { messageOf, systemCode } from '../../errors.ts'
-import { destinationUrl, openSink } from '../../sinks/open-sink.ts'
-import type { Finding } from './finding.ts'
+import { messageOf } from '../../errors.ts'
 import { LEAST_NODE, nodeProblem } from '../../node-version.ts'
-import { formatBytes } from '../terminal/format.ts'
-
-const LITTLE_SPACE = 1024 ** 3
+import { inspectOnly } from '../intake.ts'
+import { plural } from '../terminal/format.ts'
+import type { Finding } from './finding.ts'
 
 /** Whether this Node.js can run dataferry. `version` is in the form of `process.versions.node`. */
 export function checkNode(version: string): Finding {
@@ -17,43 +11,19 @@ export function checkNode(version: string): Finding {
   return { check: 'Node.js', health: 'fail', message, fix: `Install Node.js ${LEAST_NODE} or newer.` }
 }
 
-/** Whether the destination can be written, and how much fits. Nothing is made there. */
-export async function checkDestination(destination: string): Promise<Finding> {
-  const check = 'Destination'
+/** Whether the manifest of a command line can be read, every line of it. */
+export async function checkManifest(context: Parameters<typeof inspectOnly>[0]): Promise<Finding> {
+  const check = 'Manifest'
   try {
-    const url = destinationUrl(destination, process.cwd())
-    const problem = url.startsWith('file:') ? await unwritable(fileURLToPath(url)) : undefined
-    if (problem !== undefined) {
-      return { check, health: 'fail', message: problem, fix: 'Choose another folder with --to, or change its rights.' }
-    }
-    return await checkSpace(check, destination)
+    const { manifest } = await inspectOnly(context)
+    return { check, health: 'ok', message: `${manifest.name}: ${plural(manifest.entries, 'entry', 'entries')}` }
   } catch (error) {
-    return { check, health: 'fail', message: messageOf(error), fix: 'Choose a folder or URL with --to.' }
-  }
-}
-
-async function checkSpace(check: string, destination: string): Promise<Finding> {
-  const sink = await openSink(destination)
-  try {
-    const free = await sink.free()
-    if (free === undefined) return { check, health: 'ok', message: `${sink.url} has no known limit` }
-    const message = `${sink.url} has ${formatBytes(free)} free`
-    return free < LITTLE_SPACE
-      ? { check, health: 'warn', message, fix: 'Free some space, or choose another place with --to.' }
-      : { check, health: 'ok', message }
-  } finally {
-    await sink.close()
-  }
-}
-
-/** Why a folder could not be written, or made where it is missing; undefined when it can. */
-async function unwritable(folder: string): Promise<string | undefined> {
-  for (let at = folder; ; at = dirname(at)) {
-    try {
-      await access(at, constants.W_OK | constants.X_OK)
-      return undefined
-    } catch (error) {
-      if (systemCode(error) !== 'ENOENT' || at === dirname(at)) return `${at} cannot be written: ${messageOf(error)}`
+    context.signal.throwIfAborted()
+    return {
+      check,
+      health: 'fail',
+      message: messageOf(error),
+      fix: 'Correct the named lines; docs/manifests.md shows the forms.',
     }
   }
 }

@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { LoadedConfig } from '../../config/config.ts'
 import { messageOf } from '../../errors.ts'
 import { connect } from '../../queue/connection.ts'
+import { startEmbeddedRedis } from '../../queue/embedded/redis.ts'
 import { findRedisBinary, noRedisBinary } from '../../queue/embedded/redis-binary.ts'
 import { checkRedis as checkSettings } from '../../queue/redis-settings.ts'
 import { certificates } from '../runtime.ts'
@@ -35,11 +37,28 @@ async function checkBinary(path: string): Promise<Finding> {
   return { check, health: 'ok', message: `private, with ${binary}${version === undefined ? '' : ` ${version}`}` }
 }
 
+/** Whether the private Redis starts in the state folder. It is stopped again unless others use it. */
+export async function checkState(config: LoadedConfig, path: string): Promise<Finding> {
+  const { stateDir } = config.settings
+  const state = 'State folder'
+  try {
+    const embedded = await startEmbeddedRedis({ stateDir, path })
+    await embedded.release()
+    return { check: state, health: 'ok', message: `the private Redis starts in ${stateDir}` }
+  } catch (error) {
+    const fix = 'Name another folder with --state-dir, or a running Redis with --redis or REDIS_URL.'
+    return { check: state, health: 'fail', message: messageOf(error), fix }
+  }
+}
+
 async function checkRunning(config: LoadedConfig, url: string, shown: string, signal: AbortSignal): Promise<Finding[]> {
   const client = await connect({ url, role: 'producer', signal, ...certificates(config) })
   try {
     const { product, version, warnings } = await checkSettings(client)
-    const answers: Finding = { check, health: 'ok', message: `${shown} is ${product} ${version}` }
+    const key = `${config.settings.prefix}:doctor:${randomUUID()}`
+    await client.set(key, '1', 'PX', 10_000)
+    await client.del(key)
+    const answers: Finding = { check, health: 'ok', message: `${shown} is ${product} ${version}, and can be written` }
     return [answers, ...warnings.map((message): Finding => ({ check, health: 'warn', message }))]
   } finally {
     client.disconnect()

@@ -3,6 +3,8 @@ import { header } from '../../dataverse/http/headers.ts'
 import type { Http } from '../../dataverse/http/http.ts'
 import { NativeApi } from '../../dataverse/native-api.ts'
 import { DataferryError, messageOf } from '../../errors.ts'
+import { hasProxies, proxyFor, proxyLabel, type Proxies } from '../../model/proxies.ts'
+import { lookAtServers } from '../look-at-servers.ts'
 import { clientOptions, httpFor, type Reach } from '../sources.ts'
 import type { Finding } from './finding.ts'
 import { formatDuration } from '../terminal/format.ts'
@@ -12,17 +14,23 @@ const CLOCK_TOLERANCE_MS = 60_000
 const PATIENCE_MS = 15_000
 
 /** Whether an installation answers, what it is, whether it takes the token, and whether its clock agrees with ours. */
-export async function checkServer(reach: Reach, server: string, signal: AbortSignal): Promise<Finding[]> {
+export async function checkServer(
+  reach: Reach & { readonly signal: AbortSignal },
+  server: string,
+  signal: AbortSignal,
+): Promise<Finding[]> {
   const { config } = reach
   const http = httpFor(reach, 2, { headersMs: PATIENCE_MS })
   const patience = AbortSignal.any([signal, AbortSignal.timeout(3 * PATIENCE_MS)])
   const client = (apiToken?: string): NativeApi =>
     new NativeApi({ ...clientOptions(config), baseUrl: server, apiToken, http, retries: 0 })
   try {
-    const reached = await checkVersion(client(), server, patience)
-    if (reached.health === 'fail') return [reached]
+    const way = wayTo(server, config.network.proxies)
+    const reached = await checkVersion(reach, client(), server, patience)
+    if (reached.health === 'fail') return [...way, reached]
     const token = tokenFor(config, server)
     return [
+      ...way,
       reached,
       await checkToken(client(token), token !== undefined, server, patience),
       await checkClock(http, server, patience),
@@ -33,9 +41,24 @@ export async function checkServer(reach: Reach, server: string, signal: AbortSig
   }
 }
 
-async function checkVersion(api: NativeApi, server: string, signal: AbortSignal): Promise<Finding> {
+/** Which proxy stands between, where any is named. */
+function wayTo(server: string, proxies: Proxies): Finding[] {
+  if (!hasProxies(proxies)) return []
+  const proxy = proxyFor(server, proxies)
+  const message =
+    proxy === undefined ? `${server} is asked directly` : `${server} is asked through ${proxyLabel(proxy)}`
+  return [{ check: 'Proxy', health: 'ok', message }]
+}
+
+async function checkVersion(
+  reach: Parameters<typeof lookAtServers>[0],
+  api: NativeApi,
+  server: string,
+  signal: AbortSignal,
+): Promise<Finding> {
   const check = 'Server'
   try {
+    await lookAtServers(reach, [server])
     return { check, health: 'ok', message: `${server} runs Dataverse ${await api.serverVersion(signal)}` }
   } catch (error) {
     return { check, health: 'fail', message: messageOf(error), fix: adviceFor(error) }

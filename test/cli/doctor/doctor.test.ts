@@ -1,13 +1,15 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { checkDestination, checkNode } from '../../../src/cli/doctor/machine.ts'
+import { checkDestination } from '../../../src/cli/doctor/destination.ts'
+import { checkNode } from '../../../src/cli/doctor/machine.ts'
 import { checkRedis } from '../../../src/cli/doctor/redis.ts'
 import { VERBS } from '../../../src/cli/commands.ts'
 import { runProgram } from '../../../src/cli/program.ts'
 import { load } from '../../../src/config/config.ts'
 import { startDataverse, type StandIn } from '../../fakes/dataverse/server.ts'
+import { startForwardProxy } from '../../fakes/forward-proxy.ts'
 import { tinyWorld, WORLD_PID } from '../../fakes/dataverse/worlds.ts'
 import { useRedis } from '../../redis.ts'
 import { Recorder } from '../recorder.ts'
@@ -45,9 +47,9 @@ describe('dataferry doctor', () => {
     expect(code).toBe(0)
     expect(about('Server')).toMatchObject([{ health: 'ok', message: `${dataverse.url} runs Dataverse 6.11` }])
     expect(about('Token')).toMatchObject([{ health: 'ok', message: `${dataverse.url} knows it as @archivist` }])
-    expect(about('Redis')[0]?.['message']).toMatch(/ is (redis|valkey) \d/)
+    expect(about('Redis')[0]?.['message']).toMatch(/ is (redis|valkey) \d.*, and can be written$/)
     expect(about('Clock')).toMatchObject([{ health: 'ok' }])
-    expect(about('Destination')[0]?.['message']).toMatch(/iB free$/)
+    expect(about('Destination')[0]?.['message']).toMatch(/ takes, lists and deletes files; .*iB free$/)
     expect(text).not.toContain(CANARY)
   })
 
@@ -82,9 +84,55 @@ describe('dataferry doctor', () => {
     expect([code, about('Server')]).toMatchObject([0, [{ health: 'warn' }]])
   })
 
-  it('makes nothing at the destination', async () => {
-    await doctor(['--to', './not/yet/there'])
-    expect(() => rmSync(join(cwd, 'not'))).toThrow('ENOENT')
+  it('leaves nothing behind, at a destination that is there, or is not yet', async () => {
+    mkdirSync(join(cwd, 'data'))
+    for (const folder of ['data', 'not/yet/there']) {
+      const { about } = await doctor(['--to', join(cwd, folder)])
+      expect(about('Destination')).toMatchObject([{ health: expect.stringMatching(/ok|warn/) as string }])
+    }
+    expect(readdirSync(cwd)).toEqual(['data'])
+    expect(readdirSync(join(cwd, 'data'))).toEqual([])
+  })
+
+  it('takes whatever run takes, and reads the manifest', async () => {
+    writeFileSync(join(cwd, 'list.txt'), '1\n2\n')
+    writeFileSync(join(cwd, 'bad.txt'), '1\n?!\n')
+    const place = ['--server', dataverse.url, '--to', join(cwd, 'data'), '-j', '2', '--complete', '-n', '-e', 'skip']
+    const good = await doctor([join(cwd, 'list.txt'), ...place])
+    expect(good.about('Manifest')).toMatchObject([
+      { health: 'ok', message: expect.stringContaining('2 entries') as string },
+    ])
+    const bad = await doctor([join(cwd, 'bad.txt'), ...place])
+    expect([bad.code, bad.about('Manifest')]).toMatchObject([
+      1,
+      [{ health: 'fail', message: expect.stringContaining('bad.txt:2') as string }],
+    ])
+    const run = await VERBS.find(({ name }) => name === 'run')?.load()
+    const verb = await VERBS.find(({ name }) => name === 'doctor')?.load()
+    expect([verb?.settings, verb?.flags]).toEqual([run?.settings, run?.flags])
+  })
+
+  it('starts the private Redis for real, and says when the state folder cannot hold it', async () => {
+    writeFileSync(join(cwd, 'file'), '')
+    const env = { REDIS_URL: '', DATAFERRY_STATE_DIR: join(cwd, 'state') }
+    expect((await doctor([], env)).about('State folder')).toMatchObject([{ health: 'ok' }])
+    const blocked = await doctor([], { ...env, DATAFERRY_STATE_DIR: join(cwd, 'file', 'state') })
+    expect([blocked.code, blocked.about('State folder')]).toMatchObject([1, [{ health: 'fail' }]])
+  })
+
+  it('says which proxy it used, without its password, and which address would be the right one', async () => {
+    await using proxy = await startForwardProxy({ login: 'jane:canary-secret' })
+    const env = { http_proxy: proxy.url.replace('//', '//jane:canary-secret@') }
+    const through = await doctor(['--server', dataverse.url], env)
+    expect(through.about('Proxy')).toMatchObject([{ message: `${dataverse.url} is asked through ${proxy.url}` }])
+    expect(through.about('Server')).toMatchObject([{ health: 'ok' }])
+    expect(through.text).not.toContain('canary')
+    const direct = await doctor(['--server', dataverse.url], { ...env, NO_PROXY: '127.0.0.1' })
+    expect(direct.about('Proxy')).toMatchObject([{ message: `${dataverse.url} is asked directly` }])
+    const wrong = await doctor(['--server', `${dataverse.url}/api`])
+    expect(wrong.about('Server')).toMatchObject([
+      { health: 'fail', message: expect.stringContaining(`use --server ${dataverse.url}.`) as string },
+    ])
   })
 })
 
@@ -100,8 +148,9 @@ describe('single checks', () => {
 
   it('a destination below a file cannot be written', async () => {
     writeFileSync(join(cwd, 'file'), '')
-    expect(await checkDestination(join(cwd, 'file', 'data'))).toMatchObject({ health: 'fail' })
-    expect(await checkDestination('gopher://x/y')).toMatchObject({ health: 'fail' })
+    const to = (destination: string) => load({ env: { DATAFERRY_TO: destination }, cwd, home: cwd })
+    expect(await checkDestination(to(join(cwd, 'file', 'data')))).toMatchObject({ health: 'fail' })
+    expect(await checkDestination(to('gopher://x/y'))).toMatchObject({ health: 'fail' })
   })
 
   it('a machine without a Redis program is told how to get one', async () => {

@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { LoadedConfig } from '../../config/config.ts'
+import { DataferryError, messageOf } from '../../errors.ts'
+import type { Records, Sink } from '../../sinks/sink.ts'
+import { openDestination } from '../destination.ts'
+import { shownUrl } from '../places.ts'
+import { formatBytes } from '../terminal/format.ts'
+import type { Finding } from './finding.ts'
+
+const check = 'Destination'
+const LITTLE_SPACE = 1024 ** 3
+const TEXT = 'dataferry doctor was here\n'
+
+/** Whether the destination takes a file, lists it and lets it go, and how much fits. Nothing stays there. */
+export async function checkDestination(config: LoadedConfig): Promise<Finding> {
+  try {
+    const sink = await openDestination(config)
+    try {
+      const name = `doctor-${randomUUID().slice(0, 8)}`
+      if (sink.url.startsWith('file:')) await tryFolder(fileURLToPath(sink.url), `.dataferry-${name}`)
+      else await tryRecords(sink.records, name)
+      return await space(sink)
+    } finally {
+      await sink.close()
+    }
+  } catch (error) {
+    const fix =
+      error instanceof DataferryError ? error.advice : 'Choose another folder with --to, or change its rights.'
+    return { check, health: 'fail', message: messageOf(error), fix }
+  }
+}
+
+async function space(sink: Sink): Promise<Finding> {
+  const works = `${shownUrl(sink.url)} takes, lists and deletes files`
+  const free = await sink.free()
+  if (free === undefined) return { check, health: 'ok', message: works }
+  const message = `${works}; ${formatBytes(free)} free`
+  return free < LITTLE_SPACE
+    ? { check, health: 'warn', message, fix: 'Free some space, or choose another place with --to.' }
+    : { check, health: 'ok', message }
+}
+
+/** Folders that had to be made for it are taken away again. */
+async function tryFolder(folder: string, name: string): Promise<void> {
+  const made = await mkdir(folder, { recursive: true })
+  const path = join(folder, name)
+  try {
+    await writeFile(path, TEXT, { flag: 'wx' })
+    if (!(await readdir(folder)).includes(name)) throw new Error(`${folder} does not list the file that was written`)
+    await rm(path)
+  } finally {
+    await rm(path, { force: true })
+    if (made !== undefined) await removeFolders(folder, made)
+  }
+}
+
+/** Removes empty folders from `last` up to `first`. */
+async function removeFolders(last: string, first: string): Promise<void> {
+  for (let at = last; ; at = dirname(at)) {
+    await rmdir(at)
+    if (at === first || at === dirname(at)) return
+  }
+}
+
+async function tryRecords(records: Records, folder: string): Promise<void> {
+  const name = `${folder}/probe`
+  try {
+    await records.write(name, TEXT)
+    if ((await records.list(folder)).length !== 1) throw new Error('the store does not list what was written')
+  } finally {
+    await records.remove(name)
+  }
+}
