@@ -35,6 +35,8 @@ const AHEAD = 2
 const MOST_JOBS = 64
 /** So many items in a row that fail as if the server were down are taken for an outage, even while it answers other questions. */
 const SUSPECTS = 3
+/** For so long an answer of a server about itself is taken for its present state. */
+const UP_MS = 1_000
 
 /**
  * This process's part in what all processes keep to for a server: its share of the streams, and whether the server is on
@@ -157,10 +159,13 @@ export class ServerLimits {
     this.#deps.setConcurrency(server, Math.min(MOST_JOBS, Math.max(1, budget * AHEAD)))
   }
 
-  /** Asked once, however many items fail at the same time. */
+  /** Asked once, however many items fail within a second. */
   #isUp(server: string): Promise<boolean> {
-    const asked = this.#asking.get(server) ?? this.#deps.isUp(server).finally(() => this.#asking.delete(server))
+    const known = this.#asking.get(server)
+    if (known) return known
+    const asked = this.#deps.isUp(server)
     this.#asking.set(server, asked)
+    void asked.finally(() => setTimeout(() => this.#asking.delete(server), UP_MS).unref())
     return asked
   }
 
