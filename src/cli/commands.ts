@@ -55,6 +55,11 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./commands/cancel.ts')).command,
   },
   {
+    name: 'forget',
+    summary: 'drop what Redis knows of a batch; its files and records stay',
+    load: async () => (await import('./commands/forget.ts')).command,
+  },
+  {
     name: 'retry',
     summary: 'try failed files of a batch again',
     load: async () => (await import('./commands/retry.ts')).command,

@@ -229,6 +229,24 @@ test('a second command for the same batch ends with 3 and names the first one', 
   expect((await home.run(args)).code).toBe(0)
 })
 
+test('status names what needs somebody first and finished batches with --all; forget drops one from Redis alone', async () => {
+  const args = ['run', '1', '--server', dataverse.url, '--to', to('forgotten')]
+  expect((await home.run(args)).code).toBe(0)
+  const all = records((await home.run(['status', '--json'])).stdout).filter(({ event }) => event === 'batch')
+  const id = String(all.find(({ destination }) => destination === `file://${to('forgotten')}`)?.['id'])
+  const brief = await home.run(['status'])
+  expect(brief.stdout).not.toContain(id)
+  expect(brief.stdout).toMatch(/finished batch(?:es)?: dataferry status --all/)
+  expect((await home.run(['status', '--all'])).stdout).toContain(id)
+
+  const forgotten = await home.run(['forget', id.slice(-6)])
+  expect(forgotten.code).toBe(0)
+  expect(forgotten.stdout).toContain(`${id} is forgotten. Its files and records stay at ${to('forgotten')}.`)
+  expect((await home.run(['status', '--all'])).stdout).not.toContain(id)
+  expect((await home.run(['verify', to('forgotten')])).code).toBe(0)
+  expect((await home.run(['forget', id])).code).not.toBe(0)
+})
+
 test('a rejected token stops the run with exit code 3 and names what to do', async () => {
   const args = ['run', '1', '--server', dataverse.url, '--to', to('token')]
   const { code, stderr } = await home.run(args, { DATAVERSE_API_TOKEN: 'expired-0000' })

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DataferryError, isAbort } from '../../errors.ts'
+import { isAbort } from '../../errors.ts'
 import { readStatus, type BatchStatus, type ServerStatus, type Status } from '../../status.ts'
 import type { ServerHold } from '../../ledger/server-state.ts'
 import type { Command, Context } from '../command.ts'
-import { formatBytes, formatClock, formatCount } from '../terminal/format.ts'
+import { knownBatch } from '../control.ts'
+import { pasted } from '../pasted.ts'
+import { formatBytes, formatClock, formatCount, plural } from '../terminal/format.ts'
 import { openRuntime, type Runtime } from '../runtime.ts'
 
 const WATCH_MS = 1_000
@@ -11,17 +13,23 @@ const WATCH_MS = 1_000
 /** `dataferry status`: every batch of this Redis, or one. */
 export const command: Command = {
   examples: ['dataferry status', 'dataferry status --watch', 'dataferry status manifest-20261123-150742-1f0c --json'],
-  about: 'Shows batches, servers and workers across all machines that share this Redis.',
-  operands: [{ name: 'batch', help: 'only this one', optional: true }],
+  about:
+    'Shows batches, servers and workers across all machines that share this Redis; first what needs somebody. ' +
+    'With --json it shows finished batches, too.',
+  operands: [{ name: 'batch', help: 'only this one, by its id or an end of it', optional: true }],
   settings: ['redis', 'prefix', 'stateDir'],
-  flags: [{ flags: '-w, --watch', help: 'show it again every second until Ctrl-C, or until this batch has ended' }],
+  flags: [
+    { flags: '-a, --all', help: 'finished batches, too' },
+    { flags: '-w, --watch', help: 'show it again every second until Ctrl-C, or until this batch has ended' },
+  ],
   run: async (context) => {
     await using runtime = await openRuntime(context, 'producer')
-    const [id] = context.args
+    const [given] = context.args
+    const id = given === undefined ? undefined : (await knownBatch(runtime.ledger, given)).id
     try {
       for (;;) {
         const status = await statusOf(runtime, id)
-        print(context, status)
+        print(context, status, context.has('all') || id !== undefined)
         if (!context.has('watch') || (id !== undefined && status.batches.every(hasEnded))) return 0
         await sleep(WATCH_MS, undefined, { signal: context.signal })
       }
@@ -37,7 +45,6 @@ async function statusOf(runtime: Runtime, id: string | undefined): Promise<Statu
   const status = await readStatus(runtime)
   if (id === undefined) return status
   const batches = status.batches.filter((batch) => batch.id === id)
-  if (batches.length === 0) throw new DataferryError('BATCH_NOT_FOUND', `No batch ${id} is known to this Redis.`)
   const servers = new Set(batches.flatMap((batch) => batch.servers))
   return { ...status, batches, servers: status.servers.filter(({ server }) => servers.has(server)) }
 }
@@ -46,12 +53,19 @@ function hasEnded({ state }: BatchStatus): boolean {
   return state === 'finished' || state === 'cancelled'
 }
 
-function print({ out }: Context, status: Status): void {
+/** @param all finished batches, too */
+function print({ out, config }: Context, status: Status, all: boolean): void {
   for (const batch of status.batches) out.record({ event: 'batch', ...batch })
   for (const server of status.servers) out.record({ event: 'server', ...server })
   for (const worker of status.workers) out.record({ event: 'worker', ...worker })
-  if (status.batches.length === 0) out.line('No batch is known to this Redis.')
-  else out.table(BATCH_COLUMNS, status.batches.map(batchRow))
+  const shown = status.batches
+    .filter(({ state }) => all || state !== 'finished')
+    .sort((a, b) => urgency(b) - urgency(a))
+  const hidden = status.batches.length - shown.length
+  if (shown.length > 0) out.table(BATCH_COLUMNS, shown.map(batchRow))
+  else out.line(hidden === 0 ? 'No batch is known to this Redis.' : 'No batch is unfinished.')
+  if (hidden > 0)
+    out.line(`${plural(hidden, 'finished batch', 'finished batches')}: ${pasted(config, 'status', ['--all'])}`)
   if (status.servers.length > 0) out.table(SERVER_COLUMNS, status.servers.map(serverRow))
   for (const { host, pid, holds } of status.workers) {
     out.line(`worker ${host} (process ${pid}): ${holds.length === 0 ? 'idle' : ''}`)
@@ -59,6 +73,19 @@ function print({ out }: Context, status: Status): void {
       out.line(`  ${path}  ${formatBytes(bytes)}${size === undefined ? '' : ` of ${formatBytes(size)}`}`)
     }
   }
+}
+
+/** What needs somebody comes first: a batch that is paused with a reason, one that waits for its command, one with failures. */
+function urgency({ state, attached, owner, failed }: BatchStatus): number {
+  if (state === 'paused') return 4
+  if (isParked({ state, attached, owner })) return 3
+  if (state === 'open') return failed > 0 ? 2 : 1
+  return 0
+}
+
+/** It is a command's own, and that command does not run. */
+function isParked({ state, attached, owner }: Pick<BatchStatus, 'state' | 'attached' | 'owner'>): boolean {
+  return state === 'open' && attached && owner === undefined
 }
 
 const right = (title: string) => ({ title, align: 'right' as const })
@@ -76,12 +103,13 @@ const BATCH_COLUMNS = [
 const SERVER_COLUMNS = [{ title: 'SERVER' }, right('WAITING'), right('ACTIVE'), right('DELAYED'), { title: 'NOW' }]
 
 function batchRow(batch: BatchStatus): { text: string; tone?: 'good' | 'bad' | 'warn' }[] {
-  const { id, state, reason, planned, planComplete, done, kept, failed, open, bytes, destination } = batch
+  const state = isParked(batch) ? 'parked' : batch.state
+  const { id, reason, planned, planComplete, done, kept, failed, open, bytes, destination } = batch
   return [
     { text: id },
     {
       text: reason === undefined ? state : `${state} (${reason})`,
-      ...(state === 'paused' && { tone: 'warn' as const }),
+      ...((state === 'paused' || state === 'parked') && { tone: 'warn' as const }),
     },
     { text: `${formatCount(planned)}${planComplete ? '' : '+'}` },
     { text: formatCount(done) },

@@ -1,0 +1,30 @@
+import type { Command } from '../command.ts'
+import { knownBatch } from '../control.ts'
+import { own } from '../ownership.ts'
+import { pasted } from '../pasted.ts'
+import { placeFor, shownUrl } from '../places.ts'
+import { openRuntime } from '../runtime.ts'
+
+/** `dataferry forget`: a batch that Redis need not know any more. */
+export const command: Command = {
+  examples: ['dataferry forget manifest-20261123-150742-1f0c'],
+  about: 'Files and records stay where they are: `dataferry resume` makes a batch known again that is not finished.',
+  operands: [{ name: 'batch', help: 'its id as `dataferry status --all` shows it, or an end of it' }],
+  settings: ['redis', 'prefix', 'stateDir'],
+  flags: [],
+  run: async (context) => {
+    const { out, args, config, log } = context
+    await using runtime = await openRuntime(context, 'producer')
+    const { ledger, queues } = runtime
+    const { id, servers, destination, state } = await knownBatch(ledger, args[0] ?? '')
+    // A command that works on it now would only make it known again.
+    await using ownership = await own(runtime, id, log)
+    ownership.lost.throwIfAborted()
+    await ledger.forget(id)
+    await queues.drop(id, servers)
+    out.record({ event: 'forgotten', batch: id, destination })
+    out.line(`${id} is forgotten. Its files and records stay at ${shownUrl(destination)}.`)
+    if (state !== 'finished') out.line(`To go on with it: ${pasted(config, 'resume', [placeFor(out, destination)])}`)
+    return 0
+  },
+}
