@@ -29,6 +29,12 @@ const askedSchema = z.object({
 /** What an archive was asked for: kept beside the plan, so that items stay small. */
 export type Asked = Readonly<z.infer<typeof askedSchema>>
 
+/** What keeps this from being recorded, since its reader would not take it; undefined: nothing. */
+export function problemOf(asked: Asked): string | undefined {
+  const [issue] = askedSchema.safeParse(asked).error?.issues ?? []
+  return issue && `${issue.path.join('.')}: ${issue.message}`
+}
+
 /** Records what the archive on line `n` is to hold. Written before that line counts, so that a line never lacks it. */
 export async function writeAsked(records: Records, batch: BatchId, n: number, asked: Asked): Promise<void> {
   // Parsing drops what is not needed to compare.

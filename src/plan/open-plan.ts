@@ -6,7 +6,7 @@ import { isUnreadable, unreadable } from '../batch/record.ts'
 import type { Batch, BatchId, PlanState } from '../model/batch.ts'
 import type { Records } from '../sinks/sink.ts'
 import { entriesOf } from './intake.ts'
-import { checkManifest, manifestBytes } from './manifest-copy.ts'
+import { checkManifest, isKept, manifestBytes } from './manifest-copy.ts'
 import { countItem } from './plan-lines.ts'
 
 /**
@@ -26,7 +26,7 @@ export async function openPlan(records: Records, batch: Batch): Promise<PlanStat
   if (known === EMPTY_PLAN && mostEnded === undefined) return known
   const { items, bytes, more, allBytes } = await scanItems(records, batch.id)
   const ended = mostEnded === undefined ? 0 : mostEnded + 1
-  if (ended <= items + more) {
+  if (ended <= items + more && (await isKept(records, batch))) {
     const state = await fromLines(
       records,
       batch,
@@ -50,7 +50,7 @@ async function hasLines(records: Records, batch: BatchId, { items, bytes }: Plan
   if (items === 0) return bytes === 0
   const tail = await records.readLog(names.items(batch), Math.max(0, bytes - TAIL), bytes)
   const [last, end] = Buffer.from(tail).toString('utf8').split('\n').slice(-2)
-  if (tail.length > 0 && end === '' && lineNumber(last ?? '') === items - 1) return true
+  if (tail.length === Math.min(TAIL, bytes) && end === '' && lineNumber(last ?? '') === items - 1) return true
   const scanned = await scanItems(records, batch, bytes)
   return scanned.allBytes === bytes && scanned.items + scanned.more === items
 }

@@ -1,4 +1,4 @@
-import { writeAsked } from '../batch/asked.ts'
+import { problemOf, writeAsked, type Asked } from '../batch/asked.ts'
 import { allItems, ItemsWriter } from '../batch/items-file.ts'
 import type { BatchId, PlanState, PlanTotals } from '../model/batch.ts'
 import { FingerprintMap } from '../model/fingerprint-map.ts'
@@ -51,7 +51,7 @@ export class PlanLines {
    * over for one that was not.
    */
   async add({ wanted, asked, ...given }: Draft): Promise<void> {
-    const draft = usable(given, this.#totals.size)
+    const draft = usable(given, asked, this.#totals.size)
     const asWanted = wanted.given ?? joined(wanted.directory, wanted.name)
     if (!this.#isNew(draft, asWanted)) return
     const path = this.#paths.claim(safeFilePath(wanted.directory, wanted.name).path)
@@ -122,10 +122,12 @@ const MOST_FILES = 500_000
 type Unplaced = Omit<Item, 'n' | 'path'>
 
 /** What the reader of the line will understand; anything else is named and fails, and the rest goes on. */
-function usable(draft: Unplaced, plannedBytes: number): Unplaced {
+function usable(draft: Unplaced, asked: Asked | undefined, plannedBytes: number): Unplaced {
   const [issue] = lineSchema.safeParse(draft).error?.issues ?? []
   const { ref, expect } = draft
   if (issue) return refused(draft, `${issue.path.join('.')}: ${issue.message}`)
+  const problem = asked && problemOf(asked)
+  if (problem !== undefined) return refused(draft, problem)
   if (!Number.isSafeInteger(plannedBytes + (expect.size ?? 0))) {
     return refused(draft, `${expect.size ?? 0} bytes are more than can be counted`)
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect, describe, it } from 'vitest'
-import { EMPTY_PLAN, names, readPlanState, writeBatch } from '../../src/batch/folder.ts'
+import { EMPTY_PLAN, names, readPlanState, writeBatch, writePlanState } from '../../src/batch/folder.ts'
 import { isDamaged } from '../../src/batch/items-file.ts'
 import type { Batch, PlanState } from '../../src/model/batch.ts'
 import { manifestBytes } from '../../src/plan/manifest-copy.ts'
@@ -115,6 +115,26 @@ describe('a plan whose lines are lost', () => {
     const again = await goOn(records, batch, await openPlan(records, batch))
     expect(again.items).toBe(state.items)
     expect(await textIn(records)).toBe(text)
+  })
+
+  it('goes on behind one that is lost in the middle without a trace, which alone fails', async () => {
+    const { records, batch, state } = await planned()
+    const text = Buffer.from((await records.read(names.items(BATCH))) ?? []).toString('utf8')
+    const lost = text.split('\n').toSpliced(3, 1).slice(0, 7)
+    await records.write(names.items(BATCH), lost.map((line) => `${line}\n`).join(''))
+    const cut = {
+      ...state,
+      complete: false,
+      entries: 2,
+      items: 8,
+      bytes: Buffer.byteLength(text.split('\n').slice(0, 8).join('\n')) + 1,
+    }
+    await writePlanState(records, BATCH, cut)
+    await recorded(records, [done(5, 'doi-10.5072-FK2-B/f12.bin', BYTES)], 'w', BATCH)
+    const again = await goOn(records, batch, await openPlan(records, batch))
+    const items = await itemsIn(records, again.items)
+    expect(items.filter(isDamaged).map(({ n }) => n)).toEqual([3])
+    expect(items.map(({ path }) => path)).toContain('doi-10.5072-FK2-C/f24.bin')
   })
 
   it('keeps its number of lines when they have ended, and those that have not end by themselves', async () => {

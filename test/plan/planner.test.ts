@@ -472,6 +472,14 @@ describe('a listing that is odd or hostile', () => {
     expect(await readPlanState(records, BATCH)).toEqual(state)
   })
 
+  it('costs an archive of it, and nothing else', async () => {
+    const catalogue = catalogueOf({ [A]: [{ version: '1.0', files: [listed(1), listed(1.5)] }] })
+    const zip: Entry = { target: { kind: 'dataset-zip', dataset: A }, path: 'all.zip' }
+    const { items } = await planAll([zip, file(1)], catalogue)
+    expect(items).toMatchObject([{ path: 'all.zip', problem: { code: 'SOURCE_MISLISTED' } }, { ref: { file: 1 } }])
+    expect(items[1]?.problem).toBeUndefined()
+  })
+
   it.each(['constructor', '__proto__', 'toString'])(
     'with the name %s for everything is planned as any other',
     async (name) => {
