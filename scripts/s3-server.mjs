@@ -23,7 +23,7 @@ function build() {
     env: { ...process.env, GOBIN: CACHE },
   })
   if (error || status !== 0) {
-    const why = error ? `Go is not to be had (${error.message})` : `go install ended with status ${status}`
+    const why = error ? `Go could not be run (${error.message})` : `go install ended with status ${status}`
     console.error(`${why}: put versitygw or minio on PATH, or set S3_TEST_ENDPOINT, to run the S3 tests.`)
     process.exitCode = 1
     return

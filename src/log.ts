@@ -21,7 +21,7 @@ export function createLogger(
   )
 }
 
-/** JSON escapes C0 alone; whoever prints a log to a terminal must be safe from the rest, too. */
+/** JSON escapes C0 alone; a terminal that shows a log must be safe from the rest, too. */
 function visibleLogLine(line: string): string {
   return `${visibleJson(line.trimEnd())}\n`
 }

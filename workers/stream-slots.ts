@@ -126,7 +126,7 @@ export class StreamSlots {
     onGrant(this.#grant)
     this.#revokeExcess()
     this.#admitWaiting()
-    // Whoever asked meanwhile is answered by a claim that began after that.
+    // A request that came meanwhile is answered by a claim that began after it.
     if (this.#askedAgain()) await this.#claim()
   }
 

@@ -39,7 +39,7 @@ export function vanished(destination: string): Outage {
     name: 'the destination vanishes',
     begin: () => rename(destination, aside),
     async end() {
-      const problems = strays(await readdir(destination, { recursive: true }).catch(() => []))
+      const problems = leftBehind(await readdir(destination, { recursive: true }).catch(() => []))
       await rm(destination, { recursive: true, force: true })
       await rename(aside, destination)
       return problems
@@ -94,7 +94,7 @@ export class Mounts {
         const found = isEmpty ? await this.#run('find', destination, '-mindepth', '1') : ''
         // Lazily: somebody may still have a file of it open.
         await this.#run('umount', '--lazy', destination)
-        return strays(found.split('\n').filter((path) => path !== ''))
+        return leftBehind(found.split('\n').filter((path) => path !== ''))
       },
     }
   }
@@ -106,7 +106,7 @@ export class Mounts {
 }
 
 /** Whatever was written where a destination used to be begins a second one, or fills the disk below it. */
-function strays(found: readonly string[]): readonly string[] {
+function leftBehind(found: readonly string[]): readonly string[] {
   const named = found.slice(0, 5).join(', ')
   return found.length === 0 ? [] : [`${found.length} written while the destination was away, such as ${named}`]
 }

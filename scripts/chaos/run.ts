@@ -147,7 +147,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
     try {
       const known = await ledger.list()
       if (known.length < batches) {
-        // A cut took a batch from Redis, and whoever worked on it is dead: only the destination knows it.
+        // A cut took a batch from Redis, and the processes that worked on it are dead: only the destination knows it.
         say('Redis has forgotten a batch: the operator resumes it from the destination.')
         const resume = program(['resume', data, '--enqueue', '--server', server])
         const operator = new Player('operator', 'command', resume, restart)

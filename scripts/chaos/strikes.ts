@@ -161,7 +161,7 @@ export class Strikes {
     say(`kill ${this.#kills}: redis${cut > 0 ? `, cut back by ${cut} bytes` : ''}`)
     this.#isRedisUp = false
     this.#restarting = redis.killAndRestart(dice.between(0, 4_000), cut).finally(() => (this.#isRedisUp = true))
-    // Whoever waits for it hears of it.
+    // What waits for it hears of it.
     this.#restarting.catch(() => undefined)
   }
 }

@@ -18,7 +18,7 @@ export const TRANSFER_FLAGS: Command['flags'] = [
   { flags: '--no-count', help: 'keep the download out of the server’s statistics' },
   {
     flags: '--guestbook <file>',
-    help: 'JSON with truthful answers, sent when the dataset wants its guestbook filled in',
+    help: 'JSON with truthful answers, sent when the dataset asks for its guestbook to be filled in',
   },
 ]
 

@@ -12,7 +12,7 @@ const LOOK_MS = 200
 
 /** What is seen of the work on a batch. */
 export interface View {
-  /** Items of this batch that are worked on now, whoever does it. */
+  /** Items of this batch that are worked on now, in any process. */
   readonly held: () => readonly HeldItem[]
   /** Reasons to wait. */
   readonly notices: () => readonly string[]

@@ -9,7 +9,7 @@ import type { Runtime } from './runtime.ts'
 
 const RENEW_MS = 5_000
 
-/** A batch that this process alone works on. Disposing leaves it to whoever gives its command again. */
+/** A batch that this process alone works on. Disposing leaves it to the next process that is given its command. */
 export interface Ownership extends AsyncDisposable {
   /** Aborts with `BATCH_OWNED` when another process has taken the batch, e.g. because this one was frozen. */
   readonly lost: AbortSignal

@@ -16,7 +16,7 @@ export async function learn({ ledger }: Runtime, { records }: Sink, { batch }: B
   return reconcile(ledger, records, batch, await readPlanState(records, batch.id))
 }
 
-/** Lets a batch go on, whoever paused or cancelled it. */
+/** Lets a batch go on that was paused or cancelled. */
 export async function release({ ledger }: Runtime, { records }: Sink, id: BatchId): Promise<void> {
   await removeHold(records, id)
   await ledger.setState(id, 'open')

@@ -22,7 +22,7 @@ export const SERVER_SETTINGS = [
 /** What reaching out needs of a command. */
 export type Reach = Pick<Context, 'config' | 'log'>
 
-/** A pool of connections as the settings want it: through proxies, trusting whom they name, each request told to the log. */
+/** A pool of connections as the settings say: through proxies, trusting whom they name, each request told to the log. */
 export function httpFor({ config, log }: Reach, connections: number, timeouts: Timeouts = {}): Http {
   const { connectTimeoutMs: connectMs, idleTimeoutMs: idleMs } = config.settings
   return new Http({

@@ -6,7 +6,7 @@ import { systemCode } from '../errors.ts'
 import type { Interruption } from './interruption.ts'
 
 /**
- * What becomes of a command when whoever started it goes away: a terminal is closed, a pipe loses its reader.
+ * What becomes of a command when what started it goes away: a terminal is closed, a pipe loses its reader.
  * - Under `nohup` it goes on, without a display.
  * - Where only the terminal has vanished (`disown`), writing to it fails with EIO: it goes on, too.
  * - Otherwise SIGHUP, and a closed pipe on standard output, ask it to park its work, as SIGTERM does.

@@ -23,7 +23,7 @@ export function readNetwork(env: Environment, caFile: string | undefined, proble
   }
 }
 
-/** Certificates are not checked at all then, so whoever stands in between would get the token. */
+/** Certificates are not checked at all then, so a proxy in between would get the token. */
 export function refuseUnchecked(env: Environment, hasToken: boolean, problems: string[]): void {
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] !== '0' || !hasToken) return
   problems.push(

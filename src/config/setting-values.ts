@@ -139,7 +139,7 @@ export class Secret {
     return this.shown !== this.#value
   }
 
-  /** The text itself, for whoever connects with it. */
+  /** The text itself, for connecting with it. */
   reveal(): string {
     return this.#value
   }

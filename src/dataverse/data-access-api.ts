@@ -102,8 +102,8 @@ export class DataAccessApi implements AsyncDisposable {
   }
 
   /**
-   * A URL that gives the file to whoever opens it: a storage host's, which works for minutes and is a secret, or the
-   * API's own with the options, which wants the token where the file does. No bytes of the file are read.
+   * A URL that gives the file to anybody who opens it: a storage host's, which works for minutes and is a secret, or the
+   * API's own with the options, which needs the token where the file does. No bytes of the file are read.
    */
   async getDatafileDownloadUrl(file: Identifier, options: DatafileOptions = {}): Promise<string> {
     const { signal, countDownload, guestbookResponse } = options

@@ -34,7 +34,7 @@ export type AnyForm = NonNullable<OneForm>
 export interface TransferOptions {
   /** False keeps this download out of the server's statistics. Default true. */
   readonly countDownload?: boolean | undefined
-  /** Sent when, and only when, the dataset wants its guestbook answered first. */
+  /** Sent when, and only when, the dataset's guestbook has to be answered first. */
   readonly guestbookResponse?: GuestbookResponse | undefined
   /** Calls the request and the transfer off. */
   readonly signal?: AbortSignal | undefined

@@ -6,7 +6,7 @@ import type { Opened } from './open.ts'
 import { saveFile } from './save-file.ts'
 
 /**
- * A file on its way: read it once, as chunks, as a Node.js stream or into a file. Whoever does not read it to the end
+ * A file on its way: read it once, as chunks, as a Node.js stream or into a file. A caller that does not read it to the end
  * closes it, best with `await using`, since an open download keeps a connection.
  */
 export class Download implements AsyncIterable<Uint8Array>, AsyncDisposable {

@@ -69,7 +69,7 @@ function judgeStorageError({ status, continuation }: Refusal, { code, message = 
       return rangeBeyond(continuation)
     case 'SlowDown':
     case 'TooManyRequests':
-      return verdict('SOURCE_THROTTLED', 'it wants fewer requests')
+      return verdict('SOURCE_THROTTLED', 'it asked for fewer requests')
     case 'RequestTimeout':
       return verdict('SOURCE_UNREACHABLE', 'it gave up waiting for the request')
     case 'ExpiredToken':
@@ -81,7 +81,7 @@ function judgeStorageError({ status, continuation }: Refusal, { code, message = 
         : verdict('SOURCE_FAILED', 'the storage does not accept the link that the server gave')
     default:
       return status === 429
-        ? verdict('SOURCE_THROTTLED', 'it wants fewer requests')
+        ? verdict('SOURCE_THROTTLED', 'it asked for fewer requests')
         : verdict('SOURCE_FAILED', 'the storage does not accept the link that the server gave: a broken signature')
   }
 }
@@ -126,7 +126,7 @@ function judgeClientError(refusal: Refusal, envelope: Envelope): Verdict {
       // The DDI route refuses a missing right with 400, unlike every other.
       if (/you do not have permission/i.test(said)) return verdict('SOURCE_DENIED', 'this user may not have it')
       // Routes that submit commands directly report the limiter as 400.
-      if (/rate limited/i.test(said)) return verdict('SOURCE_THROTTLED', 'it wants fewer requests')
+      if (/rate limited/i.test(said)) return verdict('SOURCE_THROTTLED', 'it asked for fewer requests')
       return verdict('SOURCE_REJECTED', 'it refused the request')
     case 401:
       return judgeUnauthorized(refusal, said)
@@ -144,7 +144,7 @@ function judgeClientError(refusal: Refusal, envelope: Envelope): Verdict {
   }
 }
 
-/** What a status means whoever sent it. */
+/** What a status means, from any sender. */
 function judgeStatus(status: number, continuation: boolean): Verdict {
   switch (status) {
     case 408:
@@ -152,7 +152,7 @@ function judgeStatus(status: number, continuation: boolean): Verdict {
     case 416:
       return rangeBeyond(continuation)
     case 429:
-      return verdict('SOURCE_THROTTLED', 'it wants fewer requests')
+      return verdict('SOURCE_THROTTLED', 'it asked for fewer requests')
     default:
       return verdict('SOURCE_REJECTED', 'it refused the request')
   }
@@ -166,7 +166,7 @@ function rangeBeyond(continuation: boolean): Verdict {
 
 /** 401 means a bad token, or a user (the guest, too) who lacks a right on something unpublished. */
 function judgeUnauthorized({ authenticated }: Refusal, said: string): Verdict {
-  if (!authenticated) return verdict('SOURCE_DENIED', 'it wants an API token')
+  if (!authenticated) return verdict('SOURCE_DENIED', 'it asks for an API token')
   return /not permitted|permission|not authorized|must be authenticated/i.test(said)
     ? verdict('SOURCE_DENIED', 'this user may not have it')
     : verdict('TOKEN_REJECTED', 'it does not accept the token')

@@ -43,7 +43,7 @@ type Guestbook = z.infer<typeof guestbookSchema>
 const signedSchema = z.looseObject({ signedUrl: z.url({ protocol: /^https?$/ }) })
 
 /**
- * Opens a file, and answers the guestbook when that is what the server wants and an answer was given.
+ * Opens a file, and answers the guestbook when the server asks for it and an answer was given.
  * Without one the error says what is asked. A plain GET goes first: where no guestbook is wanted, and on servers before
  * 6.10, the POST would be refused. @see the protocol note §1.2
  */

@@ -115,7 +115,7 @@ export class NativeApi implements Catalogue {
   }
 
   /**
-   * Whoever the token belongs to; undefined for the token of a preview URL, which shows one unpublished dataset and
+   * The user whom the token belongs to; undefined for the token of a preview URL, which shows one unpublished dataset and
    * belongs to no account. Rejects with `TOKEN_REJECTED` when the server does not take it, and with `ARGUMENT_INVALID`
    * when this client has none.
    */

@@ -18,7 +18,7 @@ export interface FileRequest extends ApiRequest {
   readonly from: number
   /** Last byte wanted, inclusive; the rest of the file when left out. */
   readonly to?: number | undefined
-  /** The caller knows that `from` lies within the file, so a range that cannot be had means that the file changed. */
+  /** The caller knows that `from` lies within the file, so a range that is refused means that the file changed. */
   readonly continuation: boolean
   readonly expectedSize?: number | undefined
   readonly expectedContentType?: string | undefined
@@ -116,7 +116,7 @@ function requestFor(
 
 const HEADERLESS: Query = [['noVarHeader', 'true']]
 
-/** A ZIP of files. The POST form is for lists too long for a URL; since 6.10 it wants every file to be allowed. */
+/** A ZIP of files. The POST form is for lists too long for a URL; since 6.10 every file has to be allowed. */
 export function zipRequest(files: readonly (number | string)[]): Pick<ApiRequest, 'route' | 'method' | 'body'> {
   const { method, ids, ...route } = zipRoute(files)
   if (method === 'GET') return { route, method }

@@ -3,7 +3,7 @@ import { DataferryError } from '../errors.ts'
 import type { BatchId } from '../model/batch.ts'
 import { processIdentitySchema } from '../process/process-identity.ts'
 
-/** An owner that was not heard for so long has lost its batch to whoever asks for it. */
+/** An owner that was not heard for so long has lost its batch to the next process that asks for it. */
 export const OWNER_SILENT_MS = 60_000
 
 /** - `open`: work goes on · `paused`: nothing starts, what runs parks · `cancelled`: as paused, for good · `finished`: the report is written */

@@ -15,7 +15,7 @@ export interface Claim {
 export interface Grant {
   /** Streams that it may have open. Never fewer than are in use: those in excess of `share` are given up by it. */
   readonly granted: number
-  /** Its fair part of the budget, at most what it wants. */
+  /** Its fair part of the budget, at most what it can use. */
   readonly share: number
   /** Streams of all processes together: 0 while the server is paused or on hold, 1 while it is probed. */
   readonly budget: number

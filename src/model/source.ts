@@ -50,7 +50,7 @@ export interface OpenOptions {
 export type OpenSource = (ref: Ref, from: number, options: OpenOptions) => Promise<OpenBody>
 
 /**
- * A stream was closed so that others get their share of a server. Nothing is wrong: whoever reads it opens it again at the same
+ * A stream was closed so that others get their share of a server. Nothing is wrong: its reader opens it again at the same
  * place, and waits there until it is its turn.
  */
 export class StreamRevoked extends Error {

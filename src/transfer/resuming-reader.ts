@@ -149,7 +149,7 @@ async function openCounted(
   return ask(true)
 }
 
-/** Closes a connection whose bytes nobody wants: only a body that was begun can be left. */
+/** Closes a connection whose bytes are not needed: only a body that was begun can be left. */
 async function leave({ body }: OpenBody): Promise<void> {
   const chunks = body[Symbol.asyncIterator]()
   await chunks.next().catch(() => undefined)

@@ -12,7 +12,7 @@ export const command: Command = {
     'dataferry url doi:10.5072/FK2/ABCDEF/GHIJKL --format original --server https://demo.dataverse.org',
   ],
   about:
-    'Prints where the file itself can be fetched, quoted for a shell where it needs that: a link of the storage host, which works for minutes for whoever has it, or the API address, which wants the token where the file does. Fetches nothing.',
+    'Prints where the file itself can be fetched, quoted for a shell where it needs that: a link of the storage host, which works for minutes for anybody who has it, or the API address, which needs the token where the file does. Fetches nothing.',
   operands: [{ name: 'id', help: 'a file id, a PID, or the address of a page' }],
   settings: SERVER_SETTINGS,
   flags: [...FORM_FLAGS, ...TRANSFER_FLAGS],
@@ -33,7 +33,7 @@ export const command: Command = {
       const secret = !url.startsWith(`${named.server}/`) || /[?&](?:token|key)=/.test(url)
       out.result({ event: 'url', url, secret }, shellWord(url))
       if (secret)
-        out.say('Whoever has this link can have the file while it works, for a few minutes: keep it to yourself.')
+        out.say('Anybody with this link can fetch the file while it works, for a few minutes: keep it to yourself.')
       return 0
     } catch (error) {
       return refusedOrThrow(error, context)

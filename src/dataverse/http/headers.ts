@@ -88,7 +88,7 @@ export function parseFileName(value: string | undefined): string | undefined {
   return base === '' || base === '.' || base === '..' ? undefined : base
 }
 
-/** A name with a stray `%` was not encoded: it is kept as it is. */
+/** A name with a lone `%` was not encoded: it is kept as it is. */
 function decodePercent(text: string): string {
   try {
     return decodeURIComponent(text)

@@ -4,7 +4,7 @@ import { script } from './script.ts'
  * One process says how many streams of a server it could use and has open, and is told how many it may have.
  *
  * Every live process has a record `granted wanted seen since`: times in ms by Redis's clock, `since` when it last got more or
- * began to wait. Fair shares are max-min: nobody gets more than it wants, and what one leaves is divided among the others. What
+ * began to wait. Fair shares are max-min: nobody gets more than it can use, and what one leaves is divided among the others. What
  * cannot be divided goes to those who have waited longest, for a while at a time, so that it wanders and does not flutter.
  *
  * KEYS: state of the server, slots of the server, its suspects.
