@@ -149,6 +149,7 @@ const changes = await redisChanges(client, PREFIX)
 const queues = openQueues({ connection: client, prefix: PREFIX })
 const ledger = new RedisLedger(client, { prefix: PREFIX })
 await reconcile(ledger, sink.records, batch, plan)
+await ledger.detach(BATCH, [])
 
 const [begun, cpuBefore, redisBefore] = [performance.now(), cpuSeconds(), await redis.use()]
 await startFeeding(queues.in(PUBLIC_SCOPE), BATCH, SERVER)

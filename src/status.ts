@@ -3,6 +3,7 @@ import type { Ledger, LedgerEntry, Summary } from './ledger/ledger.ts'
 import type { Servers } from './ledger/servers.ts'
 import type { ServerState } from './ledger/server-state.ts'
 import type { WorkerRecord, Workers } from './ledger/workers.ts'
+import { livenessOf } from './process/process-identity.ts'
 import type { Queues } from './queue/queues.ts'
 
 /** One batch, as the ledger and the queues know it. */
@@ -58,7 +59,8 @@ export async function readStatus({ ledger, servers, workers, queues }: StatusSou
 
 async function batchStatus(entry: LedgerEntry, ledger: Ledger, workers: readonly WorkerRecord[]): Promise<BatchStatus> {
   const summary = await ledger.summary(entry.id)
-  const { id, state, reason, destination, servers, createdAt, attached, tokenServers, owner } = entry
+  const { id, state, reason, destination, servers, createdAt, attached, tokenServers } = entry
+  const owner = entry.owner && (await livenessOf(entry.owner)) === 'dead' ? undefined : entry.owner
   const { done, kept, failed, planned } = summary
   const active = workers.flatMap((worker) => worker.holds).filter((held) => held.batch === id).length
   return {

@@ -48,6 +48,7 @@ export class ServerLimits {
   /** Servers of which the next success has to be reported. */
   readonly #troubled = new Set<string>()
   readonly #paused = new Set<string>()
+  readonly #startedAt = Date.now()
   readonly #asking = new Map<string, Promise<boolean>>()
 
   constructor(deps: ServerLimitsDeps) {
@@ -78,7 +79,9 @@ export class ServerLimits {
     this.#tell(server, hold)
     this.#pause(server, hold?.by === 'person')
     limitBandwidth(server, bandwidth === undefined ? undefined : bandwidth / (await this.#sharers()))
-    if (hold?.by === 'outage' && Date.now() - hold.since.getTime() > giveUpAfterMs) onGiveUp(server, hold)
+    // A hold that is older than this process has not been waited out by it.
+    const since = Math.max(hold?.since.getTime() ?? 0, this.#startedAt)
+    if (hold?.by === 'outage' && Date.now() - since > giveUpAfterMs) onGiveUp(server, hold)
     await this.streams(server).renew()
   }
 

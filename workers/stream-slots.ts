@@ -1,3 +1,4 @@
+import { DataferryError } from '../src/errors.ts'
 import type { Grant, Slots } from '../src/ledger/slots.ts'
 
 /** The right to have one stream of a server open. */
@@ -32,6 +33,7 @@ interface Held {
 interface Waiter {
   readonly continuable: boolean
   readonly admit: (slot: Slot) => void
+  readonly refuse: (reason: Error) => void
 }
 
 /**
@@ -48,6 +50,7 @@ export class StreamSlots {
   #renewedAt = Number.NEGATIVE_INFINITY
   #claiming: Promise<void> | undefined
   #again = false
+  #asking = false
   #giveBack: NodeJS.Timeout | undefined
   #closed = false
 
@@ -66,6 +69,7 @@ export class StreamSlots {
    */
   async acquire(continuable: boolean, signal: AbortSignal): Promise<Slot> {
     signal.throwIfAborted()
+    if (this.#closed) throw closed()
     if (this.#waiters.size === 0 && this.#held.size < this.#allowed) return this.#admit(continuable)
     return new Promise<Slot>((resolve, reject) => {
       const abandon = (): void => {
@@ -78,6 +82,10 @@ export class StreamSlots {
         admit: (slot) => {
           signal.removeEventListener('abort', abandon)
           resolve(slot)
+        },
+        refuse: (reason) => {
+          signal.removeEventListener('abort', abandon)
+          reject(reason)
         },
       }
       signal.addEventListener('abort', abandon, { once: true })
@@ -110,6 +118,8 @@ export class StreamSlots {
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#giveBack)
+    for (const waiter of this.#waiters) waiter.refuse(closed())
+    this.#waiters.clear()
     await this.#claiming?.catch(() => undefined)
     await this.#deps.slots.release(this.#deps.server, this.#deps.process)
   }
@@ -120,7 +130,12 @@ export class StreamSlots {
     const { slots, server, process, onGrant } = this.#deps
     const startedAt = performance.now()
     const wanted = this.#wanted
-    this.#grant = await slots.claim(server, process, { wanted, inUse: this.#held.size })
+    this.#asking = true
+    try {
+      this.#grant = await slots.claim(server, process, { wanted, inUse: this.#held.size })
+    } finally {
+      this.#asking = false
+    }
     this.#claimedWanted = wanted
     this.#renewedAt = startedAt
     onGrant(this.#grant)
@@ -140,6 +155,8 @@ export class StreamSlots {
 
   /** A place that was given up for others is not taken again. */
   get #allowed(): number {
+    // While a claim is under way others may be given what this process does not use.
+    if (this.#asking) return 0
     return Math.min(this.grant.granted, this.grant.share)
   }
 
@@ -189,4 +206,8 @@ export class StreamSlots {
   #renewSoon(): void {
     this.renew().catch(this.#deps.onError)
   }
+}
+
+function closed(): DataferryError {
+  return new DataferryError('INTERRUPTED', 'This process stops: no stream is opened any more.')
 }

@@ -15,7 +15,8 @@ const CHUNK = 500
  */
 export async function reconcile(ledger: Ledger, records: Records, batch: Batch, plan: PlanState): Promise<number> {
   const { id, destination, servers, createdAt } = batch
-  await ledger.open({ id, destination, servers, createdAt }, await readHold(records, id))
+  // Attached at first: workers must not begin with it before its owner or its token is known.
+  await ledger.open({ id, destination, servers, createdAt, attached: true }, await readHold(records, id))
   await ledger.setPlanned(id, plan.items, plan.totals.size, plan.complete)
   const outcomes = new Outcomes(records, id, plan.items)
   let learned = 0

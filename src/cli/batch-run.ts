@@ -1,5 +1,6 @@
 import type { BegunBatch } from '../plan/begin-batch.ts'
 import { isAbort } from '../errors.ts'
+import { resumeQueues } from '../queue/queues.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Context, ExitCode } from './command.ts'
 import { followBatch } from './follow-batch.ts'
@@ -27,10 +28,11 @@ export async function runBatch(context: Context, sink: Sink, begun: BegunBatch, 
     const runtime = await lazy.get()
     await learn(runtime, sink, begun)
     await using ownership = await own(runtime, id, log)
+    await resumeQueues(runtime.queues.in(id), servers)
     await release(runtime, sink, id)
     await feed(runtime, id)
     const workers = await startWork(context, runtime, sources, [{ scope: id, servers }])
-    const { planning, failed } = startPlanning(context, sink, begun, sources, runtime, workers)
+    const planning = startPlanning(context, sink, begun, sources, runtime, workers)
     const restore = async (): Promise<void> => {
       await learn(runtime, sink, begun)
       await ownership.renew()
@@ -38,11 +40,11 @@ export async function runBatch(context: Context, sink: Sink, begun: BegunBatch, 
     }
     const view = { held: () => workers.running.held(), notices: () => workers.notices.list() }
     try {
-      const stop = AbortSignal.any([signal, failed, ownership.lost, workers.gaveUp])
+      const stop = AbortSignal.any([signal, planning.failed, ownership.lost, workers.gaveUp])
       facts = { ...(await followBatch(context, runtime, id, view, stop, restore)), servers }
     } finally {
+      await planning.stop()
       await workers.close()
-      await planning
     }
     await runtime.queues.drop(id, servers)
   } catch (error) {

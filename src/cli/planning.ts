@@ -1,3 +1,4 @@
+import { DataferryError } from '../errors.ts'
 import { allItems } from '../batch/items-file.ts'
 import type { BegunBatch } from '../plan/begin-batch.ts'
 import type { PlanState } from '../model/batch.ts'
@@ -73,7 +74,7 @@ function waitText({ reason, since, nextLook }: Wait): string {
   return `Planning has waited since ${formatClock(since)} and looks again at ${formatClock(nextLook)}: ${reason}`
 }
 
-/** Plans beside the work. `failed` aborts with whatever planning failed with. */
+/** Plans beside the work. `failed` aborts with the error of planning; `stop` ends it, before its workers are closed. */
 export function startPlanning(
   context: Context,
   sink: Sink,
@@ -81,17 +82,23 @@ export function startPlanning(
   sources: Sources,
   { ledger }: Pick<Runtime, 'ledger'>,
   workers: RunningWorkers | undefined,
-): { readonly planning: Promise<unknown>; readonly failed: AbortSignal } {
+): { readonly failed: AbortSignal; readonly stop: () => Promise<void> } {
   const failed = new AbortController()
+  const stopping = new AbortController()
   const planning = planBatch(context, sink, begun, {
     sources,
+    signal: AbortSignal.any([context.signal, stopping.signal]),
     onCheckpoint: ({ items, totals, complete }) => ledger.setPlanned(begun.batch.id, items, totals.size, complete),
     ...(workers && {
       onWait: (text) => workers.notices.set('planning', text),
       withStream: (...request) => workers.withStream(...request),
     }),
   }).catch((error: unknown) => failed.abort(error))
-  return { planning, failed: failed.signal }
+  const stop = async (): Promise<void> => {
+    stopping.abort(new DataferryError('INTERRUPTED', 'Planning was asked to stop.'))
+    await planning
+  }
+  return { failed: failed.signal, stop }
 }
 
 /** Every question of planning has its place among the streams of the server. */

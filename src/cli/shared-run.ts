@@ -1,4 +1,4 @@
-import { PUBLIC_SCOPE, TOKEN_SCOPE } from '../../jobs/scope.ts'
+import { PUBLIC_SCOPE, TOKEN_SCOPE, type Scope } from '../../jobs/scope.ts'
 import type { ScopeOfWork } from '../../workers/wiring.ts'
 import { every } from '../async/every.ts'
 import type { BegunBatch } from '../plan/begin-batch.ts'
@@ -32,10 +32,11 @@ export async function runShared(context: Context, sink: Sink, begun: BegunBatch,
   try {
     const runtime = await lazy.get()
     await openToWorkers(context, runtime, sink, begun)
-    const helps = !(await somebodyWorks(runtime))
+    const scope = tokenServers(config, servers).length > 0 ? TOKEN_SCOPE : PUBLIC_SCOPE
+    const helps = !(await somebodyWorks(runtime, scope))
     const workers = helps ? await startWork(context, runtime, sources, openScopes(config, servers)) : undefined
     if (helps) out.say('No worker is running: this command works until its batch has ended.')
-    const { planning, failed } = startPlanning(context, sink, begun, sources, runtime, workers)
+    const planning = startPlanning(context, sink, begun, sources, runtime, workers)
     let held: readonly HeldItem[] = []
     const look = async (): Promise<void> => {
       held = (await runtime.workers.list()).flatMap(({ holds }) => holds).filter(({ batch }) => batch === id)
@@ -45,12 +46,12 @@ export async function runShared(context: Context, sink: Sink, begun: BegunBatch,
     const view = { held: () => held, notices: () => workers?.notices.list() ?? [] }
     const restore = (): Promise<unknown> => openToWorkers(context, runtime, sink, begun)
     try {
-      const stop = AbortSignal.any([signal, failed])
+      const stop = AbortSignal.any([signal, planning.failed])
       facts = { ...(await followBatch(context, runtime, id, view, stop, restore)), servers }
     } finally {
       await looking.stop()
+      await planning.stop()
       await workers?.close()
-      await planning
     }
   } catch (error) {
     if (!isAbort(error) || !signal.aborted) throw error
@@ -72,27 +73,31 @@ export async function openToWorkers(
 ): Promise<number> {
   const { id, servers } = begun.batch
   const learned = await learn(runtime, sink, begun)
-  await using ownership = await own(runtime, id, log)
-  ownership.lost.throwIfAborted()
-  await release(runtime, sink, id)
-  await leaveToWorkers(runtime, id, withToken(config, servers))
+  {
+    // Nobody else works on it while it changes hands.
+    await using ownership = await own(runtime, id, log)
+    ownership.lost.throwIfAborted()
+    await release(runtime, sink, id)
+  }
+  await leaveToWorkers(runtime, id, tokenServers(config, servers))
   return learned
 }
 
 /** What a process works on that is no batch's own: everybody's, and what is in the name of the tokens that it has. */
 export function openScopes(config: LoadedConfig, servers: readonly string[]): readonly ScopeOfWork[] {
-  const own = withToken(config, servers)
+  const named = tokenServers(config, servers)
   const all = { scope: PUBLIC_SCOPE, servers }
-  return own.length === 0 ? [all] : [all, { scope: TOKEN_SCOPE, servers: own }]
+  return named.length === 0 ? [all] : [all, { scope: TOKEN_SCOPE, servers: named }]
 }
 
-/** Whether a worker that takes everybody's jobs may be alive. */
-export async function somebodyWorks({ workers }: Pick<Runtime, 'workers'>): Promise<boolean> {
-  const open = (await workers.list()).filter(({ scopes }) => scopes.includes(PUBLIC_SCOPE))
+/** Whether a worker that takes the jobs of a scope may be alive. */
+export async function somebodyWorks({ workers }: Pick<Runtime, 'workers'>, scope: Scope): Promise<boolean> {
+  const open = (await workers.list()).filter(({ scopes }) => scopes.includes(scope))
   const lives = await Promise.all(open.map(livenessOf))
   return lives.some((life) => life !== 'dead')
 }
 
-function withToken(config: LoadedConfig, servers: readonly string[]): readonly string[] {
+/** The servers whose token this command has. */
+export function tokenServers(config: LoadedConfig, servers: readonly string[]): readonly string[] {
   return servers.filter((server) => tokenFor(config, server) !== undefined)
 }

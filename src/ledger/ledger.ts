@@ -15,6 +15,8 @@ export interface LedgerBatch {
   readonly destination: string
   readonly servers: readonly string[]
   readonly createdAt: string
+  /** Of a batch that Redis does not know yet: nobody works on it before `attach` or `detach`. Absent: every worker may. */
+  readonly attached?: boolean
 }
 
 /** The one process whose command brings an attached batch home. */

@@ -30,7 +30,7 @@ export class MemoryLedger implements Ledger, Changes {
   open(batch: LedgerBatch, hold?: { readonly state: BatchState; readonly reason: string }): Promise<void> {
     if (!this.#batches.has(batch.id)) {
       const { state, reason } = hold ?? { state: 'open', reason: undefined }
-      const whose = { attached: false, tokenServers: [], owner: undefined }
+      const whose = { attached: batch.attached ?? false, tokenServers: [], owner: undefined }
       const entry: LedgerEntry = { ...batch, ...whose, state, reason, planned: 0, planComplete: false }
       this.#batches.set(batch.id, { entry, plannedBytes: 0, ends: new Map(), crashes: new Map() })
     }

@@ -205,6 +205,11 @@ export async function startFeeding(queues: ScopeQueues, batch: string, server: s
   await queues.feed.add('feed', data, { jobId, ...TIRELESS })
 }
 
+/** Lets the queues of a scope be worked on: a process that was killed while it dropped them leaves them paused. */
+export async function resumeQueues(queues: ScopeQueues, servers: readonly string[]): Promise<void> {
+  await Promise.all(queues.of(servers).map((queue) => queue.resume()))
+}
+
 /** Starts feeding a batch from each of its servers, in the scope that it is in; does nothing while that is going on. */
 export async function feedBatch(queues: Queues, batch: Whose & { readonly servers: readonly string[] }): Promise<void> {
   for (const server of batch.servers) await startFeeding(queues.in(itemScope(batch, server)), batch.id, server)

@@ -34,9 +34,11 @@ export async function transferArchive(
   try {
     await using stage = await sink.stage({ key, item, signal })
     await stage.restart()
+    // Before the stream is open: one that is never begun would not be closed.
+    const free = await roomFor(item, sink)
     const { body, size: servedSize } = await open(item.ref, 0, { signal, count: count === true })
     const { passing, result } = tap(body, (bytes) => inspect(bytes, signal))
-    const room = servedSize === undefined ? await roomFor(item, sink) : undefined
+    const room = servedSize === undefined ? free : undefined
     const meter = new Meter(hash, 0, (bytes) => refuseEndless(bytes, room), onProgress)
     try {
       await stage.append(meter.through(passing), hash, signal)

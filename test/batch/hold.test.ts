@@ -41,6 +41,7 @@ describe.each(['paused', 'cancelled'] as const)('a batch that somebody has %s', 
       const { sink, records, batch, plan } = await heldBatch(state)
       const ledger = new MemoryLedger()
       await reconcile(ledger, records, batch, plan)
+      await ledger.detach(batch.id, [])
       await ledger.setState(batch.id, seen)
       const reconciler = new Reconciler({
         ledger,

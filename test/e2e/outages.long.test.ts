@@ -108,7 +108,8 @@ test('into an empty Redis, resume brings back what the destination knows, and no
   // What was parked before a byte had come is asked for again; what had arrived is not.
   const done = (await service.outcomes('emptied')).filter(({ state }) => state === 'done')
   expect(done).toHaveLength(SMALL)
-  expect((await askedTwice(before)).length).toBeLessThanOrEqual(4)
+  // What had begun is asked for without being counted first, to learn whether the server counts it when it ends.
+  expect((await askedTwice(before)).length).toBeLessThanOrEqual(2 * 4)
 })
 
 test('a Redis that is emptied under its workers learns everything again from the destination', async () => {

@@ -9,9 +9,9 @@ import { openPlan } from '../../plan/open-plan.ts'
 import { DataferryError } from '../../errors.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { runBatch } from '../batch-run.ts'
-import { openToWorkers } from '../shared-run.ts'
+import { openToWorkers, tokenServers } from '../shared-run.ts'
 import { PARKS, type Command, type Context, type ExitCode } from '../command.ts'
-import { learn } from '../recover.ts'
+import { learn, leaveToWorkers } from '../recover.ts'
 import { lazyRuntime, openRuntime } from '../runtime.ts'
 import { Sources } from '../sources.ts'
 import { planBatch } from '../planning.ts'
@@ -102,6 +102,7 @@ async function leaveHeld(context: Context, sink: Sink, begun: BegunBatch): Promi
   const entry = await runtime.ledger.get(id)
   // What Redis knows is newer: it was continued from a machine that does not see the destination.
   if (entry?.state === 'open') return undefined
+  if (context.has('enqueue')) await leaveToWorkers(runtime, id, tokenServers(context.config, begun.batch.servers))
   const isPaused = entry?.state === 'paused'
   context.out.record({ event: 'held', batch: id, state: entry?.state, reason: entry?.reason })
   const { config, out } = context

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { PUBLIC_SCOPE, TOKEN_SCOPE } from '../../../jobs/scope.ts'
 import { readKnownBatch } from '../../batch/destination.ts'
 import { reopenFailed } from '../../batch/reopen.ts'
 import { DataferryError } from '../../errors.ts'
@@ -37,7 +38,7 @@ export const command: Command = {
       isClosed = true
     }
     try {
-      const { id, destination, attached } = await batchToRetry(runtime, args[0])
+      const { id, destination, attached, tokenServers } = await batchToRetry(runtime, args[0])
       const sink = await openDestination(context.config, destination)
       try {
         const batch = await readKnownBatch(sink, id)
@@ -47,7 +48,7 @@ export const command: Command = {
         const count = await reopenFailed(runtime.ledger, sink.records, id, codes, `retry-${randomUUID().slice(0, 8)}`)
         out.line(`${plural(count, 'failed file')} of ${id} ${count === 1 ? 'is' : 'are'} tried again.`)
         if (count === 0) return 0
-        if (!attached && (await somebodyWorks(runtime))) {
+        if (!attached && (await somebodyWorks(runtime, tokenServers.length > 0 ? TOKEN_SCOPE : PUBLIC_SCOPE))) {
           await feed(runtime, id)
           return 0
         }

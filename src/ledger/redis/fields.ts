@@ -37,8 +37,8 @@ const errorSchema = z.object({ code: z.string(), message: z.string(), path: z.st
 type Hash = Readonly<Record<string, string>>
 
 /** Fields and values of a new batch, in turn, without its state. */
-export function entryFields({ destination, servers, createdAt }: LedgerBatch): string[] {
-  const fields = { destination, servers: JSON.stringify(servers), createdAt }
+export function entryFields({ destination, servers, createdAt, attached = false }: LedgerBatch): string[] {
+  const fields = { destination, servers: JSON.stringify(servers), createdAt, attached: attached ? '1' : '0' }
   return Object.entries(fields).flat()
 }
 
