@@ -20,7 +20,7 @@ export const NEEDED = {
   pause: CONTROL,
   continue: CONTROL,
   cancel: CONTROL,
-  forget: CONTROL,
+  forget: REDIS,
   status: REDIS,
 } as const satisfies Readonly<Record<string, readonly SettingName[]>>
 
