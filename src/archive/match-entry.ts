@@ -70,7 +70,10 @@ function largestOf(items: readonly Item[]): number | undefined {
 
 function matchOf(entry: HashedEntry, items: readonly Item[], open: ReadonlySet<Item>): Match | undefined {
   const equal = byContent(entry, open)
-  const named = equal.find((candidate) => isNamed(candidate, entry.name))
+  // `f` is the file at the top before it is one of the same name in a folder.
+  const [named] = equal
+    .filter((candidate) => isNamed(candidate, entry.name))
+    .sort((a, b) => a.path.length - b.path.length)
   if (named) return { item: named, verified: 'checksum' }
   const other = byName(entry, items, open)
   const [item] = equal

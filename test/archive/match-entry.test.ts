@@ -26,6 +26,15 @@ function item(n: number, path: string, expect: Item['expect'], more: Partial<Ite
 }
 
 describe('bundleMatcher', () => {
+  it('takes a name without a folder for the file at the top, not for one of equal content and name in a folder', () => {
+    const items = [
+      item(1, 'ds/x/y/a.csv', { size: 1, checksum: md5('a') }),
+      item(2, 'ds/a.csv', { size: 1, checksum: md5('a') }),
+    ]
+    expect(bundleMatcher(items).claim(hashed('a.csv', 'a'))).toEqual({ item: items[1], verified: 'checksum' })
+    expect(bundleMatcher(items).claim(hashed('x/y/a.csv', 'a'))).toEqual({ item: items[0], verified: 'checksum' })
+  })
+
   it('finds an item by its content, whatever the archive calls it', () => {
     const items = [item(1, 'ds/a.csv', { size: 1, checksum: md5('a') }), item(2, 'ds/b.csv', { checksum: sha1('b') })]
     const matcher = bundleMatcher(items)
