@@ -1,4 +1,4 @@
-import type { DataferryError } from '../src/errors.ts'
+import type { DataferryError, ErrorCode } from '../src/errors.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import type { OpenBatch } from './batches.ts'
 import { isAboutDestination, type DestinationHolds } from './destination-holds.ts'
@@ -28,10 +28,9 @@ const BEHIND_OTHERS: Step = { kind: 'later', ms: 1_000 }
 const UNKNOWN_ROOM = 1 << 20
 
 /** Failures that look the same when the server can serve nobody. */
-const OUTAGE_CODES = new Set([
+const OUTAGE_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'SOURCE_UNREACHABLE',
   'SOURCE_FAILED',
-  'SOURCE_UNAVAILABLE',
   'SOURCE_UNEXPECTED',
   'SOURCE_BLOCKED',
   'SHORT_BODY',

@@ -71,12 +71,6 @@ export class Slots {
     await run(this.#client, RELEASE, [slotsKey(this.#prefix, server)], [process, ...this.#telling(server)])
   }
 
-  /** Streams that are granted at a server, by process. */
-  async granted(server: string): Promise<ReadonlyMap<string, number>> {
-    const records = await this.#client.hgetall(slotsKey(this.#prefix, server))
-    return new Map(Object.entries(records).map(([process, record]) => [process, Number.parseInt(record, 10) || 0]))
-  }
-
   #telling(server: string): [channel: string, message: string] {
     return [eventsChannel(this.#prefix), changeMessage({ kind: 'server', server })]
   }
