@@ -19,6 +19,35 @@ const engineSchema = z.object({ seconds: z.number(), cpuSeconds: z.number() })
 
 /** One large file: dataferry beside curl and aria2c, which have the MD5 to compare with as well. */
 export async function large(bench: Bench): Promise<void> {
+  if (bench.options.throttle === undefined) await unlimited(bench)
+  else await throttled(bench, bench.options.throttle)
+}
+
+/** From a store that limits each connection, over four of them, as `--segments auto` has it. */
+async function throttled(bench: Bench, bytesPerSecond: number): Promise<void> {
+  const { options, signal } = bench
+  await using folder = await scratch(options.size * 1.5, options.dir)
+  const mib = options.size / MIB
+  say(`large: ${mib} MiB to ${folder.path}, each connection limited to ${bytesPerSecond / MIB} MiB/s`)
+  await using server = await startServer({ world: `stored:${options.size}` })
+  const [file] = await server.files(signal)
+  if (!file) throw new Error('The stand-in does not list its file.')
+  await server.set({ bytesPerSecond })
+  const clean = cleanIn(folder.path)
+  const own = ['run', String(file.id), '--server', server.url, '-q', '--to']
+  const contenders: Contender[] = [
+    {
+      name: 'dataferry',
+      run: () => clean((to) => dataferry([...own, join(to, 'data')], dataferryOptions(bench, to))),
+    },
+    ...(await tools(bench, file, clean, SEGMENTED)),
+  ]
+  const rows = standings(await contest(contenders, options.repeat), mib)
+  for (const row of rows) emit({ benchmark: 'large', mib, throttle: bytesPerSecond, unit: 'MiB/s', ...row })
+  table(`One file of ${mib} MiB, ${bytesPerSecond / MIB} MiB/s a connection`, 'MiB/s', rows)
+}
+
+async function unlimited(bench: Bench): Promise<void> {
   const { options, signal } = bench
   await using folder = await scratch(options.size * 1.5, options.dir)
   say(`large: ${options.size / MIB} MiB to ${folder.path}${folder.memory ? ' (in memory)' : ''}`)
@@ -26,15 +55,7 @@ export async function large(bench: Bench): Promise<void> {
   const [file, tiny] = await server.files(signal)
   if (!file || !tiny) throw new Error('The stand-in does not list two files.')
   const runs: DataferryCost[] = []
-  const clean = async (work: (to: string) => Promise<Cost>): Promise<Cost> => {
-    const to = join(folder.path, 'run')
-    await mkdir(to)
-    try {
-      return await work(to)
-    } finally {
-      await rm(to, { recursive: true, force: true })
-    }
-  }
+  const clean = cleanIn(folder.path)
   const own = (id: number, to: string): Promise<DataferryCost> =>
     dataferry(['run', String(id), '--server', server.url, '--to', join(to, 'data'), '-q'], dataferryOptions(bench, to))
   const contenders: Contender[] = [
@@ -49,15 +70,28 @@ export async function large(bench: Bench): Promise<void> {
     },
     { name: START_UP, run: () => clean((to) => own(tiny.id, to)) },
     { name: 'dataferry, engine alone', run: () => clean((to) => engine(server.url, file, toolOptions(bench, to))) },
-    ...(await tools(bench, file, clean)),
+    ...(await tools(bench, file, clean, SCRIPTS)),
   ]
   report(bench, await contest(contenders, options.repeat), runs, folder.memory)
 }
 
 type Clean = (work: (to: string) => Promise<Cost>) => Promise<Cost>
 
+/** Gives each run a folder of its own, which is removed behind it. */
+function cleanIn(folder: string): Clean {
+  return async (work) => {
+    const to = join(folder, 'run')
+    await mkdir(to)
+    try {
+      return await work(to)
+    } finally {
+      await rm(to, { recursive: true, force: true })
+    }
+  }
+}
+
 const CURL = 'curl --fail --silent --show-error'
-const ARIA2C = `aria2c --quiet --file-allocation=none --max-connection-per-server=1 --split=1 --allow-overwrite=true`
+const ARIA2C = `aria2c --quiet --file-allocation=none --allow-overwrite=true`
 
 /** Scripts get the URL as `$1` and the MD5 as `$2`, and fail when the bytes are wrong. */
 const SCRIPTS: Readonly<Record<string, string>> = {
@@ -65,12 +99,19 @@ const SCRIPTS: Readonly<Record<string, string>> = {
   'curl, no checksum': `${CURL} --output file "$1"`,
   'curl, then md5sum': `${CURL} --output file "$1"; echo "$2  file" | md5sum --check --quiet`,
   'curl | tee | md5sum': `test "$(${CURL} "$1" | tee file | md5sum)" = "$2  -"`,
-  'aria2c --checksum': `${ARIA2C} --checksum=md5="$2" --out=file "$1"`,
+  'aria2c --checksum': `${ARIA2C} -x1 -s1 --checksum=md5="$2" --out=file "$1"`,
 }
 
-async function tools(bench: Bench, { url, md5 }: BenchFile, clean: Clean): Promise<Contender[]> {
+const SEGMENTED = { 'aria2c -x4 -s4 --checksum': `${ARIA2C} -x4 -s4 --checksum=md5="$2" --out=file "$1"` }
+
+async function tools(
+  bench: Bench,
+  { url, md5 }: BenchFile,
+  clean: Clean,
+  scripts: Readonly<Record<string, string>>,
+): Promise<Contender[]> {
   const found: Contender[] = []
-  for (const [name, script] of Object.entries(SCRIPTS)) {
+  for (const [name, script] of Object.entries(scripts)) {
     const installed = await isInstalled(name.split(/[ ,]/, 1).join(''), toolOptions(bench, '/'))
     if (installed) found.push({ name, run: () => clean((to) => shell(script, [url, md5], toolOptions(bench, to))) })
     else say(`  ${name}: not installed`)

@@ -1,6 +1,7 @@
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
+import { byteCount } from '../src/config/setting-values.ts'
 import { S3_PROGRAMS } from '../test/s3-process.ts'
 
 /** The benchmarks by name, in the order in which they run. */
@@ -16,6 +17,8 @@ const count = (from: number): z.ZodCoercedNumber => z.coerce.number().int().min(
 const optionsSchema = z.object({
   /** Bytes of the one file of `large` and of `s3`. */
   size: count(1).default(2048 * MIB),
+  /** Bytes a second of each connection of `large`, such as 10M, which is then measured with several of them. */
+  throttle: byteCount.optional(),
   /** Files of `small`. */
   files: count(1).default(5000),
   /** Bytes of each file of `small`. */

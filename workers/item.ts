@@ -7,6 +7,7 @@ import type { Outcome } from '../src/model/receipt.ts'
 import type { OpenSource } from '../src/model/source.ts'
 import { keepExisting } from '../src/transfer/existing.ts'
 import type { ReconnectOptions } from '../src/transfer/resuming-reader.ts'
+import type { Segments } from '../src/transfer/segmented-reader.ts'
 import { transfer, type Run } from '../src/transfer/transfer.ts'
 import { archiveReceipt } from './archive.ts'
 import type { OpenBatch } from './batches.ts'
@@ -22,6 +23,7 @@ export interface ItemDeps extends JobDeps {
   /** Whether its jobs come from the queue of their own batch. */
   readonly attached: boolean
   readonly reconnect?: ReconnectOptions
+  readonly segments?: Segments
 }
 
 /** An item whose worker was lost this often takes no more workers with it. */
@@ -87,6 +89,7 @@ async function outcomeOf(
     count: job.counted !== true && (attempt.made === 0 || 'if-unfinished'),
     onProgress: (bytes) => task.progress(bytes),
     ...(deps.reconnect && { reconnect: deps.reconnect }),
+    ...(deps.segments !== undefined && { segments: deps.segments }),
   }
   const receipt =
     item.ref.kind === 'file'

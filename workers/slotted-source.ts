@@ -7,7 +7,7 @@ import type { Slot, StreamSlots } from './stream-slots.ts'
  */
 export function slottedSource(open: OpenSource, slots: Pick<StreamSlots, 'acquire' | 'checkLease'>): OpenSource {
   return async (ref, from, options) => {
-    const slot = await slots.acquire(options.continuable === true, options.signal)
+    const slot = await slots.acquire(options.continuable === true, options.signal, options.spare)
     const signal = AbortSignal.any([options.signal, slot.revoked])
     try {
       const opened = await open(ref, from, { ...options, signal })

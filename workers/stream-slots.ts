@@ -27,18 +27,21 @@ const NOTHING: Grant = { granted: 0, share: 0, budget: 0, waitMs: 0, troubled: f
 
 interface Held {
   readonly continuable: boolean
+  readonly spare: boolean
   readonly controller: AbortController
 }
 
 interface Waiter {
   readonly continuable: boolean
+  readonly spare: boolean
   readonly admit: (slot: Slot) => void
   readonly refuse: (reason: Error) => void
 }
 
 /**
- * This process's slots at one server. Streams are admitted in the order in which they asked, as many as are granted. When a grant
- * shrinks, the newest streams that can go on elsewhere in the file are revoked.
+ * This process's slots at one server. Streams are admitted in the order in which they asked, as many as are granted, spare ones
+ * last. When a grant shrinks, spare streams are revoked, then the newest that can go on elsewhere in the file; when somebody
+ * else has to wait, one that is spare.
  * The owner calls `renew` every two seconds and whenever something changed at the server.
  */
 export class StreamSlots {
@@ -66,11 +69,14 @@ export class StreamSlots {
   /**
    * Waits for a slot; the caller releases it. Rejects with the signal's reason.
    * @param continuable whether the stream may be closed at any byte and gone on with later
+   * @param spare it is wanted only while nobody needs its place, and is then continuable as well
    */
-  async acquire(continuable: boolean, signal: AbortSignal): Promise<Slot> {
+  async acquire(continuable: boolean, signal: AbortSignal, spare = false): Promise<Slot> {
     signal.throwIfAborted()
     if (this.#closed) throw closed()
-    if (this.#waiters.size === 0 && this.#held.size < this.#allowed) return this.#admit(continuable)
+    const isNext = spare ? this.#waiters.size === 0 : needed(this.#waiters) === 0
+    if (isNext && this.#held.size < this.#allowed) return this.#admit({ continuable, spare })
+    if (!spare) this.#revoke([...this.#held].filter((one) => one.spare && !one.controller.signal.aborted).slice(-1))
     return new Promise<Slot>((resolve, reject) => {
       const abandon = (): void => {
         this.#waiters.delete(waiter)
@@ -79,6 +85,7 @@ export class StreamSlots {
       }
       const waiter: Waiter = {
         continuable,
+        spare,
         admit: (slot) => {
           signal.removeEventListener('abort', abandon)
           resolve(slot)
@@ -132,7 +139,8 @@ export class StreamSlots {
     const wanted = this.#wanted
     this.#asking = true
     try {
-      this.#grant = await slots.claim(server, process, { wanted, inUse: this.#held.size })
+      const needs = needed(this.#held) + needed(this.#waiters)
+      this.#grant = await slots.claim(server, process, { wanted, needed: needs, inUse: this.#held.size })
     } finally {
       this.#asking = false
     }
@@ -164,35 +172,37 @@ export class StreamSlots {
     return performance.now() - this.#renewedAt >= STALE_MS
   }
 
-  #admit(continuable: boolean): Slot {
-    const held: Held = { continuable, controller: new AbortController() }
+  #admit({ continuable, spare }: Pick<Held, 'continuable' | 'spare'>): Slot {
+    const held: Held = { continuable: continuable || spare, spare, controller: new AbortController() }
     this.#held.add(held)
     return {
       revoked: held.controller.signal,
       release: () => {
         if (!this.#held.delete(held)) return
         this.#admitWaiting()
-        this.#lessWanted()
+        if (spare && held.controller.signal.aborted) this.#renewSoon()
+        else this.#lessWanted()
       },
     }
   }
 
   #admitWaiting(): void {
-    for (const waiter of this.#waiters) {
+    for (const waiter of spareLast(this.#waiters)) {
       if (this.#held.size >= this.#allowed) return
       this.#waiters.delete(waiter)
-      waiter.admit(this.#admit(waiter.continuable))
+      waiter.admit(this.#admit(waiter))
     }
   }
 
   #revokeExcess(): void {
-    let excess = this.#held.size - this.#grant.share
-    for (const one of [...this.#held].reverse()) {
-      if (excess <= 0) return
-      if (!one.continuable) continue
-      one.controller.abort()
-      excess -= 1
-    }
+    const excess = this.#held.size - this.#grant.share
+    if (excess <= 0) return
+    const continuable = spareLast(this.#held).filter((one) => one.continuable)
+    this.#revoke(continuable.slice(-excess))
+  }
+
+  #revoke(streams: readonly Held[]): void {
+    for (const { controller } of streams) controller.abort()
   }
 
   #lessWanted(): void {
@@ -210,4 +220,13 @@ export class StreamSlots {
 
 function closed(): DataferryError {
   return new DataferryError('INTERRUPTED', 'This process stops: no stream is opened any more.')
+}
+
+function needed(streams: Iterable<{ readonly spare: boolean }>): number {
+  return [...streams].filter(({ spare }) => !spare).length
+}
+
+/** In their order otherwise. */
+function spareLast<T extends { readonly spare: boolean }>(streams: Iterable<T>): T[] {
+  return [...streams].sort((a, b) => Number(a.spare) - Number(b.spare))
 }

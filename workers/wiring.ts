@@ -23,6 +23,7 @@ import {
 } from '../src/queue/queues.ts'
 import type { Sink } from '../src/sinks/sink.ts'
 import type { ReconnectOptions } from '../src/transfer/resuming-reader.ts'
+import type { Segments } from '../src/transfer/segmented-reader.ts'
 import type { Batches } from './batches.ts'
 import { processBundle, type BundleDeps } from './bundle.ts'
 import { Bundling, DEFAULT_BUNDLE_SIZE, type BundleSize } from './bundling.ts'
@@ -83,6 +84,8 @@ export interface WorkerOptions {
   /** Wait before an item's second attempt, and the longest; each doubles the one before. */
   readonly retry: BackoffLimits
   readonly reconnect?: ReconnectOptions
+  /** Connections that one file may use. Default one. */
+  readonly segments?: Segments
   /** How much travels in one ZIP at most. */
   readonly bundles?: BundleSize
 }
@@ -139,6 +142,7 @@ function itemDeps({ deps, options, shared, bundling, queues }: Wiring): BundleDe
     destinations,
     log,
     ...(options.reconnect && { reconnect: options.reconnect }),
+    ...(options.segments !== undefined && { segments: options.segments }),
   }
 }
 

@@ -14,7 +14,7 @@ export function startWork(
   sources: Sources,
   scopes: readonly ScopeOfWork[],
 ): Promise<RunningWorkers> {
-  const { bundleFiles, bundleBytes, outageFirstMs, outageMaxMs, giveUpAfterMs } = config.settings
+  const { segments, bundleFiles, bundleBytes, outageFirstMs, outageMaxMs, giveUpAfterMs } = config.settings
   const { prefix, jobs, retries, throttleFirstMs, throttleMaxMs, retryFirstMs, retryMaxMs } = config.settings
   return startWorkers(
     {
@@ -35,6 +35,7 @@ export function startWork(
       throttle: { firstMs: throttleFirstMs, maxMs: throttleMaxMs },
       outage: { firstMs: outageFirstMs, maxMs: outageMaxMs },
       giveUpAfterMs,
+      segments,
       retry: { firstMs: retryFirstMs, maxMs: retryMaxMs },
       bundles: { files: bundleFiles, bytes: bundleBytes },
     },

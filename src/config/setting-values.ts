@@ -24,6 +24,15 @@ export function whole(from: number, to: number) {
   })
 }
 
+/** `auto`, or a whole number within bounds, both included. */
+export function autoOrWhole(from: number, to: number) {
+  return value(`auto or a whole number from ${from} to ${to}`, (text): 'auto' | number | undefined => {
+    const number = /^\d+$/.test(text) ? Number(text) : NaN
+    if (text === 'auto') return text
+    return number >= from && number <= to ? number : undefined
+  })
+}
+
 /** One of some words. */
 export function choice<const T extends readonly [string, ...string[]]>(words: T) {
   return value<T[number]>(`one of ${words.join(', ')}`, (text) => words.find((word) => word === text))

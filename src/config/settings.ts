@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { EXISTING } from '../model/batch.ts'
 import { FORMATS } from '../model/item.ts'
 import {
+  autoOrWhole,
   bundleSize,
   byteCount,
   choice,
@@ -65,6 +66,12 @@ export const settingsSchema = z.object({
     flags: ['-j, --jobs <n>'],
     env: ['DATAFERRY_JOBS'],
     fallback: '4',
+  }),
+  segments: setting(autoOrWhole(1, 16), {
+    help: 'connections that a file over 64 MiB may use, each in the place of one of --jobs while no other file waits for it: 1 to 16, or auto: 4 where the server hands out a link to its storage, else 1',
+    flags: ['--segments <n>'],
+    env: ['DATAFERRY_SEGMENTS'],
+    fallback: 'auto',
   }),
   existing: setting(choice(EXISTING), {
     help: `what to do when another file is in the way: ${EXISTING.join(', ')}. Files proven identical are kept by all of them`,

@@ -127,6 +127,12 @@ export class Installation {
     return this.#follow({ url: signed, method: 'GET', body: undefined, withCredentials: false }, request, false)
   }
 
+  /** Asks a store by the link that the installation handed out before. The link needs no credentials and gets none. */
+  async sendStored(url: string, request: ApiRequest): Promise<Answer> {
+    const answer = await this.#follow({ url, method: 'GET', body: undefined, withCredentials: false }, request, false)
+    return { ...answer, handedTo: url, stored: true }
+  }
+
   /** The error that a failed answer stands for; reads the beginning of its body and closes it. */
   async failure(answer: Answer, { continuation = false } = {}): Promise<DataferryError> {
     const text = new TextDecoder().decode(await answer.body.beginning(LONGEST_COMPLAINT))

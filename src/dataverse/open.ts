@@ -1,6 +1,6 @@
 import { DataferryError } from '../errors.ts'
 import type { Ref } from '../model/item.ts'
-import type { OpenBody, OpenOptions } from '../model/source.ts'
+import type { OpenBody, OpenOptions, StoreLink } from '../model/source.ts'
 import { contentEncoding, decodedBody } from './decode.ts'
 import { impostor, partialExtent, silentExtent, wholeExtent, type Extent } from './file-answer.ts'
 import { header, strongEtag } from './http/headers.ts'
@@ -24,7 +24,11 @@ export interface FileRequest extends ApiRequest {
   readonly expectedContentType?: string | undefined
   /** As in `OpenOptions`. */
   readonly encoded?: OpenOptions['encoded']
+  readonly link?: OpenOptions['link']
 }
+
+/** Where links lead. Outside they are objects without content, so that no log or record can hold one. */
+const links = new WeakMap<StoreLink, string>()
 
 /** `OpenSource` for one installation: see the contract in `model/source.ts`. */
 export async function openRef(
@@ -37,6 +41,8 @@ export async function openRef(
     ...requestFor(ref, options),
     // A ZIP is made anew for each request: it has no ranges. Nor has what is decoded here.
     from: ref.kind === 'file' && options.encoded !== 'decoded' ? from : 0,
+    to: options.to === undefined ? undefined : options.to - 1,
+    link: options.link,
     continuation: true,
     signal: options.signal,
     expectedSize: options.expectedSize,
@@ -45,22 +51,35 @@ export async function openRef(
   })
   const encoding = contentEncoding(answer)
   const decodes = encoding !== undefined && options.encoded === 'decoded'
+  // A part that came without a Content-Range says nothing of the whole by its length.
+  const isSilent = answer.status === 200 && extent.from > 0 && options.to !== undefined
   return {
     from: extent.from,
-    size: decodes ? undefined : extent.size,
+    size: decodes || isSilent ? undefined : extent.size,
     body: decodes ? decodedBody(answer, encoding) : answer.body.batches(),
     encoding: decodes ? undefined : encoding,
     etag: strongEtag(header(answer.headers, 'etag')),
     contentType: header(answer.headers, 'content-type'),
     counted: answer.stored,
+    link: options.link ?? linkOf(answer),
   }
+}
+
+function linkOf({ stored, handedTo }: Answer): StoreLink | undefined {
+  if (!stored || handedTo === undefined) return undefined
+  const link = Object.freeze({})
+  links.set(link, handedTo)
+  return link
 }
 
 /** Sends a request for file bytes and finds out which bytes came. Everything but those is an error and never data. */
 export async function openFile(installation: Installation, request: FileRequest): Promise<Opened> {
   const ranged = request.from > 0 || request.to !== undefined
   const range = ranged ? `bytes=${request.from}-${request.to ?? ''}` : undefined
-  return openedFrom(installation, await installation.send({ ...request, range }), request)
+  const link = request.link && links.get(request.link)
+  const asked = { ...request, range }
+  const answer = link === undefined ? installation.send(asked) : installation.sendStored(link, asked)
+  return openedFrom(installation, await answer, request)
 }
 
 /** Judges an answer to `request`, as `openFile` does. */

@@ -7,6 +7,8 @@ import { CLAIM, RELEASE } from './redis/slot-scripts.ts'
 /** How many streams of a server a process could use now. */
 export interface Claim {
   readonly wanted: number
+  /** Of these, how many it cannot do without: the others are for streams that nobody else wants. Default all. */
+  readonly needed?: number
   /** Streams that are open; never more than `wanted`. */
   readonly inUse: number
 }
@@ -54,13 +56,13 @@ export class Slots {
   }
 
   /** Renews the lease of `process`, and tells what it may have. Others hear of it when it concerns them. */
-  async claim(server: string, process: string, { wanted, inUse }: Claim): Promise<Grant> {
+  async claim(server: string, process: string, { wanted, needed = wanted, inUse }: Claim): Promise<Grant> {
     const { usualLimit, leaseMs = LEASE_MS } = this.#options
     const reply = await run(
       this.#client,
       CLAIM,
       [serverKey(this.#prefix, server), slotsKey(this.#prefix, server), suspectsKey(this.#prefix, server)],
-      [process, wanted, inUse, usualLimit, leaseMs, TURN_MS, ...this.#telling(server)],
+      [process, wanted, inUse, usualLimit, leaseMs, TURN_MS, ...this.#telling(server), needed],
     )
     const [granted = 0, share = 0, budget = 0, waitMs = 0, troubles = 0] = Array.isArray(reply) ? reply.map(Number) : []
     return { granted, share, budget, waitMs, troubled: troubles > 0 }

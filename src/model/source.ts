@@ -22,10 +22,24 @@ export interface OpenBody {
    * bytes itself counts when the last of them is sent, and never if it does not come to that.
    */
   readonly counted: boolean
+  /** Where a store sent the bytes: what leads straight there again. Absent: the server sent them itself. */
+  readonly link?: StoreLink | undefined
 }
+
+/** A link to a store that a server handed out, kept by its source: it is a secret, and works for a while only. */
+export type StoreLink = object
 
 export interface OpenOptions {
   readonly signal: AbortSignal
+  /** First byte that is not wanted; left out: all to the end. The server may send more. */
+  readonly to?: number | undefined
+  /** Ask the store that an earlier answer about the same bytes came from, without asking the server again. */
+  readonly link?: StoreLink | undefined
+  /**
+   * A stream beside the one that the file has: it is opened only while nobody else needs its place, and makes way with
+   * `StreamRevoked`.
+   */
+  readonly spare?: boolean
   /** Whether the stream may be closed at any byte and gone on with there, so that it can make way for others. */
   readonly continuable?: boolean
   /** False keeps the request out of the server's download count (`gbrecs=true`). */
@@ -44,7 +58,7 @@ export interface OpenOptions {
 }
 
 /**
- * Opens `ref` near byte `from`: a plain request when `from` is 0, else one with a `Range`.
+ * Opens `ref` near byte `from`: a plain request when `from` is 0 and no end is given, else one with a `Range`.
  * Never retries. Rejects with a `DataferryError` of group `source`, or the signal's reason.
  */
 export type OpenSource = (ref: Ref, from: number, options: OpenOptions) => Promise<OpenBody>

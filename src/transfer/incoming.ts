@@ -12,6 +12,7 @@ import {
   type ReadOptions,
   type ReconnectOptions,
 } from './resuming-reader.ts'
+import { ENOUGH_FOR_ONE, SegmentedReader, type Segments } from './segmented-reader.ts'
 import { judge, type Accepted } from './verify.ts'
 
 /** How one attempt at an item reads. */
@@ -19,6 +20,11 @@ export interface Reading {
   readonly signal: AbortSignal
   readonly count: Counting
   readonly reconnect?: ReconnectOptions
+  /** Default one connection. */
+  readonly segments?: Segments
+  /** See `SegmentOptions`. */
+  readonly ahead?: number | undefined
+  readonly enough?: number | undefined
   /** Called with the bytes so far, those of earlier attempts included. */
   readonly onProgress?: (bytes: number) => void
   /** Bytes that may come where neither listing nor server says how many; undefined: any number. */
@@ -42,6 +48,8 @@ export class Incoming {
   /** The server said that the bytes are encoded. */
   #encoded = false
   #ended = false
+  readonly #form: NonNullable<OpenOptions['encoded']>
+  #segmented: SegmentedReader | undefined
 
   /**
    * @param hash has seen the `from` bytes that an earlier attempt kept
@@ -58,7 +66,10 @@ export class Incoming {
     this.#item = item
     this.#from = from
     this.#reading = reading
-    this.#meter = new Meter(hash, from, (bytes) => this.#refuseTooMany(bytes), reading.onProgress)
+    this.#form = form
+    const { onProgress } = reading
+    const told = onProgress && ((bytes: number) => onProgress(bytes + (this.#segmented?.ahead ?? 0)))
+    this.#meter = new Meter(hash, from, (bytes) => this.#refuseTooMany(bytes), told)
     this.#open = async (ref, at, options) => {
       const { checksum, size } = item.expect
       const body = await open(ref, at, checksum || size !== undefined ? { ...options, encoded: form } : options)
@@ -70,13 +81,17 @@ export class Incoming {
 
   /** The chunks, once; each is valid until the next one is asked for. Rejects as `readFrom`, and with `LONG_BODY` or `ENDLESS_BODY`. */
   passing(): AsyncGenerator<Uint8Array, void, undefined> {
-    const { signal, reconnect = DEFAULT_RECONNECT } = this.#reading
+    const { signal, reconnect = DEFAULT_RECONNECT, segments = 1, ahead, enough = ENOUGH_FOR_ONE } = this.#reading
     // What was kept came with a request that did not end. Where nothing was, an earlier one may have.
     const count = this.#from === 0 ? this.#reading.count === true : this.#reading.count && 'if-unfinished'
     const { size: expectedSize, checksum } = this.#item.expect
     const continuable = checksum !== undefined
     const reading: ReadOptions = { signal, expectedSize, count, continuable, reconnect }
-    return this.#meter.through(readFrom(this.#open, this.#item.ref, this.#from, reading))
+    const isWorthMore = continuable && this.#form === 'as-sent' && (expectedSize ?? Infinity) > enough
+    if (segments === 1 || !isWorthMore)
+      return this.#meter.through(readFrom(this.#open, this.#item.ref, this.#from, reading))
+    this.#segmented = new SegmentedReader(this.#open, this.#item.ref, { ...reading, segments, ahead, enough })
+    return this.#meter.through(this.#segmented.read(this.#from))
   }
 
   #refuseTooMany(bytes: number): void {

@@ -1,7 +1,7 @@
 import pRetry from 'p-retry'
 import { DataferryError } from '../errors.ts'
 import type { Ref } from '../model/item.ts'
-import { StreamRevoked, type OpenBody, type OpenSource } from '../model/source.ts'
+import { StreamRevoked, type OpenBody, type OpenSource, type StoreLink } from '../model/source.ts'
 
 export interface ReadOptions {
   readonly signal: AbortSignal
@@ -11,6 +11,12 @@ export interface ReadOptions {
   /** Whether the stream may make way for others and go on later, since a published checksum judges the whole. */
   readonly continuable?: boolean
   readonly reconnect: ReconnectOptions
+  /** First byte that is not wanted; undefined: all to the end. */
+  readonly to?: number | undefined
+  /** As in `OpenOptions`: the reading ends with `StreamRevoked` when others need its place. */
+  readonly spare?: boolean
+  /** Shared by all that read parts of the same file. Default: its own. */
+  readonly identity?: Identity
 }
 
 /**
@@ -38,15 +44,21 @@ interface Connection {
   readonly rest: AsyncGenerator<Uint8Array, void, undefined>
 }
 
-/** What every connection to one source must agree on. */
-interface Identity {
+/** What every connection to one file must agree on, and what one may leave to the next. */
+export interface Identity {
   size: number | undefined
   etag: string | undefined
   count: Counting
+  /** To the store, for parts: one redirect serves them all while it works. */
+  link: StoreLink | undefined
+}
+
+export function newIdentity(count: Counting): Identity {
+  return { size: undefined, etag: undefined, count, link: undefined }
 }
 
 /**
- * The bytes of `ref` from an offset to the end, reconnecting at the current offset when a connection breaks.
+ * The bytes of `ref` from an offset to the end, or a little beyond `to`, reconnecting at the current offset when a connection breaks.
  * A chunk is valid until the next one is asked for. Rejects with the last error when more than `retries` connections in
  * a row brought no new byte, at once when trying again cannot help, and with `SOURCE_CHANGED` when size or validator
  * differ between two connections, since two halves of different files must never be joined. Archives are made anew for
@@ -58,7 +70,7 @@ export async function* readFrom(
   from: number,
   options: ReadOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const identity: Identity = { size: undefined, etag: undefined, count: options.count }
+  const { identity = newIdentity(options.count) } = options
   let at = from
   // A range that starts at the very end is answered with an error, and there is nothing left to ask for.
   if (from > 0 && from === options.expectedSize) return
@@ -71,7 +83,7 @@ export async function* readFrom(
         at += next.value.byteLength
         yield next.value
       }
-      checkEnd(at, identity)
+      checkEnd(at, options, identity)
       return
     } catch (error) {
       options.signal.throwIfAborted()
@@ -79,7 +91,7 @@ export async function* readFrom(
     } finally {
       await rest.return()
     }
-    if (identity.size !== undefined && at >= identity.size) return
+    if (at >= endOf(options, identity)) return
   }
 }
 
@@ -110,9 +122,10 @@ async function connect(
       // Before anything else: leaving a body that was never begun would not close its connection.
       const begun = await chunks.next()
       checkIdentity(body, at, identity)
+      if (options.spare && body.from < at) throw noRanges()
       const rest = surplusDropped(begun, chunks, at - body.from)
       const first = await rest.next()
-      if (first.done) checkEnd(at, identity)
+      if (first.done) checkEnd(at, options, identity)
       return { first, rest }
     } catch (error) {
       await chunks.return?.()
@@ -138,10 +151,26 @@ async function openCounted(
   identity: Identity,
 ): Promise<OpenBody> {
   const expectedSize = identity.size ?? options.expectedSize
-  const { signal, continuable = false } = options
+  const { signal, continuable = false, spare = false, to } = options
+  const link = options.identity?.link
+  // Of the parts of a file the one with its last byte is counted, by a server that sends the bytes itself.
+  const isCounted = !spare && (to === undefined || to === identity.size)
   const ask = (count: boolean) =>
-    open(ref, at, { signal, continuable, count, ...(expectedSize !== undefined && { expectedSize }) })
-  const body = await ask(identity.count === true)
+    open(ref, at, {
+      signal,
+      continuable,
+      spare,
+      count: count && isCounted,
+      ...(to !== undefined && { to }),
+      ...(link && { link }),
+      ...(expectedSize !== undefined && { expectedSize }),
+    })
+  const body = await ask(identity.count === true).catch((error: unknown) => {
+    // It may have expired: the next connection asks for another one.
+    if (error instanceof DataferryError && identity.link === link) identity.link = undefined
+    throw error
+  })
+  identity.link = body.link
   if (body.counted) identity.count = false
   if (identity.count !== 'if-unfinished') return body
   await leave(body)
@@ -176,10 +205,21 @@ function checkIdentity(body: OpenBody, at: number, identity: Identity): void {
   identity.etag ??= body.etag
 }
 
-function checkEnd(at: number, { size }: Identity): void {
-  if (size !== undefined && at < size) {
-    throw new DataferryError('SHORT_BODY', `The answer ended at byte ${at} of ${size}.`)
+/** Where reading ends, as far as that is known. */
+function endOf({ to = Infinity }: Pick<ReadOptions, 'to'>, { size = Infinity }: Identity): number {
+  return Math.min(to, size)
+}
+
+function checkEnd(at: number, options: ReadOptions, identity: Identity): void {
+  const end = endOf(options, identity)
+  if (end !== Infinity && at < end) {
+    throw new DataferryError('SHORT_BODY', `The answer ended at byte ${at} of ${end}.`)
   }
+}
+
+/** Others read what comes before: a server that sends all of it again is of no use to them. */
+function noRanges(): DataferryError {
+  return new DataferryError('SOURCE_REJECTED', 'The server sends the whole file when it is asked for a part.')
 }
 
 /** A server that ignores a range starts earlier than asked: what is there already is read past. */

@@ -32,7 +32,7 @@ export async function transfer(item: Item, { open, sink }: Endpoints, run: Run):
     // Only a checksum can prove that two halves belong together; without one, begin again.
     const from = item.expect.checksum ? await stage.resume(hash, run.signal) : await stage.restart()
     const room = await roomFor(item, sink)
-    const bytes = new Incoming(item, open, hash, from, { ...run, room })
+    const bytes = new Incoming(item, open, hash, from, { ...run, room, ahead: run.ahead ?? aheadOf(sink) })
     const judged = await restartOnMistrust(stage, () =>
       taken(bytes, stage, hash, run).catch((error: unknown) => {
         if (!bytes.mayBeEncoded(error)) throw error
@@ -45,6 +45,14 @@ export async function transfer(item: Item, { open, sink }: Endpoints, run: Run):
   } finally {
     hash.close()
   }
+}
+
+/**
+ * Bytes that may come ahead of their turn. A crash costs those, and in an object store also what it has not confirmed: together
+ * no more than 64 MiB, which is the default of segments.
+ */
+function aheadOf({ needsHashState }: Sink): number | undefined {
+  return needsHashState ? 32 << 20 : undefined
 }
 
 type Judged = Received & Accepted & { readonly resumedFrom?: 0 }

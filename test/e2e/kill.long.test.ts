@@ -14,6 +14,9 @@ const KILLS = 12
 const ALONE = 80 * MIB
 /** What a file in flight may have fetched again for each kill. */
 const LOST_PER_KILL = 8 * MIB
+const SEGMENTED = 400 * MIB
+/** What may have come ahead of its turn, and what was on its way over four connections. */
+const SEGMENTS_LOST_PER_KILL = (64 + 4 * 8) * MIB
 
 const world: WorldJson = {
   datasets: [
@@ -31,6 +34,10 @@ const world: WorldJson = {
       ],
     },
     { pid: 'doi:10.5072/FK2/ALONE', files: [{ id: 500, label: 'alone.bin', content: { size: ALONE, seed: 5 } }] },
+    {
+      pid: 'doi:10.5072/FK2/SEGMENTED',
+      files: [{ id: 600, label: 'stored.bin', content: { size: SEGMENTED, seed: 6 }, store: 's3-redirect' }],
+    },
   ],
 }
 
@@ -102,7 +109,28 @@ test('a large file that is in flight at each kill fetches at most 8 MiB again fo
   expect((await dataverse.counters(500)).bytes).toBeLessThan(ALONE + kills * LOST_PER_KILL)
 })
 
-/** Resolves when the server has sent so many bytes of the large file. */
-async function receivedMore(bytes: number): Promise<void> {
-  while ((await dataverse.counters(500)).bytes < bytes) await sleep(50)
+test('a file in segments that is in flight at each kill fetches at most 64 MiB again for it, and is counted once', async () => {
+  await dataverse.set({ chaos: null, bytesPerSecond: 24 * MIB })
+  const to = join(home.folder, 'segmented')
+  const args = ['run', 'doi:10.5072/FK2/SEGMENTED', '--server', dataverse.url, '--to', to, '--json']
+  let kills = 0
+  for (let before = 0; kills < 4; kills++) {
+    const { child, ended } = home.start(args)
+    // Uneven steps, so that the kill comes at another place of the pieces each time.
+    await Promise.race([ended, receivedMore(before + (70 + 17 * kills) * MIB, 600)])
+    child.kill('SIGKILL')
+    if ((await ended).code === 0) break
+    before = (await dataverse.counters(600)).bytes
+    await expectNothingPartial(to, 'doi-10.5072-FK2-SEGMENTED')
+  }
+  expect((await home.run(args)).code).toBe(0)
+  expect(kills).toBeGreaterThan(2)
+  const { bytes, counted } = await dataverse.counters(600)
+  expect(bytes).toBeLessThan(SEGMENTED + kills * SEGMENTS_LOST_PER_KILL + 8 * MIB)
+  expect(counted).toBe(1)
+})
+
+/** Resolves when the server has sent so many bytes of a large file. */
+async function receivedMore(bytes: number, file = 500): Promise<void> {
+  while ((await dataverse.counters(file)).bytes < bytes) await sleep(50)
 }

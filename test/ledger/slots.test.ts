@@ -26,6 +26,14 @@ describe('one process', () => {
     expect(await claim('a', 9, 2)).toMatchObject({ granted: 4, share: 4 })
   })
 
+  it('gets what it does not need only as far as others leave it', async () => {
+    expect(await slots.claim(server, 'a', { wanted: 4, needed: 1, inUse: 0 })).toMatchObject({ granted: 4, share: 4 })
+    expect(await claim('b', 2)).toMatchObject({ granted: 0, share: 2 })
+    expect(await slots.claim(server, 'a', { wanted: 4, needed: 1, inUse: 4 })).toMatchObject({ granted: 4, share: 2 })
+    expect(await slots.claim(server, 'a', { wanted: 4, needed: 1, inUse: 2 })).toMatchObject({ granted: 2, share: 2 })
+    expect(await claim('b', 2)).toMatchObject({ granted: 2 })
+  })
+
   it('keeps what is in use when the limit is lowered, and is told to give up the rest', async () => {
     await claim('a', 4)
     await servers.set(server, { concurrency: 1 })

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { DataferryError } from '../../src/errors.ts'
 import type { Checksum } from '../../src/model/checksum.ts'
 import type { Item, Ref } from '../../src/model/item.ts'
@@ -9,12 +10,18 @@ import { chunked } from '../contracts/sink-bytes.ts'
 /** What one request meets; everything left out goes well. */
 export interface Step {
   /** Refused before any answer. */
-  readonly refuse?: DataferryError
+  readonly refuse?: Error
   /** The connection breaks after this many bytes of the answer. */
   readonly cutAfter?: number
   /** The answer ends in order after this many bytes. */
   readonly endAfter?: number
   readonly ignoreRange?: boolean
+  /** Goes on behind the end that was asked for. */
+  readonly ignoreEnd?: boolean
+  /** Turns of the event loop before each chunk. */
+  readonly turns?: number
+  /** The answer comes from a store, and a request with the link to it meets this step. */
+  readonly stored?: boolean
   /** The answer begins this much later than asked. */
   readonly shift?: number
   /** Other bytes than those of the file. */
@@ -33,9 +40,13 @@ export interface Step {
 interface Asked {
   readonly ref: Ref
   readonly from: number
+  readonly to?: number
   readonly count: boolean
   readonly headerless: boolean
   readonly encoded?: OpenOptions['encoded']
+  readonly spare?: boolean
+  /** It went to the store by a link. */
+  readonly linked?: boolean
 }
 
 export interface ScriptedSource {
@@ -43,20 +54,33 @@ export interface ScriptedSource {
   readonly asked: Asked[]
   /** Answers that were left or read to the end. */
   readonly closed: () => number
+  /** Bytes of all answers that were read. */
+  readonly sent: () => number
 }
 
-/** A source that follows a script, a step per request, and serves `bytes` as they are afterwards. */
+/**
+ * A source that follows a script, a step per request, and serves `bytes` as they are afterwards.
+ * @param rest meets every request behind the script
+ */
 export function scriptedSource(
   bytes: Uint8Array,
   steps: readonly Step[] = [],
   sizes: readonly number[] = [1, 700, 4096, 33],
+  rest: Step = {},
 ): ScriptedSource {
   const asked: Asked[] = []
   let closed = 0
+  let sent = 0
+  const link = {}
   async function* body(answer: Uint8Array, step: Step, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const stopAt = Math.min(answer.length, step.cutAfter ?? step.endAfter ?? answer.length)
     try {
-      yield* chunked(answer, { sizes, stopAt, signal })
+      for await (const chunk of chunked(answer, { sizes, stopAt, signal })) {
+        for (let turn = 0; turn < (step.turns ?? 0); turn++) await setImmediate()
+        signal.throwIfAborted()
+        sent += chunk.byteLength
+        yield chunk
+      }
       step.then?.()
       signal.throwIfAborted()
       if (step.cutAfter !== undefined) throw broken()
@@ -64,23 +88,34 @@ export function scriptedSource(
       closed++
     }
   }
-  const open = (ref: Ref, from: number, { signal, count, headerless = false, encoded }: OpenOptions) => {
-    const step = steps[asked.length] ?? {}
-    asked.push({ ref, from, count, headerless, ...(encoded && { encoded }) })
+  const open = (ref: Ref, from: number, options: OpenOptions) => {
+    const { signal, count, headerless = false, encoded, to, spare, link: given } = options
+    const step = steps[asked.length] ?? rest
+    asked.push({
+      ref,
+      from,
+      count,
+      headerless,
+      ...(encoded && { encoded }),
+      ...(to !== undefined && { to }),
+      ...(spare && { spare }),
+      ...(given && { linked: true }),
+    })
     if (step.refuse) return Promise.reject(step.refuse)
     const whole = step.bytes ?? bytes
     const start = step.ignoreRange ? 0 : from + (step.shift ?? 0)
     return Promise.resolve({
-      body: body(whole.subarray(start), step, signal),
+      body: body(whole.subarray(start, step.ignoreRange || step.ignoreEnd ? undefined : to), step, signal),
       from: start,
       size: step.size === null ? undefined : (step.size ?? whole.length),
       etag: step.etag,
       contentType: undefined,
       encoding: encoded === 'decoded' ? undefined : step.encoding,
-      counted: step.counted ?? false,
+      counted: step.counted ?? step.stored ?? false,
+      link: step.stored ? link : undefined,
     })
   }
-  return { open, asked, closed: () => closed }
+  return { open, asked, closed: () => closed, sent: () => sent }
 }
 
 export function broken(): DataferryError {

@@ -112,3 +112,46 @@ it('a process whose work ends leaves its slots to others', async () => {
   await b.renew()
   await waiting
 })
+
+describe('a spare stream', () => {
+  const spare = (streams: StreamSlots): Promise<Slot> => streams.acquire(false, never, true)
+
+  it('has a place that nobody needs, and gives it to whoever does', async () => {
+    const streams = processOf('a')
+    const [own] = await take(streams, 1)
+    const others = await Promise.all([spare(streams), spare(streams), spare(streams)])
+    const next = streams.acquire(true, never)
+    expect(others.map(({ revoked }) => revoked.aborted)).toEqual([false, false, true])
+    expect(own?.revoked.aborted).toBe(false)
+    others[2].release()
+    await next
+  })
+
+  it('waits behind all others, whenever they came', async () => {
+    const streams = processOf('a')
+    const [first] = await take(streams, 4)
+    const order: string[] = []
+    const late = spare(streams).then(() => order.push('spare'))
+    const early = streams.acquire(true, never).then((slot) => (order.push('needed'), slot))
+    first?.release()
+    const slot = await early
+    expect(order).toEqual(['needed'])
+    slot.release()
+    await late
+  })
+
+  it('leaves its place to another process that needs one', async () => {
+    const [a, b] = [processOf('a'), processOf('b')]
+    await take(a, 1)
+    const spares = await Promise.all([spare(a), spare(a), spare(a)])
+    const waiting = take(b, 3)
+    await b.renew()
+    await a.renew()
+    expect(spares.map(({ revoked }) => revoked.aborted)).toEqual([true, true, true])
+    for (const slot of spares) slot.release()
+    await a.renew()
+    await b.renew()
+    await waiting
+    expect([a.grant.granted, b.grant.granted]).toEqual([1, 3])
+  })
+})

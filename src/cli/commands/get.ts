@@ -22,7 +22,7 @@ export const command: Command = {
   about:
     'The file shows only when it is whole and, where the server publishes a checksum, proven; run again, the same command goes on where it was.',
   operands: [{ name: 'id', help: 'a file id, a PID, or the address of a page; with --zip several ids', many: true }],
-  settings: [...SERVER_SETTINGS, 'existing', 'retries', 'limitRate'],
+  settings: [...SERVER_SETTINGS, 'existing', 'segments', 'retries', 'limitRate'],
   flags: [
     {
       flags: '-o, --output <path>',

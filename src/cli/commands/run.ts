@@ -21,7 +21,17 @@ export const command: Command = {
     'Run again after any interruption, the same command goes on where it was. The batch is this command’s alone; with ' +
     '--share every worker of this Redis takes part, and Ctrl-C leaves it to them.',
   operands: planCommand.operands,
-  settings: [...planCommand.settings, 'jobs', 'retries', 'limitRate', 'redis', 'prefix', 'stateDir', 'logLevel'],
+  settings: [
+    ...planCommand.settings,
+    'jobs',
+    'segments',
+    'retries',
+    'limitRate',
+    'redis',
+    'prefix',
+    'stateDir',
+    'logLevel',
+  ],
   flags: [
     ...PLANNING_FLAGS,
     { flags: '-n, --dry-run', help: 'only plan: print the totals and fetch nothing' },

@@ -37,6 +37,7 @@ export const command: Command = {
     ...SERVER_SETTINGS,
     ...DESTINATION_SETTINGS,
     'jobs',
+    'segments',
     'processes',
     'retries',
     'retryFirstMs',

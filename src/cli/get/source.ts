@@ -76,7 +76,8 @@ export function wholeSource(open: OpenSource, api: DataAccessApi, request: GetRe
       return await open(ref, from, { ...options, count: options.count && request.count })
     } catch (error) {
       const guarded = error instanceof DataferryError && error.code === 'SOURCE_GUESTBOOK'
-      if (!guarded || options.headerless) throw error
+      // Each request is an answer of its own, so no further one is made beside it.
+      if (!guarded || options.headerless || options.spare) throw error
       const { guestbookResponse } = request
       const range = from > 0 ? { range: { start: from } } : {}
       const asked = { signal: options.signal, countDownload: options.count && request.count, guestbookResponse }

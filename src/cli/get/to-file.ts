@@ -74,7 +74,8 @@ async function bring(run: GetRun, item: Item, open: OpenSource, sink: Sink, coun
   const { context, progress } = run
   const key = outputKey(item)
   const counting = count || 'if-unfinished'
-  const details: Run = { key, signal: context.signal, count: counting, onProgress: progress(item) }
+  const { segments } = context.config.settings
+  const details: Run = { key, signal: context.signal, count: counting, segments, onProgress: progress(item) }
   if (item.ref.kind !== 'file') {
     const check = new ArchiveCheck(item.ref)
     const receipt = await transferArchive(item, { open, sink }, details, check.inspect)

@@ -73,7 +73,8 @@ async function listedStream(run: GetRun, output: Writable, { item: listed, name 
   const open = wholeSource(sources.source(request.server), api, request)
   const hash = hashFor(item, false)
   try {
-    const reading = { signal: context.signal, count: true, onProgress: progress(item) }
+    const { segments } = context.config.settings
+    const reading = { signal: context.signal, count: true, segments, onProgress: progress(item) }
     const bytes = new Incoming(item, open, hash, 0, reading)
     for await (const chunk of bytes.passing()) await written(output, chunk, context.signal)
     return { name, ...(await bytes.judged()) }

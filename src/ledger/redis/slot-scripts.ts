@@ -8,7 +8,7 @@ import { script } from './script.ts'
  * cannot be divided goes to those who have waited longest, for a while at a time, so that it wanders and does not flutter.
  *
  * KEYS: state of the server, slots of the server, its suspects.
- * ARGV: process, wanted, in use, usual limit, lease in ms, turn in ms, channel, message.
+ * ARGV: process, wanted, in use, usual limit, lease in ms, turn in ms, channel, message, how many of the wanted it needs.
  * @returns granted, fair share, budget, ms until the next look at a server on hold, looks and suspects so far.
  */
 export const CLAIM = script(`
@@ -31,13 +31,19 @@ for i = 1, #records, 2 do
   elseif not seen or now - tonumber(seen) > lease then redis.call('HDEL', KEYS[2], one.id)
   else all[#all + 1] = one end
 end
+-- What is beyond the need is wanted only while others leave it.
+local needed, left = tonumber(ARGV[9]), budget
+for _, one in ipairs(all) do left = left - one.wanted end
+wanted = math.min(wanted, needed + math.max(0, left - needed))
+
 local before = mine or { granted = 0, wanted = 0, since = now }
 mine = { id = me, granted = before.granted, wanted = wanted, since = before.since }
 if before.granted >= before.wanted and wanted > before.granted then mine.since = now end
 all[#all + 1] = mine
 
 -- The level up to which everybody can be served, and what is left above it.
-local level, left = 0, budget
+local level = 0
+left = budget
 while left > 0 do
   local higher = 0
   for _, one in ipairs(all) do if one.wanted > level then higher = higher + 1 end end

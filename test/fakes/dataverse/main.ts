@@ -35,8 +35,8 @@ const processOptionsSchema = z.looseObject({
 /**
  * The stand-in as a process of its own. Prints one line `{"url":…,"storageUrl":…}` when it is ready and runs until
  * SIGTERM, SIGINT, or the end of a parent that is connected by IPC.
- * `--world demo | tiny:<count>[:<size>[:<datasets>]] | big:<size>[,<size>…] | <module>`, the module's default export
- * being a function that makes a `World`. The demo world comes with its faults unless others are given.
+ * `--world demo | tiny:<count>[:<size>[:<datasets>]] | big:<size>[,<size>…] | stored:<size>[,<size>…] | <module>`: `stored`
+ * is `big` behind links to the storage host; the module's default export is a function that makes a `World`. The demo world comes with its faults unless others are given.
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -84,6 +84,7 @@ async function namedWorld(name: string): Promise<World> {
   if (kind === 'demo') return demoWorld()
   if (kind === 'tiny') return tinyWorld(first, { size, datasets })
   if (kind === 'big') return bigWorld(numbers.map(Number))
+  if (kind === 'stored') return bigWorld(numbers.map(Number), { store: 's3-redirect' })
   const module = z.looseObject({ default: z.function({ input: [], output: z.instanceof(World) }) })
   const loaded: unknown = await import(pathToFileURL(name).href)
   return module.parse({ ...z.looseObject({}).parse(loaded) }).default()
