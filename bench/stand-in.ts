@@ -37,7 +37,9 @@ async function listedFiles(baseUrl: string, signal: AbortSignal): Promise<BenchF
   const api = new NativeApi({ baseUrl })
   try {
     const files: BenchFile[] = []
-    for await (const { id, size, checksum } of api.files(WORLD_PID, '1.0', signal)) {
+    for await (const file of api.files(WORLD_PID, '1.0', signal)) {
+      if ('mislisted' in file) throw new Error(file.mislisted)
+      const { id, size, checksum } = file
       if (size === undefined || checksum?.algorithm !== 'md5')
         throw new Error(`File ${id} is listed without size or MD5.`)
       files.push({ id, size, md5: checksum.hex, url: `${baseUrl}/api/access/datafile/${id}` })

@@ -347,6 +347,13 @@ export class DataferryError extends Error {
   }
 }
 
+/** An error that is about all of a destination: the next file would meet it, too. */
+export type DestinationError = DataferryError & { readonly code: 'SINK_FULL' | 'SINK_UNAVAILABLE' }
+
+export function isAboutDestination(error: unknown): error is DestinationError {
+  return error instanceof DataferryError && (error.code === 'SINK_FULL' || error.code === 'SINK_UNAVAILABLE')
+}
+
 /** True for the error that an aborted signal, ours or the platform's, makes an operation reject with. */
 export function isAbort(error: unknown): boolean {
   return (

@@ -24,7 +24,7 @@ export type { AuxiliaryFile, CitationFormat, MetadataOptions } from './dataverse
 export { NativeApi } from './dataverse/native-api.ts'
 export type { SearchScope } from './dataverse/dataset-search.ts'
 export type { NativeApiOptions, TokenUser } from './dataverse/native-api.ts'
-export type { Catalogue, ListedFile, ListedVersion } from './model/listing.ts'
+export type { Catalogue, ListedFile, ListedVersion, MislistedFile } from './model/listing.ts'
 
 /** Connections, to share between clients. */
 export { Http } from './dataverse/http/http.ts'

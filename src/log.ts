@@ -7,10 +7,7 @@ export type Logger = PinoLogger
 const SECRET_KEYS = ['apiToken', 'token', 'bearerToken', 'authorization', 'password', 'key', 'secretAccessKey']
 const REDACTED = SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`, `headers["x-dataverse-key"]`])
 
-/**
- * A logger that writes JSON lines, to standard error unless told otherwise. `silent` unless asked: people get sentences from
- * the CLI.
- */
+/** A logger that writes JSON lines, to standard error unless told otherwise. */
 export function createLogger(
   level: 'silent' | 'error' | 'warn' | 'info' | 'debug',
   sheet: { write(line: string): unknown } = pino.destination(2),

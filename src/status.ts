@@ -35,9 +35,25 @@ export interface ServerStatus extends ServerState {
 
 const STATES = ['waiting', 'prioritized', 'active', 'delayed'] as const
 
+/** A destination that cannot be used from where a worker is. */
+export interface DestinationStatus {
+  /** URL. */
+  readonly destination: string
+  readonly host: string
+  readonly pid: number
+  readonly hold: {
+    /** One sentence for people. */
+    readonly reason: string
+    readonly since: Date
+    /** How long until the next look, in ms. */
+    readonly nextLookMs: number
+  }
+}
+
 export interface Status {
   readonly batches: readonly BatchStatus[]
   readonly servers: readonly ServerStatus[]
+  readonly destinations: readonly DestinationStatus[]
   readonly workers: readonly WorkerRecord[]
 }
 
@@ -54,7 +70,22 @@ export async function readStatus({ ledger, servers, workers, queues }: StatusSou
   const batches = await Promise.all(entries.map((entry) => batchStatus(entry, ledger, records)))
   const names = new Set(entries.flatMap((entry) => entry.servers))
   const states = await Promise.all([...names].sort().map((server) => serverStatus(server, entries, servers, queues)))
-  return { batches, servers: states, workers: records }
+  const destinations = (await Promise.all(records.map(unlessDead))).flat()
+  return { batches, servers: states, destinations, workers: records }
+}
+
+async function unlessDead(record: WorkerRecord): Promise<DestinationStatus[]> {
+  return (await livenessOf(record)) === 'dead' ? [] : destinationsOf(record)
+}
+
+/** What cannot be used from where a worker is. */
+export function destinationsOf({ host, pid, destinations }: WorkerRecord): DestinationStatus[] {
+  return destinations.map(({ destination, reason, since, nextLookMs }) => ({
+    destination,
+    host,
+    pid,
+    hold: { reason, since: new Date(since), nextLookMs },
+  }))
 }
 
 async function batchStatus(entry: LedgerEntry, ledger: Ledger, workers: readonly WorkerRecord[]): Promise<BatchStatus> {

@@ -20,14 +20,14 @@ export async function archiveReceipt(
   { batch, sink }: OpenBatch,
   kept: Receipt | undefined,
   run: Run,
-  { openSource }: { readonly openSource: (server: string) => OpenSource },
+  open: OpenSource,
 ): Promise<Receipt> {
   const asked = await readAsked(sink.records, batch.id, item.n)
   const inspect = inspector(item.ref, asked)
   // `skip` asks for not looking at what is there.
   if (kept?.verified === 'nothing') return kept
   if (kept) return withContent(kept, await inspect(await sink.read(item.path, run.signal), run.signal))
-  return transferArchive(item, { open: openAllowed(openSource(item.server), asked), sink }, run, inspect)
+  return transferArchive(item, { open: openAllowed(open, asked), sink }, run, inspect)
 }
 
 /**

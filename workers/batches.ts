@@ -4,6 +4,7 @@ import { ItemsReader } from '../src/batch/items-file.ts'
 import { OutcomeWriter } from '../src/batch/outcome-log.ts'
 import { isUnreadable } from '../src/batch/record.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
+import type { Logger } from '../src/log.ts'
 import type { Batch, BatchId } from '../src/model/batch.ts'
 import type { Sink } from '../src/sinks/sink.ts'
 
@@ -14,6 +15,8 @@ export interface OpenBatch {
   readonly items: ItemsReader
   readonly outcomes: OutcomeWriter
   readonly earlier: EarlierBatches
+  /** Every line names the batch. */
+  readonly log: Logger
 }
 
 /** Opens each destination and batch once per process. */
@@ -22,13 +25,15 @@ export class Batches {
   readonly #openSink: (url: string) => Promise<Sink>
   /** Names this process's own file of receipts. */
   readonly #writer: string
+  readonly #log: Logger
   readonly #sinks = new Map<string, Promise<Sink>>()
   readonly #batches = new Map<BatchId, Promise<OpenBatch | undefined>>()
 
-  constructor(ledger: Ledger, openSink: (url: string) => Promise<Sink>, writer: string) {
+  constructor(ledger: Ledger, openSink: (url: string) => Promise<Sink>, writer: string, log: Logger) {
     this.#ledger = ledger
     this.#openSink = openSink
     this.#writer = writer
+    this.#log = log
   }
 
   /**
@@ -50,7 +55,11 @@ export class Batches {
     const batch = await unlessUnreadable(this.#ledger, id, () => readKnownBatch(sink, id))
     if (!batch) return undefined
     const { records } = sink
+    const log = this.#log.child({ batch: id })
+    const { destination, servers, planned } = known
+    log.info({ destination, servers, entries: batch.manifest.entries, planned }, 'batch begins here')
     return {
+      log,
       batch,
       sink,
       items: new ItemsReader(records, id),

@@ -49,7 +49,7 @@ export class BundleFetch {
     this.#open = new Map(items.map((item) => [item.n, item]))
     this.#opened = opened
     this.#task = task
-    this.#ends = new GroupSettle(opened, ledger)
+    this.#ends = new GroupSettle(opened, ledger, task.began)
     // Every write listens to it a few times; Node.js warns of a leak from eleven listeners on.
     setMaxListeners(8 * WRITES, task.signal)
   }

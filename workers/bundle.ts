@@ -39,11 +39,13 @@ export async function processBundle(
     const items = await openItems(job, opened, deps)
     const [first] = items
     if (!first) return undefined
-    const begin = (task: Task): WorkUnderWay => workOn(new BundleFetch(items, opened, task, deps), opened, first.server)
+    const begin = (task: Task): WorkUnderWay => workOn(items, opened, task)
     return { item: shown(first, items), begin }
   })
 
-  function workOn(bundle: BundleFetch, opened: OpenBatch, server: string): WorkUnderWay {
+  function workOn(items: readonly Item[], opened: OpenBatch, task: Task): WorkUnderWay {
+    const bundle = new BundleFetch(items, opened, task, deps)
+    const { server } = task.item
     const isWorthIt = attempt.stalled + (job.crashes ?? 0) < MAX_LOSSES
     const addSingles = async (): Promise<void> => {
       const jobs = bundle.left().map(({ n }) => ({ v: 1 as const, batch: job.batch, n, ...bundle.counted }))
@@ -53,7 +55,7 @@ export async function processBundle(
       run: async () => {
         const missing = await bundle.keepExisting()
         if (missing.length >= 2 && isWorthIt && (await deps.bundling.options(opened, server))) {
-          const found = await bundle.fetch(missing, deps.openSource(server), attempt.made === 0)
+          const found = await bundle.fetch(missing, deps.openSource(server, task), attempt.made === 0)
           if (found > 0) deps.bundling.succeeded(opened, server)
           else await deps.bundling.failed(opened, server)
         }

@@ -31,11 +31,14 @@ export async function processControl({ batch: id }: ControlJob, deps: ControlDep
     await deps.feed(id)
     return
   }
-  const { done, kept, failed, bytes, keptBytes } = await writeReport(sink.records, batch, plan)
+  const report = await writeReport(sink.records, batch, plan)
+  const { done, kept, failed, bytes, keptBytes } = report
   await ledger.correct(id, { done, kept, failed, bytes, keptBytes })
   // Leftovers cost space and nothing else: a store that does not let us look for them must not keep a batch from ending.
   await sink.sweep(id, AbortSignal.timeout(CLEAN_UP_MS)).catch(() => 0)
   await ledger.setState(id, 'finished')
+  const { planned, complete } = report
+  opened.log.info({ complete, planned, done, kept, failed, bytes, keptBytes }, 'batch ended')
   await batches.release(id)
 }
 

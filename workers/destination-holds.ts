@@ -1,45 +1,42 @@
-import { DataferryError } from '../src/errors.ts'
-import type { Logger } from '../src/log.ts'
+import { DESTINATION_LOOK_MS, whyUnusable } from '../src/batch/destination.ts'
+import { DataferryError, type DestinationError } from '../src/errors.ts'
+import type { HeldDestination } from '../src/ledger/workers.ts'
+import { shownUrl } from '../src/model/shown-url.ts'
 import type { Sink } from '../src/sinks/sink.ts'
-
-const LOOK_MS = 5_000
+import type { Notices } from './notices.ts'
 
 interface Hold {
-  /** By the clock that nobody can set. */
+  /** By the clock that nobody can set, as is `begun`. */
   lookAt: number
-  reason: string
+  readonly begun: number
   readonly since: Date
+  error: DestinationError
   /** Room that makes it worth going on. */
   readonly neededBytes: number
 }
 
-/** An error that is about all of a destination: the next file would meet it, too. */
-type DestinationError = DataferryError & { readonly code: 'SINK_FULL' | 'SINK_UNAVAILABLE' }
-
-export function isAboutDestination(error: unknown): error is DestinationError {
-  return error instanceof DataferryError && (error.code === 'SINK_FULL' || error.code === 'SINK_UNAVAILABLE')
-}
-
 /**
- * Destinations that are full or cannot be used. They are left alone, so that no server is asked for bytes that cannot be
- * kept; people are told why and since when; and they open by themselves when a look finds that they can be written again.
+ * Destinations that are full or cannot be used from here. They are left alone, so that no server is asked for bytes that
+ * cannot be kept; people are told why, since when and until when; and they open by themselves when a look finds that they
+ * can be written again.
  */
 export class DestinationHolds {
   readonly #holds = new Map<string, Hold>()
-  readonly #notice: (destination: string, message: string | undefined) => void
-  readonly #log: Logger
+  readonly #notices: Pick<Notices, 'set'>
+  readonly only: string | undefined
 
-  /** @param notice told a sentence for people while a destination is on hold, and undefined when it is no more */
-  constructor(log: Logger, notice: (destination: string, message: string | undefined) => void) {
-    this.#log = log
-    this.#notice = notice
+  /** @param only URL of the one destination that is worked for; undefined: any */
+  constructor(notices: Pick<Notices, 'set'>, only?: string) {
+    this.#notices = notices
+    this.only = only
   }
 
   hold(url: string, error: DestinationError, neededBytes = 0): void {
     if (this.#holds.has(url)) return
-    const hold = { lookAt: performance.now() + LOOK_MS, reason: '', since: new Date(), neededBytes }
+    const begun = performance.now()
+    const hold = { lookAt: begun + DESTINATION_LOOK_MS, begun, since: new Date(), error, neededBytes }
     this.#holds.set(url, hold)
-    this.#tell(url, hold, error)
+    this.#tell(url, hold)
   }
 
   /** Whether a destination may be used. Looks at one that is on hold when it is time to. */
@@ -47,28 +44,40 @@ export class DestinationHolds {
     const hold = this.#holds.get(sink.url)
     if (!hold) return true
     if (performance.now() < hold.lookAt) return false
-    hold.lookAt = performance.now() + LOOK_MS
-    try {
-      await sink.check()
-    } catch (error) {
-      if (!isAboutDestination(error)) throw error
-      this.#tell(sink.url, hold, error)
+    hold.lookAt = performance.now() + DESTINATION_LOOK_MS
+    const error = await whyUnusable(sink, hold.error, hold.neededBytes)
+    if (error) {
+      hold.error = error
+      this.#tell(sink.url, hold)
       return false
     }
-    const free = await sink.free()
-    if (free !== undefined && free < hold.neededBytes) return false
     this.#holds.delete(sink.url)
-    this.#log.info({ destination: sink.url }, 'destination can be used again')
-    this.#notice(sink.url, undefined)
+    this.#notices.set(`destination ${sink.url}`, undefined)
     return true
   }
 
-  #tell(url: string, hold: Hold, { code, message }: DestinationError): void {
-    const reason = code === 'SINK_FULL' ? `No space is left at ${url}: free some.` : message
-    if (reason === hold.reason) return
-    hold.reason = reason
-    this.#log.warn({ destination: url, code, detail: message, since: hold.since }, 'destination on hold')
-    const since = hold.since.toTimeString().slice(0, 5)
-    this.#notice(url, `${reason} Waiting since ${since}; a look every ${LOOK_MS / 1000} s, then it goes on by itself.`)
+  /** What is on hold now, for other processes to see. */
+  list(): HeldDestination[] {
+    return [...this.#holds].map(([destination, { error, since, lookAt }]) => ({
+      destination,
+      reason: error.message,
+      since: since.toISOString(),
+      nextLookMs: Math.max(0, Math.round(lookAt - performance.now())),
+    }))
+  }
+
+  /** The error to end with when a destination has been on hold for longer than this. */
+  overdue(afterMs: number): DataferryError | undefined {
+    for (const [url, { error, begun }] of this.#holds) {
+      if (performance.now() - begun <= afterMs) continue
+      const message = `${shownUrl(url)} could not be used for too long: ${error.message}`
+      return new DataferryError(error.code, message, { cause: error })
+    }
+    return undefined
+  }
+
+  #tell(url: string, { error, since, lookAt }: Hold): void {
+    const nextLook = new Date(Date.now() + lookAt - performance.now())
+    this.#notices.set(`destination ${url}`, { what: shownUrl(url), reason: error.message, since, nextLook })
   }
 }

@@ -4,6 +4,7 @@ import { messageOf } from '../src/errors.ts'
 import type { Workers } from '../src/ledger/workers.ts'
 import type { Logger } from '../src/log.ts'
 import { ownProcess } from '../src/process/process-identity.ts'
+import type { DestinationHolds } from './destination-holds.ts'
 import type { QueueWorkers } from './queue-workers.ts'
 import type { Running } from './running.ts'
 
@@ -14,6 +15,7 @@ export interface HeartbeatDeps {
   readonly queueWorkers: Pick<QueueWorkers, 'ids'>
   readonly scopes: readonly Scope[]
   readonly running: Pick<Running, 'held'>
+  readonly destinations: Pick<DestinationHolds, 'list'>
   readonly log: Logger
 }
 
@@ -25,7 +27,7 @@ const BEAT_MS = 2_000
  * @returns what ends it; resolves after the first beat
  */
 export async function startHeartbeat(deps: HeartbeatDeps, everyMs = BEAT_MS): Promise<Repeated> {
-  const { workers, id, queueWorkers, scopes, running, log } = deps
+  const { workers, id, queueWorkers, scopes, running, destinations, log } = deps
   const since = new Date().toISOString()
   const beat = async (): Promise<void> => {
     const at = new Date().toISOString()
@@ -37,6 +39,7 @@ export async function startHeartbeat(deps: HeartbeatDeps, everyMs = BEAT_MS): Pr
       since,
       at,
       holds: running.held(),
+      destinations: destinations.list(),
     })
   }
   await beat()

@@ -18,8 +18,8 @@ import { OVER, type Step } from './step.ts'
 
 export interface ItemDeps extends JobDeps {
   readonly ledger: Pick<Ledger, 'get' | 'isOpen' | 'settle' | 'setState'>
-  /** The source of one server. Rejects with `CONFIG_INVALID` when this process may not contact it. */
-  readonly openSource: (server: string) => OpenSource
+  /** The source of one server, for a task. Throws `CONFIG_INVALID` when this process may not contact it. */
+  readonly openSource: (server: string, task: Pick<Task, 'waits'>) => OpenSource
   /** Whether its jobs come from the queue of their own batch. */
   readonly attached: boolean
   readonly reconnect?: ReconnectOptions
@@ -49,11 +49,11 @@ export async function processItem(
     return {
       item,
       begin: (task) => ({
-        run: async () => settle(await outcomeOf(item, opened, { job, attempt, task }, deps), opened, deps),
+        run: async () => settle(await outcomeOf(item, opened, { job, attempt, task }, deps), opened, deps, task.began),
         openBytes: () => (item.expect.size ?? 0) - task.bytes,
         mayRetry: ({ remedy }) => remedy !== 'fail',
         giveUp: async (error) => {
-          await settle(failure(item, error), opened, deps)
+          await settle(failure(item, error), opened, deps, task.began)
           // Nothing is wrong with what came before the server lost the rest: `retry` goes on from there.
           const isWorthKeeping = error instanceof DataferryError && error.code === 'SOURCE_BYTES_MISSING'
           if (!isWorthKeeping) await opened.sink.forget(itemKey(job.batch, job.n))
@@ -93,7 +93,7 @@ async function outcomeOf(
   }
   const receipt =
     item.ref.kind === 'file'
-      ? (kept ?? (await transfer(item, { open: deps.openSource(item.server), sink }, run)))
-      : await archiveReceipt(item, opened, kept, run, deps)
+      ? (kept ?? (await transfer(item, { open: deps.openSource(item.server, task), sink }, run)))
+      : await archiveReceipt(item, opened, kept, run, deps.openSource(item.server, task))
   return receipt
 }

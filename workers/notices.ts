@@ -1,13 +1,30 @@
-/** Sentences for people about what holds work up now, one per cause, shown until taken back. */
+import type { Logger } from '../src/log.ts'
+import { noticeKey, type Notice } from '../src/model/notice.ts'
+
+/** What holds work up now, one notice per cause, shown until taken back. The log hears of each once, and of its end. */
 export class Notices {
-  readonly #texts = new Map<string, string>()
+  readonly #log: Logger
+  readonly #notices = new Map<string, Notice>()
 
-  set(cause: string, text: string | undefined): void {
-    if (text === undefined) this.#texts.delete(cause)
-    else this.#texts.set(cause, text)
+  constructor(log: Logger) {
+    this.#log = log
   }
 
-  list(): readonly string[] {
-    return [...this.#texts.values()]
+  set(cause: string, notice: Notice | undefined): void {
+    const before = this.#notices.get(cause)
+    if (notice !== undefined) {
+      this.#notices.set(cause, notice)
+      if (before === undefined || noticeKey(before) !== noticeKey(notice)) this.#log.warn(fieldsOf(notice), 'waiting')
+    } else if (this.#notices.delete(cause) && before !== undefined) {
+      this.#log.info(fieldsOf(before), 'waits no more')
+    }
   }
+
+  list(): readonly Notice[] {
+    return [...this.#notices.values()]
+  }
+}
+
+function fieldsOf(notice: Notice): Readonly<Record<string, unknown>> {
+  return typeof notice === 'string' ? { notice } : { ...notice }
 }

@@ -4,6 +4,8 @@ import { every, type Repeated } from '../src/async/every.ts'
 import { itemQueue } from '../jobs/item.ts'
 import { itemScope, type Scope, type Whose } from '../jobs/scope.ts'
 import { DataferryError, messageOf } from '../src/errors.ts'
+import { noticeText } from '../src/model/notice.ts'
+import type { TakeSlot } from '../src/model/take-slot.ts'
 import type { Change } from '../src/ledger/change.ts'
 import type { LedgerEntry } from '../src/ledger/ledger.ts'
 import { Slots } from '../src/ledger/slots.ts'
@@ -25,10 +27,10 @@ import { openQueueWorkers, type WorkerDeps, type WorkerOptions } from './wiring.
 export interface RunningWorkers {
   readonly running: Running
   readonly notices: Notices
-  /** Aborts when a server has been away for longer than this process is to wait. */
+  /** Aborts when a server or destination has been away for longer than this process is to wait. */
   readonly gaveUp: AbortSignal
-  /** Waits for a stream of a server and holds it during `work`: for whatever is not an item. */
-  withStream<T>(server: string, signal: AbortSignal, work: () => Promise<T>): Promise<T>
+  /** Waits for a stream of a server, for what is not an item. */
+  readonly takeSlot: TakeSlot
   /** Parks what is in flight at its byte, hands its jobs back and closes everything it opened. */
   close(): Promise<void>
 }
@@ -37,6 +39,8 @@ export interface RunningWorkers {
 const LOOK_MS = 2_000
 const RECONCILE_MS = 10_000
 const WATCH_MS = 30_000
+
+const GAVE_UP = 'What was fetched is kept. Run the same command again when it is back: it goes on where it was.'
 
 /** Starts this process's workers: items of its servers, feeding and control. */
 export async function startWorkers(deps: WorkerDeps, options: WorkerOptions): Promise<RunningWorkers> {
@@ -53,13 +57,14 @@ export function newWriterId(): string {
 /** The lifetime of a working process: what it starts, what it listens to, what it repeats, and how all of it ends. */
 class WorkerProcess implements RunningWorkers {
   readonly running = new Running()
-  readonly notices = new Notices()
+  readonly notices: Notices
   readonly #deps: WorkerDeps
   readonly #options: WorkerOptions
   readonly #id = newWriterId()
   readonly #batches: Batches
   readonly #queueWorkers: QueueWorkers
   readonly #limits: ServerLimits
+  readonly #destinations: DestinationHolds
   readonly #reconciler: Reconciler
   readonly #watchdog = new Watchdog()
   #silence: string | undefined
@@ -68,10 +73,12 @@ class WorkerProcess implements RunningWorkers {
   #stopListening = (): void => undefined
 
   constructor(deps: WorkerDeps, options: WorkerOptions) {
-    const { notices } = this
+    const notices = new Notices(deps.log)
+    this.notices = notices
+    this.#destinations = new DestinationHolds(notices, options.onlyDestination)
     this.#deps = deps
     this.#options = options
-    this.#batches = new Batches(deps.ledger, deps.openSink, this.#id)
+    this.#batches = new Batches(deps.ledger, deps.openSink, this.#id, deps.log)
     this.#queueWorkers = new QueueWorkers({ ...deps, ...options })
     this.#limits = new ServerLimits({
       ...deps,
@@ -84,7 +91,8 @@ class WorkerProcess implements RunningWorkers {
         for (const scope of this.#scopesOf(server)) this.#queueWorkers.setConcurrency(itemQueue(server, scope), jobs)
       },
       onGiveUp: (server, { reason }) => {
-        this.#gaveUp.abort(new DataferryError('SOURCE_UNREACHABLE', `${server} has been away for too long: ${reason}`))
+        const message = `${server} has been away for too long: ${reason}`
+        this.#gaveUp.abort(new DataferryError('SOURCE_UNREACHABLE', message, { advice: GAVE_UP }))
       },
     })
     this.#reconciler = new Reconciler({
@@ -99,17 +107,19 @@ class WorkerProcess implements RunningWorkers {
     const { running, notices } = this
     const scopes = this.#options.scopes.map(({ scope }) => scope)
     const [batches, queueWorkers, limits] = [this.#batches, this.#queueWorkers, this.#limits]
-    const destinations = new DestinationHolds(this.#deps.log, (url, text) => notices.set(`destination ${url}`, text))
+    const destinations = this.#destinations
     this.#stopListening = this.#deps.changes.onChange((change) => this.#heard(change))
     await this.#recover()
     openQueueWorkers(this.#deps, this.#options, { batches, running, notices, destinations, limits, queueWorkers })
     await this.#applyLimits()
     // Before the first job is taken: should this process die, its jobs are handed back by what it registered.
-    this.#repeated.push(await startHeartbeat({ ...this.#deps, id: this.#id, scopes, queueWorkers, running }))
+    const shown = { scopes, queueWorkers, running, destinations }
+    this.#repeated.push(await startHeartbeat({ ...this.#deps, ...shown, id: this.#id }))
     await this.#reconciler.now()
     this.#inBackground(queueWorkers.run())
     this.#repeat(LOOK_MS, () => this.#recover())
     this.#repeat(LOOK_MS, () => this.#applyLimits())
+    this.#repeat(LOOK_MS, () => this.#giveUpOverdue())
     this.#repeat(RECONCILE_MS, () => this.#reconciler.now())
     this.#repeat(WATCH_MS, () => this.#watch())
   }
@@ -130,21 +140,16 @@ class WorkerProcess implements RunningWorkers {
     return this.#gaveUp.signal
   }
 
-  async withStream<T>(server: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const slot = await this.#limits.streams(server).acquire(false, signal)
-    try {
-      return await work()
-    } finally {
-      slot.release()
-    }
-  }
+  readonly takeSlot: TakeSlot = (server, signal) => this.#limits.streams(server).acquire(false, signal)
 
   /** Servers that this process works for. */
   get #servers(): readonly string[] {
     return [...new Set(this.#options.scopes.flatMap(({ servers }) => servers))]
   }
 
-  #isOurs(batch: Whose & Pick<LedgerEntry, 'servers'>): boolean {
+  #isOurs(batch: Whose & Pick<LedgerEntry, 'servers' | 'destination'>): boolean {
+    const { onlyDestination = batch.destination } = this.#options
+    if (batch.destination !== onlyDestination) return false
     return batch.servers.some((server) => this.#scopesOf(server).includes(itemScope(batch, server)))
   }
 
@@ -203,15 +208,23 @@ class WorkerProcess implements RunningWorkers {
     await this.#queueWorkers.handBackLost(all)
   }
 
+  #giveUpOverdue(): void {
+    const overdue = this.#destinations.overdue(this.#options.giveUpAfterMs)
+    if (overdue) this.#gaveUp.abort(overdue)
+  }
+
   async #watch(): Promise<void> {
-    const reasons = this.notices.list().filter((text) => text !== this.#silence)
+    const reasons = this.notices
+      .list()
+      .map(noticeText)
+      .filter((text) => text !== this.#silence)
     const status = await readStatus(this.#deps)
     const batches = status.batches.filter((batch) => this.#isOurs(batch))
     this.#silence = this.#watchdog.look({ ...status, batches }, reasons)
     this.notices.set('silence', this.#silence)
   }
 
-  #repeat(ms: number, work: () => Promise<void>): void {
+  #repeat(ms: number, work: () => Promise<void> | void): void {
     this.#repeated.push(every(ms, work, (error) => this.#log(error)))
   }
 

@@ -14,10 +14,14 @@ export type StopReason = 'shutdown' | 'held' | 'lost'
 export class Task {
   readonly batch: string
   readonly item: Item
+  /** When the work began, by `performance.now()`. */
+  readonly began = performance.now()
   readonly #controller = new AbortController()
   bytes = 0
   /** Bytes that came in this attempt. */
   received = 0
+  /** It needs a stream of its server and has none: nothing moves. */
+  waits = false
   stopped: StopReason | undefined
 
   constructor(batch: string, item: Item) {
@@ -74,12 +78,13 @@ export class Running {
   }
 
   held(): HeldItem[] {
-    return [...this.#tasks].map(({ batch, item, bytes, received }) => ({
+    return [...this.#tasks].map(({ batch, item, bytes, received, waits }) => ({
       batch,
       n: item.n,
       path: item.path,
       bytes,
       received,
+      ...(waits && { waits }),
       ...(item.expect.size !== undefined && { size: item.expect.size }),
     }))
   }

@@ -1,6 +1,6 @@
 import { messageOf, type DataferryError } from '../src/errors.ts'
 import type { Hold, Servers, BackoffLimits, HoldCause } from '../src/ledger/servers.ts'
-import type { ServerHold } from '../src/ledger/server-state.ts'
+import { waitOf, type ServerHold } from '../src/ledger/server-state.ts'
 import type { Grant, Slots } from '../src/ledger/slots.ts'
 import type { Workers } from '../src/ledger/workers.ts'
 import type { Logger } from '../src/log.ts'
@@ -13,7 +13,7 @@ export interface ServerLimitsDeps {
   readonly slots: Pick<Slots, 'claim' | 'release'>
   readonly workers: Pick<Workers, 'list'>
   readonly running: Pick<Running, 'stopWhere'>
-  readonly notices: Notices
+  readonly notices: Pick<Notices, 'set'>
   /** Id of this process. */
   readonly id: string
   /** Jobs of a server at the same time in this process. */
@@ -142,8 +142,7 @@ export class ServerLimits {
     const report = { by, reason, limits, ...(leastMs !== undefined && { leastMs }) }
     const hold: Hold = await this.#deps.servers.hold(server, report)
     this.#troubled.add(server)
-    if (hold.began)
-      this.#deps.log.warn({ server, by, reason, waitMs: hold.waitMs, looks: hold.looks }, 'server on hold')
+    if (hold.began) this.#deps.log.info({ server, by, reason, waitMs: hold.waitMs, looks: hold.looks }, 'next look')
     this.#tell(server, { by, reason, since: hold.since, nextLookMs: hold.waitMs })
     await this.streams(server).renew()
   }
@@ -178,14 +177,6 @@ export class ServerLimits {
   }
 
   #tell(server: string, hold: ServerHold | undefined): void {
-    this.#deps.notices.set(`hold ${server}`, hold && holdText(server, hold))
+    this.#deps.notices.set(`hold ${server}`, hold && { what: server, ...waitOf(hold) })
   }
-}
-
-/** One sentence for people: what is waited for, since when, and when it is looked at again. */
-function holdText(server: string, { by, reason, since, nextLookMs = 0 }: ServerHold): string {
-  const clock = (at: number): string => new Date(at).toTimeString().slice(0, 8)
-  if (by === 'person') return `${server} has been paused since ${clock(since.getTime())}: ${reason}`
-  const next = nextLookMs > 0 ? `next look at ${clock(Date.now() + nextLookMs)}` : 'it is being looked at now'
-  return `${server} has been on hold since ${clock(since.getTime())}, ${next}: ${reason}`
 }

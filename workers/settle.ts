@@ -10,18 +10,40 @@ export interface SettleDeps {
   readonly ledger: Pick<Ledger, 'settle'>
 }
 
-/** Ends an item: first on record, then counted, then nothing of it is left over. Repeatable. */
-export async function settle(outcome: Outcome, opened: OpenBatch, { ledger }: SettleDeps): Promise<void> {
+/**
+ * Ends an item: first on record, then counted, then nothing of it is left over. Repeatable.
+ * @param began when the work on it began, by `performance.now()`
+ */
+export async function settle(
+  outcome: Outcome,
+  opened: OpenBatch,
+  { ledger }: SettleDeps,
+  began?: number,
+): Promise<void> {
   const { batch, sink, outcomes } = opened
   await outcomes.record(outcome)
   const { n, path } = outcome
   if (outcome.state === 'failed') {
     const { code, message } = outcome
     await ledger.settle(batch.id, n, { state: 'failed', bytes: 0, error: { code, message, path } })
-    return
+  } else {
+    await ledger.settle(batch.id, n, { state: outcome.state, bytes: outcome.size })
+    if (outcome.verified !== 'checksum') await sink.forget(itemKey(batch.id, n))
   }
-  await ledger.settle(batch.id, n, { state: outcome.state, bytes: outcome.size })
-  if (outcome.verified !== 'checksum') await sink.forget(itemKey(batch.id, n))
+  logEnd(outcome, opened, began)
+}
+
+function logEnd(outcome: Outcome, { log }: OpenBatch, began: number | undefined): void {
+  const { n, path, state } = outcome
+  const how =
+    outcome.state === 'failed'
+      ? { code: outcome.code, problem: outcome.message }
+      : { bytes: outcome.size, verified: outcome.verified }
+  log.info({ n, path, state, ...how, ...(began !== undefined && { ms: msSince(began) }) }, 'item ended')
+}
+
+function msSince(began: number): number {
+  return Math.round(performance.now() - began)
 }
 
 /** Settles an item that planning found out of reach, without asking any server. */
@@ -49,10 +71,13 @@ const MOST = 250
 export class GroupSettle {
   readonly #opened: OpenBatch
   readonly #ledger: Pick<Ledger, 'settleAll'>
+  readonly #began: number
   readonly #commits = new GroupCommit<Receipt>((receipts) => this.#end(receipts), MOST)
 
-  constructor(opened: OpenBatch, ledger: Pick<Ledger, 'settleAll'>) {
+  /** @param began when the work on them began, by `performance.now()` */
+  constructor(opened: OpenBatch, ledger: Pick<Ledger, 'settleAll'>, began: number) {
     this.#opened = opened
+    this.#began = began
     this.#ledger = ledger
   }
 
@@ -69,5 +94,6 @@ export class GroupSettle {
     await this.#ledger.settleAll(batch.id, ends)
     const marked = receipts.filter(({ verified }) => verified !== 'checksum')
     await Promise.all(marked.map(({ n }) => sink.forget(itemKey(batch.id, n))))
+    for (const receipt of receipts) logEnd(receipt, this.#opened, this.#began)
   }
 }

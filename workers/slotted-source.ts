@@ -4,10 +4,19 @@ import type { Slot, StreamSlots } from './stream-slots.ts'
 /**
  * A source whose every stream has a slot from before its request until its last byte, and no longer: not through sync,
  * commit and settling. Rejects with `StreamRevoked` when a stream has to make way.
+ * @param onWait told when a stream waits for its slot, and when it does no more
  */
-export function slottedSource(open: OpenSource, slots: Pick<StreamSlots, 'acquire' | 'checkLease'>): OpenSource {
+export function slottedSource(
+  open: OpenSource,
+  slots: Pick<StreamSlots, 'acquire' | 'checkLease'>,
+  onWait: (waits: boolean) => void = () => undefined,
+): OpenSource {
   return async (ref, from, options) => {
-    const slot = await slots.acquire(options.continuable === true, options.signal, options.spare)
+    const waits = options.spare !== true
+    if (waits) onWait(true)
+    const slot = await slots
+      .acquire(options.continuable === true, options.signal, options.spare)
+      .finally(() => waits && onWait(false))
     const signal = AbortSignal.any([options.signal, slot.revoked])
     try {
       const opened = await open(ref, from, { ...options, signal })

@@ -1,7 +1,7 @@
-import type { DataferryError, ErrorCode } from '../src/errors.ts'
+import { isAboutDestination, type DataferryError, type ErrorCode } from '../src/errors.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import type { OpenBatch } from './batches.ts'
-import { isAboutDestination, type DestinationHolds } from './destination-holds.ts'
+import type { DestinationHolds } from './destination-holds.ts'
 import type { ServerLimits } from './server-limits.ts'
 import { OVER, type Step } from './step.ts'
 import { BUSY_MS } from './with-destination.ts'
@@ -9,7 +9,7 @@ import { BUSY_MS } from './with-destination.ts'
 export interface WaitDeps {
   readonly ledger: Pick<Ledger, 'setState'>
   readonly limits: Pick<ServerLimits, 'throttled' | 'outage' | 'succeeded' | 'isPaused'>
-  readonly destinations: Pick<DestinationHolds, 'isOpen' | 'hold'>
+  readonly destinations: Pick<DestinationHolds, 'isOpen' | 'hold' | 'only'>
 }
 
 /** What was under way when an error came. */
@@ -24,8 +24,6 @@ interface Interrupted {
 
 /** To the end of the queue, so that another item is next; while the server is on hold it waits there for its slot. */
 const BEHIND_OTHERS: Step = { kind: 'later', ms: 1_000 }
-/** Room to wait for at least, and for items of unknown size. */
-const UNKNOWN_ROOM = 1 << 20
 
 /** Failures that look the same when the server can serve nobody. */
 const OUTAGE_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -61,8 +59,7 @@ export async function waitOut(
   if (error.remedy === 'fail' && error.status !== undefined) limits.succeeded(server)
   if (error.remedy !== 'park') return undefined
   if (isAboutDestination(error)) {
-    const neededBytes = error.code === 'SINK_FULL' ? Math.max(UNKNOWN_ROOM, openBytes) : 0
-    destinations.hold(opened.sink.url, error, neededBytes)
+    destinations.hold(opened.sink.url, error, openBytes)
     return { kind: 'later', ms: BUSY_MS }
   }
   await ledger.setState(opened.batch.id, 'paused', `${error.code}: ${error.message}`)

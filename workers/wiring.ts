@@ -79,8 +79,10 @@ export interface WorkerOptions {
   readonly throttle: BackoffLimits
   /** Distance of the looks at a server that is away. */
   readonly outage: BackoffLimits
-  /** After so long without an answer `RunningWorkers#gaveUp` aborts. */
+  /** `RunningWorkers#gaveUp` aborts after a server or destination has been away for so long. */
   readonly giveUpAfterMs: number
+  /** URL of the one destination that is worked for; undefined: any. */
+  readonly onlyDestination?: string | undefined
   /** Wait before an item's second attempt, and the longest; each doubles the one before. */
   readonly retry: BackoffLimits
   readonly reconnect?: ReconnectOptions
@@ -135,7 +137,12 @@ function itemDeps({ deps, options, shared, bundling, queues }: Wiring): BundleDe
     batches,
     running,
     attached: scope !== PUBLIC_SCOPE && scope !== TOKEN_SCOPE,
-    openSource: (server) => slottedSource(answering(openSource(server, scope), server, limits), limits.streams(server)),
+    openSource: (server, task) =>
+      slottedSource(
+        answering(openSource(server, scope), server, limits),
+        limits.streams(server),
+        (waits) => (task.waits = waits),
+      ),
     limits,
     bundling,
     addSingles: (server, jobs) => addItems(queues.items(server), jobs, { attempts: options.attempts }),

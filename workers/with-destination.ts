@@ -1,17 +1,19 @@
+import { isAboutDestination } from '../src/errors.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import type { BatchId } from '../src/model/batch.ts'
 import type { Batches, OpenBatch } from './batches.ts'
-import { isAboutDestination, type DestinationHolds } from './destination-holds.ts'
+import type { DestinationHolds } from './destination-holds.ts'
 import type { Step } from './step.ts'
 
 export interface DestinationDeps {
   readonly ledger: Pick<Ledger, 'get'>
   readonly batches: Pick<Batches, 'open'>
-  readonly destinations: Pick<DestinationHolds, 'isOpen' | 'hold'>
+  readonly destinations: Pick<DestinationHolds, 'isOpen' | 'hold' | 'only'>
 }
 
 /** How soon a job that waits for something at the destination is taken up again. */
 export const BUSY_MS = 5_000
+const LATER: Step = { kind: 'later', ms: BUSY_MS }
 
 /**
  * Does what needs the destination of a batch, later if that is on hold. An error that is about all of the destination puts
@@ -23,15 +25,18 @@ export async function withDestination(
   { ledger, batches, destinations }: DestinationDeps,
   work: (opened: OpenBatch | undefined) => Promise<Step>,
 ): Promise<Step> {
+  const { only } = destinations
+  // The queue does not tell workers apart: it comes back for another one.
+  if (only !== undefined && ((await ledger.get(batch))?.destination ?? only) !== only) return LATER
   try {
     const opened = await batches.open(batch)
-    if (opened && !(await destinations.isOpen(opened.sink))) return { kind: 'later', ms: BUSY_MS }
+    if (opened && !(await destinations.isOpen(opened.sink))) return LATER
     return await work(opened)
   } catch (error) {
     if (!isAboutDestination(error)) throw error
     const entry = await ledger.get(batch)
     if (!entry) throw error
     destinations.hold(entry.destination, error)
-    return { kind: 'later', ms: BUSY_MS }
+    return LATER
   }
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { DataferryError } from '../errors.ts'
+import { DataferryError, isAboutDestination, type DestinationError } from '../errors.ts'
 import type { Batch, BatchId } from '../model/batch.ts'
 import type { Records, Sink } from '../sinks/sink.ts'
 import { readBatch } from './folder.ts'
@@ -44,6 +44,32 @@ export async function refuseLostRecords(
   if (last === undefined) return
   const others = batches.length === 1 ? '' : ` and ${batches.length - 1} more`
   throw lost(url, `${last}${others}`, ' To begin anew in an empty place, add --new.')
+}
+
+/** Between two looks at a destination that cannot be used: a look costs little. */
+export const DESTINATION_LOOK_MS = 5_000
+/** Room that makes it worth going on after a full disk, at least. */
+const LEAST_ROOM = 1 << 20
+
+/**
+ * Looks again at a destination that could not be used.
+ * @param before why it could not
+ * @param neededBytes room that makes it worth going on, where none was left
+ * @returns why it still cannot; undefined: work goes on
+ */
+export async function whyUnusable(
+  sink: Pick<Sink, 'check' | 'free'>,
+  before: DestinationError,
+  neededBytes = 0,
+): Promise<DestinationError | undefined> {
+  try {
+    await sink.check()
+  } catch (error) {
+    if (!isAboutDestination(error)) throw error
+    return error
+  }
+  const free = before.code === 'SINK_FULL' ? await sink.free() : undefined
+  return free !== undefined && free < Math.max(LEAST_ROOM, neededBytes) ? before : undefined
 }
 
 function lost(url: string, what: string, advice = ''): DataferryError {

@@ -53,7 +53,7 @@ function formatOf({ ref }: Item): string {
   return ref.kind === 'all-forms' ? '' : ref.format
 }
 
-/** Turns what `verify` finds missing or changed into a manifest that asks for it again, to the same paths. */
+/** QuestionSlots what `verify` finds missing or changed into a manifest that asks for it again, to the same paths. */
 export class WantedAgain {
   readonly #records: Records
   readonly #write: (bytes: Uint8Array) => Promise<unknown>

@@ -31,6 +31,8 @@ export interface Context extends Given {
    */
   readonly signal: AbortSignal
   readonly log: Logger
+  /** Log lines and a live picture would draw over one another. */
+  readonly logsToTerminal: boolean
 }
 
 /** A flag of one command that is no setting. Has a value when its notation ends in `<…>`. */

@@ -1,8 +1,9 @@
+import type { NativeApi } from '../dataverse/native-api.ts'
+import type { Patiently } from '../dataverse/retry.ts'
 import { DataferryError } from '../errors.ts'
 import { formatRecord } from '../manifest/record.ts'
 import type { CollectionEntry } from '../plan/intake.ts'
 import type { Command, Given } from './command.ts'
-import type { Sources } from './sources.ts'
 
 /** Flags that name datasets without a list of them. */
 export const FINDING_FLAGS: Command['flags'] = [
@@ -22,7 +23,15 @@ export interface Finding {
   /** What decides which batch the list belongs to, as what is found may change from day to day. */
   readonly asked: readonly (string | number)[]
   /** PIDs, and the server of each. Repeats are no harm. */
-  readonly find: (sources: Sources, signal: AbortSignal) => AsyncIterable<FoundDataset>
+  readonly find: (search: Search) => AsyncIterable<FoundDataset>
+}
+
+/** How servers are searched. */
+export interface Search {
+  readonly api: (server: string) => Pick<NativeApi, 'search' | 'walk'>
+  /** Asks a server again while it is worth waiting for. */
+  readonly patiently: (server: string) => Patiently
+  readonly signal: AbortSignal
 }
 
 interface FoundDataset {
@@ -66,9 +75,9 @@ function search(server: string, collection: string | undefined, query: string | 
   return {
     name: names.flat().join(' in '),
     asked: ['search', server, collection ?? '', query ?? ''],
-    async *find(sources, signal) {
+    async *find({ api, patiently, signal }) {
       const scope = { ...(collection !== undefined && { collection }), ...(query !== undefined && { query }) }
-      for await (const page of sources.native(server).search(scope, signal)) {
+      for await (const page of api(server).search(scope, signal, patiently(server))) {
         for (const dataset of page) yield { dataset, server }
       }
     },
@@ -79,9 +88,10 @@ function walk(defaultServer: string, collections: readonly CollectionEntry[]): F
   return {
     name: 'collections of the manifest',
     asked: ['walk'],
-    async *find(sources, signal) {
+    async *find({ api, patiently, signal }) {
       for (const { collection, server = defaultServer } of collections) {
-        for await (const dataset of sources.native(server).walk(collection, signal)) yield { dataset, server }
+        const walked = api(server).walk(collection, signal, patiently(server))
+        for await (const dataset of walked) yield { dataset, server }
       }
     },
   }
@@ -90,13 +100,12 @@ function walk(defaultServer: string, collections: readonly CollectionEntry[]): F
 /** The list of what was found, as a table; `count` is told how many. Rejects when there is none. */
 export async function* tableOf(
   { name, find }: Finding,
-  sources: Sources,
-  signal: AbortSignal,
+  search: Search,
   count: (datasets: number) => void,
 ): AsyncGenerator<string> {
   yield `# ${name.replaceAll(/\s+/g, ' ')}, found ${new Date().toISOString()}\ndataset,server\n`
   let found = 0
-  for await (const { dataset, server } of find(sources, signal)) {
+  for await (const { dataset, server } of find(search)) {
     found += 1
     yield `${formatRecord([dataset, server])}\n`
   }

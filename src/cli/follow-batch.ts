@@ -1,10 +1,10 @@
 import { DataferryError, isErrorCode } from '../errors.ts'
 import type { Changes } from '../ledger/change.ts'
-import type { LedgerEntry } from '../ledger/ledger.ts'
+import type { Ledger, LedgerEntry } from '../ledger/ledger.ts'
 import type { HeldItem } from '../ledger/workers.ts'
+import type { Notice } from '../model/notice.ts'
 import { shortId } from './batch-names.ts'
 import type { Context } from './command.ts'
-import type { Runtime } from './runtime.ts'
 import type { RunFacts } from './summary.ts'
 import { startProgress } from './terminal/progress.ts'
 
@@ -12,10 +12,10 @@ const LOOK_MS = 200
 
 /** What is seen of the work on a batch. */
 export interface View {
-  /** Items of this batch that are worked on now, in any process. */
+  /** Items of this batch that workers have now, in any process; some may wait for a stream. */
   readonly held: () => readonly HeldItem[]
   /** Reasons to wait. */
-  readonly notices: () => readonly string[]
+  readonly notices: () => readonly Notice[]
 }
 
 /**
@@ -23,8 +23,8 @@ export interface View {
  * @param restore called when Redis came back empty, or older than the batch: the destination knows everything
  */
 export async function followBatch(
-  { out, log }: Pick<Context, 'out' | 'log'>,
-  { ledger, changes }: Pick<Runtime, 'ledger' | 'changes'>,
+  { out, logsToTerminal }: Pick<Context, 'out' | 'logsToTerminal'>,
+  { ledger, changes }: { readonly ledger: Pick<Ledger, 'list' | 'get' | 'summary'>; readonly changes: Changes },
   id: string,
   { held, notices }: View,
   signal: AbortSignal,
@@ -33,7 +33,7 @@ export async function followBatch(
   const ids = (await ledger.list()).map((entry) => entry.id)
   const begun = performance.now()
   const before = (await ledger.summary(id)).bytes
-  const progress = startProgress({ out, label: shortId(id, ids), log })
+  const progress = startProgress({ out, label: shortId(id, ids), logsToTerminal })
   try {
     for (;;) {
       const entry = await ledger.get(id)
@@ -42,8 +42,10 @@ export async function followBatch(
         continue
       }
       const summary = await ledger.summary(id)
-      const active = held().map(({ path, bytes, size }) => ({ path, bytes, size }))
-      const bytes = active.reduce((sum, file) => sum + file.bytes, summary.bytes)
+      const taken = held()
+      const moving = taken.filter(({ waits }) => waits !== true)
+      const active = moving.map(({ path, bytes, size }) => ({ path, bytes, size }))
+      const bytes = taken.reduce((sum, file) => sum + file.bytes, summary.bytes)
       progress.update({ batch: id, ...summary, bytes, active, notices: notices() })
       if (entry.state === 'finished') return { ms: performance.now() - begun, bytes: bytes - before, ids }
       refuseHeld(entry)

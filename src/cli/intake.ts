@@ -3,31 +3,33 @@ import { pipeline } from 'node:stream/promises'
 import { beginBatch, findBegun, type BatchRequest, type BegunBatch } from '../plan/begin-batch.ts'
 import { refuseLostRecords } from '../batch/destination.ts'
 import { DataferryError } from '../errors.ts'
-import type { BatchId } from '../model/batch.ts'
 import { inspectManifests, type Inspected } from '../plan/intake.ts'
+import { patiently } from '../plan/patient-catalogue.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Context } from './command.ts'
 import { readFilters } from './filter-flags.ts'
-import { findingsOf, tableOf, type Finding } from './find-datasets.ts'
+import { findingsOf, tableOf, type Finding, type Search } from './find-datasets.ts'
 import { lookAtServers } from './look-at-servers.ts'
 import { ManifestFiles } from './manifest-files.ts'
+import { openQuestionSlots } from './open-question-slots.ts'
+import { batchesAt } from './recover.ts'
+import type { LazyRuntime } from './runtime.ts'
 import { Sources } from './sources.ts'
+import { tellWait } from './tell-notices.ts'
 import { plural } from './terminal/format.ts'
 
 /**
  * Reads all of the manifests, refuses them with every bad line named, and finds or begins their batch at the destination.
- * Before a new batch each of its servers is looked at once, and asked for datasets where they are to be searched for.
+ * Before a new batch each of its servers is looked at once, and asked for datasets where they are to be searched for: that
+ * waits while a server is away.
+ * @param runtime a Redis that knows what was brought here before, and divides the streams of servers; `plan` does without
  */
-export async function takeIn(
-  context: Context,
-  sink: Sink,
-  knownBatches: () => Promise<readonly BatchId[]> = () => Promise.resolve([]),
-): Promise<BegunBatch> {
+export async function takeIn(context: Context, sink: Sink, runtime?: LazyRuntime): Promise<BegunBatch> {
   const { config, has, out } = context
   const passedOver = ({ message }: DataferryError): void => out.warn(`${message} That batch is left as it is.`)
   await using manifests = await ManifestFiles.open(context)
   const given = await inspect(context, manifests, (text) => out.say(text))
-  if (!has('new')) await refuseLostRecords(sink, knownBatches)
+  if (!has('new') && runtime) await refuseLostRecords(sink, () => batchesAt(runtime, sink))
   const findings = findingsOf(context, given.collections, config.servers)
   const request = requestOf(context, given.manifest)
   const asks = new Set([...(given.withoutServer > 0 ? config.servers.slice(0, 1) : []), ...given.named])
@@ -44,7 +46,7 @@ export async function takeIn(
   const begun = has('new') ? undefined : await findBegun(sink, found, passedOver)
   if (begun) return begun
   await lookAtServers(context, new Set([...asks, ...config.servers.slice(0, 1)]))
-  await find(context, findings, manifests)
+  await find(context, findings, manifests, runtime)
   const { manifest } = await inspect(context, manifests, () => undefined)
   const whole = { ...request, manifest: { ...manifest, asked }, ...(recursive && { recursive }) }
   return await beginBatch(sink, whole, () => manifests.bytes(), true)
@@ -91,13 +93,25 @@ function requestOf(context: Context, manifest: Inspected['manifest']): BatchRequ
 }
 
 /** Adds a list of the datasets of each. */
-async function find(context: Context, findings: readonly Finding[], manifests: ManifestFiles): Promise<void> {
+async function find(
+  context: Context,
+  findings: readonly Finding[],
+  manifests: ManifestFiles,
+  runtime: LazyRuntime | undefined,
+): Promise<void> {
   const { out, signal } = context
+  await using slots = runtime && openQuestionSlots(context, await runtime.get())
   const sources = new Sources(context)
+  const onWait = tellWait(context)
+  const search: Search = {
+    api: (server) => sources.native(server, slots?.takeSlot),
+    patiently: (server) => (call) => patiently(call, sources.patience(server, 'The search', onWait), signal),
+    signal,
+  }
   try {
     for (const finding of findings) {
       out.say(`Searching for datasets: ${finding.name} …`)
-      const table = tableOf(finding, sources, signal, (count) => out.say(`Found ${plural(count, 'dataset')}.`))
+      const table = tableOf(finding, search, (count) => out.say(`Found ${plural(count, 'dataset')}.`))
       await manifests.add(finding.name, (path) => pipeline(table, createWriteStream(path)))
     }
   } finally {

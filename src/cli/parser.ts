@@ -14,7 +14,7 @@ const COMMON: readonly (readonly [flags: string, help: string])[] = [
   ['-h, --help', 'show this help'],
 ]
 /** Settings that every verb understands. */
-const SHARED: readonly SettingName[] = ['redis', 'prefix', 'stateDir', 'caFile', 'logLevel']
+const SHARED: readonly SettingName[] = ['redis', 'prefix', 'stateDir', 'caFile', 'logLevel', 'logFile']
 const OWN_GROUP = 'Flags:'
 const SHARED_GROUP = 'Flags of every command:'
 

@@ -1,10 +1,5 @@
 import { relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
-
-/** A destination as people type it: a folder's path, any other as it is. */
-export function shownUrl(url: string): string {
-  return url.startsWith('file://') ? fileURLToPath(url) : url
-}
+import { shownUrl } from '../model/shown-url.ts'
 
 /** For people: short on a terminal, in full where it is read later, such as in the mail of a cron job. */
 export function placeFor({ isTerminal }: { readonly isTerminal: boolean }, url: string): string {

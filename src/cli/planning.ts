@@ -2,76 +2,63 @@ import { DataferryError } from '../errors.ts'
 import { allItems } from '../batch/items-file.ts'
 import type { BegunBatch } from '../plan/begin-batch.ts'
 import type { PlanState } from '../model/batch.ts'
-import type { Catalogue } from '../model/listing.ts'
+import type { Wait } from '../model/notice.ts'
+import type { TakeSlot } from '../model/take-slot.ts'
 import { entriesOf } from '../plan/intake.ts'
 import { manifestBytes } from '../plan/manifest-copy.ts'
-import { patientCatalogue, type Wait } from '../plan/patient-catalogue.ts'
+import { patientCatalogue } from '../plan/patient-catalogue.ts'
+import { patientPlan } from '../plan/patient-plan.ts'
 import { plan } from '../plan/planner.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { RunningWorkers } from '../../workers/run.ts'
 import type { Context, ExitCode } from './command.ts'
 import type { Runtime } from './runtime.ts'
 import type { Output } from './terminal/output.ts'
-import { formatBytes, formatClock, formatCount, plural } from './terminal/format.ts'
+import { formatBytes, formatCount, plural } from './terminal/format.ts'
 import type { Sources } from './sources.ts'
-
-type WithStream = RunningWorkers['withStream']
+import { tellWait } from './tell-notices.ts'
 
 export interface PlanningOptions {
   readonly sources: Sources
   /** When the context's own is not enough. */
   readonly signal?: AbortSignal
   readonly onCheckpoint?: (state: PlanState) => Promise<void>
-  /** Told why planning waits, and undefined when it goes on. */
-  readonly onWait?: (text: string | undefined) => void
-  /** Holds a stream of the server during a request; by default none is shared with anybody. */
-  readonly withStream?: WithStream
+  /** Told why planning waits, and undefined when it goes on; by default people are told. */
+  readonly onWait?: (wait: Wait | undefined) => void
+  /** Waits until one more question may be asked; by default any number may. */
+  readonly takeSlot?: TakeSlot | undefined
 }
 
 /**
- * Plans what is left to plan of a batch, and waits while a server is away. A complete plan is returned as it is: it names fixed
- * things.
+ * Plans what is left to plan of a batch, and waits while a server is away or the destination cannot be used. A complete plan is
+ * returned as it is: it names fixed things.
  */
 export async function planBatch(
-  { config, out, signal: asked }: Context,
+  context: Context,
   sink: Sink,
   begun: BegunBatch,
-  {
-    sources,
-    signal = asked,
-    onCheckpoint,
-    onWait = (text) => text !== undefined && out.say(text),
-    withStream,
-  }: PlanningOptions,
+  { sources, signal = context.signal, onCheckpoint, onWait = tellWait(context), takeSlot }: PlanningOptions,
 ): Promise<PlanState> {
-  const { batch, plan: from } = begun
-  if (from.complete) return from
-  const { outageFirstMs: firstMs, outageMaxMs: maxMs, giveUpAfterMs } = config.settings
-  return plan({
-    batch: batch.id,
-    entries: entriesOf(manifestBytes(sink.records, batch.id), batch.manifest, batch.servers),
-    several: batch.manifest.parts !== undefined,
-    defaultServer: batch.servers[0] ?? '',
-    format: batch.format,
-    recursive: batch.recursive,
-    filters: batch.filters,
-    records: sink.records,
-    catalogue: (server) =>
-      patientCatalogue(slotted(sources.catalogue(server), server, withStream), {
-        isUp: (called) => sources.isUp(server, called),
-        firstMs,
-        maxMs,
-        giveUpAfterMs,
-        onWait: (wait) => onWait(wait && waitText(wait)),
-      }),
-    from,
-    signal,
-    ...(onCheckpoint && { onCheckpoint }),
-  })
-}
-
-function waitText({ reason, since, nextLook }: Wait): string {
-  return `Planning has waited since ${formatClock(since)} and looks again at ${formatClock(nextLook)}: ${reason}`
+  const { batch } = begun
+  if (begun.plan.complete) return begun.plan
+  const planFrom = (from: PlanState): Promise<PlanState> =>
+    plan({
+      batch: batch.id,
+      entries: entriesOf(manifestBytes(sink.records, batch.id), batch.manifest, batch.servers),
+      several: batch.manifest.parts !== undefined,
+      defaultServer: batch.servers[0] ?? '',
+      format: batch.format,
+      recursive: batch.recursive,
+      filters: batch.filters,
+      records: sink.records,
+      catalogue: (server) =>
+        patientCatalogue(sources.native(server, takeSlot), sources.patience(server, 'Planning', onWait)),
+      from,
+      signal,
+      ...(onCheckpoint && { onCheckpoint }),
+    })
+  const { giveUpAfterMs } = context.config.settings
+  return patientPlan({ batch: batch.id, sink, from: begun.plan, plan: planFrom, giveUpAfterMs, onWait, signal })
 }
 
 /** Plans beside the work. `failed` aborts with the error of planning; `stop` ends it, before its workers are closed. */
@@ -81,7 +68,7 @@ export function startPlanning(
   begun: BegunBatch,
   sources: Sources,
   { ledger }: Pick<Runtime, 'ledger'>,
-  workers: RunningWorkers | undefined,
+  { takeSlot, notices }: Pick<RunningWorkers, 'notices'> & Pick<PlanningOptions, 'takeSlot'>,
 ): { readonly failed: AbortSignal; readonly stop: () => Promise<void> } {
   const failed = new AbortController()
   const stopping = new AbortController()
@@ -89,28 +76,14 @@ export function startPlanning(
     sources,
     signal: AbortSignal.any([context.signal, stopping.signal]),
     onCheckpoint: ({ items, totals, complete }) => ledger.setPlanned(begun.batch.id, items, totals.size, complete),
-    ...(workers && {
-      onWait: (text) => workers.notices.set('planning', text),
-      withStream: (...request) => workers.withStream(...request),
-    }),
+    takeSlot,
+    onWait: (wait) => notices.set('planning', wait),
   }).catch((error: unknown) => failed.abort(error))
   const stop = async (): Promise<void> => {
     stopping.abort(new DataferryError('INTERRUPTED', 'Planning was asked to stop.'))
     await planning
   }
   return { failed: failed.signal, stop }
-}
-
-/** Every question of planning has its place among the streams of the server. */
-function slotted(catalogue: Catalogue, server: string, withStream: WithStream | undefined): Catalogue {
-  if (!withStream) return catalogue
-  return {
-    version: (...asked) => withStream(server, asked[2], () => catalogue.version(...asked)),
-    tellsCase: (...asked) => withStream(server, asked[0], () => catalogue.tellsCase(...asked)),
-    file: (...asked) => withStream(server, asked[1], () => catalogue.file(...asked)),
-    // A listing comes in pages while it is planned: it does not keep a stream meanwhile.
-    files: (...asked) => catalogue.files(...asked),
-  }
 }
 
 /** Entries that cannot be planned, told one by one; the rest is counted. */

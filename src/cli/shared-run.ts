@@ -1,4 +1,5 @@
 import { PUBLIC_SCOPE, TOKEN_SCOPE, type Scope } from '../../jobs/scope.ts'
+import { Notices } from '../../workers/notices.ts'
 import type { ScopeOfWork } from '../../workers/wiring.ts'
 import { every } from '../async/every.ts'
 import type { BegunBatch } from '../plan/begin-batch.ts'
@@ -9,6 +10,8 @@ import { livenessOf } from '../process/process-identity.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Context, ExitCode } from './command.ts'
 import { followBatch } from './follow-batch.ts'
+import { HoldsElsewhere } from './holds-elsewhere.ts'
+import { openQuestionSlots } from './open-question-slots.ts'
 import { own } from './ownership.ts'
 import { pasted } from './pasted.ts'
 import { startPlanning } from './planning.ts'
@@ -25,7 +28,7 @@ const HELD_MS = 1_000
  * leaves it to the workers.
  */
 export async function runShared(context: Context, sink: Sink, begun: BegunBatch, lazy: LazyRuntime): Promise<ExitCode> {
-  const { config, signal, out } = context
+  const { config, signal, out, log } = context
   const { id, servers } = begun.batch
   const sources = new Sources(context, servers)
   let facts: RunFacts
@@ -36,17 +39,23 @@ export async function runShared(context: Context, sink: Sink, begun: BegunBatch,
     const helps = !(await somebodyWorks(runtime, scope))
     const workers = helps ? await startWork(context, runtime, sources, openScopes(config, servers)) : undefined
     if (helps) out.say('No worker is running: this command works until its batch has ended.')
-    const planning = startPlanning(context, sink, begun, sources, runtime, workers)
+    await using slots = workers ? undefined : openQuestionSlots(context, runtime)
+    const notices = workers?.notices ?? new Notices(log)
+    const { takeSlot } = workers ?? slots ?? {}
+    const planning = startPlanning(context, sink, begun, sources, runtime, { takeSlot, notices })
+    const elsewhere = new HoldsElsewhere(runtime.servers, notices)
     let held: readonly HeldItem[] = []
     const look = async (): Promise<void> => {
-      held = (await runtime.workers.list()).flatMap(({ holds }) => holds).filter(({ batch }) => batch === id)
+      const others = await runtime.workers.list()
+      held = others.flatMap(({ holds }) => holds).filter(({ batch }) => batch === id)
+      if (!workers) await elsewhere.look(servers, others, (url) => url === sink.url)
     }
     // A look that fails is made up for by the next one.
     const looking = every(HELD_MS, look, () => undefined)
-    const view = { held: () => held, notices: () => workers?.notices.list() ?? [] }
+    const view = { held: () => held, notices: () => notices.list() }
     const restore = (): Promise<unknown> => openToWorkers(context, runtime, sink, begun)
     try {
-      const stop = AbortSignal.any([signal, planning.failed])
+      const stop = AbortSignal.any([signal, planning.failed, ...(workers ? [workers.gaveUp] : [])])
       facts = { ...(await followBatch(context, runtime, id, view, stop, restore)), servers }
     } finally {
       await looking.stop()

@@ -5,8 +5,9 @@ import { Http, type Timeouts } from '../dataverse/http/http.ts'
 import type { InstallationOptions } from '../dataverse/installation.ts'
 import { NativeApi } from '../dataverse/native-api.ts'
 import { DataferryError } from '../errors.ts'
-import type { Catalogue } from '../model/listing.ts'
 import type { OpenSource } from '../model/source.ts'
+import type { TakeSlot } from '../model/take-slot.ts'
+import type { Patience } from '../plan/patient-catalogue.ts'
 import type { Context } from './command.ts'
 import { limitedSource, RateLimit } from '../transfer/rate-limit.ts'
 
@@ -24,11 +25,11 @@ export type Reach = Pick<Context, 'config' | 'log'>
 
 /** A pool of connections as the settings say: through proxies, trusting whom they name, each request told to the log. */
 export function httpFor({ config, log }: Reach, connections: number, timeouts: Timeouts = {}): Http {
-  const { connectTimeoutMs: connectMs, idleTimeoutMs: idleMs } = config.settings
+  const { connectTimeoutMs: connectMs, idleTimeoutMs: idleMs, slowTimeoutMs: slowMs } = config.settings
   return new Http({
     ...config.network,
     connections,
-    timeouts: { connectMs, idleMs, ...timeouts },
+    timeouts: { connectMs, idleMs, slowMs, ...timeouts },
     onRequest: (note) => log.debug(note, 'request'),
   })
 }
@@ -100,13 +101,12 @@ export class Sources {
     return new DataAccessApi({ ...this.#installation(server), throttleMs, retries })
   }
 
-  /** Listings of one server. Throws `CONFIG_INVALID` for one that nobody named. */
-  catalogue(server: string): Catalogue {
-    return this.native(server)
-  }
-
-  native(server: string): NativeApi {
-    return new NativeApi({ ...this.#installation(server), throttleMs: this.#config.settings.throttleFirstMs })
+  /**
+   * Metadata of one server. Throws `CONFIG_INVALID` for one that nobody named.
+   * @param takeSlot waits until one more question may be asked; by default any number may
+   */
+  native(server: string, takeSlot?: TakeSlot): NativeApi {
+    return new NativeApi({ ...this.#installation(server), throttleMs: this.#config.settings.throttleFirstMs, takeSlot })
   }
 
   /** Whether a server answers as a Dataverse does, in one request without a token; never rejects. */
@@ -118,6 +118,12 @@ export class Sources {
       () => true,
       () => false,
     )
+  }
+
+  /** How long a server that is away is waited for by what is not an item, as the settings say. */
+  patience(server: string, what: string, onWait: Patience['onWait']): Patience {
+    const { outageFirstMs: firstMs, outageMaxMs: maxMs, giveUpAfterMs } = this.#config.settings
+    return { what, isUp: (signal) => this.isUp(server, signal), firstMs, maxMs, giveUpAfterMs, onWait }
   }
 
   async close(): Promise<void> {

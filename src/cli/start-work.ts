@@ -7,12 +7,16 @@ import type { Runtime } from './runtime.ts'
 import type { Sources } from './sources.ts'
 import { openDestination } from './destination.ts'
 
-/** Starts this process's workers with the settings of the command line. */
+/**
+ * Starts this process's workers with the settings of the command line.
+ * @param onlyDestination URL of the one destination that is worked for; undefined: any
+ */
 export function startWork(
   { config, log }: Pick<Context, 'config' | 'log'>,
   runtime: Runtime,
   sources: Sources,
   scopes: readonly ScopeOfWork[],
+  onlyDestination?: string,
 ): Promise<RunningWorkers> {
   const { segments, bundleFiles, bundleBytes, outageFirstMs, outageMaxMs, giveUpAfterMs } = config.settings
   const { prefix, jobs, retries, throttleFirstMs, throttleMaxMs, retryFirstMs, retryMaxMs } = config.settings
@@ -36,6 +40,7 @@ export function startWork(
       outage: { firstMs: outageFirstMs, maxMs: outageMaxMs },
       giveUpAfterMs,
       segments,
+      onlyDestination,
       retry: { firstMs: retryFirstMs, maxMs: retryMaxMs },
       bundles: { files: bundleFiles, bytes: bundleBytes },
     },

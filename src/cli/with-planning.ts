@@ -3,7 +3,6 @@ import type { Sink } from '../sinks/sink.ts'
 import type { Context, ExitCode } from './command.ts'
 import { openDestination } from './destination.ts'
 import { takeIn } from './intake.ts'
-import { batchesAt } from './recover.ts'
 import type { LazyRuntime } from './runtime.ts'
 import { Sources } from './sources.ts'
 
@@ -16,7 +15,7 @@ export async function withPlanning(
   const sink = await openDestination(context.config)
   const sources = new Sources(context)
   try {
-    const begun = await takeIn(context, sink, runtime && (() => batchesAt(runtime, sink)))
+    const begun = await takeIn(context, sink, runtime)
     return await work(sink, begun, sources)
   } finally {
     await sources.close()

@@ -192,6 +192,12 @@ export const settingsSchema = z.object({
     env: ['DATAFERRY_LOG_LEVEL'],
     fallback: 'silent',
   }),
+  logFile: setting(word('a file').optional(), {
+    help: 'log to this file instead, from info on unless --log-level says otherwise; lines are added at its end',
+    flags: ['--log-file <file>'],
+    env: ['DATAFERRY_LOG_FILE'],
+    path: true,
+  }),
   s3Endpoint: setting(word('an address such as https://s3.example.org', /^https?:\/\/\S+$/).optional(), {
     help: 'address of an S3-compatible store that is not AWS',
     flags: ['--endpoint <url>'],
@@ -266,6 +272,12 @@ export const settingsSchema = z.object({
   idleTimeoutMs: setting(durationMs(1), {
     help: 'a download without a byte for this long is connected again',
     env: ['DATAFERRY_IDLE_TIMEOUT'],
+    fallback: '60s',
+    unit: 'ms',
+  }),
+  slowTimeoutMs: setting(durationMs(1), {
+    help: 'a download that has brought less than 1 KiB a second for this long is connected again where it can go on at the same byte; limits and pauses of our own do not count',
+    env: ['DATAFERRY_SLOW_TIMEOUT'],
     fallback: '60s',
     unit: 'ms',
   }),

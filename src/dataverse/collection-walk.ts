@@ -6,7 +6,7 @@ import { answerParts } from './answer-parts.ts'
 import { pidPiecesSchema } from './dataset-element.ts'
 import type { Installation } from './installation.ts'
 import { checkData } from './json-call.ts'
-import { withRetries, type RetryPolicy } from './retry.ts'
+import { withRetries, type Patiently, type RetryPolicy } from './retry.ts'
 import { encodePath, type Route } from './route.ts'
 
 const ANSWER: JsonShape = { members: { data: { each: {} } } }
@@ -19,6 +19,7 @@ const content = z.discriminatedUnion('type', [
  * The datasets of a collection and of all collections within, by the database instead of the index: what is there now, but
  * without what is only linked. Each PID comes once. One request for each collection.
  * @param collection its id or alias
+ * @param patiently asks for the contents of a collection again while it is worth waiting
  * @see the mirroring note §1.2
  */
 export async function* walkCollection(
@@ -26,13 +27,14 @@ export async function* walkCollection(
   policy: RetryPolicy,
   collection: number | string,
   signal: AbortSignal,
+  patiently: Patiently,
 ): AsyncGenerator<string, void> {
   const open: (number | string)[] = [collection]
   const seen = new Set<number | string>()
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if (seen.has(next)) continue
     seen.add(next)
-    const { datasets, collections } = await contents(installation, policy, next, signal)
+    const { datasets, collections } = await patiently(() => contents(installation, policy, next, signal))
     yield* datasets
     open.push(...collections.reverse())
   }

@@ -186,7 +186,7 @@ export class DataAccessApi implements AsyncDisposable {
     return requests.decide(this.#calls, 'grantAccess', file, user, signal)
   }
 
-  /** Turns down somebody's request for a file. */
+  /** QuestionSlots down somebody's request for a file. */
   async rejectFileAccess(file: Identifier, user: string, { signal }: Callable = {}): Promise<Message> {
     return requests.decide(this.#calls, 'rejectAccess', file, user, signal)
   }

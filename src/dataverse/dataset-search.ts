@@ -5,7 +5,7 @@ import { answerParts } from './answer-parts.ts'
 import { parseIdentifier } from './identifier.ts'
 import type { Installation } from './installation.ts'
 import { checkData } from './json-call.ts'
-import { pause, waitBeforeRetry, type RetryPolicy } from './retry.ts'
+import { ONCE, pause, waitBeforeRetry, type Patiently, type RetryPolicy } from './retry.ts'
 import type { Query, Route } from './route.ts'
 
 /** What is searched. */
@@ -64,11 +64,19 @@ export class DatasetSearch {
     this.#policy = policy
   }
 
-  /** A page at a time. @param after only datasets with a larger id, to go on from there */
-  async *pages(scope: SearchScope, signal: AbortSignal, after = 0): AsyncGenerator<readonly FoundDataset[], void> {
+  /**
+   * A page at a time.
+   * @param after only datasets with a larger id, to go on from there
+   * @param patiently asks for a page again while it is worth waiting
+   */
+  async *pages(
+    scope: SearchScope,
+    signal: AbortSignal,
+    { after = 0, patiently = ONCE }: { readonly after?: number; readonly patiently?: Patiently } = {},
+  ): AsyncGenerator<readonly FoundDataset[], void> {
     const progress: Progress = { last: after, found: 0, step: 0 }
     for (;;) {
-      const page = await this.#page(scope, progress, signal)
+      const page = await patiently(() => this.#page(scope, progress, signal))
       if (page.length === 0) return
       progress.found += page.length
       if (progress.found > MOST_DATASETS) throw this.#unexpected(`lists more than ${MOST_DATASETS} datasets`)

@@ -28,7 +28,7 @@ interface Verdict {
 }
 
 /**
- * Turns a failed answer into the error to throw; `redact` cleans whatever the server wrote.
+ * QuestionSlots a failed answer into the error to throw; `redact` cleans whatever the server wrote.
  * @see the protocol note §0.1 (envelopes), §1.1 (matrix), §7 (throttling), §8 and §12 (what a status may mean)
  */
 export function failureFrom(refusal: Refusal, redact: (text: string) => string): DataferryError {

@@ -4,12 +4,15 @@ import { header } from './http/headers.ts'
 import { Http, type HttpAnswer, type HttpOptions, type HttpRequest } from './http/http.ts'
 import { redact } from './redact.ts'
 import { isElsewhere, nextHop, type Hop } from './http/redirect.ts'
+import type { TakeSlot, TakenSlot } from '../model/take-slot.ts'
 import { encodeQuery, type Query, type Route } from './route.ts'
 import { DATAFERRY_VERSION } from './version.ts'
 
 /** Bytes of an error page that are read for its message. */
 const LONGEST_COMPLAINT = 64 * 1024
 const MOST_HOPS = 8
+const NEVER = new AbortController().signal
+const AT_ONCE: TakenSlot = { release: () => undefined }
 
 /** Where an installation is, who asks, and over which connections. */
 export interface InstallationOptions extends HttpOptions {
@@ -32,6 +35,11 @@ export interface InstallationOptions extends HttpOptions {
   readonly allowHosts?: readonly string[] | undefined
   /** Connections shared with other clients. The client does not close them, and its own connection options are not used. */
   readonly http?: Http | undefined
+  /**
+   * Asked before each question, and given back when its answer has come. Downloads do not ask it.
+   * @internal
+   */
+  readonly takeSlot?: TakeSlot | undefined
 }
 
 /** One call of the API. */
@@ -70,6 +78,7 @@ export class Installation {
   #inside: Promise<boolean> | undefined
   readonly #http: Http
   readonly #ownsHttp: boolean
+  readonly #takeSlot: TakeSlot
 
   constructor(options: InstallationOptions) {
     const { baseUrl, apiToken, bearerToken, apiVersion, http } = options
@@ -83,10 +92,16 @@ export class Installation {
     this.#allowHosts = new Set(options.allowHosts?.map((host) => host.toLowerCase()))
     this.#http = http ?? new Http(options)
     this.#ownsHttp = http === undefined
+    this.#takeSlot = options.takeSlot ?? (() => Promise.resolve(AT_ONCE))
   }
 
   get hasToken(): boolean {
     return this.#secrets.length > 0
+  }
+
+  /** Waits until one more question may be asked. The caller gives the slot back when the answer has come. */
+  slot(signal: AbortSignal = NEVER): Promise<TakenSlot> {
+    return this.#takeSlot(this.baseUrl, signal)
   }
 
   /** Host of the installation, for messages. */

@@ -65,7 +65,11 @@ export class JsonCalls {
 
   async #retrying<T>(request: ApiRequest, attempt: () => Promise<T>): Promise<T> {
     const repeatable = (request.method ?? 'GET') === 'GET'
-    return repeatable ? withRetries(attempt, this.#policy, request.signal) : attempt()
+    const slotted = async (): Promise<T> => {
+      const slot = await this.#installation.slot(request.signal)
+      return attempt().finally(() => slot.release())
+    }
+    return repeatable ? withRetries(slotted, this.#policy, request.signal) : slotted()
   }
 
   async #unless(answer: Answer, absent: (envelope: Envelope) => boolean): Promise<undefined> {

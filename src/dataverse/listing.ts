@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
 import type { JsonShape } from '../json/json-parts.ts'
-import { fileElementSchema, type FileElement } from '../model/file-element.ts'
+import { fileElementSchema, listedFile, mislistedFile } from '../model/file-element.ts'
+import type { ListedFile, MislistedFile } from '../model/listing.ts'
 import type { Installation } from './installation.ts'
 import { answerParts } from './answer-parts.ts'
-import { checkData } from './json-call.ts'
 import { pause, waitBeforeRetry, type RetryPolicy } from './retry.ts'
 import { datasetRoute, encodePath, type Query, type Route } from './route.ts'
 
@@ -12,14 +12,18 @@ import { datasetRoute, encodePath, type Query, type Route } from './route.ts'
 const PAGE = 1000
 /** Files that one version may have: several times as many as the largest known dataset. */
 const MOST_FILES = 2_000_000
+/** Entries of an answer that may be none: with more it is no listing. */
+const MOST_MISLISTED = 10_000
 const ANSWER: JsonShape = { members: { data: { each: {} } } }
+
+type Listed = ListedFile | MislistedFile
 
 /**
  * Every file of one dataset version exactly once, a page at a time.
  *
  * Pages of the server are not stable: it sorts by label alone, so equal names may repeat or vanish from page to page.
  * Files are told apart by id; when fewer come than `totalCount` says, the whole list is fetched in one call, and what had
- * not come before follows. Servers before 6.1 know no pages and send everything at once; those before 6.2 count nothing,
+ * not come before follows. An entry that cannot be a file is told as one, so that it costs nothing but itself. Servers before 6.1 know no pages and send everything at once; those before 6.2 count nothing,
  * so after a full page only the whole list can tell what is missing. An answer is read as it arrives and never held.
  * @see the protocol note §6.1
  */
@@ -28,22 +32,27 @@ export class Listing {
   readonly #policy: RetryPolicy
   readonly #route: Route
   readonly #signal: AbortSignal
-  readonly #seen = new Set<number>()
+  /** The day that embargo and retention are judged by. */
+  readonly #today: string
+  /** Ids; what stands for one where there is none. */
+  readonly #seen = new Set<number | string>()
 
   constructor(
     installation: Installation,
     policy: RetryPolicy,
     dataset: number | string,
     version: string,
+    today: string,
     signal: AbortSignal,
   ) {
+    this.#today = today
     this.#installation = installation
     this.#policy = policy
     this.#route = datasetRoute(dataset, `/versions/${encodePath(version)}/files`)
     this.#signal = signal
   }
 
-  async *files(): AsyncGenerator<FileElement, void, undefined> {
+  async *files(): AsyncGenerator<Listed, void, undefined> {
     for (let offset = 0; ; offset += PAGE) {
       const before = this.#seen.size
       const page = yield* this.#call(['limit', String(PAGE)], ['offset', String(offset)])
@@ -58,7 +67,7 @@ export class Listing {
   }
 
   /** One call, tried again when it breaks: what had come before is known by its id. */
-  async *#call(...query: Query): AsyncGenerator<FileElement, Page, undefined> {
+  async *#call(...query: Query): AsyncGenerator<Listed, Page, undefined> {
     for (let failures = 1; ; failures += 1) {
       try {
         return yield* this.#attempt(query)
@@ -70,9 +79,10 @@ export class Listing {
     }
   }
 
-  async *#attempt(query: Query): AsyncGenerator<FileElement, Page, undefined> {
+  async *#attempt(query: Query): AsyncGenerator<Listed, Page, undefined> {
     const { host } = this.#installation
-    const ids = new Set<number>()
+    const keys = new Set<number | string>()
+    let [elements, mislisted] = [0, 0]
     let envelope: z.infer<typeof envelopeSchema> = {}
     const request = { route: this.#route, query, signal: this.#signal }
     for await (const { kind, path, value } of answerParts(this.#installation, request, ANSWER)) {
@@ -80,20 +90,35 @@ export class Listing {
         envelope = envelopeSchema.parse(value)
         continue
       }
-      const element = checkData(value, fileElementSchema, host, this.#route.what, 'SOURCE_MISLISTED')
-      ids.add(element.dataFile.id)
-      if (this.#isNew(element, ids.size, envelope.totalCount)) yield element
+      const listed = this.#listed(value)
+      const key = 'mislisted' in listed ? JSON.stringify(listed) : listed.id
+      keys.add(key)
+      elements += 1
+      if ('mislisted' in listed) {
+        mislisted += 1
+        if (mislisted > MOST_MISLISTED) throw new DataferryError('SOURCE_MISLISTED', listed.mislisted)
+      }
+      if (elements > MOST_FILES) throw this.#contradiction(envelope.totalCount, `more than ${MOST_FILES}`)
+      if (this.#isNew(key, keys.size, envelope.totalCount)) yield listed
     }
-    if (envelope.status === 'OK') return { count: ids.size, total: envelope.totalCount }
+    if (envelope.status === 'OK') return { count: keys.size, total: envelope.totalCount }
     const message = `${host} answered ${this.#route.what} with something that is not a file listing.`
     throw new DataferryError('SOURCE_UNEXPECTED', message)
   }
 
+  #listed(value: unknown): Listed {
+    const element = fileElementSchema.safeParse(value)
+    if (element.success) return listedFile(element.data, this.#today)
+    const [issue] = element.error.issues
+    const problem = `${issue?.path.join('.') || 'the entry'}: ${issue?.message ?? 'not understood'}`
+    return mislistedFile(value, `${this.#installation.host}, in ${this.#route.what},`, problem)
+  }
+
   /** Counts a file in. `count` are those of this answer. Throws when the server lists more than there can be. */
-  #isNew({ dataFile: { id } }: FileElement, count: number, total: number | undefined): boolean {
+  #isNew(key: number | string, count: number, total: number | undefined): boolean {
     if (total !== undefined && count > total) throw this.#contradiction(total, `more`)
-    if (this.#seen.has(id)) return false
-    this.#seen.add(id)
+    if (this.#seen.has(key)) return false
+    this.#seen.add(key)
     if (this.#seen.size > MOST_FILES) throw this.#contradiction(total, `more than ${MOST_FILES}`)
     return true
   }

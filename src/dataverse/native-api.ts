@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
 import { joinedPid } from '../model/dataset-pid.ts'
 import { fileElementSchema, listedFile } from '../model/file-element.ts'
-import type { Catalogue, ListedFile, ListedVersion } from '../model/listing.ts'
+import type { Catalogue, ListedFile, ListedVersion, MislistedFile } from '../model/listing.ts'
 import { walkCollection } from './collection-walk.ts'
 import { DatasetSearch, type SearchScope } from './dataset-search.ts'
 import { parseIdentifier } from './identifier.ts'
@@ -10,7 +10,7 @@ import { pidPiecesSchema } from './dataset-element.ts'
 import { Installation, type InstallationOptions } from './installation.ts'
 import { JsonCalls } from './json-call.ts'
 import { Listing } from './listing.ts'
-import { DEFAULT_RETRIES, DEFAULT_THROTTLE_MS, type RetryPolicy } from './retry.ts'
+import { DEFAULT_RETRIES, DEFAULT_THROTTLE_MS, ONCE, type Patiently, type RetryPolicy } from './retry.ts'
 import { datasetRoute, encodePath, fileInfoRoute, type Query, type Route } from './route.ts'
 import { shownFile, whyUnseen } from './unseen.ts'
 import { listedVersion, versionElementSchema, type VersionElement } from './version-element.ts'
@@ -65,10 +65,12 @@ export class NativeApi implements Catalogue {
     return this.#pinned(element, dataset, route, signal)
   }
 
-  async *files(dataset: number | string, version: string, signal: AbortSignal): AsyncGenerator<ListedFile, void> {
-    const listing = new Listing(this.#installation, this.#policy, dataset, version, signal)
-    const today = this.#today()
-    for await (const element of listing.files()) yield listedFile(element, today)
+  files(
+    dataset: number | string,
+    version: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<ListedFile | MislistedFile, void> {
+    return new Listing(this.#installation, this.#policy, dataset, version, this.#today(), signal).files()
   }
 
   async file(file: number | string, signal: AbortSignal): Promise<ListedFile & { readonly in: ListedVersion }> {
@@ -81,15 +83,22 @@ export class NativeApi implements Catalogue {
     return { ...listed, in: version ?? (await this.#searchedVersion(listed.id, route, signal)) }
   }
 
-  /** PIDs of all released datasets of this installation's own that a search finds, a page at a time. */
-  async *search(scope: SearchScope, signal: AbortSignal): AsyncGenerator<readonly string[], void> {
+  /**
+   * PIDs of all released datasets of this installation's own that a search finds, a page at a time.
+   * @param patiently asks for a page again while it is worth waiting; by default it is not
+   */
+  async *search(
+    scope: SearchScope,
+    signal: AbortSignal,
+    patiently: Patiently = ONCE,
+  ): AsyncGenerator<readonly string[], void> {
     const search = new DatasetSearch(this.#installation, this.#policy)
-    for await (const page of search.pages(scope, signal)) yield page.map(({ global_id: pid }) => pid)
+    for await (const page of search.pages(scope, signal, { patiently })) yield page.map(({ global_id: pid }) => pid)
   }
 
-  /** PIDs of all datasets in a collection, by its id or alias, and in the collections within. */
-  walk(collection: number | string, signal: AbortSignal): AsyncGenerator<string, void> {
-    return walkCollection(this.#installation, this.#policy, collection, signal)
+  /** PIDs of all datasets in a collection, by its id or alias, and in the collections within. `patiently` as in `search`. */
+  walk(collection: number | string, signal: AbortSignal, patiently: Patiently = ONCE): AsyncGenerator<string, void> {
+    return walkCollection(this.#installation, this.#policy, collection, signal, patiently)
   }
 
   /** `6.11`, as the server names itself. */

@@ -56,7 +56,7 @@ export async function openRef(
   return {
     from: extent.from,
     size: decodes || isSilent ? undefined : extent.size,
-    body: decodes ? decodedBody(answer, encoding) : answer.body.batches(),
+    body: decodes ? decodedBody(answer, encoding) : answer.body.batches(options.continuable),
     encoding: decodes ? undefined : encoding,
     etag: strongEtag(header(answer.headers, 'etag')),
     contentType: header(answer.headers, 'content-type'),

@@ -10,6 +10,11 @@ export interface RetryPolicy {
   readonly throttleMs: number
 }
 
+/** Repeats a call for as long as its caller wants to wait. */
+export type Patiently = <T>(call: () => Promise<T>) => Promise<T>
+
+export const ONCE: Patiently = (call) => call()
+
 /** Tries after the first one, where nobody says otherwise. */
 export const DEFAULT_RETRIES = 3
 /** @see the protocol note §7: the limiter sends no Retry-After, so begin at a minute and grow. */

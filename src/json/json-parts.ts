@@ -1,5 +1,5 @@
 import { JsonError } from './json-error.ts'
-import { JsonScanner, type JsonListener } from './json-scanner.ts'
+import { JsonScanner, type JsonListener, type ScanOptions } from './json-scanner.ts'
 
 /** How a JSON text is taken apart. What no shape speaks of is kept with the object that it stands in. */
 export interface JsonShape {
@@ -65,10 +65,9 @@ export class JsonParts implements JsonListener {
   /** Objects and arrays around a value that is left out. */
   #skipping: number | undefined
 
-  /** @param many whether several texts may follow one another, as in NDJSON */
-  constructor(shape: JsonShape, many = false) {
+  constructor(shape: JsonShape, scanning: ScanOptions = {}) {
     this.#shape = shape
-    this.#scanner = new JsonScanner(this, many)
+    this.#scanner = new JsonScanner(this, scanning)
   }
 
   /** Of the character at hand, from 1. */
@@ -141,6 +140,15 @@ export class JsonParts implements JsonListener {
     this.#give(unit.hasList ? 'rest' : 'whole', unit.path, unit.line, unit.text)
   }
 
+  /** @internal */
+  nonNumber(end: number, word: string): void {
+    const unit = this.#units.at(-1)
+    if (!unit || this.#from === undefined) return
+    this.#keep(end)
+    unit.text = `${unit.text.slice(0, -word.length)}"${word}"`
+    this.#from = end
+  }
+
   #unit(at: number, path: string): void {
     this.#units.push({ path, line: this.line, text: '', depth: this.#frames.length, hasList: false })
     this.#from = at
@@ -174,7 +182,7 @@ export class JsonParts implements JsonListener {
     if (!unit || this.#from === undefined) return
     unit.text += this.#piece.slice(this.#from, end) + more
     if (unit.text.length <= MAX_ELEMENT) return
-    throw new JsonError('the JSON has an object or list of more than 4 Mi characters', unit.line)
+    throw new JsonError('the JSON has an object or list of more than 4 Mi characters', unit.line, true)
   }
 }
 

@@ -15,20 +15,33 @@ export interface JsonListener {
   begin(at: number, type: 'object' | 'array' | 'scalar'): void
   /** The next value is that of this member. */
   name(name: string): void
+  /** With `nonNumbers`: the value that has ended before `end` is this word, which is not JSON; it counts as a text. */
+  nonNumber(end: number, word: string): void
   /** A value has ended before `end`. */
   end(end: number, type: 'container' | 'scalar'): void
+}
+
+export interface ScanOptions {
+  /** Whether several texts may follow one another, as in NDJSON. */
+  readonly many?: boolean
+  /**
+   * Whether `NaN`, `Infinity` and `-Infinity`, which some writers put in place of a number, are read as texts: then what is
+   * wrong is one value and not the whole.
+   */
+  readonly nonNumbers?: boolean
 }
 
 type Expect = 'value' | 'value or end' | 'key' | 'key or end' | 'colon' | 'comma or end' | 'nothing'
 
 /**
- * Finds the borders of values in a JSON text of any size that comes in pieces. It accepts what `JSON.parse` accepts and
- * nothing else, within bounds: a string has at most 1 Mi characters, and 100 objects and arrays may be open at a time.
+ * Finds the borders of values in a JSON text of any size that comes in pieces. Unless told otherwise it accepts what
+ * `JSON.parse` accepts and nothing else, within bounds: a string has at most 1 Mi characters, and 100 objects and arrays may be open at a time.
  * @see RFC 8259
  */
 export class JsonScanner {
   readonly #listener: JsonListener
   readonly #many: boolean
+  readonly #nonNumbers: boolean
   /** The open objects and arrays: whether each is an array. */
   readonly #open: boolean[] = []
   #expect: Expect = 'value'
@@ -43,10 +56,10 @@ export class JsonScanner {
   /** Of the character at hand, from 1. */
   line = 1
 
-  /** @param many whether several texts may follow one another, as in NDJSON */
-  constructor(listener: JsonListener, many = false) {
+  constructor(listener: JsonListener, { many = false, nonNumbers = false }: ScanOptions = {}) {
     this.#listener = listener
     this.#many = many
+    this.#nonNumbers = nonNumbers
   }
 
   /** Reads the next piece. Throws a `JsonError`. */
@@ -97,7 +110,7 @@ export class JsonScanner {
 
   #count(characters: number): void {
     this.#length += characters
-    if (this.#length > MAX_STRING) throw this.#error('the JSON has a text of more than 1 Mi characters')
+    if (this.#length > MAX_STRING) throw this.#beyond('the JSON has a text of more than 1 Mi characters')
   }
 
   #outside(piece: string, at: number): void {
@@ -106,7 +119,7 @@ export class JsonScanner {
     if (this.#mode === 'scalar') {
       if (!blank && code !== COMMA && code !== CLOSE_BRACE && code !== CLOSE_BRACKET) {
         this.#token += piece.charAt(at)
-        if (this.#token.length > MAX_SCALAR) throw this.#error('the JSON has a number of more than 1,024 characters')
+        if (this.#token.length > MAX_SCALAR) throw this.#beyond('the JSON has a number of more than 1,024 characters')
         return
       }
       this.#endScalar(at)
@@ -121,7 +134,7 @@ export class JsonScanner {
       case OPEN_BRACKET:
         this.#begin(at, code === OPEN_BRACE ? 'object' : 'array')
         this.#open.push(code === OPEN_BRACKET)
-        if (this.#open.length > MAX_DEPTH) throw this.#error(`the JSON is nested more than ${MAX_DEPTH} deep`)
+        if (this.#open.length > MAX_DEPTH) throw this.#beyond(`the JSON is nested more than ${MAX_DEPTH} deep`)
         this.#expect = code === OPEN_BRACE ? 'key or end' : 'value or end'
         return
       case CLOSE_BRACE:
@@ -178,12 +191,17 @@ export class JsonScanner {
 
   #endScalar(end: number): void {
     this.#mode = 'between'
-    this.#must(/^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/.test(this.#token))
+    if (this.#nonNumbers && /^(?:NaN|-?Infinity)$/.test(this.#token)) this.#listener.nonNumber(end, this.#token)
+    else this.#must(/^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/.test(this.#token))
     this.#ended(end, 'scalar')
   }
 
   #must(valid: boolean): void {
     if (!valid) throw this.#error('the JSON is not valid here')
+  }
+
+  #beyond(problem: string): JsonError {
+    return new JsonError(problem, this.line, true)
   }
 
   #error(problem: string): JsonError {

@@ -6,6 +6,8 @@ export interface ReadJsonOptions {
   readonly many?: boolean
   /** Bytes that the text may have. */
   readonly maxBytes?: number
+  /** See `ScanOptions`. */
+  readonly nonNumbers?: boolean
 }
 
 /**
@@ -16,14 +18,14 @@ export interface ReadJsonOptions {
 export async function* readJson(
   chunks: AsyncIterable<Uint8Array>,
   shape: JsonShape,
-  { many = false, maxBytes = Infinity }: ReadJsonOptions = {},
+  { maxBytes = Infinity, ...scanning }: ReadJsonOptions = {},
 ): AsyncGenerator<readonly JsonPart[], void, undefined> {
-  const parts = new JsonParts(shape, many)
+  const parts = new JsonParts(shape, scanning)
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let length = 0
   for await (const chunk of chunks) {
     length += chunk.length
-    if (length > maxBytes) throw new JsonError(`the JSON is longer than ${maxBytes} bytes`, parts.line)
+    if (length > maxBytes) throw new JsonError(`the JSON is longer than ${maxBytes} bytes`, parts.line, true)
     yield parts.push(decoded(() => decoder.decode(chunk, { stream: true }), parts))
   }
   yield parts.push(decoded(() => decoder.decode(), parts))

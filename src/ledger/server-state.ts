@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Wait } from '../model/notice.ts'
 
 /** Why nobody asks a server, or one stream at a time does. */
 export interface ServerHold {
@@ -23,6 +24,15 @@ export interface ServerState {
   readonly concurrency: number | undefined
   /** Bytes a second, over all workers; undefined: no limit. */
   readonly bandwidth: number | undefined
+}
+
+/** A hold by the clock of this machine. */
+export function waitOf({
+  reason,
+  since,
+  nextLookMs,
+}: Pick<ServerHold, 'reason' | 'since' | 'nextLookMs'>): Omit<Wait, 'what'> {
+  return { reason, since, nextLook: nextLookMs === undefined ? undefined : new Date(Date.now() + nextLookMs) }
 }
 
 const count = z.coerce.number()

@@ -25,16 +25,35 @@ const workerSchema = processIdentitySchema.extend({
       bytes: z.number().int().nonnegative(),
       /** Of these, bytes that this process received. */
       received: z.number().int().nonnegative().optional(),
+      /** It waits for a stream of its server: nothing moves. */
+      waits: z.literal(true).optional(),
       size: z.number().int().nonnegative().optional(),
     }),
   ),
+  /** Destinations that cannot be used from where it is; another machine may well use them. */
+  destinations: z
+    .array(
+      z.object({
+        /** URL. */
+        destination: z.string(),
+        /** One sentence for people. */
+        reason: z.string(),
+        since: z.string(),
+        /** How long until the next look, in ms. */
+        nextLookMs: z.number().nonnegative(),
+      }),
+    )
+    .default([]),
 })
 export type WorkerRecord = Readonly<z.infer<typeof workerSchema>>
+export type HeldDestination = WorkerRecord['destinations'][number]
 export type HeldItem = WorkerRecord['holds'][number]
 
 /** Long enough for a process that starts after a crash to find who held the jobs. */
 const KEPT_MS = 5 * 60_000
 const HELD_TOLD = 50
+const DESTINATIONS_TOLD = 50
+const REASON_LENGTH = 300
 
 /** Who works: written by every working process every few seconds, read by `status` and by processes that take over from dead ones. */
 export class Workers {
@@ -48,7 +67,10 @@ export class Workers {
 
   /** Writes or renews a record; it vanishes five minutes after the last call. */
   async beat(record: WorkerRecord): Promise<void> {
-    const text = JSON.stringify({ ...record, holds: record.holds.slice(0, HELD_TOLD) })
+    const destinations = record.destinations
+      .slice(0, DESTINATIONS_TOLD)
+      .map((held) => ({ ...held, reason: held.reason.slice(0, REASON_LENGTH) }))
+    const text = JSON.stringify({ ...record, holds: record.holds.slice(0, HELD_TOLD), destinations })
     await this.#client
       .multi()
       .sadd(workersKey(this.#prefix), record.id)

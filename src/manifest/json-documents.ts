@@ -49,7 +49,7 @@ export async function* readJsonDocuments(
 
 /** Reads a line of NDJSON, which is a text of its own. */
 export function readJsonLine(text: string, number: number, reading: Reading): readonly ManifestLine[] {
-  const parts = new JsonParts(DOCUMENT, true)
+  const parts = new JsonParts(DOCUMENT, { many: true })
   const documents = new Documents(reading, number)
   try {
     return documents.read([...parts.push(text), ...parts.finish()])

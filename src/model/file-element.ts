@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { parseChecksum, type Checksum } from './checksum.ts'
 import type { Withheld } from './item.ts'
-import type { ListedFile } from './listing.ts'
+import type { ListedFile, MislistedFile } from './listing.ts'
 
 const text = z.string().nullish()
-const count = z.number().nullish()
+/** -1 stands for unknown. */
+const count = z.number().int().min(-1).nullish()
 
 /**
  * A file as every listing of the server describes it. Unknown members are kept; of the known ones all but the id may
@@ -51,6 +52,29 @@ export function listedFile(element: FileElement, today: string): ListedFile {
     tabular,
     ...(tabular ? { original: originalOf(dataFile) } : {}),
     ...some('withheld', withheld(element, today)),
+  }
+}
+
+const word = z.string().catch('')
+const named = z.looseObject({
+  label: word,
+  directoryLabel: word,
+  dataFile: z.looseObject({ id: z.unknown(), filename: word }).catch({ id: undefined, filename: '' }),
+})
+
+/**
+ * What can be told of an element that is none.
+ * @param where it is listed, for the message
+ * @param problem the first thing that is wrong with it
+ */
+export function mislistedFile(value: unknown, where: string, problem: string): MislistedFile {
+  const { label, directoryLabel, dataFile } = named.catch(named.parse({})).parse(value)
+  const id = ['string', 'number'].includes(typeof dataFile.id) ? `file ${String(dataFile.id)}` : 'a file without id'
+  const name = [label, dataFile.filename].find((one) => one !== '')
+  return {
+    label: name ?? id,
+    directory: withoutStartSlashes(directoryLabel),
+    mislisted: `${where} lists ${name === undefined ? id : `${name} (${id})`} in a way that cannot be right: ${problem}.`,
   }
 }
 

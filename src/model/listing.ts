@@ -20,6 +20,14 @@ export interface ListedFile {
   readonly withheld?: Withheld
 }
 
+/** An entry of a listing that cannot be a file, such as one without an id, as far as it can be understood. */
+export interface MislistedFile {
+  readonly label: string
+  readonly directory: string
+  /** One sentence: what of it cannot be right. */
+  readonly mislisted: string
+}
+
 /** A dataset version, pinned. */
 export interface ListedVersion {
   /** PID of the dataset. */
@@ -35,8 +43,8 @@ export interface ListedVersion {
 export interface Catalogue {
   /** Pins a selector (`:latest`, `:latest-published`, `:draft`, `1`, `1.0`) to a version number. */
   version(dataset: number | string, selector: string, signal: AbortSignal): Promise<ListedVersion>
-  /** Every file of a pinned version exactly once, in bounded memory. */
-  files(dataset: number | string, version: string, signal: AbortSignal): AsyncIterable<ListedFile>
+  /** Every file of a pinned version exactly once, in bounded memory; what is listed as a file and cannot be one, too. */
+  files(dataset: number | string, version: string, signal: AbortSignal): AsyncIterable<ListedFile | MislistedFile>
   /** Whether a DOI in capitals and the same one in small letters are two to this server. */
   tellsCase(signal: AbortSignal): Promise<boolean>
   /** One file, with the dataset version that it was found in. */

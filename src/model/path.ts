@@ -16,7 +16,7 @@ export interface SafePath {
 }
 
 /**
- * Turns a foreign path into one that is safe and means the same on Linux, macOS, Windows and S3: it never
+ * QuestionSlots a foreign path into one that is safe and means the same on Linux, macOS, Windows and S3: it never
  * leaves the folder it is resolved against. Empty segments and `.` are dropped; what cannot stay becomes `_`, so that
  * `../a` is `__/a`; names that are too long are cut before their extension and get a short hash.
  * A safe path comes back as it is.

@@ -40,7 +40,11 @@ export interface OpenOptions {
    * `StreamRevoked`.
    */
   readonly spare?: boolean
-  /** Whether the stream may be closed at any byte and gone on with there, so that it can make way for others. */
+  /**
+   * Whether the stream may be closed at any byte and gone on with there: then it makes way for others, and a connection
+   * that brings next to nothing is given up. Any other stream would lose what has come for certain, and may be slow for a
+   * reason: a ZIP of tiny files brings little a second however well it goes.
+   */
   readonly continuable?: boolean
   /** False keeps the request out of the server's download count (`gbrecs=true`). */
   readonly count: boolean

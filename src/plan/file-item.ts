@@ -1,8 +1,8 @@
 import { extname } from 'node:path'
 import type { Asked } from '../batch/asked.ts'
 import type { Entry } from '../model/entry.ts'
-import type { Format, Item, Ref } from '../model/item.ts'
-import type { ListedFile, ListedVersion } from '../model/listing.ts'
+import { NO_REF, type Format, type Item, type Ref } from '../model/item.ts'
+import type { ListedFile, ListedVersion, MislistedFile } from '../model/listing.ts'
 import { withoutEndSlashes } from '../model/path.ts'
 import { promises } from './promises.ts'
 
@@ -73,6 +73,17 @@ export function listedItem(file: ListedFile, version: ListedVersion | undefined,
     ...(contentType !== undefined && { contentType }),
     ...(file.withheld && { withheld: file.withheld }),
   }
+}
+
+/** An entry of a listing that cannot be fetched, as an item that fails without a request, at its place among the others. */
+export function mislistedItem(file: MislistedFile, version: ListedVersion | undefined, context: Context): Draft {
+  const problem = { code: 'SOURCE_MISLISTED', message: file.mislisted }
+  return { ...listedItem(asListed(file), version, context), ref: NO_REF, problem }
+}
+
+/** A file of which nothing is known but its place. */
+export function asListed({ label, directory }: MislistedFile): ListedFile {
+  return { id: 0, label, directory, tabular: false }
 }
 
 function wantedPath(

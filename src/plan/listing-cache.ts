@@ -86,7 +86,9 @@ export class ListingCache {
     const known = this.#versions.get(key)
     if (known) return known
     const files = new Map<number, ListedFile>()
-    for await (const file of this.#catalogue.files(dataset, version, signal)) files.set(file.id, file)
+    for await (const file of this.#catalogue.files(dataset, version, signal)) {
+      if (!('mislisted' in file)) files.set(file.id, file)
+    }
     this.#versions.set(key, files)
     return files
   }
@@ -103,7 +105,7 @@ export class ListingCache {
       const newest = await this.#catalogue.version(version.dataset, ':latest', signal)
       if (newest.version !== version.version) return
       for await (const file of this.#catalogue.files(version.dataset, version.version, signal)) {
-        listed.push({ file, version })
+        if (!('mislisted' in file)) listed.push({ file, version })
         if (listed.length >= this.#keptFiles) break
       }
     } catch (error) {

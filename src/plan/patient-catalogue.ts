@@ -1,16 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DataferryError } from '../errors.ts'
-import type { Catalogue, ListedFile } from '../model/listing.ts'
-
-/** What planning waits for now. */
-export interface Wait {
-  /** One sentence for people. */
-  readonly reason: string
-  readonly since: Date
-  readonly nextLook: Date
-}
+import type { Catalogue, ListedFile, MislistedFile } from '../model/listing.ts'
+import type { Wait } from '../model/notice.ts'
 
 export interface Patience {
+  /** What waits, as the beginning of a sentence: `Planning`. */
+  readonly what: string
   /** Whether the server answers at all; never rejects. */
   readonly isUp: (signal: AbortSignal) => Promise<boolean>
   /** Distance to the first look, and the longest; each doubles the one before. */
@@ -30,31 +25,21 @@ const TRIES = 4
  * alone, since the server answers others, becomes `SOURCE_NOT_LISTED` after a few tries.
  */
 export function patientCatalogue(catalogue: Catalogue, patience: Patience): Catalogue {
-  const patiently = async <T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> => {
-    const waiting = new Waiting(patience, signal)
-    for (;;) {
-      try {
-        const result = await call()
-        waiting.end()
-        return result
-      } catch (error) {
-        await waiting.orThrow(error)
-      }
-    }
-  }
   return {
-    version: (dataset, selector, signal) => patiently(() => catalogue.version(dataset, selector, signal), signal),
-    tellsCase: (signal) => patiently(() => catalogue.tellsCase(signal), signal),
-    file: (file, signal) => patiently(() => catalogue.file(file, signal), signal),
-    async *files(dataset, version, signal): AsyncGenerator<ListedFile> {
+    version: (dataset, selector, signal) =>
+      patiently(() => catalogue.version(dataset, selector, signal), patience, signal),
+    tellsCase: (signal) => patiently(() => catalogue.tellsCase(signal), patience, signal),
+    file: (file, signal) => patiently(() => catalogue.file(file, signal), patience, signal),
+    async *files(dataset, version, signal): AsyncGenerator<ListedFile | MislistedFile> {
       const waiting = new Waiting(patience, signal)
-      const listed = new Set<number>()
+      const listed = new Set<number | string>()
       for (;;) {
         try {
           for await (const file of catalogue.files(dataset, version, signal)) {
             waiting.end()
-            if (listed.has(file.id)) continue
-            listed.add(file.id)
+            const key = 'mislisted' in file ? JSON.stringify(file) : file.id
+            if (listed.has(key)) continue
+            listed.add(key)
             yield file
           }
           return
@@ -63,6 +48,20 @@ export function patientCatalogue(catalogue: Catalogue, patience: Patience): Cata
         }
       }
     },
+  }
+}
+
+/** The same for one call. */
+export async function patiently<T>(call: () => Promise<T>, patience: Patience, signal: AbortSignal): Promise<T> {
+  const waiting = new Waiting(patience, signal)
+  for (;;) {
+    try {
+      const result = await call()
+      waiting.end()
+      return result
+    } catch (error) {
+      await waiting.orThrow(error)
+    }
   }
 }
 
@@ -95,11 +94,11 @@ class Waiting {
     this.#signal.throwIfAborted()
     this.#since ??= new Date()
     const waited = Date.now() - this.#since.getTime()
-    const { firstMs, maxMs, giveUpAfterMs, onWait } = this.#patience
+    const { what, firstMs, maxMs, giveUpAfterMs, onWait } = this.#patience
     const ms = Math.max(error.retryAfterMs ?? 0, Math.min(maxMs, firstMs * 2 ** Math.min(this.#looks, 20)))
     if (waited + ms > giveUpAfterMs) throw error
     this.#looks += 1
-    onWait({ reason: error.message, since: this.#since, nextLook: new Date(Date.now() + ms) })
+    onWait({ what, reason: error.message, since: this.#since, nextLook: new Date(Date.now() + ms) })
     await sleep(ms, undefined, { signal: this.#signal }).catch(() => this.#signal.throwIfAborted())
   }
 }

@@ -40,7 +40,7 @@ const CHECKPOINT_MS = 2_000
 const FLUSH_ITEMS = 1_000
 
 /**
- * Turns manifest entries into complete items, one line each in `items.ndjson`, going on after `from`.
+ * QuestionSlots manifest entries into complete items, one line each in `items.ndjson`, going on after `from`.
  * Rejects when a server is away or refuses the token; what was planned by the last checkpoint stays.
  */
 export async function plan(request: PlanRequest): Promise<PlanState> {

@@ -3,11 +3,11 @@ import type { Entry, Target } from '../model/entry.ts'
 import type { Catalogue, ListedFile } from '../model/listing.ts'
 import { allFormsItem, versionZipItem, zipItem } from './archive-item.ts'
 import type { FileFilter } from './file-filter.ts'
-import { formatOf, listedItem, type Context, type Draft } from './file-item.ts'
+import { asListed, formatOf, listedItem, mislistedItem, type Context, type Draft } from './file-item.ts'
 import { ListingCache, type Located } from './listing-cache.ts'
 import { idOf, problemDraft } from './problem-item.ts'
 
-/** Turns the entries of one server into drafts of items, asking as little as possible. */
+/** QuestionSlots the entries of one server into drafts of items, asking as little as possible. */
 export class Resolver {
   readonly #catalogue: Catalogue
   readonly #cache: ListingCache
@@ -111,7 +111,10 @@ export class Resolver {
     for await (const file of this.#catalogue.files(version.dataset, version.version, this.#signal)) {
       if (folder !== undefined && !`${file.directory}/`.startsWith(`${folder}/`)) continue
       empty = false
-      yield* this.#filtered(file, context, counts, () => listedItem(file, version, context))
+      const known = 'mislisted' in file ? asListed(file) : file
+      yield* this.#filtered(known, context, counts, () =>
+        'mislisted' in file ? mislistedItem(file, version, context) : listedItem(file, version, context),
+      )
     }
     if (folder === undefined || !empty) return
     const message = `Version ${version.version} of ${version.dataset} has no folder ${folder}.`
@@ -168,7 +171,10 @@ export class Resolver {
     const version = await this.#catalogue.version(dataset, selector ?? ':latest', this.#signal)
     counts.dataset()
     const files: ListedFile[] = []
-    for await (const file of this.#catalogue.files(version.dataset, version.version, this.#signal)) files.push(file)
+    for await (const file of this.#catalogue.files(version.dataset, version.version, this.#signal)) {
+      if ('mislisted' in file) throw new DataferryError('SOURCE_MISLISTED', file.mislisted)
+      files.push(file)
+    }
     const lost = files.filter((file) => !this.#wanted(file, formatOf(context))).length
     if (lost === 0) return versionZipItem(files, version, context)
     const message =

@@ -55,7 +55,7 @@ export async function connect(options: ConnectOptions): Promise<RedisClient> {
 }
 
 /**
- * Turns what a Redis command rejected with into `REDIS_UNAVAILABLE`, when Redis is the reason: away, full or refusing.
+ * QuestionSlots what a Redis command rejected with into `REDIS_UNAVAILABLE`, when Redis is the reason: away, full or refusing.
  * Any other error is returned as it is.
  */
 export function redisError(error: unknown, url: string): unknown {

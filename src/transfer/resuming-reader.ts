@@ -51,10 +51,12 @@ export interface Identity {
   count: Counting
   /** To the store, for parts: one redirect serves them all while it works. */
   link: StoreLink | undefined
+  /** False: the server ignored a range, so that a stream of it is not left for being slow, or for others. */
+  ranges: boolean
 }
 
 export function newIdentity(count: Counting): Identity {
-  return { size: undefined, etag: undefined, count, link: undefined }
+  return { size: undefined, etag: undefined, count, link: undefined, ranges: true }
 }
 
 /**
@@ -151,7 +153,8 @@ async function openCounted(
   identity: Identity,
 ): Promise<OpenBody> {
   const expectedSize = identity.size ?? options.expectedSize
-  const { signal, continuable = false, spare = false, to } = options
+  const { signal, spare = false, to } = options
+  const continuable = options.continuable === true && identity.ranges
   const link = options.identity?.link
   // Of the parts of a file the one with its last byte is counted, by a server that sends the bytes itself.
   const isCounted = !spare && (to === undefined || to === identity.size)
@@ -203,6 +206,7 @@ function checkIdentity(body: OpenBody, at: number, identity: Identity): void {
   }
   identity.size ??= body.size
   identity.etag ??= body.etag
+  if (body.from < at) identity.ranges = false
 }
 
 /** Where reading ends, as far as that is known. */

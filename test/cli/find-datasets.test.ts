@@ -147,3 +147,20 @@ describe('collections in a manifest', () => {
     expect(searches()).toBe(before)
   })
 })
+
+describe('a server that is away while it is searched', () => {
+  const status = { kind: 'status', status: 502, body: 'html' } as const
+
+  it('is waited for, said once, and searched on', async () => {
+    // The search is tried four times, and then the server itself, which does not answer either.
+    dataverse.fault({ path: '/api/search', steps: [status, status, status, status] })
+    dataverse.fault({ path: '/api/info/version', steps: [{ kind: 'fine' }, status] })
+    const env = { DATAVERSE_SERVER: dataverse.url, DATAFERRY_OUTAGE_FIRST: '20ms' }
+    const to = fresh()
+    const { code, stderr } = await runInProcess(['plan', '--query', 'Temperature', '--to', to], { cwd, env })
+    dataverse.clearFaults()
+    expect(stderr.match(/The search has been on hold since .*, next look at .*502/g)).toHaveLength(1)
+    expect(code).toBe(0)
+    expect((await batchOf(to)).files).toEqual(['doi-10.5072-FK2-B/2.txt', 'doi-10.5072-FK2-C/3.txt'])
+  })
+})

@@ -38,6 +38,7 @@ describe('the health check of a worker', () => {
       since: at.toISOString(),
       at: at.toISOString(),
       holds: [],
+      destinations: [],
     }
     await workers().beat({ ...self, ...told, ...(space !== undefined && { space }) })
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { NativeApi, type NativeApiOptions } from '../../src/dataverse/native-api.ts'
-import type { ListedFile } from '../../src/model/listing.ts'
+import type { ListedFile, MislistedFile } from '../../src/model/listing.ts'
 import { World } from '../fakes/dataverse/world.ts'
 import { scriptedServer, sendJson } from './scripted-server.ts'
 import { BOOKED, BYTES, DATASET, PROFILES, withStandIn } from './stand-in.ts'
@@ -16,10 +16,19 @@ async function withNative<T>(options: NativeApiOptions, work: (api: NativeApi) =
   }
 }
 
-async function all<T>(values: AsyncIterable<T>): Promise<T[]> {
+async function everything<T>(values: AsyncIterable<T>): Promise<T[]> {
   const list: T[] = []
   for await (const value of values) list.push(value)
   return list
+}
+
+/** All files of a listing in which nothing is wrong. */
+async function all(values: AsyncIterable<ListedFile | MislistedFile>): Promise<ListedFile[]> {
+  const listed = await everything(values)
+  return listed.map((file) => {
+    if ('mislisted' in file) throw new Error(file.mislisted)
+    return file
+  })
 }
 
 describe('a server that deploys', () => {
@@ -301,29 +310,98 @@ describe('NativeApi', () => {
       response.on('drain', more)
       more()
     })
-    await withNative({ baseUrl: server.url, retries: 0 }, async (api) => {
+    await withNative({ baseUrl: server.url }, async (api) => {
       const asking = what === 'a listing' ? all(api.files(1, '1.0', signal)) : api.serverVersion()
       await expect(asking).rejects.toMatchObject({
-        code: 'SOURCE_UNEXPECTED',
+        code: 'SOURCE_MISLISTED',
         message: expect.stringContaining('a text of more than 1 Mi characters') as string,
       })
     })
   })
 
-  it.each([{ dataFile: { id: 'x' } }, { dataFile: { id: 1e300 } }, { label: {} }, 7])(
-    'an element that cannot be understood names itself and its dataset, and is not asked for again: %j',
-    async (odd) => {
-      const data = [{ label: 'fine', dataFile: { id: 1 } }, odd]
-      await using server = await scriptedServer((_, response) => sendJson(response, 200, { status: 'OK', data }))
+  it.each([
+    [
+      '{"label":"odd.csv","directoryLabel":"/in","dataFile":{"id":"x"}}',
+      'odd.csv',
+      'odd.csv (file x)',
+      'dataFile.id: ',
+    ],
+    ['{"dataFile":{"id":1e300}}', 'file 1e+300', 'file 1e+300', 'dataFile.id: '],
+    ['{"label":"odd","dataFile":{"id":7,"filesize":-2}}', 'odd', 'odd (file 7)', 'dataFile.filesize: '],
+    ['{"label":"odd","dataFile":{"id":7,"filesize":NaN}}', 'odd', 'odd (file 7)', 'dataFile.filesize: '],
+    ['{"label":"odd","dataFile":{"id":7,"filesize":9007199254740993}}', 'odd', 'odd (file 7)', 'dataFile.filesize: '],
+    ['{"label":"odd","dataFile":{"id":7,"filesize":1.5}}', 'odd', 'odd (file 7)', 'dataFile.filesize: '],
+    ['{"label":{},"dataFile":{"filename":"f","id":7}}', 'f', 'f (file 7)', 'label: '],
+    ['{"label":"odd"}', 'odd', 'odd (a file without id)', 'dataFile: '],
+    ['7', 'a file without id', 'a file without id', 'the entry: '],
+  ])(
+    'an element that cannot be a file costs itself, by name, and nothing else: %s',
+    async (odd, label, name, problem) => {
+      const text = `{"status":"OK","totalCount":3,"data":[{"label":"a","dataFile":{"id":1}},${odd},{"label":"b","dataFile":{"id":2}}]}`
+      await using server = await scriptedServer((_, response) =>
+        response.writeHead(200, { 'content-type': 'application/json' }).end(text),
+      )
       await withNative({ baseUrl: server.url }, async (api) => {
-        await expect(all(api.files(1, '1.0', signal))).rejects.toMatchObject({
-          code: 'SOURCE_MISLISTED',
-          message: expect.stringContaining('describes dataset 1 in a way that cannot be understood: ') as string,
+        const listed = await everything(api.files(1, '1.0', signal))
+        expect(listed).toHaveLength(3)
+        expect(listed[0]).toMatchObject({ id: 1 })
+        expect(listed[1]).toMatchObject({
+          label,
+          mislisted: expect.stringContaining(
+            `, in dataset 1, lists ${name} in a way that cannot be right: ${problem}`,
+          ) as string,
         })
+        expect(listed[2]).toMatchObject({ id: 2 })
       })
       expect(server.seen).toHaveLength(1)
     },
   )
+
+  it('an answer whose elements are no files, for ever, is left', async () => {
+    await using server = await scriptedServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.write('{"status":"OK","data":[0')
+      const some = ',0'.repeat(32 * 1024)
+      const more = (): void => {
+        while (!response.destroyed && response.write(some));
+      }
+      response.on('drain', more)
+      more()
+    })
+    await withNative({ baseUrl: server.url }, async (api) => {
+      await expect(everything(api.files(1, '1.0', signal))).rejects.toMatchObject({ code: 'SOURCE_MISLISTED' })
+    })
+    expect(server.seen).toHaveLength(1)
+  })
+
+  it('each question, and each page of a listing, takes a slot until its answer is read, and gives it back', async () => {
+    const data = Array.from({ length: 1000 }, (_, index) => ({ dataFile: { id: index + 1 } }))
+    let failing = true
+    await using server = await scriptedServer(({ url }, response) => {
+      if (url.includes('offset=0') && failing) {
+        failing = false
+        response.writeHead(500).end()
+      } else if (url.includes('/files?')) sendJson(response, 200, { status: 'OK', totalCount: 1001, data: pageOf(url) })
+      else sendJson(response, 200, { status: 'OK', data: { version: '6.11' } })
+    })
+    const pageOf = (url: string): readonly unknown[] => (url.includes('offset=0') ? data : [{ dataFile: { id: 1001 } }])
+    const slots = { taken: 0, open: 0 }
+    const takeSlot = (): Promise<{ release(): void }> => {
+      slots.taken += 1
+      slots.open += 1
+      return Promise.resolve({ release: () => (slots.open -= 1) })
+    }
+    await withNative({ baseUrl: server.url, takeSlot }, async (api) => {
+      expect(await api.serverVersion(signal)).toBe('6.11')
+      expect(slots).toEqual({ taken: 1, open: 0 })
+      for await (const file of api.files(1, '1.0', signal)) {
+        expect(slots.open).toBe(1)
+        if (!('mislisted' in file) && file.id === 1001) break
+      }
+      // The first page twice, as it failed, and the second one.
+      expect(slots).toEqual({ taken: 4, open: 0 })
+    })
+  })
 
   it('the files that old servers list with a version are passed over', async () => {
     const files = Array.from({ length: 20_000 }, (_, id) => ({ label: 'f'.repeat(400), dataFile: { id } }))

@@ -94,7 +94,7 @@ test.each(OUTAGES)(
     expect(all.find(({ event }) => event === 'summary')).toMatchObject({ done: FILES, failed: 0, missing: 0 })
     const told = all.flatMap(({ notices }): unknown[] => (Array.isArray(notices) ? notices : []))
     expect(told).toContainEqual(
-      expect.stringMatching(/has been on hold since \d\d:\d\d:\d\d, (?:next look at|it is being looked at)/),
+      expect.stringMatching(/has been on hold since \d\d:\d\d:\d\d, (?:next look at|being looked at)/),
     )
   },
 )
@@ -108,7 +108,7 @@ test('a server that is away while a batch is planned is waited for, and said to 
   const { code, stdout } = await started.ended
   expect(code).toBe(0)
   expect(records(stdout).find(({ event }) => event === 'summary')).toMatchObject({ done: FILES, failed: 0 })
-  expect(stdout).toContain('Planning has waited since')
+  expect(stdout).toContain('Planning has been on hold since')
 })
 
 test('a run gives up when it was told to, is parked, and goes on when the server is back', async () => {

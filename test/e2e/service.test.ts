@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Started } from './cli.ts'
@@ -74,6 +74,31 @@ test('what is enqueued is fetched by the workers of two machines, each file once
   expect(new Set(lines.map(({ n }) => n)).size).toBe(SMALL)
   expect(lines).toHaveLength(SMALL)
   expect(await partsAt(service.at('many'))).toEqual([])
+})
+
+test('--until-done leaves out a batch whose destination is not to be seen from here, names it once, and brings the rest', async () => {
+  const gone = await service.enqueue('gone', '30')
+  await rename(service.at('gone'), `${service.at('gone')}-away`)
+  const id = await service.enqueue('rest', '31')
+  const { code, stderr } = await service.work(0, '--until-done', '--processes', '2').ended
+  expect(code).toBe(0)
+  expect(stderr.match(new RegExp(`${gone} is left out: its destination cannot be used from here: `, 'g'))).toHaveLength(
+    1,
+  )
+  expect(await service.batch(id)).toMatchObject({ state: 'finished', done: 1 })
+  expect(await service.batch(gone)).toMatchObject({ state: 'open', done: 0, failed: 0 })
+  await rename(`${service.at('gone')}-away`, service.at('gone'))
+})
+
+test('a worker with --to brings what goes there, and leaves everything else to others', async () => {
+  const [here, there] = [await service.enqueue('here', '32'), await service.enqueue('there', '33')]
+  const { code, stderr } = await service.work(0, '--until-done', '--to', service.at('here')).ended
+  expect(code).toBe(0)
+  expect(stderr).toContain(`${there} is left out: its destination ${service.at('there')} is not the one of --to.`)
+  expect(await service.batch(here)).toMatchObject({ state: 'finished', done: 1 })
+  expect(await service.batch(there)).toMatchObject({ state: 'open', done: 0 })
+  expect((await service.work(1, '--until-done').ended).code).toBe(0)
+  expect(await service.batch(there)).toMatchObject({ state: 'finished', done: 1 })
 })
 
 describe('while workers run on two machines', () => {

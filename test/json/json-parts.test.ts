@@ -112,6 +112,19 @@ describe('a JSON text that comes in pieces', () => {
     await expect(partsOf(many, LISTING)).rejects.toThrow('is not valid here')
   })
 
+  it('reads what stands for no number as a text where that is wanted, however it is cut', async () => {
+    const text = '{"data":[{"a":NaN,"b":[-Infinity,1],"c":"NaN"},Infinity],"more":NaN}'
+    for (const size of [1, 2, 3, 7, 1000]) {
+      const parts = await partsOf(text, LISTING, { size, nonNumbers: true })
+      expect(values(parts, 'whole', 'data[]')).toEqual([{ a: 'NaN', b: ['-Infinity', 1], c: 'NaN' }, 'Infinity'])
+      expect(values(parts, 'rest', '')).toEqual([{ data: [], more: 'NaN' }])
+    }
+    for (const word of ['nan', 'Nan', '+Infinity', '--Infinity', 'NaNNaN', 'undefined']) {
+      await expect(partsOf(`[${word}]`, LISTING, { nonNumbers: true })).rejects.toThrow('is not valid here')
+    }
+    await expect(partsOf(text, LISTING)).rejects.toThrow('is not valid here')
+  })
+
   it('is accepted exactly when JSON.parse accepts it', () => {
     const token = fc.constantFrom(
       ...['{', '}', '[', ']', ',', ':', '"a"', '"', '\\', '\\u00e9', '\\ud800', '\\x', '\u0001'],

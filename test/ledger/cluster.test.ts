@@ -48,6 +48,7 @@ it('changes, server states and worker records work in a cluster too', async () =
     since: at,
     at,
     holds: [],
+    destinations: [],
   }
   const workers = new Workers(client, prefix)
   await workers.beat(record)

@@ -16,6 +16,7 @@ const record: WorkerRecord = {
   since: '2026-01-01T00:00:00.000Z',
   at: '2026-01-01T00:00:01.000Z',
   holds: [held],
+  destinations: [],
 }
 
 it('whoever beats is listed with what it holds, as it said last', async () => {

@@ -1,9 +1,9 @@
 import { DataferryError } from '../../src/errors.ts'
-import type { Catalogue, ListedFile, ListedVersion } from '../../src/model/listing.ts'
+import type { Catalogue, ListedFile, ListedVersion, MislistedFile } from '../../src/model/listing.ts'
 
 /** A server in memory: datasets by PID, each with its versions, oldest first. */
 export type Datasets = Readonly<
-  Record<string, readonly { readonly version: string; readonly files: readonly ListedFile[] }[]>
+  Record<string, readonly { readonly version: string; readonly files: readonly (ListedFile | MislistedFile)[] }[]>
 >
 
 export interface Counted extends Catalogue {
@@ -47,7 +47,8 @@ export function catalogueOf(datasets: Datasets, tellsCase = false): Counted {
       begin(`file ${file}`)
       for (const [dataset, versions] of Object.entries(datasets)) {
         for (const { version, files } of [...versions].reverse()) {
-          const found = files.find(({ id, pid }) => id === file || pid === file)
+          const known = files.filter((one): one is ListedFile => !('mislisted' in one))
+          const found = known.find(({ id, pid }) => id === file || pid === file)
           const where: ListedVersion = { dataset, version }
           if (found) return { ...found, in: where }
         }

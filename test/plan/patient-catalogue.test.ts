@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
 import { DataferryError, type ErrorCode } from '../../src/errors.ts'
 import type { Catalogue, ListedFile } from '../../src/model/listing.ts'
-import { patientCatalogue, type Patience, type Wait } from '../../src/plan/patient-catalogue.ts'
+import type { Wait } from '../../src/model/notice.ts'
+import { patientCatalogue, type Patience } from '../../src/plan/patient-catalogue.ts'
 
 const { signal } = new AbortController()
 const file = (id: number): ListedFile => ({ id, label: `f${id}`, directory: '', tabular: false })
@@ -30,7 +31,14 @@ function failing(...errors: DataferryError[]): Catalogue {
 }
 
 function patience(isUp: boolean, waits: (Wait | undefined)[] = [], giveUpAfterMs = 60_000): Patience {
-  return { isUp: () => Promise.resolve(isUp), firstMs: 1, maxMs: 4, giveUpAfterMs, onWait: (wait) => waits.push(wait) }
+  return {
+    what: 'Planning',
+    isUp: () => Promise.resolve(isUp),
+    firstMs: 1,
+    maxMs: 4,
+    giveUpAfterMs,
+    onWait: (wait) => waits.push(wait),
+  }
 }
 
 it('a server that is away is waited for, however often it has to be looked at, and people are told', async () => {
@@ -38,14 +46,14 @@ it('a server that is away is waited for, however often it has to be looked at, a
   const catalogue = patientCatalogue(failing(...Array.from({ length: 30 }, () => refused())), patience(false, waits))
   expect(await catalogue.version('doi:x', ':latest', signal)).toMatchObject({ version: '1.0' })
   expect(waits).toHaveLength(31)
-  expect(waits[0]).toMatchObject({ reason: 'It is away.' })
+  expect(waits[0]).toMatchObject({ what: 'Planning', reason: 'It is away.' })
   expect(waits.at(-1)).toBeUndefined()
 })
 
 it('a listing that broke off goes on without a file twice', async () => {
   const catalogue = patientCatalogue(failing(refused(), refused('SOURCE_FAILED')), patience(false))
   const ids: number[] = []
-  for await (const { id } of catalogue.files('doi:x', '1.0', signal)) ids.push(id)
+  for await (const one of catalogue.files('doi:x', '1.0', signal)) if (!('mislisted' in one)) ids.push(one.id)
   expect(ids).toEqual([1, 2, 3])
 })
 

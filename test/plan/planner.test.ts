@@ -472,6 +472,21 @@ describe('a listing that is odd or hostile', () => {
     expect(await readPlanState(records, BATCH)).toEqual(state)
   })
 
+  it('with an entry that is no file costs that entry alone, at its place and by name, unless the filters leave it out', async () => {
+    const odd = { label: 'odd.csv', directory: 'in', mislisted: 'The server lists odd.csv oddly.' }
+    const catalogue = catalogueOf({ [A]: [{ version: '1.0', files: [listed(1), odd, listed(3)] }] })
+    const { items, state } = await planAll([dataset(A), file(3)], catalogue)
+    expect(state).toMatchObject({ items: 3, totals: { problems: 1, duplicates: 1 } })
+    expect(items[1]).toMatchObject({
+      path: 'doi-10.5072-FK2-A/in/odd.csv',
+      problem: { code: 'SOURCE_MISLISTED', message: odd.mislisted },
+    })
+    expect((await planAll([dataset(A)], catalogue, { filters: { exclude: ['*.csv'] } })).state).toMatchObject({
+      items: 2,
+      totals: { problems: 0, filtered: 1 },
+    })
+  })
+
   it('costs an archive of it, and nothing else', async () => {
     const catalogue = catalogueOf({ [A]: [{ version: '1.0', files: [listed(1), listed(1.5)] }] })
     const zip: Entry = { target: { kind: 'dataset-zip', dataset: A }, path: 'all.zip' }

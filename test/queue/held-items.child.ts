@@ -19,6 +19,7 @@ await new Workers(connection, prefix).beat({
   since: at,
   at,
   holds: [],
+  destinations: [],
 })
 // Whoever took an item before it registered could not be told from one on another machine.
 void worker.run()

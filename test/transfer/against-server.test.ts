@@ -30,16 +30,16 @@ function fileItem(id: number, bytes: Uint8Array): Item {
 }
 
 async function withServer(
-  options: { profile?: (typeof PROFILES)[number]; steps?: readonly FaultStep[] },
+  options: { profile?: (typeof PROFILES)[number]; steps?: readonly FaultStep[]; slowMs?: number },
   work: (server: StandIn, sink: Sink, bring: (item: Item) => Promise<Receipt>) => Promise<void>,
 ): Promise<void> {
   const world = new World()
   world.dataset('doi:10.5072/FK2/ABCDEF', { files: FILES })
-  const { profile = '6.11', steps = [] } = options
+  const { profile = '6.11', steps = [], slowMs = 60_000 } = options
   const server = await startDataverse({ world, profile })
   for (const file of [10, 11]) server.fault({ file, steps: [...steps] })
   await using folder = await temporaryFolder()
-  await using api = new DataAccessApi({ baseUrl: server.url })
+  await using api = new DataAccessApi({ baseUrl: server.url, timeouts: { slowMs } })
   const sink = diskSink(folder.path)
   const endpoints = { open: api.open.bind(api), sink }
   const run = { key: 'b1-0', signal: never, count: true, reconnect: AT_ONCE }
@@ -66,6 +66,36 @@ describe.each(PROFILES)('a transfer from Dataverse %s to disk', (profile) => {
       expect(receipt).toMatchObject({ verified: 'checksum', size: BYTES.length })
       expect((await contentOf(sink, receipt.path)).equals(BYTES)).toBe(true)
       expect(server.records.file(file).counted).toBe(1)
+    })
+  })
+
+  it.each([10, 11])(
+    'leaves a connection that brings next to nothing, and goes on at the byte: file %i',
+    async (file) => {
+      // Less than 1 KiB a second, in steps that are no silence.
+      const slow: FaultStep = { kind: 'drip', bytes: 3, everyMs: 10 }
+      await withServer(
+        { profile, steps: [{ kind: 'cut', after: 1_000_000 }, slow, slow], slowMs: 100 },
+        async (...given) => {
+          const [server, sink, bring] = given
+          const receipt = await bring(fileItem(file, BYTES))
+          expect(receipt).toMatchObject({ verified: 'checksum', size: BYTES.length })
+          expect((await contentOf(sink, receipt.path)).equals(BYTES)).toBe(true)
+          const begun = server.requests.flatMap(({ range }) => Number(/bytes=(\d+)-/.exec(range ?? '')?.[1] ?? []))
+          expect(begun.filter((from) => from > 1_000_000).length).toBeGreaterThanOrEqual(1)
+          expect(server.records.file(file).counted).toBe(1)
+        },
+      )
+    },
+  )
+
+  it('waits for a stream that could only begin again, however slow it is', async () => {
+    await withServer({ profile, slowMs: 50 }, async (server, sink, bring) => {
+      server.fault({ file: 12, steps: [{ kind: 'drip', bytes: 1, everyMs: 20 }] })
+      const ref = { kind: 'file', file: 12, format: 'original', tabular: true } as const
+      const receipt = await bring(itemFor(Buffer.from(ORIGINAL), { ref, checksum: undefined }))
+      expect(String(await contentOf(sink, receipt.path))).toBe(ORIGINAL)
+      expect(server.requests).toHaveLength(1)
     })
   })
 

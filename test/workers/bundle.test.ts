@@ -180,7 +180,7 @@ async function listedEntries(standIn: StandIn, gone: Pick<ListedFile, 'id' | 'la
   const signal = new AbortController().signal
   const listedIn = await api.version(PID, ':latest', signal)
   const listed: ListedFile[] = []
-  for await (const file of api.files(PID, listedIn.version, signal)) listed.push(file)
+  for await (const file of api.files(PID, listedIn.version, signal)) if (!('mislisted' in file)) listed.push(file)
   await api.close()
   const [first] = listed
   if (first) listed.push({ ...first, ...gone })

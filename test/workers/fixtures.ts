@@ -3,6 +3,7 @@ import type { Outcome } from '../../src/model/receipt.ts'
 import { readOutcomes } from '../../src/batch/outcome-log.ts'
 import { MemoryLedger } from '../../src/ledger/memory-ledger.ts'
 import { createLogger } from '../../src/log.ts'
+import { noticeKey, noticeText, type Notice } from '../../src/model/notice.ts'
 import type { Batch } from '../../src/model/batch.ts'
 import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
 import type { Sink } from '../../src/sinks/sink.ts'
@@ -51,7 +52,7 @@ export async function deskFor(
   await ledger.open({ id, destination: sink.url, servers, createdAt })
   await ledger.setPlanned(id, plan.items, plan.totals.size, true)
   const running = new Running()
-  const batches = new Batches(ledger, () => Promise.resolve(sink), 'w1')
+  const batches = new Batches(ledger, () => Promise.resolve(sink), 'w1', createLogger('silent'))
   const log = createLogger('silent')
   const notices: (string | undefined)[] = []
   const reported: string[] = []
@@ -68,7 +69,7 @@ export async function deskFor(
       isPaused: () => false,
       succeeded: () => void reported.push('an answer'),
     },
-    destinations: new DestinationHolds(log, (_, text) => notices.push(text)),
+    destinations: new DestinationHolds(noticesInto(notices)),
     reconnect: { ...AT_ONCE, retries: 0 },
     log,
   }
@@ -86,6 +87,18 @@ export async function deskFor(
       const found: Outcome[] = []
       for await (const line of readOutcomes(sink.records, id)) if (line.state !== 'reopened') found.push(line)
       return found
+    },
+  }
+}
+
+/** Notices as texts, each once, in its latest words; undefined where one is taken back. */
+export function noticesInto(texts: (string | undefined)[]): { set(cause: string, notice: Notice | undefined): void } {
+  let key: string | undefined
+  return {
+    set: (_, notice) => {
+      const now = notice && noticeKey(notice)
+      texts.splice(now === key ? -1 : texts.length, 1, notice && noticeText(notice))
+      key = now
     },
   }
 }

@@ -29,6 +29,7 @@ it('heartbeats do not pile up while Redis does not answer, and go on when it doe
       scopes: ['public'],
       queueWorkers: { ids: () => ['b1'] },
       running: { held: () => [] },
+      destinations: { list: () => [] },
       log: createLogger('silent'),
     },
     EVERY_MS,

@@ -15,7 +15,7 @@ import { DestinationHolds } from '../../workers/destination-holds.ts'
 import type { Step } from '../../workers/step.ts'
 import { withDestination } from '../../workers/with-destination.ts'
 import { batchOf, plannedBatch } from '../batch/fixtures.ts'
-import { deskFor, FIRST, LAST } from './fixtures.ts'
+import { deskFor, FIRST, LAST, noticesInto } from './fixtures.ts'
 
 const BYTES = bytesOf(10_000)
 const ITEM = itemFor(BYTES)
@@ -222,7 +222,9 @@ describe('a destination that is away', () => {
     const source = scriptedSource(BYTES)
     const desk = await deskFor([ITEM, { ...ITEM, path: 'b' }], source, { sink })
     for (const n of [0, 1, 0]) expect(await desk.work({ n }, LAST)).toEqual({ kind: 'later', ms: 5_000 })
-    expect(desk.notices).toEqual([expect.stringMatching(/^\/data is gone\. Waiting since \d\d:\d\d; a look every 5 s/)])
+    expect(desk.notices).toEqual([
+      expect.stringMatching(/ on hold since \d\d:\d\d:\d\d, next look at \d\d:\d\d:\d\d: \/data is gone\.$/),
+    ])
     vi.advanceTimersByTime(5_001)
     sink.check = () => away('/data is read-only.')
     expect(await desk.work({ n: 0 }, LAST)).toMatchObject({ kind: 'later' })
@@ -250,10 +252,9 @@ describe('a destination that is away', () => {
 
   it('is not taken for one that knows the batch no more', async () => {
     const desk = await deskFor([ITEM], scriptedSource(BYTES))
-    const notice = (_: string, text: string | undefined) => desk.notices.push(text)
-    const destinations = new DestinationHolds(createLogger('silent'), notice)
+    const destinations = new DestinationHolds(noticesInto(desk.notices))
     const open = (sink: Sink) => {
-      const batches = new Batches(desk.ledger, () => Promise.resolve(sink), 'w1')
+      const batches = new Batches(desk.ledger, () => Promise.resolve(sink), 'w1', createLogger('silent'))
       const step = (opened: unknown): Promise<Step> =>
         Promise.resolve(opened ? { kind: 'over' } : { kind: 'hand-back' })
       return withDestination('b1', { ledger: desk.ledger, batches, destinations }, step)

@@ -9,6 +9,7 @@ import { processControl } from '../../workers/control.ts'
 import { carryOut, type Step } from '../../workers/step.ts'
 import { bytesOf } from '../contracts/sink-bytes.ts'
 import { itemFor, scriptedSource } from '../transfer/scripted-source.ts'
+import { createLogger } from '../../src/log.ts'
 import { deskFor } from './fixtures.ts'
 
 const BYTES = bytesOf(100)
@@ -78,7 +79,7 @@ describe('the batches of a process', () => {
       opens++
       return away ? Promise.reject(new DataferryError('SINK_UNAVAILABLE', 'Away.')) : Promise.resolve(sink)
     }
-    const batches = new Batches(ledger, open, 'w1')
+    const batches = new Batches(ledger, open, 'w1', createLogger('silent'))
     expect(await batches.open('b9')).toBeUndefined()
     await expect(batches.open('b1')).rejects.toMatchObject({ code: 'SINK_UNAVAILABLE' })
     away = false
@@ -93,7 +94,7 @@ describe('the batches of a process', () => {
 
   it('close what they opened, though a destination cannot be reached', async () => {
     const { ledger } = await deskFor([itemFor(BYTES)], scriptedSource(BYTES))
-    const batches = new Batches(ledger, () => Promise.reject(new Error('away')), 'w1')
+    const batches = new Batches(ledger, () => Promise.reject(new Error('away')), 'w1', createLogger('silent'))
     await expect(batches.open('b1')).rejects.toThrow('away')
     await expect(batches.close()).resolves.toBeUndefined()
     expect(memorySink().url).toBe('memory://')

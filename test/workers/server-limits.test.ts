@@ -3,6 +3,7 @@ import { DataferryError, type ErrorCode } from '../../src/errors.ts'
 import { Servers } from '../../src/ledger/servers.ts'
 import { Slots } from '../../src/ledger/slots.ts'
 import { createLogger } from '../../src/log.ts'
+import { noticeText } from '../../src/model/notice.ts'
 import { Notices } from '../../workers/notices.ts'
 import { ServerLimits } from '../../workers/server-limits.ts'
 import { useRedis } from '../redis.ts'
@@ -30,7 +31,7 @@ interface Process {
 }
 
 function processOf(id: string, more: { giveUpAfterMs?: number; firstMs?: number } = {}): Process {
-  const notices = new Notices()
+  const notices = new Notices(createLogger('silent'))
   const jobs: number[] = []
   const gaveUp: string[] = []
   const limits = new ServerLimits({
@@ -67,7 +68,9 @@ it('a server that answers nobody goes on hold at the first failure, for all proc
   expect(await a.limits.outage(server, 'b-1', failed())).toBe('outage')
   await b.limits.apply(server)
   for (const { notices, limits } of [a, b]) {
-    expect(notices.list()).toEqual([expect.stringMatching(/has been on hold since .*next look at .*cannot be reached/)])
+    expect(notices.list().map(noticeText)).toEqual([
+      expect.stringMatching(/has been on hold since .*next look at .*cannot be reached/),
+    ])
     expect(limits.streams(server).grant).toMatchObject({ granted: 0, budget: 0 })
   }
   expect(a.jobs.at(-1)).toBe(1)

@@ -84,3 +84,22 @@ it('a request that waits for its slot ends with its signal', async () => {
   await expect(waiting).rejects.toThrow('parked')
   expect(source.asked).toEqual([])
 })
+
+it('a stream that has to wait for its slot says so, and when it waits no more', async () => {
+  const source = scriptedSource(BYTES, [], [1000])
+  const told: boolean[] = []
+  const first = readFrom(slottedSource(source.open, streams), FILE, 0, OPTIONS)
+  await first.next()
+  const second = readFrom(
+    slottedSource(source.open, streams, (waits) => told.push(waits)),
+    FILE,
+    0,
+    OPTIONS,
+  )
+  const begun = second.next()
+  expect(told).toEqual([true])
+  await first.return()
+  await begun
+  expect(told).toEqual([true, false])
+  await second.return()
+})

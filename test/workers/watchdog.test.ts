@@ -29,10 +29,12 @@ function status(batch: Partial<BatchStatus> = {}, bytes = 7, server: Partial<Sta
     scopes: ['public'],
     since: '',
     at: '',
+    destinations: [],
   }
   return {
     batches: [{ ...BATCH, ...batch }],
     servers: [{ ...IDLE, ...server }],
+    destinations: [],
     workers: bytes < 0 ? [] : [{ ...worker, holds: [{ ...HOLD, bytes }] }],
   }
 }

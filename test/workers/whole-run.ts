@@ -96,7 +96,7 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
   const queue = new Map<string, Queued>()
   const notices: string[] = []
   const retries = { items: 0, bundles: 0 }
-  const batches = new Batches(ledger, () => Promise.resolve(sink), 'w1')
+  const batches = new Batches(ledger, () => Promise.resolve(sink), 'w1', createLogger('silent'))
   const bundling = new Bundling({
     size: DEFAULT_BUNDLE_SIZE,
     zipLimit: async () => wanted.zipLimit ?? (await catalogue.zipDownloadLimit()),
@@ -147,7 +147,7 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
       succeeded: () => undefined,
       isPaused: () => false,
     },
-    destinations: { isOpen: () => Promise.resolve(true), hold: () => undefined },
+    destinations: { only: undefined, isOpen: () => Promise.resolve(true), hold: () => undefined },
     reconnect: { retries: 1, minDelayMs: 1, maxDelayMs: 1 },
     log: createLogger('silent'),
     bundling,

@@ -3,7 +3,7 @@ import { isReported } from '../../batch/report.ts'
 import type { Command } from '../command.ts'
 import { DESTINATION_SETTINGS, openDestination } from '../destination.ts'
 import { plural } from '../terminal/format.ts'
-import { shownUrl } from '../places.ts'
+import { shownUrl } from '../../model/shown-url.ts'
 
 /** `dataferry clean`: frees what ended and abandoned batches left half-made. */
 export const command: Command = {

@@ -1,6 +1,7 @@
 import type { BegunBatch } from '../../plan/begin-batch.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { PLANS, type Command, type ExitCode } from '../command.ts'
+import { openQuestionSlots } from '../open-question-slots.ts'
 import { untilDurable } from '../../queue/durable.ts'
 import { planBatch, printPlan } from '../planning.ts'
 import { pasted } from '../pasted.ts'
@@ -27,8 +28,10 @@ export const command: Command = {
       const { id } = begun.batch
       const runtime = await lazy.get()
       await openToWorkers(context, runtime, sink, begun)
+      await using slots = openQuestionSlots(context, runtime)
       const state = await planBatch(context, sink, begun, {
         sources,
+        takeSlot: slots.takeSlot,
         onCheckpoint: ({ items, totals, complete }) => runtime.ledger.setPlanned(id, items, totals.size, complete),
       })
       await printPlan(out, sink, begun, state)

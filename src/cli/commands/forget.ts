@@ -2,7 +2,8 @@ import type { Command } from '../command.ts'
 import { knownBatch } from '../control.ts'
 import { own } from '../ownership.ts'
 import { pasted } from '../pasted.ts'
-import { placeFor, shownUrl } from '../places.ts'
+import { shownUrl } from '../../model/shown-url.ts'
+import { placeFor } from '../places.ts'
 import { openRuntime } from '../runtime.ts'
 
 /** `dataferry forget`: a batch that Redis need not know any more. */

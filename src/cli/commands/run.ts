@@ -4,7 +4,6 @@ import { PARKS, type Command } from '../command.ts'
 import { plural } from '../terminal/format.ts'
 import { takeIn } from '../intake.ts'
 import { planBatch, printPlan } from '../planning.ts'
-import { batchesAt } from '../recover.ts'
 import { lazyRuntime } from '../runtime.ts'
 import { Sources } from '../sources.ts'
 import { command as planCommand, PLANNING_FLAGS } from './plan.ts'
@@ -45,7 +44,7 @@ export const command: Command = {
     try {
       const dryRun = context.has('dry-run')
       await using runtime = lazyRuntime(context, 'worker')
-      const opened = await takeIn(context, sink, dryRun ? undefined : () => batchesAt(runtime, sink))
+      const opened = await takeIn(context, sink, dryRun ? undefined : runtime)
       const { batch, resumed } = opened
       if (!dryRun) {
         out.say(

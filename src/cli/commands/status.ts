@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isAbort } from '../../errors.ts'
-import { readStatus, type BatchStatus, type ServerStatus, type Status } from '../../status.ts'
-import type { ServerHold } from '../../ledger/server-state.ts'
+import { readStatus, type BatchStatus, type DestinationStatus, type ServerStatus, type Status } from '../../status.ts'
+import { waitOf } from '../../ledger/server-state.ts'
+import { holdText } from '../../model/notice.ts'
+import { shownUrl } from '../../model/shown-url.ts'
 import type { Command, Context } from '../command.ts'
 import { knownBatch } from '../control.ts'
 import { pasted } from '../pasted.ts'
-import { formatBytes, formatClock, formatCount, plural } from '../terminal/format.ts'
+import { formatBytes, formatCount, plural } from '../terminal/format.ts'
 import { openRuntime, type Runtime } from '../runtime.ts'
 
 const WATCH_MS = 1_000
@@ -46,7 +48,13 @@ async function statusOf(runtime: Runtime, id: string | undefined): Promise<Statu
   if (id === undefined) return status
   const batches = status.batches.filter((batch) => batch.id === id)
   const servers = new Set(batches.flatMap((batch) => batch.servers))
-  return { ...status, batches, servers: status.servers.filter(({ server }) => servers.has(server)) }
+  const places = new Set(batches.map(({ destination }) => destination))
+  return {
+    ...status,
+    batches,
+    servers: status.servers.filter(({ server }) => servers.has(server)),
+    destinations: status.destinations.filter(({ destination }) => places.has(destination)),
+  }
 }
 
 function hasEnded({ state }: BatchStatus): boolean {
@@ -57,6 +65,7 @@ function hasEnded({ state }: BatchStatus): boolean {
 function print({ out, config }: Context, status: Status, all: boolean): void {
   for (const batch of status.batches) out.record({ event: 'batch', ...batch })
   for (const server of status.servers) out.record({ event: 'server', ...server })
+  for (const destination of status.destinations) out.record({ event: 'destination', ...destination })
   for (const worker of status.workers) out.record({ event: 'worker', ...worker })
   const shown = status.batches
     .filter(({ state }) => all || state !== 'finished')
@@ -67,12 +76,21 @@ function print({ out, config }: Context, status: Status, all: boolean): void {
   if (hidden > 0)
     out.line(`${plural(hidden, 'finished batch', 'finished batches')}: ${pasted(config, 'status', ['--all'])}`)
   if (status.servers.length > 0) out.table(SERVER_COLUMNS, status.servers.map(serverRow))
+  if (status.destinations.length > 0) out.table(DESTINATION_COLUMNS, status.destinations.map(destinationRow))
   for (const { host, pid, holds } of status.workers) {
-    out.line(`worker ${host} (process ${pid}): ${holds.length === 0 ? 'idle' : ''}`)
-    for (const { path, bytes, size } of holds) {
+    const moving = holds.filter(({ waits }) => waits !== true)
+    out.line(`worker ${host} (process ${pid}): ${doing(holds.length, moving.length)}`)
+    for (const { path, bytes, size } of moving) {
       out.line(`  ${path}  ${formatBytes(bytes)}${size === undefined ? '' : ` of ${formatBytes(size)}`}`)
     }
   }
+}
+
+/** Files are shown where they move; the others wait for a stream. */
+function doing(held: number, moving: number): string {
+  if (held === 0) return 'idle'
+  const waiting = held - moving
+  return waiting === 0 ? '' : `${plural(waiting, 'file')} ${waiting === 1 ? 'waits' : 'wait'} for a stream`
 }
 
 /** What needs somebody comes first: a batch that is paused with a reason, one that waits for its command, one with failures. */
@@ -102,6 +120,8 @@ const BATCH_COLUMNS = [
 ]
 const SERVER_COLUMNS = [{ title: 'SERVER' }, right('WAITING'), right('ACTIVE'), right('DELAYED'), { title: 'NOW' }]
 
+const DESTINATION_COLUMNS = [{ title: 'DESTINATION' }, { title: 'SEEN FROM' }, { title: 'NOW' }]
+
 function batchRow(batch: BatchStatus): { text: string; tone?: 'good' | 'bad' | 'warn' }[] {
   const state = isParked(batch) ? 'parked' : batch.state
   const { id, reason, planned, planComplete, done, kept, failed, open, bytes, destination } = batch
@@ -122,7 +142,7 @@ function batchRow(batch: BatchStatus): { text: string; tone?: 'good' | 'bad' | '
 }
 
 function serverRow({ server, waiting, active, delayed, hold }: ServerStatus): { text: string }[] {
-  const now = hold ? holdText(hold) : ''
+  const now = hold ? holdText(waitOf(hold)) : ''
   return [
     { text: server },
     { text: formatCount(waiting) },
@@ -132,8 +152,6 @@ function serverRow({ server, waiting, active, delayed, hold }: ServerStatus): { 
   ]
 }
 
-function holdText({ by, reason, since, nextLookMs }: ServerHold): string {
-  if (by === 'person') return `paused: ${reason}`
-  const next = nextLookMs ? `next look at ${formatClock(new Date(Date.now() + nextLookMs))}` : 'being looked at'
-  return `on hold since ${formatClock(since)}, ${next}: ${reason}`
+function destinationRow({ destination, host, pid, hold }: DestinationStatus): { text: string }[] {
+  return [{ text: shownUrl(destination) }, { text: `${host} (process ${pid})` }, { text: holdText(waitOf(hold)) }]
 }

@@ -8,7 +8,7 @@ import { hashOf } from '../../transfer/meter.ts'
 import type { Command, Context } from '../command.ts'
 import { formatBytes, formatCount, plural } from '../terminal/format.ts'
 import { pasted, unnamedServers } from '../pasted.ts'
-import { shownUrl } from '../places.ts'
+import { shownUrl } from '../../model/shown-url.ts'
 import { DESTINATION_SETTINGS, openDestination } from '../destination.ts'
 
 /** `dataferry verify`: is everything that was ever brought here still here, byte for byte? */

@@ -3,16 +3,21 @@ import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { every } from '../../async/every.ts'
 import { DataferryError } from '../../errors.ts'
+import { destinationUrl } from '../../sinks/open-sink.ts'
 import type { Command, Context, ExitCode } from '../command.ts'
 import { DESTINATION_SETTINGS, openDestination } from '../destination.ts'
 import { plural } from '../terminal/format.ts'
-import type { Output } from '../terminal/output.ts'
+import { tellOnce } from '../tell-notices.ts'
+import { HoldsElsewhere } from '../holds-elsewhere.ts'
 import { openRuntime, type Runtime } from '../runtime.ts'
 import { SERVER_SETTINGS, Sources } from '../sources.ts'
 import { openScopes } from '../shared-run.ts'
 import { startWork } from '../start-work.ts'
+import { untilDone } from '../until-done.ts'
+import type { Notice } from '../../model/notice.ts'
+import { ownProcess } from '../../process/process-identity.ts'
 import { Batches } from '../../../workers/batches.ts'
-import type { Notices } from '../../../workers/notices.ts'
+import { Notices } from '../../../workers/notices.ts'
 import { recoverCrashed } from '../../../workers/recover-crashed.ts'
 import { newWriterId } from '../../../workers/run.ts'
 import { supervise } from '../../../workers/supervisor.ts'
@@ -22,6 +27,8 @@ const GRACE_MS = 20_000
 /** A process that ends by itself does so before it is made to. */
 const MARGIN_MS = 5_000
 const LOOK_MS = 500
+/** What several processes wait for is read from Redis. */
+const TELL_MS = 2_000
 
 /** `dataferry work`: fetch what anybody on any machine has enqueued in this Redis. */
 export const command: Command = {
@@ -31,7 +38,7 @@ export const command: Command = {
   ],
   about:
     'Runs until SIGTERM or Ctrl-C; then it parks what is in flight, hands its jobs back and ends with 0. ' +
-    'Every machine must see the destinations under the same path or URL.',
+    'Every machine must see the destinations under the same path or URL; with --to it works for that one alone.',
   operands: [],
   settings: [
     ...SERVER_SETTINGS,
@@ -44,6 +51,7 @@ export const command: Command = {
     'retryMaxMs',
     'limitRate',
     'idleTimeoutMs',
+    'slowTimeoutMs',
     'connectTimeoutMs',
     'throttleFirstMs',
     'throttleMaxMs',
@@ -51,7 +59,12 @@ export const command: Command = {
     'outageMaxMs',
   ],
   stop: { stopping: 'what is in flight is parked.' },
-  flags: [{ flags: '--until-done', help: 'end when no batch has anything left to do' }],
+  flags: [
+    {
+      flags: '--until-done',
+      help: 'end when no batch that can be brought to its end from here has anything left to do',
+    },
+  ],
   run: async (context) => {
     const { config } = context
     if (config.servers.length === 0) {
@@ -72,11 +85,21 @@ async function workHere(context: Context, runtime: Runtime): Promise<ExitCode> {
   const signal = AbortSignal.any([context.signal, supervisorGone()])
   const sources = new Sources(context)
   try {
-    const workers = await startWork(context, runtime, sources, openScopes(config, config.servers))
+    const workers = await startWork(
+      context,
+      runtime,
+      sources,
+      openScopes(config, config.servers),
+      onlyDestination(context),
+    )
     try {
       out.say(`Working for ${config.servers.join(', ')}. Ctrl-C parks what is in flight.`)
-      const telling = every(LOOK_MS, tellOnce(out, workers.notices), (error) => context.log.warn({ err: error }))
-      await untilStopped({ signal, has: context.has }, runtime).finally(() => telling.stop())
+      const tell = tellOnce(out)
+      // Of several processes one tells what all of them wait for.
+      const isOwn = (notice: Notice): boolean => !isSupervised() || typeof notice === 'string'
+      const look = (): void => tell(workers.notices.list().filter(isOwn))
+      const telling = every(LOOK_MS, look, (error) => context.log.warn({ err: error }))
+      await untilStopped(context, runtime, signal).finally(() => telling.stop())
     } finally {
       // While Redis is away jobs cannot be handed back. What was fetched is kept all the same, so nothing is waited for.
       await within(GRACE_MS - MARGIN_MS, workers.close())
@@ -87,14 +110,9 @@ async function workHere(context: Context, runtime: Runtime): Promise<ExitCode> {
   return 0
 }
 
-/** Says what holds work up when that begins, and not again until it has ended. */
-function tellOnce(out: Output, notices: Notices): () => void {
-  let told: readonly string[] = []
-  return () => {
-    const now = notices.list()
-    for (const text of now) if (!told.includes(text)) out.say(text)
-    told = now
-  }
+/** Whether this is one of several processes that another one looks after. */
+function isSupervised(): boolean {
+  return Object.hasOwn(process, 'connected')
 }
 
 /** Aborts when the supervisor that started this process has died: the one that follows it starts its own. */
@@ -102,7 +120,7 @@ function supervisorGone(): AbortSignal {
   const gone = new AbortController()
   // No channel: nobody supervises this process, or its supervisor died while it was starting.
   if (process.connected) process.once('disconnect', () => gone.abort())
-  else if (Object.hasOwn(process, 'connected')) gone.abort()
+  else if (isSupervised()) gone.abort()
   return gone.signal
 }
 
@@ -113,19 +131,26 @@ async function within(ms: number, work: Promise<void>): Promise<void> {
 }
 
 /** Keeps worker processes alive, each the same command with `--processes 1`. */
-async function workBelow(
-  { out, log, config, signal, has }: Context,
-  runtime: Runtime,
-  count: number,
-): Promise<ExitCode> {
+async function workBelow(context: Context, runtime: Runtime, count: number): Promise<ExitCode> {
+  const { out, log, config, signal } = context
   const stop = new AbortController()
-  const ended = untilStopped({ signal, has }, runtime).finally(() => stop.abort())
+  const ended = untilStopped(context, runtime, signal).finally(() => stop.abort())
   out.say(`${plural(count, 'worker process', 'worker processes')} for ${config.servers.join(', ')}.`)
   const { client: connection, workers, ledger } = runtime
   const queues = openScopes(config, config.servers).flatMap(({ scope, servers }) =>
     runtime.queues.in(scope).of(servers),
   )
-  const batches = new Batches(ledger, (url) => openDestination(config, url), newWriterId())
+  const notices = new Notices(log)
+  const elsewhere = new HoldsElsewhere(runtime.servers, notices)
+  const tell = tellOnce(out)
+  const { space } = await ownProcess()
+  const look = async (): Promise<void> => {
+    const own = (await workers.list()).filter((record) => record.space === space)
+    await elsewhere.look(config.servers, own, () => true)
+    tell(notices.list())
+  }
+  const telling = every(TELL_MS, look, (error) => log.debug({ err: error }))
+  const batches = new Batches(ledger, (url) => openDestination(config, url), newWriterId(), log)
   try {
     await supervise({
       count,
@@ -136,6 +161,7 @@ async function workBelow(
       log,
     })
   } finally {
+    await telling.stop()
     await batches.close()
   }
   await ended
@@ -144,7 +170,9 @@ async function workBelow(
 
 function startChild(): ChildProcess {
   const [, main = '', ...args] = process.argv
-  return spawn(process.execPath, [...process.execArgv, main, ...args, '--processes', '1'], {
+  // When all is done is for the supervisor to say.
+  const own = args.filter((arg) => arg !== '--until-done')
+  return spawn(process.execPath, [...process.execArgv, main, ...own, '--processes', '1'], {
     // The channel carries nothing: its end tells the child that nobody looks after it any more.
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     // Ctrl-C in a terminal goes to the supervisor, which asks its children.
@@ -152,16 +180,18 @@ function startChild(): ChildProcess {
   })
 }
 
-/** Resolves at the signal, even while Redis is away, or with `--until-done` when every batch has ended. */
-async function untilStopped({ signal, has }: Pick<Context, 'signal' | 'has'>, { ledger }: Runtime): Promise<void> {
-  const stopped = new Promise<true>((resolve) => {
-    if (signal.aborted) resolve(true)
-    signal.addEventListener('abort', () => resolve(true), { once: true })
+/** Resolves at the signal, even while Redis is away, or with `--until-done` when there is nothing left to do here. */
+async function untilStopped(context: Context, runtime: Runtime, signal: AbortSignal): Promise<void> {
+  const stopped = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
   })
-  const noneOpen = async (): Promise<boolean> => (await ledger.list()).every(({ state }) => state !== 'open')
-  for (;;) {
-    if (has('until-done') && (await Promise.race([stopped, noneOpen()]))) return
-    await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)
-    if (signal.aborted) return
-  }
+  if (!context.has('until-done')) return stopped
+  await Promise.race([stopped, untilDone(context, runtime, onlyDestination(context), signal)])
+}
+
+/** The one destination that is worked for, as its URL. Only a flag narrows: what `run` takes for its default does not. */
+function onlyDestination({ config }: Pick<Context, 'config'>): string | undefined {
+  const { destination } = config.settings
+  return config.sourceOf('destination').kind === 'flag' ? destinationUrl(destination, process.cwd()) : undefined
 }

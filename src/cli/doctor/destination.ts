@@ -6,7 +6,7 @@ import type { LoadedConfig } from '../../config/config.ts'
 import { DataferryError, messageOf } from '../../errors.ts'
 import type { Records, Sink } from '../../sinks/sink.ts'
 import { openDestination } from '../destination.ts'
-import { shownUrl } from '../places.ts'
+import { shownUrl } from '../../model/shown-url.ts'
 import { formatBytes } from '../terminal/format.ts'
 import type { Finding } from './finding.ts'
 

@@ -23,8 +23,11 @@ export interface GetRun {
 const SHOWN_AFTER_MS = 1_000
 
 /** The progress of one file at a time; `stop` gives the terminal back. */
-export function fileProgress({ out, log }: Context): { readonly of: GetRun['progress']; readonly stop: () => void } {
-  const shown = startProgress({ out, label: 'download', log })
+export function fileProgress({ out, logsToTerminal }: Context): {
+  readonly of: GetRun['progress']
+  readonly stop: () => void
+} {
+  const shown = startProgress({ out, label: 'download', logsToTerminal })
   const of: GetRun['progress'] = ({ path, expect: { size } }) => {
     const fixed = { batch: path, planned: 1, planComplete: size !== undefined, plannedBytes: size ?? 0 }
     const ended = { done: 0, kept: 0, failed: 0, keptBytes: 0, notices: [] }

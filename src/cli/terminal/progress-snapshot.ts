@@ -1,3 +1,4 @@
+import type { Notice } from '../../model/notice.ts'
 import type { Speed } from './speedometer.ts'
 
 /** How far a batch is. */
@@ -18,7 +19,7 @@ export interface ProgressSnapshot {
   readonly keptBytes: number
   readonly active: readonly ActiveFile[]
   /** For people, e.g. that a server asked for a pause. */
-  readonly notices: readonly string[]
+  readonly notices: readonly Notice[]
 }
 
 export interface ActiveFile {

@@ -1,3 +1,4 @@
+import { noticeText } from '../../model/notice.ts'
 import { visibleText } from '../../model/visible-text.ts'
 import { formatBytes, formatCount, formatDuration, formatRate } from './format.ts'
 import {
@@ -70,7 +71,7 @@ export function picture(
   const width = Math.max(1, columns - 1)
   const top = [
     batchLine(label, snapshot, speed, width),
-    ...snapshot.notices.flatMap((notice) => wrap(`  ! ${visibleText(notice)}`, width).split('\n')),
+    ...snapshot.notices.flatMap((notice) => wrap(`  ! ${visibleText(noticeText(notice))}`, width).split('\n')),
   ]
   // The line below the picture is where the cursor stands.
   const room = Math.max(1, rows - 1)

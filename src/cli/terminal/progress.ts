@@ -1,4 +1,4 @@
-import type { Logger } from '../../log.ts'
+import { noticeKey, noticeText } from '../../model/notice.ts'
 import { LiveDisplay } from './live-display.ts'
 import type { Output } from './output.ts'
 import { fraction, remainingMs, settledCount, type ProgressSnapshot } from './progress-snapshot.ts'
@@ -17,8 +17,8 @@ export interface ProgressOptions {
   readonly out: Output
   /** What is on its way, in a word: it stands before the figures where there is room for it. */
   readonly label: string
-  /** Log lines and a live picture would draw over one another: with a log there are plain lines. */
-  readonly log: Logger
+  /** Then there are plain lines, as log lines and a live picture would draw over one another. */
+  readonly logsToTerminal: boolean
   /** Milliseconds that only grow. */
   readonly now?: () => number
 }
@@ -35,8 +35,13 @@ interface Display {
  * The display that fits: events with `--json`, nothing with `-q`, a live picture on a terminal, else a plain line every
  * 10 seconds or 10 %. It has no timer of its own.
  */
-export function startProgress({ out, label, log, now = () => performance.now() }: ProgressOptions): Progress {
-  const display = displayFor(out, label, log)
+export function startProgress({
+  out,
+  label,
+  logsToTerminal,
+  now = () => performance.now(),
+}: ProgressOptions): Progress {
+  const display = displayFor(out, label, logsToTerminal)
   const meter = new Speedometer()
   let last: ProgressSnapshot | undefined
   let shown: { readonly snapshot: ProgressSnapshot; readonly at: number } | undefined
@@ -58,10 +63,10 @@ export function startProgress({ out, label, log, now = () => performance.now() }
   }
 }
 
-function displayFor(out: Output, label: string, log: Logger): Display {
+function displayFor(out: Output, label: string, logsToTerminal: boolean): Display {
   if (out.json) return events(out)
   if (out.quiet) return { due: () => false, show: () => undefined, close: () => undefined }
-  return out.redraws && log.level === 'silent' ? live(out, label) : lines(out, label)
+  return out.redraws && !logsToTerminal ? live(out, label) : lines(out, label)
 }
 
 function live(out: Output, label: string): Display {
@@ -91,15 +96,15 @@ function hasEnded(snapshot: ProgressSnapshot): boolean {
 
 function lines(out: Output, label: string): Display {
   let tenth = 0
-  let notices: readonly string[] = []
+  let told: ReadonlySet<string> = new Set()
   return {
     due: (snapshot, ms) =>
       ms >= 10_000 ||
       Math.floor(fraction(snapshot) * 10) > tenth ||
-      snapshot.notices.some((one) => !notices.includes(one)),
+      snapshot.notices.some((one) => !told.has(noticeKey(one))),
     show: (snapshot, speed) => {
-      for (const notice of snapshot.notices) if (!notices.includes(notice)) out.say(`! ${notice}`)
-      notices = snapshot.notices
+      for (const notice of snapshot.notices) if (!told.has(noticeKey(notice))) out.say(`! ${noticeText(notice)}`)
+      told = new Set(snapshot.notices.map(noticeKey))
       // While planning goes on the whole grows: the part that is done may fall, and lines would come in bursts.
       tenth = Math.max(tenth, Math.floor(fraction(snapshot) * 10))
       out.say(batchLine(label, snapshot, speed))
@@ -112,7 +117,7 @@ function events(out: Output): Display {
   return {
     due: (_, ms) => ms >= 1_000,
     show: (snapshot, speed) => {
-      const { active, ...totals } = snapshot
+      const { active, notices, ...totals } = snapshot
       const left = remainingMs(snapshot, speed)
       out.record({
         event: 'progress',
@@ -121,6 +126,8 @@ function events(out: Output): Display {
         ...(speed !== undefined && { bytesPerSecond: Math.round(speed.bytesPerSecond) }),
         ...(left !== undefined && { remainingMs: Math.round(left) }),
         active,
+        notices: notices.map(noticeText),
+        waits: notices.filter((notice) => typeof notice !== 'string'),
       })
     },
     close: () => undefined,

@@ -1,5 +1,6 @@
 import { DataferryError } from '../../errors.ts'
 import { SMALL, type BufferPool } from './buffer-pool.ts'
+import { Pace } from './pace.ts'
 
 /** Bytes that may wait in memory for the consumer before the socket is paused. */
 const HIGH_WATER = 2 * 1024 * 1024
@@ -10,6 +11,8 @@ export interface Flow {
   resume(): void
   /** Closes the connection; nothing more arrives. */
   abort(): void
+  /** The error of a connection that is given up for being slow. */
+  tooSlow(): Error
 }
 
 /**
@@ -22,6 +25,7 @@ export interface Flow {
 export class HttpBody {
   readonly #flow: Flow
   readonly #pool: BufferPool
+  readonly #slowMs: number
   #chunks: Buffer[] = []
   #waiting = 0
   #paused = false
@@ -29,10 +33,14 @@ export class HttpBody {
   #error: Error | undefined
   #wake: (() => void) | undefined
   #wakeSoon: NodeJS.Immediate | undefined
+  /** How long consumers have waited for bytes. */
+  #waitedMs = 0
 
-  constructor(flow: Flow, pool: BufferPool) {
+  /** @param slowMs over which a connection may be slow; see `Pace` */
+  constructor(flow: Flow, pool: BufferPool, slowMs: number) {
     this.#flow = flow
     this.#pool = pool
+    this.#slowMs = slowMs
   }
 
   /** Takes a chunk from the connection; it must stay as it is. */
@@ -73,14 +81,17 @@ export class HttpBody {
   /**
    * The bytes in batches of up to 256 KiB: as much as is there whenever the consumer asks. A batch is valid until the next
    * one is asked for.
+   * @param leavesSlow whether a connection that is too slow is given up, since its reader can go on at the same byte
    */
-  async *batches(): AsyncGenerator<Uint8Array, void, undefined> {
+  async *batches(leavesSlow = false): AsyncGenerator<Uint8Array, void, undefined> {
+    const pace = leavesSlow ? new Pace(this.#slowMs) : undefined
     let buffer: Uint8Array | undefined
     try {
       while (await this.#some()) {
         if (this.#waiting > SMALL) buffer ??= this.#pool.take()
         const batch = this.#waiting > SMALL && buffer ? this.#fill(buffer) : this.#all()
         this.#resume()
+        if (pace?.isSlow(batch.length, this.#waitedMs)) this.#giveUp()
         yield batch
       }
     } finally {
@@ -137,13 +148,22 @@ export class HttpBody {
   /** Waits for bytes. @returns false at the end; throws the error the body ended with. */
   async #some(): Promise<boolean> {
     while (this.#waiting === 0 && !this.#ended) {
+      const since = performance.now()
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
+      this.#waitedMs += performance.now() - since
     }
     if (this.#waiting > 0) return true
     if (this.#error) throw this.#error
     return false
+  }
+
+  /** What has come is still handed out, then the error. */
+  #giveUp(): void {
+    if (this.#ended) return
+    this.fail(this.#flow.tooSlow())
+    this.#flow.abort()
   }
 
   #wakeUp(): void {

@@ -25,6 +25,8 @@ export interface Timeouts {
   readonly headersMs?: number
   /** Between two pieces of a body, while somebody reads it. Default 60 s. */
   readonly idleMs?: number
+  /** Over which a body may bring less than 1 KiB a second, where its reader can go on at the same byte. Default 60 s. */
+  readonly slowMs?: number
   /** For request and body together. Default 0: a large file may take days. */
   readonly totalMs?: number
 }
@@ -103,7 +105,7 @@ export class Http {
   }: HttpOptions = {}) {
     this.#onRequest = onRequest
     this.#proxies = dispatcher === undefined ? proxies : NO_PROXIES
-    this.#timeouts = { connectMs: 30_000, headersMs: 300_000, idleMs: 60_000, totalMs: 0, ...timeouts }
+    this.#timeouts = { connectMs: 30_000, headersMs: 300_000, idleMs: 60_000, slowMs: 60_000, totalMs: 0, ...timeouts }
     watchConnectionEnds()
     this.#own = dispatcher === undefined
     this.#network = network
@@ -226,8 +228,10 @@ class Exchange implements Dispatcher.DispatchHandler {
         pause: () => controller.pause(),
         resume: () => controller.resume(),
         abort: () => this.#stop(new DataferryError('INTERRUPTED', 'The reader left.')),
+        tooSlow: () => this.#tooSlow(),
       },
       this.#pool,
+      this.#timeouts.slowMs,
     )
     this.#settle.resolve({ status, headers, body: this.#body })
   }
@@ -294,6 +298,12 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #tookTooLong(totalMs: number): DataferryError {
     const message = `${this.#origin} took longer than the ${totalMs / 1000} s allowed in all, after ${this.#progress()}.`
+    return new DataferryError('SOURCE_UNREACHABLE', message)
+  }
+
+  #tooSlow(): DataferryError {
+    const seconds = this.#timeouts.slowMs / 1000
+    const message = `${this.#origin} sent less than 1 KiB a second for ${seconds} s, after ${this.#progress()}.`
     return new DataferryError('SOURCE_UNREACHABLE', message)
   }
 

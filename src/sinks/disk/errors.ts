@@ -16,7 +16,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 }
 
 /**
- * Turns what a file system call threw into a `SINK_…` error; `doing` completes "Cannot …", e.g. `write a/b.csv`.
+ * QuestionSlots what a file system call threw into a `SINK_…` error; `doing` completes "Cannot …", e.g. `write a/b.csv`.
  * Everything that is not a system error (our own errors, the reason of a signal) comes back unchanged.
  */
 export function sinkError(error: unknown, doing: string): unknown {

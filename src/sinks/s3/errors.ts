@@ -137,7 +137,7 @@ const UNREACHABLE_CODES = new Set([
 ])
 
 /**
- * Turns what the SDK rejected with into a `DataferryError`: `SINK_UNAVAILABLE`, `SINK_DENIED`, `SINK_FULL`, else `SINK_FAILED`,
+ * QuestionSlots what the SDK rejected with into a `DataferryError`: `SINK_UNAVAILABLE`, `SINK_DENIED`, `SINK_FULL`, else `SINK_FAILED`,
  * with the store's own words. The SDK's own error is left behind, as it may hold the access key id and the signed string; its
  * name, status and request id are kept as the cause.
  */

@@ -4,7 +4,6 @@ import type { ProgressSnapshot } from '../../../src/cli/terminal/progress-snapsh
 import { batchLine, picture } from '../../../src/cli/terminal/progress-text.ts'
 import { startProgress } from '../../../src/cli/terminal/progress.ts'
 import { displayWidth } from '../../../src/cli/terminal/text.ts'
-import { createLogger } from '../../../src/log.ts'
 import { Recorder } from '../recorder.ts'
 import { Screen } from '../screen.ts'
 
@@ -24,13 +23,13 @@ const IDLE: ProgressSnapshot = {
   notices: [],
 }
 
-function display(options: { json?: boolean; quiet?: boolean; columns?: number; log?: 'silent' | 'info' } = {}) {
-  const { json = false, quiet = false, columns, log = 'silent' } = options
+function display(options: { json?: boolean; quiet?: boolean; columns?: number; logsToTerminal?: boolean } = {}) {
+  const { json = false, quiet = false, columns, logsToTerminal = false } = options
   const stdout = new Recorder()
   const stderr = new Recorder(columns === undefined ? undefined : { columns, rows: 10 })
   const out = new Output({ stdout, stderr, json, quiet, color: false, redraws: true })
   const clock = { ms: 0 }
-  const progress = startProgress({ out, label: 'b1', log: createLogger(log), now: () => clock.ms })
+  const progress = startProgress({ out, label: 'b1', logsToTerminal, now: () => clock.ms })
   const at = (ms: number, change: Partial<ProgressSnapshot>): void => {
     clock.ms = ms
     progress.update({ ...IDLE, ...change })
@@ -153,7 +152,7 @@ describe('on a terminal', () => {
   })
 
   it('where log lines go to the same place, there are plain lines', () => {
-    const { at, stderr } = display({ columns: 80, log: 'info' })
+    const { at, stderr } = display({ columns: 80, logsToTerminal: true })
     at(0, {})
     expect(stderr.text).toBe('b1  0 %, 0 of 200 files, 0 B of 1.0 GiB\n')
   })

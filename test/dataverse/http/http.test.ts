@@ -207,6 +207,36 @@ describe('Http', () => {
     })
   })
 
+  it.each([true, false])(
+    'a body that brings next to nothing is left after what came, where that costs nothing: %s',
+    async (leavesSlow) => {
+      const dots = 40
+      await using server = await scriptedServer((_, response) => {
+        response.writeHead(200, { 'content-length': String(100 + dots) })
+        response.write('x'.repeat(100))
+        let left = dots
+        const timer = setInterval(() => {
+          if (left-- > 0) response.write('.')
+          else clearInterval(timer)
+        }, 20)
+        response.on('close', () => clearInterval(timer))
+      })
+      await withHttp({ timeouts: { slowMs: 200 } }, async (http) => {
+        const { body } = await get(http, server.url)
+        let length = 0
+        const reading = (async () => {
+          for await (const batch of body.batches(leavesSlow)) length += batch.length
+        })()
+        if (leavesSlow)
+          await expect(reading).rejects.toThrow(/sent less than 1 KiB a second for 0.2 s, after \d+ of 140/)
+        else await reading
+        if (leavesSlow) expect(length).toBeLessThan(140)
+        else expect(length).toBe(140)
+        expect(length).toBeGreaterThanOrEqual(100)
+      })
+    },
+  )
+
   it('gives up waiting for headers, and on the total time', async () => {
     await using silent = await scriptedServer(() => undefined)
     await withHttp({ timeouts: { headersMs: 200 } }, async (http) => {

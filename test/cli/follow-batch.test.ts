@@ -1,0 +1,41 @@
+import { expect, it } from 'vitest'
+import { followBatch } from '../../src/cli/follow-batch.ts'
+import { Output } from '../../src/cli/terminal/output.ts'
+import type { Changes } from '../../src/ledger/change.ts'
+import { MemoryLedger } from '../../src/ledger/memory-ledger.ts'
+import type { Notice } from '../../src/model/notice.ts'
+import { Recorder } from './recorder.ts'
+
+const { signal } = new AbortController()
+const changes: Changes = { onChange: () => () => undefined, close: () => Promise.resolve() }
+const SINCE = new Date('2026-11-27T03:00:00Z')
+
+/** What `--json` tells of a batch that ends at the first look. */
+async function told(notices: readonly Notice[] = []): Promise<unknown> {
+  const ledger = new MemoryLedger()
+  await ledger.open({ id: 'b1', destination: 'file:///d', servers: [], createdAt: SINCE.toISOString() })
+  await ledger.setPlanned('b1', 2, 300, true)
+  await ledger.setState('b1', 'finished')
+  const stdout = new Recorder()
+  const out = new Output({ stdout, stderr: new Recorder(), json: true, quiet: false, color: false, redraws: false })
+  const held = [
+    { batch: 'b1', n: 0, path: 'moves', bytes: 70, size: 100 },
+    { batch: 'b1', n: 1, path: 'waits for a stream', bytes: 5, size: 200, waits: true as const },
+  ]
+  const view = { held: () => held, notices: () => notices }
+  await followBatch({ out, logsToTerminal: false }, { ledger, changes }, 'b1', view, signal, () => Promise.resolve())
+  return JSON.parse(stdout.lines.at(-1) ?? '') as unknown
+}
+
+it('a file that waits for a stream is not shown as under way, and what came of it counts', async () => {
+  expect(await told()).toMatchObject({ bytes: 75, active: [{ path: 'moves', bytes: 70, size: 100 }] })
+})
+
+it('what is waited for is told with reason, since when and the next look', async () => {
+  const nextLook = new Date(SINCE.getTime() + 5_000)
+  const wait = { what: 'https://demo.invalid', reason: 'It is away.', since: SINCE, nextLook }
+  expect(await told([wait, 'Redis is nearly full.'])).toMatchObject({
+    notices: [expect.stringMatching(/^https:\/\/demo.invalid has been on hold since /), 'Redis is nearly full.'],
+    waits: [{ what: wait.what, reason: wait.reason, since: SINCE.toISOString(), nextLook: nextLook.toISOString() }],
+  })
+})

@@ -1,0 +1,41 @@
+import { expect, it } from 'vitest'
+import { Slots } from '../../src/ledger/slots.ts'
+import { redisChanges } from '../../src/ledger/redis/redis-changes.ts'
+import { QuestionSlots } from '../../workers/question-slots.ts'
+import { never } from '../contracts/sink-bytes.ts'
+import { useRedis } from '../redis.ts'
+
+const redis = useRedis()
+const SERVER = 'https://demo.invalid'
+
+it('two commands that ask a server share its streams with one another, and give them back', async () => {
+  const changes = await redisChanges(redis.client, redis.prefix)
+  const slots = new Slots(redis.client, { usualLimit: 1, prefix: redis.prefix })
+  const of = (id: string): QuestionSlots => new QuestionSlots({ slots, changes, id })
+  {
+    await using first = of('a')
+    await using second = of('b')
+    const slot = await first.takeSlot(SERVER, never)
+    let admitted = false
+    const waiting = second.takeSlot(SERVER, never).then((got) => {
+      admitted = true
+      return got
+    })
+    const stop = new AbortController()
+    const calledOff = second.takeSlot(SERVER, stop.signal)
+    stop.abort(new Error('parked'))
+    await expect(calledOff).rejects.toThrow('parked')
+    expect(admitted).toBe(false)
+    slot.release()
+    ;(await waiting).release()
+  }
+  expect(await redis.client.hlen(`${redis.prefix}:slots:${SERVER}`)).toBe(0)
+  await changes.close()
+})
+
+it('a command whose Redis fails hears of it instead of waiting', async () => {
+  const slots = { claim: () => Promise.reject(new Error('Redis is away.')), release: () => Promise.resolve() }
+  const changes = { onChange: () => () => undefined }
+  await using asking = new QuestionSlots({ slots, changes, id: 'a' })
+  await expect(asking.takeSlot(SERVER, never)).rejects.toThrow('Redis is away.')
+})
