@@ -9,6 +9,7 @@ import { emit, say } from './output.ts'
 import { queue } from './queue.ts'
 import { s3 } from './s3.ts'
 import { small } from './small.ts'
+import { verify } from './verify.ts'
 
 /**
  * `npm run bench`: results as JSON lines on standard output, tables for people on standard error. A benchmark that cannot
@@ -21,6 +22,7 @@ const BENCHMARKS: Readonly<Record<Name, (bench: Bench) => Promise<void>>> = {
   queue,
   manifest,
   s3,
+  verify,
 }
 
 const stopping = new AbortController()

@@ -5,7 +5,7 @@ import { byteCount } from '../src/config/setting-values.ts'
 import { S3_PROGRAMS } from '../test/s3-process.ts'
 
 /** The benchmarks by name, in the order in which they run. */
-export const NAMES = ['large', 'small', 'bundle', 'queue', 'manifest', 's3'] as const
+export const NAMES = ['large', 'small', 'bundle', 'queue', 'manifest', 's3', 'verify'] as const
 export type Name = (typeof NAMES)[number]
 
 /** Which form of the program is measured: the compiled one that people get, or the sources through `tsx`. */
@@ -14,8 +14,14 @@ export type Program = (typeof PROGRAMS)[number]
 
 const MIB = 1024 * 1024
 const count = (from: number): z.ZodCoercedNumber => z.coerce.number().int().min(from)
+/** Several, with commas between. */
+const counts = (from: number) =>
+  z
+    .string()
+    .transform((text) => text.split(',').map(Number))
+    .pipe(z.array(z.number().int().min(from)).min(1))
 const optionsSchema = z.object({
-  /** Bytes of the one file of `large` and of `s3`. */
+  /** Bytes of the one file of `large` and of `s3`, and of all large files of `verify`. */
   size: count(1).default(2048 * MIB),
   /** Bytes a second of each connection of `large`, such as 10M, which is then measured with several of them. */
   throttle: byteCount.optional(),
@@ -24,11 +30,7 @@ const optionsSchema = z.object({
   /** Bytes of each file of `small`. */
   'file-size': count(0).default(20 * 1024),
   /** Milliseconds that the stand-in waits before each answer, for `small`. */
-  latency: z
-    .string()
-    .default('0,50')
-    .transform((text) => text.split(',').map(Number))
-    .pipe(z.array(z.number().int().min(0)).min(1)),
+  latency: counts(0).default([0, 50]),
   /** Streams at once, for every contender alike. */
   streams: count(1).default(4),
   /** Items of `queue`. */
@@ -37,6 +39,8 @@ const optionsSchema = z.object({
   count: count(1).default(1_000_000),
   /** Manifest lines that `manifest` downloads. */
   'run-count': count(0).default(100_000),
+  /** Receipts of the destinations that `verify` looks at. */
+  receipts: counts(2).default([100_000, 1_000_000]),
   /** S3 server of `s3`. */
   store: z.enum(S3_PROGRAMS).default('versitygw'),
   /** Runs of each contender, in turns; the median counts. */

@@ -283,6 +283,12 @@ export const ERROR_CODES = {
     meaning: 'Redis has a setting with which jobs could be lost.',
     advice: 'Set maxmemory-policy to noeviction, then start again.',
   },
+  TEMP_UNUSABLE: {
+    group: 'system',
+    remedy: 'retry',
+    meaning: 'The folder for temporary files is full or cannot be written to.',
+    advice: 'Make room in it, or set TMPDIR to a folder with more.',
+  },
   WORKER_CRASHED: {
     group: 'system',
     remedy: 'fail',

@@ -1,9 +1,10 @@
 import type { BatchId } from '../model/batch.ts'
 import type { Format, Item } from '../model/item.ts'
 import { LEFT_OUT_COLUMNS } from '../model/own-tables.ts'
-import type { LeftOut } from '../model/receipt.ts'
+import { receiptSchema, type LeftOut } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { readAsked, type Asked } from './asked.ts'
+import { ExternalSort, numberKey } from './external-sort.ts'
 import { isDamaged, ItemsReader } from './items-file.ts'
 import { Outcomes } from './outcomes.ts'
 import { isUnreadable } from './record.ts'
@@ -24,13 +25,12 @@ export interface LeftOutFile extends LeftOut {
 
 /** Every file that the archives of a batch lack, by archive, ascending, so that reading twice gives the same. */
 export async function* filesLeftOut(records: Records, batch: BatchId, planned: number): AsyncGenerator<LeftOutFile> {
-  const archives: { readonly n: number; readonly path: string; readonly leftOut: readonly LeftOut[] }[] = []
-  for await (const { n, path, leftOut } of new Outcomes(records, batch, planned).receipts()) {
-    if (leftOut) archives.push({ n, path, leftOut })
+  await using archives = new ExternalSort(receiptSchema)
+  for await (const receipt of new Outcomes(records, batch, planned).receipts()) {
+    if (receipt.leftOut) await archives.add(numberKey(receipt.n), receipt)
   }
-  archives.sort((a, b) => a.n - b.n)
   const items = new ItemsReader(records, batch)
-  for (const { n, path, leftOut } of archives) {
+  for await (const { n, path, leftOut = [] } of archives.values()) {
     const archive = { ...(await items.item(n)), path }
     const asked = await readAsked(records, batch, n).catch((error: unknown) => {
       if (isUnreadable(error)) return 'unreadable' as const

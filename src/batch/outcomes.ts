@@ -1,6 +1,7 @@
 import type { BatchId } from '../model/batch.ts'
-import type { Failure, LogLine, Receipt, Verified } from '../model/receipt.ts'
+import { logLineSchema, type Failure, type LogLine, type Receipt, type Verified } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
+import { ExternalSort } from './external-sort.ts'
 import { EMPTY_PLAN, readPlanState } from './folder.ts'
 import { ItemsReader } from './items-file.ts'
 import { LineSet } from './line-set.ts'
@@ -26,8 +27,8 @@ export interface Tally {
 
 /**
  * The one outcome of each item: a receipt beats failures, the first `done` beats `kept`, the last failure stands.
- * Reads the records up to twice for each question instead of keeping them; memory is a few bits an item, and the failures
- * of items that failed more than once. A line counts only if it is of this plan: its number is planned, for its path.
+ * Reads the records up to twice for each question instead of keeping them; memory is a few bits an item. A line counts only
+ * if it is of this plan: its number is planned, for its path.
  */
 export class Outcomes {
   readonly #records: Records
@@ -54,6 +55,11 @@ export class Outcomes {
     return new Outcomes(records, batch, plan === EMPTY_PLAN ? undefined : plan.items)
   }
 
+  /** Every receipt on record, in no order; there may be several of one item. */
+  async *everyReceipt(): AsyncGenerator<Receipt> {
+    for await (const line of this.#lines()) if (isReceipt(line)) yield line
+  }
+
   /** The receipt of every item that has one, in no order. */
   async *receipts(): AsyncGenerator<Receipt> {
     const done = new LineSet()
@@ -74,20 +80,22 @@ export class Outcomes {
     const ended = new LineSet()
     const once = new LineSet()
     /** Items with several lines, of which the last one stands. */
-    const last = new Map<number, Exclude<LogLine, Receipt> | undefined>()
+    const often = new LineSet()
     for await (const line of this.#lines()) {
       if (isReceipt(line)) ended.add(line.n)
-      else if (!once.add(line.n)) last.set(line.n, undefined)
+      else if (!once.add(line.n)) often.add(line.n)
     }
     if (once.count === 0) return
+    await using several = new ExternalSort(logLineSchema)
     for await (const line of this.#lines()) {
       if (isReceipt(line) || ended.has(line.n)) continue
-      const known = last.get(line.n)
-      if (last.has(line.n)) {
-        if (!known || known.finishedAt <= line.finishedAt) last.set(line.n, line)
-      } else if (line.state === 'failed') yield line
+      if (often.has(line.n)) await several.add(String(line.n), line)
+      else if (line.state === 'failed') yield line
     }
-    for (const line of last.values()) if (line?.state === 'failed') yield line
+    for await (const { values } of several.groups()) {
+      const last = values.reduce((known, line) => (known.finishedAt <= line.finishedAt ? line : known))
+      if (last.state === 'failed') yield last
+    }
   }
 
   async *#lines(): AsyncGenerator<LogLine> {

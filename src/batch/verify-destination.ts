@@ -1,12 +1,13 @@
+import { mapInOrder } from '../async/map-in-order.ts'
 import { DataferryError } from '../errors.ts'
-import type { BatchId } from '../model/batch.ts'
+import type { BatchId, PlanState } from '../model/batch.ts'
 import { sameChecksum, type Checksum } from '../model/checksum.ts'
 import { itemKey } from '../model/item-key.ts'
-import type { Receipt } from '../model/receipt.ts'
 import type { Sink } from '../sinks/sink.ts'
-import { listBatches, names, readPlanState } from './folder.ts'
+import { EMPTY_PLAN, listBatches, names, readPlanState } from './folder.ts'
 import { readHold } from './hold.ts'
-import { allItems, isDamaged } from './items-file.ts'
+import { ItemsReader } from './items-file.ts'
+import { KnownPaths, type KnownPath, type Received } from './known-paths.ts'
 import { LineSet } from './line-set.ts'
 import { Outcomes } from './outcomes.ts'
 import { isUnreadable } from './record.ts'
@@ -40,104 +41,162 @@ export type Finding =
 /** The checksum of what is committed at a path; undefined: only its size is looked at. */
 export type HashPath = (path: string, algorithm: Checksum['algorithm'], size: number) => Promise<Checksum | undefined>
 
-/** What a path should hold: the newest receipt of any batch decides. */
-interface Expected {
-  readonly batch: BatchId
-  readonly receipt: Receipt
+/** How far a verification is. */
+export interface VerifyProgress {
+  /** First all receipts are read, then all files are listed, then they are looked at. */
+  phase: 'receipts' | 'listing' | 'files'
+  /** Lines of all plans, and receipts read. */
+  planned: number
+  receipts: number
+  /** Files listed, and their bytes. */
+  files: number
+  bytes: number
+  /** Those of them that were looked at. */
+  filesSeen: number
+  bytesSeen: number
+}
+
+export interface VerifyOptions {
+  readonly hash: HashPath
+  readonly signal: AbortSignal
+  /** Files looked at at the same time. Default 1. */
+  readonly concurrency?: number
+  /** Kept up to date for whoever shows it. */
+  readonly progress?: VerifyProgress
+}
+
+/** Files that are looked at while an earlier, larger one is not finished: findings come in order. */
+const AHEAD = 2_000
+
+export function newVerifyProgress(): VerifyProgress {
+  return { phase: 'receipts', planned: 0, receipts: 0, files: 0, bytes: 0, filesSeen: 0, bytesSeen: 0 }
 }
 
 /**
- * Compares every receipt of a destination with what `hash` finds there, names files that no receipt knows, and planned ones
- * that never came. Keeps one receipt a path in memory. Rejects with `NO_RECORDS` when there is nothing to compare with.
+ * Compares the newest receipt of every path of a destination with what `hash` finds there, names files that no receipt knows,
+ * and planned ones that never came. In flat memory, whatever the number of receipts and files. Rejects with `NO_RECORDS` when
+ * there is nothing to compare with, and with `TEMP_UNUSABLE`.
  */
-export async function* verifyDestination(sink: Sink, hash: HashPath, signal: AbortSignal): AsyncGenerator<Finding> {
-  const { records } = sink
-  const damaged = new Map<BatchId, string>()
-  const readable = await listBatches(records, (id, { message }) => damaged.set(id, message))
-  const batches = [...readable.map(({ id }) => id), ...damaged.keys()]
-  if (batches.length === 0) {
-    throw new DataferryError('NO_RECORDS', `There is nothing to compare with: ${sink.url} has no records of dataferry.`)
-  }
-  for (const [id, message] of damaged) yield { state: 'unreadable', path: recordPath(names.batch(id)), message }
-  const expected = await expectations(sink, batches)
-  const arrived = new Set(expected.keys())
+export async function* verifyDestination(sink: Sink, options: VerifyOptions): AsyncGenerator<Finding> {
+  const { hash, signal, concurrency = 1, progress = newVerifyProgress() } = options
+  const damaged: Finding[] = []
+  const batches = await readBatches(sink, (name, { message }) => {
+    damaged.push({ state: 'unreadable', path: `.dataferry/${name}`, message })
+  })
+  yield* damaged
+  for (const { plan } of batches) progress.planned += plan?.items ?? 0
+  await using known = new KnownPaths()
+  for (const batch of batches) await addBatch(known, sink, batch, signal, progress)
+  progress.phase = 'listing'
   for await (const { path, size } of sink.list(signal)) {
     signal.throwIfAborted()
-    const known = expected.get(path)
-    if (known === undefined) yield { state: 'extra', path, size }
-    else yield await compare(path, size, known, hash)
-    expected.delete(path)
+    await known.addListed(path, size)
+    progress.files++
+    progress.bytes += size
   }
-  for (const [path, known] of expected) {
-    // A listing does not enter folders behind links, which fetching does where they stay inside.
-    const there = await sink.stat(path, itemKey(known.batch, known.receipt.n), signal)
-    if (there) yield await compare(path, there.size, known, hash)
-    else yield { state: 'missing', path, batch: known.batch, n: known.receipt.n }
-  }
-  for (const id of batches) yield* unfetched(sink, id, arrived, signal)
-}
-
-/** Planned files of a batch that no batch has brought. One that somebody cancelled is not waited for any more. */
-async function* unfetched(
-  { records }: Sink,
-  batch: BatchId,
-  arrived: Set<string>,
-  signal: AbortSignal,
-): AsyncGenerator<Finding> {
-  if ((await readHold(records, batch))?.state === 'cancelled') return
-  const plan = await readPlanState(records, batch).catch((error: unknown) => {
-    if (isUnreadable(error)) return error
-    throw error
-  })
-  if (plan instanceof DataferryError) {
-    yield { state: 'unreadable', path: recordPath(names.plan(batch)), message: plan.message }
-    return
-  }
-  const outcomes = new Outcomes(records, batch, plan.items)
-  const codes = new Map<number, string>()
-  for await (const { n, code } of outcomes.failures()) codes.set(n, code)
-  let ended: LineSet | undefined
-  for await (const item of allItems(records, batch, plan.items)) {
+  progress.phase = 'files'
+  const look = async (path: KnownPath): Promise<readonly Finding[]> => {
     signal.throwIfAborted()
-    const { n, path } = item
-    if (arrived.has(path)) continue
-    // The path of a line that cannot be read is unknown, but not whether it ended well.
-    if (isDamaged(item) && (ended ??= await received(outcomes)).has(n)) continue
-    arrived.add(path)
-    yield { state: 'unfetched', path, batch, n, why: codes.get(n) }
-  }
-}
-
-async function received(outcomes: Outcomes): Promise<LineSet> {
-  const lines = new LineSet()
-  for await (const { n } of outcomes.receipts()) lines.add(n)
-  return lines
-}
-
-function recordPath(name: string): string {
-  return `.dataferry/${name}`
-}
-
-async function expectations({ records }: Sink, batches: readonly BatchId[]): Promise<Map<string, Expected>> {
-  const expected = new Map<string, Expected>()
-  for (const id of batches) {
-    for await (const receipt of (await Outcomes.of(records, id)).receipts()) {
-      const known = expected.get(receipt.path)
-      if (!known || isBetter(receipt, known.receipt)) expected.set(receipt.path, { batch: id, receipt })
+    const found = await findingsAt(path, sink, hash, signal)
+    if (path.listed !== undefined) {
+      progress.filesSeen++
+      progress.bytesSeen += path.listed
     }
+    return found
   }
-  return expected
+  for await (const found of mapInOrder(known.all(), { concurrency, ahead: AHEAD }, look)) {
+    signal.throwIfAborted()
+    yield* found
+  }
 }
 
-/** A later fetch replaces what was known of a path; something kept without a look at its bytes does not. */
-function isBetter(receipt: Receipt, known: Receipt): boolean {
-  return receipt.checksum !== undefined || known.checksum === undefined
+interface RecordedBatch {
+  readonly id: BatchId
+  /** Undefined when it cannot be read. */
+  readonly plan: PlanState | undefined
+  /** Somebody cancelled it: what it has not fetched is not waited for any more. */
+  readonly isCancelled: boolean
 }
 
-async function compare(path: string, size: number, { batch, receipt }: Expected, hash: HashPath): Promise<Finding> {
-  const { n, checksum } = receipt
-  if (size !== receipt.size) {
-    return { state: 'changed', path, batch, n, expected: `${receipt.size} bytes`, found: `${size} bytes` }
+/** Oldest first; those of which nothing but the name can be read come last. */
+async function readBatches(
+  { records, url }: Sink,
+  onDamage: (name: string, error: DataferryError) => void,
+): Promise<RecordedBatch[]> {
+  const damaged: BatchId[] = []
+  const readable = await listBatches(records, (id, error) => {
+    damaged.push(id)
+    onDamage(names.batch(id), error)
+  })
+  const batches: RecordedBatch[] = []
+  for (const id of [...readable.map((batch) => batch.id), ...damaged]) {
+    const isCancelled = (await readHold(records, id))?.state === 'cancelled'
+    const plan = await readPlanState(records, id).catch((error: unknown) => {
+      if (!isUnreadable(error)) throw error
+      if (!isCancelled) onDamage(names.plan(id), error)
+      return undefined
+    })
+    batches.push({ id, plan, isCancelled })
+  }
+  if (batches.length > 0) return batches
+  throw new DataferryError('NO_RECORDS', `There is nothing to compare with: ${url} has no records of dataferry.`)
+}
+
+async function addBatch(
+  known: KnownPaths,
+  { records }: Sink,
+  { id, plan, isCancelled }: RecordedBatch,
+  signal: AbortSignal,
+  progress: VerifyProgress,
+): Promise<void> {
+  const outcomes = new Outcomes(records, id, plan === EMPTY_PLAN ? undefined : plan?.items)
+  /** Lines of the plan about which nothing more is to be said. */
+  const told = new LineSet()
+  for await (const receipt of outcomes.everyReceipt()) {
+    signal.throwIfAborted()
+    await known.addReceipt(id, receipt)
+    told.add(receipt.n)
+    progress.receipts++
+  }
+  if (isCancelled || plan === undefined || told.count >= plan.items) return
+  for await (const { n, path, code } of outcomes.failures()) {
+    signal.throwIfAborted()
+    await known.addUnfetched(id, n, path, code)
+    told.add(n)
+  }
+  const items = new ItemsReader(records, id)
+  for (let n = 0; n < plan.items; n++) {
+    if (told.has(n)) continue
+    signal.throwIfAborted()
+    await known.addUnfetched(id, n, (await items.item(n)).path)
+  }
+}
+
+async function findingsAt(
+  { path, listed, received, unfetched }: KnownPath,
+  sink: Sink,
+  hash: HashPath,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  if (received) {
+    // A listing does not enter folders behind links, which fetching does where they stay inside.
+    const size = listed ?? (await sink.stat(path, itemKey(received.batch, received.n), signal))?.size
+    if (size !== undefined) return [await compare(path, size, received, hash)]
+    return [{ state: 'missing', path, batch: received.batch, n: received.n }]
+  }
+  const findings: Finding[] = []
+  if (listed !== undefined) findings.push({ state: 'extra', path, size: listed })
+  if (unfetched) {
+    const { batch, n, why } = unfetched
+    findings.push({ state: 'unfetched', path, batch, n, why })
+  }
+  return findings
+}
+
+async function compare(path: string, size: number, received: Received, hash: HashPath): Promise<Finding> {
+  const { batch, n, checksum } = received
+  if (size !== received.size) {
+    return { state: 'changed', path, batch, n, expected: `${received.size} bytes`, found: `${size} bytes` }
   }
   if (!checksum) return { state: 'size-only', path, size }
   const found = await hash(path, checksum.algorithm, size)

@@ -1,9 +1,11 @@
+import { z } from 'zod'
 import { formatRecord } from '../manifest/record.ts'
 import type { BatchId } from '../model/batch.ts'
 import type { Item } from '../model/item.ts'
 import { inertCell, WANTED_COLUMNS } from '../model/own-tables.ts'
 import { visibleText } from '../model/visible-text.ts'
 import type { Records } from '../sinks/sink.ts'
+import { ExternalSort, numberKey } from './external-sort.ts'
 import { ItemsReader } from './items-file.ts'
 import type { Finding } from './verify-destination.ts'
 
@@ -53,35 +55,49 @@ function formatOf({ ref }: Item): string {
   return ref.kind === 'all-forms' ? '' : ref.format
 }
 
-/** QuestionSlots what `verify` finds missing or changed into a manifest that asks for it again, to the same paths. */
-export class WantedAgain {
+const wantedSchema = z.object({ batch: z.string(), n: z.number(), state: z.string(), message: z.string() })
+
+/**
+ * Turns what `verify` finds missing or changed into a manifest that asks for it again, to the same paths. It is written in the
+ * order of the plans, which are read forward once.
+ */
+export class WantedAgain implements AsyncDisposable {
   readonly #records: Records
-  readonly #write: (bytes: Uint8Array) => Promise<unknown>
-  readonly #items = new Map<BatchId, ItemsReader>()
+  readonly #found = new ExternalSort(wantedSchema)
   /** Items that are in the manifest, and the servers that have them. */
   count = 0
   /** Items that are missing in it, since the line of the plan that says what they are cannot be read. */
   unknown = 0
   readonly servers = new Set<string>()
 
-  constructor(records: Records, write: (bytes: Uint8Array) => Promise<unknown>) {
+  constructor(records: Records) {
     this.#records = records
-    this.#write = write
   }
 
   async add(finding: Finding): Promise<void> {
     if (finding.state !== 'missing' && finding.state !== 'changed' && finding.state !== 'unfetched') return
     const { batch, n, state } = finding
-    const items = this.#items.get(batch) ?? new ItemsReader(this.#records, batch)
-    this.#items.set(batch, items)
     const message = state === 'changed' ? `${finding.found}, was ${finding.expected}` : ''
-    const item = await items.item(n)
-    if (!canBeAsked(item)) {
-      this.unknown++
-      return
+    await this.#found.add(`${batch} ${numberKey(n)}`, { batch, n, state, message })
+  }
+
+  /** Every line, its header included; none when nothing was added. */
+  async *rows(): AsyncGenerator<Uint8Array> {
+    let items: { readonly batch: BatchId; readonly reader: ItemsReader } | undefined
+    for await (const { batch, n, state, message } of this.#found.values()) {
+      if (items?.batch !== batch) items = { batch, reader: new ItemsReader(this.#records, batch) }
+      const item = await items.reader.item(n)
+      if (!canBeAsked(item)) {
+        this.unknown++
+        continue
+      }
+      if (this.count++ === 0) yield WANTED_HEADER
+      this.servers.add(item.server)
+      yield wantedRow(item, state.toUpperCase(), message)
     }
-    if (this.count++ === 0) await this.#write(WANTED_HEADER)
-    this.servers.add(item.server)
-    await this.#write(wantedRow(item, state.toUpperCase(), message))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#found[Symbol.asyncDispose]()
   }
 }

@@ -18,7 +18,8 @@ const leftOutSchema = z.object({
 })
 export type LeftOut = Readonly<z.infer<typeof leftOutSchema>>
 
-const receiptSchema = z.object({
+/** See `Receipt`. */
+export const receiptSchema = z.object({
   /** `done`: fetched now. `kept`: was at the destination already. */
   state: z.enum(['done', 'kept']),
   n: z.number().int().nonnegative(),

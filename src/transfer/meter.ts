@@ -58,9 +58,13 @@ export class Meter {
   }
 }
 
-/** The checksum of bytes that are at the destination already. */
-export async function hashOf(chunks: AsyncIterable<Uint8Array>, hash: Hash): Promise<Received> {
-  const meter = new Meter(hash, 0)
+/** The checksum of bytes that are at the destination already. `onProgress` is called with the bytes so far. */
+export async function hashOf(
+  chunks: AsyncIterable<Uint8Array>,
+  hash: Hash,
+  onProgress?: (bytes: number) => void,
+): Promise<Received> {
+  const meter = new Meter(hash, 0, undefined, onProgress)
   const passing = meter.through(chunks)
   while (!(await passing.next()).done);
   return meter.result()

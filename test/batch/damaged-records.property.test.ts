@@ -79,7 +79,7 @@ it('whatever stands in records, nothing crashes and every count adds up', async 
           Buffer.concat([bytes.subarray(0, at), Buffer.from(put), bytes.subarray(at + removed)]),
         )
       }
-      const found = await all(verifyDestination(sink, () => Promise.resolve(undefined), never))
+      const found = await all(verifyDestination(sink, { hash: () => Promise.resolve(undefined), signal: never }))
       expect(found.length).toBeGreaterThan(0)
       await new EarlierBatches(records, 'another').find({ n: 0, ...itemAt('f1') })
       const batch = await orUnreadable(readBatch(records, 'b1'))

@@ -161,7 +161,7 @@ describe('a record that is one document', () => {
     const batches = await listBatches(records, (id, { message }) => told.push(`${id}: ${message}`))
     expect(batches.map(({ id }) => id)).toEqual(['b2'])
     expect(told).toEqual([expect.stringMatching(/^b1: \.dataferry\/b1\/batch\.json is (damaged|from another version)/)])
-    const found = await all(verifyDestination(sink, () => Promise.resolve(undefined), never))
+    const found = await all(verifyDestination(sink, { hash: () => Promise.resolve(undefined), signal: never }))
     expect(found.filter(({ state }) => state === 'unreadable')).toHaveLength(2)
     expect(found.filter(({ state }) => state === 'size-only')).toHaveLength(1)
   })

@@ -55,7 +55,7 @@ describe('verifying a destination', () => {
     await store(sink, 'cut', bytesOf(99))
     await store(sink, 'unread', BYTES)
     await store(sink, 'extra', bytesOf(7))
-    const found = await all(verifyDestination(sink, hashIn(sink), never))
+    const found = await all(verifyDestination(sink, { hash: hashIn(sink), signal: never }))
     const byPath = Object.fromEntries(found.map((finding) => [finding.path, finding]))
     expect(byPath).toMatchObject({
       fine: { state: 'ok', size: 100 },
@@ -79,11 +79,25 @@ describe('verifying a destination', () => {
     await recorded(sink.records, [done(0, 'a', bytesOf(100, 2))], 'w', 'b2')
     await recorded(sink.records, [unread(0, 'a', 100)], 'w', 'b3')
     await store(sink, 'a', bytesOf(100, 2))
-    expect(await all(verifyDestination(sink, hashIn(sink), never))).toEqual([{ state: 'ok', path: 'a', size: 100 }])
+    expect(await all(verifyDestination(sink, { hash: hashIn(sink), signal: never }))).toEqual([
+      { state: 'ok', path: 'a', size: 100 },
+    ])
+  })
+
+  it('compares with the newest receipt of a path, whichever batch was begun first', async () => {
+    const sink = memorySink()
+    await plannedBatch(sink.records, [itemAt('a')])
+    await plannedBatch(sink.records, [itemAt('a')], batchOf('b2', { createdAt: '2026-02-01T00:00:00.000Z' }))
+    await recorded(sink.records, [done(0, 'a', bytesOf(100, 2), { finishedAt: '2026-02-03T00:00:00.000Z' })])
+    await recorded(sink.records, [done(0, 'a', bytesOf(100, 1), { finishedAt: '2026-02-02T00:00:00.000Z' })], 'w', 'b2')
+    await store(sink, 'a', bytesOf(100, 2))
+    const found = await all(verifyDestination(sink, { hash: hashIn(sink), signal: never }))
+    expect(found).toEqual([{ state: 'ok', path: 'a', size: 100 }])
   })
 
   it('never passes where there is nothing to compare with', async () => {
-    const nothing = all(verifyDestination(memorySink(), () => Promise.reject(new Error('read')), never))
+    const hash: HashPath = () => Promise.reject(new Error('read'))
+    const nothing = all(verifyDestination(memorySink(), { hash, signal: never }))
     await expect(nothing).rejects.toMatchObject({ code: 'NO_RECORDS' })
   })
 
@@ -97,7 +111,7 @@ describe('verifying a destination', () => {
     await recorded(sink.records, [done(0, 'a', BYTES), failed(1, 'SOURCE_DENIED', 'b')])
     await writeHold(sink.records, 'b2', { state: 'cancelled', reason: 'by hand' })
     await store(sink, 'a', BYTES)
-    expect(await all(verifyDestination(sink, hashIn(sink), never))).toEqual([
+    expect(await all(verifyDestination(sink, { hash: hashIn(sink), signal: never }))).toEqual([
       { state: 'ok', path: 'a', size: 100 },
       { state: 'unfetched', path: 'b', batch: 'b1', n: 1, why: 'SOURCE_DENIED' },
       { state: 'unfetched', path: 'c', batch: 'b1', n: 2, why: undefined },

@@ -11,13 +11,17 @@ export interface Ended {
   readonly record: () => unknown
 }
 
+interface World {
+  readonly cwd: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal
+  readonly stdout?: Recorder
+}
+
 /** Runs a command line in this process, as far as its standard output is text. */
-export async function runInProcess(
-  args: readonly string[],
-  { cwd, env = {} }: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
-): Promise<Ended> {
-  const [stdout, stderr] = [new Recorder(), new Recorder()]
-  const { signal } = new AbortController()
+export async function runInProcess(args: readonly string[], world: World): Promise<Ended> {
+  const { cwd, env = {}, signal = new AbortController().signal, stdout = new Recorder() } = world
+  const stderr = new Recorder()
   const code = await runProgram(args, { stdout, stderr, env, cwd, signal, verbs: VERBS })
   return {
     code,

@@ -1,9 +1,11 @@
 import type { Notice } from '../../model/notice.ts'
 import type { Speed } from './speedometer.ts'
 
-/** How far a batch is. */
+/** How far a batch is, or another work on many files. */
 export interface ProgressSnapshot {
-  readonly batch: string
+  readonly batch?: string
+  /** What is being done, where that is not to fetch. */
+  readonly phase?: string
   /** Items known so far; all of them once `planComplete`. */
   readonly planned: number
   readonly planComplete: boolean

@@ -39,11 +39,12 @@ export function batchLine(
 ): string {
   const more = snapshot.planComplete ? '' : '+'
   const left = remainingMs(snapshot, speed)
+  const whole = bytesToFetch(snapshot)
   const parts: readonly Part[] = [
     ...some(snapshot.planComplete, 1, `${Math.floor(Math.min(1, fraction(snapshot)) * 100)} %`),
     [5, `${formatCount(settledCount(snapshot))} of ${formatCount(snapshot.planned)}${more} files`],
-    [6, `${formatBytes(snapshot.bytes)} of ${formatBytes(bytesToFetch(snapshot))}${more}`],
-    ...some(speed !== undefined, 2, formatRate(speed?.bytesPerSecond ?? 0)),
+    ...some(whole > 0, 6, `${formatBytes(snapshot.bytes)} of ${formatBytes(whole)}${more}`),
+    ...some(speed !== undefined && whole > 0, 2, formatRate(speed?.bytesPerSecond ?? 0)),
     ...some(left !== undefined, 3, `${formatDuration(left ?? 0)} left`),
     ...some(snapshot.kept > 0, 8, `${formatCount(snapshot.kept)} already there`),
     ...some(snapshot.failed > 0, 4, `${formatCount(snapshot.failed)} failed`),

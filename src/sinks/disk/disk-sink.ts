@@ -26,6 +26,8 @@ const LOOK_FOR_ROOM_FROM = CHUNK_SIZE
 const REMEMBERED_KEYS = 10_000
 /** File systems keep times as coarsely as this (FAT), and round them when a file leaves the cache. */
 const TIME_GRAIN_MS = 2_000
+/** Bytes that are looked for where the end of a file should be. */
+const END_SIZE = 1024
 /** Files whose size is asked for at the same time while listing. */
 const LIST_BATCH = 32
 
@@ -269,10 +271,12 @@ async function* chunksOf(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   try {
+    const { size } = await handle.stat()
     for (let position = 0; ;) {
       signal.throwIfAborted()
-      // A new buffer each time: the stream's reader may keep it.
-      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(CHUNK_SIZE), 0, CHUNK_SIZE, position)
+      // A new buffer each time, as the stream's reader may keep it; no larger than needed, as millions of small files may follow.
+      const length = Math.min(CHUNK_SIZE, Math.max(size - position, END_SIZE))
+      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(length), 0, length, position)
       if (bytesRead === 0) return
       position += bytesRead
       yield buffer.subarray(0, bytesRead)

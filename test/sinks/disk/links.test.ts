@@ -129,10 +129,10 @@ describe('a destination into which others may write', () => {
     await store(sink, 'link/a', BYTES)
     await recorded(sink.records, [done(0, 'link/a', BYTES), done(1, 'link/b', BYTES)])
     const hash = async (path: string) => checksumOf(await contentOf(sink, path))
-    expect(await all(verifyDestination(sink, hash, never))).toEqual([
-      { state: 'extra', path: 'real/a', size: 100 },
+    expect(await all(verifyDestination(sink, { hash, signal: never }))).toEqual([
       { state: 'ok', path: 'link/a', size: 100 },
       { state: 'missing', path: 'link/b', batch: 'b1', n: 1 },
+      { state: 'extra', path: 'real/a', size: 100 },
     ])
   })
 })

@@ -1,0 +1,42 @@
+import type { HashPath } from '../../batch/verify-destination.ts'
+import type { Sink } from '../../sinks/sink.ts'
+import { createHash } from '../../transfer/hash.ts'
+import { hashOf } from '../../transfer/meter.ts'
+import type { ActiveFile } from '../terminal/progress-snapshot.ts'
+
+/** Finds the checksums of committed files, and knows which ones it is reading. */
+export class FilesRead {
+  readonly #sink: Sink
+  readonly #signal: AbortSignal
+  readonly #open = new Set<{ readonly path: string; bytes: number; readonly size: number }>()
+
+  constructor(sink: Sink, signal: AbortSignal) {
+    this.#sink = sink
+    this.#signal = signal
+  }
+
+  /** Files that are being read. */
+  open(): readonly ActiveFile[] {
+    return [...this.#open].map((file) => ({ ...file }))
+  }
+
+  /** Reads every byte. */
+  readonly hash: HashPath = async (path, algorithm, size) => {
+    const file = { path, bytes: 0, size }
+    this.#open.add(file)
+    const hash = createHash({ algorithm, size, saveable: false })
+    try {
+      const chunks = await this.#sink.read(path, this.#signal)
+      return (await hashOf(chunks, hash, (bytes) => (file.bytes = bytes))).checksum
+    } finally {
+      hash.close()
+      this.#open.delete(file)
+    }
+  }
+
+  /** What the store's own record says, e.g. the metadata of an object; nothing where there is none. */
+  readonly recorded: HashPath = async (path, algorithm) => {
+    const checksum = (await this.#sink.stat(path, 'verify-0', this.#signal))?.proof?.checksum
+    return checksum?.algorithm === algorithm ? checksum : undefined
+  }
+}

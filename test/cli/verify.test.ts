@@ -1,0 +1,77 @@
+import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { DataferryError } from '../../src/errors.ts'
+import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
+import { bytesOf, store } from '../contracts/sink-bytes.ts'
+import { done, itemAt, plannedBatch, recorded } from '../batch/fixtures.ts'
+import { runInProcess, type Ended } from './in-process.ts'
+import { Recorder } from './recorder.ts'
+
+const BYTES = bytesOf(100)
+
+let cwd: string
+beforeEach(async () => {
+  cwd = await mkdtemp(join(tmpdir(), 'df-verify-'))
+})
+afterEach(async () => {
+  await rm(cwd, { recursive: true })
+})
+
+/** A destination whose one batch has brought these files; what lies there in the end is the test's business. */
+async function fetched(...paths: readonly string[]): Promise<void> {
+  const sink = diskSink(join(cwd, 'data'))
+  await plannedBatch(
+    sink.records,
+    paths.map((path) => itemAt(path)),
+  )
+  await recorded(
+    sink.records,
+    paths.map((path, n) => done(n, path, BYTES)),
+  )
+  for (const path of paths) await store(sink, path, BYTES)
+  await sink.close()
+}
+
+const verify = (...args: readonly string[]): Promise<Ended> =>
+  runInProcess(['verify', join(cwd, 'data'), ...args], { cwd })
+
+it('names what is wrong in the order of the paths, and asks for it in the order of the plan', async () => {
+  await fetched('z/gone', 'fine', 'a/changed', 'b/gone')
+  await writeFile(join(cwd, 'data/a/changed'), bytesOf(100, 2))
+  await rm(join(cwd, 'data/z/gone'))
+  await rm(join(cwd, 'data/b/gone'))
+  const { code, stdout } = await verify('--wanted', join(cwd, 'again.csv'))
+  expect(code).toBe(1)
+  expect(stdout.match(/^(?:missing|changed) +\S+/gm)?.map((line) => line.split(/ +/))).toEqual([
+    ['changed', 'a/changed'],
+    ['missing', 'b/gone'],
+    ['missing', 'z/gone'],
+  ])
+  const rows = (await readFile(join(cwd, 'again.csv'), 'utf8')).trimEnd().split('\r\n')
+  expect(rows.map((row) => /(?:z|a|b)\/\w+/.exec(row)?.[0])).toEqual([undefined, 'z/gone', 'a/changed', 'b/gone'])
+})
+
+it('stopped in the middle it ends with 130, and leaves no manifest of a part', async () => {
+  await fetched('a/gone', 'b/gone')
+  await rm(join(cwd, 'data/a/gone'))
+  await rm(join(cwd, 'data/b/gone'))
+  const stopping = new AbortController()
+  const stdout = new (class extends Recorder {
+    override write(text: string): boolean {
+      stopping.abort(new DataferryError('INTERRUPTED', 'Ctrl-C'))
+      return super.write(text)
+    }
+  })()
+  const wanted = join(cwd, 'again.csv')
+  const { code, stderr } = await runInProcess(['verify', join(cwd, 'data'), '--wanted', wanted], {
+    cwd,
+    signal: stopping.signal,
+    stdout,
+  })
+  expect(code).toBe(130)
+  expect(stdout.text).toMatch(/^missing +a\/gone\n$/)
+  expect(stderr).toContain('Stopping. Press Ctrl-C again to stop at once.')
+  await expect(access(wanted)).rejects.toThrow()
+})
