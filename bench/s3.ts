@@ -28,7 +28,7 @@ interface ToolCost extends Cost {
   readonly peakRss?: number
 }
 
-/** One large file into an S3 server on loopback: dataferry beside rclone, which has no checksum to compare with by itself. */
+/** One large file into an S3 server on loopback: dataferry beside rclone and s5cmd, which have no checksum to compare with. */
 export async function s3(bench: Bench): Promise<void> {
   const { options, signal } = bench
   const binary = findBinary(options.store)
@@ -99,7 +99,14 @@ const STORED = 'test "$(rclone cat "s3:$3/file" | md5sum)" = "$2  -"'
 const SCRIPTS: Readonly<Record<string, string>> = {
   'rclone copyurl, no checksum': '$timed rclone copyurl "$1" "s3:$3/file"',
   'rclone copyurl, cat | md5sum': `$timed rclone copyurl "$1" "s3:$3/file"; ${STORED}`,
-  'curl | tee | rclone rcat': `mkfifo pipe; md5sum < pipe > sum & curl --fail --silent --show-error "$1" | tee pipe | $timed rclone rcat "s3:$3/file"; wait; test "$(cat sum)" = "$2  -"`,
+  'curl | tee | rclone rcat': hashedOnTheWay('rclone rcat "s3:$3/file"'),
+  'curl | tee | s5cmd pipe': hashedOnTheWay('s5cmd --endpoint-url "$endpoint" pipe "s3://$3/file"'),
+}
+
+/** @param put stores its standard input */
+function hashedOnTheWay(put: string): string {
+  const get = 'curl --fail --silent --show-error "$1" | tee pipe'
+  return `mkfifo pipe; md5sum < pipe > sum & ${get} | $timed ${put}; wait; test "$(cat sum)" = "$2  -"`
 }
 
 async function tools(
@@ -108,10 +115,6 @@ async function tools(
   { url, md5 }: BenchFile,
   clean: Clean,
 ): Promise<Contender<ToolCost>[]> {
-  if (!(await isInstalled('rclone', toolOptions(bench, '/')))) {
-    say('  rclone: not installed')
-    return []
-  }
   const hasTime = await isInstalled('/usr/bin/time', toolOptions(bench, '/'))
   const env = credentials({
     RCLONE_CONFIG: '/dev/null',
@@ -121,16 +124,21 @@ async function tools(
     RCLONE_CONFIG_S3_PROVIDER: 'Other',
     RCLONE_CONFIG_S3_ENV_AUTH: 'true',
     RCLONE_CONFIG_S3_ENDPOINT: endpoint,
+    endpoint,
     timed: hasTime ? '/usr/bin/time --format=%M --output=rss' : '',
   })
   const work = async (script: string, { bucket, folder }: Place): Promise<ToolCost> => {
     const cost = await shell(script, [url, md5, bucket], { ...toolOptions(bench, folder), env })
     return hasTime ? { ...cost, peakRss: Number(await readFile(join(folder, 'rss'), 'utf8')) * 1024 } : cost
   }
-  return Object.entries(SCRIPTS).map(([name, script]) => ({
-    name,
-    run: () => clean((place) => work(script, place)),
-  }))
+  const found: Contender<ToolCost>[] = []
+  for (const [name, script] of Object.entries(SCRIPTS)) {
+    const [tool = ''] = /rclone|s5cmd/.exec(name) ?? []
+    if (await isInstalled(tool, toolOptions(bench, '/')))
+      found.push({ name, run: () => clean((place) => work(script, place)) })
+    else say(`  ${tool}: not installed`)
+  }
+  return found
 }
 
 function report({ options }: Bench, results: readonly Result<ToolCost>[], memory: boolean): void {

@@ -235,7 +235,7 @@ export const settingsSchema = z.object({
     env: ['DATAFERRY_S3_STORAGE_CLASS'],
   }),
   s3Parts: setting(whole(1, 16).optional(), {
-    help: 'parts of one upload held in memory, and at most lost in a crash; by default two, of which 8 MiB can be lost',
+    help: 'parts of one upload held in memory, and at most lost in a crash; by default as many as make 32 MiB or half a percent of the file',
     env: ['DATAFERRY_S3_PARTS'],
   }),
   throttleFirstMs: setting(durationMs(1), {

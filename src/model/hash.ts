@@ -10,7 +10,10 @@ export interface Hash {
   update(chunk: Uint8Array): Promise<void>
   /** Lower-case hex. Ends the hash. */
   digest(): Promise<string>
-  /** The state, to go on from in another process with `load`; undefined when this implementation cannot. */
+  /**
+   * The state after the updates before this call, also when others follow before it resolves: to go on from in another process
+   * with `load`. Undefined when this implementation cannot.
+   */
   save(): Promise<Uint8Array | undefined>
   /** Replaces the state by a saved one. @returns false when this implementation cannot, or the state is not its own. */
   load(state: Uint8Array): Promise<boolean>

@@ -134,7 +134,7 @@ class ThreadHash implements Hash {
   readonly #thread: HashThread
   readonly #id = nextId++
   readonly #loads: Loads
-  /** Settles when the bytes of the last update are taken: whatever is asked next comes after them. */
+  /** Settles when what was asked last is on its way: whatever is asked next comes after it. */
   #taken: Promise<void> = Promise.resolve()
   #closed = false
 
@@ -149,7 +149,7 @@ class ThreadHash implements Hash {
 
   update(chunk: Uint8Array): Promise<void> {
     if (this.#closed) return Promise.reject(new Error(`hash ${this.#id} is not open`))
-    this.#taken = this.#loads.add(chunk)
+    this.#taken = this.#taken.then(() => this.#loads.add(chunk))
     return this.#taken
   }
 
@@ -181,8 +181,12 @@ class ThreadHash implements Hash {
 
   /** Requests are answered in order, so nobody needs to wait for the opening. */
   async #call(request: Call): Promise<HashReply['value']> {
-    await this.#taken
-    this.#loads.flush()
-    return this.#thread.call(this.#id, request)
+    const sent = this.#taken.then(() => {
+      this.#loads.flush()
+      return { reply: this.#thread.call(this.#id, request) }
+    })
+    // What is added from now on comes after this request, whose reply it does not wait for.
+    this.#taken = sent.then(() => undefined)
+    return (await sent).reply
   }
 }

@@ -19,11 +19,11 @@ export interface S3Options {
   readonly kmsKeyId?: string | undefined
   /** Storage class of the data, e.g. `STANDARD_IA`; the batch folder stays in the bucket's default. */
   readonly storageClass?: string | undefined
-  /** Bytes of a part, at least 5 MiB, and the largest file without parts. Default 5 MiB, or more above 24 GiB; and 8 MiB. */
+  /** Bytes of a part, at least 5 MiB, and the largest file without parts. Default 8 MiB to 64 MiB by the file; and 8 MiB. */
   readonly partSize?: number | undefined
   /**
    * Parts that one transfer holds in memory, the one being filled included; a crash costs at most so many. With 1, nothing is
-   * read while a part is on its way. By default two, of which at most 1.6 are at risk: 8 MiB.
+   * read while a part is on its way. By default as many as make 32 MiB, or half a percent of the file, and at least two.
    */
   readonly maxConcurrentParts?: number | undefined
   /** Bytes that all transfers of this sink together hold in memory. Default 128 MiB. */
@@ -46,17 +46,39 @@ const MAX_SOCKETS = 64
 /**
  * Creates the client. The caller destroys it. Rejects with `CONFIG_INVALID`.
  * Checksums that the SDK would add by itself are asked for only where S3 requires them, since many stores that are not
- * AWS refuse them; requests are signed over their bytes all the same.
+ * AWS refuse them. Requests are signed over their bytes, except where TLS protects these.
  */
 export async function createClient(options: S3Options): Promise<S3Client> {
   checkOptions(options)
   const agents = await agentsFor(options)
   const client = new S3Client(configOf(options, options.region, agents))
-  if (await hasRegion(client)) return client
+  if (await hasRegion(client)) return sparing(client)
   client.destroy()
   // Stores that are not AWS mostly have no regions, yet a signature needs a name.
-  if (options.endpoint !== undefined) return new S3Client(configOf(options, 'us-east-1', agents))
+  if (options.endpoint !== undefined) return sparing(new S3Client(configOf(options, 'us-east-1', agents)))
   throw new DataferryError('CONFIG_INVALID', 'No region is known for S3: set --region or AWS_REGION.')
+}
+
+/**
+ * Leaves the bytes of a body out of the signature where TLS protects them: hashing them once more costs as much as the file's own
+ * checksum. Everything else about the request is signed as ever.
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html, `UNSIGNED-PAYLOAD`
+ */
+function sparing(client: S3Client): S3Client {
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      if (isSecureUpload(args.request)) args.request.headers['x-amz-content-sha256'] ??= 'UNSIGNED-PAYLOAD'
+      return next(args)
+    },
+    { step: 'build', priority: 'low', name: 'dataferryUnsignedPayload', override: true },
+  )
+  return client
+}
+
+function isSecureUpload(request: unknown): request is { readonly headers: Record<string, string> } {
+  if (typeof request !== 'object' || request === null) return false
+  if (!('protocol' in request && 'body' in request && 'headers' in request)) return false
+  return request.protocol === 'https:' && request.body instanceof Uint8Array && typeof request.headers === 'object'
 }
 
 function configOf(options: S3Options, region: string | undefined, agents: Agents): S3ClientConfig {

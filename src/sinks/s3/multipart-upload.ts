@@ -2,7 +2,7 @@ import { DataferryError } from '../../errors.ts'
 import type { Hash } from '../../model/hash.ts'
 import type { PartBuffer, PartBuffers } from './part-buffers.ts'
 import type { UploadClaim } from './upload-claim.ts'
-import { bytesAtRisk, bytesBefore, bytesOfPart, MAX_PARTS, type PartLayout } from './part-layout.ts'
+import { bytesBefore, bytesOfPart, MAX_PARTS, type PartLayout } from './part-layout.ts'
 import { addEtag, type UploadState } from './upload-record.ts'
 import type { Part, Uploads } from './uploads.ts'
 
@@ -13,8 +13,8 @@ export interface UploadPlace {
   /** Object key. */
   readonly object: string
   readonly signal: AbortSignal
-  /** Parts that may be lost in a crash; undefined: the default. */
-  readonly held: number | undefined
+  /** Parts that may be held, and lost in a crash. */
+  readonly held: number
 }
 
 export type UploadIdentity = Pick<UploadState, 'uploadId' | 'write' | 'stated' | 'layout'>
@@ -38,7 +38,8 @@ export class MultipartUpload {
   readonly #stored: (Part | undefined)[]
   /** Digests of the ETags of the first 0, 1, 2 … parts; as many as are stored without a gap. */
   readonly #digests: string[] = ['']
-  readonly #sending = new Set<Promise<void>>()
+  /** Parts, and states of the hash, on their way. */
+  readonly #pending = new Set<Promise<void>>()
   #sent: number
   #borders: Border[] = []
   /** Bytes before the newest border that was saved. */
@@ -85,49 +86,50 @@ export class MultipartUpload {
     const { uploads, buffers, object, signal } = this.#place
     if (number > MAX_PARTS)
       throw new DataferryError('SINK_FAILED', `${object} needs more than ${MAX_PARTS} parts: use a larger part size.`)
-    const sending = uploads.send(object, this.identity.uploadId, number, buffer.content, signal).then(
-      (part) => {
+    this.#track(
+      uploads.send(object, this.identity.uploadId, number, buffer.content, signal).then((part) => {
         this.#stored[number - 1] = part
         this.#extendDigests()
         buffers.put(buffer)
         this.#saveNewest()
-      },
-      (error: unknown) => this.#fail(error),
+      }),
     )
-    this.#sending.add(sending)
-    void sending.then(() => this.#sending.delete(sending))
   }
 
   /**
-   * Notes that the hash stands at `at`, just after a border, with `tail` being gathered; it is saved when it can be.
-   * Does nothing with a hash whose state cannot be saved: such an upload begins again after a crash.
+   * Notes that the hash stands at `at`, just after a border, with `tail` being gathered; it is saved when it can be, and nobody
+   * waits for that. Does nothing with a hash whose state cannot be saved: such an upload begins again after a crash.
    */
-  async border(at: number, tail: Buffer, hash: Hash): Promise<void> {
-    const state = await hash.save()
-    if (!state) return
-    const saved = { algorithm: hash.algorithm, state: Buffer.from(state).toString('base64') }
-    this.#saves = true
-    this.#borders.push({ parts: this.#sent, at, hash: saved, tail: Buffer.from(tail) })
-    this.#saveNewest()
+  border(at: number, tail: Buffer, hash: Hash): void {
+    const border = { parts: this.#sent, at, tail: Buffer.from(tail) }
+    this.#track(
+      hash.save().then((state) => {
+        if (!state) return
+        const saved = { algorithm: hash.algorithm, state: Buffer.from(state).toString('base64') }
+        this.#saves = true
+        this.#borders.push({ ...border, hash: saved })
+        this.#saveNewest()
+      }),
+    )
   }
 
   /** Waits while a crash would cost too much if all bytes before `at` had come, as far as waiting helps. */
   async admit(at: number): Promise<void> {
-    const limit = bytesAtRisk(this.nextPartSize, this.#place.held)
+    const limit = this.nextPartSize * this.#place.held
     while (this.#saves && at - this.#saved > limit && this.#isBusy) await this.oneStep()
   }
 
   /** Waits until a part is stored or a border saved. Rejects with what failed. */
   async oneStep(): Promise<void> {
     this.throwIfFailed()
-    const steps = [...this.#sending, ...(this.#saving ? [this.#saving] : [])]
+    const steps = [...this.#pending, ...(this.#saving ? [this.#saving] : [])]
     if (steps.length > 0) await Promise.race(steps)
     this.throwIfFailed()
   }
 
   /** Waits for everything on its way; never rejects. */
   async settle(): Promise<void> {
-    while (this.#isBusy) await Promise.all([...this.#sending, this.#saving])
+    while (this.#isBusy) await Promise.all([...this.#pending, this.#saving])
   }
 
   throwIfFailed(): void {
@@ -142,7 +144,7 @@ export class MultipartUpload {
   }
 
   get #isBusy(): boolean {
-    return this.#sending.size > 0 || this.#saving !== undefined
+    return this.#pending.size > 0 || this.#saving !== undefined
   }
 
   #extendDigests(): void {
@@ -177,6 +179,12 @@ export class MultipartUpload {
   #endSave(): void {
     this.#saving = undefined
     this.#saveNewest()
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.catch((error: unknown) => this.#fail(error))
+    this.#pending.add(tracked)
+    void tracked.then(() => this.#pending.delete(tracked))
   }
 
   #fail(error: unknown): void {

@@ -14,7 +14,7 @@ import { Bucket, type Condition } from './bucket.ts'
 import { UploadClaim, type ClaimTerms } from './upload-claim.ts'
 import { createClient, type S3Options } from './client.ts'
 import { ByteBudget, PartBuffers } from './part-buffers.ts'
-import { layoutFor } from './part-layout.ts'
+import { layoutFor, partsHeld } from './part-layout.ts'
 import { parseLocation } from './location.ts'
 import { S3Marks } from './marks.ts'
 import { encryptionOf, proofOf } from './metadata.ts'
@@ -27,7 +27,6 @@ export type { AbandonedUpload } from './abandoned-uploads.ts'
 export type { S3Options } from './client.ts'
 
 const DEFAULT_MEMORY = 128 << 20
-const DEFAULT_PARTS_HELD = 2
 const DEFAULT_LEASE_MS = 60_000
 /** What is remembered of single keys, so that a small file costs no request more than it must. */
 const REMEMBERED_KEYS = 10_000
@@ -163,16 +162,17 @@ export class S3Sink implements Sink {
 
   async #openStage(options: StageOptions, object: string): Promise<Stage> {
     const { key, item, signal } = options
-    const { partSize, maxConcurrentParts: held } = this.#options
+    const { partSize } = this.#options
     const takeClaim = () => UploadClaim.take(this.#bucket, key, item, this.#terms, signal)
-    const fits = item.expect.size !== undefined && item.expect.size <= layoutFor(item.expect.size, partSize).partSize
+    const { size } = item.expect
+    const fits = size !== undefined && size <= layoutFor(size, partSize).partSize
     const seen = this.#seen.get(key)
     this.#seen.delete(key)
     return new S3Stage(options, object, {
       bucket: this.#bucket,
       uploads: this.#uploads,
       marks: this.#marks,
-      buffers: new PartBuffers(this.#budget, held ?? DEFAULT_PARTS_HELD),
+      buffers: new PartBuffers(this.#budget, partsHeld(size, this.#options)),
       claim: fits ? undefined : await takeClaim(),
       takeClaim,
       condition: seen,

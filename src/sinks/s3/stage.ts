@@ -6,7 +6,7 @@ import { ConditionFailed, type Bucket, type Condition } from './bucket.ts'
 import type { PartBuffer, PartBuffers } from './part-buffers.ts'
 import type { UploadClaim } from './upload-claim.ts'
 import type { S3Options } from './client.ts'
-import { bytesBefore, layoutFor } from './part-layout.ts'
+import { bytesBefore, layoutFor, partsHeld } from './part-layout.ts'
 import type { S3Marks } from './marks.ts'
 import { checkedByStore, headersOf, writeOf, type Statement } from './metadata.ts'
 import { MultipartUpload, type UploadIdentity } from './multipart-upload.ts'
@@ -90,7 +90,7 @@ export class S3Stage implements Stage {
         const sent = this.#upload?.bytes
         await this.#add(chunk)
         if (!this.#upload) continue
-        if (this.#upload.bytes !== sent) await this.#noteBorder(this.#upload, hash)
+        if (this.#upload.bytes !== sent) this.#noteBorder(this.#upload, hash)
         // Chunks are similar in size, so the next one is asked for when one more like this may be lost.
         await this.#upload.admit(this.#size + chunk.byteLength)
       }
@@ -185,14 +185,14 @@ export class S3Stage implements Stage {
     at: number,
   ): MultipartUpload {
     const { uploads, buffers, options } = this.#parts
-    const held = options.maxConcurrentParts
+    const held = partsHeld(this.#options.item.expect.size, options)
     const place = { uploads, claim, buffers, object: this.#object, signal: this.#options.signal, held }
     return new MultipartUpload(place, { uploadId, write, stated, layout }, stored, at)
   }
 
-  async #noteBorder(upload: MultipartUpload, hash: Hash): Promise<void> {
+  #noteBorder(upload: MultipartUpload, hash: Hash): void {
     const tail = this.#buffer?.content ?? Buffer.alloc(0)
-    await upload.border(upload.bytes + tail.length, tail, hash)
+    upload.border(upload.bytes + tail.length, tail, hash)
   }
 
   /** The parts of a saved state, when the store still holds exactly them. */

@@ -27,7 +27,7 @@ await describeWithEveryS3('a process that is killed again and again', (kind) => 
   afterAll(() => server.stop())
 
   it.each<[string, S3Options, number]>([
-    ['8 MiB, by default', {}, 8 * MIB],
+    ['32 MiB, by default', {}, 32 * MIB],
     ['the one part that it may hold', { partSize: PART, maxConcurrentParts: 1 }, PART],
     ['the two parts that it may hold', { partSize: PART, maxConcurrentParts: 2 }, 2 * PART],
   ])('fetches no more again than %s', async (_, sizes, most) => {

@@ -2,14 +2,14 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ByteBudget } from '../../../src/sinks/s3/part-buffers.ts'
 import { PartBuffers } from '../../../src/sinks/s3/part-buffers.ts'
-import { bytesAtRisk, bytesBefore, bytesOfPart, layoutFor, MAX_PARTS } from '../../../src/sinks/s3/part-layout.ts'
+import { bytesBefore, bytesOfPart, layoutFor, MAX_PARTS, partsHeld } from '../../../src/sinks/s3/part-layout.ts'
 import { Location, parseLocation } from '../../../src/sinks/s3/location.ts'
 import { never } from '../../contracts/sink-bytes.ts'
 
 const MIB = 1 << 20
 
 describe('the parts of an upload', () => {
-  it('are as small as the 10,000-part limit allows, even if the size was announced at half', () => {
+  it('have 8 MiB to 64 MiB, and are never too many, even if the size was announced at half', () => {
     const size = fc.integer({ min: 0, max: 5 * 2 ** 40 })
     fc.assert(
       fc.property(size, (bytes) => {
@@ -17,20 +17,23 @@ describe('the parts of an upload', () => {
         expect(bytesBefore(layout, MAX_PARTS)).toBeGreaterThanOrEqual(2 * bytes)
       }),
     )
-    expect(layoutFor(10 * 1024 * MIB, undefined).partSize).toBe(5 * MIB)
-    expect(layoutFor(50 * 1024 * MIB, undefined).partSize).toBe(11 * MIB)
-    expect(layoutFor(50 * 1024 * MIB, 16 * MIB).partSize).toBe(16 * MIB)
+    const gib = [1, 19, 30, 100, 300, 600]
+    expect(gib.map((many) => layoutFor(many * 1024 * MIB, undefined).partSize / MIB)).toEqual([8, 8, 13, 41, 64, 126])
+    expect(layoutFor(50 * 1024 * MIB, 32 * MIB).partSize).toBe(32 * MIB)
   })
 
   it('are not made of what fits into 8 MiB, unless somebody wants smaller parts', () => {
     expect(layoutFor(8 * MIB, undefined).partSize).toBe(8 * MIB)
-    expect(layoutFor(8 * MIB + 1, undefined).partSize).toBe(5 * MIB)
+    expect(layoutFor(8 * MIB + 1, undefined).partSize).toBe(8 * MIB)
     expect(layoutFor(8 * MIB, 5 * MIB).partSize).toBe(5 * MIB)
   })
 
-  it('put no more than 8 MiB at risk, and as many parts as somebody allows', () => {
-    expect(bytesAtRisk(layoutFor(10 * 1024 * MIB, undefined).partSize, undefined)).toBe(8 * MIB)
-    expect([1, 2, 4].map((held) => bytesAtRisk(5 * MIB, held) / MIB)).toEqual([5, 10, 20])
+  it('are held for 32 MiB or half a percent, at least two, and as many as somebody allows', () => {
+    const held = (gib: number) => partsHeld(gib * 1024 * MIB, {})
+    expect([1, 10, 100, 300].map(held)).toEqual([4, 6, 8, 8])
+    expect(partsHeld(undefined, {})).toBe(4)
+    expect(partsHeld(1024 * MIB, { partSize: 64 * MIB })).toBe(2)
+    expect(partsHeld(1024 * MIB, { maxConcurrentParts: 1 })).toBe(1)
   })
 
   it('grow where the size is unknown, to 64 MiB, and hold half a terabyte', () => {
