@@ -1,5 +1,5 @@
 # The image of dataferry: workers and command line, without a Redis. `docker build -t dataferry .`; see docs/docker.md.
-ARG NODE_IMAGE=node:24-bookworm-slim
+ARG NODE_IMAGE=node:24.18.0-bookworm-slim@sha256:6f7b03f7c2c8e2e784dcf9295400527b9b1270fd37b7e9a7285cf83b6951452d
 
 # Compiles, then keeps of node_modules what runs.
 FROM ${NODE_IMAGE} AS build

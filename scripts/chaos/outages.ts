@@ -18,6 +18,8 @@ export interface OutageGroup {
   readonly outages: readonly Outage[]
   /** Whether what they take away is there already. */
   readonly isThere: () => Promise<boolean>
+  /** The records are away: what Redis knows is all that is known, and nobody survives the loss of both at once. */
+  readonly hidesRecords: boolean
 }
 
 /** A program and its arguments. */

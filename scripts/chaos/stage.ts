@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startFrontDoor } from '../../test/fakes/front-door.ts'
@@ -26,6 +27,11 @@ export interface Stage {
   clear(): Promise<void>
 }
 
+async function isPlanned(destination: string): Promise<boolean> {
+  const batches = await readdir(join(destination, '.dataferry')).catch(() => [])
+  return batches.some((batch) => existsSync(join(destination, '.dataferry', batch, 'plan.json')))
+}
+
 /** What outages need: a front door for the server, mounts for the destination. */
 export async function setStage(
   { outages = [], say }: StageOptions,
@@ -36,14 +42,14 @@ export async function setStage(
   const mounts = outages.includes('destination') ? await Mounts.start() : undefined
   if (outages.includes('destination') && !mounts) say('This user may not mount: the destination only vanishes.')
   const groups: OutageGroup[] = []
-  if (door) groups.push({ outages: serverOutages(door), isThere: () => Promise.resolve(true) })
+  if (door) groups.push({ outages: serverOutages(door), isThere: () => Promise.resolve(true), hidesRecords: false })
   if (outages.includes('destination')) {
-    const isThere = (): Promise<boolean> =>
-      readdir(join(destination, '.dataferry')).then(
-        (names) => names.length > 0,
-        () => false,
-      )
-    groups.push({ outages: [vanished(destination), ...(mounts?.outages(destination) ?? [])], isThere })
+    groups.push({
+      outages: [vanished(destination), ...(mounts?.outages(destination) ?? [])],
+      // A batch is planned when Redis has heard of it. Before, an empty folder is as good as the one that was there.
+      isThere: () => isPlanned(destination),
+      hidesRecords: true,
+    })
   }
   return {
     server: door?.url ?? server,

@@ -157,7 +157,8 @@ export class Strikes {
     const { dice, redis, say } = this.#options
     this.#kills += 1
     this.#byTarget['redis'] = (this.#byTarget['redis'] ?? 0) + 1
-    const cut = dice.number() < 0.3 ? dice.between(1, 20_000) : 0
+    const isHidden = [...this.#ending.keys()].some(({ hidesRecords }) => hidesRecords)
+    const cut = dice.number() < 0.3 && !isHidden ? dice.between(1, 20_000) : 0
     say(`kill ${this.#kills}: redis${cut > 0 ? `, cut back by ${cut} bytes` : ''}`)
     this.#isRedisUp = false
     this.#restarting = redis.killAndRestart(dice.between(0, 4_000), cut).finally(() => (this.#isRedisUp = true))

@@ -37,10 +37,10 @@ function text(value: unknown, indent?: number): string {
 const fileId = (dice: Dice): number => dice.between(1, 99_999)
 const otherId = (dice: Dice): number => NO_FILE + dice.between(0, 99_999)
 const pid = (dice: Dice): string => `doi:10.5072/FK2/${dice.between(100, 999)}`
-const many = <T>(dice: Dice, make: (dice: Dice) => T): T[] =>
+export const many = <T>(dice: Dice, make: (dice: Dice) => T): T[] =>
   Array.from({ length: dice.between(0, 4) }, () => make(dice))
 
-function listedFile(dice: Dice): object {
+export function listedFile(dice: Dice): object {
   const id = fileId(dice)
   const tabular = dice.number() < 0.3
   return {
@@ -67,7 +67,7 @@ function listedFile(dice: Dice): object {
   }
 }
 
-function version(dice: Dice): object {
+export function version(dice: Dice): object {
   return {
     id: otherId(dice),
     datasetId: otherId(dice),
@@ -99,7 +99,7 @@ function dataset(dice: Dice, more: object = {}): object {
   }
 }
 
-function searchItem(dice: Dice): object {
+export function searchItem(dice: Dice): object {
   const common = { name: 'x', description: '', entity_id: otherId(dice), published_at: '2025-02-10T09:00:00Z' }
   return dice.pick([
     {
@@ -122,7 +122,7 @@ function searchItem(dice: Dice): object {
   ])
 }
 
-function contents(dice: Dice): object {
+export function contents(dice: Dice): object {
   return dice.number() < 0.5
     ? { ...dataset(dice), type: 'dataset' }
     : { type: 'dataverse', id: otherId(dice), title: 'Sub' }
@@ -192,7 +192,7 @@ function nothing(dice: Dice): object {
   ])
 }
 
-const answer = (data: unknown): object => ({ status: 'OK', data })
+export const answer = (data: unknown): object => ({ status: 'OK', data })
 
 const DOCUMENTS: readonly ((dice: Dice) => unknown)[] = [
   (dice) => ({ status: 'OK', totalCount: 3, data: many(dice, listedFile) }),

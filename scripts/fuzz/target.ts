@@ -13,6 +13,11 @@ export interface FuzzTarget {
 
 /** The targets by name: a new one is a file in `targets/` and a line here. */
 export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
+  headers: async () => (await import('./targets/headers.ts')).target,
   json: async () => (await import('./targets/json.ts')).target,
+  listings: async () => (await import('./targets/listings.ts')).target,
   manifests: async () => (await import('./targets/manifests.ts')).target,
+  paths: async () => (await import('./targets/paths.ts')).target,
+  records: async () => (await import('./targets/records.ts')).target,
+  zips: async () => (await import('./targets/zips.ts')).target,
 }

@@ -69,9 +69,9 @@ function match(pattern: RegExp, line: string): readonly [string, string, string]
  * for each such name that a file of the dataset has already.
  */
 export function isManifestName(name: string, others: ReadonlySet<string>): boolean {
-  const zeros = /^(0*)MANIFEST\.TXT$/.exec(name)?.[1]?.length
-  if (zeros === undefined) return false
-  return Array.from({ length: zeros }, (_, count) => `${'0'.repeat(count)}MANIFEST.TXT`).every((own) => others.has(own))
+  if (!/^0*MANIFEST\.TXT$/.test(name)) return false
+  for (let own = 'MANIFEST.TXT'; own !== name; own = `0${own}`) if (!others.has(own)) return false
+  return true
 }
 
 /** Decodes the manifest: UTF-8, or the server platform's one-byte charset on old installations. */

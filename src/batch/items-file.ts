@@ -1,11 +1,12 @@
 import { LRUCache } from 'lru-cache'
 import { DataferryError } from '../errors.ts'
+import { parseJson } from '../json/parse-json.ts'
 import type { BatchId } from '../model/batch.ts'
 import { itemSchema, NO_REF, type Item } from '../model/item.ts'
 import type { RecordLog, Records } from '../sinks/sink.ts'
 import { names } from './folder.ts'
 import { BLOCK, lineNumber, scanItems } from './items-scan.ts'
-import { parseJson, unreadable } from './record.ts'
+import { unreadable } from './record.ts'
 
 const OFFSET_BYTES = 8
 /** Blocks of lines that a reader keeps, as readers go roughly forward. */

@@ -1,9 +1,10 @@
 import { DataferryError } from '../errors.ts'
+import { parseJson } from '../json/parse-json.ts'
 import type { BatchId } from '../model/batch.ts'
 import { logLineSchema, type LogLine } from '../model/receipt.ts'
 import type { RecordLog, Records } from '../sinks/sink.ts'
 import { names } from './folder.ts'
-import { parseJson, recordLines } from './record.ts'
+import { recordLines } from './record.ts'
 
 /**
  * One process's own file of outcomes: append-only, one writer each. Opened with the first outcome, and again after a

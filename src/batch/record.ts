@@ -1,8 +1,7 @@
 import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
-
-/** Bytes of a record that is read as a whole: a longer one was not written by dataferry. */
-const LONGEST_RECORD = 256 << 20
+import { parseJson } from '../json/parse-json.ts'
+import { LONGEST_RECORD } from '../sinks/sink.ts'
 
 const versionSchema = z.looseObject({ v: z.number() })
 
@@ -22,15 +21,6 @@ export function parseRecord<T>(schema: z.ZodType<T>, bytes: Uint8Array, name: st
       ? `is from another version of dataferry (format ${other.data.v}; this one reads format 1)`
       : 'is damaged'
   throw unreadable(`.dataferry/${name} ${why}.`)
-}
-
-/** @returns undefined for what is not JSON */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 export function unreadable(message: string): DataferryError {

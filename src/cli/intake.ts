@@ -29,7 +29,10 @@ export async function takeIn(context: Context, sink: Sink, runtime?: LazyRuntime
   const passedOver = ({ message }: DataferryError): void => out.warn(`${message} That batch is left as it is.`)
   await using manifests = await ManifestFiles.open(context)
   const given = await inspect(context, manifests, (text) => out.say(text))
-  if (!has('new') && runtime) await refuseLostRecords(sink, () => batchesAt(runtime, sink))
+  const refuseLost = async (): Promise<void> => {
+    if (!has('new') && runtime) await refuseLostRecords(sink, () => batchesAt(runtime, sink))
+  }
+  await refuseLost()
   const findings = findingsOf(context, given.collections, config.servers)
   const request = requestOf(context, given.manifest)
   const asks = new Set([...(given.withoutServer > 0 ? config.servers.slice(0, 1) : []), ...given.named])
@@ -38,6 +41,8 @@ export async function takeIn(context: Context, sink: Sink, runtime?: LazyRuntime
     const begun = has('new') ? undefined : await findBegun(sink, request, passedOver, bytes)
     if (begun) return begun
     await lookAtServers(context, asks)
+    // A server may let us wait for so long that a disk has gone meanwhile.
+    await refuseLost()
     return await beginBatch(sink, request, bytes, true)
   }
   const asked = JSON.stringify([given.manifest.sha256, ...findings.map((finding) => finding.asked)])
@@ -48,6 +53,7 @@ export async function takeIn(context: Context, sink: Sink, runtime?: LazyRuntime
   await lookAtServers(context, new Set([...asks, ...config.servers.slice(0, 1)]))
   await find(context, findings, manifests, runtime)
   const { manifest } = await inspect(context, manifests, () => undefined)
+  await refuseLost()
   const whole = { ...request, manifest: { ...manifest, asked }, ...(recursive && { recursive }) }
   return await beginBatch(sink, whole, () => manifests.bytes(), true)
 }

@@ -58,7 +58,7 @@ export async function openRuntime(
     const queues = openQueues({ connection: client, prefix, onError })
     return {
       client,
-      ledger: new RedisLedger(client, { prefix }),
+      ledger: new RedisLedger(client, { prefix, onDamaged: warnOnce(out) }),
       servers: new Servers(client, prefix),
       workers: new Workers(client, prefix),
       changes,
@@ -73,6 +73,15 @@ export async function openRuntime(
   } catch (error) {
     await embedded?.release()
     throw error
+  }
+}
+
+/** Says of each batch once that Redis holds something else in its place. */
+function warnOnce(out: Context['out']): (id: string) => void {
+  const told = new Set<string>()
+  return (id) => {
+    if (!told.has(id)) out.warn(`What Redis holds of batch ${id} is damaged and passed over; its destination knows it.`)
+    told.add(id)
   }
 }
 

@@ -39,13 +39,15 @@ export function choice<const T extends readonly [string, ...string[]]>(words: T)
 }
 
 /** A switch. A flag without a value is `yes`. */
-export const yesOrNo = z.union([z.boolean(), z.string()], { error: 'expected yes or no' }).transform((raw, context) => {
-  const text = String(raw).trim().toLowerCase()
-  if (['yes', 'true', '1'].includes(text)) return true
-  if (['no', 'false', '0'].includes(text)) return false
-  context.addIssue('expected yes or no')
-  return z.NEVER
-})
+export function yesOrNo() {
+  return z.union([z.boolean(), z.string()], { error: 'expected yes or no' }).transform((raw, context) => {
+    const text = String(raw).trim().toLowerCase()
+    if (['yes', 'true', '1'].includes(text)) return true
+    if (['no', 'false', '0'].includes(text)) return false
+    context.addIssue('expected yes or no')
+    return z.NEVER
+  })
+}
 
 /** Text that is not empty and, when given, has a form. */
 export function word(wanted: string, form = /./) {

@@ -111,7 +111,7 @@ export const settingsSchema = z.object({
     env: ['DATAFERRY_BUNDLE'],
     fallback: 'off',
   }),
-  bundleUnverified: setting(yesOrNo, {
+  bundleUnverified: setting(yesOrNo(), {
     help: 'let files without a published checksum, such as archival forms, travel in those ZIPs as well: an entry is known by its name and size there',
     flags: ['--bundle-unverified'],
     env: ['DATAFERRY_BUNDLE_UNVERIFIED'],
@@ -127,6 +127,12 @@ export const settingsSchema = z.object({
     env: ['DATAFERRY_BUNDLE_BYTES'],
     fallback: '32M',
     unit: 'bytes',
+  }),
+  share: setting(yesOrNo(), {
+    help: 'let every worker of this Redis take part in the batch; work here only where there is none',
+    flags: ['--share'],
+    env: ['DATAFERRY_SHARE'],
+    fallback: 'no',
   }),
   limitRate: setting(byteCount.optional(), {
     help: 'most bytes a second for all files of this machine, e.g. 500K or 10M (K = 1024)',

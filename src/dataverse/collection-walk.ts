@@ -15,11 +15,15 @@ const content = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('dataset'), ...pidPiecesSchema.shape }),
 ])
 
+/** Several times as many as the largest installation has. */
+const MOST_COLLECTIONS = 200_000
+
 /**
  * The datasets of a collection and of all collections within, by the database instead of the index: what is there now, but
  * without what is only linked. Each PID comes once. One request for each collection.
  * @param collection its id or alias
  * @param patiently asks for the contents of a collection again while it is worth waiting
+ * @param most collections that there can be: a server that names ever more of them is refused with `SOURCE_UNEXPECTED`
  * @see the mirroring note §1.2
  */
 export async function* walkCollection(
@@ -28,12 +32,17 @@ export async function* walkCollection(
   collection: number | string,
   signal: AbortSignal,
   patiently: Patiently,
+  most = MOST_COLLECTIONS,
 ): AsyncGenerator<string, void> {
   const open: (number | string)[] = [collection]
   const seen = new Set<number | string>()
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if (seen.has(next)) continue
     seen.add(next)
+    if (seen.size > most) {
+      const message = `${installation.host} names more than ${most} collections within collection ${collection}.`
+      throw new DataferryError('SOURCE_UNEXPECTED', message)
+    }
     const { datasets, collections } = await patiently(() => contents(installation, policy, next, signal))
     yield* datasets
     open.push(...collections.reverse())

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseJson } from '../json/parse-json.ts'
 
 /**
  * What every JSON answer of the API is wrapped in. Tolerant on purpose: `status` is `OK`, `ERROR` or, from the endpoint
@@ -16,11 +17,7 @@ export type Envelope = z.infer<typeof envelopeSchema>
 
 /** Reads an envelope; undefined when the text is none, e.g. a page of a proxy. Never throws. */
 export function parseEnvelope(text: string): Envelope | undefined {
-  try {
-    return envelopeOf(JSON.parse(text))
-  } catch {
-    return undefined
-  }
+  return envelopeOf(parseJson(text))
 }
 
 /** A value as an envelope; undefined when it is none. */

@@ -87,7 +87,7 @@ export class Listing {
     const request = { route: this.#route, query, signal: this.#signal }
     for await (const { kind, path, value } of answerParts(this.#installation, request, ANSWER)) {
       if (kind === 'list' || path === '') {
-        envelope = envelopeSchema.parse(value)
+        envelope = envelopeSchema.safeParse(value).data ?? {}
         continue
       }
       const listed = this.#listed(value)

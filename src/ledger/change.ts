@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseJson } from '../json/parse-json.ts'
 import type { BatchId } from '../model/batch.ts'
 import type { BatchState } from './ledger.ts'
 
@@ -36,9 +37,5 @@ export function changeMessage(change: z.infer<typeof changeSchema>): string {
 
 /** Reads a message of the channel; undefined for one that this version does not know. */
 export function parseChange(message: string): Change | undefined {
-  try {
-    return changeSchema.safeParse(JSON.parse(message)).data
-  } catch {
-    return undefined
-  }
+  return changeSchema.safeParse(parseJson(message)).data
 }

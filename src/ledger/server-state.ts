@@ -35,17 +35,21 @@ export function waitOf({
   return { reason, since, nextLook: nextLookMs === undefined ? undefined : new Date(Date.now() + nextLookMs) }
 }
 
-const count = z.coerce.number()
+/** A date may be as late. */
+const LATEST = 8.64e15
+/** Every process reads these, so a field that is damaged is as good as none. */
+const count = z.coerce.number().min(0).max(LATEST).catch(0)
+const limit = z.coerce.number().positive().optional().catch(undefined)
 const fieldsSchema = z.object({
-  waitMs: count.default(0),
-  throttles: count.default(0),
-  since: count.default(0),
-  by: z.enum(['throttle', 'outage']).default('throttle'),
-  reason: z.string().default('asked for a pause'),
-  concurrency: count.optional(),
-  bandwidth: count.optional(),
+  waitMs: count,
+  throttles: count,
+  since: count,
+  by: z.enum(['throttle', 'outage']).catch('throttle'),
+  reason: z.string().catch('asked for a pause'),
+  concurrency: limit,
+  bandwidth: limit,
   paused: z.string().optional(),
-  pausedAt: count.default(0),
+  pausedAt: count,
 })
 type Fields = z.infer<typeof fieldsSchema>
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseJson } from '../json/parse-json.ts'
 import { processIdentitySchema } from '../process/process-identity.ts'
 import type { RedisClient } from './redis/client.ts'
 import { DEFAULT_PREFIX, workerKey, workersKey } from './redis/keys.ts'
@@ -85,7 +86,7 @@ export class Workers {
     const texts = await this.#client.mget(ids.map((id) => workerKey(this.#prefix, id)))
     const gone = ids.filter((_, i) => !texts[i])
     if (gone.length > 0) await this.#client.srem(workersKey(this.#prefix), ...gone)
-    return texts.flatMap((text) => (text ? (workerSchema.safeParse(JSON.parse(text)).data ?? []) : []))
+    return texts.flatMap((text) => (text ? (workerSchema.safeParse(parseJson(text)).data ?? []) : []))
   }
 
   /** Takes a record away: called by a process that ends, and by one that took over from a dead one. */

@@ -1,4 +1,5 @@
 import { basename, extname } from 'node:path'
+import { parseJson } from '../json/parse-json.ts'
 import { isAria2Option } from './aria2-list.ts'
 import { roleOf } from './columns.ts'
 import { delimiterLine } from './delimited.ts'
@@ -55,17 +56,9 @@ function isOneReference(line: string): boolean {
 }
 
 function isOneObjectALine(first: string, second: string | undefined): boolean {
-  const object = parsed(first)
+  const object = parseJson(first)
   if (typeof object !== 'object' || object === null || Array.isArray(object)) return false
   return /^\{./.test(second?.trim() ?? '')
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 /** A header of one known column, or several cells of which the first is a known column or a reference. */

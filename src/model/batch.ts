@@ -56,8 +56,11 @@ export const batchSchema = z.object({
 })
 export type Batch = Readonly<z.infer<typeof batchSchema>>
 
+/** Bytes that no line of a plan goes below. */
+const SHORTEST_LINE = 80
+
 /** `plan.json`: how far planning is. Rewritten whole at each checkpoint; lines of `items.ndjson` beyond it do not count. */
-export const planStateSchema = z.object({
+const planFieldsSchema = z.object({
   /** Manifest entries planned so far. */
   entries: z.number().int().nonnegative(),
   /** Items written so far: lines 0 … items − 1 are fixed. */
@@ -85,5 +88,7 @@ export const planStateSchema = z.object({
     filtered: z.number().int().nonnegative().default(0),
   }),
 })
+/** A plan that counts more lines than it has room for is damaged, and nobody goes through that many. */
+export const planStateSchema = planFieldsSchema.refine(({ items, bytes }) => items * SHORTEST_LINE <= bytes)
 export type PlanState = Readonly<z.infer<typeof planStateSchema>>
 export type PlanTotals = PlanState['totals']

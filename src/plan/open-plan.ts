@@ -35,13 +35,11 @@ export async function openPlan(records: Records, batch: Batch): Promise<PlanStat
     await writePlanState(records, batch.id, state)
     return state
   }
-  if (known?.complete && known.items * SHORTEST_LINE <= known.bytes) return known
+  if (known?.complete) return known
   const what = `.dataferry/${names.plan(batch.id)} and the lines it counts are damaged`
   throw unreadable(`${what}: line ${ended} has ended, and only ${items} lines are left.`)
 }
 
-/** Bytes that no line of a plan goes below: a plan that counts more lines than there is room for is damaged. */
-const SHORTEST_LINE = 80
 /** Bytes at the end of the lines that are looked at first: the last line is hardly ever longer. */
 const TAIL = 64 << 10
 

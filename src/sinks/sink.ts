@@ -105,12 +105,15 @@ export interface Stage extends AsyncDisposable {
   commit(proof: Proof): Promise<void>
 }
 
+/** Bytes of a record that is read as a whole: a longer one was not written by dataferry. */
+export const LONGEST_RECORD = 256 << 20
+
 /**
  * The batch folder's files: whole files that are replaced in one step, and logs that only grow.
  * Names are relative to `.dataferry/`, with `/` between segments, e.g. `b1/receipts/host-12.ndjson`.
  */
 export interface Records {
-  /** The whole file; undefined: not there. */
+  /** The whole file, or the beginning of one that is longer than `LONGEST_RECORD`; undefined: not there. */
   read(name: string): Promise<Uint8Array | undefined>
   /** Writes the whole file, durable and in one step: a reader finds the old content or the new. */
   write(name: string, content: AsyncIterable<Uint8Array> | Uint8Array | string): Promise<void>

@@ -37,6 +37,14 @@ async function damagedPlan(count: number, damage: (lines: string[]) => string[])
   return { records, ...planned }
 }
 
+it('a plan that counts a billion lines is damaged, and nobody goes through them', async () => {
+  const sink = memorySink()
+  const { plan } = await plannedBatch(sink.records, lines(3))
+  await sink.records.write(names.plan('b1'), JSON.stringify({ ...plan, items: 1e9 }))
+  const found = await all(verifyDestination(sink, { hash: () => Promise.resolve(undefined), signal: never }))
+  expect(found).toMatchObject([{ state: 'unreadable', path: '.dataferry/b1/plan.json' }])
+})
+
 describe('a line of the plan that cannot be read', () => {
   const damages: readonly (readonly [string, (all: string[]) => string[], readonly number[]])[] = [
     ['is no JSON', (all) => all.with(1017, '\0'.repeat(300)), [1017]],

@@ -39,6 +39,35 @@ it('every key carries the prefix and its hash tag, so that a cluster keeps them 
   expect(await redis.client.exists(...keys)).toBe(0)
 })
 
+it('what is damaged in Redis counts as unknown, is told, and is replaced when its batch is opened again', async () => {
+  const told = new Set<string>()
+  const ledger = new RedisLedger(redis.client, { prefix: redis.prefix, onDamaged: (id) => told.add(id) })
+  const { batch: key } = batchKeys(redis.prefix, batch.id)
+  const damages = [
+    () => redis.client.hset(key, { servers: '[' }),
+    () => redis.client.hset(key, { planned: 'many' }),
+    () => redis.client.hdel(key, 'destination'),
+    () => redis.client.del(key).then(() => redis.client.set(key, 'text')),
+  ]
+  for (const damage of damages) {
+    await ledger.open(batch)
+    await ledger.setPlanned(batch.id, 3, 30, true)
+    await damage()
+    expect(await ledger.get(batch.id)).toBeUndefined()
+    expect((await ledger.list()).map(({ id }) => id)).not.toContain(batch.id)
+    await expect(ledger.summary(batch.id)).rejects.toMatchObject({ code: 'BATCH_NOT_FOUND' })
+    expect([...told]).toEqual([batch.id])
+    await ledger.open(batch)
+    expect(await ledger.get(batch.id)).toMatchObject({ state: 'open', servers: batch.servers, planned: 0 })
+    told.clear()
+  }
+  // One that is whole stays as it is.
+  await ledger.setPlanned(batch.id, 3, 30, true)
+  await ledger.open(batch)
+  expect(await ledger.get(batch.id)).toMatchObject({ planned: 3 })
+  await ledger.forget(batch.id)
+})
+
 it('a server that lost its scripts gets them again', async () => {
   const ledger = make()
   await ledger.open(batch)

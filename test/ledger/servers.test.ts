@@ -105,6 +105,18 @@ it('every server with a state is listed', async () => {
   expect(listed).toEqual(expect.arrayContaining([server, other]))
 })
 
+it('fields of a server that are damaged are as good as none', async () => {
+  const name = `${server}/damaged`
+  await servers.set(name, { concurrency: 3, bandwidth: 1000 })
+  await redis.client.hset(`${redis.prefix}:S:${name}`, {
+    concurrency: 'many',
+    since: 'x',
+    by: 'nobody',
+    throttles: '-1',
+  })
+  expect(await servers.get(name)).toMatchObject({ hold: undefined, looks: 0, concurrency: undefined, bandwidth: 1000 })
+})
+
 it('every process hears of it', async () => {
   const changes = await redisChanges(redis.client, redis.prefix)
   const heard = new Promise((resolve) => changes.onChange(resolve))

@@ -39,6 +39,17 @@ it('whoever is silent for five minutes is forgotten', async () => {
   expect(await redis.client.scard(workersKey(redis.prefix))).toBe(0)
 })
 
+it('a record that is none is passed over', async () => {
+  const workers = new Workers(redis.client, redis.prefix)
+  await workers.beat(record)
+  await workers.beat({ ...record, id: 'w2' })
+  for (const text of ['{', '{"id":1}', 'null']) {
+    await redis.client.set(workerKey(redis.prefix, 'w2'), text)
+    expect((await workers.list()).map(({ id }) => id)).toEqual(['w1'])
+  }
+  await workers.remove('w2')
+})
+
 it('a process with thousands of items tells of a few', async () => {
   const workers = new Workers(redis.client, redis.prefix)
   await workers.beat({ ...record, holds: Array.from({ length: 3000 }, (_, n) => ({ ...held, n })) })

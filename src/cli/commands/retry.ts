@@ -6,7 +6,7 @@ import { DataferryError } from '../../errors.ts'
 import { openPlan } from '../../plan/open-plan.ts'
 import type { LedgerEntry } from '../../ledger/ledger.ts'
 import { runBatch } from '../batch-run.ts'
-import { somebodyWorks } from '../shared-run.ts'
+import { runShared, somebodyWorks } from '../shared-run.ts'
 import { PARKS, type Command } from '../command.ts'
 import { knownBatch } from '../control.ts'
 import { plural } from '../terminal/format.ts'
@@ -18,7 +18,8 @@ import { openDestination } from '../destination.ts'
 /** `dataferry retry`: failed items only, again. */
 export const command: Command = {
   examples: ['dataferry retry', 'dataferry retry 1f0c --code SOURCE_DENIED --server https://demo.dataverse.org'],
-  about: 'Where workers run they do it; otherwise this command fetches them itself, as `dataferry run` does.',
+  about:
+    'Where workers run that its batch was left to, they do it; otherwise this command fetches them itself, as `dataferry run` does.',
   operands: [
     {
       name: 'batch',
@@ -30,7 +31,8 @@ export const command: Command = {
   flags: [{ flags: '--code <codes>', help: 'only failures with these codes, separated by commas' }],
   stop: PARKS,
   run: async (context) => {
-    const { out, args, text } = context
+    const { out, args, text, config } = context
+    const { share } = config.settings
     const runtime = await openRuntime(context, 'producer')
     let isClosed = false
     const close = async (): Promise<void> => {
@@ -39,7 +41,7 @@ export const command: Command = {
     }
     try {
       const { id, destination, attached, tokenServers } = await batchToRetry(runtime, args[0])
-      const sink = await openDestination(context.config, destination)
+      const sink = await openDestination(config, destination)
       try {
         const batch = await readKnownBatch(sink, id)
         if (!batch) throw new DataferryError('BATCH_NOT_FOUND', `${destination} has no batch ${id} any more.`)
@@ -48,13 +50,18 @@ export const command: Command = {
         const count = await reopenFailed(runtime.ledger, sink.records, id, codes, `retry-${randomUUID().slice(0, 8)}`)
         out.line(`${plural(count, 'failed file')} of ${id} ${count === 1 ? 'is' : 'are'} tried again.`)
         if (count === 0) return 0
-        if (!attached && (await somebodyWorks(runtime, tokenServers.length > 0 ? TOKEN_SCOPE : PUBLIC_SCOPE))) {
+        if (
+          !attached &&
+          !share &&
+          (await somebodyWorks(runtime, tokenServers.length > 0 ? TOKEN_SCOPE : PUBLIC_SCOPE))
+        ) {
           await feed(runtime, id)
           return 0
         }
         await close()
         await using lazy = lazyRuntime(context, 'worker')
-        return await runBatch(context, sink, { batch, plan, resumed: true }, lazy)
+        const bring = share ? runShared : runBatch
+        return await bring(context, sink, { batch, plan, resumed: true }, lazy)
       } finally {
         await sink.close()
       }

@@ -22,6 +22,7 @@ export const command: Command = {
   operands: planCommand.operands,
   settings: [
     ...planCommand.settings,
+    'share',
     'jobs',
     'segments',
     'retries',
@@ -34,7 +35,6 @@ export const command: Command = {
   flags: [
     ...PLANNING_FLAGS,
     { flags: '-n, --dry-run', help: 'only plan: print the totals and fetch nothing' },
-    { flags: '--share', help: 'let every worker of this Redis take part; work here only where there is none' },
     { flags: '--complete', help: 'fetch files that the server leaves out of a ZIP singly, beside the archive' },
   ],
   stop: PARKS,
@@ -52,7 +52,7 @@ export const command: Command = {
             ? `Going on with ${batch.id}.`
             : `Batch ${batch.id}: ${plural(batch.manifest.entries, 'entry', 'entries')}.`,
         )
-        const bring = context.has('share') ? runShared : runBatch
+        const bring = config.settings.share ? runShared : runBatch
         return await bring(context, sink, opened, runtime)
       }
       const sources = new Sources(context)

@@ -42,14 +42,20 @@ export function isElsewhere(origin: string, home: string): boolean {
   return origin !== home && origin !== home.replace(/^http:\/\/([^:]+)$/, 'https://$1')
 }
 
+/** Characters of a host's name. @see RFC 1035 §2.3.4 */
+const LONGEST_HOST = 253
+
 /** A full URL is taken as written, since spelling it anew could break its signature, unless it cannot be sent so. */
 function resolve(base: string, location: string): string {
-  if (!URL.canParse(location, base)) {
+  if (!URL.canParse(location, base) || new URL(location, base).hostname.length > LONGEST_HOST) {
     throw new DataferryError('SOURCE_REJECTED', `${new URL(base).host} redirected to something that is not a URL.`)
   }
   const url = new URL(location, base)
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new DataferryError('SOURCE_REJECTED', `${new URL(base).host} redirected to a ${url.protocol} address.`)
+    throw new DataferryError(
+      'SOURCE_REJECTED',
+      `${new URL(base).host} redirected to a ${url.protocol.slice(0, 40)} address.`,
+    )
   }
   return /^https?:\/\/[\x21-\x7e]*$/i.test(location) ? location : url.href
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseJson } from '../../json/parse-json.ts'
 import type { BatchId } from '../../model/batch.ts'
 import {
   batchOwnerSchema,
@@ -11,27 +12,28 @@ import {
 
 /** Hashes in Redis hold text only: these schemas bring numbers and lists back. */
 const count = z.coerce.number().int().default(0)
+const listSchema = z.string().transform(parseJson).pipe(z.array(z.string()))
 const aboutSchema = z.object({
   state: z.enum(['open', 'paused', 'cancelled', 'finished']),
   reason: z.string().default(''),
   destination: z.string(),
-  servers: z.string(),
+  servers: listSchema,
   createdAt: z.string(),
   planned: count,
   plannedBytes: count,
   planComplete: count,
   attached: count,
-  tokenServers: z.string().default('[]'),
+  tokenServers: listSchema.prefault('[]'),
   owner: z.string().optional(),
 })
+const counter = count.catch(0)
 const countersSchema = z.object({
-  done: count,
-  kept: count,
-  failed: count,
-  doneBytes: count,
-  keptBytes: count,
+  done: counter,
+  kept: counter,
+  failed: counter,
+  doneBytes: counter,
+  keptBytes: counter,
 })
-const serversSchema = z.array(z.string())
 const errorSchema = z.object({ code: z.string(), message: z.string(), path: z.string() })
 
 type Hash = Readonly<Record<string, string>>
@@ -42,37 +44,42 @@ export function entryFields({ destination, servers, createdAt, attached = false 
   return Object.entries(fields).flat()
 }
 
-/** @returns undefined for the empty hash, which is how Redis says that there is none. */
+/** @returns undefined for what is no batch: the empty hash, which is how Redis says that there is none, or a damaged one */
 export function parseEntry(id: BatchId, hash: Hash): LedgerEntry | undefined {
-  if (Object.keys(hash).length === 0) return undefined
-  const { state, reason, destination, servers, createdAt, planned, planComplete, ...about } = aboutSchema.parse(hash)
+  const parsed = aboutSchema.safeParse(hash)
+  if (!parsed.success) return undefined
+  const { state, reason, destination, servers, createdAt, planned, planComplete, ...about } = parsed.data
   return {
     id,
     state,
     reason: reason === '' ? undefined : reason,
     destination,
-    servers: serversSchema.parse(JSON.parse(servers)),
+    servers,
     createdAt,
     planned,
     planComplete: planComplete === 1,
     attached: about.attached === 1,
-    tokenServers: serversSchema.parse(JSON.parse(about.tokenServers)),
+    tokenServers: about.tokenServers,
     owner: parseOwner(about.owner),
   }
 }
 
 /** Reads an owner; undefined for none, and for one of a version that this one does not know. */
 export function parseOwner(text: string | undefined): BatchOwner | undefined {
-  return text === undefined || text === '' ? undefined : batchOwnerSchema.safeParse(JSON.parse(text)).data
+  return batchOwnerSchema.safeParse(parseJson(text ?? '')).data
 }
 
-export function parseSummary(about: Hash, counters: Hash): Summary {
-  const { planned, plannedBytes, planComplete } = aboutSchema.parse(about)
+/** @returns undefined for what is no batch */
+export function parseSummary(about: Hash, counters: Hash): Summary | undefined {
+  const parsed = aboutSchema.safeParse(about)
+  if (!parsed.success) return undefined
+  const { planned, plannedBytes, planComplete } = parsed.data
   const { doneBytes: bytes, ...counts } = countersSchema.parse(counters)
   return { planned, plannedBytes, planComplete: planComplete === 1, bytes, ...counts }
 }
 
-/** Reads a kept error; undefined when none was kept. */
+/** Reads a kept error; undefined when none was kept that can be read. */
 export function parseError(n: number, text: string | null | undefined): LedgerError | undefined {
-  return text ? { n, ...errorSchema.parse(JSON.parse(text)) } : undefined
+  const error = errorSchema.safeParse(parseJson(text ?? '')).data
+  return error && { n, ...error }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../errors.ts'
 import type { BatchId } from '../../model/batch.ts'
 import { bitsIn, setBits } from './redis-bits.ts'
 import type { RedisClient } from './client.ts'
@@ -51,6 +52,8 @@ const OPEN_STATE: InitialState = { state: 'open', reason: '' }
 export interface RedisLedgerOptions {
   /** Of every key; `{dataferry}` unless several installations share one Redis. */
   readonly prefix?: string
+  /** Told each time that what stands where a batch should be is none: it counts as unknown, and is replaced when it is opened. */
+  readonly onDamaged?: (id: BatchId) => void
 }
 
 /**
@@ -60,20 +63,25 @@ export interface RedisLedgerOptions {
 export class RedisLedger implements Ledger {
   readonly #client: RedisClient
   readonly #prefix: string
+  readonly #onDamaged: (id: BatchId) => void
 
-  constructor(client: RedisClient, { prefix = DEFAULT_PREFIX }: RedisLedgerOptions = {}) {
+  constructor(client: RedisClient, { prefix = DEFAULT_PREFIX, onDamaged }: RedisLedgerOptions = {}) {
     this.#client = client
     this.#prefix = prefix
+    this.#onDamaged = onDamaged ?? (() => undefined)
   }
 
   async open(batch: LedgerBatch, { state, reason }: InitialState = OPEN_STATE): Promise<void> {
     const { batch: key } = this.#keys(batch.id)
     const fields = [...entryFields(batch), 'state', state, 'reason', reason]
+    if ((await this.#look(batch.id)) === 'damaged') await this.#client.del(key)
     await run(this.#client, OPEN, [batchesKey(this.#prefix), key], [batch.id, ...fields])
   }
 
   async get(id: BatchId): Promise<LedgerEntry | undefined> {
-    return parseEntry(id, await this.#client.hgetall(this.#keys(id).batch))
+    const entry = await this.#look(id)
+    if (entry === 'damaged') this.#onDamaged(id)
+    return entry === 'damaged' ? undefined : entry
   }
 
   async list(): Promise<readonly LedgerEntry[]> {
@@ -178,9 +186,10 @@ export class RedisLedger implements Ledger {
 
   async summary(id: BatchId): Promise<Summary> {
     const { batch, counters } = this.#keys(id)
-    const [about, counts] = await Promise.all([this.#client.hgetall(batch), this.#client.hgetall(counters)])
-    if (Object.keys(about).length === 0) throw unknownBatch(id)
-    return parseSummary(about, counts)
+    const [about = {}, counts = {}] = await Promise.all([this.#hash(batch), this.#hash(counters)])
+    const summary = parseSummary(about, counts)
+    if (!summary) throw unknownBatch(id)
+    return summary
   }
 
   async crashed(id: BatchId, n: number): Promise<number> {
@@ -196,6 +205,20 @@ export class RedisLedger implements Ledger {
   async forget(id: BatchId): Promise<void> {
     const keys = [batchesKey(this.#prefix), ...Object.values(this.#keys(id))]
     await run(this.#client, FORGET, keys, [id, ...this.#telling({ kind: 'batch', id, state: 'forgotten' })])
+  }
+
+  async #look(id: BatchId): Promise<LedgerEntry | 'damaged' | undefined> {
+    const hash = await this.#hash(this.#keys(id).batch)
+    if (hash && Object.keys(hash).length === 0) return undefined
+    return (hash && parseEntry(id, hash)) ?? 'damaged'
+  }
+
+  /** @returns undefined where something else than a hash is */
+  async #hash(key: string): Promise<Readonly<Record<string, string>> | undefined> {
+    return this.#client.hgetall(key).catch((error: unknown) => {
+      if (messageOf(error).startsWith('WRONGTYPE')) return undefined
+      throw error
+    })
   }
 
   #keys(id: BatchId): ReturnType<typeof batchKeys> {

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
+import { LONGEST_RECORD } from '../sink.ts'
 
 /** Bytes read or handed on at a time. */
 export const CHUNK_SIZE = 1024 * 1024
@@ -9,11 +10,12 @@ export function openPlain(path: string, flags: number): Promise<FileHandle> {
   return open(path, flags | constants.O_NOFOLLOW)
 }
 
-/** Reads a whole file, as {@link openPlain} opens it. */
-export async function readPlain(path: string): Promise<Buffer> {
+/** Reads a record, as {@link openPlain} opens it; of one that is too long, enough to tell. */
+export async function readPlain(path: string): Promise<Uint8Array> {
   const handle = await openPlain(path, constants.O_RDONLY)
   try {
-    return await handle.readFile()
+    const { size } = await handle.stat()
+    return await readAt(handle, 0, Math.min(size, LONGEST_RECORD + 1))
   } finally {
     await handle.close()
   }

@@ -2,6 +2,7 @@ import { constants, type Stats } from 'node:fs'
 import { unlink, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { parseJson } from '../../json/parse-json.ts'
 import { checksumSchema } from '../../model/checksum.ts'
 import { VERIFIED } from '../../model/receipt.ts'
 import { openPlain, readPlain } from './bytes.ts'
@@ -65,15 +66,7 @@ export class DiskMarks {
 export async function readMark(file: string, path: string, stats: Stats): Promise<Proof | undefined> {
   const bytes = await unless([...ABSENT, 'ELOOP'], readPlain(file))
   if (bytes === undefined) return undefined
-  const mark = markSchema.safeParse(parseJson(bytes.toString('utf8'))).data
+  const mark = markSchema.safeParse(parseJson(Buffer.from(bytes).toString('utf8'))).data
   if (mark?.path !== path || mark.inode !== stats.ino || mark.proof.size !== stats.size) return undefined
   return Math.abs(mark.modified - stats.mtimeMs) < TIME_GRAIN_MS ? mark.proof : undefined
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -20,6 +20,7 @@ import {
   toSinkError,
 } from './errors.ts'
 import type { Location } from './location.ts'
+import { LONGEST_RECORD } from '../sink.ts'
 
 /** Features of the store that a write asks for, and what an answer says about them. */
 export type WriteFeatures = Pick<PutObjectCommandInput, 'ServerSideEncryption' | 'StorageClass'>
@@ -308,10 +309,16 @@ export class Bucket {
   }
 }
 
-/** Reads an object's body to its end. */
+/** Reads an object's body: to its end, or as far as tells that it is too long for a record. */
 export async function bytesOf(found: Found): Promise<Buffer> {
   const chunks: Buffer[] = []
-  for await (const chunk of found.body) if (Buffer.isBuffer(chunk)) chunks.push(chunk)
+  let length = 0
+  for await (const chunk of found.body) {
+    if (!Buffer.isBuffer(chunk)) continue
+    chunks.push(chunk)
+    length += chunk.length
+    if (length > LONGEST_RECORD) break
+  }
   return Buffer.concat(chunks)
 }
 

@@ -1,9 +1,9 @@
 import { z } from 'zod'
+import { parseJson } from '../../json/parse-json.ts'
 import { checksumSchema } from '../../model/checksum.ts'
 import { VERIFIED } from '../../model/receipt.ts'
 import { bytesOf, type Bucket, type Encryption, type Head } from './bucket.ts'
 import { writeOf } from './metadata.ts'
-import { parseJson } from './upload-record.ts'
 import type { Proof } from '../sink.ts'
 
 const markSchema = z.object({

@@ -41,9 +41,10 @@ export function headersOf(
   options: S3Options,
   statement: Statement | undefined,
 ): ObjectHeaders {
+  const contentType = sendable(item.contentType)
   return {
     ...encryptionOf(options),
-    ...(item.contentType !== undefined && { ContentType: ascii(item.contentType) }),
+    ...(contentType !== undefined && { ContentType: contentType }),
     ContentDisposition: dispositionOf(basename(item.path)),
     ...(options.storageClass !== undefined && { StorageClass: storageClassOf(options.storageClass) }),
     Metadata: { ...sourceOf(item), [NAMES.key]: ids.key, [NAMES.write]: ids.write, ...(statement && spell(statement)) },
@@ -87,13 +88,21 @@ function sourceOf({ server, ref, origin }: Item): Record<string, string> {
     [NAMES.version]: origin?.version,
   }
   const known: Record<string, string> = {}
-  for (const [name, value] of Object.entries(wanted)) if (value !== undefined) known[name] = ascii(value)
+  for (const [name, value] of Object.entries(wanted)) {
+    const text = sendable(value)
+    if (text !== undefined) known[name] = text
+  }
   return known
 }
 
-/** Metadata travels in HTTP headers: anything but printable ASCII is percent-encoded. */
-function ascii(text: string): string {
-  return text.replaceAll(/[^\x20-\x7e]+/g, (odd) => encodeURIComponent(wellFormed(odd)))
+/** Characters of a value that a server or a manifest chose: all of them stay below the 2 KB that S3 has for metadata. */
+const LONGEST_VALUE = 256
+
+/** Metadata travels in HTTP headers: anything but printable ASCII is percent-encoded, and what is too long is left out. */
+function sendable(text: string | undefined): string | undefined {
+  if (text === undefined || text.length > LONGEST_VALUE) return undefined
+  const ascii = text.replaceAll(/[^\x20-\x7e]+/g, (odd) => encodeURIComponent(wellFormed(odd)))
+  return ascii.length > LONGEST_VALUE ? undefined : ascii
 }
 
 /** @see RFC 6266: `filename*`, and `filename` for clients that do not know it. */

@@ -3,6 +3,8 @@ const MIB = 1 << 20
 export const WHOLE_SIZE = 8 * MIB
 /** Every part but the last has at least this many bytes. @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 export const MIN_PART_SIZE = 5 * MIB
+/** No store takes more in one part. */
+export const MAX_PART_SIZE = 5 * 1024 * MIB
 /** Larger parts cost fewer requests and records, and more memory. */
 const MAX_PART = 64 * MIB
 /** Parts of a large object: more than that make them larger. */

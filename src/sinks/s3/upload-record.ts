@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { parseJson } from '../../json/parse-json.ts'
 import { ALGORITHMS, checksumSchema } from '../../model/checksum.ts'
 import type { Item } from '../../model/item.ts'
+import { MAX_PART_SIZE, MAX_PARTS } from './part-layout.ts'
 
 const stateSchema = z.object({
   uploadId: z.string(),
@@ -9,9 +11,9 @@ const stateSchema = z.object({
   write: z.string(),
   /** Whether the object, once complete, will say that it has the published checksum. */
   stated: z.boolean(),
-  layout: z.object({ partSize: z.number().int().positive(), growing: z.boolean() }),
+  layout: z.object({ partSize: z.number().int().positive().max(MAX_PART_SIZE), growing: z.boolean() }),
   /** Parts 1 … `parts` are stored, and the hash has seen them. */
-  parts: z.number().int().nonnegative(),
+  parts: z.number().int().nonnegative().max(MAX_PARTS),
   /** Digest of those parts' ETags in order: a list of 10,000 would be half a megabyte to write at every border. */
   etags: z.string(),
   /** Bytes that the hash has seen: those parts and the tail. */
@@ -74,13 +76,4 @@ export function isAbout(record: UploadRecord, { path, expect }: Item): boolean {
 /** The digest of ETags 1 … n from that of 1 … n − 1; begins with ''. */
 export function addEtag(etags: string, etag: string): string {
   return createHash('sha256').update(`${etags} ${etag}`).digest('hex').slice(0, 32)
-}
-
-/** @returns undefined for what is no JSON. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
