@@ -228,6 +228,13 @@ describe('NativeApi', () => {
     expect(server.seen.length).toBe(3)
   })
 
+  it.each([[[]], [[{ status: 'OK', data: [] }]], ['OK'], [null]])('a listing that is %j is none', async (answer) => {
+    await using server = await scriptedServer((_, response) => sendJson(response, 200, answer))
+    await withNative({ baseUrl: server.url, retries: 0 }, async (api) => {
+      await expect(all(api.files(5, '1.0', signal))).rejects.toMatchObject({ code: 'SOURCE_UNEXPECTED' })
+    })
+  })
+
   it('gives up when it was told not to try again, or is called off while it waits', async () => {
     await using server = await scriptedServer((_, response) => sendJson(response, 429, { status: 'ERROR' }))
     await withNative({ baseUrl: server.url, retries: 0 }, async (api) => {

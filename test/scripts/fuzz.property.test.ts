@@ -6,7 +6,7 @@ import { rounds } from '../rounds.ts'
 it.each(Object.entries(TARGETS))('%s keeps its promises whatever it is given', async (_, load) => {
   const target = await load()
   expect(target.about).toMatch(/\.$/)
-  const { numRuns: count } = rounds(300)
+  const { numRuns: count } = rounds(100)
   const { tried, broken } = await runCases(target, { seed: 1, from: 0, count, seconds: 600 })
   expect(broken && { ...broken, material: Buffer.from(broken.material).toString().slice(0, 2000) }).toBeUndefined()
   expect(tried).toBe(count)

@@ -70,7 +70,9 @@ const QUESTIONS: readonly Question[] = [
     const limit = await api.zipDownloadLimit(signal)
     must(limit === undefined || !Number.isNaN(limit), 'a limit that is none')
   },
-  async (api, _, signal) => void (await api.tellsCase(signal)),
+  async (api, _, signal) => {
+    await api.tellsCase(signal)
+  },
 ]
 
 const DATASET = 'doi:10.5072/FK2/ABC'

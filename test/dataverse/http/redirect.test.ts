@@ -85,9 +85,10 @@ describe('redirects', () => {
       'ftp://s3.example/b',
       'http://[',
       'data:,x',
+      `https://${'x'.repeat(16_000)}.example/`,
     ]) {
       expect(() => nextHop(hop, 303, location, origin), location).toThrow(
-        expect.objectContaining({ code: 'SOURCE_REJECTED' }),
+        expect.objectContaining({ code: 'SOURCE_REJECTED', message: expect.stringMatching(/^.{1,200}$/) as string }),
       )
     }
     // An http base URL may lead to https and back, but the token stays at home, and stays there for good.
