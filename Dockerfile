@@ -1,23 +1,19 @@
 # The image of dataferry: workers and command line, without a Redis. `docker build -t dataferry .`; see docs/docker.md.
 ARG NODE_IMAGE=node:24.18.0-bookworm-slim@sha256:6f7b03f7c2c8e2e784dcf9295400527b9b1270fd37b7e9a7285cf83b6951452d
 
-# Compiles, then keeps of node_modules what runs.
+# Bundles the program: what it needs of its packages is in the bundle.
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 # The packages alone first: this layer is built again only when the lock changes.
 COPY package.json package-lock.json ./
 # No package that runs needs its install script, and a script could do anything.
 RUN npm ci --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json ./
+COPY scripts/build.mjs scripts/
 COPY src src
 COPY jobs jobs
 COPY workers workers
-# Types and maps are for those who import the package, not for those who run it.
-RUN npm run build -- --declaration false --sourceMap false \
- && npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
- && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete \
- && find node_modules -type d -empty -delete \
- && chmod 755 dist/src/cli/main.js
+RUN npm run build -- --program
 
 # A Dataverse installation to try things with, for the profile `demo` of docker-compose.yml. Node.js runs its TypeScript.
 FROM ${NODE_IMAGE} AS standin
@@ -38,10 +34,9 @@ ENV NODE_ENV=production \
 WORKDIR /app
 # Owned by root: the process cannot change its own program, even where the root file system can be written to.
 COPY LICENSE package.json ./
-COPY --from=build /app/node_modules node_modules
-COPY --from=build /app/dist dist
+COPY --from=build /app/dist/bin dist/bin
 # A named volume mounted on /data for the first time takes its owner from here.
-RUN ln -s /app/dist/src/cli/main.js /usr/local/bin/dataferry \
+RUN ln -s /app/dist/bin/dataferry.js /usr/local/bin/dataferry \
  && mkdir /data /work && chown node:node /data
 VOLUME /data
 # Where relative manifests and dataferry.config.json are looked for.
@@ -50,7 +45,7 @@ USER node
 # Alive means more than running: Redis answers, and the worker of this container told it so within 15 seconds. It costs
 # a start of Node.js and one read; `dataferry status` would ask about every batch and server.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
-  CMD ["node", "/app/dist/src/cli/health.js"]
+  CMD ["node", "/app/dist/bin/health.js"]
 # Without a shell in between, so that SIGTERM reaches the process that parks its files. It reaps its own children and
 # has no others, so it needs no init above it.
 ENTRYPOINT ["dataferry"]

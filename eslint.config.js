@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint'
 
 const PROCESS_ENV = {
   selector: "MemberExpression[object.name='process'][property.name='env']",
-  message: 'Only src/config/config.ts reads the environment.',
+  message: 'Only src/config/environment.ts reads the environment.',
 }
 const PROCESS_EXIT = {
   selector: "CallExpression[callee.object.name='process'][callee.property.name='exit']",
@@ -34,7 +34,7 @@ export default tseslint.config(
     files: ['src/**/*.ts', 'workers/**/*.ts', 'jobs/**/*.ts'],
     rules: { 'no-restricted-syntax': ['error', PROCESS_ENV, PROCESS_EXIT] },
   },
-  { files: ['src/config/config.ts'], rules: { 'no-restricted-syntax': ['error', PROCESS_EXIT] } },
+  { files: ['src/config/environment.ts'], rules: { 'no-restricted-syntax': ['error', PROCESS_EXIT] } },
   { files: ['src/cli/**/*.ts'], rules: { 'no-restricted-syntax': ['error', PROCESS_ENV] } },
   {
     files: ['**/*.mjs', '*.js'],

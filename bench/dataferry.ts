@@ -9,7 +9,7 @@ import { run, toolEnvironment, type ProcessOptions } from './process.ts'
 import type { Cost } from './tools.ts'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
-const COMPILED = join(ROOT, 'dist/src/cli/main.js')
+const COMPILED = join(ROOT, 'dist/bin/dataferry.js')
 
 /** What a run of dataferry took. `peakRss` is bytes of its one process, all threads included. */
 export interface DataferryCost extends Cost {

@@ -9,6 +9,7 @@ import { emit, say } from './output.ts'
 import { queue } from './queue.ts'
 import { s3 } from './s3.ts'
 import { small } from './small.ts'
+import { start } from './start.ts'
 import { verify } from './verify.ts'
 
 /**
@@ -23,6 +24,7 @@ const BENCHMARKS: Readonly<Record<Name, (bench: Bench) => Promise<void>>> = {
   manifest,
   s3,
   verify,
+  start,
 }
 
 const stopping = new AbortController()

@@ -5,7 +5,7 @@ import { byteCount } from '../src/config/setting-values.ts'
 import { S3_PROGRAMS } from '../test/s3-process.ts'
 
 /** The benchmarks by name, in the order in which they run. */
-export const NAMES = ['large', 'small', 'bundle', 'queue', 'manifest', 's3', 'verify'] as const
+export const NAMES = ['large', 'small', 'bundle', 'queue', 'manifest', 's3', 'verify', 'start'] as const
 export type Name = (typeof NAMES)[number]
 
 /** Which form of the program is measured: the compiled one that people get, or the sources through `tsx`. */

@@ -10,7 +10,7 @@ import { startDataverse, type StandIn } from '../test/fakes/dataverse/server.ts'
  * manifest of three datasets fetched from the bundled stand-in for a Dataverse installation.
  */
 
-const CLI = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
+const CLI = fileURLToPath(new URL('../dist/bin/dataferry.js', import.meta.url))
 const FOLDER = 'demo-data'
 /** The same address each time, so that an interrupted demonstration goes on as the same batch. */
 const PORTS = { port: 48_611, storagePort: 48_612 }
@@ -50,7 +50,7 @@ async function startStandIn(): Promise<StandIn> {
 
 /** Runs the command line as its users do, in a process of its own. @returns its exit code, 130 when it was killed */
 function run(args: readonly string[], settings: Readonly<Record<string, string>> = {}): Promise<number> {
-  const child = spawn(process.execPath, ['--import', 'tsx', CLI, ...args], {
+  const child = spawn(process.execPath, [CLI, ...args], {
     stdio: 'inherit',
     env: { ...settings, ...process.env },
   })

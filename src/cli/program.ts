@@ -1,5 +1,5 @@
 import { load, type LoadedConfig } from '../config/config.ts'
-import type { Environment } from '../config/file.ts'
+import type { Environment } from '../config/environment.ts'
 import { DATAFERRY_VERSION } from '../dataverse/version.ts'
 import { createLogger, type Logger } from '../log.ts'
 import { chooseVerb } from './choose-verb.ts'

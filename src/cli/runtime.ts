@@ -1,4 +1,5 @@
-import { environment, type LoadedConfig } from '../config/config.ts'
+import type { LoadedConfig } from '../config/config.ts'
+import { environment } from '../config/environment.ts'
 import { redisChanges } from '../ledger/redis/redis-changes.ts'
 import { RedisLedger } from '../ledger/redis/redis-ledger.ts'
 import { Servers } from '../ledger/servers.ts'

@@ -1,4 +1,4 @@
-import { environment, setEnvironmentDefaults } from '../config/config.ts'
+import { environment, setEnvironmentDefaults } from '../config/environment.ts'
 import { VERBS } from './commands.ts'
 import { interruption } from './interruption.ts'
 import { runProgram } from './program.ts'

@@ -1,7 +1,7 @@
 import { closeSync, readFileSync, readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
 import { isatty } from 'node:tty'
-import { environment } from '../config/config.ts'
+import { environment } from '../config/environment.ts'
 import { systemCode } from '../errors.ts'
 import type { Interruption } from './interruption.ts'
 

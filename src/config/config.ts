@@ -1,7 +1,8 @@
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { z } from 'zod'
-import { expandPath, readConfigFile, type ConfigFile, type Environment, type Surroundings } from './file.ts'
+import { environment, type Environment } from './environment.ts'
+import { expandPath, readConfigFile, type ConfigFile, type Surroundings } from './file.ts'
 import { DataferryError } from '../errors.ts'
 import { readNetwork, refuseUnchecked, type Network } from './network.ts'
 import { shellWord } from '../model/shell-word.ts'
@@ -48,19 +49,9 @@ interface Found {
   readonly source: Source
 }
 
-/** The environment of this process. Nothing else in the project reads `process.env`. */
-export function environment(): Environment {
-  return process.env
-}
-
 /** The API token that may be sent to this installation, and to no other. `server` is a base URL. */
 export function tokenFor(config: LoadedConfig, server: string): string | undefined {
   return config.tokens.get(normalServer(server) ?? server)
-}
-
-/** Defaults of other people's variables: the AWS SDK would warn about Node 20 in every process that loads it. */
-export function setEnvironmentDefaults(): void {
-  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
 }
 
 /**

@@ -3,12 +3,11 @@ import { dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { messageOf, systemCode } from '../errors.ts'
 import { nearest } from '../model/nearest.ts'
+import type { Environment } from './environment.ts'
 import { normalServer } from './setting-values.ts'
 import { SETTING_NAMES } from './settings.ts'
 
 const CONFIG_FILE = 'dataferry.config.json'
-
-export type Environment = Readonly<Record<string, string | undefined>>
 
 /** Where dataferry runs: what relative paths, `~` and variables refer to. */
 export interface Surroundings {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { rootCertificates } from 'node:tls'
 import { messageOf } from '../errors.ts'
 import type { Proxies } from '../model/proxies.ts'
-import type { Environment } from './file.ts'
+import type { Environment } from './environment.ts'
 
 /** How this machine reaches others. */
 export interface Network {

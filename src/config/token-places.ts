@@ -1,4 +1,5 @@
-import type { ConfigFile, Environment, ServerEntry } from './file.ts'
+import type { Environment } from './environment.ts'
+import type { ConfigFile, ServerEntry } from './file.ts'
 import { settingsSchema } from './settings.ts'
 import type { Source, TokenPlace, Tokens } from './tokens.ts'
 

@@ -23,6 +23,7 @@ export interface ConnectOptions {
 
 const PATIENCE_MS = { producer: 3_000, worker: 30_000 }
 const RECONNECT_MAX_MS = 5_000
+const LOADING_LOOK_MS = 20
 /** With the reconnection pauses below, about two seconds. */
 const PRODUCER_RETRIES = 5
 
@@ -78,8 +79,9 @@ function build(target: RedisTarget, { role, ca }: ConnectOptions): RedisClient {
     ...(target.password === undefined ? {} : { password: target.password }),
     ...(target.tls ? { tls: ca === undefined ? {} : { ca } } : {}),
     maxRetriesPerRequest: role === 'worker' ? null : PRODUCER_RETRIES,
-    // A server that loads its files after a restart is as good as away: wait for it as long as for one that is down.
-    maxLoadingRetryTime: RECONNECT_MAX_MS,
+    // A server that loads its files after a restart is as good as away: wait for it as long as for one that is down. A private
+    // one was started a moment ago by whoever waits for it, and has mostly loaded them at the second look.
+    maxLoadingRetryTime: target.socket === undefined ? RECONNECT_MAX_MS : LOADING_LOOK_MS,
   } satisfies RedisOptions
   const nodes = [...target.nodes]
   if (target.kind === 'cluster') {

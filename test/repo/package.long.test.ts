@@ -13,8 +13,10 @@ let dataverse: DataverseProcess
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'df-packed-'))
-  const files = Array.from({ length: 30 }, (_, i) => ({ id: i + 1, label: `${i}.txt`, content: `file ${i}` }))
-  dataverse = await startDataverseProcess({ world: { datasets: [{ pid: PID, files }] } })
+  const small = Array.from({ length: 30 }, (_, i) => ({ id: i + 1, label: `${i}.txt`, content: `file ${i}` }))
+  // So large that it is hashed on a thread, whose code is a file of its own.
+  const large = { id: 31, label: 'large.bin', content: { size: 9_000_000, seed: 1 } }
+  dataverse = await startDataverseProcess({ world: { datasets: [{ pid: PID, files: [...small, large] }] } })
 })
 afterAll(async () => {
   await dataverse.close()
@@ -30,9 +32,12 @@ test('the packed program, installed alone into an empty folder, brings a batch h
   // Nothing that only our own work needs came along.
   expect(await readdir(join(folder, 'node_modules'))).not.toContain('typescript')
 
+  const program = join(folder, 'node_modules/dataferry/dist/bin')
+  expect(await readFile(join(program, 'THIRD-PARTY-LICENSES.txt'), 'utf8')).toMatch(/^zod [\d.]+ \(MIT\)$/m)
+
   const env = { ...process.env, DATAFERRY_STATE_DIR: join(folder, 'state'), DATAFERRY_PREFIX: `{${basename(folder)}}` }
   const dataferry = (...args: string[]) => run(join(folder, 'node_modules/.bin/dataferry'), args, { cwd: folder, env })
   await dataferry('run', PID, '--server', dataverse.url, '--to', 'data')
   expect(await readFile(join(folder, 'data/doi-10.5072-FK2-PACKED/7.txt'), 'utf8')).toBe('file 7')
-  expect((await dataferry('verify', 'data', '--json')).stdout).toContain('"ok":30')
+  expect((await dataferry('verify', 'data', '--json')).stdout).toContain('"ok":31')
 })

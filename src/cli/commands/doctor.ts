@@ -1,4 +1,4 @@
-import { environment } from '../../config/config.ts'
+import { environment } from '../../config/environment.ts'
 import { checkDestination } from '../doctor/destination.ts'
 import { checkManifest, checkNode } from '../doctor/machine.ts'
 import { checkRedis, checkState } from '../doctor/redis.ts'

@@ -47,6 +47,8 @@ export async function writeConfig({ root, socket, config, log }: EmbeddedFolder)
     ['logfile', quote(log)],
     ['daemonize', 'no'],
     ['databases', '1'],
+    // How often a second it looks whether it was told to end, among other things: somebody waits for that.
+    ['hz', '50'],
     ['save', '""'],
     ['appendonly', 'yes'],
     ['appendfsync', 'everysec'],

@@ -25,7 +25,7 @@ export interface ServerOptions {
 
 const START_MS = 60_000
 const STOP_MS = 10_000
-const POLL_MS = 25
+const POLL_MS = 10
 /** What cannot be seen from here counts as gone when its file was not touched for this long. */
 export const UNSEEN_MS = 60_000
 

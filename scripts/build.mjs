@@ -1,0 +1,75 @@
+// `npm run build`: the library, compiled file by file with its types, and the program as a bundle, which loads several times as
+// fast as its hundreds of files do. `npm run build -- --program` makes the program alone.
+import { build } from 'esbuild'
+import { spawnSync } from 'node:child_process'
+import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const OUT = join(ROOT, 'dist', 'bin')
+
+/** What Node.js is told to run: the programs, and the code of hash threads, which is looked for beside them by this name. */
+const ENTRIES = {
+  dataferry: 'src/cli/main.ts',
+  health: 'src/cli/health.ts',
+  'hash-thread': 'src/transfer/hash-thread.js',
+}
+
+/** Packages in CommonJS take Node.js' own modules by `require`, which an ES module does not have by itself. */
+const REQUIRE = `import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);`
+
+const programOnly = process.argv.includes('--program')
+await rm(programOnly ? OUT : join(ROOT, 'dist'), { recursive: true, force: true })
+if (!programOnly) compileLibrary()
+const packages = await bundleProgram()
+await writeFile(join(OUT, 'THIRD-PARTY-LICENSES.txt'), await licencesOf(packages))
+
+function compileLibrary() {
+  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
+  const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: ROOT, stdio: 'inherit' })
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+/** Returns the folders of the packages that the bundle holds something of. */
+async function bundleProgram() {
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: ENTRIES,
+    outdir: OUT,
+    bundle: true,
+    // What only some commands need stays in files of its own, read when it is imported.
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    sourcemap: true,
+    sourcesContent: false,
+    legalComments: 'none',
+    banner: { js: REQUIRE },
+    metafile: true,
+    logLevel: 'warning',
+  })
+  await chmod(join(OUT, 'dataferry.js'), 0o755)
+  const inputs = Object.values(metafile.outputs).flatMap(({ inputs }) =>
+    Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : [])),
+  )
+  return [...new Set(inputs.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []))].sort()
+}
+
+/** The licences of packages, each with its text. */
+async function licencesOf(packages) {
+  const texts = []
+  for (const folder of packages) {
+    const { name, version, license } = JSON.parse(await readFile(join(ROOT, folder, 'package.json'), 'utf8'))
+    const files = (await readdir(join(ROOT, folder)))
+      .filter((file) => /^(licen[cs]e|copying|notice)/i.test(file))
+      .sort()
+    if (!license && files.length === 0) throw new Error(`${folder} names no licence`)
+    const own = await Promise.all(files.map((file) => readFile(join(ROOT, folder, file), 'utf8')))
+    texts.push([`${name} ${version} (${license ?? 'see below'})`, ...own.map((text) => text.trim())].join('\n\n'))
+  }
+  return `The program contains these packages.\n\n${texts.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`
+}

@@ -1,0 +1,12 @@
+/** Variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** The environment of this process. Nothing else in the project reads `process.env`. */
+export function environment(): Environment {
+  return process.env
+}
+
+/** Defaults of other people's variables: the AWS SDK would warn about Node 20 in every process that loads it. */
+export function setEnvironmentDefaults(): void {
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
+}
