@@ -1,4 +1,4 @@
-import { DESTINATION_LOOK_MS, whyUnusable } from '../src/batch/destination.ts'
+import { DESTINATION_LOOK_MS, whyHeld, whyUnusable } from '../src/batch/destination.ts'
 import { DataferryError, type DestinationError } from '../src/errors.ts'
 import type { HeldDestination } from '../src/ledger/workers.ts'
 import { shownUrl } from '../src/model/shown-url.ts'
@@ -60,7 +60,7 @@ export class DestinationHolds {
   list(): HeldDestination[] {
     return [...this.#holds].map(([destination, { error, since, lookAt }]) => ({
       destination,
-      reason: error.message,
+      reason: whyHeld(error),
       since: since.toISOString(),
       nextLookMs: Math.max(0, Math.round(lookAt - performance.now())),
     }))
@@ -78,6 +78,6 @@ export class DestinationHolds {
 
   #tell(url: string, { error, since, lookAt }: Hold): void {
     const nextLook = new Date(Date.now() + lookAt - performance.now())
-    this.#notices.set(`destination ${url}`, { what: shownUrl(url), reason: error.message, since, nextLook })
+    this.#notices.set(`destination ${url}`, { what: shownUrl(url), reason: whyHeld(error), since, nextLook })
   }
 }

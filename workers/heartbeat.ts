@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { Scope } from '../jobs/scope.ts'
 import { every, type Repeated } from '../src/async/every.ts'
 import { messageOf } from '../src/errors.ts'
@@ -5,6 +6,7 @@ import type { Workers } from '../src/ledger/workers.ts'
 import type { Logger } from '../src/log.ts'
 import { ownProcess } from '../src/process/process-identity.ts'
 import type { DestinationHolds } from './destination-holds.ts'
+import type { Notices } from './notices.ts'
 import type { QueueWorkers } from './queue-workers.ts'
 import type { Running } from './running.ts'
 
@@ -16,17 +18,21 @@ export interface HeartbeatDeps {
   readonly scopes: readonly Scope[]
   readonly running: Pick<Running, 'held'>
   readonly destinations: Pick<DestinationHolds, 'list'>
+  readonly notices: Pick<Notices, 'set'>
   readonly log: Logger
 }
 
 const BEAT_MS = 2_000
+/** When Redis has not taken a beat for so long, people are told. */
+const SILENT_MS = 6_000
 
 /**
  * Registers this process, and tells every two seconds that it lives and what it works on. Nothing else shares its timer:
- * a destination that hangs must not make this process look dead.
+ * a destination that hangs must not make this process look dead. Says so when Redis does not answer, or takes nothing: all
+ * work waits for it then.
  * @returns what ends it; resolves after the first beat
  */
-export async function startHeartbeat(deps: HeartbeatDeps, everyMs = BEAT_MS): Promise<Repeated> {
+export async function startHeartbeat(deps: HeartbeatDeps, everyMs = BEAT_MS, silentMs = SILENT_MS): Promise<Repeated> {
   const { workers, id, queueWorkers, scopes, running, destinations, log } = deps
   const since = new Date().toISOString()
   const beat = async (): Promise<void> => {
@@ -43,5 +49,37 @@ export async function startHeartbeat(deps: HeartbeatDeps, everyMs = BEAT_MS): Pr
     })
   }
   await beat()
-  return every(everyMs, beat, (error) => log.warn({ problem: messageOf(error) }, 'heartbeat failed'))
+  let last = { at: performance.now(), time: new Date() }
+  let reason = SILENT
+  const taken = async (): Promise<void> => {
+    await beat()
+    last = { at: performance.now(), time: new Date() }
+    reason = SILENT
+  }
+  const beating = every(everyMs, taken, (error) => {
+    reason = reasonOf(error)
+    log.warn({ problem: reason }, 'heartbeat failed')
+  })
+  // A timer of its own, since a beat may wait for ever.
+  const watching = every(
+    everyMs,
+    () => {
+      const isSilent = performance.now() - last.at > silentMs
+      deps.notices.set('redis', isSilent ? { what: 'Redis', reason, since: last.time, nextLook: last.time } : undefined)
+    },
+    () => undefined,
+  )
+  return {
+    stop: async () => {
+      await Promise.all([beating.stop(), watching.stop()])
+    },
+  }
+}
+
+const SILENT = 'it does not answer.'
+
+/** Of a transaction that Redis refuses, what it said of the first command in it. */
+function reasonOf(error: unknown): string {
+  const refused = z.object({ previousErrors: z.tuple([z.instanceof(Error)], z.unknown()) }).safeParse(error)
+  return messageOf(refused.data?.previousErrors[0] ?? error)
 }

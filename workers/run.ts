@@ -113,7 +113,7 @@ class WorkerProcess implements RunningWorkers {
     openQueueWorkers(this.#deps, this.#options, { batches, running, notices, destinations, limits, queueWorkers })
     await this.#applyLimits()
     // Before the first job is taken: should this process die, its jobs are handed back by what it registered.
-    const shown = { scopes, queueWorkers, running, destinations }
+    const shown = { scopes, queueWorkers, running, destinations, notices }
     this.#repeated.push(await startHeartbeat({ ...this.#deps, ...shown, id: this.#id }))
     await this.#reconciler.now()
     this.#inBackground(queueWorkers.run())

@@ -48,6 +48,8 @@ export class ServerLimits {
   /** Servers of which the next success has to be reported. */
   readonly #troubled = new Set<string>()
   readonly #paused = new Set<string>()
+  /** Holds, by their beginning, during which a server answered. */
+  readonly #upDuring = new Map<string, number>()
   readonly #startedAt = Date.now()
   readonly #asking = new Map<string, Promise<boolean>>()
 
@@ -103,7 +105,8 @@ export class ServerLimits {
    */
   async outage(server: string, item: string, error: DataferryError): Promise<'alone' | 'probe' | 'outage'> {
     const { servers, outage } = this.#deps
-    const onHold = (await servers.get(server)).hold?.by === 'outage'
+    const { hold } = await servers.get(server)
+    const onHold = hold?.by === 'outage'
     // A broken connection alone is no sign, unless the server was away already.
     if (error.code === 'SHORT_BODY' && !onHold) return 'alone'
     const up = await this.#isUp(server)
@@ -112,7 +115,14 @@ export class ServerLimits {
       return 'alone'
     }
     await this.#hold(server, 'outage', error.message, outage, error.retryAfterMs)
-    return onHold && up ? 'probe' : 'outage'
+    return onHold && up && this.#wasUpBefore(server, hold) ? 'probe' : 'outage'
+  }
+
+  /** Whether a server on hold has answered before: what fails at its first answer may have failed just before it came back. */
+  #wasUpBefore(server: string, { since }: ServerHold): boolean {
+    const known = this.#upDuring.get(server) === since.getTime()
+    this.#upDuring.set(server, since.getTime())
+    return known
   }
 
   /** An answer shows the server at work. Costs nothing unless something failed before. */

@@ -46,6 +46,11 @@ export async function refuseLostRecords(
   throw lost(url, `${last}${others}`, ' To begin anew in an empty place, add --new.')
 }
 
+/** Why a destination cannot be used, for people. */
+export function whyHeld({ code, message }: DestinationError): string {
+  return code === 'SINK_FULL' ? 'No space is left there: free some.' : message
+}
+
 /** Between two looks at a destination that cannot be used: a look costs little. */
 export const DESTINATION_LOOK_MS = 5_000
 /** Room that makes it worth going on after a full disk, at least. */

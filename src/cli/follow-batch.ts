@@ -1,3 +1,4 @@
+import { every } from '../async/every.ts'
 import { DataferryError, isErrorCode } from '../errors.ts'
 import type { Changes } from '../ledger/change.ts'
 import type { Ledger, LedgerEntry } from '../ledger/ledger.ts'
@@ -6,9 +7,11 @@ import type { Notice } from '../model/notice.ts'
 import { shortId } from './batch-names.ts'
 import type { Context } from './command.ts'
 import type { RunFacts } from './summary.ts'
+import type { ProgressSnapshot } from './terminal/progress-snapshot.ts'
 import { startProgress } from './terminal/progress.ts'
 
 const LOOK_MS = 200
+const REMIND_MS = 1_000
 
 /** What is seen of the work on a batch. */
 export interface View {
@@ -34,6 +37,17 @@ export async function followBatch(
   const begun = performance.now()
   const before = (await ledger.summary(id)).bytes
   const progress = startProgress({ out, label: shortId(id, ids), logsToTerminal })
+  let last: ProgressSnapshot | undefined
+  const show = (snapshot: ProgressSnapshot): void => {
+    last = snapshot
+    progress.update(snapshot)
+  }
+  // A look takes as long as Redis does not answer: meanwhile people see why nothing moves.
+  const reminding = every(
+    REMIND_MS,
+    () => last && show({ ...last, notices: notices() }),
+    () => undefined,
+  )
   try {
     for (;;) {
       const entry = await ledger.get(id)
@@ -46,12 +60,13 @@ export async function followBatch(
       const moving = taken.filter(({ waits }) => waits !== true)
       const active = moving.map(({ path, bytes, size }) => ({ path, bytes, size }))
       const bytes = taken.reduce((sum, file) => sum + file.bytes, summary.bytes)
-      progress.update({ batch: id, ...summary, bytes, active, notices: notices() })
+      show({ batch: id, ...summary, bytes, active, notices: notices() })
       if (entry.state === 'finished') return { ms: performance.now() - begun, bytes: bytes - before, ids }
       refuseHeld(entry)
       await nextLook(changes, id, signal)
     }
   } finally {
+    await reminding.stop()
     progress.stop()
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DESTINATION_LOOK_MS, whyUnusable } from '../batch/destination.ts'
+import { DESTINATION_LOOK_MS, whyHeld, whyUnusable } from '../batch/destination.ts'
 import { readPlanState } from '../batch/folder.ts'
 import { isAboutDestination, type DestinationError } from '../errors.ts'
 import type { BatchId, PlanState } from '../model/batch.ts'
@@ -44,7 +44,7 @@ async function whenUsable<T>(first: DestinationError, request: PatientPlan, read
   let error = first
   for (;;) {
     if (performance.now() - begun + lookMs > giveUpAfterMs) throw error
-    onWait({ what: 'Planning', reason: error.message, since, nextLook: new Date(Date.now() + lookMs) })
+    onWait({ what: 'Planning', reason: whyHeld(error), since, nextLook: new Date(Date.now() + lookMs) })
     await sleep(lookMs, undefined, { signal }).catch(() => signal.throwIfAborted())
     try {
       const still = await whyUnusable(sink, error)

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { Workers, type WorkerRecord } from '../../src/ledger/workers.ts'
 import { createLogger } from '../../src/log.ts'
+import type { Notice } from '../../src/model/notice.ts'
 import { startHeartbeat } from '../../workers/heartbeat.ts'
 import { useRedis } from '../redis.ts'
 
@@ -13,6 +14,7 @@ it('heartbeats do not pile up while Redis does not answer, and go on when it doe
   let most = 0
   let beats = 0
   let beaten = (): void => undefined
+  const notices: (Notice | undefined)[] = []
   const workers = {
     async beat(record: WorkerRecord): Promise<void> {
       most = Math.max(most, ++running)
@@ -30,13 +32,18 @@ it('heartbeats do not pile up while Redis does not answer, and go on when it doe
       queueWorkers: { ids: () => ['b1'] },
       running: { held: () => [] },
       destinations: { list: () => [] },
+      notices: { set: (_, notice) => notices.push(notice) },
       log: createLogger('silent'),
     },
     EVERY_MS,
+    200,
   )
   await redis.client.call('CLIENT', 'PAUSE', '500', 'ALL')
   const before = beats
   await new Promise<void>((resolve) => (beaten = () => (beats >= before + 3 ? resolve() : undefined)))
+  // The screen says why nothing moves, and no more when it does again.
+  expect(notices).toContainEqual(expect.objectContaining({ what: 'Redis', reason: 'it does not answer.' }))
+  await expect.poll(() => notices.at(-1)).toBeUndefined()
   await heartbeat.stop()
   expect(running).toBe(0)
   expect(most).toBe(1)

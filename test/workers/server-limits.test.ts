@@ -98,9 +98,21 @@ it('three items in a row that fail without a success are an outage, even while i
   expect(await limits.outage(server, 'b-1', failed('SOURCE_FAILED'))).toBe('alone')
   expect(await limits.outage(server, 'b-2', failed('SOURCE_FAILED'))).toBe('alone')
   expect(await limits.outage(server, 'b-3', failed('SOURCE_FAILED'))).toBe('outage')
-  // So that files that are lost for good end some time, a probe of a server that answers counts as an attempt.
+  // So that files that are lost for good end some time, a probe of a server that answers counts as an attempt; but for the first
+  // one, which may have failed just before the server came back.
   await nextLook()
-  expect(await limits.outage(server, 'b-4', failed('SOURCE_FAILED'))).toBe('probe')
+  expect(await limits.outage(server, 'b-4', failed('SOURCE_FAILED'))).toBe('outage')
+  await nextLook()
+  expect(await limits.outage(server, 'b-5', failed('SOURCE_FAILED'))).toBe('probe')
+})
+
+it('a probe that failed just before the server came back says nothing against its item', async () => {
+  const { limits } = processOf('a')
+  up = false
+  expect(await limits.outage(server, 'b-1', failed())).toBe('outage')
+  await nextLook()
+  up = true
+  expect(await limits.outage(server, 'b-2', failed())).toBe('outage')
 })
 
 it('a connection that broke is no sign of an outage, unless the server was away already', async () => {

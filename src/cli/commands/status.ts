@@ -137,7 +137,7 @@ function batchRow(batch: BatchStatus): { text: string; tone?: 'good' | 'bad' | '
     { text: formatCount(failed), ...(failed > 0 && { tone: 'bad' as const }) },
     { text: formatCount(open) },
     { text: formatBytes(bytes) },
-    { text: destination },
+    { text: shownUrl(destination) },
   ]
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { chmod, lstat, mkdir, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
-import { DataferryError } from '../../errors.ts'
+import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 
 /** Where the parts of an embedded Redis are. */
 export interface EmbeddedFolder {
@@ -76,9 +76,33 @@ async function socketFolder(root: string): Promise<string> {
   return folder
 }
 
-function unusable(folder: string, why: string): DataferryError {
-  const message = `Redis cannot be started in ${folder}: ${why}. Choose another state folder, or name a Redis with --redis.`
-  return new DataferryError('REDIS_UNAVAILABLE', message)
+function unusable(folder: string, why: string, cause?: unknown): DataferryError {
+  const message = `Redis cannot be started in ${folder}: ${why}.`
+  const advice =
+    'Make room there or correct its rights; or choose another folder with --state-dir, or a Redis with --redis.'
+  return new DataferryError('REDIS_UNAVAILABLE', message, { advice, cause })
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: 'no space is left there',
+  EDQUOT: 'no space is left there for this user',
+  EROFS: 'it is on a file system that is read-only',
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  ENOTDIR: 'there is something in its way that is no folder',
+  EEXIST: 'there is something in its way that is no folder',
+}
+
+/** Does what needs the folder of an embedded Redis. What the file system refuses there is `REDIS_UNAVAILABLE`. */
+export async function inStateFolder<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const code = systemCode(error)
+    if (code === undefined || error instanceof DataferryError) throw error
+    const why = Object.hasOwn(REASONS, code) ? REASONS[code] : messageOf(error)
+    throw unusable(stateDir, `${why} (${code})`, error)
+  }
 }
 
 /** @see redis.conf: double quotes with backslash escapes, as in the Redis protocol's inline commands. */

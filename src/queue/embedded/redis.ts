@@ -5,7 +5,7 @@ import { every, type Repeated } from '../../async/every.ts'
 import { messageOf } from '../../errors.ts'
 import type { Logger } from '../../log.ts'
 import { connect } from '../connection.ts'
-import { prepareFolder, type EmbeddedFolder } from './folder.ts'
+import { inStateFolder, prepareFolder, type EmbeddedFolder } from './folder.ts'
 import { age, listens, moved, startServer, stopServer, UNSEEN_MS, type ServerOptions } from './server.ts'
 import { takeLock } from './generation-lock.ts'
 import { livenessOf, ownProcess, readIdentity } from '../../process/process-identity.ts'
@@ -41,15 +41,18 @@ const HEAL_MS = 2_000
  * - killed: the file stays but does not count, as its process is dead; a keeper stops the server when only such are left
  *
  * The server has a session of its own, so signals to a terminal do not reach it, and no TCP port. Its folder is ours
- * alone (0700). Rejects with `REDIS_UNAVAILABLE` when there is no binary or it does not start, saying what to do.
+ * alone (0700). Rejects with `REDIS_UNAVAILABLE` when there is no binary, the folder cannot be used or it does not start,
+ * saying what to do.
  */
 export async function startEmbeddedRedis(options: EmbeddedOptions): Promise<EmbeddedRedis> {
   const binary = options.binary ?? (await findRedisBinary(options.path))
   if (binary === undefined) throw await noRedisBinary()
-  const folder = await prepareFolder(options.stateDir)
-  const member = new Member(folder, { binary, keeperSeconds: options.keeperSeconds ?? 15, log: options.log })
-  await member.join()
-  return { url: socketUrl(folder.socket), release: () => member.leave() }
+  return inStateFolder(options.stateDir, async () => {
+    const folder = await prepareFolder(options.stateDir)
+    const member = new Member(folder, { binary, keeperSeconds: options.keeperSeconds ?? 15, log: options.log })
+    await member.join()
+    return { url: socketUrl(folder.socket), release: () => member.leave() }
+  })
 }
 
 class Member {

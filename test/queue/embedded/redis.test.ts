@@ -148,6 +148,16 @@ it('a server that another machine uses is not started a second time', async () =
   await writeFile(join(stateDir, 'redis', 'server.json'), JSON.stringify(server))
 })
 
+it('a state folder that cannot be used is named, with what is wrong and what to do', async () => {
+  await writeFile(join(stateDir, 'file'), '')
+  const folder = join(stateDir, 'file', 'below')
+  await expect(startEmbeddedRedis({ stateDir: folder, path: PATH })).rejects.toMatchObject({
+    code: 'REDIS_UNAVAILABLE',
+    message: `Redis cannot be started in ${folder}: there is something in its way that is no folder (ENOTDIR).`,
+    advice: expect.stringContaining('--state-dir') as string,
+  })
+})
+
 it('a binary that does not run is said so, with its own words', async () => {
   const binary = join(stateDir, 'redis-server')
   await writeFile(binary, '#!/bin/sh\nexit 3\n', { mode: 0o755 })
