@@ -63,7 +63,7 @@ function run(args: readonly string[], settings: Readonly<Record<string, string>>
 /** The restricted file is meant to fail: then the demonstration went as it should. */
 async function explain(code: number): Promise<number> {
   if (code === 130) {
-    say('\nStopped. Run npm start again: it goes on where it was.')
+    say('\nStopped. Run npm start again: it continues where it stopped.')
     return code
   }
   if (!(await failedAsIntended())) return code

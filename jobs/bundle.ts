@@ -5,7 +5,7 @@ export const bundleJobSchema = z.object({
   v: z.literal(1),
   batch: z.string(),
   ns: z.array(z.number().int().nonnegative()).min(1),
-  /** How often its process died with it. Absent: never. */
+  /** How often its process died while working on it. Absent: never. */
   crashes: z.number().int().nonnegative().optional(),
 })
 export type BundleJob = Readonly<z.infer<typeof bundleJobSchema>>

@@ -11,7 +11,7 @@ export const itemJobSchema = z.object({
   v: z.literal(1),
   batch: z.string(),
   n: z.number().int().nonnegative(),
-  /** The server has counted this download already, as part of a bundle that lacked it. */
+  /** The server has already counted this download, as part of a bundle that lacked it. */
   counted: z.literal(true).optional(),
 })
 export type ItemJob = Readonly<z.infer<typeof itemJobSchema>>

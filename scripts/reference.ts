@@ -23,25 +23,25 @@ async function cliPage(): Promise<string> {
     NOTICE,
     fenced(await programHelp(VERBS)),
     '## Streams and exit codes',
-    'Results go to standard output, everything else to standard error; with `--json` every result is one JSON object a line.',
+    'Results go to standard output, everything else to standard error; with `--json` every result is one JSON object per line.',
     table(
       ['Code', 'Meaning'],
       [
-        ['0', 'everything that was asked for is there'],
+        ['0', 'everything requested is there'],
         ['1', 'something failed; the report says what, why and what to do'],
         ['2', 'the command line, a setting or the manifest cannot be used; nothing was fetched'],
-        ['3', 'it cannot start or go on: Redis, the destination or the server'],
-        ['130', 'interrupted; the same command goes on where it was'],
+        ['3', 'it cannot start or continue: Redis, the destination or the server'],
+        ['130', 'interrupted; the same command continues where it stopped'],
       ],
     ),
     '## Settings',
-    'A flag beats the environment, which beats `dataferry.config.json` in the current folder (or the file of `--config`), which beats the default. `dataferry config` shows what holds and where it came from.',
+    'A flag beats the environment, which beats `dataferry.config.json` in the current folder (or the file of `--config`), which beats the default. `dataferry config` shows the settings in force and where each came from.',
     table(['Key in the file', 'Flag', 'Environment', 'Default', 'Meaning'], SETTING_NAMES.map(settingRow)),
     'Durations carry their unit: `500ms`, `60s`, `30m`, `1h`.',
     '## Tokens',
-    'An API token never stands on the command line or in the config file itself. The token of the default server comes from `DATAVERSE_API_TOKEN`, `DATAVERSE_KEY` or a file; those of more servers from files or variables that the config file names:',
+    'An API token is never given on the command line or in the config file itself. The token of the default server comes from `DATAVERSE_API_TOKEN`, `DATAVERSE_KEY` or a file; those of further servers come from files or variables that the config file names:',
     fenced(CONFIG_EXAMPLE, 'json'),
-    'A token is sent to the server that it stands beside, and to no other: not to storage hosts, and not to another server that a flag names. A server that is neither in the config file nor on the command line is never contacted.',
+    'A token is sent only to the server it is configured for: not to storage hosts, and not to another server that a flag names. A server that is neither in the config file nor on the command line is never contacted.',
     '## Commands',
     ...helps,
   ])
@@ -65,18 +65,18 @@ function settingRow(name: SettingName): string[] {
 
 const GROUPS = {
   source: 'The server',
-  bytes: 'What came from it',
+  bytes: 'The bytes received',
   sink: 'The destination',
-  input: 'What you asked for',
+  input: 'Your request',
   system: 'This machine and Redis',
 } as const
 
 const REMEDIES: Readonly<Record<Remedy, string>> = {
-  retry: 'tried again, going on with what was kept',
-  restart: 'tried again from the first byte',
+  retry: 'retried, continuing with what was kept',
+  restart: 'retried from the first byte',
   throttle: 'all workers pause for this server; no attempt is used',
-  park: 'handed back until somebody or something changes',
-  fail: 'not tried again',
+  park: 'handed back and parked until the cause is gone',
+  fail: 'not retried',
 }
 
 function errorsPage(): string {
@@ -93,7 +93,7 @@ function errorsPage(): string {
   return page([
     '# Error codes',
     NOTICE,
-    'Every failure has one of these codes: in messages, in `report.json` and `failures.csv`, in logs and with `--json`. Codes do not change their meaning.',
+    'Every failure has one of these codes: in messages, in `report.json` and `failures.csv`, in logs and with `--json`. Codes never change their meaning.',
     ...sections,
   ])
 }

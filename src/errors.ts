@@ -15,7 +15,7 @@ interface CodeEntry {
   readonly remedy: Remedy
   /** What happened, for `docs/errors.md`. */
   readonly meaning: string
-  /** What a person does next, when nothing works on it any more: nothing is promised that will not happen. */
+  /** What a person does next once dataferry has stopped working on it: promises nothing that will not happen. */
   readonly advice: string
 }
 
@@ -24,33 +24,33 @@ export const ERROR_CODES = {
   SOURCE_UNREACHABLE: {
     group: 'source',
     remedy: 'retry',
-    meaning: 'The server could not be reached, or the connection broke before an answer.',
-    advice: 'Check the address, the network and the proxy.',
+    meaning: 'The server could not be reached, or the connection broke before it answered.',
+    advice: 'Check the server’s URL, the network and the proxy.',
   },
   SOURCE_THROTTLED: {
     group: 'source',
     remedy: 'throttle',
     meaning: 'The server asked for fewer requests (429, or 503 from an overloaded server or proxy).',
-    advice: 'Come back later, and use fewer --jobs if it happens often.',
+    advice: 'Try again later; if it happens often, lower --jobs.',
   },
   SOURCE_FAILED: {
     group: 'source',
     remedy: 'retry',
     meaning:
       'The server, its storage or a proxy in front of it answered with an error of its own: 5xx, a page where the API should be (a server that restarts), or a storage host that does not accept the link.',
-    advice: 'If it stays so, tell the installation’s support the file id and the time.',
+    advice: 'If it persists, report the file id and the time to the installation’s support.',
   },
   SOURCE_UNEXPECTED: {
     group: 'source',
     remedy: 'retry',
-    meaning: 'Something else than the file came with a success status: a login, maintenance or firewall page.',
+    meaning: 'Something other than the file came with a success status: a login, maintenance or firewall page.',
     advice: 'Open the server in a browser; if a firewall blocks you, ask its operators to allow your User-Agent.',
   },
   SOURCE_NOT_LISTED: {
     group: 'source',
     remedy: 'fail',
-    meaning: 'The server answers other questions, but failed each time it was asked for this listing.',
-    advice: 'Tell the installation’s support the dataset or file; then plan again.',
+    meaning: 'The server answers other requests, but failed every time it was asked for this listing.',
+    advice: 'Report the dataset or file to the installation’s support, then plan again.',
   },
   SOURCE_CHANGED: {
     group: 'source',
@@ -61,14 +61,14 @@ export const ERROR_CODES = {
   SOURCE_DENIED: {
     group: 'source',
     remedy: 'fail',
-    meaning: 'The server does not allow this user to have the file (403): restricted, embargoed or unpublished.',
+    meaning: 'The server does not let this user have the file (403): it is restricted, embargoed or unpublished.',
     advice: 'Request access to the file on the server, and set DATAVERSE_API_TOKEN.',
   },
   SOURCE_BLOCKED: {
     group: 'source',
     remedy: 'retry',
     meaning: 'A firewall in front of the server refused the request (403 or 202 with a page of its own).',
-    advice: 'Use fewer --jobs, and ask the installation’s operators to allow dataferry’s User-Agent.',
+    advice: 'Lower --jobs, and ask the installation’s operators to allow dataferry’s User-Agent.',
   },
   SOURCE_GUESTBOOK: {
     group: 'source',
@@ -85,20 +85,20 @@ export const ERROR_CODES = {
   SOURCE_DEACCESSIONED: {
     group: 'source',
     remedy: 'fail',
-    meaning: 'The dataset version was deaccessioned: taken back by its people, who may have said why.',
+    meaning: 'The dataset version was deaccessioned: its owners withdrew it, and may have said why.',
     advice: 'Read the reason, follow the forwarding address if there is one, or ask for another version.',
   },
   SOURCE_BYTES_MISSING: {
     group: 'source',
     remedy: 'retry',
-    meaning: 'The server knows the file, but its storage did not have the bytes at any try.',
+    meaning: 'The server knows the file, but its storage did not have the bytes on any attempt.',
     advice:
-      'Tell the installation’s support the file id and the time: the bytes may be lost there. When they are back, `dataferry retry` goes on.',
+      'Report the file id and the time to the installation’s support: the bytes may be lost there. Once they are back, run `dataferry retry`.',
   },
   SOURCE_ARCHIVED: {
     group: 'source',
     remedy: 'fail',
-    meaning: 'The bytes lie in an archive tier of the server’s storage, from which they must be restored first.',
+    meaning: 'The bytes are in an archive tier of the server’s storage and must be restored from it first.',
     advice: 'Ask the installation’s support to restore the file, then run `dataferry retry`.',
   },
   SOURCE_MISLISTED: {
@@ -106,7 +106,7 @@ export const ERROR_CODES = {
     remedy: 'fail',
     meaning:
       'The server describes a file or dataset in a way that cannot be true or understood, such as a negative id.',
-    advice: 'Report it to the installation; what else was asked for is not affected.',
+    advice: 'Report it to the installation; nothing else in the batch is affected.',
   },
   SOURCE_REJECTED: {
     group: 'source',
@@ -117,16 +117,16 @@ export const ERROR_CODES = {
   TOKEN_REJECTED: {
     group: 'source',
     remedy: 'park',
-    meaning: 'The server does not accept the API token (401); it refuses even public files then.',
+    meaning: 'The server does not accept the API token (401), and with it refuses even public files.',
     advice: 'Set a valid DATAVERSE_API_TOKEN, or none at all for public files.',
   },
   TLS_REJECTED: {
     group: 'source',
     remedy: 'park',
     meaning:
-      'There is no secure connection to the server: its certificate is not trusted here, has expired or is for another name, or it does not speak TLS.',
+      'No secure connection to the server could be made: its certificate is not trusted here, has expired or is for another name, or it does not speak TLS.',
     advice:
-      'Check the address and the clock; if your institution has a certificate authority of its own, name its file with --ca-file or NODE_EXTRA_CA_CERTS.',
+      'Check the server’s URL and the clock; if your institution has its own certificate authority, give its file with --ca-file or NODE_EXTRA_CA_CERTS.',
   },
   PROXY_REJECTED: {
     group: 'source',
@@ -138,44 +138,44 @@ export const ERROR_CODES = {
   SHORT_BODY: {
     group: 'bytes',
     remedy: 'retry',
-    meaning: 'Fewer bytes came than promised.',
-    advice: 'Check the network and the proxy; what came is kept.',
+    meaning: 'Fewer bytes arrived than promised.',
+    advice: 'Check the network and the proxy; what arrived is kept.',
   },
   LONG_BODY: {
     group: 'bytes',
     remedy: 'restart',
-    meaning: 'More bytes came than promised.',
+    meaning: 'More bytes arrived than promised.',
     advice: 'The listing does not describe this file: plan again with --new.',
   },
   ENDLESS_BODY: {
     group: 'bytes',
     remedy: 'fail',
-    meaning: 'More bytes came than there was room for, of a file or archive of which nothing says how long it is.',
+    meaning: 'A file or archive of unknown length sent more bytes than there was room for.',
     advice: 'If it can be that long, free some space and try again; otherwise report it to the installation.',
   },
   CHECKSUM_MISMATCH: {
     group: 'bytes',
     remedy: 'restart',
-    meaning: 'The bytes that came do not have the published checksum.',
-    advice: 'If it stays so, the file is damaged on the server: report it there.',
+    meaning: 'The bytes that arrived do not have the published checksum.',
+    advice: 'If it persists, the file is damaged on the server: report it there.',
   },
   ZIP_DAMAGED: {
     group: 'bytes',
     remedy: 'restart',
-    meaning: 'The archive is cut off or its structure is not sound.',
-    advice: 'If it stays so, fetch the files singly.',
+    meaning: 'The archive is cut off, or its structure is damaged.',
+    advice: 'If it persists, fetch the files individually.',
   },
   ZIP_INCOMPLETE: {
     group: 'bytes',
     remedy: 'fail',
     meaning: 'The server left files out of the archive and said so in its MANIFEST.TXT.',
-    advice: 'Fetch the named files singly, or use --complete.',
+    advice: 'Fetch the named files individually, or use --complete.',
   },
   ZIP_HOSTILE: {
     group: 'bytes',
     remedy: 'fail',
     meaning: 'The archive breaks a safety limit: size, count, overlapping entries or names that leave the folder.',
-    advice: 'Fetch the files singly, and report the archive to the installation.',
+    advice: 'Fetch the files individually, and report the archive to the installation.',
   },
   SINK_BUSY: {
     group: 'sink',
@@ -193,7 +193,7 @@ export const ERROR_CODES = {
     group: 'sink',
     remedy: 'fail',
     meaning: 'The destination does not allow this write.',
-    advice: 'Check owner and rights of the destination folder or bucket.',
+    advice: 'Check the owner and permissions of the destination folder or bucket.',
   },
   SINK_UNAVAILABLE: {
     group: 'sink',
@@ -201,32 +201,33 @@ export const ERROR_CODES = {
     meaning:
       'The destination as a whole cannot be used: a disk that is gone, unmounted, read-only or failing; an object store that is away, ' +
       'refuses the credentials or cannot do what was asked for.',
-    advice: 'Correct what the message names, then run the same command again: it goes on where it was.',
+    advice: 'Correct what the message names, then run the same command again: it continues where it stopped.',
   },
   NO_RECORDS: {
     group: 'sink',
     remedy: 'fail',
-    meaning: 'Nothing at the destination says that dataferry has ever fetched anything there.',
-    advice: 'Name the folder or URL that --to named, the one with `.dataferry` in it; check that its disk is mounted.',
+    meaning: 'Nothing at the destination shows that dataferry ever fetched anything there.',
+    advice:
+      'Give the folder or URL that was given to --to, the one with `.dataferry` in it; check that its disk is mounted.',
   },
   SINK_EXISTS: {
     group: 'sink',
     remedy: 'fail',
-    meaning: 'Another file is at the destination already and is not the one asked for.',
+    meaning: 'A different file is already at this path of the destination.',
     advice: 'Move it away, or choose -e skip, overwrite-different or overwrite.',
   },
   SINK_FULL: {
     group: 'sink',
     remedy: 'park',
     meaning: 'No space is left at the destination.',
-    advice: 'Free some space, then run the same command again: it goes on where it was.',
+    advice: 'Free some space, then run the same command again: it continues where it stopped.',
   },
   RECORD_UNREADABLE: {
     group: 'sink',
     remedy: 'fail',
     meaning:
-      'A record of a batch at the destination is damaged, or from another version of dataferry, and no other record makes up for it.',
-    advice: 'Run the same manifest again with --new: what is there already is compared and kept.',
+      'A record of a batch at the destination is damaged, or from another version of dataferry, and no other record can replace it.',
+    advice: 'Run the same manifest again with --new: files that are already there are compared and kept.',
   },
   MANIFEST_INVALID: {
     group: 'input',
@@ -237,14 +238,14 @@ export const ERROR_CODES = {
   MANIFEST_MISMATCH: {
     group: 'input',
     remedy: 'fail',
-    meaning: 'The size or checksum that a manifest gives for a file is not what the server lists, or not what came.',
-    advice: 'Correct that line of the manifest, or leave its size and checksum out, and run it again.',
+    meaning: 'The size or checksum that a manifest gives for a file is not what the server lists, or not what arrived.',
+    advice: 'Correct that line of the manifest, or remove its size and checksum, and run it again.',
   },
   COLLECTION_SKIPPED: {
     group: 'input',
     remedy: 'fail',
-    meaning: 'A manifest names a collection, which is taken only when that is asked for.',
-    advice: 'Run again with --recursive, which finds all datasets in it, or take it out.',
+    meaning: 'A manifest names a collection, whose datasets are fetched only with --recursive.',
+    advice: 'Run again with --recursive to fetch all datasets in it, or remove it from the manifest.',
   },
   CONFIG_INVALID: {
     group: 'input',
@@ -255,27 +256,27 @@ export const ERROR_CODES = {
   ARGUMENT_INVALID: {
     group: 'input',
     remedy: 'fail',
-    meaning: 'A method or command got an argument that it cannot use.',
+    meaning: 'A method or command was given an argument that it cannot use.',
     advice: 'Read the message: it names the argument and what is allowed.',
   },
   BATCH_NOT_FOUND: {
     group: 'input',
     remedy: 'fail',
-    meaning: 'No batch of this name is known here.',
+    meaning: 'No batch with this name is known here.',
     advice:
-      '`dataferry status --all` shows the batches of this Redis; `dataferry resume` tells it again what a destination holds.',
+      '`dataferry status --all` shows the batches of this Redis; `dataferry resume` restores those of a destination from its records.',
   },
   BATCH_OWNED: {
     group: 'system',
     remedy: 'park',
     meaning: 'Another command is working on this batch.',
-    advice: 'Wait until it has ended, or stop it; then give the same command again.',
+    advice: 'Wait until it has ended, or stop it; then run the same command again.',
   },
   REDIS_UNAVAILABLE: {
     group: 'system',
     remedy: 'park',
     meaning: 'Redis cannot be reached or started.',
-    advice: 'Install redis-server, or name a running Redis with --redis or REDIS_URL.',
+    advice: 'Install redis-server, or give a running Redis with --redis or REDIS_URL.',
   },
   REDIS_MISCONFIGURED: {
     group: 'system',
@@ -292,14 +293,14 @@ export const ERROR_CODES = {
   WORKER_CRASHED: {
     group: 'system',
     remedy: 'fail',
-    meaning: 'Several workers in a row died or froze while they had this item.',
+    meaning: 'Several workers in a row died or froze while working on this item.',
     advice: 'Look at the workers’ logs and memory limits.',
   },
   INTERRUPTED: {
     group: 'system',
     remedy: 'park',
     meaning: 'The work was asked to stop.',
-    advice: 'Run the same command again: it goes on where it was.',
+    advice: 'Run the same command again: it continues where it stopped.',
   },
 } as const satisfies Record<string, CodeEntry>
 
@@ -316,15 +317,15 @@ export interface ErrorDetails {
   readonly status?: number
   /** How long the server asked to wait. */
   readonly retryAfterMs?: number
-  /** What a person does next, where that is not what the code usually asks for. */
+  /** What a person does next, where it differs from the code's usual advice. */
   readonly advice?: string
-  /** A command that helps, as it is typed. */
+  /** A command that helps, ready to paste. */
   readonly command?: string
 }
 
 /**
- * The one error class. `message` is one sentence for people: what, where, and what to do next where that is not plain
- * from the code. It never holds a token or a signed URL, and what a terminal would act upon is made visible in it.
+ * The one error class. `message` is one sentence for people: what, where, and what to do next where the code
+ * does not say so. It never holds a token or a signed URL, and control characters in it are made visible.
  */
 export class DataferryError extends Error {
   override readonly name = 'DataferryError'

@@ -3,7 +3,7 @@ import { pino, type Logger as PinoLogger } from 'pino'
 
 export type Logger = PinoLogger
 
-/** Keys whose values never reach a log line, wherever they stand. */
+/** Keys whose values never reach a log line, wherever they occur. */
 const SECRET_KEYS = ['apiToken', 'token', 'bearerToken', 'authorization', 'password', 'key', 'secretAccessKey']
 const REDACTED = SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`, `headers["x-dataverse-key"]`])
 
@@ -18,7 +18,7 @@ export function createLogger(
   )
 }
 
-/** JSON escapes C0 alone; a terminal that shows a log must be safe from the rest, too. */
+/** JSON escapes only C0; a terminal that shows a log must be safe from the rest, too. */
 function visibleLogLine(line: string): string {
   return `${visibleJson(line.trimEnd())}\n`
 }

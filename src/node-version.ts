@@ -1,4 +1,4 @@
-// Read by every Node.js that somebody may have: no syntax in here that an old one does not know.
+// Parsed by any Node.js: no syntax in here that an old one does not know.
 
 /** The oldest release that dataferry runs on; `engines` in package.json says the same. */
 export const LEAST_NODE = '20.19.0'

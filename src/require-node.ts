@@ -1,5 +1,5 @@
 import { nodeProblem } from './node-version.ts'
 
-// The first import of the library: an old Node.js is told so in one sentence, before it stumbles over what it lacks.
+// The first import of the library: an old Node.js gets one sentence, before it fails on what it lacks.
 const problem = nodeProblem(process.versions.node)
 if (problem !== undefined) throw new Error(problem)

@@ -14,10 +14,10 @@ export interface BatchStatus extends Summary {
   readonly destination: string
   readonly servers: readonly string[]
   readonly createdAt: string
-  /** Only the command that began it, or one that is given again, works on it; see `LedgerEntry`. */
+  /** Only its own command works on it; see `LedgerEntry`. */
   readonly attached: boolean
   readonly tokenServers: readonly string[]
-  /** The process whose command it is now. */
+  /** The process that runs its command now. */
   readonly owner: LedgerEntry['owner']
   /** Items that workers hold now. */
   readonly active: number
@@ -25,7 +25,7 @@ export interface BatchStatus extends Summary {
   readonly open: number
 }
 
-/** Jobs of one server, and how hard it may be asked. */
+/** Jobs of one server, and its limits. */
 export interface ServerStatus extends ServerState {
   readonly waiting: number
   readonly active: number
@@ -64,7 +64,7 @@ export interface StatusSources {
   readonly queues: Queues
 }
 
-/** Everything that can be seen from Redis, across all machines. */
+/** Everything visible from Redis, across all machines. */
 export async function readStatus({ ledger, servers, workers, queues }: StatusSources): Promise<Status> {
   const [entries, records] = await Promise.all([ledger.list(), workers.list()])
   const batches = await Promise.all(entries.map((entry) => batchStatus(entry, ledger, records)))

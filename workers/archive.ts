@@ -12,7 +12,7 @@ import type { Run } from '../src/transfer/transfer.ts'
 import type { OpenBatch } from './batches.ts'
 
 /**
- * Fetches an archive, unless it was kept. It is looked into wherever it comes from: only its content tells what was left
+ * Fetches an archive, unless one was kept. It is inspected either way: only its content tells what was left
  * out of it.
  */
 export async function archiveReceipt(
@@ -24,16 +24,16 @@ export async function archiveReceipt(
 ): Promise<Receipt> {
   const asked = await readAsked(sink.records, batch.id, item.n)
   const inspect = inspector(item.ref, asked)
-  // `skip` asks for not looking at what is there.
+  // `skip` means not to look at what is there.
   if (kept?.verified === 'nothing') return kept
   if (kept) return withContent(kept, await inspect(await sink.read(item.path, run.signal), run.signal))
   return transferArchive(item, { open: openAllowed(open, asked), sink }, run, inspect)
 }
 
 /**
- * Opens a ZIP of files, some of which may be withheld. A short list leaves those out by itself. A long one has to be
- * posted, and is refused as a whole since Dataverse 6.10 (protocol note §1.4): then it is asked for again without what
- * the listing says is withheld.
+ * Opens a ZIP of files, some of which may be withheld. For a short list the server leaves those out. A long one must be
+ * posted, and is refused as a whole since Dataverse 6.10 (protocol note §1.4): then it is requested again without what
+ * the listing marks as withheld.
  */
 function openAllowed(open: OpenSource, asked: Asked | undefined): OpenSource {
   const withheld = new Set(asked?.files.flatMap((file) => (file.withheld === undefined ? [] : [file.id])))
@@ -49,7 +49,7 @@ function openAllowed(open: OpenSource, asked: Asked | undefined): OpenSource {
   }
 }
 
-/** Looks into an archive that goes past: is it sound, and which of the files asked for are in it? */
+/** Inspects an archive as it streams past: whether it is sound, and which of the requested files are in it. */
 function inspector(ref: Ref, asked: Asked | undefined): Inspect {
   const files: readonly AskedFile[] = asked?.files ?? []
   const unknown: readonly LeftOut[] = (asked?.unknown ?? []).map((id) => ({ id, path: String(id), reason: 'unknown' }))
@@ -64,7 +64,7 @@ function inspector(ref: Ref, asked: Asked | undefined): Inspect {
   }
 }
 
-/** Twice what is asked for, as far as every size is known; archival forms are a little longer than listed. */
+/** Twice the requested bytes, if every size is known; archival forms are a little longer than listed. */
 function limitsOf(files: readonly AskedFile[], format: Format): ArchiveLimits {
   let bytes = 0
   for (const { tabular, original, size } of files) {
@@ -77,7 +77,7 @@ function limitsOf(files: readonly AskedFile[], format: Format): ArchiveLimits {
 
 function leftOut({ file, reason, ambiguous }: Comparison<AskedFile>['leftOut'][number]): LeftOut {
   const path = [file.directory, file.label].filter((part) => part !== '').join('/')
-  // A file that was not asked for, since the listing calls it withheld, is mentioned nowhere.
+  // A file that was not requested, since the listing marks it as withheld, is mentioned nowhere.
   const why = reason === 'missing' ? (file.withheld ?? reason) : reason
   return { id: file.id, path, reason: why, ...(ambiguous && { ambiguous }) }
 }
@@ -89,5 +89,5 @@ function noteOf({ included, extra }: Comparison<AskedFile>, asked: number): stri
     by(proof) > 0 ? [`${by(proof)} by ${proof}`] : [],
   )
   const verified = proofs.length > 0 ? `: ${proofs.join(', ')}` : ''
-  return `${included.length} of ${asked} files asked for are in it${verified}`
+  return `${included.length} of ${asked} requested files are in it${verified}`
 }

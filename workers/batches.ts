@@ -68,7 +68,7 @@ export class Batches {
     }
   }
 
-  /** Ends the receipts file of a batch that has ended; opening it again starts over. */
+  /** Closes the receipts file of a batch that has ended. */
   async release(id: BatchId): Promise<void> {
     const opened = await this.#batches.get(id)
     this.#batches.delete(id)
@@ -82,7 +82,7 @@ export class Batches {
   }
 }
 
-/** Reads a record of a batch. One that cannot be read pauses the batch, so that everything else goes on; gives undefined then. */
+/** Reads a record of a batch. If it cannot be read, pauses the batch, so that everything else continues, and returns undefined. */
 export async function unlessUnreadable<T>(
   ledger: Pick<Ledger, 'setState'>,
   id: BatchId,
@@ -97,7 +97,7 @@ export async function unlessUnreadable<T>(
   }
 }
 
-/** Remembers a promise by key, but not one that failed or found nothing. */
+/** Caches a promise by key, but not one that failed or found nothing. */
 function once<K, V>(known: Map<K, Promise<V>>, key: K, make: () => Promise<V>): Promise<V> {
   const existing = known.get(key)
   if (existing) return existing

@@ -17,12 +17,12 @@ import type { OpenBatch } from './batches.ts'
 import type { Task } from './running.ts'
 import { GroupSettle } from './settle.ts'
 
-/** Entries that are written at the same time: most of that is waiting for the disk or the object store. */
+/** Entries written at the same time: most of that is waiting for the disk or the object store. */
 const WRITES = 8
-/** Bytes of one entry that are held in memory; a longer one goes to a scratch file. */
+/** Most bytes of one entry held in memory; a longer one goes to a scratch file. */
 const HELD_BYTES = 4 << 20
 
-/** An item that came, and its bytes. */
+/** An item that arrived, and its bytes. */
 interface Found {
   readonly match: Match
   readonly held: HeldEntry
@@ -32,7 +32,7 @@ interface BundleFetchDeps {
   readonly ledger: Pick<Ledger, 'settleAll'>
 }
 
-/** Items that travel together, each of which ends by itself. */
+/** Items that travel together; each has its own outcome. */
 export class BundleFetch {
   readonly #opened: OpenBatch
   readonly #task: Task
@@ -42,7 +42,7 @@ export class BundleFetch {
   /** The server began to send the ZIP. */
   begun = false
   #counted = false
-  /** Bytes of entries that have come and are not settled yet. */
+  /** Bytes of entries that have arrived and are not settled yet. */
   #inHand = 0
 
   constructor(items: readonly Item[], opened: OpenBatch, task: Task, { ledger }: BundleFetchDeps) {
@@ -50,7 +50,7 @@ export class BundleFetch {
     this.#opened = opened
     this.#task = task
     this.#ends = new GroupSettle(opened, ledger, task.began)
-    // Every write listens to it a few times; Node.js warns of a leak from eleven listeners on.
+    // Every write adds a few listeners; Node.js warns of a leak from eleven on.
     setMaxListeners(8 * WRITES, task.signal)
   }
 
@@ -59,12 +59,12 @@ export class BundleFetch {
     return [...this.#open.values()]
   }
 
-  /** Whether the server has counted every item: it does so one by one, as their turn in the ZIP comes. */
+  /** Whether the server has counted every item: it counts each as it reaches it in the ZIP. */
   get counted(): { readonly counted?: true } {
     return this.#counted ? { counted: true } : {}
   }
 
-  /** Settles what is at the destination already. @returns what has to be fetched; an item in doubt is left to go singly */
+  /** Settles what is already at the destination. @returns what must be fetched; an item in doubt is left to be fetched individually */
   async keepExisting(): Promise<readonly Item[]> {
     const { sink, batch, earlier } = this.#opened
     const { signal } = this.#task
@@ -83,8 +83,8 @@ export class BundleFetch {
   }
 
   /**
-   * Asks for one ZIP and settles every item that is in it. Rejects when the ZIP breaks off or is not sound, with
-   * everything before that settled, and with what concerns the whole destination.
+   * Requests one ZIP and settles every item in it. Rejects when the ZIP breaks off or is damaged, with
+   * everything before that settled, and with errors that concern the whole destination.
    * @returns how many items it held
    */
   async fetch(missing: readonly Item[], open: OpenSource, count: boolean): Promise<number> {
@@ -105,7 +105,7 @@ export class BundleFetch {
     return found
   }
 
-  /** The entries that are items, each held where it does not keep the ones behind it waiting. */
+  /** The entries that are items, each held so that those after it need not wait. */
   async *#matches(entries: AsyncIterable<StreamedEntry>, matcher: BundleMatcher): AsyncGenerator<Found> {
     const hold = { algorithms: matcher.algorithms, memory: HELD_BYTES, scratch: tmpdir() }
     for await (const entry of entries) {
@@ -120,7 +120,7 @@ export class BundleFetch {
     this.#counted = true
   }
 
-  /** Exactly as if it had come alone. */
+  /** Exactly as if it had been fetched alone. */
   async #write({ item, verified, note }: Match, held: HeldEntry): Promise<void> {
     const { sink } = this.#opened
     await using bytes = held
@@ -139,7 +139,7 @@ export class BundleFetch {
     this.#progress(-size)
   }
 
-  /** From a scratch file, which may have changed since it was written: read, hashed and judged once more. */
+  /** From a scratch file, which may have changed since it was written: read, hashed and verified once more. */
   async #transferHeld(item: Item, held: HeldEntry, proof: Pick<Match, 'verified' | 'note'>): Promise<Receipt> {
     const open: OpenSource = () =>
       Promise.resolve({
@@ -155,10 +155,10 @@ export class BundleFetch {
     return { ...(await transfer(item, { open, sink: this.#opened.sink }, run)), ...proof }
   }
 
-  /** Has a receipt recorded and counted, without waiting for that: others that end meanwhile go the same way together. */
+  /** Has a receipt recorded and counted, without waiting: those that end meanwhile are grouped with it. */
   #settle(receipt: Receipt): void {
     const settling = this.#ends.settle(receipt).then(() => void this.#open.delete(receipt.n))
-    // `#settled` tells of it.
+    // Reported through `#settled`.
     settling.catch(() => undefined)
     this.#settling.push(settling)
   }
@@ -179,7 +179,7 @@ export class BundleFetch {
   }
 }
 
-/** What stands in one item's way is that item's affair; what holds up everything is not. */
+/** An error of one item concerns that item alone; one that would hold up everything does not. */
 async function leftToGoSingly<T>(step: Promise<T>): Promise<T | 'singly'> {
   try {
     return await step
@@ -194,7 +194,7 @@ function claim(matcher: BundleMatcher, { name, doubtful }: StreamedEntry, held: 
   return matcher.claim({ name, doubtful, size, checksums, firstLine })
 }
 
-/** What damage has spoilt comes singly; what is behind it may be sound. */
+/** A damaged entry is fetched individually; those after it may be sound. */
 async function unlessDamaged<T>(step: Promise<T>): Promise<T | undefined> {
   try {
     return await step
@@ -204,7 +204,7 @@ async function unlessDamaged<T>(step: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** The chunks until they are more than `most` bytes: longer entries are none of the items. */
+/** The chunks up to `most` bytes: a longer entry is not one of the items. */
 async function* upTo(chunks: AsyncIterable<Uint8Array>, most: number): AsyncGenerator<Uint8Array> {
   let length = 0
   for await (const chunk of chunks) {

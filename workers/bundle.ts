@@ -15,16 +15,16 @@ import { OVER, type Step } from './step.ts'
 export interface BundleDeps extends ItemDeps {
   readonly ledger: Pick<Ledger, 'isOpen' | 'settledIn' | 'get' | 'settle' | 'settleAll' | 'setState'>
   readonly bundling: Pick<Bundling, 'options' | 'failed' | 'succeeded'>
-  /** Queues items singly; repeatable. */
+  /** Queues items individually; repeatable. */
   readonly addSingles: (server: string, jobs: readonly ItemJob[]) => Promise<void>
 }
 
-/** A bundle whose workers were lost this often is taken apart. */
+/** A bundle whose workers were lost this often is split up. */
 const MAX_LOSSES = 3
 
 /**
  * The work on several small items at once: each entry of one ZIP that is one of the items is verified, committed and settled
- * as its own item. Whatever is open afterwards, for whatever reason, is queued singly before this job ends, and no
+ * as its own item. Whatever is open afterwards, for whatever reason, is queued individually before this job ends, and no
  * attempt of it is used. Rejects only with bugs and outages.
  */
 export async function processBundle(
@@ -91,7 +91,7 @@ async function openItems({ batch, ns }: BundleJob, opened: OpenBatch, deps: Bund
   return items
 }
 
-/** What people see of a bundle while it is on its way. */
+/** What people see of a bundle in progress. */
 function shown(first: Item, items: readonly Item[]): Item {
   const size = items.reduce((sum, { expect }) => sum + (expect.size ?? 0), 0)
   return { ...first, path: `${items.length} files in one ZIP, from ${first.path}`, expect: { size } }

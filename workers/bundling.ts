@@ -3,11 +3,11 @@ import { areBundlesOff, recordBundlesOff } from '../src/batch/bundles-off.ts'
 import type { Batch } from '../src/model/batch.ts'
 import type { OpenBatch } from './batches.ts'
 
-/** How much one request may be for. */
+/** Limits of one request. */
 export interface BundleSize {
-  /** So few that ids of nine digits fit into a URL: the other form of the request is refused when one of the files is withheld. */
+  /** Few enough that ids of nine digits fit into a URL: the POST form of the request is refused when one of the files is withheld. */
   readonly files: number
-  /** What is fetched again at most when a ZIP is cut off early. */
+  /** The most that is fetched again when a ZIP is cut off early. */
   readonly bytes: number
 }
 
@@ -20,11 +20,11 @@ export interface BundlingDeps {
   readonly notice: (cause: string, text: string | undefined) => void
 }
 
-/** What Dataverse allows unless its operators say otherwise; servers before 6.1 do not tell. @see the protocol note §2.7 */
+/** Dataverse's default limit; servers before 6.1 do not report theirs. @see the protocol note §2.7 */
 const USUAL_LIMIT = 104_857_600
 /**
  * Up to this size one more request costs more than what a ZIP adds, measured at 50 ms an answer (decision 12): files of 128 KiB
- * came 1.8 times as fast in a ZIP, those of 512 KiB slower than singly.
+ * came 1.8 times as fast in a ZIP, those of 512 KiB slower than individually.
  */
 const AUTO_BYTES = 128 << 10
 /** Bundles that fail in a row before a server gets no more of them. */
@@ -41,7 +41,7 @@ export class Bundling {
     this.#deps = deps
   }
 
-  /** @returns undefined: every file of this batch goes singly on this server */
+  /** @returns undefined: this server's files of this batch are fetched individually */
   async options(
     { batch, sink }: Pick<OpenBatch, 'batch' | 'sink'>,
     server: string,
@@ -58,14 +58,14 @@ export class Bundling {
     return { limit: await this.#limit(server), maxFileBytes, maxFiles: files, maxBytes: bytes, unverified }
   }
 
-  /** A bundle failed, or held nothing of what was asked for. */
+  /** A bundle failed, or held none of the requested files. */
   async failed({ batch, sink }: Pick<OpenBatch, 'batch' | 'sink'>, server: string): Promise<void> {
     const key = bundlingKey(batch.id, server)
     const failures = (this.#failures.get(key) ?? 0) + 1
     this.#failures.set(key, failures)
     if (failures < MAX_FAILURES) return
     this.#off.set(key, Promise.resolve(true))
-    this.#deps.notice(key, `${server} failed to send ${failures} bundles in a row: its files are fetched singly.`)
+    this.#deps.notice(key, `${server} failed to send ${failures} bundles in a row: its files are fetched individually.`)
     await recordBundlesOff(sink.records, batch.id, server)
   }
 

@@ -9,7 +9,7 @@ import { unlessUnreadable, type Batches, type OpenBatch } from './batches.ts'
 export interface ControlDeps {
   readonly ledger: Pick<Ledger, 'correct' | 'firstOpen' | 'get' | 'setState' | 'setPlanned'>
   readonly batches: Pick<Batches, 'open' | 'release'>
-  /** Goes on feeding a batch. */
+  /** Continues to feed a batch. */
   readonly feed: (batch: string) => Promise<void>
 }
 
@@ -17,7 +17,7 @@ const CLEAN_UP_MS = 60_000
 
 /**
  * Ends a batch whose every line has ended: its proof is written first, then the ledger says so. A batch that also
- * fetches what archives left out gets those files as further lines before that, and ends when they have. Repeatable.
+ * fetches what archives left out first gets those files as further lines, and ends when they have. Repeatable.
  */
 export async function processControl({ batch: id }: ControlJob, deps: ControlDeps): Promise<void> {
   const { ledger, batches } = deps
@@ -34,7 +34,7 @@ export async function processControl({ batch: id }: ControlJob, deps: ControlDep
   const report = await writeReport(sink.records, batch, plan)
   const { done, kept, failed, bytes, keptBytes } = report
   await ledger.correct(id, { done, kept, failed, bytes, keptBytes })
-  // Leftovers cost space and nothing else: a store that does not let us look for them must not keep a batch from ending.
+  // Leftovers cost only space: a store that does not let us look for them must not keep a batch from ending.
   await sink.sweep(id, AbortSignal.timeout(CLEAN_UP_MS)).catch(() => 0)
   await ledger.setState(id, 'finished')
   const { planned, complete } = report
@@ -47,7 +47,7 @@ async function wholePlan({ batch, sink }: OpenBatch): Promise<PlanState> {
   return batch.complete === true && plan.complete ? planLeftOut(sink.records, batch.id, plan) : plan
 }
 
-/** Whether lines that were added have not ended, or the ledger does not know of them yet. */
+/** Whether added lines have not ended, or the ledger does not know of them yet. */
 async function isUnfinished({ items }: PlanState, id: string, { ledger }: ControlDeps): Promise<boolean> {
   const entry = await ledger.get(id)
   return entry?.state === 'open' && (entry.planned < items || (await ledger.firstOpen(id)) < items)

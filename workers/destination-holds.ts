@@ -11,7 +11,7 @@ interface Hold {
   readonly begun: number
   readonly since: Date
   error: DestinationError
-  /** Room that makes it worth going on. */
+  /** Free space that makes it worth continuing. */
   readonly neededBytes: number
 }
 
@@ -39,7 +39,7 @@ export class DestinationHolds {
     this.#tell(url, hold)
   }
 
-  /** Whether a destination may be used. Looks at one that is on hold when it is time to. */
+  /** Whether a destination may be used. Looks at one on hold when the next look is due. */
   async isOpen(sink: Pick<Sink, 'url' | 'check' | 'free'>): Promise<boolean> {
     const hold = this.#holds.get(sink.url)
     if (!hold) return true

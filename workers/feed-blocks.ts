@@ -5,24 +5,24 @@ import type { BatchId } from '../src/model/batch.ts'
 import type { Item } from '../src/model/item.ts'
 
 /**
- * Lines that are looked at together. Blocks begin at multiples of this and bundles do not reach beyond them: so what is in
+ * Lines that are looked at together. Blocks begin at multiples of this and bundles do not cross them: so what is in
  * a bundle depends on the plan alone, whichever process feeds and wherever it begins, and adding it again does nothing.
  */
 export const BLOCK = 200
 
-/** Jobs to keep queued where many are bundles: each is worth hundreds, so that a few for each stream are enough. */
+/** Jobs to keep queued where many are bundles: each is worth hundreds, so a few per stream are enough. */
 export function windowOfBundles(window: number): number {
   return Math.max(8, Math.floor(window / 12))
 }
 
 export interface Block {
   readonly batch: BatchId
-  /** All items of one server in the block, those that have ended too. */
+  /** All items of one server in the block, including those that have ended. */
   readonly items: readonly Item[]
   readonly isSettled: (n: number) => boolean
 }
 
-/** What feeding has bundled and may not bundle again. */
+/** What feeding has bundled and must not bundle again. */
 export interface Bundled {
   /** Ids of bundles that were added before. */
   readonly ids: Set<string>
@@ -30,8 +30,8 @@ export interface Bundled {
 }
 
 /**
- * The jobs for what is open in a block. A bundle is made once, and only while none of its items has ended: whatever is open
- * when it is over, because the ZIP lacked it or a worker died, goes singly.
+ * The jobs for the open lines of a block. A bundle is made once, and only while none of its items has ended: whatever is open
+ * when it is over, because the ZIP lacked it or a worker died, is fetched individually.
  */
 export async function blockJobs(
   { batch, items, isSettled }: Block,

@@ -20,7 +20,7 @@ export interface FeedDeps {
   /** Items that are queued for a server now, in whatever state. */
   readonly queued: (server: string) => Promise<number>
   readonly add: (server: string, jobs: readonly ItemJob[]) => Promise<void>
-  /** Removes jobs of these items that are in the way of their being added; see `removeOrphans`. */
+  /** Removes jobs of these items that would block adding them; see `removeOrphans`. */
   readonly removeOrphans: (server: string, jobs: readonly ItemJob[]) => Promise<void>
   /** Asks for the report of a batch whose every line has ended; repeatable. */
   readonly askReport: (batch: string) => Promise<void>
@@ -29,9 +29,9 @@ export interface FeedDeps {
   /** Share of Redis' memory that is in use; undefined: unlimited. */
   readonly memoryPressure: () => Promise<number | undefined>
   readonly notice: (message: string | undefined) => void
-  /** Puts small files of one dataset together. */
+  /** Bundles small files of one dataset. */
   readonly bundles?: {
-    /** Undefined: not in this batch, or no more on this server. */
+    /** Undefined: not in this batch, or no longer on this server. */
     readonly options: (opened: OpenBatch, server: string) => Promise<BundleOptions | undefined>
     readonly add: (server: string, jobs: readonly BundleJob[]) => Promise<void>
     readonly isQueued: (server: string, job: BundleJob) => Promise<boolean>
@@ -45,21 +45,21 @@ const MIN_WAIT_MS = 10
 const LINES_PER_PASS = 20_000
 const CHUNK = 1_000
 const MAX_MEMORY = 0.65
-/** How often feeding looks again for lines that have not ended although their job is gone or an orphan. */
+/** How often feeding looks again for open lines whose job is gone or an orphan. */
 const REWIND_MS = 10_000
 
-/** How far feeding got, and how fast its window drains. */
+/** How far feeding has got, and how fast its window drains. */
 interface Cursor {
   next: number
   rewoundAt: number
   /** When orphans among the jobs of open lines were removed. */
   clearedAt: number
-  /** Bundles that were queued. */
+  /** Ids of bundles that were queued. */
   readonly bundled: Set<string>
   drained: { at: number; perMs: number }
 }
 
-/** Where feeding is. */
+/** The position of feeding. */
 interface Place {
   readonly cursor: Cursor
   readonly entry: LedgerEntry
@@ -72,8 +72,8 @@ interface Place {
 /**
  * Keeps a server's window of jobs full for one batch, pass by pass. The cursor is only a convenience of this process:
  * without one, whenever the window is empty, and now and then at the end, feeding starts at the first line that has not
- * ended. So a killed producer, a resume, a retry and a new Redis all follow one rule, and adding a job that is queued
- * already does nothing.
+ * ended. So a killed producer, a resume, a retry and a new Redis all follow one rule, and adding a job that is already queued
+ * does nothing.
  */
 export class Feeder {
   readonly #deps: FeedDeps
@@ -89,7 +89,7 @@ export class Feeder {
     const entry = await ledger.get(batch)
     const opened = entry && (await batches.open(batch))
     if (!opened || entry.state === 'cancelled' || entry.state === 'finished') return this.#forget(batch, server)
-    // It was left to workers, or taken over by a command: it is fed there.
+    // It was left to workers, or taken over by a command, and is fed there.
     if (itemScope(entry, server) !== this.#deps.scope) return this.#forget(batch, server)
     if (entry.state === 'paused' || this.#deps.isPaused(server)) {
       // Whatever was queued ends without its item: feeding starts over afterwards.
@@ -109,11 +109,11 @@ export class Feeder {
   }
 
   async #hasEnded(entry: LedgerEntry): Promise<boolean> {
-    // Bits and not counters: a settling that was torn by a crash of Redis may have set the one and not raised the other.
+    // Bits, not counters: a settle torn by a crash of Redis may have set one without the other.
     return entry.planComplete && (await this.#deps.ledger.firstOpen(entry.id)) >= entry.planned
   }
 
-  /** Adds what there is room for. @returns how long to wait for the next pass, in ms */
+  /** Adds as much as there is room for. @returns how long to wait for the next pass, in ms */
   async #fill(entry: LedgerEntry, opened: OpenBatch, server: string): Promise<number> {
     const { queued, window, memoryPressure, notice } = this.#deps
     const bundles = await this.#deps.bundles?.options(opened, server)
@@ -190,7 +190,7 @@ export class Feeder {
     while (cursor.next < stopAt && added < room) {
       const from = Math.floor(cursor.next / BLOCK) * BLOCK
       const to = Math.min(from + BLOCK, entry.planned)
-      // What is bundled must not depend on how far planning is.
+      // What is bundled must not depend on how far planning has got.
       if (to < from + BLOCK && !entry.planComplete) break
       added += await this.#addBlock(place, from, to, options)
       cursor.next = to
@@ -220,7 +220,7 @@ export class Feeder {
     return jobs.bundles.length + jobs.singles.length
   }
 
-  /** Up to `most` items of this server among the lines that have not ended, and the line after the last one looked at. */
+  /** Up to `most` items of this server among the open lines, and the line after the last one looked at. */
   async #openLines(
     from: number,
     to: number,
@@ -246,14 +246,14 @@ function isDue(lastAt: number): boolean {
   return Date.now() - lastAt >= REWIND_MS
 }
 
-/** Follows how fast jobs leave: what was added now is what has left since the last pass. */
+/** Tracks how fast jobs leave: what was added now is what has left since the last pass. */
 function learn({ drained }: Cursor, added: number): void {
   const now = Date.now()
   drained.perMs = added / Math.max(1, now - drained.at)
   drained.at = now
 }
 
-/** Long enough not to ask needlessly, short enough that half the window is left. */
+/** Long enough not to poll needlessly, short enough that half the window is left. */
 function wait({ drained }: Cursor, window: number): number {
   if (drained.perMs === 0) return IDLE_MS
   return Math.round(Math.min(IDLE_MS, Math.max(MIN_WAIT_MS, window / 2 / drained.perMs)))

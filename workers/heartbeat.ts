@@ -12,7 +12,7 @@ import type { Running } from './running.ts'
 
 export interface HeartbeatDeps {
   readonly workers: Pick<Workers, 'beat'>
-  /** Made anew for each start. */
+  /** New for each start. */
   readonly id: string
   readonly queueWorkers: Pick<QueueWorkers, 'ids'>
   readonly scopes: readonly Scope[]
@@ -27,10 +27,10 @@ const BEAT_MS = 2_000
 const SILENT_MS = 6_000
 
 /**
- * Registers this process, and tells every two seconds that it lives and what it works on. Nothing else shares its timer:
+ * Registers this process, and reports every two seconds that it is alive and what it works on. Nothing else shares its timer:
  * a destination that hangs must not make this process look dead. Says so when Redis does not answer, or takes nothing: all
  * work waits for it then.
- * @returns what ends it; resolves after the first beat
+ * @returns a handle that stops it; resolves after the first beat
  */
 export async function startHeartbeat(deps: HeartbeatDeps, everyMs = BEAT_MS, silentMs = SILENT_MS): Promise<Repeated> {
   const { workers, id, queueWorkers, scopes, running, destinations, log } = deps

@@ -26,11 +26,11 @@ export interface ItemDeps extends JobDeps {
   readonly segments?: Segments
 }
 
-/** An item whose worker was lost this often takes no more workers with it. */
+/** An item whose worker was lost this often is not given to another. */
 const MAX_STALLS = 3
 
 /**
- * The work on one item: settled already? there already? else transfer; then receipt, then settle. Each step may be
+ * The work on one item: already settled? already there? else transfer; then receipt, then settle. Each step may be
  * repeated, so a crash between any two leads to the same end. Rejects only with bugs and outages.
  */
 export async function processItem(
@@ -54,7 +54,7 @@ export async function processItem(
         mayRetry: ({ remedy }) => remedy !== 'fail',
         giveUp: async (error) => {
           await settle(failure(item, error), opened, deps, task.began)
-          // Nothing is wrong with what came before the server lost the rest: `retry` goes on from there.
+          // The bytes before the server lost the rest are good: `retry` continues from there.
           const isWorthKeeping = error instanceof DataferryError && error.code === 'SOURCE_BYTES_MISSING'
           if (!isWorthKeeping) await opened.sink.forget(itemKey(job.batch, job.n))
         },
@@ -70,7 +70,7 @@ async function outcomeOf(
   deps: ItemDeps,
 ): Promise<Outcome> {
   if (attempt.stalled >= MAX_STALLS) {
-    const message = `${MAX_STALLS} workers were lost while they had this item.`
+    const message = `${MAX_STALLS} workers died or froze while working on this item.`
     return failure(item, new DataferryError('WORKER_CRASHED', message))
   }
   const { sink, batch, earlier } = opened

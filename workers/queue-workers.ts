@@ -13,7 +13,7 @@ export interface QueueWorkerOptions {
   readonly log: Logger
 }
 
-/** A lock that its worker does not renew for this long is anybody's. */
+/** A lock that its worker has not renewed for this long is up for grabs. */
 const LOCK_MS = 60_000
 const STALLED_CHECK_MS = 10_000
 const MAX_STALLED = 20
@@ -24,7 +24,7 @@ export class QueueWorkers {
   readonly #workers = new Map<string, Worker>()
   /** Names of queues → ids of jobs. */
   readonly #running = new Map<string, Set<string>>()
-  /** Tokens of locks that were found without their job when this was looked at last. */
+  /** Tokens of locks that the last look found without a running job. */
   #suspects: ReadonlySet<string> = new Set()
 
   constructor(options: QueueWorkerOptions) {
@@ -42,7 +42,7 @@ export class QueueWorkers {
     if (worker) worker.concurrency = concurrency
   }
 
-  /** With these the tokens of its locks begin. */
+  /** The prefixes of its lock tokens. */
   ids(): readonly string[] {
     return [...this.#workers.values()].map(({ id }) => id)
   }
@@ -58,8 +58,8 @@ export class QueueWorkers {
   }
 
   /**
-   * Hands back what this process holds a lock of and does not run: a Redis that came back without its last second may hold that
-   * a job still runs when it has long ended, and its lock would keep everybody away for a minute. Only at the second look in a
+   * Hands back jobs that this process holds a lock of but does not run: a Redis that came back without its last second may say that
+   * a job still runs that has long ended, and its lock would block it for a minute. Only at the second look in a
    * row, as at the first one the job may just have ended.
    */
   async handBackLost(queues: readonly Queue[]): Promise<void> {
@@ -91,7 +91,7 @@ export class QueueWorkers {
   }
 }
 
-/** A BullMQ worker that does not run yet: the jobs of a process that has not registered could not be told from a dead one's. */
+/** A BullMQ worker that does not run yet: the jobs of a process that has not registered would look like a dead one's. */
 export function queueWorker(
   name: string,
   processor: Processor,
@@ -109,7 +109,7 @@ export function queueWorker(
     removeOnFail: { count: 0 },
     settings: { backoffStrategy: (attempts) => backoff(attempts, retry) },
   })
-  // BullMQ itself lets a job run on whose lock it could not renew.
+  // BullMQ itself lets a job continue whose lock it could not renew.
   worker.on('lockRenewalFailed', (ids: string[]) => {
     for (const id of ids) worker.cancelJob(id)
   })

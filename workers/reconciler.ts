@@ -9,14 +9,14 @@ import { unlessUnreadable, type Batches } from './batches.ts'
 export interface ReconcilerDeps {
   readonly ledger: Ledger
   readonly batches: Pick<Batches, 'sink'>
-  /** Goes on feeding a batch; does nothing while that is going on. */
+  /** Continues to feed a batch; does nothing if it is being fed. */
   readonly feed: (batch: LedgerEntry) => Promise<void>
   /** Whether this process works on a batch. */
   readonly isOurs: (batch: LedgerEntry) => boolean
 }
 
 /**
- * Brings back what Redis may forget when it is killed, cut back or emptied under running workers: the feeding of an open
+ * Restores what Redis may forget when it is killed, rolled back or emptied under running workers: the feeding of an open
  * batch, how far its plan is, and whole batches that this process has seen unfinished. The destination knows all of it.
  */
 export class Reconciler {
@@ -32,7 +32,7 @@ export class Reconciler {
     const entries = await this.#deps.ledger.list()
     const known = new Set(entries.map(({ id }) => id))
     const lost = [...this.#unfinished.values()].filter(({ id }) => !known.has(id))
-    // One destination that cannot be read now must not keep other batches from going on; it is asked again next time.
+    // A destination that cannot be read now must not hold up other batches; it is tried again next time.
     const looked = await Promise.allSettled([
       ...lost.map((entry) => this.#restore(entry)),
       ...entries.filter((entry) => this.#deps.isOurs(entry)).map((entry) => this.#keepFed(entry)),
@@ -41,13 +41,13 @@ export class Reconciler {
     if (failed) throw failed.reason
   }
 
-  /** Remembers a batch that something was just heard of: Redis may lose it before the next look. */
+  /** Remembers a batch that has just been heard of: Redis may lose it before the next look. */
   async notice(id: BatchId): Promise<void> {
     const entry = await this.#deps.ledger.get(id)
     if (entry && this.#deps.isOurs(entry)) this.#remember(entry)
   }
 
-  /** Somebody took the batch out of Redis on purpose. */
+  /** A person removed the batch from Redis. */
   forget(batch: BatchId): void {
     this.#unfinished.delete(batch)
   }
@@ -65,7 +65,7 @@ export class Reconciler {
     else this.#unfinished.set(entry.id, entry)
   }
 
-  /** For a plan that has not grown since the last look: the process that made it may be gone, and what it told Redis lost. */
+  /** For a plan that has not grown since the last look: the process that made it may be gone, and its last report to Redis lost. */
   async #learnPlan({ id, destination, planned }: LedgerEntry): Promise<void> {
     const { records } = await this.#deps.batches.sink(destination)
     const { ledger } = this.#deps
@@ -75,7 +75,7 @@ export class Reconciler {
     if (complete || items > planned) await ledger.setPlanned(id, items, totals.size, complete)
   }
 
-  /** An attached batch is brought back by its own command, which knows that it is its own. */
+  /** An attached batch is restored by its own command. */
   async #restore(entry: LedgerEntry): Promise<void> {
     const { id, destination, tokenServers } = entry
     if (entry.attached) return
@@ -94,7 +94,7 @@ export class Reconciler {
   }
 }
 
-/** Redis does not know the batch any more, so there is nothing to pause either. */
+/** Redis no longer knows the batch, so there is nothing to pause. */
 async function readable<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read()

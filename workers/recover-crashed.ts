@@ -8,11 +8,11 @@ export interface RecoveryDeps extends ReclaimOptions {
   readonly batches: Pick<Batches, 'open'>
 }
 
-/** An item that this many processes died with, without a byte of progress, is not handed to another. */
+/** An item that this many processes died with, without a byte of progress, is not given to another. */
 const MAX_CRASHES = 20
 
 /**
- * Hands the jobs of dead processes back to the queue. The crash counts against the items that the process had and got nothing
+ * Hands the jobs of dead processes back to the queue. The crash counts against the items that the process had received nothing
  * of, since one of them may be the cause; an item that too many processes died with fails. Workers and their supervisor call it,
  * in any order and at the same time: each crash counts once.
  */

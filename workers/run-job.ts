@@ -48,14 +48,14 @@ export interface WorkUnderWay {
   run(): Promise<void>
   /** Bytes that are still to come, as far as known. */
   openBytes(): number
-  /** Whether another attempt may get further; it is asked only while there are some left. */
+  /** Whether another attempt may get further; asked only while some are left. */
   mayRetry(error: DataferryError): boolean
-  /** Ends the job, which gets no further attempt. */
+  /** Ends the item as failed: there is no further attempt. */
   giveUp(error: unknown): Promise<void>
 }
 
 /**
- * The frame around every piece of work: opens the batch, keeps away from a destination on hold, shows the work while it runs,
+ * The frame around every job: opens the batch, keeps away from a destination on hold, shows the work while it runs,
  * stops it when asked, and makes the queue's next step of an error. Rejects only with outages.
  * @param prepare the work to do; undefined: there is none any more
  */
@@ -97,7 +97,7 @@ async function stepAfter(
   deps: JobDeps,
 ): Promise<Step | undefined> {
   const again: Step | undefined = attempt.made + 1 < attempt.allowed ? { kind: 'retry', error } : undefined
-  // It could not be gone on with where it was, and says nothing against the item.
+  // It could not be continued where it stopped, which is not the item's fault.
   if (error instanceof StreamRevoked) return { kind: 'hand-back' }
   if (!(error instanceof DataferryError)) {
     deps.log.error({ err: error, batch: job.batch, n }, 'unexpected error while working on a job')
@@ -116,7 +116,7 @@ function stepAfterStop(reason: StopReason, error: unknown): Step {
     case 'held':
       return OVER
     case 'lost':
-      // Another worker has the job; BullMQ refuses whatever this one says about it.
+      // Another worker has the job; BullMQ refuses anything this one reports about it.
       return { kind: 'retry', error }
   }
 }

@@ -23,7 +23,7 @@ import { ServerLimits } from './server-limits.ts'
 import { Watchdog } from './watchdog.ts'
 import { openQueueWorkers, type WorkerDeps, type WorkerOptions } from './wiring.ts'
 
-/** Working: what it does now, and the way to stop it. */
+/** A working process: what it does now, and how to stop it. */
 export interface RunningWorkers {
   readonly running: Running
   readonly notices: Notices
@@ -31,16 +31,16 @@ export interface RunningWorkers {
   readonly gaveUp: AbortSignal
   /** Waits for a stream of a server, for what is not an item. */
   readonly takeSlot: TakeSlot
-  /** Parks what is in flight at its byte, hands its jobs back and closes everything it opened. */
+  /** Parks files in flight at their byte, hands its jobs back and closes everything it opened. */
   close(): Promise<void>
 }
 
-/** Between two looks for dead processes, and for limits whose change went unheard. */
+/** Between two looks for dead processes, and for limits whose change was missed. */
 const LOOK_MS = 2_000
 const RECONCILE_MS = 10_000
 const WATCH_MS = 30_000
 
-const GAVE_UP = 'What was fetched is kept. Run the same command again when it is back: it goes on where it was.'
+const GAVE_UP = 'What was fetched is kept. Run the same command again when it is back: it continues where it stopped.'
 
 /** Starts this process's workers: items of its servers, feeding and control. */
 export async function startWorkers(deps: WorkerDeps, options: WorkerOptions): Promise<RunningWorkers> {
@@ -49,7 +49,7 @@ export async function startWorkers(deps: WorkerDeps, options: WorkerOptions): Pr
   return process
 }
 
-/** Names a process that writes receipts; made anew for each start. */
+/** Names a process that writes receipts; new for each start. */
 export function newWriterId(): string {
   return `${hostname().replaceAll(/[^A-Za-z0-9-]/g, '_')}-${randomUUID().slice(0, 8)}`
 }
@@ -112,7 +112,7 @@ class WorkerProcess implements RunningWorkers {
     await this.#recover()
     openQueueWorkers(this.#deps, this.#options, { batches, running, notices, destinations, limits, queueWorkers })
     await this.#applyLimits()
-    // Before the first job is taken: should this process die, its jobs are handed back by what it registered.
+    // Before the first job is taken: should this process die, its registration is how its jobs are found.
     const shown = { scopes, queueWorkers, running, destinations, notices }
     this.#repeated.push(await startHeartbeat({ ...this.#deps, ...shown, id: this.#id }))
     await this.#reconciler.now()
@@ -172,7 +172,7 @@ class WorkerProcess implements RunningWorkers {
         }
         return
       case 'owner':
-        // What was in flight in another scope ends by itself, since `settle` counts once.
+        // Jobs in flight in another scope may finish, since `settle` counts once.
         return
       case 'server':
         if (this.#servers.includes(change.server)) this.#inBackground(this.#limits.apply(change.server))
@@ -186,7 +186,7 @@ class WorkerProcess implements RunningWorkers {
     this.running.stopWhere((task) => task.batch === batch, 'held')
   }
 
-  /** The connection was away: whatever changed meanwhile went unheard. */
+  /** The connection was lost: changes may have been missed. */
   async #readAgain(): Promise<void> {
     for (const batch of new Set(this.running.held().map((held) => held.batch))) {
       const entry = await this.#deps.ledger.get(batch)

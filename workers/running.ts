@@ -4,8 +4,8 @@ import type { Item } from '../src/model/item.ts'
 
 /**
  * Why an item's work ends early.
- * - `shutdown`: this process stops; another one may go on at once
- * - `held`: the batch or its server is paused or cancelled; the feeder brings the item back when that ends
+ * - `shutdown`: this process stops; another one may continue at once
+ * - `held`: the batch or its server is paused or cancelled; the feeder queues the item again when that ends
  * - `lost`: the job's lock went to another worker, which works on it now
  */
 export type StopReason = 'shutdown' | 'held' | 'lost'
@@ -18,7 +18,7 @@ export class Task {
   readonly began = performance.now()
   readonly #controller = new AbortController()
   bytes = 0
-  /** Bytes that came in this attempt. */
+  /** Bytes received in this attempt. */
   received = 0
   /** It needs a stream of its server and has none: nothing moves. */
   waits = false
@@ -47,7 +47,7 @@ export class Task {
   }
 }
 
-/** What this process works on now, and the way to stop it. */
+/** What this process works on now, and how to stop it. */
 export class Running {
   readonly #tasks = new Set<Task>()
   #shutdown = false

@@ -24,28 +24,28 @@ export interface ServerLimitsDeps {
   readonly isUp: (server: string) => Promise<boolean>
   readonly throttle: BackoffLimits
   readonly outage: BackoffLimits
-  /** Told once when a server has been away for longer than this process waits. */
+  /** Called once when a server has been away for longer than this process waits. */
   readonly onGiveUp: (server: string, hold: ServerHold) => void
   readonly giveUpAfterMs: number
   readonly log: Logger
 }
 
-/** Jobs that are prepared beside those that have a stream, so that the next request leaves the moment one ends. */
+/** Jobs prepared beside those that have a stream, so that the next request goes out the moment one ends. */
 const AHEAD = 2
 const MOST_JOBS = 64
-/** So many items in a row that fail as if the server were down are taken for an outage, even while it answers other questions. */
+/** This many items in a row that fail as if the server were down count as an outage, even while it answers other requests. */
 const SUSPECTS = 3
-/** For so long an answer of a server about itself is taken for its present state. */
+/** How long a server's answer about itself counts as its present state. */
 const UP_MS = 1_000
 
 /**
- * This process's part in what all processes keep to for a server: its share of the streams, and whether the server is on
+ * This process's view of the limits that all processes share for a server: its share of the streams, and whether the server is on
  * hold.
  */
 export class ServerLimits {
   readonly #deps: ServerLimitsDeps
   readonly #streams = new Map<string, StreamSlots>()
-  /** Servers of which the next success has to be reported. */
+  /** Servers whose next success must be reported. */
   readonly #troubled = new Set<string>()
   readonly #paused = new Set<string>()
   /** Holds, by their beginning, during which a server answered. */
@@ -74,40 +74,40 @@ export class ServerLimits {
     return streams
   }
 
-  /** Does what is set for a server now, and renews what this process has of it. */
+  /** Applies the server's present settings, and renews this process's slots. */
   async apply(server: string): Promise<void> {
     const { servers, limitBandwidth, giveUpAfterMs, onGiveUp } = this.#deps
     const { bandwidth, hold } = await servers.get(server)
     this.#tell(server, hold)
     this.#pause(server, hold?.by === 'person')
     limitBandwidth(server, bandwidth === undefined ? undefined : bandwidth / (await this.#sharers()))
-    // A hold that is older than this process has not been waited out by it.
+    // This process has not waited through a hold that is older than itself.
     const since = Math.max(hold?.since.getTime() ?? 0, this.#startedAt)
     if (hold?.by === 'outage' && Date.now() - since > giveUpAfterMs) onGiveUp(server, hold)
     await this.streams(server).renew()
   }
 
-  /** Whether a person paused a server: what is queued ends without its item, and is fed again when that is over. */
+  /** Whether a person paused a server: queued jobs end without their items, which are fed again afterwards. */
   isPaused(server: string): boolean {
     return this.#paused.has(server)
   }
 
-  /** All work on a server waits as it asked; see `Servers#hold`. */
+  /** Makes all work on a server wait as it asked; see `Servers#hold`. */
   async throttled(server: string, { message, retryAfterMs }: DataferryError): Promise<void> {
     await this.#hold(server, 'throttle', message, this.#deps.throttle, retryAfterMs)
   }
 
   /**
-   * Whether an item failed because its server can serve nobody, so that all work on it waits: it does not answer other
-   * questions, either, or several items in a row failed so.
+   * Whether an item failed because its server is down, so that all work on it waits: it does not answer other
+   * requests either, or several items in a row failed so.
    * @returns 'alone' when it is the item's own failure; 'probe' when the server answers, but was on hold: the failure counts, and
-   * the server stays on hold; 'outage' when it says nothing against the item
+   * the server stays on hold; 'outage' when the item is not to blame
    */
   async outage(server: string, item: string, error: DataferryError): Promise<'alone' | 'probe' | 'outage'> {
     const { servers, outage } = this.#deps
     const { hold } = await servers.get(server)
     const onHold = hold?.by === 'outage'
-    // A broken connection alone is no sign, unless the server was away already.
+    // A broken connection alone is no sign, unless the server was already away.
     if (error.code === 'SHORT_BODY' && !onHold) return 'alone'
     const up = await this.#isUp(server)
     if (!onHold && up && (await servers.suspect(server, item)) < SUSPECTS) {
@@ -125,14 +125,14 @@ export class ServerLimits {
     return known
   }
 
-  /** An answer shows the server at work. Costs nothing unless something failed before. */
+  /** An answer shows that the server works. Costs nothing unless something failed before. */
   succeeded(server: string): void {
     if (!this.#troubled.delete(server)) return
-    // Should Redis be away, the server is probed once more than needed.
+    // If Redis is away, the server is probed once more than needed.
     this.#deps.servers.succeeded(server).catch(() => undefined)
   }
 
-  /** Gives back what a process had that is proved dead. */
+  /** Gives back the slots of a process that is proven dead. */
   async releaseOf(process: string): Promise<void> {
     await Promise.all([...this.#streams.keys()].map((server) => this.#deps.slots.release(server, process)))
   }

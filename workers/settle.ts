@@ -11,7 +11,7 @@ export interface SettleDeps {
 }
 
 /**
- * Ends an item: first on record, then counted, then nothing of it is left over. Repeatable.
+ * Ends an item: recorded, then counted, then cleaned up. Repeatable.
  * @param began when the work on it began, by `performance.now()`
  */
 export async function settle(
@@ -46,7 +46,7 @@ function msSince(began: number): number {
   return Math.round(performance.now() - began)
 }
 
-/** Settles an item that planning found out of reach, without asking any server. */
+/** Settles an item that planning found unfetchable, without asking any server. */
 export async function settleProblem(item: Item, opened: OpenBatch, deps: SettleDeps): Promise<void> {
   const { code = 'SOURCE_NOT_FOUND', message = '' } = item.problem ?? {}
   await settle(failureFor(item, code, message), opened, deps)
@@ -54,7 +54,7 @@ export async function settleProblem(item: Item, opened: OpenBatch, deps: SettleD
 
 /** Settles an item that too many processes died with. */
 export async function settleCrashed(item: Item, opened: OpenBatch, deps: SettleDeps): Promise<void> {
-  const message = 'Several workers in a row were lost while they had this item.'
+  const message = 'Several workers in a row died or froze while working on this item.'
   await settle(failure(item, new DataferryError('WORKER_CRASHED', message)), opened, deps)
 }
 
@@ -64,10 +64,10 @@ export function failure(item: Item, error: unknown): Outcome {
   return failureFor(item, code, messageOf(error))
 }
 
-/** Ends that are counted in one call at most: long scripts make everybody else wait. */
+/** Most ends counted in one call: long scripts make everyone else wait. */
 const MOST = 250
 
-/** Settles many items of a batch as `settle` does one, in the same order, with one write and one call for all that end together. */
+/** Settles many items of a batch as `settle` does one, in the same order, with one write and one call for those that end together. */
 export class GroupSettle {
   readonly #opened: OpenBatch
   readonly #ledger: Pick<Ledger, 'settleAll'>
@@ -88,7 +88,7 @@ export class GroupSettle {
 
   async #end(receipts: readonly Receipt[]): Promise<void> {
     const { batch, outcomes, sink } = this.#opened
-    // What is recorded in one turn goes out in one write.
+    // Everything recorded in one turn goes out in one write.
     await Promise.all(receipts.map((receipt) => outcomes.record(receipt)))
     const ends = receipts.map(({ n, state, size }) => ({ n, state, bytes: size }))
     await this.#ledger.settleAll(batch.id, ends)

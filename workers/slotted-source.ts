@@ -2,7 +2,7 @@ import { StreamRevoked, type OpenBody, type OpenSource } from '../src/model/sour
 import type { Slot, StreamSlots } from './stream-slots.ts'
 
 /**
- * A source whose every stream has a slot from before its request until its last byte, and no longer: not through sync,
+ * A source whose streams each hold a slot from before the request until the last byte, and no longer: not through sync,
  * commit and settling. Rejects with `StreamRevoked` when a stream has to make way.
  * @param onWait told when a stream waits for its slot, and when it does no more
  */
@@ -36,7 +36,7 @@ async function* held(
 ): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of body) {
-      // Before the chunk is used: a process that was frozen has lost its place to others.
+      // Before the chunk is used: a process that was frozen has lost its slot to others.
       slots.checkLease()
       slot.revoked.throwIfAborted()
       yield chunk

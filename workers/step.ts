@@ -1,20 +1,20 @@
 import { DelayedError, WaitingError, type Job } from 'bullmq'
 import { DataferryError, messageOf } from '../src/errors.ts'
 
-/** What the queue does with a job after its processor is through. */
+/** What the queue does with a job after its processor is done. */
 export type Step =
-  /** The job is over: its item has ended, or the feeder will bring it back when it may go on. */
+  /** The job is over: its item has ended, or the feeder will queue it again when it may continue. */
   | { readonly kind: 'over' }
   /** Back to the front for the next worker; uses no attempt. */
   | { readonly kind: 'hand-back' }
-  /** Again after a while; uses no attempt. */
+  /** Again after a delay; uses no attempt. */
   | { readonly kind: 'later'; readonly ms: number }
   /** Uses an attempt; BullMQ waits as the back-off strategy says. */
   | { readonly kind: 'retry'; readonly error: unknown }
 
 export const OVER: Step = { kind: 'over' }
 
-/** Carries a step out in BullMQ's vocabulary: returns, or throws what BullMQ understands. */
+/** Carries out a step in BullMQ's terms: returns, or throws what BullMQ understands. */
 export async function carryOut(
   step: Step,
   job: Pick<Job, 'moveToWait' | 'moveToDelayed'>,

@@ -3,7 +3,7 @@ import type { Grant, Slots } from '../src/ledger/slots.ts'
 
 /** The right to have one stream of a server open. */
 export interface Slot {
-  /** Aborts when the stream has to be closed for the sake of others. */
+  /** Aborts when the stream must be closed to make way for others. */
   readonly revoked: AbortSignal
   /** Gives it back; repeatable. */
   release(): void
@@ -14,14 +14,14 @@ export interface StreamSlotsDeps {
   readonly server: string
   /** Id of this process. */
   readonly process: string
-  /** Told each grant. */
+  /** Is told each grant. */
   readonly onGrant: (grant: Grant) => void
   readonly onError: (error: unknown) => void
 }
 
-/** A process that could not renew its lease for so long closes its streams before others may take its place (30 s). */
+/** A process that could not renew its lease for this long closes its streams, before others may take its slots (30 s). */
 const STALE_MS = 20_000
-/** Between two files a slot is free for a moment: only what stays free is given back. */
+/** Between two files a slot is free for a moment: only slots that stay free are given back. */
 const SETTLE_MS = 100
 const NOTHING: Grant = { granted: 0, share: 0, budget: 0, waitMs: 0, troubled: false }
 
@@ -42,7 +42,7 @@ interface Waiter {
  * This process's slots at one server. Streams are admitted in the order in which they asked, as many as are granted, spare ones
  * last. When a grant shrinks, spare streams are revoked, then the newest that can go on elsewhere in the file; when somebody
  * else has to wait, one that is spare.
- * The owner calls `renew` every two seconds and whenever something changed at the server.
+ * The owner calls `renew` every two seconds and whenever something changes at the server.
  */
 export class StreamSlots {
   readonly #deps: StreamSlotsDeps
@@ -61,14 +61,14 @@ export class StreamSlots {
     this.#deps = deps
   }
 
-  /** What is in force now. */
+  /** The grant in force. */
   get grant(): Grant {
     return this.#isStale() ? NOTHING : this.#grant
   }
 
   /**
    * Waits for a slot; the caller releases it. Rejects with the signal's reason.
-   * @param continuable whether the stream may be closed at any byte and gone on with later
+   * @param continuable whether the stream may be closed at any byte and continued later
    * @param spare it is wanted only while nobody needs its place, and is then continuable as well
    */
   async acquire(continuable: boolean, signal: AbortSignal, spare = false): Promise<Slot> {
@@ -97,14 +97,14 @@ export class StreamSlots {
       }
       signal.addEventListener('abort', abandon, { once: true })
       this.#waiters.add(waiter)
-      // Where this process has all there is, only others can change that, and tell.
+      // If this process has every slot, only others can change that, and they tell.
       const { granted, budget } = this.grant
       if (granted < budget || granted === 0) this.#renewSoon()
     })
   }
 
   /**
-   * Renews the lease. Rejects with Redis's own error; streams go on meanwhile, until the lease is nearly over. Calls during
+   * Renews the lease. Rejects with Redis's own error; streams continue meanwhile, until the lease is nearly over. Calls during
    * a claim share the one that follows it.
    */
   renew(): Promise<void> {
@@ -121,7 +121,7 @@ export class StreamSlots {
     if (this.#held.size > 0 && this.#isStale()) for (const one of this.#held) one.controller.abort()
   }
 
-  /** Gives everything back. Streams that are still open are not touched: the owner has ended them before. */
+  /** Gives everything back. Does not touch open streams: the owner has ended them before. */
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#giveBack)
@@ -161,9 +161,9 @@ export class StreamSlots {
     return this.#held.size + this.#waiters.size
   }
 
-  /** A place that was given up for others is not taken again. */
+  /** A slot that was given up for others is not taken again. */
   get #allowed(): number {
-    // While a claim is under way others may be given what this process does not use.
+    // While a claim is in flight, others may be given what this process does not use.
     if (this.#asking) return 0
     return Math.min(this.grant.granted, this.grant.share)
   }
@@ -219,7 +219,7 @@ export class StreamSlots {
 }
 
 function closed(): DataferryError {
-  return new DataferryError('INTERRUPTED', 'This process stops: no stream is opened any more.')
+  return new DataferryError('INTERRUPTED', 'This process is stopping: no more streams are opened.')
 }
 
 function needed(streams: Iterable<{ readonly spare: boolean }>): number {

@@ -6,22 +6,22 @@ export interface SupervisorOptions {
   readonly count: number
   /** Starts one worker process. */
   readonly spawn: () => ChildProcess
-  /** Takes care of the jobs of dead processes; see `recoverCrashed`. */
+  /** Recovers the jobs of dead processes; see `recoverCrashed`. */
   readonly recover: () => Promise<void>
   /** Asks the children to park and end. */
   readonly signal: AbortSignal
-  /** After this long, children that have not ended are killed: what they hold is kept all the same. */
+  /** After this long, children that have not ended are killed: what they hold is kept anyway. */
   readonly graceMs: number
   readonly log: Logger
 }
 
-/** A child that lives shorter than this counts as a failed start. */
+/** A child that lives for less than this counts as a failed start. */
 const HEALTHY_MS = 10_000
 const RESTART_FIRST_MS = 200
 const RESTART_MAX_MS = 30_000
 
 /**
- * Keeps a number of worker processes alive until the signal. A child that dies is followed by another, after a pause that
+ * Keeps a number of worker processes alive until the signal. A child that dies is replaced, after a pause that
  * grows while children die young, and its jobs go back to the queue at once. Resolves when all have ended.
  */
 export async function supervise(options: SupervisorOptions): Promise<void> {
@@ -35,14 +35,14 @@ async function keepOne(options: SupervisorOptions): Promise<void> {
     const startedAt = performance.now()
     const how = await lifeOfOne(options)
     if (options.signal.aborted) return
-    log.warn({ how }, 'a worker process ended; another one is started')
+    log.warn({ how }, 'a worker process ended; starting another')
     await recover().catch((error: unknown) => log.warn({ err: error }, 'recovering crashed jobs failed'))
     pauseMs = performance.now() - startedAt > HEALTHY_MS ? RESTART_FIRST_MS : Math.min(RESTART_MAX_MS, pauseMs * 2)
     await sleep(pauseMs, undefined, { signal }).catch(() => undefined)
   }
 }
 
-/** Starts one child and waits for its end; when the signal comes, it is asked to end, and after the grace period made to. */
+/** Starts one child and waits for its end; when the signal comes, asks it to end, and kills it after the grace period. */
 async function lifeOfOne({ spawn, signal, graceMs }: SupervisorOptions): Promise<string> {
   const child = spawn()
   const ended = new Promise<string>((resolve) => {

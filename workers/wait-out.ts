@@ -12,7 +12,7 @@ export interface WaitDeps {
   readonly destinations: Pick<DestinationHolds, 'isOpen' | 'hold' | 'only'>
 }
 
-/** What was under way when an error came. */
+/** What was in progress when an error came. */
 interface Interrupted {
   readonly server: string
   /** Key of the item, or of the first of several. */
@@ -25,7 +25,7 @@ interface Interrupted {
 /** To the end of the queue, so that another item is next; while the server is on hold it waits there for its slot. */
 const BEHIND_OTHERS: Step = { kind: 'later', ms: 1_000 }
 
-/** Failures that look the same when the server can serve nobody. */
+/** Failures that look the same when the server is down. */
 const OUTAGE_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'SOURCE_UNREACHABLE',
   'SOURCE_FAILED',
@@ -35,8 +35,8 @@ const OUTAGE_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ])
 
 /**
- * Waits out what says nothing against the item and would meet the next one, too: the server is away or asks for a pause, another
- * process has the item, the destination is full or away. None of it uses an attempt, however often it happens. What needs a person
+ * Waits out conditions that are not the item's fault and would meet the next one, too: the server is away or asks for a pause, another
+ * process has the item, the destination is full or away. None of these uses an attempt, however often it happens. A condition that needs a person
  * pauses the batch.
  * @returns undefined for every other error: it counts as an attempt
  */

@@ -1,31 +1,31 @@
 import type { BatchStatus, Status } from '../src/status.ts'
 
-/** How long nothing may move, for no known reason, until it is said. */
+/** How long nothing may move, for no known reason, before it is reported. */
 const SILENT_MS = 10 * 60_000
-/** Files and batches that are named. */
+/** How many files and batches are named. */
 const SHOWN = 3
 
 /**
- * Notices that nothing moves any more although something is open and nothing is known to hold it up, so that nobody waits
- * without a reason on the screen. It only tells: what to do about it is for people.
+ * Notices when nothing moves although work is open and nothing is known to hold it up, so that nobody waits
+ * without a reason on the screen. It only reports: what to do is up to people.
  */
 export class Watchdog {
   readonly #now: () => number
   #seen = ''
   #since: number
-  /** How often it has been told, and what: the same text is not new to anybody. */
+  /** How often it has been reported, and the last text. */
   #told: { readonly times: number; readonly text: string | undefined } = { times: 0, text: undefined }
 
-  /** @param now milliseconds of a clock that is never set back */
+  /** @param now milliseconds of a monotonic clock */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now
     this.#since = now()
   }
 
   /**
-   * Compares what there is with what there was.
-   * @param reasons what is known to hold work up
-   * @returns what to tell while nothing moves; undefined when there is nothing to tell
+   * Compares the present state with the last one.
+   * @param reasons what is known to hold up work
+   * @returns what to report while nothing moves; undefined when there is nothing to report
    */
   look(status: Status, reasons: readonly string[]): string | undefined {
     const open = status.batches.filter(({ state }) => state === 'open')
@@ -60,7 +60,7 @@ function waitingFor({ workers, servers }: Status, open: readonly BatchStatus[]):
     holds.map(({ path, bytes }) => `${path} (${bytes} bytes, process ${pid} on ${host})`),
   )
   const queued = servers.flatMap(({ server, waiting, delayed }) =>
-    waiting + delayed > 0 ? [`${server} (${waiting} jobs queued, ${delayed} to be tried again)`] : [],
+    waiting + delayed > 0 ? [`${server} (${waiting} jobs queued, ${delayed} to be retried)`] : [],
   )
   return [...held, ...queued, ...open.map(lackOf)].slice(0, SHOWN).join('; ')
 }

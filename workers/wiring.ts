@@ -49,7 +49,7 @@ export interface WorkerDeps {
   readonly workers: Workers
   readonly changes: Changes
   readonly openSink: (url: string) => Promise<Sink>
-  /** In the name of the token of a server, unless the scope is everybody's. */
+  /** With the token of a server, unless the scope is `public`. */
   readonly openSource: (server: string, scope: Scope) => OpenSource
   /** Whether a server answers at all; never rejects. */
   readonly isUp: (server: string) => Promise<boolean>
@@ -77,7 +77,7 @@ export interface WorkerOptions {
   /** Attempts for each item before it counts as failed. */
   readonly attempts: number
   readonly throttle: BackoffLimits
-  /** Distance of the looks at a server that is away. */
+  /** Intervals of the looks at a server that is away. */
   readonly outage: BackoffLimits
   /** `RunningWorkers#gaveUp` aborts after a server or destination has been away for so long. */
   readonly giveUpAfterMs: number
@@ -88,11 +88,11 @@ export interface WorkerOptions {
   readonly reconnect?: ReconnectOptions
   /** Connections that one file may use. Default one. */
   readonly segments?: Segments
-  /** How much travels in one ZIP at most. */
+  /** Most that travels in one ZIP. */
   readonly bundles?: BundleSize
 }
 
-/** What the kinds of jobs share in this process. */
+/** What all kinds of jobs share in this process. */
 export interface Shared {
   readonly batches: Batches
   readonly running: Running
@@ -153,7 +153,7 @@ function itemDeps({ deps, options, shared, bundling, queues }: Wiring): BundleDe
   }
 }
 
-/** Tells that a server is at work as soon as it answers. */
+/** Reports that a server works as soon as it answers. */
 function answering(open: OpenSource, server: string, limits: ServerLimits): OpenSource {
   return async (...request) => {
     const opened = await open(...request)
@@ -178,7 +178,7 @@ function itemProcessor(wiring: Wiring): Processor {
   }
 }
 
-/** Bundles were queued as `archive` before they were told from archives. */
+/** Earlier versions queued bundles as `archive`. */
 function isBundle({ name }: Job): boolean {
   return name === 'bundle' || name === 'archive'
 }

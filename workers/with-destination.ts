@@ -16,9 +16,9 @@ export const BUSY_MS = 5_000
 const LATER: Step = { kind: 'later', ms: BUSY_MS }
 
 /**
- * Does what needs the destination of a batch, later if that is on hold. An error that is about all of the destination puts
+ * Does work that needs the destination of a batch, later if that is on hold. An error that concerns the whole destination puts
  * it on hold.
- * @param work gets undefined for a batch that nobody knows any more
+ * @param work gets undefined for a batch that is no longer known
  */
 export async function withDestination(
   batch: BatchId,

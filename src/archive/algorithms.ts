@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Algorithm, Checksum } from '../model/checksum.ts'
 
-/** The algorithms that are needed to compare with these checksums, each once. */
+/** The algorithms needed to compare with these checksums, each once. */
 export function algorithmsOf(checksums: Iterable<Checksum | undefined>): Algorithm[] {
   const algorithms = new Set<Algorithm>()
   for (const checksum of checksums) if (checksum) algorithms.add(checksum.algorithm)
@@ -20,7 +20,7 @@ export class Hashes {
     for (const { hash } of this.#running) hash.update(chunk)
   }
 
-  /** Ends the hashes; one checksum each, in the order asked for. */
+  /** Ends the hashes; one checksum each, in the given order. */
   digest(): Checksum[] {
     return this.#running.map(({ algorithm, hash }) => ({ algorithm, hex: hash.digest('hex') }))
   }

@@ -6,26 +6,26 @@ import type { ArchiveLimits } from './limits.ts'
 import { decodeManifestTxt, isManifestName, parseManifestTxt, type ManifestTxt } from './manifest-txt.ts'
 import { isFolder } from './names.ts'
 
-/** A file in an archive, its bytes proven by the archive's own records. Folders are not listed. */
+/** A file in an archive, its bytes verified against the archive's own records. Folders are not listed. */
 export interface ArchiveEntry {
-  /** Path in the archive: stays within its folder, but is otherwise as strangers wrote it. */
+  /** Path in the archive: stays within its folder, but is otherwise untrusted. */
   readonly name: string
   /** Unpacked bytes. */
   readonly size: number
   readonly crc32: number
-  /** One per algorithm asked for. */
+  /** One per requested algorithm. */
   readonly checksums: readonly Checksum[]
 }
 
-/** What a sound archive holds. */
+/** The content of a sound archive. */
 export interface CheckedArchive {
   /** In the order of the archive, without the server's manifest. */
   readonly entries: readonly ArchiveEntry[]
-  /** Undefined: the archive has none, as those of the external zip service. */
+  /** Undefined: the archive has none, as with the external ZIP service. */
   readonly manifest: ManifestTxt | undefined
   /** Unpacked bytes of `entries`. */
   readonly bytes: number
-  /** Entries whose name an earlier one has. */
+  /** Entries with the name of an earlier one. */
   readonly duplicates: number
   /** Entries with a backslash in their name, which unpacks differently from system to system. */
   readonly backslashes: number
@@ -39,9 +39,9 @@ export interface CheckOptions {
 }
 
 /**
- * Puts together what was proven.
+ * Assembles the report of what was verified.
  * @param all every entry in the order of the archive, folders too.
- * @param text what may be the manifest: the bytes of the last entry, if it has the name.
+ * @param text the possible manifest: the bytes of the last entry, if it has the name.
  */
 export function conclude(all: readonly ArchiveEntry[], text: ManifestText): CheckedArchive {
   const names = new Set(all.map(({ name }) => name))
@@ -62,12 +62,12 @@ export function conclude(all: readonly ArchiveEntry[], text: ManifestText): Chec
 export function refuseContradiction(local: LocalHeader, entry: CentralEntry): void {
   const sameForm = local.flags === entry.flags && local.method === entry.method && local.rawName.equals(entry.rawName)
   const sameValues = (['crc32', 'compressedSize', 'size'] as const).every((key) => local[key] === entry[key])
-  // With a descriptor behind the bytes, the header in front of them leaves the values open: mostly 0, or all ones.
+  // With a descriptor after the bytes, the header before them leaves the values open: mostly 0, or all ones.
   if (sameForm && (local.descriptor || sameValues)) return
   throw damaged(`The archive’s entry ${JSON.stringify(entry.name.slice(0, 200))} is described in two different ways.`)
 }
 
-/** Keeps a copy of an entry's bytes while they may be a manifest: one that is too long is none. */
+/** Keeps a copy of an entry's bytes while they may be a manifest: one that is too long is not. */
 export class ManifestText {
   readonly #most: number
   #chunks: Uint8Array[] = []
@@ -94,7 +94,7 @@ export class ManifestText {
 }
 
 /**
- * The text as the server's manifest, unless none of the files it lists is in this archive: then it is a file of the
+ * Reads the text as the server's manifest, unless none of the files it lists is in this archive: then it is a file of the
  * dataset, such as the manifest of another download, in an archive without one.
  */
 function ownManifest(text: Uint8Array | undefined, entries: readonly ArchiveEntry[]): ManifestTxt | undefined {

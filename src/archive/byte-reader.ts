@@ -3,7 +3,7 @@ import { damaged } from './damage.ts'
 const NOTHING = Buffer.alloc(0)
 
 /**
- * Reads forward through a stream of bytes: exact counts, the next chunk, a look ahead, and pushing back.
+ * Reads forward through a stream of bytes: exact counts, the next chunk, lookahead, and pushing back.
  * What it returns is valid until the next call, as the chunks of the source are.
  */
 export class ByteReader {
@@ -12,7 +12,7 @@ export class ByteReader {
   #at = 0
   #position: number
 
-  /** `position`: the offset that the source begins at. */
+  /** `position`: the offset at which the source begins. */
   constructor(source: AsyncIterable<Uint8Array>, position = 0) {
     this.#source = source[Symbol.asyncIterator]()
     this.#position = position
@@ -45,7 +45,7 @@ export class ByteReader {
     return bytes
   }
 
-  /** Takes back the last `count` bytes of what `some` gave last. */
+  /** Pushes back the last `count` bytes of what `some` returned last. */
   giveBack(count: number): void {
     this.#consume(-count)
   }
@@ -60,7 +60,7 @@ export class ByteReader {
     this.#position += count
   }
 
-  /** Adds a chunk behind what is held, which is copied first: asking for a chunk ends the life of the one before. */
+  /** Appends a chunk to what is held, which is copied first: requesting a chunk invalidates the one before. */
   async #pull(): Promise<boolean> {
     const held = this.#at < this.#buffer.length ? Buffer.from(this.#buffer.subarray(this.#at)) : NOTHING
     this.#buffer = held

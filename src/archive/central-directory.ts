@@ -20,7 +20,7 @@ export interface CentralEntry {
 }
 
 /**
- * Reads the central directory, checked as far as can be without the entries themselves: counts, sizes and names
+ * Reads the central directory, checked as far as possible without the entries themselves: counts, sizes and names
  * within limits, no entry reaching into another one or into the directory.
  * @returns the entries in the order of their bytes, and where the directory begins.
  * Rejects with `ZIP_DAMAGED`, `ZIP_HOSTILE`, or what the source rejects with.
@@ -77,16 +77,16 @@ function centralEntry(entry: Entry): CentralEntry {
   }
 }
 
-/** Entries that share bytes are how a small archive unfolds to a huge one without any entry being extreme. */
+/** By sharing bytes among entries a small archive can unpack to a huge one without any extreme entry. */
 function refuseOverlap(entries: readonly CentralEntry[], directory: Directory): void {
   entries.forEach((entry, index) => {
     const next = entries[index + 1]?.offset ?? directory.offset
     if (entry.offset + 30 + entry.rawName.length + entry.compressedSize <= next) return
-    throw hostile(`The archive’s entry ${JSON.stringify(entry.name.slice(0, 200))} reaches into the one behind it.`)
+    throw hostile(`The archive’s entry ${JSON.stringify(entry.name.slice(0, 200))} overlaps the next one.`)
   })
 }
 
-/** What yauzl reads through. */
+/** The reader for yauzl. */
 class Reader extends RandomAccessReader {
   readonly #source: RandomAccess
 
@@ -103,7 +103,7 @@ class Reader extends RandomAccessReader {
     callback: (error: Error | null, bytesRead?: number) => void,
   ): void {
     if (position + length > this.#source.size) {
-      callback(new Error('a record lies behind the end'))
+      callback(new Error('a record is beyond the end'))
       return
     }
     this.#source.read(position, position + length).then(

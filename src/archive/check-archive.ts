@@ -10,9 +10,9 @@ import { Budget, DEFAULT_LIMITS } from './limits.ts'
 import { streamOf, type RandomAccess } from './random-access.ts'
 
 /**
- * Proves that an archive is whole and sound: the end record and the central directory describe every byte of it, each
+ * Verifies that an archive is complete and sound: the end record and the central directory describe every byte of it, each
  * entry's own header agrees with the directory, and each entry unpacks to the size and CRC-32 it claims. The end is
- * read first, then everything once from begin to end; memory is bounded by `limits`.
+ * read first, then everything once from start to end; memory is bounded by `limits`.
  * Rejects with `ZIP_DAMAGED` (cut off or corrupt), `ZIP_HOSTILE` (beyond the limits, overlapping entries, names that
  * leave the folder, encryption), the signal's reason, or what the source rejects with.
  */
@@ -35,7 +35,7 @@ export async function checkArchive(source: RandomAccess, options: CheckOptions =
   return conclude(entries, text)
 }
 
-/** Reads the one entry at the reader's place and compares it with what the directory says. */
+/** Reads the one entry at the reader's position and compares it with the directory. */
 async function proveEntry(
   reader: ByteReader,
   entry: CentralEntry,

@@ -11,7 +11,7 @@ import { refuseUnreadable, takeLocalHeader, type LocalHeader } from './headers.t
 import { Budget, DEFAULT_LIMITS, type ArchiveLimits } from './limits.ts'
 import type { RandomAccess } from './random-access.ts'
 
-/** An entry that went past, until the directory confirms it. */
+/** An entry that has been read, until the directory confirms it. */
 interface Passed {
   readonly offset: number
   readonly header: LocalHeader
@@ -20,10 +20,10 @@ interface Passed {
 }
 
 /**
- * Proves the same of an archive as `checkArchive`, while it goes past: for a destination that shows no bytes back before
- * they are published. Entries are read by their own headers and nothing is concluded from them until the central
+ * Verifies the same as `checkArchive` as an archive streams past: for a destination that cannot read bytes back before
+ * they are published. Entries are read by their own headers, and nothing is concluded from them until the central
  * directory, which comes last, has confirmed each one. Holds the directory and the names in memory, bounded by `limits`.
- * Refuses one thing more: stored entries that do not say their length in front, which Dataverse never writes.
+ * Also refuses stored entries without a length in their header, which Dataverse never writes.
  * Reads `source` to its end, unless it rejects: with `ZIP_DAMAGED`, `ZIP_HOSTILE`, the signal's reason, or what the
  * source rejects with.
  */
@@ -70,7 +70,7 @@ async function readPassing(
       throw hostile(`The archive’s headers are longer than ${limits.directoryBytes} bytes.`)
     refuseUnreadable(header)
     const hashes = new Hashes(algorithms)
-    // Which entry is the last is not known yet: each that may be the manifest takes the place of the one before.
+    // Which entry is the last is not known yet: each possible manifest replaces the one before.
     const mayBeManifest = /^0*MANIFEST\.TXT$/.test(header.name)
     if (mayBeManifest) text.clear()
     const content = provenContent(reader, header, budget, (measured) => {
@@ -86,14 +86,14 @@ async function readPassing(
   return passed
 }
 
-/** Throws `ZIP_DAMAGED` unless the directory tells of an entry what was seen of it. */
+/** Throws `ZIP_DAMAGED` unless the directory agrees with what was read of an entry. */
 function confirm(passed: Passed, entry: CentralEntry | undefined): void {
   if (entry?.offset !== passed.offset) throw damaged('The archive’s directory does not describe the entries before it.')
   refuseContradiction(passed.header, entry)
   proveContent(entry.name, passed.measured, entry)
 }
 
-/** The archive with zeros in place of what went past, so that its directory can be read as any other. */
+/** The archive with zeros in place of what has been read, so that its directory can be read like any other. */
 async function restOf(reader: ByteReader, limits: ArchiveLimits): Promise<RandomAccess> {
   const start = reader.position
   const pieces: Buffer[] = []

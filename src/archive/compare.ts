@@ -7,14 +7,14 @@ import { EntryPool, groupBy } from './entry-pool.ts'
 import { isFolder } from './names.ts'
 import type { ManifestTxt, SkipReason } from './manifest-txt.ts'
 
-/** A file that was asked for, as its dataset's listing describes it. */
+/** A requested file, as its dataset's listing describes it. */
 export type AskedFile = Pick<
   ListedFile,
   'id' | 'label' | 'directory' | 'size' | 'checksum' | 'tabular' | 'original' | 'withheld'
 >
 
 /**
- * Why a file that was asked for is not in an archive: what the manifest says, or
+ * Why a requested file is not in an archive: the manifest's reason, or
  * - `missing`: neither there nor mentioned
  * - `other-form`: the archival form came in place of the original
  * - `mismatch`: an entry has its name, but not its size or checksum
@@ -31,38 +31,38 @@ interface IncludedFile<F extends AskedFile> {
 interface LeftOutFile<F extends AskedFile> {
   readonly file: F
   readonly reason: LeftOutReason
-  /** The manifest names bare labels, and several files of that label are not there: which of them is meant is a guess. */
+  /** The manifest names bare labels, and several files of that label are missing: which of them is meant is a guess. */
   readonly ambiguous: boolean
 }
 
 export interface Comparison<F extends AskedFile> {
   readonly included: readonly IncludedFile<F>[]
   readonly leftOut: readonly LeftOutFile<F>[]
-  /** Entries that stand for no file that was asked for. */
+  /** Entries that match no requested file. */
   readonly extra: readonly ArchiveEntry[]
 }
 
-/** What an asked file looks like in the archive. */
+/** How a requested file appears in the archive. */
 interface Expected<F extends AskedFile> {
   readonly file: F
   /** Full path; a repeated one gets a number in the archive. */
   readonly name: string
   readonly checksum: Checksum | undefined
   readonly size: number | undefined
-  /** Name of the form that was not asked for. */
+  /** Name of the form that was not requested. */
   readonly otherForm: string | undefined
 }
 
 /**
- * Finds out which of the files that were asked for are in an archive, and why the others are not.
+ * Determines which of the requested files are in an archive, and why the others are not.
  * Names in the archive are those of the newest metadata and may differ from the listing's, so equal checksums decide
  * before names do; then name and size; then the name alone, where the listing promises nothing about the bytes, as for
- * archival forms. An entry stands for one file.
+ * archival forms. An entry matches one file.
  *
  * By its checksum alone, under another name, a file is found only where no other file has a better claim: several files may
- * have the same bytes, and the one that the server withheld must not be reported as present in place of another.
+ * have the same bytes, and one that the server withheld must not be reported as present in place of another.
  * `entries` with the checksums of the algorithms that `asked` uses, see `algorithmsOf`.
- * @see the protocol note §2.3–2.5 for names, numbers behind repeated names, and the manifest's lines.
+ * @see the protocol note §2.3–2.5 for names, numbers of repeated names, and the manifest's lines.
  */
 export function compareWithAsked<F extends AskedFile>(
   entries: readonly ArchiveEntry[],
@@ -113,12 +113,12 @@ function rulesOf(verified: Rule['verified']): readonly Rule[] {
 const BY_CHECKSUM = rulesOf('checksum')
 const BY_NAME = [...rulesOf('size'), ...rulesOf('structure')]
 
-/** Entries that a file without a checksum of its own has the name of, and nothing against. */
+/** Entries that a file without a checksum matches by name, with nothing to the contrary. */
 function named(files: readonly Expected<AskedFile>[], pool: EntryPool): Set<ArchiveEntry> {
   return new Set(files.flatMap((file) => BY_NAME.map(({ find }) => find(pool, file)).find(Boolean) ?? []))
 }
 
-/** The files that may be in the archive: without those that the manifest surely means, and last those that it may mean. */
+/** The files that may be in the archive: without those that the manifest certainly names, and last those that it may name. */
 function likelyFirst<F extends AskedFile>(
   open: readonly Expected<F>[],
   manifest: ManifestTxt | undefined,
@@ -142,7 +142,7 @@ function agreesBy(
   return (entry) => agrees(entry, file) === proof
 }
 
-/** How far an entry's bytes are what is expected; undefined: they are not. */
+/** How strongly an entry's bytes are proven to be the expected ones; undefined: they are not. */
 function agrees(
   entry: ArchiveEntry,
   { checksum, size }: Expected<AskedFile>,
@@ -162,12 +162,12 @@ function expectation<F extends AskedFile>(file: F, format: Format): Expected<F> 
   if (format === 'archival') {
     return { file, name: at(file.label), checksum: undefined, size: undefined, otherForm: undefined }
   }
-  // The server derives a name that it has not stored from the label: only a checksum finds that one.
+  // The server derives a name that it has not stored from the label: only a checksum finds that entry.
   const { name = file.label.replace(/\.tab$/i, ''), size } = file.original ?? {}
   return { file, name: at(name), checksum: file.checksum, size, otherForm: at(file.label) }
 }
 
-/** Gives each file that is not there its reason: a line of the manifest first, then an entry that only has its name. */
+/** Gives each missing file its reason: first a line of the manifest, then an entry that only has its name. */
 function explain<F extends AskedFile>(
   open: readonly Expected<F>[],
   manifest: ManifestTxt | undefined,
@@ -178,7 +178,7 @@ function explain<F extends AskedFile>(
   return [...byLabel].flatMap(([label, group]) => {
     const lines = [...(reasons.get(label) ?? [])]
     const ambiguous = lines.length > 0 && (lines.length < group.length || new Set(lines).size > 1)
-    // What the listing says of a file is the best guess at which of several lines is its own.
+    // The listing's description is the best guess at which of several lines is a file's own.
     const hinted = group.toSorted((a, b) => hintRank(a, lines) - hintRank(b, lines))
     return hinted.map((expected) => {
       const reason = takeReason(lines, expected.file) ?? reasonFromEntries(expected, pool)
@@ -198,7 +198,7 @@ function skipReasons(manifest: ManifestTxt | undefined): Map<string, SkipReason[
   return reasons
 }
 
-/** Names that a line of the manifest may call a file by: the label, and where the stream failed the name in the archive. */
+/** Names that a line of the manifest may use for a file: the label, or the name in the archive if the stream failed. */
 function skipNames({ file, name }: Expected<AskedFile>): Set<string> {
   return new Set([name, file.label, name.slice(name.lastIndexOf('/') + 1)])
 }

@@ -5,7 +5,7 @@ import { SIGNATURES, STORED } from './headers.ts'
 import { inflate } from './inflate.ts'
 import type { Budget } from './limits.ts'
 
-/** What an entry's bytes turned out to be. */
+/** The measured facts about an entry's bytes. */
 export interface Measured {
   readonly crc32: number
   readonly compressedSize: number
@@ -14,14 +14,14 @@ export interface Measured {
 
 export interface Packed {
   readonly method: number
-  /** Bytes in the archive; undefined: a deflate stream that ends where it ends. */
+  /** Bytes in the archive; undefined: up to the end of the deflate stream. */
   readonly compressedSize: number | undefined
-  /** Unpacked bytes; more are refused at the first one. */
+  /** Most unpacked bytes; the first one beyond is refused. */
   readonly size: number | undefined
 }
 
 /**
- * Unpacks the bytes at the reader's place, and ends only when `prove` accepts what they turned out to be.
+ * Unpacks the bytes at the reader's position, and ends only when `prove` accepts what they are.
  * Rejects with `ZIP_DAMAGED`, `ZIP_HOSTILE`, or what `prove` and the source reject with.
  */
 export async function* readContent(
@@ -54,7 +54,7 @@ async function* copy(reader: ByteReader, length: number): AsyncGenerator<Uint8Ar
   }
 }
 
-/** Throws `ZIP_DAMAGED` when a record of an entry does not describe the bytes that came. */
+/** Throws `ZIP_DAMAGED` when a record of an entry does not describe the received bytes. */
 export function proveContent(name: string, measured: Measured, claimed: Measured): void {
   const wrong = (['crc32', 'compressedSize', 'size'] as const).filter((key) => measured[key] !== claimed[key])
   if (wrong.length === 0) return
@@ -64,9 +64,9 @@ export function proveContent(name: string, measured: Measured, claimed: Measured
 }
 
 /**
- * Reads the data descriptor behind an entry's bytes and proves them with it. It comes with or without a signature and
- * with sizes of four or eight bytes, and nothing says which: the form is taken whose values are right, and of several
- * the one with a record behind it. Rejects with `ZIP_DAMAGED` when none is.
+ * Reads the data descriptor after an entry's bytes and verifies them with it. It comes with or without a signature and
+ * with sizes of four or eight bytes, and nothing says which: the form with the right values is taken, and of several
+ * the one followed by a record. Rejects with `ZIP_DAMAGED` when none is.
  * @see APPNOTE.TXT 6.3.10 §4.3.9
  */
 export async function takeDescriptor(reader: ByteReader, name: string, measured: Measured): Promise<void> {
@@ -84,7 +84,7 @@ function descriptorForms({ crc32: checksum, compressedSize, size }: Measured): B
   long.writeUInt32LE(checksum, 4)
   long.writeBigUInt64LE(BigInt(compressedSize), 8)
   long.writeBigUInt64LE(BigInt(size), 16)
-  // Four bytes hold a size modulo 2^32, as writers that know no ZIP64 leave it.
+  // Four bytes hold a size modulo 2^32, as writers without ZIP64 leave it.
   const short = Buffer.concat([long.subarray(0, 12), long.subarray(16, 20)])
   return [short, long, short.subarray(4), long.subarray(4)]
 }

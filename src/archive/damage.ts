@@ -14,7 +14,7 @@ export function hostile(message: string): DataferryError {
   return new DataferryError('ZIP_HOSTILE', message)
 }
 
-/** What a ZIP or zlib routine threw: our own errors and aborts stay as they are, all else is damage. */
+/** What a ZIP or zlib routine threw: our own errors and aborts are kept, anything else is damage. */
 export function asDamage(error: unknown, where: string): unknown {
   if (error instanceof DataferryError || isAbort(error)) return error
   return damaged(`${where}: ${messageOf(error)}.`, error)

@@ -19,7 +19,7 @@ export interface Directory {
 /**
  * Finds the end-of-central-directory record in the last bytes of an archive: the last signature, and only when its
  * comment reaches exactly to the end.
- * @returns its place in `tail`; undefined when it is not there, as in an archive that was cut off.
+ * @returns its place in `tail`; undefined when it is missing, as in a truncated archive.
  */
 export function findEnd(tail: Buffer): number | undefined {
   for (let at = tail.length - END_LENGTH; at >= 0 && at >= tail.length - END_LENGTH - LONGEST_COMMENT; at -= 1) {
@@ -29,12 +29,12 @@ export function findEnd(tail: Buffer): number | undefined {
   return undefined
 }
 
-/** Bytes at the end of an archive in which the record must be. */
+/** Bytes at the end of an archive that must contain the record. */
 export const TAIL_LENGTH = END_LENGTH + LONGEST_COMMENT
 
 /**
- * Reads the end of an archive, ZIP64 included, and sees that the central directory reaches exactly to it.
- * Rejects with `ZIP_DAMAGED`, with `ZIP_HOSTILE` when it promises more than the limits, or what the source rejects with.
+ * Reads the end of an archive, including ZIP64, and checks that the central directory reaches exactly to it.
+ * Rejects with `ZIP_DAMAGED`, with `ZIP_HOSTILE` when it exceeds the limits, or what the source rejects with.
  */
 export async function readEnd(source: RandomAccess, limits: ArchiveLimits): Promise<Directory> {
   if (source.size < END_LENGTH) throw damaged(`The archive is cut off at byte ${source.size}.`)
@@ -48,7 +48,7 @@ export async function readEnd(source: RandomAccess, limits: ArchiveLimits): Prom
     ? await readZip64End(source, tailStart + locatorAt, tail.subarray(locatorAt, at))
     : { directory: readPlainEnd(tail.subarray(at)), end: tailStart + at }
   if (directory.offset + directory.size !== end) {
-    throw damaged('The archive’s directory does not reach to its end record: bytes are missing or too many.')
+    throw damaged('The archive’s directory does not reach its end record: there are too few or too many bytes.')
   }
   refuseCount(directory.entries, limits)
   if (directory.size > limits.directoryBytes) {
@@ -74,7 +74,7 @@ async function readZip64End(source: RandomAccess, locatorAt: number, locator: Bu
   const record = bufferOf(await source.read(end, end + ZIP64_END_LENGTH))
   const length = Number(record.readBigUInt64LE(4)) + 12
   if (record.readUInt32LE(0) !== SIGNATURES.zip64End || end + length !== locatorAt) {
-    throw damaged('The archive’s ZIP64 end record is not sound.')
+    throw damaged('The archive’s ZIP64 end record is damaged.')
   }
   const entries = Number(record.readBigUInt64LE(32))
   if (

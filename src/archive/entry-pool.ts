@@ -4,7 +4,7 @@ import { withoutSuffix } from './names.ts'
 
 type Index<K> = Map<K, Set<ArchiveEntry>>
 
-/** The entries of an archive that stand for no file yet, by what they are found by. */
+/** The entries of an archive that match no file yet, indexed for lookup. */
 export class EntryPool {
   readonly #free: Set<ArchiveEntry>
   readonly #byName: Index<string>
@@ -24,7 +24,7 @@ export class EntryPool {
     }
   }
 
-  /** The entry stands for a file from now on. */
+  /** Removes an entry that matches a file. */
   take(entry: ArchiveEntry): void {
     this.#free.delete(entry)
     this.#byName.get(entry.name)?.delete(entry)
@@ -40,7 +40,7 @@ export class EntryPool {
     return first(this.#byName.get(name), accept)
   }
 
-  /** An entry called `name` with the number of a repeated one. */
+  /** An entry called `name` with the number of a repeated name. */
   numbered(name: string, accept: (entry: ArchiveEntry) => boolean = () => true): ArchiveEntry | undefined {
     return first(this.#byNumbered.get(name), accept)
   }
@@ -54,7 +54,7 @@ export class EntryPool {
   }
 }
 
-/** Groups values by a key, in their order. */
+/** Groups values by a key, in order. */
 export function groupBy<K, V>(values: Iterable<V>, keyOf: (value: V) => K): Map<K, V[]> {
   const groups = new Map<K, V[]>()
   for (const value of values) {

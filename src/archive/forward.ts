@@ -5,8 +5,8 @@ import { SIGNATURES, STORED, type LocalHeader } from './headers.ts'
 import type { Budget } from './limits.ts'
 
 /**
- * Unpacks the bytes behind a local header, and ends only when they are what the header or the data descriptor says;
- * `note` is told then. Rejects with `ZIP_DAMAGED`, also for a stored entry of unknown length, and `ZIP_HOSTILE`.
+ * Unpacks the bytes after a local header, and ends only when they agree with the header or the data descriptor;
+ * then calls `note`. Rejects with `ZIP_DAMAGED`, also for a stored entry of unknown length, and `ZIP_HOSTILE`.
  */
 export function provenContent(
   reader: ByteReader,
@@ -26,7 +26,7 @@ export function provenContent(
   })
 }
 
-/** Whether an entry is next, and not the directory or the end. Rejects with `ZIP_DAMAGED` when it is neither. */
+/** Whether an entry is next, rather than the directory or the end. Rejects with `ZIP_DAMAGED` when it is neither. */
 export async function entryFollows(reader: ByteReader): Promise<boolean> {
   const ahead = await reader.peek(4)
   if (ahead.length < 4) throw damaged(`The archive is cut off at byte ${reader.position + ahead.length}.`)

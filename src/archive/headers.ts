@@ -2,7 +2,7 @@ import { getFileNameLowLevel, parseExtraFields, type ExtraField } from 'yauzl'
 import type { ByteReader } from './byte-reader.ts'
 import { asDamage, damaged, hostile } from './damage.ts'
 
-/** The four bytes that begin each record, read as little-endian numbers. @see APPNOTE.TXT 6.3.10 §4.3 */
+/** The four bytes at the start of each record, as little-endian numbers. @see APPNOTE.TXT 6.3.10 §4.3 */
 export const SIGNATURES = {
   local: 0x04034b50,
   descriptor: 0x08074b50,
@@ -21,11 +21,11 @@ const MEANINGFUL_FLAGS = 0x2849
 const ENCRYPTED_FLAGS = 0x2041
 const DESCRIPTOR_FLAG = 0x0008
 
-/** A number that is too large for four bytes stands in the ZIP64 extra field. */
+/** A number too large for four bytes is in the ZIP64 extra field. */
 const ELSEWHERE = 0xffffffff
 const ZIP64_FIELD = 0x0001
 
-/** What stands before the bytes of an entry. With `descriptor`, the crc and the sizes follow them instead. */
+/** The header before the bytes of an entry. With `descriptor`, the CRC and the sizes follow the bytes instead. */
 export interface LocalHeader {
   readonly name: string
   readonly rawName: Buffer
@@ -37,7 +37,7 @@ export interface LocalHeader {
   readonly size: number
 }
 
-/** Reads the local header at the reader's place. Rejects with `ZIP_DAMAGED`. */
+/** Reads the local header at the reader's position. Rejects with `ZIP_DAMAGED`. */
 export async function takeLocalHeader(reader: ByteReader): Promise<LocalHeader> {
   const at = reader.position
   const fixed = Buffer.from(await reader.take(30))
@@ -76,7 +76,7 @@ export function refuseUnreadable(entry: {
   const name = JSON.stringify(entry.name.slice(0, 200))
   if ((entry.flags & ENCRYPTED_FLAGS) !== 0) throw hostile(`The archive’s entry ${name} is encrypted.`)
   if (entry.method !== STORED && entry.method !== DEFLATED) {
-    throw hostile(`The archive’s entry ${name} is packed by method ${entry.method}, which is not supported.`)
+    throw hostile(`The archive’s entry ${name} is compressed with method ${entry.method}, which is not supported.`)
   }
 }
 

@@ -7,14 +7,14 @@ import { Hashes } from './algorithms.ts'
 
 const LINE_FEED = 10
 
-/** An entry's bytes, held until it is known whose they are. Disposing frees them. */
+/** An entry's bytes, held until it is known which item they are. Disposing frees them. */
 export interface HeldEntry extends AsyncDisposable {
   readonly size: number
-  /** One per algorithm asked for. */
+  /** One per requested algorithm. */
   readonly checksums: readonly Checksum[]
-  /** Bytes up to and with the first line feed; undefined: there is none. */
+  /** Bytes up to and including the first line feed; undefined: there is none. */
   readonly firstLine: number | undefined
-  /** The same bytes where all of them are in memory; undefined: they are in a file. */
+  /** The same bytes if all are in memory; undefined: they are in a file. */
   readonly chunks: readonly Uint8Array[] | undefined
   /** The bytes from the beginning; may be called again. Rejects with `SINK_FAILED`. */
   bytes(): AsyncIterable<Uint8Array>
@@ -22,9 +22,9 @@ export interface HeldEntry extends AsyncDisposable {
 
 export interface HoldOptions {
   readonly algorithms: readonly Algorithm[]
-  /** Bytes that may be held in memory: a longer entry goes to a file. */
+  /** Most bytes held in memory: a longer entry goes to a file. */
   readonly memory: number
-  /** An existing folder for that file, which is removed when the entry is disposed. What a crash leaves is the owner's to sweep. */
+  /** An existing folder for that file, which is removed when the entry is disposed. The owner removes what a crash leaves. */
   readonly scratch: string
 }
 

@@ -2,14 +2,14 @@ import { createInflateRaw, inflateRawSync, type InflateRaw } from 'node:zlib'
 import type { ByteReader } from './byte-reader.ts'
 import { asDamage, damaged } from './damage.ts'
 
-/** Compressed bytes given to zlib at once: what may have to be given back. */
+/** Compressed bytes given to zlib at once: the most that may have to be pushed back. */
 const PIECE = 64 * 1024
-/** Unpacked bytes up to which an entry is tried in one go: a few hundred microseconds of work. */
+/** Up to this many unpacked bytes an entry is inflated in one go: a few hundred microseconds of work. */
 const AT_ONCE = 256 * 1024
 
 /**
- * Unpacks one deflate stream and leaves the reader exactly behind its last byte, wherever that is within a chunk; behind a
- * damaged one it is where the last piece began that could not be unpacked.
+ * Unpacks one deflate stream and leaves the reader exactly after its last byte, wherever that is in a chunk; after a
+ * damaged one, where the last piece that could not be unpacked began.
  * With `length`, the stream must fill that many bytes exactly. Rejects with `ZIP_DAMAGED`, or what the source rejects with.
  * The caller reads to the end, or closes the reader: after leaving early its place is undefined.
  */
@@ -19,20 +19,20 @@ export async function* inflate(reader: ByteReader, length?: number): AsyncGenera
   if (!whole) yield* inflateInPieces(reader, length ?? Infinity)
   else if (whole.length > 0) yield whole
   if (length !== undefined && reader.position !== start + length) {
-    throw damaged(`The packed bytes at ${start} of the archive end before their place.`)
+    throw damaged(`The packed bytes at ${start} of the archive end too early.`)
   }
 }
 
 /**
  * Unpacks a small stream that has arrived whole, at a tenth of the cost of a Node.js stream.
- * @returns undefined when it has not, is too long or is damaged, with the reader where it was: in pieces it will turn out.
+ * @returns undefined when it has not, is too long or is damaged, with the reader where it was: reading in pieces will decide.
  */
 async function inflateAtOnce(reader: ByteReader, length: number): Promise<Uint8Array | undefined> {
   const piece = await reader.some(Math.min(length, PIECE))
   if (!piece) return undefined
   try {
     const options = { info: true, chunkSize: PIECE, maxOutputLength: AT_ONCE }
-    // With `info` zlib answers with its engine as well, which the types do not know.
+    // With `info` zlib also returns its engine, which the types do not know.
     const { buffer, engine } = inflateRawSync(piece, options) as unknown as { buffer: Buffer; engine: InflateRaw }
     reader.giveBack(piece.length - engine.bytesWritten)
     return buffer
@@ -59,7 +59,7 @@ async function* inflateInPieces(reader: ByteReader, length: number): AsyncGenera
   }
 }
 
-/** Gives pieces to the engine until it leaves some unread, which is how zlib tells that the stream has ended. */
+/** Feeds pieces to the engine until it leaves some unread, which is how zlib signals the end of the stream. */
 async function feed(reader: ByteReader, engine: InflateRaw, length: number): Promise<void> {
   try {
     for (let left = length; left > 0;) {
@@ -84,7 +84,7 @@ async function feed(reader: ByteReader, engine: InflateRaw, length: number): Pro
   }
 }
 
-/** @returns false when the engine could not make anything of it, or was left */
+/** @returns false when the engine could not read it, or was abandoned */
 function write(engine: InflateRaw, piece: Uint8Array): Promise<boolean> {
   return new Promise((resolve) => {
     const onClose = (): void => resolve(false)

@@ -1,13 +1,13 @@
 import { hostile } from './damage.ts'
 
-/** What an archive may hold before it is refused. Counts and bytes. */
+/** Limits beyond which an archive is refused. Counts and bytes. */
 export interface ArchiveLimits {
   readonly entries: number
-  /** All names, extra fields and comments together: what must be held in memory at once. */
+  /** All names, extra fields and comments together: what is held in memory at once. */
   readonly directoryBytes: number
   /** Unpacked bytes of all entries. */
   readonly totalBytes: number
-  /** Unpacked bytes per byte of the archive, looked at once `ratioFrom` bytes are unpacked. */
+  /** Unpacked bytes per byte of the archive, checked once `ratioFrom` bytes are unpacked. */
   readonly ratio: number
   readonly ratioFrom: number
   /** A longer `MANIFEST.TXT` is not read as the server's, since it is held in memory. */
@@ -27,7 +27,7 @@ export const DEFAULT_LIMITS: ArchiveLimits = {
 }
 
 /**
- * For an archive whose requested content is known: about twice as much is accepted, whatever its ratio.
+ * For an archive whose requested content is known: accepts about twice as much, whatever its ratio.
  * The allowance covers folders, the manifest, header lines of tabular files, and the other form of a file.
  */
 export function limitsFor(asked: { readonly files: number; readonly bytes: number }): ArchiveLimits {
@@ -39,7 +39,7 @@ export function limitsFor(asked: { readonly files: number; readonly bytes: numbe
   }
 }
 
-/** Counts what an archive unfolds to, and stops at the limits. */
+/** Counts what an archive unpacks to, and stops at the limits. */
 export class Budget {
   readonly #limits: ArchiveLimits
   #entries = 0
@@ -71,10 +71,10 @@ export function refuseCount(entries: number, limits: ArchiveLimits): void {
   if (entries > limits.entries) throw hostile(`The archive has more than ${limits.entries} entries.`)
 }
 
-/** Throws `ZIP_HOSTILE` when `bytes` are more than an archive of `packed` bytes may unfold to. */
+/** Throws `ZIP_HOSTILE` when `bytes` are more than an archive of `packed` bytes may unpack to. */
 export function refuseSize(bytes: number, packed: number, limits: ArchiveLimits): void {
-  if (bytes > limits.totalBytes) throw hostile(`The archive unfolds to more than ${limits.totalBytes} bytes.`)
+  if (bytes > limits.totalBytes) throw hostile(`The archive unpacks to more than ${limits.totalBytes} bytes.`)
   if (bytes > limits.ratioFrom && bytes > limits.ratio * packed) {
-    throw hostile(`The archive unfolds to more than ${limits.ratio} times its size.`)
+    throw hostile(`The archive unpacks to more than ${limits.ratio} times its size.`)
   }
 }

@@ -5,16 +5,16 @@ export type SkipReason = 'limit' | 'restricted' | 'embargoed' | 'retention-expir
 export type ManifestTxtLine =
   /** `name` is the name of the entry in the archive. */
   | { readonly kind: 'included'; readonly name: string; readonly mime: string; readonly bytes: number }
-  /** `label` is mostly the bare label without folder, so it may stand for one of several files. */
+  /** `label` is usually the bare label without folder, so it may mean one of several files. */
   | { readonly kind: 'skipped'; readonly label: string; readonly reason: SkipReason; readonly limit?: number }
 
 export interface ManifestTxt {
   readonly lines: readonly ManifestTxtLine[]
-  /** Lines that are of no known form. */
+  /** Lines of no known form. */
   readonly unknown: readonly string[]
 }
 
-/** Names and mime types are free text, so each form is recognised by its end. @see DataFileZipper.java, Access.java */
+/** Names and MIME types are free text, so each form is recognised by its end. @see DataFileZipper.java, Access.java */
 const INCLUDED = /^(.*) \(([^()]*)\) (\d+) bytes\.$/
 const OVER_LIMIT =
   /^(.*) \(([^()]*)\) {1,2}skipped because the total size of the download bundle exceeded the limit of (-?\d+) bytes\.$/
@@ -29,8 +29,8 @@ const NO_ACCESS_REASONS: ReadonlyMap<string, SkipReason> = new Map([
 ])
 
 /**
- * Reads the `MANIFEST.TXT` that Dataverse puts last into an archive: one line per file, in no order, CRLF.
- * @returns undefined when no line has a known form, so this is somebody's own text and no manifest; an empty text is
+ * Reads the `MANIFEST.TXT` that Dataverse puts last in an archive: one line per file, in no order, CRLF.
+ * @returns undefined when no line has a known form, so this is some other text and not a manifest; an empty text is
  * the manifest of an archive without files. Never throws.
  * @see the protocol note §2.5.
  */
@@ -65,8 +65,8 @@ function match(pattern: RegExp, line: string): readonly [string, string, string]
 }
 
 /**
- * Whether an entry has the name that the server would give its manifest: `MANIFEST.TXT`, with one `0` more before it
- * for each such name that a file of the dataset has already.
+ * Whether an entry has the name that the server would give its manifest: `MANIFEST.TXT`, with one more `0` before it
+ * for each such name that a file of the dataset already has.
  */
 export function isManifestName(name: string, others: ReadonlySet<string>): boolean {
   if (!/^0*MANIFEST\.TXT$/.test(name)) return false

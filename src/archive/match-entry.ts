@@ -10,7 +10,7 @@ interface HashedEntry {
   readonly size: number
   /** Bytes up to and with the first line feed; undefined: unknown, or there is none. */
   readonly firstLine?: number | undefined
-  /** It was found again behind damage, where something that looks like an entry may be part of a file. */
+  /** It was found after damage, where something that looks like an entry may be part of a file. */
   readonly doubtful?: boolean
   /** In the algorithms of `BundleMatcher.algorithms`. */
   readonly checksums: readonly Checksum[]
@@ -18,38 +18,38 @@ interface HashedEntry {
 
 export interface Match {
   readonly item: Item
-  /** What the entry was compared with to be this item. */
+  /** What identified the entry as this item. */
   readonly verified: Extract<Verified, 'checksum' | 'size'>
   readonly note?: string
 }
 
-/** Tells which item of a bundle an entry is. */
+/** Determines which item of a bundle an entry is. */
 export interface BundleMatcher {
   /** What an entry must be hashed with before it is matched. */
   readonly algorithms: readonly Algorithm[]
-  /** The largest item's size, or undefined when one's is unknown: a longer entry need not be held. */
+  /** The largest item's size, or undefined if any is unknown: a longer entry need not be held. */
   readonly largest: number | undefined
   /**
-   * The item that the entry is, which then stands for no other entry; undefined: none, as for the server's manifest and
+   * The item that the entry is, which then matches no other entry; undefined: none, as for the server's manifest and
    * for damaged bytes.
    * An item with a published checksum is found by its content alone: names in an archive are those of the newest
    * metadata, so they only choose between items of equal content. An item without one is found by its name, which must
    * be its only one among the items and not a repeated one, and by its listed size. An entry that is one item by its
-   * content and another by its name is neither: one of the two may be withheld, and both can be fetched singly.
+   * content and another by its name is neither: one of the two may be withheld, and both can be fetched individually.
    */
   claim(entry: HashedEntry): Match | undefined
-  /** Items that no entry was found for: they go on as single files. */
+  /** Items without an entry: they are fetched as single files. */
   remaining(): readonly Item[]
 }
 
-/** What the header line of an archival form may take before the entry is no longer held: names of some ten thousand variables. */
+/** Longest header line of an archival form before the entry is no longer held: names of some ten thousand variables. */
 const HEADER_ROOM = 1 << 20
 
-/** Prepares to match the entries of one bundle's archive. */
+/** Prepares to match the entries of one bundle. */
 export function bundleMatcher(items: readonly Item[]): BundleMatcher {
   const open = new Set(items)
   return {
-    // Where none is published, the receipt records SHA-256, as for a file that comes alone.
+    // If none is published, the receipt records SHA-256, as for a file fetched alone.
     algorithms: algorithmsOf(items.map(({ expect }) => expect.checksum ?? { algorithm: 'sha256', hex: '' })),
     largest: largestOf(items),
     claim: (entry) => {
@@ -70,7 +70,7 @@ function largestOf(items: readonly Item[]): number | undefined {
 
 function matchOf(entry: HashedEntry, items: readonly Item[], open: ReadonlySet<Item>): Match | undefined {
   const equal = byContent(entry, open)
-  // `f` is the file at the top before it is one of the same name in a folder.
+  // `f` means the file at the top rather than one of the same name in a folder.
   const [named] = equal
     .filter((candidate) => isNamed(candidate, entry.name))
     .sort((a, b) => a.path.length - b.path.length)
@@ -103,13 +103,13 @@ function bySize({ size, firstLine }: HashedEntry, item: Item): Match | undefined
   return { item, verified: 'size', note: `${listedSize} bytes as listed, and a header line of ${firstLine}` }
 }
 
-/** Whether the name may be the numbered one of another item: `x_1.csv` where an `x.csv` is in the bundle as well. */
+/** Whether the name may be another item's numbered one: `x_1.csv` if there is also an `x.csv` in the bundle. */
 function isRepeated(item: Item, name: string, items: readonly Item[]): boolean {
   const plain = withoutSuffix(name)
   return plain !== undefined && items.some((other) => other !== item && isNamed(other, plain))
 }
 
-/** Whether an item's path, or the server's own where that was unsafe, is this name or ends with it below a folder. */
+/** Whether an item's path, or the server's own if that was unsafe, is this name or ends with it below a folder. */
 function isNamed({ path, renamedFrom }: Item, name: string): boolean {
   return [path, renamedFrom].some((own) => own === name || own?.endsWith(`/${name}`) === true)
 }

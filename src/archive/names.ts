@@ -5,7 +5,7 @@ const FILE_TYPE = 0o170000
 const UNIX = 3
 
 /**
- * Refuses names that would leave the folder they are unpacked into, on any system: `..` segments, absolute paths,
+ * Refuses names that would escape the folder they are unpacked into, on any system: `..` segments, absolute paths,
  * drive letters, NUL. A backslash counts as a separator, as it does on Windows. Throws `ZIP_HOSTILE`.
  */
 export function refuseUnsafeName(name: string): void {
@@ -15,7 +15,7 @@ export function refuseUnsafeName(name: string): void {
   }
 }
 
-/** Refuses a symbolic link, behind which a later entry could leave the folder. Throws `ZIP_HOSTILE`. */
+/** Refuses a symbolic link, through which a later entry could escape the folder. Throws `ZIP_HOSTILE`. */
 export function refuseLink(name: string, versionMadeBy: number, externalAttributes: number): void {
   if (versionMadeBy >>> 8 !== UNIX || ((externalAttributes >>> 16) & FILE_TYPE) !== SYMBOLIC_LINK) return
   throw hostile(`The archive has a symbolic link: ${JSON.stringify(name.slice(0, 200))}.`)
@@ -27,7 +27,7 @@ export function isFolder(name: string): boolean {
 }
 
 /**
- * Takes back what Dataverse does to a name that is in the archive already: `a/x_2.csv` → `a/x.csv`.
+ * Undoes what Dataverse does to a name that is already in the archive: `a/x_2.csv` → `a/x.csv`.
  * @returns undefined when the name has no such ending.
  * @see DataFileZipper.java, checkZipEntryName: `_1`, `_2`, … go before the last `.` of the full path, or to its end.
  */

@@ -1,13 +1,13 @@
 import { open } from 'node:fs/promises'
 import { DataferryError, messageOf } from '../errors.ts'
 
-/** Bytes that can be read at any place: a file, a buffer, an object in a store. */
+/** Bytes that can be read at any offset: a file, a buffer, an object in a store. */
 export interface RandomAccess {
   /** Bytes in the whole. */
   readonly size: number
   /**
    * Bytes `from` … `to` − 1, all of them. Offsets lie within 0 … size. Rejects with a `DataferryError`: nothing else
-   * is taken for a fault of the medium, and any other error counts as damage in the archive.
+   * counts as a fault of the medium, and any other error counts as damage in the archive.
    */
   read(from: number, to: number): Promise<Uint8Array>
 }
@@ -47,7 +47,7 @@ export async function openFileAccess(path: string): Promise<FileAccess> {
 
 /**
  * The same bytes, read ahead: a small read fetches `ahead` bytes, and the next ones are answered from them.
- * Meant for one reader that mostly goes forward, over a store where each read is a request.
+ * Meant for one mostly sequential reader, over a store where each read is a request.
  */
 export function readAhead(source: RandomAccess, ahead = 256 * 1024): RandomAccess {
   let start = 0

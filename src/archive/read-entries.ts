@@ -6,27 +6,27 @@ import { refuseUnreadable, SIGNATURES, takeLocalHeader, type LocalHeader } from 
 import { Budget, DEFAULT_LIMITS, type ArchiveLimits } from './limits.ts'
 import { isFolder, refuseUnsafeName } from './names.ts'
 
-/** An entry on its way past. */
+/** An entry as it streams past. */
 export interface StreamedEntry {
-  /** As the archive says: never use it as a path. */
+  /** As in the archive: never use it as a path. */
   readonly name: string
   /**
    * The unpacked bytes, once; a chunk is valid until the next one is asked for. Ends only when size and CRC-32 agree
-   * with the archive's record, else rejects with `ZIP_DAMAGED` or `ZIP_HOSTILE`. What is left unread is read over.
+   * with the archive's record, else rejects with `ZIP_DAMAGED` or `ZIP_HOSTILE`. What is left unread is skipped.
    */
   open(): AsyncIterable<Uint8Array>
-  /** Behind damage entries are found by how they begin, and so may be part of a file that is an archive itself. */
+  /** After damage, entries are found by their signature, and so may be part of a file that is itself an archive. */
   readonly doubtful: boolean
 }
 
 /**
- * Reads the files of an archive while it arrives, so that those before a cut are not lost. Sees local headers only, so it
+ * Reads the files of an archive as it arrives, so that those before a cut are not lost. Sees only local headers, so it
  * proves that no bytes were damaged on the way but not that the archive means what it seems to: accept an entry only by
  * a checksum from elsewhere. Folders are left out; entries come in the order of the archive, one at a time.
  *
- * Damage in what describes an entry is passed over, and a caller that swallows `ZIP_DAMAGED` of an entry's bytes gets the
- * entries behind it as well, as far as they can be found.
- * Rejects, at the end, with `ZIP_DAMAGED` where the archive is cut off or corrupt, also when merely its directory is
+ * Damage in an entry's header is skipped, and a caller that swallows `ZIP_DAMAGED` of an entry's bytes gets the
+ * entries after it as well, as far as they can be found.
+ * Rejects, at the end, with `ZIP_DAMAGED` where the archive is cut off or corrupt, even if only its directory is
  * missing, and where a stored entry does not say its length; at once with `ZIP_HOSTILE` beyond the limits, and with what
  * the source rejects with.
  */
@@ -70,11 +70,11 @@ async function* oneEntry(reader: ByteReader, budget: Budget, doubtful: boolean):
   }
 }
 
-/** Compressed bytes that are looked through at once. */
+/** Compressed bytes that are searched at once. */
 const PIECE = 64 * 1024
 
 /**
- * Skips to what begins like an entry or the directory, at `from` or behind it.
+ * Skips to what begins like an entry or the directory, at or after `from`.
  * @returns false when nothing does
  */
 async function seekRecord(reader: ByteReader, from: number, budget: Budget): Promise<boolean> {
@@ -116,12 +116,12 @@ class Content {
     }
   }
 
-  /** Reads over what is left. Rejects as the content did, as nothing behind a failure can be found. */
+  /** Skips what is left. Rejects as the content did, as nothing after a failure can be found. */
   async finish(): Promise<void> {
     while ((await this.#next()).done !== true);
   }
 
-  /** Frees what unpacking holds. */
+  /** Frees the resources of unpacking. */
   async close(): Promise<void> {
     await this.#chunks.return()
   }
@@ -137,13 +137,13 @@ class Content {
   }
 }
 
-/** Reads over the directory and sees that the archive is whole and counts as many entries as came. */
+/** Skips the directory and checks that the archive is complete and counts as many entries as came. */
 async function readToEnd(reader: ByteReader, entries: number, limits: ArchiveLimits): Promise<void> {
   const start = reader.position
   let tail: Buffer = Buffer.alloc(0)
   for (let piece = await reader.some(TAIL_LENGTH); piece; piece = await reader.some(TAIL_LENGTH)) {
     tail = Buffer.concat([tail, piece]).subarray(-TAIL_LENGTH)
-    if (reader.position - start > limits.directoryBytes) throw damaged('The archive does not end behind its directory.')
+    if (reader.position - start > limits.directoryBytes) throw damaged('The archive does not end after its directory.')
   }
   const at = findEnd(tail)
   if (at === undefined) throw damaged(`The archive is cut off in its directory, at byte ${reader.position}.`)

@@ -1,7 +1,7 @@
 import pMap from 'p-map'
 
 /**
- * Works on every value, up to `concurrency` at the same time. With backpressure: a value is taken from its source only when
+ * Works on every value, up to `concurrency` at a time. With backpressure: a value is taken from its source only when
  * there is room for it. After a failure, of the work or of the source, no further value is taken; a value that was taken is
  * always worked on. Resolves, or rejects with the first error, only when nothing runs any more and the source is closed
  * (`p-map` alone rejects while other work still runs).

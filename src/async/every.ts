@@ -1,13 +1,13 @@
 /** Work that is repeated until it is stopped. */
 export interface Repeated {
-  /** No run begins any more. Resolves when the one under way, if any, has ended. May be repeated. */
+  /** Starts no further run. Resolves when the current one, if any, has ended. May be repeated. */
   stop(): Promise<void>
 }
 
 /**
- * Runs `work` every `ms`, for the first time after `ms`, and never twice at once: a run that is due while another one is
- * under way is left out. Does not keep the process alive.
- * @param onError is told what a run failed with; the next one comes all the same
+ * Runs `work` every `ms`, first after `ms`, and never twice at once: a run that is due while another one is
+ * in progress is skipped. Does not keep the process alive.
+ * @param onError is told what a run failed with; the next one happens anyway
  */
 export function every(ms: number, work: () => Promise<void> | void, onError: (error: unknown) => void): Repeated {
   let running: Promise<void> | undefined

@@ -5,8 +5,8 @@ interface Waiting<T> {
 }
 
 /**
- * Group commit: entries that are added while one write is under way share the next one. Writes keep the order of the
- * entries and never overlap. A write that fails rejects its own entries; later ones are written all the same.
+ * Group commit: entries that are added during one write share the next one. Writes keep the order of the
+ * entries and never overlap. A write that fails rejects its own entries; later ones are still written.
  */
 export class GroupCommit<T> {
   readonly #write: (group: readonly T[]) => Promise<void>
@@ -14,13 +14,13 @@ export class GroupCommit<T> {
   readonly #waiting: Waiting<T>[] = []
   #draining: Promise<void> | undefined
 
-  /** @param most entries in one write at most */
+  /** @param most most entries in one write */
   constructor(write: (group: readonly T[]) => Promise<void>, most = Number.MAX_SAFE_INTEGER) {
     this.#write = write
     this.#most = most
   }
 
-  /** Resolves when the write that holds the entry has; rejects as that does. */
+  /** Resolves or rejects with the write that holds the entry. */
   add(entry: T): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ entry, resolve, reject })
@@ -28,13 +28,13 @@ export class GroupCommit<T> {
     })
   }
 
-  /** Waits until every entry that was added has been written or refused; never rejects. */
+  /** Waits until every added entry has been written or refused; never rejects. */
   async idle(): Promise<void> {
     await this.#draining
   }
 
   async #drain(): Promise<void> {
-    // Entries that are added in one turn of the event loop share the first write, too.
+    // Entries added in one turn of the event loop share the first write, too.
     await Promise.resolve()
     while (this.#waiting.length > 0) {
       const group = this.#waiting.splice(0, this.#most)

@@ -23,19 +23,19 @@ const askedFileSchema = z.object({
 const askedSchema = z.object({
   /** As their dataset's listing described them when the archive was planned. */
   files: z.array(askedFileSchema),
-  /** Ids that the server does not know: they are not asked for, since one of them may spoil the whole archive. */
+  /** Ids that the server does not know: not requested, since one of them may spoil the whole archive. */
   unknown: z.array(z.number().int()),
 })
-/** What an archive was asked for: kept beside the plan, so that items stay small. */
+/** What an archive should contain: kept beside the plan, so that items stay small. */
 export type Asked = Readonly<z.infer<typeof askedSchema>>
 
-/** What keeps this from being recorded, since its reader would not take it; undefined: nothing. */
+/** Why this cannot be recorded, since its reader would not accept it; undefined: it can. */
 export function problemOf(asked: Asked): string | undefined {
   const [issue] = askedSchema.safeParse(asked).error?.issues ?? []
   return issue && `${issue.path.join('.')}: ${issue.message}`
 }
 
-/** Records what the archive on line `n` is to hold. Written before that line counts, so that a line never lacks it. */
+/** Records what the archive on line `n` should contain. Written before that line counts, so that a line never lacks it. */
 export async function writeAsked(records: Records, batch: BatchId, n: number, asked: Asked): Promise<void> {
   // Parsing drops what is not needed to compare.
   await records.write(names.asked(batch, n), `${JSON.stringify(askedSchema.parse(asked))}\n`)

@@ -12,7 +12,7 @@ export async function areBundlesOff(records: Records, batch: BatchId, server: st
   return (await serversWithoutBundles(records, batch)).includes(server)
 }
 
-/** The servers of which it is recorded. */
+/** The servers for which it is recorded. */
 export async function serversWithoutBundles(records: Records, batch: BatchId): Promise<string[]> {
   const servers = new Set<string>()
   for (const folder of [names.bundlesOff(batch), names.archivesOff(batch)]) {

@@ -4,7 +4,7 @@ import type { Batch, BatchId } from '../model/batch.ts'
 import type { Records, Sink } from '../sinks/sink.ts'
 import { readBatch } from './folder.ts'
 
-/** Says that dataferry keeps records here, and which destination this is, wherever its disk is mounted. */
+/** Marks that dataferry keeps records here, and identifies the destination wherever its disk is mounted. */
 const NAME = 'destination.json'
 
 /** Marks a place as a destination, once. */
@@ -14,14 +14,14 @@ export async function markDestination(records: Records): Promise<void> {
   await records.write(NAME, `${JSON.stringify(mark, null, 2)}\n`)
 }
 
-/** Whether anything was ever fetched to a place: not so in a new folder, nor where a disk is not mounted. */
+/** Whether anything was ever fetched here: false for a new folder, or where a disk is not mounted. */
 export async function isDestination(records: Records): Promise<boolean> {
   return (await records.read(NAME)) !== undefined || (await records.folders()).length > 0
 }
 
 /**
  * Reads a batch that is known to be at a destination.
- * @returns undefined when it was removed. Rejects with `SINK_UNAVAILABLE` where nothing of dataferry is at all.
+ * @returns undefined when it was removed. Rejects with `SINK_UNAVAILABLE` where there is no trace of dataferry at all.
  */
 export async function readKnownBatch({ records, url }: Sink, id: BatchId): Promise<Batch | undefined> {
   const batch = await readBatch(records, id)
@@ -30,9 +30,9 @@ export async function readKnownBatch({ records, url }: Sink, id: BatchId): Promi
 }
 
 /**
- * Rejects with `SINK_UNAVAILABLE` where batches are known to be and nothing of dataferry is: most likely the mount point of a
+ * Rejects with `SINK_UNAVAILABLE` where batches are known to be but there is no trace of dataferry: most likely the mount point of a
  * disk that is not mounted.
- * @param known what is known from elsewhere to have been brought there; asked for only where nothing is
+ * @param known the batches known from elsewhere to be there; called only if there is no trace
  */
 export async function refuseLostRecords(
   { records, url }: Sink,
@@ -43,7 +43,7 @@ export async function refuseLostRecords(
   const last = batches.at(-1)
   if (last === undefined) return
   const others = batches.length === 1 ? '' : ` and ${batches.length - 1} more`
-  throw lost(url, `${last}${others}`, ' To begin anew in an empty place, add --new.')
+  throw lost(url, `${last}${others}`, ' To start over in an empty place, add --new.')
 }
 
 /** Why a destination cannot be used, for people. */
@@ -78,6 +78,6 @@ export async function whyUnusable(
 }
 
 function lost(url: string, what: string, advice = ''): DataferryError {
-  const message = `There is nothing of dataferry at ${url}, where ${what} should be: is its disk mounted?${advice}`
+  const message = `dataferry has no records at ${url}, where ${what} should be: is its disk mounted?${advice}`
   return new DataferryError('SINK_UNAVAILABLE', message)
 }

@@ -7,7 +7,7 @@ import { listBatches } from './folder.ts'
 import { isDamaged, ItemsReader } from './items-file.ts'
 import { Outcomes } from './outcomes.ts'
 
-/** What an earlier batch recorded about the bytes of an item that publishes no checksum. */
+/** What an earlier batch recorded about the bytes of an item without a published checksum. */
 export interface EarlierRecord {
   readonly checksum: Checksum
   readonly verified: Verified

@@ -16,11 +16,11 @@ export const names = {
   failures: (id: BatchId) => `${id}/failures.csv`,
   renamed: (id: BatchId) => `${id}/renamed.csv`,
   leftOut: (id: BatchId) => `${id}/left-out.csv`,
-  /** What the archive on line `n` was asked for. */
+  /** What the archive on line `n` should contain. */
   asked: (id: BatchId, n: number) => `${id}/asked/${n}.json`,
   /** One file for each server that gets no more requests for bundles in this batch. */
   bundlesOff: (id: BatchId) => `${id}/bundles-off`,
-  /** The same in batches that older versions began. */
+  /** The same in batches begun by older versions. */
   archivesOff: (id: BatchId) => `${id}/archives-off`,
   sums: (id: BatchId, algorithm: string) => `${id}/${algorithm}sums.txt`,
 } as const
@@ -45,7 +45,7 @@ export const EMPTY_PLAN: PlanState = {
   },
 }
 
-/** Writes `batch.json`: from here on the batch exists. */
+/** Writes `batch.json`: from then on the batch exists. */
 export async function writeBatch(records: Records, batch: Batch): Promise<void> {
   await records.write(names.batch(batch.id), recordText(batch))
 }
@@ -68,7 +68,7 @@ export async function readPlanState(records: Records, id: BatchId): Promise<Plan
 
 /**
  * Every batch of a destination, oldest first.
- * @param unreadable told of each batch that cannot be read, which stands in nobody's way
+ * @param unreadable is told of each batch that cannot be read, which is skipped
  */
 export async function listBatches(
   records: Records,

@@ -14,7 +14,7 @@ const holdSchema = z.object({
 /** `hold.json`: the batch is paused or cancelled. Read when Redis does not know the batch. */
 export type Hold = Readonly<z.infer<typeof holdSchema>>
 
-/** @returns undefined when nothing holds the batch; a hold that cannot be read may be a cancelled one and stands */
+/** @returns undefined when the batch is not on hold; a hold that cannot be read may be a cancellation, so it counts */
 export async function readHold(records: Records, id: BatchId): Promise<Hold | undefined> {
   const bytes = await records.read(names.hold(id))
   if (!bytes) return undefined

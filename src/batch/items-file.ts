@@ -11,11 +11,11 @@ import { unreadable } from './record.ts'
 const OFFSET_BYTES = 8
 /** Blocks of lines that a reader keeps, as readers go roughly forward. */
 const KEPT_BLOCKS = 4
-/** Bytes of a block and of the index that are read: no plan is longer. */
+/** Most bytes of a block and of the index that are read: no plan is longer. */
 const LONGEST_BLOCK = 256 << 20
 const LONGEST_INDEX = 64 << 20
 
-/** Where writing goes on: lines and bytes that count. */
+/** Where writing continues: lines and bytes that count. */
 interface Position {
   readonly items: number
   readonly bytes: number
@@ -41,7 +41,7 @@ export class ItemsWriter {
   }
 
   /**
-   * Opens the files and cuts off anything written after `at`. An index that does not lead to these lines is written anew.
+   * Opens the files and cuts off anything written after `at`. An index that does not lead to these lines is rewritten.
    * Rejects with `RECORD_UNREADABLE` when the lines are not there.
    */
   static async open(records: Records, batch: BatchId, at: Position): Promise<ItemsWriter> {
@@ -115,21 +115,21 @@ function linesMissing(batch: BatchId, items: number): DataferryError {
   )
 }
 
-/** Lines of one block by their place in it, each replaced by its item when that is first asked for. */
+/** Lines of one block by their place in it, each replaced by its item on first use. */
 type Block = (string | Item | undefined)[]
 
 /**
- * Reads items by line number. The index only says where to look: a line is known by the number that it carries, and where the
- * index does not lead to it, all lines are gone through once. A line that cannot be read is an item with a problem.
+ * Reads items by line number. The index only says where to look: a line is identified by the number it carries, and where the
+ * index does not lead to it, all lines are scanned once. A line that cannot be read is an item with a problem.
  */
 export class ItemsReader {
   readonly #records: Records
   readonly #batch: BatchId
-  /** Feeder and worker ask for the same ones. */
+  /** Feeder and worker read the same ones. */
   readonly #blocks = new LRUCache<number, Promise<Block>>({ max: KEPT_BLOCKS })
   #offsets: readonly number[] = []
   #scanning: Promise<boolean> | undefined
-  /** Bytes of lines that were gone through, and whether that showed other offsets than the index. */
+  /** Bytes of lines that were scanned, and whether their offsets differ from the index. */
   #scanned: number | undefined
   #isIndexWrong = false
 
@@ -138,7 +138,7 @@ export class ItemsReader {
     this.#batch = batch
   }
 
-  /** The item on line `n`, which is planned. Rejects with `SINK_UNAVAILABLE` when the records of the batch are gone. */
+  /** The item on line `n`, which must be planned. Rejects with `SINK_UNAVAILABLE` when the records of the batch are gone. */
   async item(n: number): Promise<Item> {
     const block = await this.#blockWith(n)
     const line = block[n % BLOCK]
@@ -153,7 +153,7 @@ export class ItemsReader {
     for (let n = from; n < to; n++) yield await this.item(n)
   }
 
-  /** Whether an outcome with this path may be of line `n`: only a line that can be read can say no. */
+  /** Whether an outcome with this path may belong to line `n`: only a readable line can say no. */
   async isAt(n: number, path: string): Promise<boolean> {
     const line = (await this.#blockWith(n))[n % BLOCK]
     if (typeof line === 'object') return line.path === path
@@ -198,7 +198,7 @@ export class ItemsReader {
     this.#offsets = offsets.map((offset) => Math.min(offset, Number.MAX_SAFE_INTEGER - LONGEST_BLOCK))
   }
 
-  /** Makes an index from the lines themselves. @returns false when that was done, and no line was added since */
+  /** Builds an index from the lines themselves. @returns false when that was done, and no line was added since */
   #scan(): Promise<boolean> {
     this.#scanning ??= this.#scanOnce().finally(() => (this.#scanning = undefined))
     return this.#scanning
@@ -218,17 +218,17 @@ export class ItemsReader {
     return true
   }
 
-  /** A stand-in, so that this line ends with a code and the others go on. */
+  /** A placeholder, so that this line ends with a code and the others continue. */
   async #damaged(n: number): Promise<Item> {
     if (await this.#records.read(names.batch(this.#batch))) return damagedItem(n)
-    const message = `The records of ${this.#batch} are not at the destination any more: is its disk mounted?`
+    const message = `The records of ${this.#batch} are no longer at the destination: is its disk mounted?`
     throw new DataferryError('SINK_UNAVAILABLE', message)
   }
 }
 
 function damagedItem(n: number): Item {
   const what = `line ${n + 1} of the plan`
-  const message = `What stood on ${what} cannot be read any more.`
+  const message = `The item on ${what} can no longer be read.`
   return {
     n,
     server: '',
@@ -239,12 +239,12 @@ function damagedItem(n: number): Item {
   }
 }
 
-/** Whether an item stands in for a line that cannot be read: nothing but its number is known. */
+/** Whether an item is a placeholder for a line that cannot be read: nothing but its number is known. */
 export function isDamaged({ server }: Item): boolean {
   return server === ''
 }
 
-/** Lines by the number that each carries; of two with the same number, the one in its place counts. */
+/** Lines by the number each carries; of two with the same number, the one in the right place counts. */
 function blockOf(lines: readonly string[], first: number): Block {
   const block: Block = []
   for (const [at, line] of lines.entries()) {

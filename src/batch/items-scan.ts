@@ -6,15 +6,15 @@ import { recordLines } from './record.ts'
 /** Every how many lines the index holds a byte offset. */
 export const BLOCK = 1_000
 
-/** What `items.ndjson` itself says, whatever its index and `plan.json` do. */
+/** What `items.ndjson` itself says, whatever its index and `plan.json` say. */
 export interface ScannedItems {
-  /** Where each block begins: at the first of its lines that can be read. */
+  /** Where each block begins: at the first of its readable lines. */
   readonly offsets: readonly number[]
-  /** Lines up to the last one that can be read, those that cannot be read in between included. */
+  /** Lines up to the last readable one, including unreadable ones in between. */
   readonly items: number
   /** Bytes up to the end of that line. */
   readonly bytes: number
-  /** Behind it: lines that cannot be read, and the bytes up to the end of the last one. */
+  /** After it: unreadable lines, and the bytes up to the end of the last one. */
   readonly more: number
   readonly allBytes: number
 }
@@ -26,7 +26,7 @@ interface Line {
 }
 
 /**
- * Goes through all whole lines once, in bounded memory.
+ * Scans all whole lines once, in bounded memory.
  * @param until bytes to look at
  */
 export async function scanItems(records: Records, batch: BatchId, until = Infinity): Promise<ScannedItems> {
@@ -45,7 +45,7 @@ export async function scanItems(records: Records, batch: BatchId, until = Infini
     const n = lineNumber(text ?? '')
     if (n === items || n === items + skipped) take({ n, from, to })
     else if (n !== undefined && n > items && n - 1 === doubtful?.n) {
-      // Lines are missing without a trace. That the next two follow one another says that their numbers are right.
+      // Lines are missing without a trace. If the next two are consecutive, their numbers are right.
       take(doubtful)
       take({ n, from, to })
     } else {

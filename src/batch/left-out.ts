@@ -13,13 +13,13 @@ import { csvRow } from './wanted-rows.ts'
 /** A file that an archive of a batch lacks. */
 export interface LeftOutFile extends LeftOut {
   readonly archive: Item
-  /** Form that it was asked for in. */
+  /** The form it was requested in. */
   readonly format: Format
-  /** Folder that it belongs into: beside the archive, where unpacking it would put its files; ends in `/`. */
+  /** The folder it belongs in: beside the archive, where unpacking would put its files; ends in `/`. */
   readonly folder: string
   /** As its listing describes it; undefined when the server does not know it. */
   readonly file: Asked['files'][number] | undefined
-  /** What the archive was asked for is on record, but cannot be read. */
+  /** The record of what the archive should contain cannot be read. */
   readonly isUnreadable: boolean
 }
 
@@ -53,7 +53,7 @@ function folderFor(path: string, directory: string): string {
   return [top, ...directory.split('/').filter((part) => part !== ''), ''].join('/')
 }
 
-/** `left-out.csv`: itself a manifest that fetches these files singly. */
+/** `left-out.csv`: itself a manifest that fetches these files individually. */
 export async function* leftOutRows(records: Records, batch: BatchId, planned: number): AsyncGenerator<Uint8Array> {
   yield csvRow(LEFT_OUT_COLUMNS)
   for await (const { archive, id, path, folder, format, reason, ambiguous } of filesLeftOut(records, batch, planned)) {

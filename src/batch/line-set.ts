@@ -3,13 +3,13 @@ const PAGE = 8192
 
 /**
  * A growing set of line numbers, one bit each; what is kept in Redis has its bits in another order (`redis-bits.ts`). Kept
- * in pages, so that a number that no plan has, in a damaged record, takes one page and not the room of all before it.
+ * in pages, so that an absurd number from a damaged record takes one page, and not the room of all before it.
  */
 export class LineSet {
   readonly #pages = new Map<number, Uint8Array>()
   #count = 0
 
-  /** How many numbers are in it. */
+  /** How many numbers it holds. */
   get count(): number {
     return this.#count
   }
@@ -19,7 +19,7 @@ export class LineSet {
     return (byte & (1 << (n % 8))) !== 0
   }
 
-  /** @returns false when it was in already */
+  /** @returns false when it was already in the set */
   add(n: number): boolean {
     if (this.has(n)) return false
     const number = Math.floor(n / (8 * PAGE))

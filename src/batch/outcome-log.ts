@@ -8,7 +8,7 @@ import { recordLines } from './record.ts'
 
 /**
  * One process's own file of outcomes: append-only, one writer each. Opened with the first outcome, and again after a
- * failure, so that a destination that was full or away for a while takes outcomes again.
+ * failure, so that a destination that was full or away for a while accepts outcomes again.
  */
 export class OutcomeWriter {
   readonly #records: Records
@@ -28,7 +28,7 @@ export class OutcomeWriter {
     const opening = (this.#log ??= this.#opened(this.#records.appendTo(this.#name)))
     const log = await opening
     try {
-      // A line that a crash tore must not swallow this one, hence the leading line break.
+      // The leading line break keeps a line torn by a crash from swallowing this one.
       await log.append(`\n${JSON.stringify(outcome)}\n`)
     } catch (error) {
       if (this.#log === opening && !this.#isClosed()) this.#log = this.#opened(this.#reopened(log))
@@ -60,7 +60,7 @@ export class OutcomeWriter {
   }
 }
 
-/** Every outcome on record, file by file; several may be of one item. Torn and foreign lines are passed over. */
+/** Every outcome on record, file by file; an item may have several. Torn and foreign lines are skipped. */
 export async function* readOutcomes(records: Records, batch: BatchId): AsyncGenerator<LogLine> {
   for (const name of await records.list(names.receipts(batch))) {
     for await (const { text } of recordLines(records.streamLog(name, 0))) {

@@ -21,12 +21,12 @@ export interface Tally {
   readonly leftOut: number
   readonly verified: Readonly<Record<Verified, number>>
   readonly failures: Readonly<Record<string, number>>
-  /** Those of the receipts' checksums. */
+  /** The algorithms of the receipts' checksums. */
   readonly algorithms: ReadonlySet<string>
 }
 
 /**
- * The one outcome of each item: a receipt beats failures, the first `done` beats `kept`, the last failure stands.
+ * The one outcome of each item: a receipt beats failures, the first `done` beats `kept`, the last failure counts.
  * Reads the records up to twice for each question instead of keeping them; memory is a few bits an item. A line counts only
  * if it is of this plan: its number is planned, for its path.
  */
@@ -35,7 +35,7 @@ export class Outcomes {
   readonly #batch: BatchId
   readonly #planned: number | undefined
   readonly #items: ItemsReader
-  /** Lines that are of another plan, by number and path, once all were looked at. */
+  /** Lines of another plan, by number and path, once all have been checked. */
   #foreign: ReadonlySet<string> | undefined
 
   /** @param planned lines of the plan; unknown: every outcome counts */
@@ -46,7 +46,7 @@ export class Outcomes {
     this.#items = new ItemsReader(records, batch)
   }
 
-  /** Those of a batch by the plan on record, where that can be read. */
+  /** The outcomes of a batch, checked against the plan on record if that can be read. */
   static async of(records: Records, batch: BatchId): Promise<Outcomes> {
     const plan = await readPlanState(records, batch).catch((error: unknown) => {
       if (isUnreadable(error)) return EMPTY_PLAN
@@ -79,7 +79,7 @@ export class Outcomes {
   async *failures(): AsyncGenerator<Failure> {
     const ended = new LineSet()
     const once = new LineSet()
-    /** Items with several lines, of which the last one stands. */
+    /** Items with several lines, of which the last one counts. */
     const often = new LineSet()
     for await (const line of this.#lines()) {
       if (isReceipt(line)) ended.add(line.n)

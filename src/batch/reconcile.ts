@@ -9,13 +9,13 @@ const CHUNK = 500
 
 /**
  * Brings the ledger up to what the destination proves: a new or rolled-back Redis learns every outcome on record, one that
- * knows them learns nothing. One that did not know the batch also learns that it was paused or cancelled; else what
+ * knows them learns nothing. One that did not know the batch also learns whether it was paused or cancelled; otherwise what
  * Redis says about that is newer. Repeatable, and safe while workers run.
- * @returns how many items the ledger did not know to have ended
+ * @returns how many ended items the ledger did not know of
  */
 export async function reconcile(ledger: Ledger, records: Records, batch: Batch, plan: PlanState): Promise<number> {
   const { id, destination, servers, createdAt } = batch
-  // Attached at first: workers must not begin with it before its owner or its token is known.
+  // Attached at first: workers must not start on it before its owner or its token servers are known.
   await ledger.open({ id, destination, servers, createdAt, attached: true }, await readHold(records, id))
   await ledger.setPlanned(id, plan.items, plan.totals.size, plan.complete)
   const outcomes = new Outcomes(records, id, plan.items)

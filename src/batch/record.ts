@@ -5,7 +5,7 @@ import { LONGEST_RECORD } from '../sinks/sink.ts'
 
 const versionSchema = z.looseObject({ v: z.number() })
 
-/** How records that are one JSON document are written. */
+/** Writes a record that is one JSON document. */
 export function recordText(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`
 }
@@ -27,14 +27,14 @@ export function unreadable(message: string): DataferryError {
   return new DataferryError('RECORD_UNREADABLE', message)
 }
 
-/** Whether an error says that a record cannot be read: then no other record can be expected to make up for it. */
+/** Whether an error says that a record cannot be read and no other record replaces it. */
 export function isUnreadable(error: unknown): error is DataferryError {
   return error instanceof DataferryError && error.code === 'RECORD_UNREADABLE'
 }
 
 /** A line of a log, without its line break. */
 export interface RecordLine {
-  /** Undefined: longer than {@link LONGEST_LINE}, so that it is not kept in memory. */
+  /** Undefined: longer than {@link LONGEST_LINE}, so not kept in memory. */
   readonly text: string | undefined
   /** Offset of its first byte in the log, and of the byte behind its line break. */
   readonly from: number
@@ -47,7 +47,7 @@ const LONGEST_LINE = 64 << 20
 const LINE_FEED = 10
 
 /**
- * The whole lines of a log, in order; one that a crash tore at the end is left out.
+ * The whole lines of a log, in order; a last line torn by a crash is left out.
  * @param from offset of the first chunk
  */
 export async function* recordLines(chunks: AsyncIterable<Uint8Array>, from = 0): AsyncGenerator<RecordLine> {

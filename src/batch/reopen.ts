@@ -9,8 +9,8 @@ import { Outcomes } from './outcomes.ts'
 const CHUNK = 1_000
 
 /**
- * Takes failures back, so that those items are fed again: on record first, then in the ledger. Removes the report, which no
- * longer tells the truth.
+ * Reopens failures, so that those items are fed again: on record first, then in the ledger. Removes the report, which is no
+ * longer true.
  * @param codes only failures with these codes; empty: all
  * @returns how many items were reopened
  */

@@ -21,7 +21,7 @@ const fieldsSchema = z.object({
   finishedAt: z.string(),
   planned: count,
   plannedBytes: count,
-  /** Items of the plan without any outcome. Never hidden: 0 is what makes a batch whole. */
+  /** Items of the plan without any outcome. Never hidden: a batch is whole only at 0. */
   missing: count,
   renamed: count,
   duplicates: count,
@@ -37,7 +37,7 @@ const fieldsSchema = z.object({
   resumed: count,
   /** Files that archives lack; named in `left-out.csv`. */
   leftOut: count.default(0),
-  /** They were added to the plan, and count there. */
+  /** They were added to the plan, and are counted there. */
   leftOutPlanned: z.boolean().default(false),
   /** Servers that got no more requests for bundles, since those kept failing. */
   bundlesOff: z.array(z.string()).optional(),
@@ -54,7 +54,7 @@ const reportSchema = fieldsSchema.transform(({ archivesOff = [], bundlesOff = ar
 /** `report.json`. */
 export type Report = Readonly<z.infer<typeof reportSchema>>
 
-/** @returns undefined when the batch has no report yet, or one that cannot be read: the receipts give another */
+/** @returns undefined when the batch has no report yet, or an unreadable one: it is made again from the receipts */
 export async function readReport(records: Records, id: BatchId): Promise<Report | undefined> {
   const bytes = await records.read(names.report(id))
   try {

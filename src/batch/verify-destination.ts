@@ -15,7 +15,7 @@ import { isUnreadable } from './record.ts'
 /** What was found at one path of a destination. */
 export type Finding =
   | { readonly state: 'ok'; readonly path: string; readonly size: number }
-  /** Recorded without a checksum, so that only its size could be compared. */
+  /** Recorded without a checksum, so only its size could be compared. */
   | { readonly state: 'size-only'; readonly path: string; readonly size: number }
   | { readonly state: 'missing'; readonly path: string; readonly batch: BatchId; readonly n: number }
   | {
@@ -27,7 +27,7 @@ export type Finding =
       readonly found: string
     }
   | { readonly state: 'extra'; readonly path: string; readonly size: number }
-  /** Planned, and never brought here; `why` is the code that it failed with, when it did. */
+  /** Planned, but never fetched; `why` is the code it failed with, if it did. */
   | {
       readonly state: 'unfetched'
       readonly path: string
@@ -35,10 +35,10 @@ export type Finding =
       readonly n: number
       readonly why: string | undefined
     }
-  /** Records that cannot be read, so that nothing can be said about what they were to prove. */
+  /** Unreadable records, so that nothing can be said about what they should prove. */
   | { readonly state: 'unreadable'; readonly path: string; readonly message: string }
 
-/** The checksum of what is committed at a path; undefined: only its size is looked at. */
+/** The checksum of what is committed at a path; undefined: only its size is compared. */
 export type HashPath = (path: string, algorithm: Checksum['algorithm'], size: number) => Promise<Checksum | undefined>
 
 /** How far a verification is. */
@@ -74,7 +74,7 @@ export function newVerifyProgress(): VerifyProgress {
 
 /**
  * Compares the newest receipt of every path of a destination with what `hash` finds there, names files that no receipt knows,
- * and planned ones that never came. In flat memory, whatever the number of receipts and files. Rejects with `NO_RECORDS` when
+ * and planned ones that were never fetched. In flat memory, whatever the number of receipts and files. Rejects with `NO_RECORDS` when
  * there is nothing to compare with, and with `TEMP_UNUSABLE`.
  */
 export async function* verifyDestination(sink: Sink, options: VerifyOptions): AsyncGenerator<Finding> {
@@ -179,7 +179,7 @@ async function findingsAt(
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   if (received) {
-    // A listing does not enter folders behind links, which fetching does where they stay inside.
+    // A listing does not follow links to folders; fetching does, as long as they stay inside.
     const size = listed ?? (await sink.stat(path, itemKey(received.batch, received.n), signal))?.size
     if (size !== undefined) return [await compare(path, size, received, hash)]
     return [{ state: 'missing', path, batch: received.batch, n: received.n }]

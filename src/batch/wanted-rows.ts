@@ -14,26 +14,26 @@ type Asked = NonNullable<NonNullable<Item['problem']>['asked']>
 /** The first line of a table of items that is itself a manifest; `code` and `message` say why each is in it, for people. */
 export const WANTED_HEADER = csvRow(WANTED_COLUMNS)
 
-/** The line that asks for an item again, to the same path. */
+/** The line that requests an item again, to the same path. */
 export function wantedRow(item: Item, code: string, message: string): Uint8Array {
   const { checksum, size } = item.expect
   const promise = checksum ? `${checksum.algorithm}:${checksum.hex}` : ''
   return csvRow([item.server, ...asked(item), formatOf(item), size ?? '', promise, code, message])
 }
 
-/** Whether it is known what to ask for; see `NO_REF`. */
+/** Whether it is known what to request; see `NO_REF`. */
 export function canBeAsked({ ref }: Item): boolean {
   return ref.kind !== 'file' || ref.file !== 0
 }
 
-/** A row for people and spreadsheets: what strangers wrote is made visible and inert. */
+/** A row for people and spreadsheets: control characters are made visible, formulas inert. */
 export function csvRow(cells: readonly (string | number)[]): Uint8Array {
   return Buffer.from(`${formatRecord(cells.map((cell) => inertCell(visibleText(String(cell)))))}\r\n`)
 }
 
 /** The columns kind, id, dataset, version and path. */
 function asked({ ref, path, problem }: Item): readonly (string | number)[] {
-  // What could not be planned is asked for in the words of the manifest: its path is only a stand-in.
+  // What could not be planned is requested in the manifest's words: its path is only a placeholder.
   if (problem?.asked) return askedAgain(problem.asked)
   switch (ref.kind) {
     case 'file':
@@ -58,15 +58,15 @@ function formatOf({ ref }: Item): string {
 const wantedSchema = z.object({ batch: z.string(), n: z.number(), state: z.string(), message: z.string() })
 
 /**
- * Turns what `verify` finds missing or changed into a manifest that asks for it again, to the same paths. It is written in the
+ * Turns what `verify` finds missing or changed into a manifest that fetches it again, to the same paths. It is written in the
  * order of the plans, which are read forward once.
  */
 export class WantedAgain implements AsyncDisposable {
   readonly #records: Records
   readonly #found = new ExternalSort(wantedSchema)
-  /** Items that are in the manifest, and the servers that have them. */
+  /** Items in the manifest, and their servers. */
   count = 0
-  /** Items that are missing in it, since the line of the plan that says what they are cannot be read. */
+  /** Items missing from it, since their line of the plan cannot be read. */
   unknown = 0
   readonly servers = new Set<string>()
 

@@ -28,12 +28,12 @@ export interface AccessAction {
 
 /** Every action, in the order of the help. */
 export const ACCESS_ACTIONS: readonly AccessAction[] = [
-  { name: 'request', help: 'ask for a file', takesUsers: false, run: request },
-  { name: 'list', help: 'who asked', takesUsers: false, run: list },
-  { name: 'grant', help: 'let somebody have it', takesUsers: true, run: decide('grantFileAccess') },
-  { name: 'reject', help: 'turn a request down', takesUsers: true, run: decide('rejectFileAccess') },
-  { name: 'revoke', help: 'take a grant back', takesUsers: true, run: decide('revokeFileAccess') },
-  { name: 'allow', help: 'let people ask for the files of a dataset', takesUsers: false, run: allow },
+  { name: 'request', help: 'request access to a file', takesUsers: false, run: request },
+  { name: 'list', help: 'list access requests', takesUsers: false, run: list },
+  { name: 'grant', help: 'grant access', takesUsers: true, run: decide('grantFileAccess') },
+  { name: 'reject', help: 'reject a request', takesUsers: true, run: decide('rejectFileAccess') },
+  { name: 'revoke', help: 'revoke access', takesUsers: true, run: decide('revokeFileAccess') },
+  { name: 'allow', help: 'let users request access to the files of a dataset', takesUsers: false, run: allow },
   { name: 'permissions', help: 'what you may do with a file', takesUsers: false, run: permissions },
 ]
 
@@ -73,7 +73,7 @@ function tell({ out }: Context, action: string, id: string, { message }: Message
 async function list({ context: { out, has }, api, named, id, signal }: AccessCall): Promise<void> {
   const found = await api.listFileAccessRequests(fileOf(named, id), { includeHistory: has('history'), signal })
   for (const one of found) out.record({ event: 'access-request', ...one })
-  if (found.length === 0) out.line(`Nobody has asked for ${id}.`)
+  if (found.length === 0) out.line(`Nobody has requested access to ${id}.`)
   else out.table([{ title: 'USER' }, { title: 'STATE' }, { title: 'NAME' }, { title: 'E-MAIL' }], found.map(row))
 }
 
@@ -85,14 +85,14 @@ async function permissions({ context: { out }, api, named, id, signal }: AccessC
   const file = fileOf(named, id)
   const may = await api.userPermissions(file, { signal })
   const requested = await api.userFileAccessRequested(file, { signal })
-  // The server says so of requests that were granted or turned down, too.
+  // The server also says so of requests that were granted or rejected.
   const open = requested && !may.canDownloadFile
   out.record({ event: 'permissions', id, ...may, requested: open })
   const rows: readonly (readonly [string, boolean])[] = [
-    ['download it (only a download tells for sure)', may.canDownloadFile],
-    ['decide who may have it', may.canManageFilePermissions ?? false],
+    ['download it (only a download shows for certain)', may.canDownloadFile],
+    ['manage access to it', may.canManageFilePermissions ?? false],
     ['edit its dataset', may.canEditOwnerDataset ?? false],
-    ['your request for it is open, unless it was turned down', open],
+    ['your request for it is pending, unless it was rejected', open],
   ]
   out.table(
     [{ title: 'MAY' }, { title: id }],

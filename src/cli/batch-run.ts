@@ -15,9 +15,9 @@ import { startWork } from './start-work.ts'
 import { printSummary, type RunFacts } from './summary.ts'
 
 /**
- * Brings a batch to its end in this process: plans, feeds and works at the same time, shows how far it is, and prints the
- * summary. It is this command's alone: other processes touch neither its files nor its errors. When it is asked to stop,
- * everything in flight is parked at its byte first.
+ * Runs a batch to its end in this process: plans, feeds and works at the same time, shows the progress, and prints the
+ * summary. The batch belongs to this command alone: no other process works on it. When asked to stop,
+ * it first parks everything in flight at its byte.
  */
 export async function runBatch(context: Context, sink: Sink, begun: BegunBatch, lazy: LazyRuntime): Promise<ExitCode> {
   const { config, signal, log } = context
@@ -49,7 +49,7 @@ export async function runBatch(context: Context, sink: Sink, begun: BegunBatch, 
     await runtime.queues.drop(id, servers)
   } catch (error) {
     if (!isAbort(error) || !signal.aborted) throw error
-    context.out.say('Parked. The same command goes on where it was; so does:')
+    context.out.say('Parked. The same command continues where it stopped; so does:')
     context.out.command(pasted(config, 'resume', [placeFor(context.out, sink.url)]))
     return 130
   } finally {

@@ -47,13 +47,13 @@ function asksFor(argv: readonly string[], ...flags: readonly string[]): boolean 
   return argv.slice(0, end === -1 ? undefined : end).some((word) => flags.includes(word))
 }
 
-/** A file name, an address, a DOI, a file id or standard input; a mistyped verb is none of these. */
+/** A file name, a URL, a DOI, a file id or standard input; a mistyped verb is none of these. */
 function looksLikeManifest(word: string, cwd: string): boolean {
   return word === '-' || /[./\\:]/.test(word) || /^\d+$/.test(word) || existsSync(resolve(cwd, word))
 }
 
 function unknownVerb(word: string | undefined, verbs: readonly Verb[]): string {
-  if (word === undefined) return 'a command is missing'
+  if (word === undefined) return 'no command is given'
   const meant = nearest(
     word,
     verbs.map(({ name }) => name),

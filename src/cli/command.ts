@@ -5,7 +5,7 @@ import type { Output } from './terminal/output.ts'
 
 /**
  * What the shell gets: 0 all there · 1 something failed · 2 usage, config or manifest · 3 cannot start (Redis, sink,
- * server) · 130 interrupted, and the same command goes on.
+ * server) · 130 interrupted; the same command continues.
  */
 export type ExitCode = 0 | 1 | 2 | 3 | 130
 
@@ -13,9 +13,9 @@ export type ExitCode = 0 | 1 | 2 | 3 | 130
 export interface Given {
   /** Operands in order. */
   readonly args: readonly string[]
-  /** Whether a flag without a value is there. */
+  /** Whether a flag without a value was given. */
   readonly has: (flag: string) => boolean
-  /** The value of a flag, the last one when it is there several times. */
+  /** The value of a flag, the last one when it was given several times. */
   readonly text: (flag: string) => string | undefined
   /** All values of a flag that may be given several times. */
   readonly texts: (flag: string) => readonly string[]
@@ -35,7 +35,7 @@ export interface Context extends Given {
   readonly logsToTerminal: boolean
 }
 
-/** A flag of one command that is no setting. Has a value when its notation ends in `<…>`. */
+/** A flag of one command that is not a setting. Has a value when its notation ends in `<…>`. */
 interface CommandFlag {
   /** In commander's notation: `-n, --dry-run`, `-m, --manifest <file>`. */
   readonly flags: string
@@ -48,22 +48,22 @@ export interface Operand {
   readonly name: string
   readonly help: string
   readonly optional?: true
-  /** Takes all that follow; only the last operand. */
+  /** Takes all that follow; only the last operand may. */
   readonly many?: true
 }
 
-/** What a command says when somebody stops it. */
+/** What a command says when it is stopped. */
 export interface StopWords {
-  /** At once: what becomes of its work. */
+  /** Immediately: what happens to its work. */
   readonly stopping: string
-  /** When it has stopped: how to go on; nothing where it has said so itself. */
+  /** Once it has stopped: how to continue; nothing where it has said so itself. */
   readonly stopped?: string
 }
 
 /** For commands that fetch. */
 export const PARKS: StopWords = {
   stopping: 'what was fetched is kept.',
-  stopped: 'Run the same command again: it goes on where it was.',
+  stopped: 'Run the same command again: it continues where it stopped.',
 }
 
 /** For commands that plan. */
@@ -79,7 +79,7 @@ export interface Command {
   /** Settings that matter here: their flags are offered. The others still come from environment and file. */
   readonly settings: readonly SettingName[]
   readonly flags: readonly CommandFlag[]
-  /** Default: it has nothing to keep. */
+  /** Default: there is nothing to keep. */
   readonly stop?: StopWords
   run(context: Context): Promise<ExitCode>
 }

@@ -11,12 +11,12 @@ export interface Verb {
 export const VERBS: readonly Verb[] = [
   {
     name: 'run',
-    summary: 'bring everything in a manifest home: plan, fetch, verify, report',
+    summary: 'fetch everything in a manifest: plan, download, verify, report',
     load: async () => (await import('./commands/run.ts')).command,
   },
   {
     name: 'plan',
-    summary: 'fix what would be fetched and print the totals, without fetching',
+    summary: 'work out what would be fetched and print the totals, without fetching',
     load: async () => (await import('./commands/plan.ts')).command,
   },
   {
@@ -26,7 +26,7 @@ export const VERBS: readonly Verb[] = [
   },
   {
     name: 'resume',
-    summary: 'go on with the unfinished batches of a destination',
+    summary: 'continue the unfinished batches of a destination',
     load: async () => (await import('./commands/resume.ts')).command,
   },
   {
@@ -41,37 +41,37 @@ export const VERBS: readonly Verb[] = [
   },
   {
     name: 'pause',
-    summary: 'hold a batch or a server; what is in flight is parked',
+    summary: 'pause a batch or a server; files in flight are parked',
     load: async () => (await import('./commands/pause.ts')).command,
   },
   {
     name: 'continue',
-    summary: 'take a pause back',
+    summary: 'lift a pause, or take up a cancelled batch again',
     load: async () => (await import('./commands/continue.ts')).command,
   },
   {
     name: 'cancel',
-    summary: 'fetch nothing more of a batch',
+    summary: 'stop fetching a batch',
     load: async () => (await import('./commands/cancel.ts')).command,
   },
   {
     name: 'forget',
-    summary: 'drop what Redis knows of a batch; its files and records stay',
+    summary: 'remove a batch from Redis; its files and records stay',
     load: async () => (await import('./commands/forget.ts')).command,
   },
   {
     name: 'retry',
-    summary: 'try failed files of a batch again',
+    summary: 'retry the failed files of a batch',
     load: async () => (await import('./commands/retry.ts')).command,
   },
   {
     name: 'limit',
-    summary: 'change how hard a server may be asked, for all workers at once',
+    summary: 'limit the files at a time and the rate of a server, for all workers',
     load: async () => (await import('./commands/limit.ts')).command,
   },
   {
     name: 'verify',
-    summary: 'read every byte of a destination again and compare it with the receipts',
+    summary: 're-read every file of a destination and compare it with its receipt',
     load: async () => (await import('./commands/verify.ts')).command,
   },
   {
@@ -81,17 +81,17 @@ export const VERBS: readonly Verb[] = [
   },
   {
     name: 'url',
-    summary: 'print the address that a file can be fetched from',
+    summary: 'print a URL that a file can be fetched from',
     load: async () => (await import('./commands/url.ts')).command,
   },
   {
     name: 'access',
-    summary: 'ask for a restricted file, and decide about those who asked',
+    summary: 'request access to a restricted file, or decide on requests',
     load: async () => (await import('./commands/access.ts')).command,
   },
   {
     name: 'clean',
-    summary: 'drop parts and uploads that nobody goes on with',
+    summary: 'remove partial files and uploads that nothing will continue',
     load: async () => (await import('./commands/clean.ts')).command,
   },
   {

@@ -14,7 +14,7 @@ import type { Runtime } from './runtime.ts'
 export type Subject = { readonly batch: LedgerEntry } | { readonly server: string }
 
 export const SUBJECT: readonly Operand[] = [
-  { name: 'batch', help: 'its id as `dataferry status` shows it, or an end of it', optional: true },
+  { name: 'batch', help: 'its id as `dataferry status` shows it, or the end of it', optional: true },
 ]
 
 /** Reads BATCH or `--server URL` of a command line. Rejects when neither or both are there, or the batch is unknown. */
@@ -32,8 +32,8 @@ export async function subject({ args, text }: Context, { ledger }: Runtime): Pro
 }
 
 /**
- * Writes a person's wish beside the data too, where it outlives Redis. Workers have heard of it already, so whatever
- * hinders this is only told.
+ * Also records a person's decision beside the data, where it outlives Redis. Workers have heard of it already, so a
+ * failure is only reported.
  * @param hold undefined: the batch goes on
  */
 export async function recordHold(
@@ -43,7 +43,7 @@ export async function recordHold(
 ): Promise<void> {
   const why = await putHold(config, id, destination, hold).catch((error: unknown) => messageOf(error))
   if (why === undefined) return
-  out.warn(`Only Redis knows of this; if it is lost, so is this wish. It could not be written beside the data: ${why}`)
+  out.warn(`This is recorded in Redis alone, and is lost if Redis is. It could not be written beside the data: ${why}`)
 }
 
 /** @returns why it could not be, or undefined */
@@ -64,10 +64,10 @@ async function putHold(
   }
 }
 
-/** Rejects when a batch has ended already: there is nothing to hold or to go on with. */
+/** Rejects when a batch has ended already: there is nothing to pause or continue. */
 export function refuseFinished({ config }: Context, { id, state }: LedgerEntry): void {
   if (state !== 'finished') return
-  const advice = 'What failed in it is tried again by:'
+  const advice = 'To retry what failed in it:'
   const command = pasted(config, 'retry', [id])
   throw new DataferryError('ARGUMENT_INVALID', `${id} has finished already.`, { advice, command })
 }
@@ -82,7 +82,7 @@ export async function knownBatch(ledger: Pick<Runtime['ledger'], 'list'>, given:
   const some = (ids: readonly string[]): string => ids.slice(-5).join(', ')
   const message =
     meant.length > 1
-      ? `${given} can mean ${some(meant)}: type more of its end.`
+      ? `${given} could be ${some(meant)}: type more of its end.`
       : `This Redis knows no batch ${given}; it knows ${all.length === 0 ? 'none' : some(all)}.`
   throw new DataferryError('BATCH_NOT_FOUND', message)
 }

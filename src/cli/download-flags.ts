@@ -8,7 +8,7 @@ import type { Command, Given } from './command.ts'
 /** Flags that choose the form of one file. */
 export const FORM_FLAGS: Command['flags'] = [
   { flags: '--format <form>', help: 'original, tab, RData or prep; for tabular files' },
-  { flags: '--no-var-header', help: 'tab-delimited without the line of names' },
+  { flags: '--no-var-header', help: 'tab-delimited, without the header line' },
   { flags: '--variables <ids>', help: 'only these columns of a tabular file: ids of variables, such as 12,v13' },
   { flags: '--image-thumb [pixels]', help: 'a PNG thumbnail instead of the file (default: 64 pixels)' },
 ]
@@ -18,11 +18,11 @@ export const TRANSFER_FLAGS: Command['flags'] = [
   { flags: '--no-count', help: 'keep the download out of the server’s statistics' },
   {
     flags: '--guestbook <file>',
-    help: 'JSON with truthful answers, sent when the dataset asks for its guestbook to be filled in',
+    help: 'JSON with truthful answers, sent if the dataset requires its guestbook to be filled in',
   },
 ]
 
-/** Reads `FORM_FLAGS`; undefined: the file as it is. Throws `ARGUMENT_INVALID` when more than one is there. */
+/** Reads `FORM_FLAGS`; undefined: the file as it is. Throws `ARGUMENT_INVALID` when more than one is given. */
 export function readForm({ has, text }: Given): AnyForm | undefined {
   const format = text('format')
   const variables = text('variables')
@@ -37,7 +37,7 @@ export function readForm({ has, text }: Given): AnyForm | undefined {
   if (forms.length < 2) return forms[0]
   throw new DataferryError(
     'ARGUMENT_INVALID',
-    'The server applies only one of --format, --variables, --no-var-header and --image-thumb: give one.',
+    'The server applies only one of --format, --variables, --no-var-header and --image-thumb: give only one.',
   )
 }
 
@@ -66,7 +66,7 @@ const guestbookSchema = z.strictObject({
   answers: z.array(z.strictObject({ id: z.number(), value: z.union([z.string(), z.array(z.string())]) })).optional(),
 })
 
-/** The server takes the answers in a wrapper, which is what its guides show. */
+/** The server accepts the answers in a wrapper, which is what its guides show. */
 function unwrapped(value: unknown): unknown {
   const wrapper = z.strictObject({ guestbookResponse: z.unknown() }).safeParse(value)
   return wrapper.success ? wrapper.data.guestbookResponse : value
@@ -80,7 +80,7 @@ export async function readGuestbook({ text }: Given): Promise<GuestbookResponse 
     return guestbookSchema.parse(unwrapped(JSON.parse(await readFile(path, 'utf8'))))
   } catch (error) {
     const issue = error instanceof z.ZodError ? error.issues[0] : undefined
-    const problem = issue ? `${issue.path.join('.') || 'the whole'}: ${issue.message}` : messageOf(error)
+    const problem = issue ? `${issue.path.join('.') || 'the whole file'}: ${issue.message}` : messageOf(error)
     const example = '{"name": "A", "email": "a@example.org", "answers": [{"id": 31, "value": "Teaching"}]}'
     throw new DataferryError('ARGUMENT_INVALID', `--guestbook: ${path}: ${problem}. Expected e.g. ${example}`, {
       cause: error,

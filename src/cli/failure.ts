@@ -2,7 +2,7 @@ import { DataferryError, ERROR_CODES, isAbort, messageOf } from '../errors.ts'
 import type { ExitCode } from './command.ts'
 import type { Output } from './terminal/output.ts'
 
-/** The exit code for an error that ended a command. What happens to single items is not decided here. */
+/** The exit code for an error that ended a command. What happens to individual items is not decided here. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (isAbort(error)) return 130
   if (!(error instanceof DataferryError)) return 1
@@ -29,14 +29,14 @@ export function reportError(error: unknown, out: Output, verbose: boolean): void
   if (verbose) for (const stack of stacks(error)) out.error(stack)
 }
 
-/** A usage error names its remedy itself. */
+/** A usage error says itself what to do. */
 function adviceFor(error: unknown): string | undefined {
   if (!(error instanceof DataferryError)) return UNEXPECTED_ADVICE
   return error.advice === ERROR_CODES.ARGUMENT_INVALID.advice ? undefined : error.advice
 }
 
 const UNEXPECTED_ADVICE =
-  'This is a mistake in dataferry. Run the same command again, and with -v to see where; what was fetched is kept.'
+  'This is a bug in dataferry. Run the same command again, with -v to see where; what was fetched is kept.'
 
 /** Stacks of an error and of what caused it. Only stacks: other properties may hold requests with their headers. */
 function stacks(error: unknown): string[] {

@@ -7,16 +7,16 @@ import type { Command, Given } from './command.ts'
 export const FILTER_FLAGS: Command['flags'] = [
   {
     flags: '--include <glob>',
-    help: 'only files whose path in the dataset matches, e.g. *.csv or raw/**; again for more',
+    help: 'only files whose path in the dataset matches, e.g. *.csv or raw/**; repeat for more',
     many: true,
   },
-  { flags: '--exclude <glob>', help: 'no files whose path in the dataset matches; again for more', many: true },
+  { flags: '--exclude <glob>', help: 'no files whose path in the dataset matches; repeat for more', many: true },
   { flags: '--min-size <bytes>', help: 'only files of at least this size, e.g. 10K' },
   { flags: '--max-size <bytes>', help: 'only files of at most this size, e.g. 2G' },
-  { flags: '--content-type <glob>', help: 'only files of this type, e.g. image/*; again for more', many: true },
+  { flags: '--content-type <glob>', help: 'only files of this type, e.g. image/*; repeat for more', many: true },
 ]
 
-/** Reads `FILTER_FLAGS`; undefined: none is there. Throws `ARGUMENT_INVALID`. */
+/** Reads `FILTER_FLAGS`; undefined: none was given. Throws `ARGUMENT_INVALID`. */
 export function readFilters({ text, texts }: Pick<Given, 'text' | 'texts'>): Filters | undefined {
   const include = globs('include', texts)
   const exclude = globs('exclude', texts)
@@ -36,7 +36,7 @@ export function readFilters({ text, texts }: Pick<Given, 'text' | 'texts'>): Fil
   return Object.keys(filters).length === 0 ? undefined : filters
 }
 
-/** Sorted, since their order means nothing. */
+/** Sorted, since their order does not matter. */
 function globs(flag: string, texts: Given['texts']): string[] | undefined {
   const patterns = [...new Set(texts(flag))].sort()
   if (patterns.some((pattern) => pattern === '' || pattern.length > MAX_PATTERN)) {

@@ -9,20 +9,20 @@ import type { Command, Given } from './command.ts'
 export const FINDING_FLAGS: Command['flags'] = [
   {
     flags: '--collection <alias>',
-    help: 'all released datasets that this collection shows, also in collections within; again for more',
+    help: 'all released datasets of this collection and the collections in it; repeat for more',
     many: true,
   },
-  { flags: '--query <search>', help: 'all released datasets that this search finds; with --collection, in there' },
-  { flags: '--recursive', help: 'all datasets of collections that the manifest names, too' },
+  { flags: '--query <search>', help: 'all released datasets that this search finds; with --collection, within those' },
+  { flags: '--recursive', help: 'also all datasets of the collections that the manifest names' },
 ]
 
-/** What is searched for datasets, whose list is then a manifest like any other. */
+/** A search for datasets, whose result is then a manifest like any other. */
 export interface Finding {
   /** For people: `collection climate`. */
   readonly name: string
-  /** What decides which batch the list belongs to, as what is found may change from day to day. */
+  /** Identifies the batch, since what is found may change from day to day. */
   readonly asked: readonly (string | number)[]
-  /** PIDs, and the server of each. Repeats are no harm. */
+  /** PIDs, and the server of each. Duplicates do no harm. */
   readonly find: (search: Search) => AsyncIterable<FoundDataset>
 }
 
@@ -55,9 +55,10 @@ export function findingsOf(
 ): readonly Finding[] {
   const query = text('query')
   const aliases = [...new Set(texts('collection'))]
-  if (query?.trim() === '') throw refusal('--query is empty: give words, or leave it out.')
+  if (query?.trim() === '') throw refusal('--query is empty: give search words, or leave it out.')
   const wrong = aliases.find((alias) => !/^[\w-]+$/.test(alias))
-  if (wrong !== undefined) throw refusal(`--collection ${wrong} is no alias: give the word that ends its address.`)
+  if (wrong !== undefined)
+    throw refusal(`--collection ${wrong} is not an alias: give the last part of the collection’s URL.`)
   const scopes = aliases.length > 0 ? aliases : query === undefined ? [] : [undefined]
   const within = has('recursive') ? collections : []
   if (scopes.length + within.length === 0) return []
@@ -97,7 +98,7 @@ function walk(defaultServer: string, collections: readonly CollectionEntry[]): F
   }
 }
 
-/** The list of what was found, as a table; `count` is told how many. Rejects when there is none. */
+/** The list of what was found, as a table; `count` is told how many. Rejects when nothing was found. */
 export async function* tableOf(
   { name, find }: Finding,
   search: Search,
@@ -109,7 +110,7 @@ export async function* tableOf(
     found += 1
     yield `${formatRecord([dataset, server])}\n`
   }
-  if (found === 0) throw refusal(`There is no released dataset in what was searched (${name}): check its spelling.`)
+  if (found === 0) throw refusal(`No released dataset was found (${name}): check its spelling.`)
   count(found)
 }
 

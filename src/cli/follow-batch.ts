@@ -13,7 +13,7 @@ import { startProgress } from './terminal/progress.ts'
 const LOOK_MS = 200
 const REMIND_MS = 1_000
 
-/** What is seen of the work on a batch. */
+/** What is shown of the work on a batch. */
 export interface View {
   /** Items of this batch that workers have now, in any process; some may wait for a stream. */
   readonly held: () => readonly HeldItem[]
@@ -22,7 +22,7 @@ export interface View {
 }
 
 /**
- * Shows how far a batch is until its report is written. Rejects when it is paused or cancelled, and with the signal's reason.
+ * Shows the progress of a batch until its report is written. Rejects when it is paused or cancelled, and with the signal's reason.
  * @param restore called when Redis came back empty, or older than the batch: the destination knows everything
  */
 export async function followBatch(
@@ -71,7 +71,7 @@ export async function followBatch(
   }
 }
 
-/** Waits for the time of the next look, or until the state of the batch changes. Rejects with the signal's reason. */
+/** Waits until the next look is due or the state of the batch changes. Rejects with the signal's reason. */
 async function nextLook(changes: Changes, id: string, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted()
   await new Promise<void>((resolve) => {

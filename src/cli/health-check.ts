@@ -8,11 +8,11 @@ import { ownProcess } from '../process/process-identity.ts'
 
 /**
  * The program behind the image's HEALTHCHECK: exit 0 when Redis answers and a `dataferry work` of this container, or of
- * this machine outside containers, has told it lately that it lives; else 1, and standard output says why. It has the
+ * this machine outside containers, has recently reported that it is alive; else 1, and standard output says why. It has the
  * worker's environment, makes one connection and reads one small record for each worker process.
  */
 
-/** Workers tell every two seconds. A frozen one, or one whose event loop is blocked for this long, is not well. */
+/** Workers report every two seconds. One that is frozen, or whose event loop is blocked for this long, is unhealthy. */
 const SILENT_MS = 15_000
 
 async function check(): Promise<string> {
@@ -23,10 +23,10 @@ async function check(): Promise<string> {
   try {
     const { space } = await ownProcess()
     const records = (await new Workers(client, prefix).list()).filter((record) => record.space === space)
-    if (records.length === 0) throw new Error('Redis answers, but no worker of this container is known to it')
+    if (records.length === 0) throw new Error('Redis answers, but knows no worker of this container')
     const silentMs = Date.now() - Math.max(...records.map(({ at }) => Date.parse(at)))
-    if (silentMs > SILENT_MS) throw new Error(`no sign of life from the worker for ${Math.round(silentMs / 1000)} s`)
-    return 'Redis answers and the worker lives'
+    if (silentMs > SILENT_MS) throw new Error(`the worker has not reported for ${Math.round(silentMs / 1000)} s`)
+    return 'Redis answers and the worker is alive'
   } finally {
     client.disconnect()
   }

@@ -12,13 +12,13 @@ export async function programHelp(verbs: readonly Verb[]): Promise<string> {
   const main = verbs.find(({ name }) => name === DEFAULT_VERB) ?? verbs[0]
   const parser = quietParser('dataferry')
     .usage('<command> [flags]')
-    .description('Brings files of Dataverse repositories to disk: every file verified, resumed after any crash.')
+    .description('Downloads files in bulk from Dataverse repositories: every file verified, resumed after any crash.')
   for (const { name, summary } of verbs) parser.command(name).summary(summary)
   const lines = [
     main === undefined ? '' : `${examples(await main.load())}\n`,
     parser.helpInformation(),
     'Flags of a command: dataferry <command> --help',
-    'Exit codes: 0 all there, 1 something failed, 2 usage, settings or manifest, 3 cannot start, 130 interrupted',
+    'Exit codes: 0 all there, 1 something failed, 2 usage, settings or manifest, 3 cannot start or continue, 130 interrupted',
   ]
   return lines.join('\n').trim()
 }

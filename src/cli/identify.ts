@@ -8,7 +8,7 @@ import type { Target } from '../model/entry.ts'
 import type { Format } from '../model/item.ts'
 import { normalServer } from '../config/setting-values.ts'
 
-/** What one identifier on the command line stands for, and who has it. */
+/** What one identifier on the command line stands for, and which server has it. */
 export interface Identified {
   /** Base URL. */
   readonly server: string
@@ -19,7 +19,7 @@ export interface Identified {
 
 /**
  * Reads a database id, a PID, or the address of a resolver, a page or an API call. An address names its server itself:
- * it stands on the command line like a `--server`, but brings no token along that was meant for another one.
+ * it counts as a `--server`, but never gets a token that was meant for another one.
  * Throws `ARGUMENT_INVALID`, or `CONFIG_INVALID` when no server is named.
  */
 export function identify(text: string, kind: Kind, config: Pick<LoadedConfig, 'servers'>): Identified {
@@ -27,7 +27,7 @@ export function identify(text: string, kind: Kind, config: Pick<LoadedConfig, 's
   const { target, server, format } = read(text, kind, own === undefined ? config.servers : [own])
   const named = server ?? config.servers[0]
   if (named !== undefined) return { server: named, target, ...(format !== undefined && { format }) }
-  throw new DataferryError('CONFIG_INVALID', `Which server has ${text}? Name it with --server or DATAVERSE_SERVER.`)
+  throw new DataferryError('CONFIG_INVALID', `Which server has ${text}? Give it with --server or DATAVERSE_SERVER.`)
 }
 
 /** The id or PID of a file. Throws `ARGUMENT_INVALID` when the identifier stands for something else. */
@@ -54,7 +54,7 @@ function read(text: string, kind: Kind, servers: readonly string[]): ReturnType<
   try {
     return readReference(text.trim(), kind, new ServerList(servers))
   } catch (error) {
-    // What is a bad line in a manifest is a wrong argument here.
+    // What would be a bad line in a manifest is a bad argument here.
     if (!(error instanceof DataferryError) || error.code !== 'MANIFEST_INVALID') throw error
     throw new DataferryError('ARGUMENT_INVALID', error.message, { cause: error })
   }

@@ -58,7 +58,7 @@ export async function takeIn(context: Context, sink: Sink, runtime?: LazyRuntime
   return await beginBatch(sink, whole, () => manifests.bytes(), true)
 }
 
-/** Reads the manifests of a command line as `takeIn` does, and does nothing with them. */
+/** Reads the manifests of a command line as `takeIn` does, and does nothing more. */
 export async function inspectOnly(context: Context): Promise<Inspected> {
   await using manifests = await ManifestFiles.open(context)
   return await inspect(context, manifests, () => undefined)
@@ -76,7 +76,7 @@ async function inspect(context: Context, { files }: ManifestFiles, notice: (text
   if (inspected.withoutServer > 0 && config.servers.length === 0) {
     throw new DataferryError(
       'CONFIG_INVALID',
-      'The manifest does not say which server its entries are on: name it with --server.',
+      'The manifest does not say which server its entries are on: give it with --server.',
     )
   }
   return inspected

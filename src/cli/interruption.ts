@@ -1,19 +1,19 @@
 import { DataferryError } from '../errors.ts'
 
-/** Why a command stops when somebody pressed Ctrl-C; any other reason is its own name. */
+/** Why a command stops after Ctrl-C; any other reason is its own name. */
 export const CTRL_C = 'Ctrl-C'
 
-/** How a person asks for an end. */
+/** How a person stops a command. */
 export interface Interruption {
   /** For the command: its reason is `INTERRUPTED`, with why as its message. */
   readonly signal: AbortSignal
-  /** For SIGINT and SIGTERM: the first one asks the command to park its work, the second one does not wait for it. */
+  /** For SIGINT and SIGTERM: the first one asks the command to park its work, the second one ends it at once. */
   readonly onSignal: (name: NodeJS.Signals) => void
-  /** For a reader that went away: as a first signal, however often. */
+  /** For a reader that went away: like a first signal, however often. */
   readonly stop: (why: string) => void
 }
 
-/** Both ways to end are safe: whatever was fetched is kept. `exit` ends the process with the code. */
+/** Both ways to end are safe: what was fetched is kept. `exit` ends the process with the code. */
 export function interruption(exit: (code: 130) => void): Interruption {
   const controller = new AbortController()
   const stop = (why: string): void => controller.abort(new DataferryError('INTERRUPTED', why))

@@ -3,12 +3,12 @@ import { DataferryError } from '../errors.ts'
 import type { Context } from './command.ts'
 import { clientOptions, httpFor } from './sources.ts'
 
-/** A server that is slow to answer this is left to those who wait for it. */
+/** A server slower than this is passed over here: later steps wait for it. */
 const PATIENCE_MS = 10_000
 
 /**
- * Looks once at each server that a new batch is about to ask. Rejects with `CONFIG_INVALID` when an address is not that of an
- * installation, in one sentence, with the right address where that can be found. A server that is away is no reason to stop.
+ * Checks each server of a new batch once. Rejects with `CONFIG_INVALID` when a URL is not that of an
+ * installation, with the right URL where one is found. A server that is away is no reason to stop.
  */
 export async function lookAtServers(
   context: Pick<Context, 'config' | 'log' | 'signal'>,
@@ -33,7 +33,7 @@ export async function lookAtServers(
   }
 }
 
-const ADVICE = 'The address of an installation is what a browser shows in front of /dataset.xhtml or /dataverse/….'
+const ADVICE = 'The URL of an installation is what a browser shows before /dataset.xhtml or /dataverse/….'
 
 function problemOf(server: string, look: Look): string | undefined {
   switch (look.kind) {
@@ -41,9 +41,9 @@ function problemOf(server: string, look: Look): string | undefined {
       return undefined
     case 'elsewhere':
       return look.redirected
-        ? `${server} sends everybody to ${look.address}, where no token of yours is sent: use --server ${look.address}.`
-        : `${server} is an address within the installation ${look.address}: use --server ${look.address}.`
+        ? `${server} redirects to ${look.address}, where your token would not be sent: use --server ${look.address}.`
+        : `${server} is a page of the installation ${look.address}: use --server ${look.address}.`
     case 'nothing':
-      return `${server} is no Dataverse installation: ${look.why}.`
+      return `${server} is not a Dataverse installation: ${look.why}.`
   }
 }

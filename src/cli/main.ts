@@ -12,7 +12,7 @@ function keepCompiled(): void {
   if (typeof enable === 'function') Reflect.apply(enable, module, [])
 }
 
-// Everything else is read once this Node.js is known to understand it, and to be allowed to open it.
+// Everything else is loaded once this Node.js is known to understand it, with enough open files allowed.
 const problem = nodeProblem(process.versions.node) || openFilesProblem()
 if (problem === undefined) {
   keepCompiled()

@@ -18,7 +18,7 @@ export interface ManifestFile {
 
 /**
  * The manifests that a command line names, to be read one after the other: `-m FILE` and the operands, each a file, `-` for
- * standard input, or an id, PID or address. Those that follow one another are the lines of one list.
+ * standard input, or an id, PID or address. Consecutive ones are the lines of one list.
  */
 export class ManifestFiles implements AsyncDisposable {
   readonly files: ManifestFile[] = []
@@ -32,7 +32,7 @@ export class ManifestFiles implements AsyncDisposable {
     const named = typed.text('manifest')
     const given = named === undefined ? typed.args : [named, ...typed.args]
     if (given.length === 0 && !namesDatasets(typed)) {
-      throw refusal('No manifest is named: give a file, - for standard input, ids and PIDs, --collection or --query.')
+      throw refusal('No manifest is given: give a file, - for standard input, ids and PIDs, --collection or --query.')
     }
     const manifests = new ManifestFiles()
     try {
@@ -76,9 +76,9 @@ export class ManifestFiles implements AsyncDisposable {
     if (name === '-') await this.add('-', (path) => pipeline(process.stdin, createWriteStream(path)))
     else if (there?.isFile()) this.files.push({ path: name, name })
     else if (there && !there.isDirectory()) {
-      // A pipe, such as that of `<(…)`, is read once only.
+      // A pipe, such as that of `<(…)`, can be read only once.
       await this.add(name, (path) => pipeline(createReadStream(name), createWriteStream(path)))
-    } else throw refusal(`${name} is neither a file nor an id, PID or address: check the spelling.`)
+    } else throw refusal(`${name} is neither a file nor an id, PID or URL: check the spelling.`)
   }
 
   /** Adds one that `write` makes. */

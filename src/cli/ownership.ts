@@ -9,16 +9,16 @@ import type { Runtime } from './runtime.ts'
 
 const RENEW_MS = 5_000
 
-/** A batch that this process alone works on. Disposing leaves it to the next process that is given its command. */
+/** A batch that this process alone works on. Disposing leaves it to the next process that runs its command. */
 export interface Ownership extends AsyncDisposable {
   /** Aborts with `BATCH_OWNED` when another process has taken the batch, e.g. because this one was frozen. */
   readonly lost: AbortSignal
-  /** Takes the batch again where Redis has forgotten whose it was. Rejects with `BATCH_OWNED` when it is another's by now. */
+  /** Takes the batch again where Redis has forgotten its owner. Rejects with `BATCH_OWNED` if it has another one by now. */
   renew(): Promise<void>
 }
 
 /**
- * Makes this process the owner of a batch: at once when nobody has it or its owner is proved dead, or has not been heard for a
+ * Makes this process the owner of a batch: at once when it has no owner or its owner is proven dead, or has not been heard from for a
  * minute. Rejects with `BATCH_OWNED` while another process works on it.
  */
 export async function own({ ledger }: Pick<Runtime, 'ledger'>, id: BatchId, log: Logger): Promise<Ownership> {
@@ -36,7 +36,7 @@ export async function own({ ledger }: Pick<Runtime, 'ledger'>, id: BatchId, log:
     () => renew(),
     (error) => {
       if (error instanceof DataferryError && error.code === 'BATCH_OWNED') lost.abort(error)
-      else log.debug({ err: error }, 'the name of the owner could not be renewed')
+      else log.debug({ err: error }, 'the ownership could not be renewed')
     },
   )
   return {

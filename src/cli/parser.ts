@@ -4,13 +4,13 @@ import { DataferryError } from '../errors.ts'
 import { aboutSetting, SETTING_NAMES, type SettingName } from '../config/settings.ts'
 import type { Command, Given, Operand } from './command.ts'
 
-/** Flags of every verb that are no settings. */
+/** Flags of every verb that are not settings. */
 const COMMON: readonly (readonly [flags: string, help: string])[] = [
-  ['--json', 'results as one JSON object a line'],
+  ['--json', 'results as one JSON object per line'],
   ['-q, --quiet', 'print only results, warnings and errors'],
-  ['-v, --verbose', 'say more, and show where an error came from'],
+  ['-v, --verbose', 'print more, and show where an error came from'],
   ['--no-color', 'no colours, as with NO_COLOR in the environment'],
-  ['--config <file>', 'settings file (default: ./dataferry.config.json, if it is there)'],
+  ['--config <file>', 'settings file (default: ./dataferry.config.json, if it exists)'],
   ['-h, --help', 'show this help'],
 ]
 /** Settings that every verb understands. */
@@ -34,7 +34,7 @@ interface SettingOption {
   readonly option: Option
 }
 
-/** A parser that throws commander's errors, and neither writes nor exits by itself. */
+/** A parser that throws commander's errors, and neither writes nor exits itself. */
 export function quietParser(name: string): Parser {
   const silent = (): void => undefined
   return new Parser(name)
@@ -129,7 +129,7 @@ function settingOptions(names: readonly SettingName[]): SettingOption[] {
   })
 }
 
-/** Keeps every value of a flag: whether several make sense is the setting's business. */
+/** Keeps every value of a flag: whether several make sense is up to the setting. */
 function collect(value: string, before: unknown): string[] {
   return [...(Array.isArray(before) ? before.map(String) : []), value]
 }

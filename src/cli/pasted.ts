@@ -10,7 +10,7 @@ const STORE = DESTINATION_SETTINGS.filter((name) => name !== 'destination')
 const CONTROL: readonly SettingName[] = [...STORE, ...REDIS]
 const FETCH: readonly SettingName[] = [...SERVER_SETTINGS, ...CONTROL]
 
-/** For each command that is printed: the settings without which it would not reach the same place. */
+/** For each command that is printed: the settings it needs to reach the same place. */
 export const NEEDED = {
   run: FETCH,
   retry: FETCH,
@@ -33,8 +33,8 @@ export function unnamedServers(
 }
 
 /**
- * A command that works when it is pasted into the shell that this one was typed in: the flags that say where things are
- * stand in it as they were typed; what environment and config file said needs no repeating.
+ * A command that works when pasted into the shell that this one was typed in: the flags that say where things are
+ * are repeated as they were typed; those from environment and config file need no repeating.
  */
 export function pasted(
   { given, namedFile }: Pick<LoadedConfig, 'given' | 'namedFile'>,

@@ -13,7 +13,7 @@ import { formatBytes, formatCount } from './terminal/format.ts'
 import type { Output } from './terminal/output.ts'
 import { pad } from './terminal/text.ts'
 
-/** What would become of a file if the plan were carried out now, in the order of the totals. */
+/** What would happen to a file if the plan were carried out now, in the order of the totals. */
 const OUTLOOKS = ['fetch', 'withheld', 'there already', 'in the way', 'cannot be planned'] as const
 type Outlook = (typeof OUTLOOKS)[number]
 
@@ -24,12 +24,12 @@ interface Sum {
 }
 type Sums = Readonly<Record<Outlook, Sum>>
 
-/** Files looked at at the same time: an object store answers each after a while. */
+/** Files looked up at the same time: an object store takes a while for each. */
 const CONCURRENCY = 8
 
 /**
- * Prints every file of a plan with what would become of it, in the order of the plan, and the totals. What is at the
- * destination is compared as `run` would do it, so files that are there are read. @returns whether all could be fetched
+ * Prints every file of a plan with what would happen to it, in the order of the plan, and the totals. What is at the
+ * destination is compared as `run` would do it, so existing files are read. @returns whether all could be fetched
  */
 export async function printList(
   { out, signal }: Pick<Context, 'out' | 'signal'>,

@@ -31,7 +31,7 @@ export interface PlanningOptions {
 
 /**
  * Plans what is left to plan of a batch, and waits while a server is away or the destination cannot be used. A complete plan is
- * returned as it is: it names fixed things.
+ * returned as it is: it names fixed fixed.
  */
 export async function planBatch(
   context: Context,
@@ -61,7 +61,7 @@ export async function planBatch(
   return patientPlan({ batch: batch.id, sink, from: begun.plan, plan: planFrom, giveUpAfterMs, onWait, signal })
 }
 
-/** Plans beside the work. `failed` aborts with the error of planning; `stop` ends it, before its workers are closed. */
+/** Plans while the work runs. `failed` aborts with the error of planning; `stop` ends it, before its workers are closed. */
 export function startPlanning(
   context: Context,
   sink: Sink,
@@ -86,10 +86,10 @@ export function startPlanning(
   return { failed: failed.signal, stop }
 }
 
-/** Entries that cannot be planned, told one by one; the rest is counted. */
+/** Entries that cannot be planned and are named; the rest is counted. */
 const SHOWN_PROBLEMS = 20
 
-/** Prints what a plan holds, and whether it fits. @returns 0 only when everything that was asked for could be planned */
+/** Prints what a plan holds, and whether it fits. @returns 0 only when everything that was requested could be planned */
 export async function printPlan(out: Output, sink: Sink, { batch }: BegunBatch, state: PlanState): Promise<ExitCode> {
   const { totals, items, complete } = state
   const free = await sink.free()
@@ -113,7 +113,7 @@ export async function printPlan(out: Output, sink: Sink, { batch }: BegunBatch, 
   if (free !== undefined && free < totals.size)
     out.warn(`The files need ${formatBytes(totals.size - free)} more than is free.`)
   const hidden = totals.restricted + totals.embargoed + totals.retentionExpired
-  if (hidden > 0) out.line(`${plural(hidden, 'file')} may be refused: a token with access rights decides.`)
+  if (hidden > 0) out.line(`${plural(hidden, 'file')} may be refused, unless your token has access.`)
   if (totals.problems > 0) await printProblems(out, sink, batch.id, items)
   return totals.problems > 0 ? 1 : 0
 }

@@ -13,20 +13,20 @@ import { openLogFile } from './log-file.ts'
 import { Output, type Sheet } from './terminal/output.ts'
 import { parserFor, readArguments, type Typed } from './parser.ts'
 
-/** All that the program has of the world. */
+/** Everything the program gets from its environment. */
 export interface World {
   readonly stdout: Sheet
   readonly stderr: Sheet
   readonly env: Environment
   readonly cwd: string
-  /** Aborts when a person asks for an end. */
+  /** Aborts when a person stops the command. */
   readonly signal: AbortSignal
   readonly verbs: readonly Verb[]
 }
 
-/** Runs one command line, given without the name of the program. Never rejects: what went wrong was printed. */
+/** Runs one command line, given without the name of the program. Never rejects: errors have been printed. */
 export async function runProgram(argv: readonly string[], world: World): Promise<ExitCode> {
-  // Until the command line is understood, only what it plainly holds is known.
+  // Until the command line has been read, only its plain flags are known.
   const out = outputFor(world, { json: argv.includes('--json'), quiet: false, color: !argv.includes('--no-color') })
   try {
     const choice = chooseVerb(argv, world.verbs, world.cwd)
@@ -52,7 +52,7 @@ export async function runProgram(argv: readonly string[], world: World): Promise
   }
 }
 
-/** Rejects with what is wrong in the command line itself; what goes wrong later is reported as that command line asks. */
+/** Rejects with what is wrong in the command line itself; later errors are reported as that command line asks. */
 async function runVerb(verb: Verb, rest: readonly string[], world: World): Promise<ExitCode> {
   const command = await verb.load()
   const typed = readArguments(parserFor(verb.name, verb.summary, command), command, rest)

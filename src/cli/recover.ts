@@ -8,21 +8,21 @@ import type { Sink } from '../sinks/sink.ts'
 import type { LazyRuntime, Runtime } from './runtime.ts'
 
 /**
- * Brings Redis up to what the destination proves about a batch: a new one, one that goes on, and one whose Redis was lost,
- * emptied or rolled back are all the same to it.
+ * Brings Redis up to what the destination proves about a batch: a new one, one that continues, and one whose Redis was lost,
+ * emptied or rolled back are all treated alike.
  * @returns how many items Redis did not know to have ended
  */
 export async function learn({ ledger }: Runtime, { records }: Sink, { batch }: BegunBatch): Promise<number> {
   return reconcile(ledger, records, batch, await readPlanState(records, batch.id))
 }
 
-/** Lets a batch go on that was paused or cancelled. */
+/** Lets a paused or cancelled batch continue. */
 export async function release({ ledger }: Runtime, { records }: Sink, id: BatchId): Promise<void> {
   await removeHold(records, id)
   await ledger.setState(id, 'open')
 }
 
-/** Has a batch fed in its scope, which waits while the batch is paused. */
+/** Has a batch fed in its scope; feeding waits while the batch is paused. */
 export async function feed({ ledger, queues }: Runtime, id: BatchId): Promise<void> {
   const entry = await ledger.get(id)
   if (entry) await feedBatch(queues, entry)
@@ -40,7 +40,7 @@ export async function leaveToWorkers(runtime: Runtime, id: BatchId, tokenServers
   await feed(runtime, id)
 }
 
-/** What Redis knows to have been brought to a destination, oldest first, whether it has ended or not. */
+/** The batches of a destination that Redis knows, oldest first, whether ended or not. */
 export async function batchesAt(runtime: LazyRuntime, { url }: Sink): Promise<readonly BatchId[]> {
   const entries = await (await runtime.get()).ledger.list()
   return entries.filter(({ destination }) => destination === url).map(({ id }) => id)

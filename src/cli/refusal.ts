@@ -3,8 +3,8 @@ import type { Context, ExitCode } from './command.ts'
 import { reportError } from './failure.ts'
 
 /**
- * For commands that are about one thing: what the server refuses for good, or a file that is in the way, is a failure of
- * that thing (exit code 1), and not of the machinery. Reports it; throws everything else again.
+ * For commands about one thing: a final refusal by the server, or a file in the way, is a failure of
+ * that thing (exit code 1) and not of the machinery. Reports it; rethrows everything else.
  */
 export function refusedOrThrow(error: unknown, { out, has }: Pick<Context, 'out' | 'has'>): ExitCode {
   if (!(error instanceof DataferryError)) throw error

@@ -13,7 +13,7 @@ import { openQueues, type Queues } from '../queue/queues.ts'
 import { checkRedis } from '../queue/redis-settings.ts'
 import type { Context } from './command.ts'
 
-/** What commands share that talk to Redis. Disposing closes it; the private Redis stops when nobody else uses it. */
+/** What commands that talk to Redis share. Disposing closes it; the private Redis stops when nobody else uses it. */
 export interface Runtime extends AsyncDisposable {
   readonly client: RedisClient
   readonly ledger: RedisLedger
@@ -23,7 +23,7 @@ export interface Runtime extends AsyncDisposable {
   readonly queues: Queues
 }
 
-/** A runtime that is opened when it is first asked for. Disposing closes it if it was. */
+/** A runtime that is opened on first use. Disposing closes it if it was opened. */
 export interface LazyRuntime extends AsyncDisposable {
   get(): Promise<Runtime>
 }
@@ -40,7 +40,7 @@ export function lazyRuntime(...place: Parameters<typeof openRuntime>): LazyRunti
 }
 
 /**
- * Connects to the Redis of the settings, or starts the private one. Rejects with `REDIS_…` codes.
+ * Connects to the configured Redis, or starts the private one. Rejects with `REDIS_…` codes.
  * @param role `producer` for commands that a person waits for, `worker` for work that outlives an outage of Redis
  */
 export async function openRuntime(
@@ -86,7 +86,7 @@ function warnOnce(out: Context['out']): (id: string) => void {
   }
 }
 
-/** Who may sign the certificate of a `rediss://` server. */
+/** The authorities that may sign the certificate of a `rediss://` server. */
 export function certificates({ network: { ca } }: LoadedConfig): { readonly ca?: string } {
   return ca === undefined ? {} : { ca: ca.join('\n') }
 }

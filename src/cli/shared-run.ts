@@ -24,7 +24,7 @@ import { printSummary, type RunFacts } from './summary.ts'
 const HELD_MS = 1_000
 
 /**
- * As `runBatch`, but the batch is open to every worker of this Redis; this process helps where there is none. Ctrl-C
+ * As `runBatch`, but the batch is open to every worker of this Redis; this process works only if there is none. Ctrl-C
  * leaves it to the workers.
  */
 export async function runShared(context: Context, sink: Sink, begun: BegunBatch, lazy: LazyRuntime): Promise<ExitCode> {
@@ -50,7 +50,7 @@ export async function runShared(context: Context, sink: Sink, begun: BegunBatch,
       held = others.flatMap(({ holds }) => holds).filter(({ batch }) => batch === id)
       if (!workers) await elsewhere.look(servers, others, (url) => url === sink.url)
     }
-    // A look that fails is made up for by the next one.
+    // The next look makes up for one that fails.
     const looking = every(HELD_MS, look, () => undefined)
     const view = { held: () => held, notices: () => notices.list() }
     const restore = (): Promise<unknown> => openToWorkers(context, runtime, sink, begun)
@@ -64,7 +64,7 @@ export async function runShared(context: Context, sink: Sink, begun: BegunBatch,
     }
   } catch (error) {
     if (!isAbort(error) || !signal.aborted) throw error
-    out.say('The workers of this Redis go on with it. To see how far it is:')
+    out.say('The workers of this Redis continue it. To see how far it is:')
     out.command(pasted(config, 'status', [id]))
     return 130
   } finally {
@@ -92,7 +92,7 @@ export async function openToWorkers(
   return learned
 }
 
-/** What a process works on that is no batch's own: everybody's, and what is in the name of the tokens that it has. */
+/** The scopes that are not one batch's own: `public`, and `token` for the servers whose token this process has. */
 export function openScopes(config: LoadedConfig, servers: readonly string[]): readonly ScopeOfWork[] {
   const named = tokenServers(config, servers)
   const all = { scope: PUBLIC_SCOPE, servers }

@@ -11,7 +11,7 @@ import type { Patience } from '../plan/patient-catalogue.ts'
 import type { Context } from './command.ts'
 import { limitedSource, RateLimit } from '../transfer/rate-limit.ts'
 
-/** Who may be contacted, as whom, and where they may send us. */
+/** Which servers may be contacted, with which identity, and where they may redirect. */
 export const SERVER_SETTINGS = [
   'server',
   'tokenFile',
@@ -20,10 +20,10 @@ export const SERVER_SETTINGS = [
   'allowHost',
 ] as const satisfies readonly SettingName[]
 
-/** What reaching out needs of a command. */
+/** What connecting to servers needs from a command. */
 export type Reach = Pick<Context, 'config' | 'log'>
 
-/** A pool of connections as the settings say: through proxies, trusting whom they name, each request told to the log. */
+/** A pool of connections with the configured proxies and certificate authorities; logs each request. */
 export function httpFor({ config, log }: Reach, connections: number, timeouts: Timeouts = {}): Http {
   const { connectTimeoutMs: connectMs, idleTimeoutMs: idleMs, slowTimeoutMs: slowMs } = config.settings
   return new Http({
@@ -34,16 +34,16 @@ export function httpFor({ config, log }: Reach, connections: number, timeouts: T
   })
 }
 
-/** How servers see this client, and where they may send it. */
+/** How servers see this client, and where they may redirect it. */
 export function clientOptions({
   settings: { contact, userAgent, allowHost: allowHosts },
 }: LoadedConfig): Pick<InstallationOptions, 'contact' | 'userAgent' | 'allowHosts'> {
   return { contact, userAgent, allowHosts }
 }
 
-/** Slots limit the streams of a server; this only keeps a mistake from opening thousands. */
+/** Slots limit the streams of a server; this only keeps a bug from opening thousands. */
 const MOST_CONNECTIONS = 128
-/** A server that does not tell its version within this is down. */
+/** A server that does not report its version within this time is down. */
 const IS_UP_MS = 10_000
 
 /** The installations that this process may contact, over one pool of connections. */
@@ -56,7 +56,7 @@ export class Sources {
   /** Shared by all downloads of this process. */
   readonly #rate: RateLimit
 
-  /** @param alsoAllowed servers that a batch was planned for, when its user named them then */
+  /** @param alsoAllowed servers that a batch was planned for, which its user named then */
   constructor(reach: Reach, alsoAllowed: readonly string[] = []) {
     const { config } = reach
     const { limitRate } = config.settings
@@ -67,8 +67,8 @@ export class Sources {
   }
 
   /**
-   * Downloads from one server. Throws `CONFIG_INVALID` for one that nobody named.
-   * @param withToken false: in nobody's name, whatever tokens there are
+   * Downloads from one server. Throws `CONFIG_INVALID` for a server that was not configured.
+   * @param withToken false: anonymous, whatever tokens there are
    */
   source(server: string, withToken = true): OpenSource {
     const key = `${withToken ? 'token' : 'public'} ${server}`
@@ -93,8 +93,8 @@ export class Sources {
   }
 
   /**
-   * The whole client of one server. Throws `CONFIG_INVALID` for one that nobody named.
-   * @param retries of calls that read; 0 for who tries again by itself
+   * The whole client of one server. Throws `CONFIG_INVALID` for a server that was not configured.
+   * @param retries of calls that read; 0 for callers with a retry of their own
    */
   access(server: string, retries?: number): DataAccessApi {
     const { throttleFirstMs: throttleMs } = this.#config.settings
@@ -102,7 +102,7 @@ export class Sources {
   }
 
   /**
-   * Metadata of one server. Throws `CONFIG_INVALID` for one that nobody named.
+   * Metadata of one server. Throws `CONFIG_INVALID` for a server that was not configured.
    * @param takeSlot waits until one more question may be asked; by default any number may
    */
   native(server: string, takeSlot?: TakeSlot): NativeApi {
@@ -132,7 +132,7 @@ export class Sources {
 
   #installation(server: string): InstallationOptions {
     if (!this.#allowed.has(server)) {
-      throw new DataferryError('CONFIG_INVALID', `${server} is named neither with --server nor in the config file.`)
+      throw new DataferryError('CONFIG_INVALID', `${server} is given neither with --server nor in the config file.`)
     }
     return {
       baseUrl: server,

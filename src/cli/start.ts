@@ -16,5 +16,5 @@ const code = await runProgram(process.argv.slice(2), {
   signal: asked.signal,
   verbs: VERBS,
 })
-// A pipe may not have taken all of it yet; and a command that leaves something open must not hang the shell.
+// A pipe may still be draining, and a command that leaves something open must not hang the shell.
 process.stdout.write('', () => process.exit(code))

@@ -12,13 +12,13 @@ import { placeFor } from './places.ts'
 import { formatBytes, formatCount, formatDuration, formatRate, plural } from './terminal/format.ts'
 import type { Output } from './terminal/output.ts'
 
-/** Failures told one by one, of each code and in all; the rest is in failures.csv. */
+/** Failures that are listed, of each code and in all; the rest is in failures.csv. */
 const SHOWN_OF_CODE = 5
 const SHOWN_FAILURES = 20
 
-/** What the command that ends knows beyond the report. */
+/** What the command knows beyond the report. */
 export interface RunFacts {
-  /** How long it took, and the bytes that came meanwhile. */
+  /** How long it took, and the bytes received in that time. */
   readonly ms: number
   readonly bytes: number
   /** Ids of all batches that can be named, to shorten this one's. */
@@ -43,23 +43,23 @@ export async function printSummary(
   const files = placeFor(out, sink.url)
   out.paragraph(`${headline(report)}${figures(report, facts)}${verification(report)}`, report.complete ? 'good' : 'bad')
   await printFailures(out, outcomes, report)
-  // What a manifest says wrongly, or asks for only in part, stays so however often it is tried.
+  // An error in the manifest stays, however often it is retried.
   const lasting = ['MANIFEST_MISMATCH', 'COLLECTION_SKIPPED'].reduce(
     (sum, code) => sum + (report.failures[code] ?? 0),
     0,
   )
   if (report.failed > lasting) {
-    out.line('    To try again:')
+    out.line('    To retry:')
     out.line(`      ${pasted(config, 'retry', [shortId(id, facts.ids)])}`)
   }
   for (const [count, text] of notes(report)) if (count > 0) out.paragraph(`${padded(count)} ${text}`)
   if (report.leftOut > 0 && !report.leftOutPlanned) {
-    out.line('    To fetch them singly:')
+    out.line('    To fetch them individually:')
     const unnamed = unnamedServers(config, facts.servers)
     out.line(`      ${pasted(config, 'run', [`${files}/.dataferry/${names.leftOut(id)}`, '--to', files, ...unnamed])}`)
   }
   for (const server of report.bundlesOff)
-    out.paragraph(`${server} failed to send several bundles in a row, so its files were fetched singly.`)
+    out.paragraph(`${server} failed to send several bundles in a row, so its files were fetched individually.`)
   out.line(`files    ${files}`)
   out.line(`records  ${files}/.dataferry/${id}`)
   return report.complete ? 0 : 1
@@ -76,7 +76,7 @@ function isOrAre(count: number): string {
   return count === 1 ? 'is' : 'are'
 }
 
-/** ` (224 MiB in 9 s, 25 MiB/s)`; of a batch that went on, only what there is in all. */
+/** ` (224 MiB in 9 s, 25 MiB/s)`; for a continued batch, only the total. */
 function figures({ done, bytes }: Report, facts: RunFacts): string {
   if (done === 0) return ''
   if (facts.bytes < bytes || facts.ms < 1) return ` (${formatBytes(bytes)})`
@@ -95,18 +95,18 @@ function verification({ verified }: Report): string {
 }
 
 function notes(report: Report): readonly (readonly [number, string])[] {
-  const singly = report.leftOutPlanned ? ', fetched singly' : ''
+  const singly = report.leftOutPlanned ? ', fetched individually' : ''
   return [
-    [report.missing, 'without any outcome'],
-    [report.kept, `there already (${formatBytes(report.keptBytes)})`],
+    [report.missing, 'without an outcome'],
+    [report.kept, `already there (${formatBytes(report.keptBytes)})`],
     [report.leftOut, `left out of archives${singly}: left-out.csv`],
     [report.renamed, 'renamed to safe names: renamed.csv'],
-    [report.duplicates, 'asked for more than once, fetched once'],
+    [report.duplicates, 'requested more than once, fetched once'],
     [report.filtered, 'left out by filters'],
   ]
 }
 
-/** Failures by code, the most frequent first: some of each, then what a person does about them. */
+/** Failures by code, the most frequent first: some of each, then the advice. */
 async function printFailures(out: Output, outcomes: Outcomes, { failed, failures }: Report): Promise<void> {
   if (failed === 0) return
   out.line(`${padded(failed)} failed`, 'bad')
@@ -140,12 +140,12 @@ async function someOfEach(
   return some
 }
 
-/** Servers write paragraphs; the whole text is in the records. */
+/** Servers write whole paragraphs; the full text is in the records. */
 function firstSentence(text: string): string {
   return /^.*?[.!?](?=\s|$)/s.exec(text)?.[0] ?? text
 }
 
-/** Counts stand below one another. */
+/** Aligns the counts. */
 function padded(count: number): string {
   return formatCount(count).padStart(4)
 }

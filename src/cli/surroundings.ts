@@ -6,9 +6,9 @@ import { systemCode } from '../errors.ts'
 import type { Interruption } from './interruption.ts'
 
 /**
- * What becomes of a command when what started it goes away: a terminal is closed, a pipe loses its reader.
- * - Under `nohup` it goes on, without a display.
- * - Where only the terminal has vanished (`disown`), writing to it fails with EIO: it goes on, too.
+ * What happens to a command when its surroundings go away: a terminal is closed, a pipe loses its reader.
+ * - Under `nohup` it continues, without a display.
+ * - Where only the terminal has vanished (`disown`), writing to it fails with EIO: it also continues.
  * - Otherwise SIGHUP, and a closed pipe on standard output, ask it to park its work, as SIGTERM does.
  */
 export function watchSurroundings(
@@ -19,20 +19,20 @@ export function watchSurroundings(
   const { stdout, stderr } = source
   source.on('SIGINT', onSignal)
   source.on('SIGTERM', onSignal)
-  // A terminal may hang up more than once: that is no second wish.
+  // A terminal may hang up more than once: that is not a second Ctrl-C.
   source.on('SIGHUP', () => {
     if (!staysOn) stop('SIGHUP')
   })
-  // `dataferry status | head -1`: nobody reads any more, so there is nothing to say and no reason to go on.
+  // `dataferry status | head -1`: nothing reads any more, so there is nothing to say and no reason to continue.
   stdout.on('error', (error) => {
-    if (systemCode(error) === 'EPIPE' && !staysOn) stop('nobody reads the output any more')
+    if (systemCode(error) === 'EPIPE' && !staysOn) stop('nothing reads the output any more')
     else rethrowUnlessGone(error)
   })
   stderr.on('error', rethrowUnlessGone)
   leaveVanishedTerminal(source)
 }
 
-/** `process`, as far as it is needed. */
+/** The part of `process` that is needed. */
 interface Source {
   on(event: NodeJS.Signals | 'exit', listener: (name: NodeJS.Signals) => void): unknown
   readonly stdout: Heard
@@ -47,7 +47,7 @@ function rethrowUnlessGone(error: unknown): void {
   if (!['EPIPE', 'EIO'].includes(systemCode(error) ?? '')) throw error
 }
 
-/** At its end Node.js sets a terminal back as it was, and aborts when that has vanished: what is closed it leaves alone. */
+/** On exit Node.js restores the terminal, and aborts if that has vanished; it leaves closed streams alone. */
 function leaveVanishedTerminal(source: Source): void {
   const terminals = [0, 1, 2].filter((file) => isatty(file))
   source.on('exit', () => {
@@ -56,8 +56,8 @@ function leaveVanishedTerminal(source: Source): void {
 }
 
 /**
- * Whether this process is to outlive its terminal. Node.js takes an ignored SIGHUP back when it starts, so that its own state
- * does not tell. What does: the shell's `_`, standard input, which GNU nohup makes a `/dev/null` that can only be written,
+ * Whether this process should outlive its terminal. Node.js resets an ignored SIGHUP when it starts, so its own state
+ * does not tell. These do: the shell's `_`, standard input, which GNU nohup makes a write-only `/dev/null`,
  * and a script around this command that ignores the signal.
  */
 function isUnderNohup(): boolean {

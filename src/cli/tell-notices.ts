@@ -3,7 +3,7 @@ import { Notices } from '../../workers/notices.ts'
 import type { Context } from './command.ts'
 import type { Output } from './terminal/output.ts'
 
-/** Says what holds work up when that begins, and not again until it has ended. */
+/** Says once what is holding up work, and again only after that has ended. */
 export function tellOnce(out: Output): (notices: readonly Notice[]) => void {
   let told: ReadonlySet<string> = new Set()
   return (now) => {

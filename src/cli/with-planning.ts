@@ -6,7 +6,7 @@ import { takeIn } from './intake.ts'
 import type { LazyRuntime } from './runtime.ts'
 import { Sources } from './sources.ts'
 
-/** Finds or begins the batch that a command line names, does the work with all that planning needs, and closes that again. */
+/** Finds or begins the batch that a command line names, opens everything that planning needs, does the work, and closes it. */
 export async function withPlanning(
   context: Context,
   work: (sink: Sink, begun: BegunBatch, sources: Sources) => Promise<ExitCode>,

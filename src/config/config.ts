@@ -20,7 +20,7 @@ export interface LoadOptions {
   readonly flags?: GivenFlags
   /** Default: this process's. */
   readonly env?: Environment
-  /** The config file; must exist when named. Default: `dataferry.config.json` in `cwd`, if it is there. */
+  /** The config file; must exist when given. Default: `dataferry.config.json` in `cwd`, if it is there. */
   readonly file?: string | undefined
   readonly cwd?: string
   readonly home?: string
@@ -28,13 +28,13 @@ export interface LoadOptions {
 
 export interface LoadedConfig {
   readonly settings: Settings
-  /** Base URLs that may be contacted, the default one first: of the `server` setting, then of the config file's `servers`. */
+  /** Base URLs that may be contacted, the default one first: from the `server` setting, then from the config file's `servers`. */
   readonly servers: readonly string[]
   readonly sourceOf: (name: SettingName) => Source
   readonly network: Network
   /** The flags as they were typed. */
   readonly given: GivenFlags
-  /** The config file as it was named on the command line. */
+  /** The config file as given on the command line. */
   readonly namedFile: string | undefined
   /** The config file that was read. */
   readonly file: string | undefined
@@ -66,7 +66,7 @@ export function load(options: LoadOptions = {}): LoadedConfig {
   const found = new Map(SETTING_NAMES.map((name) => [name, find(name, at, options.flags ?? {}, file)]))
   const settings = check(found, at, problems)
   if (settings.redis?.hides && found.get('redis')?.source.kind === 'flag') {
-    problems.push('--redis: a password on the command line can be seen by everyone on this machine; use REDIS_URL')
+    problems.push('--redis: a password on the command line is visible to everyone on this machine; use REDIS_URL')
   }
   const servers = [...new Set([...settings.server, ...file.servers.map((entry) => entry.url)])]
   const tokenFileSource = found.get('tokenFile')?.source ?? BY_DEFAULT
@@ -92,7 +92,7 @@ export function load(options: LoadOptions = {}): LoadedConfig {
   }
 }
 
-/** The strongest place that has a value for a setting. An empty variable counts as not set, as in most tools. */
+/** The place with the highest precedence that has a value for a setting. An empty variable counts as not set, as in most tools. */
 function find(name: SettingName, at: Surroundings, flags: GivenFlags, file: ConfigFile): Found {
   const about = aboutSetting(name)
   const place = (raw: unknown, base: string): unknown =>
@@ -119,7 +119,7 @@ function fallback(name: SettingName, at: Surroundings): unknown {
   return about.path && about.fallback !== undefined ? expandPath(about.fallback, at.cwd, at.home) : about.fallback
 }
 
-/** Checks all values; defaults stand in for bad ones, so that what follows can look for more problems. */
+/** Checks all values; defaults replace bad ones, so that the rest can be checked as well. */
 function check(found: ReadonlyMap<SettingName, Found>, at: Surroundings, problems: string[]): Settings {
   const raw = Object.fromEntries([...found].map(([name, one]) => [name, one.raw]))
   const parsed = settingsSchema.safeParse(raw)

@@ -36,7 +36,7 @@ export interface ConfigFile {
 }
 
 const EMPTY: ConfigFile = { path: undefined, values: {}, servers: [] }
-/** Keys under which people write a token itself. */
+/** Keys under which people tend to write a token itself. */
 const LITERAL_SECRET = /^(api)?_?-?(token|key)$|password|secret/i
 const serverSchema = z.object({ url: z.string(), tokenFile: z.string().optional(), tokenEnv: z.string().optional() })
 
@@ -80,7 +80,7 @@ function parseObject(text: string, path: string, problems: string[]): Record<str
   } catch (error) {
     const position = /at position (\d+)/.exec(messageOf(error))?.[1]
     const line = position === undefined ? '' : `, line ${text.slice(0, Number(position)).split('\n').length}`
-    problems.push(`${path}${line}: not valid JSON; look for a missing quote or a comma too many`)
+    problems.push(`${path}${line}: not valid JSON; look for a missing quote or an extra comma`)
   }
   return {}
 }
@@ -112,12 +112,12 @@ function readServer(
   }
   const url = normalServer(parsed.data.url)
   if (url === undefined) {
-    problems.push(`${path}, key "${key}.url": expected the address of a Dataverse installation`)
+    problems.push(`${path}, key "${key}.url": expected the URL of a Dataverse installation`)
     return undefined
   }
   const { tokenFile, tokenEnv } = parsed.data
   if (tokenFile !== undefined && tokenEnv !== undefined) {
-    problems.push(`${path}, key "${key}": tokenFile and tokenEnv are both there; keep one`)
+    problems.push(`${path}, key "${key}": tokenFile and tokenEnv are both given; keep one`)
   }
   return {
     url,

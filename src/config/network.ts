@@ -23,11 +23,11 @@ export function readNetwork(env: Environment, caFile: string | undefined, proble
   }
 }
 
-/** Certificates are not checked at all then, so a proxy in between would get the token. */
+/** Certificates are then not checked at all, so a proxy in between would get the token. */
 export function refuseUnchecked(env: Environment, hasToken: boolean, problems: string[]): void {
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] !== '0' || !hasToken) return
   problems.push(
-    'NODE_TLS_REJECT_UNAUTHORIZED=0 would give the API token to anybody between here and the server: unset it, and name ' +
+    'NODE_TLS_REJECT_UNAUTHORIZED=0 would expose the API token to anybody between here and the server: unset it, and give ' +
       'the certificate authority of your institution with --ca-file or NODE_EXTRA_CA_CERTS',
   )
 }
@@ -36,20 +36,20 @@ function proxyIn(env: Environment, names: readonly string[], problems: string[])
   const name = names.find((one) => env[one])
   if (name === undefined) return ''
   const text = env[name] ?? ''
-  // As curl has it, an address without a scheme is an HTTP proxy.
+  // As with curl, a URL without a scheme is an HTTP proxy.
   const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`
   if (URL.canParse(url) && /^(?:https?|socks5?):$/.test(new URL(url).protocol)) return url
-  problems.push(`${name}: expected the address of a proxy such as http://proxy.example.org:3128`)
+  problems.push(`${name}: expected the URL of a proxy such as http://proxy.example.org:3128`)
   return ''
 }
 
-/** Authorities that are named replace those of Node.js, so that all three kinds are put together. */
+/** Given authorities would replace those of Node.js, so all three kinds are combined. */
 function readAuthorities(env: Environment, caFile: string, problems: string[]): readonly string[] | undefined {
   const extra = env['NODE_EXTRA_CA_CERTS']
   try {
     const own = readFileSync(caFile, 'utf8')
     if (!own.includes('-----BEGIN CERTIFICATE-----')) {
-      problems.push(`--ca-file: ${caFile} holds no certificate in PEM (-----BEGIN CERTIFICATE-----)`)
+      problems.push(`--ca-file: ${caFile} contains no certificate in PEM (-----BEGIN CERTIFICATE-----)`)
     }
     return [...rootCertificates, ...(extra ? [readFileSync(extra, 'utf8')] : []), own]
   } catch (error) {

@@ -4,7 +4,7 @@ import type { Bundle } from '../model/batch.ts'
 
 /**
  * How a setting's text becomes a value. Flags and the environment give text, the config file also numbers and lists;
- * every reader takes all of them. A message says what is wanted; who reports it adds where the text came from.
+ * every reader takes all of them. A message says what is expected; its caller adds where the text came from.
  */
 function value<T>(wanted: string, read: (text: string) => T | undefined) {
   const message = `expected ${wanted}`
@@ -33,7 +33,7 @@ export function autoOrWhole(from: number, to: number) {
   })
 }
 
-/** One of some words. */
+/** One of several words. */
 export function choice<const T extends readonly [string, ...string[]]>(words: T) {
   return value<T[number]>(`one of ${words.join(', ')}`, (text) => words.find((word) => word === text))
 }
@@ -73,7 +73,7 @@ function bytesOf(text: string): number | undefined {
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
 /**
- * A duration with its unit, in milliseconds: `500ms`, `60s`, `30m`, `1h`. A number without one is refused, as `60` may
+ * A duration with its unit, in milliseconds: `500ms`, `60s`, `30m`, `1h`. A number without a unit is refused, as `60` may
  * mean seconds to one reader and milliseconds to the next.
  */
 export function durationMs(atLeast: number) {
@@ -102,11 +102,11 @@ export function normalServer(text: string): string | undefined {
 
 /** See `normalServer`. */
 const serverUrl = value(
-  'the address of a Dataverse installation such as https://demo.dataverse.org, without user, query or fragment',
+  'the URL of a Dataverse installation such as https://demo.dataverse.org, without user, query or fragment',
   normalServer,
 )
 
-/** Several values: a list, or text with commas or blanks between. */
+/** Several values: a list, or text separated by commas or spaces. */
 function listOf<T extends z.ZodType<unknown, string | number>>(one: T, error: string) {
   const list = z.array(z.union([z.string(), z.number()]))
   const text = z.string().transform((words): (string | number)[] => words.split(/[\s,]+/).filter(Boolean))
@@ -114,7 +114,7 @@ function listOf<T extends z.ZodType<unknown, string | number>>(one: T, error: st
 }
 
 /** See `normalServer`; several of them. */
-export const serverUrls = listOf(serverUrl, 'expected an address or a list of addresses')
+export const serverUrls = listOf(serverUrl, 'expected a URL or a list of URLs')
 
 /** Hosts, each a name or an address, with or without a port. */
 export const hosts = listOf(
@@ -127,7 +127,7 @@ export const hosts = listOf(
   'expected a host or a list of hosts',
 )
 
-/** A text that may hold a password: printing, inspecting or serialising it shows only what may be seen. */
+/** A text that may hold a password: printing, inspecting or serialising it hides the password. */
 export class Secret {
   readonly #value: string
   /** For people: the same without the password. */
@@ -139,9 +139,9 @@ export class Secret {
   }
 
   /** A Redis URL, which `src/queue` reads in full. Shown without its password. */
-  static readonly redisUrl = value('a Redis address such as redis://localhost:6379', (text) => {
+  static readonly redisUrl = value('a Redis URL such as redis://localhost:6379', (text) => {
     if (!/^(rediss?(\+\w+)?|unix):\/\/./i.test(text)) return undefined
-    // Up to the last `@`: a password may hold one, and hiding too much is the safe mistake.
+    // Up to the last `@`: a password may contain one, and hiding too much is the safe error.
     return new Secret(text, text.replace(/\/\/([^:@]*):.*@/, '//$1:***@').replace(/\?(?!db=\d+$).*/, '?***'))
   })
 

@@ -17,16 +17,16 @@ import {
 
 const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
 
-/** What people must know of a setting besides its type. Flags, `docs/cli.md` and messages are made from it. */
+/** What people need to know about a setting besides its type. Flags, `docs/cli.md` and messages are made from it. */
 export interface Setting {
   readonly help: string
-  /** In commander's notation; without any, the setting is for the environment and the file. */
+  /** In commander's notation; a setting without any is for environment and file only. */
   readonly flags?: readonly string[]
-  /** Environment variables, the stronger first. */
+  /** Environment variables, by precedence. */
   readonly env: readonly string[]
   /** As a person would write it; undefined: not set. A path may begin with `~/`. */
   readonly fallback?: string
-  /** For people, e.g. `bytes a second`. */
+  /** For people, e.g. `bytes per second`. */
   readonly unit?: string
   /** A list: the flag may be given again for each. */
   readonly many?: true
@@ -44,12 +44,12 @@ function setting<S extends z.ZodType>(schema: S, about: Setting): S {
 }
 
 /**
- * Every setting: its type here, everything else in the text beside it. A key is the name in `dataferry.config.json`.
+ * Every setting: its type, and everything else beside it. A key is the name in `dataferry.config.json`.
  * A flag beats the environment, which beats the file, which beats the default.
  */
 export const settingsSchema = z.object({
   server: setting(serverUrls, {
-    help: 'Dataverse installation; again for more, the first is the default. Only servers named here or in the config file are contacted',
+    help: 'URL of a Dataverse installation; repeat for more, the first is the default. Only servers given here or in the config file are contacted',
     flags: ['--server <url>'],
     env: ['DATAVERSE_SERVER'],
     many: true,
@@ -62,7 +62,7 @@ export const settingsSchema = z.object({
     path: true,
   }),
   jobs: setting(whole(1, 64), {
-    help: 'files fetched at the same time from one server, by all machines together (1 to 64)',
+    help: 'files fetched from one server at a time, by all machines together (1 to 64)',
     flags: ['-j, --jobs <n>'],
     env: ['DATAFERRY_JOBS'],
     fallback: '4',
@@ -74,13 +74,13 @@ export const settingsSchema = z.object({
     fallback: 'auto',
   }),
   existing: setting(choice(EXISTING), {
-    help: `what to do when another file is in the way: ${EXISTING.join(', ')}. Files proven identical are kept by all of them`,
+    help: `what to do when a different file is in the way: ${EXISTING.join(', ')}. Files proven identical are always kept`,
     flags: ['-e, --existing <what>'],
     env: ['DATAFERRY_EXISTING'],
     fallback: 'error',
   }),
   format: setting(choice(FORMATS), {
-    help: 'form of ingested tabular files: original as uploaded, with a published checksum, or archival (.tab)',
+    help: 'form of ingested tabular files: original (as uploaded, with a published checksum) or archival (.tab)',
     flags: ['--format <form>'],
     env: ['DATAFERRY_FORMAT'],
     fallback: 'original',
@@ -92,7 +92,7 @@ export const settingsSchema = z.object({
     fallback: '8',
   }),
   retryFirstMs: setting(durationMs(1), {
-    help: 'wait before the second attempt at a file; each doubles the one before',
+    help: 'wait before the second attempt at a file, doubled for each further one',
     flags: ['--retry-wait <time>'],
     env: ['DATAFERRY_RETRY_WAIT'],
     fallback: '1s',
@@ -106,24 +106,24 @@ export const settingsSchema = z.object({
     unit: 'ms',
   }),
   bundle: setting(bundleSize, {
-    help: 'fetch many small files of a dataset in one ZIP: off, auto (files up to 128K), or the size up to which a file is small',
+    help: 'fetch small files of a dataset together in one ZIP: off, auto (files up to 128K), or the largest size that counts as small',
     flags: ['--bundle <size>'],
     env: ['DATAFERRY_BUNDLE'],
     fallback: 'off',
   }),
   bundleUnverified: setting(yesOrNo(), {
-    help: 'let files without a published checksum, such as archival forms, travel in those ZIPs as well: an entry is known by its name and size there',
+    help: 'also fetch files without a published checksum, such as archival forms, in those ZIPs, where only name and size identify them',
     flags: ['--bundle-unverified'],
     env: ['DATAFERRY_BUNDLE_UNVERIFIED'],
     fallback: 'no',
   }),
   bundleFiles: setting(whole(2, 200), {
-    help: 'most files in one such ZIP (2 to 200: their ids must fit into an address)',
+    help: 'most files in one such ZIP (2 to 200: their ids must fit into a URL)',
     env: ['DATAFERRY_BUNDLE_FILES'],
     fallback: '200',
   }),
   bundleBytes: setting(byteCount, {
-    help: 'most bytes in one such ZIP, whatever the server allows: what is fetched again when one is cut off early',
+    help: 'most bytes in one such ZIP, even if the server allows more: the most that is fetched again when one is cut off',
     env: ['DATAFERRY_BUNDLE_BYTES'],
     fallback: '32M',
     unit: 'bytes',
@@ -135,36 +135,36 @@ export const settingsSchema = z.object({
     fallback: 'no',
   }),
   limitRate: setting(byteCount.optional(), {
-    help: 'most bytes a second for all files of this machine, e.g. 500K or 10M (K = 1024)',
+    help: 'most bytes per second for all files of a process, e.g. 500K or 10M (K = 1024)',
     flags: ['--limit-rate <rate>'],
     env: ['DATAFERRY_LIMIT_RATE'],
     unit: 'bytes a second',
   }),
   tokenFile: setting(word('a file').optional(), {
-    help: 'file that holds the API token of the default server; DATAVERSE_API_TOKEN holds the token itself',
+    help: 'file with the API token of the default server; DATAVERSE_API_TOKEN holds the token itself',
     flags: ['--token-file <file>'],
     env: ['DATAFERRY_TOKEN_FILE'],
     path: true,
   }),
   allowHost: setting(hosts, {
-    help: 'host inside a private network that a public server may redirect to, as to its storage; again for more',
+    help: 'host in a private network that a public server may redirect to, such as its storage; repeat for more',
     flags: ['--allow-host <host>'],
     env: ['DATAFERRY_ALLOW_HOST'],
     many: true,
   }),
   caFile: setting(word('a file').optional(), {
-    help: 'certificates (PEM) of authorities to trust besides the usual ones, such as that of your institution; for servers, proxies, S3 and Redis',
+    help: 'certificates (PEM) of further authorities to trust, such as your institution’s; for servers, proxies, S3 and Redis',
     flags: ['--ca-file <file>'],
     env: ['DATAFERRY_CA_FILE'],
     path: true,
   }),
-  contact: setting(word('visible ASCII text such as a mail address', /^[\x20-\x7e]+$/).optional(), {
-    help: 'whom to ask about this traffic, a mail address or a page: told to every server, in the User-Agent',
+  contact: setting(word('printable ASCII text such as an e-mail address', /^[\x20-\x7e]+$/).optional(), {
+    help: 'contact for questions about this traffic, a mail address or a page: sent to every server in the User-Agent',
     flags: ['--contact <address>'],
     env: ['DATAFERRY_CONTACT'],
   }),
   userAgent: setting(word('visible ASCII text', /^[\x20-\x7e]+$/).optional(), {
-    help: 'the whole User-Agent, in place of dataferry/<version> (<contact>)',
+    help: 'the whole User-Agent, instead of dataferry/<version> (<contact>)',
     flags: ['--user-agent <text>'],
     env: ['DATAFERRY_USER_AGENT'],
   }),
@@ -175,7 +175,7 @@ export const settingsSchema = z.object({
     secret: true,
   }),
   prefix: setting(word('letters, digits and {}._-', /^[\w{}.-]+$/), {
-    help: 'first part of every Redis key; the braces keep them in one cluster slot',
+    help: 'prefix of every Redis key; the braces keep all keys in one cluster slot',
     flags: ['--prefix <text>'],
     env: ['DATAFERRY_PREFIX'],
     fallback: '{dataferry}',
@@ -188,7 +188,7 @@ export const settingsSchema = z.object({
     path: true,
   }),
   processes: setting(whole(1, 64).optional(), {
-    help: 'worker processes on this machine; by default one for each core but one',
+    help: 'worker processes on this machine; default: one fewer than the cores',
     flags: ['--processes <n>'],
     env: ['DATAFERRY_PROCESSES'],
   }),
@@ -204,8 +204,8 @@ export const settingsSchema = z.object({
     env: ['DATAFERRY_LOG_FILE'],
     path: true,
   }),
-  s3Endpoint: setting(word('an address such as https://s3.example.org', /^https?:\/\/\S+$/).optional(), {
-    help: 'address of an S3-compatible store that is not AWS',
+  s3Endpoint: setting(word('a URL such as https://s3.example.org', /^https?:\/\/\S+$/).optional(), {
+    help: 'URL of an S3-compatible store that is not AWS',
     flags: ['--endpoint <url>'],
     env: ['DATAFERRY_S3_ENDPOINT', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'],
   }),
@@ -245,38 +245,38 @@ export const settingsSchema = z.object({
     env: ['DATAFERRY_S3_PARTS'],
   }),
   throttleFirstMs: setting(durationMs(1), {
-    help: 'first pause for a server that asks for fewer requests without saying how long',
+    help: 'first pause for a server that asks for fewer requests without saying for how long',
     env: ['DATAFERRY_THROTTLE_FIRST'],
     fallback: '60s',
     unit: 'ms',
   }),
   throttleMaxMs: setting(durationMs(1), {
-    help: 'longest such pause; each doubles the one before',
+    help: 'longest such pause; each is twice the one before',
     env: ['DATAFERRY_THROTTLE_MAX'],
     fallback: '30m',
     unit: 'ms',
   }),
   outageFirstMs: setting(durationMs(1), {
-    help: 'how soon a server that is away is looked at again for the first time',
+    help: 'time to the first new look at a server that is away',
     env: ['DATAFERRY_OUTAGE_FIRST'],
     fallback: '5s',
     unit: 'ms',
   }),
   outageMaxMs: setting(durationMs(1), {
-    help: 'longest time between two such looks; each doubles the one before',
+    help: 'longest time between two such looks; each is twice the one before',
     env: ['DATAFERRY_OUTAGE_MAX'],
     fallback: '5m',
     unit: 'ms',
   }),
   giveUpAfterMs: setting(durationMs(1), {
     flags: ['--give-up-after <duration>'],
-    help: 'park and end when a server or destination has been away for so long',
+    help: 'park the batch and exit when a server or destination has been away for this long',
     env: ['DATAFERRY_GIVE_UP_AFTER'],
     fallback: '24h',
     unit: 'ms',
   }),
   idleTimeoutMs: setting(durationMs(1), {
-    help: 'a download without a byte for this long is connected again',
+    help: 'a download that receives nothing for this long reconnects',
     env: ['DATAFERRY_IDLE_TIMEOUT'],
     fallback: '60s',
     unit: 'ms',

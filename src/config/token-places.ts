@@ -14,8 +14,8 @@ export interface TokenHints {
 }
 
 /**
- * Where tokens may be, the stronger place first. A token belongs to the default installation of the place that it came
- * with: one that stands in the environment beside DATAVERSE_SERVER is never sent to another one named by a flag.
+ * Where tokens may be, by precedence. A token belongs to the default installation of the place it came
+ * from: one set in the environment beside DATAVERSE_SERVER is never sent to a server given by a flag.
  */
 export function tokenPlaces({ env, file, tokenFile, tokenFileSource, servers }: TokenHints): TokenPlace[] {
   const home = {
@@ -38,7 +38,7 @@ export function tokenPlaces({ env, file, tokenFile, tokenFileSource, servers }: 
   ]
 }
 
-/** What a person should know about where tokens go, and where they do not. */
+/** Warnings about where tokens go, and where they do not. */
 export function tokenWarnings(tokens: Tokens, servers: readonly string[]): string[] {
   return tokens.servers.flatMap((server) => {
     const name = tokens.sourceOf(server)?.name ?? 'this place'
@@ -46,7 +46,7 @@ export function tokenWarnings(tokens: Tokens, servers: readonly string[]): strin
       return [`the token of ${name} is for ${server} and is not sent to ${servers.join(', ')}`]
     const local = /^(localhost|127\.[\d.]+|\[::1\])$/.test(new URL(server).hostname)
     return server.startsWith('http:') && !local
-      ? [`the token of ${name} travels unencrypted to ${server}; use https`]
+      ? [`the token of ${name} is sent unencrypted to ${server}; use https`]
       : []
   })
 }

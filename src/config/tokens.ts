@@ -3,15 +3,15 @@ import { inspect } from 'node:util'
 import { messageOf } from '../errors.ts'
 import { shellWord } from '../model/shell-word.ts'
 
-/** Where a value came from. `name` is what a person looks for: the flag, the variable, or the file and its key. */
+/** Where a value came from. `name` is what a person would look for: the flag, the variable, or the file and its key. */
 export interface Source {
   readonly kind: 'flag' | 'environment' | 'file' | 'default'
   readonly name: string
 }
 
-/** A place where a token may be, and the installation that it is meant for. */
+/** A place where a token may be, and the installation it is meant for. */
 export interface TokenPlace {
-  /** Base URL; undefined when no installation is named anywhere. */
+  /** Base URL; undefined when no installation is configured. */
   readonly server: string | undefined
   readonly source: Source
   readonly file: string | undefined
@@ -26,7 +26,7 @@ export interface TokenPlace {
 export class Tokens {
   readonly #byServer = new Map<string, { readonly token: string; readonly source: Source }>()
 
-  /** Keeps a token unless its installation has one already: the stronger place comes first. */
+  /** Keeps a token unless its installation has one already: places come by precedence. */
   add(server: string, token: string, source: Source): void {
     if (!this.#byServer.has(server)) this.#byServer.set(server, { token, source })
   }
@@ -54,7 +54,7 @@ export class Tokens {
   }
 }
 
-/** Reads the tokens of `places`, the stronger first. Adds to `problems` and `warnings`; neither ever shows a token. */
+/** Reads the tokens of `places`, by precedence. Adds to `problems` and `warnings`; neither ever shows a token. */
 export function readTokens(places: readonly TokenPlace[], problems: string[], warnings: string[]): Tokens {
   const tokens = new Tokens()
   for (const place of places) {
@@ -64,7 +64,7 @@ export function readTokens(places: readonly TokenPlace[], problems: string[], wa
     if (!token || place.server === undefined) continue
     // Anything else could smuggle a second header into a request.
     if (/^[\x21-\x7e]+$/.test(token)) tokens.add(place.server, token, place.source)
-    else problems.push(`${place.source.name}: expected one API token on one line, without blanks`)
+    else problems.push(`${place.source.name}: expected one API token on one line, without spaces`)
   }
   return tokens
 }

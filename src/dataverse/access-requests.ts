@@ -4,13 +4,13 @@ import type { Identifier } from './identifier.ts'
 import type { JsonCalls } from './json-call.ts'
 import { accessRequestsRoute, encodePath, fileRoute, type Query } from './route.ts'
 
-/** What the server said about something it did. */
+/** The server's message about an action. */
 export interface Message {
   readonly message: string
 }
 
 const text = z.string().nullish()
-/** Somebody who asked for access. The server leaves out what it does not know, and newer ones say more. */
+/** A user who requested access. The server leaves out what it does not know, and newer ones send more. */
 const accessRequestSchema = z.looseObject({
   /** `@name` */
   identifier: z.string(),
@@ -34,7 +34,7 @@ const accessRequestSchema = z.looseObject({
  * One entry of the list of requests.
  */
 export interface AccessRequest extends z.infer<typeof accessRequestSchema> {
-  /** Newer servers say more. */
+  /** Newer servers send more. */
   readonly [more: string]: unknown
 }
 
@@ -44,17 +44,17 @@ const permissionsSchema = z.looseObject({
   canEditOwnerDataset: z.boolean().nullish(),
 })
 /**
- * What the server thinks that the caller may do. Not what decides a download: it overlooks embargoes, retention, older
+ * What the server says the caller may do. Not decisive for a download: it ignores embargoes, retention, older
  * versions and IP groups. @see the protocol note §1.7
  */
 export interface UserPermissions extends z.infer<typeof permissionsSchema> {
-  /** Newer servers say more. */
+  /** Newer servers send more. */
   readonly [more: string]: unknown
 }
 
 /** Options for the list of requests. */
 export interface ListRequestsOptions {
-  /** Granted and rejected requests, too (6.11). */
+  /** Also granted and rejected requests (6.11). */
   readonly includeHistory?: boolean | undefined
   readonly perPage?: number | undefined
   /** Page, from 1. */
@@ -64,7 +64,7 @@ export interface ListRequestsOptions {
 
 type Signal = AbortSignal | undefined
 
-/** Asks for access to a file. */
+/** Requests access to a file. */
 export async function putRequest(
   calls: JsonCalls,
   file: Identifier,
@@ -86,7 +86,7 @@ export async function putAllowance(
   return message(calls.message({ route: accessRequestsRoute(dataset), method: 'PUT', body, signal }))
 }
 
-/** Grants, rejects or revokes somebody’s access. `ARGUMENT_INVALID` for a name that the server does not use. */
+/** Grants, rejects or revokes a user’s access. `ARGUMENT_INVALID` for a name that the server does not use. */
 export async function decide(
   calls: JsonCalls,
   verb: 'grantAccess' | 'rejectAccess' | 'revokeAccess',
@@ -119,12 +119,12 @@ export async function listRequests(
   return found ?? []
 }
 
-/** Whether the caller’s own request is open. */
+/** Whether the caller’s own request is pending. */
 export async function askedAlready(calls: JsonCalls, file: Identifier, signal: Signal): Promise<boolean> {
   return calls.get({ route: fileRoute(file, '/userFileAccessRequested'), signal }, z.boolean())
 }
 
-/** What the server thinks that the caller may do. */
+/** What the server says the caller may do. */
 export async function permissions(calls: JsonCalls, file: Identifier, signal: Signal): Promise<UserPermissions> {
   return calls.get({ route: fileRoute(file, '/userPermissions'), signal }, permissionsSchema)
 }
@@ -134,9 +134,9 @@ function checkAssignee(user: unknown): string {
   if (typeof user === 'string' && /^[@&:][^\s]+$/.test(user)) return user
   const name = String(user)
   const hint = /^\d+$/.test(name)
-    ? 'The server does not take user numbers: listFileAccessRequests shows the identifier of who asked.'
+    ? 'The server does not accept user numbers: listFileAccessRequests shows the identifier of each user.'
     : name.includes('@')
-      ? 'The server does not take e-mail addresses: listFileAccessRequests shows the identifier of who asked.'
+      ? 'The server does not accept e-mail addresses: listFileAccessRequests shows the identifier of each user.'
       : 'Write @name for a user, or a group such as &explicit/1-staff.'
   throw new DataferryError('ARGUMENT_INVALID', `"${name}" is not how the server names a user. ${hint}`)
 }

@@ -33,7 +33,7 @@ export async function* partsOf(answer: Answer, shape: JsonShape): AsyncGenerator
     for await (const parts of readJson(answer.body.batches(), shape, options)) yield* parts
   } catch (error) {
     if (!(error instanceof JsonError)) throw error
-    const message = `${answer.host} answered ${answer.what} with something that cannot be read: ${error.message}.`
+    const message = `${answer.host} answered ${answer.what} with something unreadable: ${error.message}.`
     throw new DataferryError(error.isBeyond ? 'SOURCE_MISLISTED' : 'SOURCE_UNEXPECTED', message, { cause: error })
   }
 }

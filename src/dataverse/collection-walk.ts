@@ -19,8 +19,8 @@ const content = z.discriminatedUnion('type', [
 const MOST_COLLECTIONS = 200_000
 
 /**
- * The datasets of a collection and of all collections within, by the database instead of the index: what is there now, but
- * without what is only linked. Each PID comes once. One request for each collection.
+ * The datasets of a collection and of all collections in it, from the database instead of the index: up to date, but
+ * without linked datasets. Each PID comes once. One request per collection.
  * @param collection its id or alias
  * @param patiently asks for the contents of a collection again while it is worth waiting
  * @param most collections that there can be: a server that names ever more of them is refused with `SOURCE_UNEXPECTED`

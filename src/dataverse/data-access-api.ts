@@ -29,13 +29,13 @@ import type { AuxiliaryFile, CitationFormat, MetadataOptions } from './sidecars.
 /** Options of `DataAccessApi`. */
 export interface DataAccessOptions extends InstallationOptions {
   /**
-   * Tries after the first one, for calls that only read, until their answer begins. Default 3. `open` never tries again,
+   * Retries for calls that only read, until their answer begins. Default 3. `open` never retries,
    * and neither does what changes something on the server.
    */
   readonly retries?: number | undefined
-  /** Milliseconds before the first try after a 429 without Retry-After. Default 60 000; doubled each time. */
+  /** Milliseconds before the first retry after a 429 without Retry-After. Default 60 000; doubled each time. */
   readonly throttleMs?: number | undefined
-  /** Hears what was asked for, never with secrets. */
+  /** Is called with each request, never with secrets. */
   readonly logger?: Logger | undefined
 }
 
@@ -43,13 +43,13 @@ export interface DataAccessOptions extends InstallationOptions {
 export interface Datafile {
   /** Never parsed, even when they are JSON. */
   readonly bytes: Uint8Array
-  /** As the server names it, without folders; not yet safe as a path. */
+  /** The server's name for it, without folders; not yet safe as a path. */
   readonly name: string | undefined
   readonly contentType: string | undefined
   readonly size: number
 }
 
-/** Refuses files larger than this in memory, unless told otherwise: 256 MiB. */
+/** Default limit for files in memory: 256 MiB. */
 export const DEFAULT_MAX_BYTES = 256 * 1024 * 1024
 
 /** @inline */
@@ -85,10 +85,10 @@ export class DataAccessApi implements AsyncDisposable {
     this.#logger = logger
   }
 
-  /** Opens what a plan names, near a byte, with no retry: what the runner reads from. */
+  /** Opens what a plan names, near a byte, without retries: the source of a transfer. */
   readonly open: OpenSource = (ref, from, options) => openRef(this.#installation, ref, from, options)
 
-  /** A file in memory. Rejects with `ARGUMENT_INVALID` when it is larger than `maxBytes`, before it is fetched if it can. */
+  /** A file in memory. Rejects with `ARGUMENT_INVALID` when it is larger than `maxBytes`, before fetching it if possible. */
   async getDatafile(file: Identifier, options: DatafileOptions & InMemory = {}): Promise<Datafile> {
     return inMemory(await this.streamDatafile(file, options), options)
   }
@@ -102,7 +102,7 @@ export class DataAccessApi implements AsyncDisposable {
   }
 
   /**
-   * A URL that gives the file to anybody who opens it: a storage host's, which works for minutes and is a secret, or the
+   * A URL to fetch the file from: a storage host's, which works for anybody for some minutes and is a secret, or the
    * API's own with the options, which needs the token where the file does. No bytes of the file are read.
    */
   async getDatafileDownloadUrl(file: Identifier, options: DatafileOptions = {}): Promise<string> {
@@ -115,14 +115,14 @@ export class DataAccessApi implements AsyncDisposable {
     )
   }
 
-  /** Files of one dataset as a ZIP in memory. Its MANIFEST.TXT tells what the server left out, with status 200. */
+  /** Files of one dataset as a ZIP in memory. The status is 200 even if files are left out; MANIFEST.TXT names them. */
   async getDatafiles(files: readonly Identifier[], options: ZipOptions & InMemory = {}): Promise<Datafile> {
     return inMemory(await this.streamDatafiles(files, options), options)
   }
 
   /**
-   * Files of one dataset as a ZIP, by database ids. Lists too long for a URL go by POST, which servers since 6.10 refuse
-   * whole when one file is not allowed.
+   * Files of one dataset as a ZIP, by database ids. Lists too long for a URL are sent by POST, which servers since 6.10 refuse
+   * entirely when one file is not allowed.
    */
   async streamDatafiles(files: readonly Identifier[], options: ZipOptions = {}): Promise<Download> {
     const request = zipRequest(files)
@@ -168,7 +168,7 @@ export class DataAccessApi implements AsyncDisposable {
     return this.#download({ route, query: [...zipQuery(options), ...countQuery(options)] }, 'signed-url', options)
   }
 
-  /** Asks for access to a restricted file. */
+  /** Requests access to a restricted file. */
   async requestAccess(
     file: Identifier,
     options: Callable & { readonly guestbookResponse?: GuestbookResponse | undefined } = {},
@@ -176,37 +176,37 @@ export class DataAccessApi implements AsyncDisposable {
     return requests.putRequest(this.#calls, file, options.guestbookResponse, options.signal)
   }
 
-  /** Lets people ask for access to the files of a dataset, or no longer, once its draft is published. */
+  /** Allows or forbids access requests for the files of a dataset, once its draft is published. */
   async allowAccessRequest(dataset: Identifier, allow = true, { signal }: Callable = {}): Promise<Message> {
     return requests.putAllowance(this.#calls, dataset, allow, signal)
   }
 
-  /** Lets somebody have a file: `@name`, or a group such as `&explicit/1-staff`. */
+  /** Grants access to a file: to `@name`, or to a group such as `&explicit/1-staff`. */
   async grantFileAccess(file: Identifier, user: string, { signal }: Callable = {}): Promise<Message> {
     return requests.decide(this.#calls, 'grantAccess', file, user, signal)
   }
 
-  /** QuestionSlots down somebody's request for a file. */
+  /** Rejects a user's request for a file. */
   async rejectFileAccess(file: Identifier, user: string, { signal }: Callable = {}): Promise<Message> {
     return requests.decide(this.#calls, 'rejectAccess', file, user, signal)
   }
 
-  /** Takes access to a file back from somebody. */
+  /** Revokes a user's access to a file. */
   async revokeFileAccess(file: Identifier, user: string, { signal }: Callable = {}): Promise<Message> {
     return requests.decide(this.#calls, 'revokeAccess', file, user, signal)
   }
 
-  /** Who asked for access to a file; empty when nobody did. */
+  /** The access requests for a file; empty when there are none. */
   async listFileAccessRequests(file: Identifier, options: ListRequestsOptions = {}): Promise<readonly AccessRequest[]> {
     return requests.listRequests(this.#calls, file, options)
   }
 
-  /** Whether the caller's own request for a file is open. */
+  /** Whether the caller's own request for a file is pending. */
   async userFileAccessRequested(file: Identifier, { signal }: Callable = {}): Promise<boolean> {
     return requests.askedAlready(this.#calls, file, signal)
   }
 
-  /** What the server thinks that the caller may do with a file (6.1). Only a download tells what they really may. */
+  /** What the server says the caller may do with a file (6.1). Only a download shows for certain. */
   async userPermissions(file: Identifier, { signal }: Callable = {}): Promise<UserPermissions> {
     return requests.permissions(this.#calls, file, signal)
   }
@@ -216,7 +216,7 @@ export class DataAccessApi implements AsyncDisposable {
     return sidecars.ddi(this.#calls, file, options)
   }
 
-  /** Files that hang on a file, of one origin or of all; empty when there are none. */
+  /** Auxiliary files of a file, of one origin or of all; empty when there are none. */
   async getAuxiliaryFiles(
     file: Identifier,
     { origin, signal }: Callable & { readonly origin?: string | undefined } = {},
@@ -224,7 +224,7 @@ export class DataAccessApi implements AsyncDisposable {
     return sidecars.auxiliaryFiles(this.#calls, file, origin, signal)
   }
 
-  /** One file that hangs on a file. It has no ranges. */
+  /** One auxiliary file. It does not support ranges. */
   async streamAuxiliaryFile(
     file: Identifier,
     formatTag: string,
@@ -239,7 +239,7 @@ export class DataAccessApi implements AsyncDisposable {
     return sidecars.citation(this.#calls, file, format, signal)
   }
 
-  /** Ends every transfer in flight and closes the connections, unless they were brought along. */
+  /** Ends every transfer in flight and closes the connections, unless they were passed in. */
   async close(): Promise<void> {
     await this.#installation.close()
   }

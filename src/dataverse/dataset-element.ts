@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** What every description of a dataset says of its PID. */
+/** The PID, as every description of a dataset gives it. */
 export const pidPiecesSchema = z.looseObject({
   protocol: z.string(),
   authority: z.string(),

@@ -8,13 +8,13 @@ import { checkData } from './json-call.ts'
 import { ONCE, pause, waitBeforeRetry, type Patiently, type RetryPolicy } from './retry.ts'
 import type { Query, Route } from './route.ts'
 
-/** What is searched. */
+/** The scope of a search. */
 export interface SearchScope {
-  /** Alias of a collection: with everything below it, and what is linked into those. Default: the whole installation. */
+  /** Alias of a collection: with everything below it, and what is linked into it. Default: the whole installation. */
   readonly collection?: string
-  /** In Solr's words, as in the search field of the pages. Default: everything. */
+  /** In Solr's syntax, as in the search field of the pages. Default: everything. */
   readonly query?: string
-  /** Whether to ask for what changes without the index as well (`updatedAt`, the version's number), which costs the server more. */
+  /** Whether to request also what is not in the index (`updatedAt`, the version's number), which costs the server more. */
   readonly details?: boolean
 }
 
@@ -41,18 +41,18 @@ const pageSchema = z.looseObject({
 })
 const ANSWER: JsonShape = { members: { data: { members: { items: { each: {} } } } } }
 
-/** Datasets asked for at a time: fewer from each failure on, as a server that gives up on a large page may manage a small one. */
+/** Datasets per page: fewer after each failure, as a server that gives up on a large page may manage a small one. */
 const PAGE_SIZES = [1000, 250, 100] as const
 /** Several times as many as the largest installation has. */
 const MOST_DATASETS = 5_000_000
 
 /**
  * Finds every released dataset of an installation or collection exactly once, in the order of its id, however the index
- * changes meanwhile: each page asks for what comes after the last id. Harvested ones are left out, as their files are
+ * changes meanwhile: each page requests what comes after the last id. Harvested ones are left out, as their files are
  * elsewhere, and so are drafts.
  *
- * Only a page that the server itself counts as empty is the end: an error, also the 400 that an overloaded index gives, is
- * tried again and then thrown. Never sorts by date, which knows major releases alone.
+ * Only a page that the server itself counts as empty is the end: an error, including the 400 of an overloaded index, is
+ * retried and then thrown. Never sorts by date, which covers only major releases.
  * @see the mirroring note §1.1 and §7
  */
 export class DatasetSearch {
@@ -66,7 +66,7 @@ export class DatasetSearch {
 
   /**
    * A page at a time.
-   * @param after only datasets with a larger id, to go on from there
+   * @param after only datasets with a larger id, to continue from there
    * @param patiently asks for a page again while it is worth waiting
    */
   async *pages(
@@ -119,28 +119,28 @@ export class DatasetSearch {
     let last = after
     for (const { entity_id: id, global_id: pid } of found) {
       if (id <= last) throw this.#unexpected('does not filter and sort by id as it was asked')
-      if (parseIdentifier(pid).kind !== 'pid') throw this.#unexpected('lists a dataset without PID')
+      if (parseIdentifier(pid).kind !== 'pid') throw this.#unexpected('lists a dataset without a PID')
       last = id
     }
     return found
   }
 
-  /** An overloaded index and a wrong query get the same answer, so both are tried again. */
+  /** An overloaded index and a wrong query get the same answer, so both are retried. */
   #judged(error: unknown, { collection }: SearchScope): unknown {
     if (!(error instanceof DataferryError) || error.status !== 400) return error
     if (/could not find dataverse with alias/i.test(error.message)) {
-      const message = `${this.#installation.host} knows no collection ${collection ?? ''}: give the alias that ends its address.`
+      const message = `${this.#installation.host} knows no collection ${collection ?? ''}: give the alias at the end of its URL.`
       return new DataferryError('SOURCE_NOT_FOUND', message, { cause: error, status: 400 })
     }
     if (!error.message.includes(SYNTAX)) return error
     return new DataferryError('SOURCE_FAILED', error.message, { cause: error, status: 400 })
   }
 
-  /** @param accepted whether the server has answered this search before, so that there is nothing wrong with it */
+  /** @param accepted whether the server has answered this search before, so the search itself is right */
   #final(error: unknown, { query }: SearchScope, accepted: boolean): unknown {
     const unclear = error instanceof DataferryError && error.message.includes(SYNTAX)
     if (!unclear || query === undefined || accepted) return error
-    const message = `${error.message} Correct the search; or try later, since an overloaded server says the same.`
+    const message = `${error.message} Correct the search, or try later: an overloaded server gives the same answer.`
     return new DataferryError('SOURCE_REJECTED', message, { cause: error, status: 400 })
   }
 
@@ -149,7 +149,7 @@ export class DatasetSearch {
   }
 }
 
-/** How far a sweep is. */
+/** The progress of a search. */
 interface Progress {
   last: number
   found: number

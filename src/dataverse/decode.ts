@@ -13,7 +13,7 @@ const DECODERS: ReadonlyMap<string, () => Transform> = new Map([
 
 /**
  * What the bytes of an answer are encoded with, in lower case; undefined when they are plain. No request asks for an
- * encoding, but objects keep the one that they were stored with, be it true or not, and proxies add theirs.
+ * encoding, but objects keep the one they were stored with, whether true or not, and proxies add theirs.
  */
 export function contentEncoding({ headers }: Pick<Answer, 'headers'>): string | undefined {
   const encoding = header(headers, 'content-encoding')?.trim().toLowerCase()
@@ -23,12 +23,12 @@ export function contentEncoding({ headers }: Pick<Answer, 'headers'>): string | 
 
 /**
  * The content of an answer without its encoding. Rejects as the body does, and with `CHECKSUM_MISMATCH` when the bytes
- * are not what their header says. Throws `SOURCE_UNEXPECTED` for an encoding that nobody here knows.
+ * are not what their header says. Throws `SOURCE_UNEXPECTED` for an unknown encoding.
  */
 export function decodedBody({ body, host, what }: Answer, encoding: string): AsyncIterable<Uint8Array> {
   const decoder = DECODERS.get(encoding)?.()
   if (!decoder) {
-    const message = `${host} sent, against the request, a form of ${what} that cannot be decoded (${encoding.slice(0, 40)}).`
+    const message = `${host} sent ${what} in an unrequested encoding that cannot be decoded (${encoding.slice(0, 40)}).`
     throw new DataferryError('SOURCE_UNEXPECTED', message, { status: 200 })
   }
   const notEncoded = (error: unknown): DataferryError => {

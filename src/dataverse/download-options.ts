@@ -14,9 +14,9 @@ export type DownloadFormat = 'original' | 'tab' | 'tabular' | 'RData' | 'prep'
 export interface FormOptions {
   /** One of the forms of a tabular file. */
   readonly format?: DownloadFormat | undefined
-  /** Only these columns of a tabular file: ids of variables, such as `12` or `v12`. `ARGUMENT_INVALID` for others than its own. */
+  /** Only these columns of a tabular file: ids of variables, such as `12` or `v12`. `ARGUMENT_INVALID` for ids it does not have. */
   readonly variables?: readonly (number | string)[] | undefined
-  /** Tab-delimited without the line of names. Tabular files only, and only those stored without that line. */
+  /** Tab-delimited without the header line. Tabular files only, and only those stored without that line. */
   readonly noVarHeader?: boolean | undefined
   /** A PNG thumbnail instead of the file: 64 pixels, or as many as given. */
   readonly imageThumb?: boolean | number | undefined
@@ -26,17 +26,17 @@ export interface FormOptions {
 type OneForm = {
   [K in keyof FormOptions]: Pick<FormOptions, K> & { readonly [Other in Exclude<keyof FormOptions, K>]?: undefined }
 }[keyof FormOptions]
-/** Just one of the ways to ask for another form of the file: the server would apply only one of several. */
+/** Only one of the ways to request another form of the file: the server would apply only one of several. */
 // `NonNullable`, since a mapped type over optional members yields `undefined` as well.
 export type AnyForm = NonNullable<OneForm>
 
-/** What every download can be told. */
+/** Options of every download. */
 export interface TransferOptions {
   /** False keeps this download out of the server's statistics. Default true. */
   readonly countDownload?: boolean | undefined
-  /** Sent when, and only when, the dataset's guestbook has to be answered first. */
+  /** Sent only if the dataset's guestbook must be answered first. */
   readonly guestbookResponse?: GuestbookResponse | undefined
-  /** Calls the request and the transfer off. */
+  /** Cancels the request and the transfer. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -64,15 +64,15 @@ const FORMATS: Readonly<Record<string, string>> = {
   RData: 'RData',
   prep: 'prep',
 }
-/** What else is called a format elsewhere, and why it is none here. */
+/** Other things called a format elsewhere, and what to use here. */
 const NO_FORMATS: Readonly<Record<string, string>> = {
   bundle: 'use getDatafileBundle',
   subset: 'give `variables` alone',
-  GlobusTransfer: 'it starts a Globus transfer in a browser and gives no bytes',
+  GlobusTransfer: 'it starts a Globus transfer in a browser and returns no bytes',
   archival: 'use tab',
 }
 
-/** The query that a form of a file is asked with. Rejects with `ARGUMENT_INVALID` what the server would misread. */
+/** The query for a form of a file. Rejects with `ARGUMENT_INVALID` what the server would misread. */
 export function formQuery({ format, variables, noVarHeader, imageThumb }: FormOptions): Query {
   const given: Query = [
     ...(format === undefined ? [] : [['format', checkFormat(format)] as const]),
@@ -82,7 +82,7 @@ export function formQuery({ format, variables, noVarHeader, imageThumb }: FormOp
   ]
   if (given.length < 2) return given
   const names = given.map(([name]) => name).join(' and ')
-  throw new DataferryError('ARGUMENT_INVALID', `The server applies only one of ${names}: give one.`)
+  throw new DataferryError('ARGUMENT_INVALID', `The server applies only one of ${names}: give only one.`)
 }
 
 /** The query of a ZIP. */
@@ -103,7 +103,10 @@ export function checkRange(range: ByteRange | undefined): { readonly from: numbe
   const { start, end } = range
   const sound = isOffset(start) && (end === undefined || (isOffset(end) && end >= start))
   if (sound) return { from: start, to: end }
-  throw new DataferryError('ARGUMENT_INVALID', 'A range needs a start from 0 on and, if any, an end not before it.')
+  throw new DataferryError(
+    'ARGUMENT_INVALID',
+    'A range needs a start of at least 0 and, if it has an end, one not before the start.',
+  )
 }
 
 function isOffset(value: unknown): boolean {

@@ -5,11 +5,11 @@ import type { Answer, ApiRequest, Installation } from './installation.ts'
 import { UNCOUNTED } from './open.ts'
 
 /**
- * A URL that gives the file: where the server redirects to, a signed URL after a guestbook, or else the API's own URL
+ * A URL to fetch the file from: where the server redirects to, a signed URL after a guestbook, or else the API's own URL
  * with its options. No bytes of the file are read: the connection is closed when the answer is known.
  *
  * The server counts a download when it issues a redirect, but on its own URL only when that is opened. So the first
- * request is kept out of the count, and a counted redirect is asked for again.
+ * request is kept out of the count, and a counted redirect is requested again.
  */
 export async function downloadUrl(
   installation: Installation,

@@ -6,16 +6,16 @@ import type { Opened } from './open.ts'
 import { saveFile } from './save-file.ts'
 
 /**
- * A file on its way: read it once, as chunks, as a Node.js stream or into a file. A caller that does not read it to the end
- * closes it, best with `await using`, since an open download keeps a connection.
+ * A download in progress: read it once, as chunks, as a Node.js stream or into a file. A caller that does not read it to the end
+ * must close it, best with `await using`, since an open download holds a connection.
  */
 export class Download implements AsyncIterable<Uint8Array>, AsyncDisposable {
-  /** As the server names it, without folders; not yet safe as a path. */
+  /** The server's name for it, without folders; not yet safe as a path. */
   readonly name: string | undefined
   readonly contentType: string | undefined
   /** Bytes that this download delivers; undefined when the server does not say, as for a ZIP. */
   readonly size: number | undefined
-  /** Bytes in the whole file, also when only a range of it was asked for. */
+  /** Bytes in the whole file, even if only a range was requested. */
   readonly totalSize: number | undefined
   readonly #body: HttpBody
   readonly #skip: number
@@ -27,7 +27,7 @@ export class Download implements AsyncIterable<Uint8Array>, AsyncDisposable {
     this.name = parseFileName(header(answer.headers, 'content-disposition'))
     this.contentType = header(answer.headers, 'content-type')
     this.totalSize = size
-    // A server that ignores ranges sends more than was asked for; the caller still gets just that.
+    // A server that ignores ranges sends more than was requested; the caller still gets only that.
     this.#skip = range.from - from
     const end = Math.min(range.to === undefined ? Infinity : range.to + 1, size ?? Infinity)
     this.#most = Math.max(0, end - range.from)
@@ -90,12 +90,12 @@ export class Download implements AsyncIterable<Uint8Array>, AsyncDisposable {
 
   #take(): HttpBody {
     if (this.#taken)
-      throw new DataferryError('ARGUMENT_INVALID', 'This download was read or closed before: ask for it again.')
+      throw new DataferryError('ARGUMENT_INVALID', 'This download was already read or closed: request it again.')
     this.#taken = true
     return this.#body
   }
 
-  /** Just the bytes asked for. Leaving early closes the connection. */
+  /** Only the requested bytes. Leaving early closes the connection. */
   async *#cut(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     let skip = this.#skip
     let left = this.#most
@@ -107,7 +107,7 @@ export class Download implements AsyncIterable<Uint8Array>, AsyncDisposable {
       if (left <= 0) return
     }
     if (this.size !== undefined && left > 0) {
-      throw new DataferryError('SHORT_BODY', `The server sent ${left} bytes less than the ${this.size} promised.`)
+      throw new DataferryError('SHORT_BODY', `The server sent ${left} bytes fewer than the ${this.size} it promised.`)
     }
   }
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { parseJson } from '../json/parse-json.ts'
 
 /**
- * What every JSON answer of the API is wrapped in. Tolerant on purpose: `status` is `OK`, `ERROR` or, from the endpoint
+ * The wrapper around every JSON answer of the API. Tolerant on purpose: `status` is `OK`, `ERROR` or, from the endpoint
  * filter, `error`; `code` is there only when an exception was mapped centrally.
  * @see the protocol note §0.1
  */
@@ -15,12 +15,12 @@ const envelopeSchema = z.looseObject({
 /** An envelope, checked. */
 export type Envelope = z.infer<typeof envelopeSchema>
 
-/** Reads an envelope; undefined when the text is none, e.g. a page of a proxy. Never throws. */
+/** Reads an envelope; undefined when the text is not one, e.g. a page of a proxy. Never throws. */
 export function parseEnvelope(text: string): Envelope | undefined {
   return envelopeOf(parseJson(text))
 }
 
-/** A value as an envelope; undefined when it is none. */
+/** A value as an envelope; undefined when it is not one. */
 export function envelopeOf(value: unknown): Envelope | undefined {
   return envelopeSchema.safeParse(value).data
 }

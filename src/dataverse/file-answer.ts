@@ -3,7 +3,7 @@ import { contentEncoding } from './decode.ts'
 import { header, mediaType, parseContentLength, parseContentRange } from './http/headers.ts'
 import type { Answer } from './installation.ts'
 
-/** What the bytes of an answer are. Offsets count from 0. */
+/** Which bytes an answer carries. Offsets count from 0. */
 export interface Extent {
   /** Offset of the first byte. */
   readonly from: number
@@ -13,9 +13,9 @@ export interface Extent {
 
 /**
  * Checks that a success really carries file bytes. Returns what is wrong with it, or undefined.
- * @see the protocol note §8.4: a login or maintenance page comes with 200, too. Dataverse and its stores name every file
- * in a Content-Disposition, so HTML without one is a page, unless HTML is what was asked for.
- * @param takesEncoded the caller can tell whether an encoding that was not asked for stands on the right bytes
+ * @see the protocol note §8.4: a login or maintenance page also comes with 200. Dataverse and its stores name every file
+ * in a Content-Disposition, so HTML without one is a page, unless HTML was requested.
+ * @param takesEncoded the caller can tell whether bytes with an unrequested encoding are the right ones
  */
 export function impostor(answer: Answer, expectedContentType?: string, takesEncoded = false): string | undefined {
   const type = mediaType(header(answer.headers, 'content-type'))
@@ -28,17 +28,17 @@ export function impostor(answer: Answer, expectedContentType?: string, takesEnco
     return 'sent a web page instead of'
   }
   if (takesEncoded || contentEncoding(answer) === undefined) return undefined
-  return 'sent, against the request, a compressed form of'
+  return 'sent an unrequested compressed form of'
 }
 
-/** What a plain success covers: everything. */
+/** A plain success covers everything. */
 export function wholeExtent(answer: Answer): Extent {
   return { from: 0, size: parseContentLength(header(answer.headers, 'content-length')) }
 }
 
 /**
  * What a 206 covers, by its Content-Range alone. Rejects with `SOURCE_UNEXPECTED` when that is missing, begins after
- * `asked`, or disagrees with the Content-Length: then nobody knows where these bytes belong.
+ * `asked`, or disagrees with the Content-Length: then it is unknown where these bytes belong.
  */
 export function partialExtent(answer: Answer, asked: number): Extent {
   const range = parseContentRange(header(answer.headers, 'content-range'))
@@ -52,10 +52,10 @@ export function partialExtent(answer: Answer, asked: number): Extent {
 }
 
 /**
- * What a 200 to a request with a range covers. By RFC 9110 the whole, but Dataverse 5.9–5.11 sends the part asked for
- * with 200 and no Content-Range (IQSS/dataverse#8726). A length that is the known whole settles it. Otherwise `probe`
- * asks for the first byte alone: a server that answers 200 with one byte honours ranges silently, one that answers 200
- * with more ignores them. Only these two prove anything; for all else this rejects with `SOURCE_UNEXPECTED`.
+ * What a 200 to a request with a range covers. By RFC 9110 the whole, but Dataverse 5.9–5.11 sends the requested part
+ * with 200 and no Content-Range (IQSS/dataverse#8726). A length equal to the known whole settles it. Otherwise `probe`
+ * requests only the first byte: a server that answers 200 with one byte honours ranges silently, one that answers 200
+ * with more ignores them. Anything else proves nothing and rejects with `SOURCE_UNEXPECTED`.
  */
 export async function silentExtent(
   answer: Answer,
@@ -71,6 +71,6 @@ export async function silentExtent(
     return { from: asked, size: length === undefined ? undefined : asked + length }
   }
   if (first.status === 200 && bytes.length === 2) return { from: 0, size: length }
-  const message = `${answer.host} answers ranges of ${answer.what} now one way and now another.`
+  const message = `${answer.host} answers range requests for ${answer.what} inconsistently.`
   throw new DataferryError('SOURCE_UNEXPECTED', message, { status: first.status })
 }

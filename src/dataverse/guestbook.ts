@@ -5,7 +5,7 @@ import { checkData } from './json-call.ts'
 import { openFile, openedFrom, type FileRequest, type Opened } from './open.ts'
 import { parseEnvelope } from './envelope.ts'
 
-/** Truthful answers to the guestbook of a dataset. Who has a token need not repeat what the account says. */
+/** Truthful answers to the guestbook of a dataset. With a token, what the account already says need not be repeated. */
 export interface GuestbookResponse {
   readonly name?: string | undefined
   readonly email?: string | undefined
@@ -16,8 +16,8 @@ export interface GuestbookResponse {
 }
 
 /**
- * How a route takes the answers by POST: most answer a signed URL that is good for a minute, the bundle and the list of
- * ids in a body answer the file at once.
+ * How a route takes the answers by POST: most return a signed URL that is valid for a minute, the bundle and the list of
+ * ids in a body return the file directly.
  */
 export type Handshake = 'signed-url' | 'direct'
 
@@ -43,8 +43,8 @@ type Guestbook = z.infer<typeof guestbookSchema>
 const signedSchema = z.looseObject({ signedUrl: z.url({ protocol: /^https?$/ }) })
 
 /**
- * Opens a file, and answers the guestbook when the server asks for it and an answer was given.
- * Without one the error says what is asked. A plain GET goes first: where no guestbook is wanted, and on servers before
+ * Opens a file, and answers the guestbook when the server requires it and an answer was given.
+ * Without one the error says what is asked. A plain GET goes first: where no guestbook is required, and on servers before
  * 6.10, the POST would be refused. @see the protocol note §1.2
  */
 export async function openAnswering(
@@ -67,7 +67,7 @@ export async function openAnswering(
   }
 }
 
-/** Answers the guestbook. Resolves to a URL that anybody may open by GET within a minute: a secret. */
+/** Answers the guestbook. Resolves to a URL that anybody can open by GET within a minute: a secret. */
 export async function signedUrl(
   installation: Installation,
   request: ApiRequest,
@@ -87,7 +87,7 @@ function answering(request: ApiRequest, guestbookResponse: GuestbookResponse): P
     : { method: 'POST', body: { text: JSON.stringify({ guestbookResponse }), type: 'application/json' } }
 }
 
-/** The error with the guestbook's questions in it, as far as the server tells them. */
+/** The error with the guestbook's questions in it, if the server tells them. */
 export async function explained(
   installation: Installation,
   error: DataferryError,
@@ -100,7 +100,7 @@ export async function explained(
   return new DataferryError('SOURCE_GUESTBOOK', `${error.message} ${wanted}`, details)
 }
 
-/** What the guestbook asks; undefined when the server does not tell: the refusal itself is what the caller must hear. */
+/** What the guestbook asks; undefined when the server does not tell: then the caller gets the refusal itself. */
 async function ask(
   installation: Installation,
   id: string,

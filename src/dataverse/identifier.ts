@@ -1,6 +1,6 @@
 import { DataferryError } from '../errors.ts'
 
-/** What names a file or a dataset: a database id (number or digits) or a PID, also as a URL of its resolver. */
+/** Identifies a file or a dataset: a database id (number or digits) or a PID, also as a URL of its resolver. */
 export type Identifier = number | string
 
 /** An identifier, understood. */
@@ -14,7 +14,7 @@ const SCHEMES: readonly { readonly host: RegExp; readonly scheme: string }[] = [
   { host: /^(?:www\.)?(?:hdl\.)?handle\.net$/, scheme: 'hdl' },
 ]
 
-/** Characters of an identifier, an address of a page included. */
+/** Longest identifier, including the URL of a page, in characters. */
 const LONGEST = 2000
 
 /**
@@ -63,5 +63,5 @@ function complaint(text: string): string {
   const hint = /^10\.\d+\//.test(text)
     ? ` Write doi:${shown}.`
     : ' Use a database id, or a PID such as doi:10.5072/FK2/ABC.'
-  return `"${shown}" names no file or dataset.${hint}`
+  return `"${shown}" is not an id of a file or dataset.${hint}`
 }

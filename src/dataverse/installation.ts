@@ -8,15 +8,15 @@ import type { TakeSlot, TakenSlot } from '../model/take-slot.ts'
 import { encodeQuery, type Query, type Route } from './route.ts'
 import { DATAFERRY_VERSION } from './version.ts'
 
-/** Bytes of an error page that are read for its message. */
+/** Bytes of an error page read for its message. */
 const LONGEST_COMPLAINT = 64 * 1024
 const MOST_HOPS = 8
 const NEVER = new AbortController().signal
 const AT_ONCE: TakenSlot = { release: () => undefined }
 
-/** Where an installation is, who asks, and over which connections. */
+/** Where an installation is, as whom to ask, and over which connections. */
 export interface InstallationOptions extends HttpOptions {
-  /** Address of the installation; a sub-path is kept. */
+  /** URL of the installation; a sub-path is kept. */
   readonly baseUrl: string
   /** Sent as `X-Dataverse-key`, to the origin of `baseUrl` alone. */
   readonly apiToken?: string | undefined
@@ -24,7 +24,7 @@ export interface InstallationOptions extends HttpOptions {
   readonly bearerToken?: string | undefined
   /** `v1` makes `/api/v1/…` of `/api/…`; the server treats both alike. */
   readonly apiVersion?: string | undefined
-  /** Who to ask about this traffic, added to the User-Agent: an address or a URL. */
+  /** Contact for questions about this traffic, added to the User-Agent: an e-mail address or a URL. */
   readonly contact?: string | undefined
   /** Replaces the whole User-Agent. */
   readonly userAgent?: string | undefined
@@ -113,13 +113,13 @@ export class Installation {
     return `${this.#api}/${route.path}${encodeQuery([...route.query, ...query])}`
   }
 
-  /** Takes secrets out of text that somebody else wrote. */
+  /** Removes secrets from foreign text. */
   redact(text: string): string {
     return redact(text, this.#secrets)
   }
 
   /**
-   * Asks, and follows redirects until an answer comes, whatever its status. With `handOver` it stops where the first
+   * Sends a request and follows redirects until an answer comes, whatever its status. With `handOver` it stops where the first
    * redirect leaves the installation's origin, and answers that redirect.
    */
   async send(request: ApiRequest, handOver = false): Promise<Answer> {
@@ -134,7 +134,7 @@ export class Installation {
 
   /** Opens a URL that the installation itself signed: it needs no credentials and gets none. */
   async sendSigned(url: string, request: Pick<ApiRequest, 'route' | 'range' | 'signal'>): Promise<Answer> {
-    // Behind a proxy that ends TLS the server signs `http:` for itself; only https may be used to get there.
+    // Behind a proxy that ends TLS the server signs `http:` for itself; only https may be used to reach it.
     const same = new URL(this.baseUrl)
     const target = new URL(url)
     const secure = same.protocol === 'https:' && target.protocol === 'http:' && target.hostname === same.hostname
@@ -154,7 +154,7 @@ export class Installation {
     return this.failureOf(answer, text, continuation)
   }
 
-  /** As `failure`, with the body read already. */
+  /** As `failure`, with the body already read. */
   failureOf(answer: Answer, text: string, continuation = false): DataferryError {
     return failureFrom({ ...answer, text, continuation }, (said) => this.redact(said))
   }
@@ -199,7 +199,7 @@ export class Installation {
     throw new DataferryError('SOURCE_UNEXPECTED', message)
   }
 
-  /** Whether a URL that somebody else gave may not lead into a private network. */
+  /** Whether a foreign URL must not lead into a private network. */
   async #mustBeOutside(url: string): Promise<boolean> {
     const { host, hostname } = new URL(url)
     const home = new URL(this.#origin).hostname
@@ -233,22 +233,19 @@ function credentials(apiToken: string | undefined, bearerToken: string | undefin
   return {}
 }
 
-/** Callers without types may hand in anything; and a header can carry visible ASCII only. */
+/** Callers without types may pass anything; and a header can carry only printable ASCII. */
 function checkToken(name: string, token: unknown): string {
   if (typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)) return token
   throw new DataferryError(
     'ARGUMENT_INVALID',
-    `${name} must be text without blanks or line ends; leave it out for public files.`,
+    `${name} must be text without spaces or line breaks; omit it for public files.`,
   )
 }
 
 function checkBaseUrl(baseUrl: string): string {
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined
   if (!url || !/^https?:$/.test(url.protocol)) {
-    throw new DataferryError(
-      'ARGUMENT_INVALID',
-      'baseUrl must be an http(s) address such as https://demo.dataverse.org.',
-    )
+    throw new DataferryError('ARGUMENT_INVALID', 'baseUrl must be an http(s) URL such as https://demo.dataverse.org.')
   }
   if (url.username || url.password || url.search || url.hash) {
     throw new DataferryError(

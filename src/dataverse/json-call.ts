@@ -6,14 +6,14 @@ import { envelopeMessage, envelopeOf, parseEnvelope, type Envelope } from './env
 import type { Answer, ApiRequest, Installation } from './installation.ts'
 import { withRetries, type RetryPolicy } from './retry.ts'
 
-/** Bytes of a text that is taken whole: the DDI of a table with very many variables. */
+/** Longest text read whole, in bytes: the DDI of a table with very many variables. */
 const LONGEST_TEXT = 512 * 1024 * 1024
-/** Bytes of a refusal. */
+/** Longest refusal, in bytes. */
 const LONGEST_REFUSAL = 1024 * 1024
-/** Servers before 6.2 list all files with a version, although nobody asked for them. */
+/** Servers before 6.2 list all files with a version, even unrequested. */
 const ANSWER: JsonShape = { members: { data: { members: { files: { skip: true } } } } }
 
-/** Asks for JSON and takes it out of its envelope. `TOKEN_REJECTED` or `SOURCE_…` otherwise. */
+/** Requests JSON and unwraps its envelope. `TOKEN_REJECTED` or `SOURCE_…` otherwise. */
 export class JsonCalls {
   readonly #installation: Installation
   readonly #policy: RetryPolicy
@@ -29,8 +29,8 @@ export class JsonCalls {
   }
 
   /**
-   * The `data` of a GET, or undefined when `absent` says that this 404 means "there is none". It is asked about answers of
-   * the API alone: a page says nothing.
+   * The `data` of a GET, or undefined when `absent` says that this 404 means "there is none". It is asked only about answers of
+   * the API: a page says nothing.
    */
   async find<T>(
     request: ApiRequest,
@@ -44,7 +44,7 @@ export class JsonCalls {
     return envelope && this.#checked(envelope, schema, request)
   }
 
-  /** The sentence that a PUT or DELETE answers. Sent once: whether a lost answer means done, nobody knows. */
+  /** The sentence that a PUT or DELETE answers. Sent once: a lost answer leaves open whether it was done. */
   async message(request: ApiRequest): Promise<string | undefined> {
     return envelopeMessage(await this.#envelopeOf(await this.#installation.send(request)))
   }
@@ -88,7 +88,7 @@ export class JsonCalls {
     throw new DataferryError('SOURCE_UNEXPECTED', message, { status: answer.status })
   }
 
-  /** An answer without lists; what is too long to keep is an error. */
+  /** An answer without lists; one too long to keep is an error. */
   async #json(answer: Answer): Promise<unknown> {
     let whole: unknown
     for await (const { value } of partsOf(answer, ANSWER)) whole = value
@@ -101,8 +101,8 @@ export class JsonCalls {
 }
 
 /**
- * Checks what a server sent; the error names the first place that differs, not its value.
- * @param code `SOURCE_MISLISTED` where the answer is surely the API's own, so that asking again would not help
+ * Validates what a server sent; the error names the first place that differs, not its value.
+ * @param code `SOURCE_MISLISTED` where the answer is certainly the API's own, so that a retry would not help
  */
 export function checkData<T>(
   data: unknown,

@@ -8,9 +8,9 @@ import { answerParts } from './answer-parts.ts'
 import { pause, waitBeforeRetry, type RetryPolicy } from './retry.ts'
 import { datasetRoute, encodePath, type Query, type Route } from './route.ts'
 
-/** Files asked for at a time. */
+/** Files per page. */
 const PAGE = 1000
-/** Files that one version may have: several times as many as the largest known dataset. */
+/** Most files in one version: several times as many as the largest known dataset. */
 const MOST_FILES = 2_000_000
 /** Entries of an answer that may be none: with more it is no listing. */
 const MOST_MISLISTED = 10_000
@@ -21,9 +21,9 @@ type Listed = ListedFile | MislistedFile
 /**
  * Every file of one dataset version exactly once, a page at a time.
  *
- * Pages of the server are not stable: it sorts by label alone, so equal names may repeat or vanish from page to page.
- * Files are told apart by id; when fewer come than `totalCount` says, the whole list is fetched in one call, and what had
- * not come before follows. An entry that cannot be a file is told as one, so that it costs nothing but itself. Servers before 6.1 know no pages and send everything at once; those before 6.2 count nothing,
+ * The server's pages are not stable: it sorts by label alone, so equal names may repeat or vanish from page to page.
+ * Files are identified by id; when fewer come than `totalCount` says, the whole list is fetched in one call, and those that had
+ * not come before follow. An entry that cannot be a file is told as one, so that it costs nothing but itself. Servers before 6.1 know no pages and send everything at once; those before 6.2 count nothing,
  * so after a full page only the whole list can tell what is missing. An answer is read as it arrives and never held.
  * @see the protocol note §6.1
  */
@@ -58,7 +58,7 @@ export class Listing {
       const page = yield* this.#call(['limit', String(PAGE)], ['offset', String(offset)])
       if (page.total !== undefined && this.#seen.size >= page.total) return
       if (page.total === undefined && page.count !== PAGE) return
-      // A short page is the last one; without a count a full page may be all there is, or not; one without anything new
+      // A short page is the last one; without a count a full page may or may not be all; one without anything new
       // would be followed by others like it.
       if (page.count < PAGE || page.total === undefined || this.#seen.size === before) break
     }
@@ -66,7 +66,7 @@ export class Listing {
     if (whole.total !== undefined && whole.count < whole.total) throw this.#contradiction(whole.total, whole.count)
   }
 
-  /** One call, tried again when it breaks: what had come before is known by its id. */
+  /** One call, retried when it breaks: files that had come before are known by their ids. */
   async *#call(...query: Query): AsyncGenerator<Listed, Page, undefined> {
     for (let failures = 1; ; failures += 1) {
       try {
@@ -114,7 +114,7 @@ export class Listing {
     return mislistedFile(value, `${this.#installation.host}, in ${this.#route.what},`, problem)
   }
 
-  /** Counts a file in. `count` are those of this answer. Throws when the server lists more than there can be. */
+  /** Counts a file in. `count` are those of this answer. Throws when the server lists more files than it can have. */
   #isNew(key: number | string, count: number, total: number | undefined): boolean {
     if (total !== undefined && count > total) throw this.#contradiction(total, `more`)
     if (this.#seen.has(key)) return false

@@ -4,29 +4,29 @@ import { Installation, type Answer, type InstallationOptions } from './installat
 import type { Route } from './route.ts'
 
 /**
- * What is at an address.
- * - `fine`: an installation, or something that is away or overloaded just now, which may be one
- * - `elsewhere`: none, but there is one at another address, which is where people are sent from here, or a folder of it
- * - `nothing`: something that answers, and is no installation
+ * What is at a URL.
+ * - `fine`: an installation, or something that is away or overloaded at the moment and may be one
+ * - `elsewhere`: not one, but there is one at another URL, to which this one redirects or below which it is
+ * - `nothing`: something that answers, and is not an installation
  */
 export type Look =
   | { readonly kind: 'fine' }
   | { readonly kind: 'elsewhere'; readonly address: string; readonly redirected: boolean }
   | { readonly kind: 'nothing'; readonly why: string }
 
-/** How this client looks to servers, and over which connections; no token: it must not go where nobody looked yet. */
+/** How this client looks to servers, and over which connections; no token: it must not be sent to an unchecked server. */
 type Visitor = Pick<InstallationOptions, 'http' | 'contact' | 'userAgent' | 'allowHosts'>
 
 const VERSION: Route = { path: 'info/version', query: [], what: 'its version' }
 /** Bytes of an answer that are looked at. */
 const ENOUGH = 64 * 1024
-/** What the page of a site says that is down for a while, and that of the container that Dataverse runs in. */
+/** Page titles of a site that is down for a while, and of the container that Dataverse runs in. */
 const AWAY = /maintenance|unavailable|down for|restart|payara|glassfish|wildfly/i
 const FINE: Look = { kind: 'fine' }
 
 /**
- * Finds out whether an address is that of an installation, with a few small requests, and without a token. Rejects with
- * `TLS_REJECTED` and `PROXY_REJECTED`, and with the signal's reason; any other trouble counts as being away.
+ * Finds out whether a URL is that of an installation, with a few small requests, and without a token. Rejects with
+ * `TLS_REJECTED` and `PROXY_REJECTED`, and with the signal's reason; any other error counts as being away.
  */
 export async function lookAtServer(baseUrl: string, visitor: Visitor, signal: AbortSignal): Promise<Look> {
   const seen = await ask(baseUrl, visitor, signal)
@@ -45,11 +45,11 @@ export async function lookAtServer(baseUrl: string, visitor: Visitor, signal: Ab
     : { kind: 'nothing', why: `${baseUrl}/api/info/version answered with ${seen.said}` }
 }
 
-/** What an address that is none answers. */
+/** The answer of a URL that is not an installation. */
 interface Stranger {
   /** Where it redirects to, on another origin. */
   readonly sentTo: string | undefined
-  /** It speaks as the API does, only not here: below an address within an installation, or in an unusual one. */
+  /** It answers as the API does, but not at this path: a page of an installation, or an unusual one. */
   readonly isApi: boolean
   readonly page: string
   readonly said: string
@@ -70,14 +70,14 @@ async function ask(baseUrl: string, visitor: Visitor, signal: AbortSignal): Prom
 
 function judge({ status }: Answer, page: string): 'fine' | Stranger {
   const isApi = parseEnvelope(page) !== undefined
-  // A firewall, a limiter and a server in trouble say nothing about the address.
+  // A firewall, a rate limiter and a failing server say nothing about the URL.
   if ((isApi && status !== 404) || status >= 500 || [202, 401, 403, 408, 429].includes(status)) return 'fine'
   const title = /<title[^>]*>([^<]+)/i.exec(page)?.[1]?.trim()
   const said = title ? `the page “${title.slice(0, 80)}” (${status})` : `status ${status}`
   return { sentTo: undefined, isApi, page, said }
 }
 
-/** A server that knows not even its own front page is one that restarts. */
+/** A server that does not even know its own front page is restarting. */
 async function isSilent(baseUrl: string, visitor: Visitor, signal: AbortSignal): Promise<boolean> {
   const { http } = visitor
   if (!http) return false
@@ -92,7 +92,7 @@ async function isSilent(baseUrl: string, visitor: Visitor, signal: AbortSignal):
   }
 }
 
-/** The addresses above one: `https://a/b/c` → `https://a/b`, `https://a`. */
+/** The URLs above one: `https://a/b/c` → `https://a/b`, `https://a`. */
 function above(baseUrl: string): string[] {
   const { origin, pathname } = new URL(baseUrl)
   const segments = pathname.split('/').filter((segment) => segment !== '')

@@ -17,11 +17,11 @@ import { listedVersion, versionElementSchema, type VersionElement } from './vers
 
 /** Options of `NativeApi`. */
 export interface NativeApiOptions extends InstallationOptions {
-  /** Tries after the first one, for calls that only read. Default 3. */
+  /** Retries for calls that only read. Default 3. */
   readonly retries?: number | undefined
   /** Milliseconds before the first try after a 429 without Retry-After. Default 60 000. */
   readonly throttleMs?: number | undefined
-  /** The clock that embargoes are judged by. */
+  /** The clock used for embargoes. */
   readonly now?: (() => Date) | undefined
 }
 
@@ -32,15 +32,15 @@ const userSchema = z.looseObject({
   superuser: z.boolean().nullish(),
 })
 /**
- * Who a token belongs to: `identifier` is `@name`.
+ * The user a token belongs to: `identifier` is `@name`.
  */
 export interface TokenUser extends z.infer<typeof userSchema> {
-  /** Newer servers say more. */
+  /** Newer servers send more. */
   readonly [more: string]: unknown
 }
 
 /**
- * The metadata calls that planning needs. All of them try again on errors that pass, and reject with `SOURCE_…` and
+ * The metadata calls that planning needs. All of them retry transient errors, and reject with `SOURCE_…` and
  * `TOKEN_REJECTED` codes.
  */
 export class NativeApi implements Catalogue {
@@ -96,18 +96,18 @@ export class NativeApi implements Catalogue {
     for await (const page of search.pages(scope, signal, { patiently })) yield page.map(({ global_id: pid }) => pid)
   }
 
-  /** PIDs of all datasets in a collection, by its id or alias, and in the collections within. `patiently` as in `search`. */
+  /** PIDs of all datasets in a collection, by its id or alias, and in the collections in it. `patiently` as in `search`. */
   walk(collection: number | string, signal: AbortSignal, patiently: Patiently = ONCE): AsyncGenerator<string, void> {
     return walkCollection(this.#installation, this.#policy, collection, signal, patiently)
   }
 
-  /** `6.11`, as the server names itself. */
+  /** `6.11`, as the server reports it. */
   async serverVersion(signal?: AbortSignal): Promise<string> {
     const route = infoRoute('info/version', 'its version')
     return (await this.#calls.get({ route, signal }, z.looseObject({ version: z.string() }))).version
   }
 
-  /** DOIs are compared without case since 6.5; see the protocol note §12. A server that does not say is taken for a newer one. */
+  /** DOIs are compared without case since 6.5; see the protocol note §12. A server that does not say counts as a newer one. */
   async tellsCase(signal: AbortSignal): Promise<boolean> {
     const [major = 0, minor = 0] = (await this.serverVersion(signal)).split('.').map(Number)
     return major < 6 || (major === 6 && minor < 5)
@@ -124,8 +124,8 @@ export class NativeApi implements Catalogue {
   }
 
   /**
-   * The user whom the token belongs to; undefined for the token of a preview URL, which shows one unpublished dataset and
-   * belongs to no account. Rejects with `TOKEN_REJECTED` when the server does not take it, and with `ARGUMENT_INVALID`
+   * The user the token belongs to; undefined for the token of a preview URL, which shows one unpublished dataset and
+   * belongs to no account. Rejects with `TOKEN_REJECTED` when the server does not accept it, and with `ARGUMENT_INVALID`
    * when this client has none.
    */
   async tokenUser(signal?: AbortSignal): Promise<TokenUser | undefined> {
@@ -134,13 +134,13 @@ export class NativeApi implements Catalogue {
     }
     const route = infoRoute('users/:me', 'the user of the token')
     return this.#calls.get({ route, signal }, userSchema).catch((error: unknown) => {
-      // A token that the server does not know is refused before it is asked whose it is.
+      // An unknown token is refused before the user is looked up.
       if (error instanceof DataferryError && error.status === 400 && NO_ACCOUNT.test(error.message)) return undefined
       throw error
     })
   }
 
-  /** Closes the connections, unless they were brought along. */
+  /** Closes the connections, unless they were passed in. */
   async close(): Promise<void> {
     await this.#installation.close()
   }
@@ -182,7 +182,7 @@ export class NativeApi implements Catalogue {
   }
 }
 
-/** What a server says of a token that it takes and that has no account: that of a preview URL (protocol note §12). */
+/** What a server says about an accepted token without an account: that of a preview URL (protocol note §12). */
 const NO_ACCOUNT = /user with token .{1,300} not found/i
 
 const withVersionSchema = fileElementSchema.extend({ datasetVersion: versionElementSchema.nullish() })

@@ -12,13 +12,13 @@ export interface Opened extends Extent {
   readonly answer: Answer
 }
 
-/** A call that is to give file bytes, and which of them. */
+/** A call for file bytes, and which of them. */
 export interface FileRequest extends ApiRequest {
   /** First byte wanted; 0 asks for everything. */
   readonly from: number
   /** Last byte wanted, inclusive; the rest of the file when left out. */
   readonly to?: number | undefined
-  /** The caller knows that `from` lies within the file, so a range that is refused means that the file changed. */
+  /** The caller knows that `from` lies within the file, so a refused range means that the file changed. */
   readonly continuation: boolean
   readonly expectedSize?: number | undefined
   readonly expectedContentType?: string | undefined
@@ -39,7 +39,7 @@ export async function openRef(
 ): Promise<OpenBody> {
   const { answer, ...extent } = await openFile(installation, {
     ...requestFor(ref, options),
-    // A ZIP is made anew for each request: it has no ranges. Nor has what is decoded here.
+    // The server makes a new ZIP for each request, so it has no ranges. Nor have decoded bytes.
     from: ref.kind === 'file' && options.encoded !== 'decoded' ? from : 0,
     to: options.to === undefined ? undefined : options.to - 1,
     link: options.link,
@@ -72,7 +72,7 @@ function linkOf({ stored, handedTo }: Answer): StoreLink | undefined {
   return link
 }
 
-/** Sends a request for file bytes and finds out which bytes came. Everything but those is an error and never data. */
+/** Sends a request for file bytes and determines which bytes came. Anything else is an error and never data. */
 export async function openFile(installation: Installation, request: FileRequest): Promise<Opened> {
   const ranged = request.from > 0 || request.to !== undefined
   const range = ranged ? `bytes=${request.from}-${request.to ?? ''}` : undefined
@@ -135,7 +135,7 @@ function requestFor(
 
 const HEADERLESS: Query = [['noVarHeader', 'true']]
 
-/** A ZIP of files. The POST form is for lists too long for a URL; since 6.10 every file has to be allowed. */
+/** A ZIP of files. The POST form is for lists too long for a URL; since 6.10 every file must be allowed. */
 export function zipRequest(files: readonly (number | string)[]): Pick<ApiRequest, 'route' | 'method' | 'body'> {
   const { method, ids, ...route } = zipRoute(files)
   if (method === 'GET') return { route, method }

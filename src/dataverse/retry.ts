@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pRetry from 'p-retry'
 import { DataferryError } from '../errors.ts'
 
-/** How often and how soon to try again. */
+/** How often and how soon to retry. */
 export interface RetryPolicy {
-  /** Tries after the first one. */
+  /** Number of retries. */
   readonly retries: number
   /** First wait after a 429 that names none, doubled each time. Dataverse refills its buckets in whole minutes. */
   readonly throttleMs: number
@@ -15,7 +15,7 @@ export type Patiently = <T>(call: () => Promise<T>) => Promise<T>
 
 export const ONCE: Patiently = (call) => call()
 
-/** Tries after the first one, where nobody says otherwise. */
+/** The default number of retries. */
 export const DEFAULT_RETRIES = 3
 /** @see the protocol note §7: the limiter sends no Retry-After, so begin at a minute and grow. */
 export const DEFAULT_THROTTLE_MS = 60_000
@@ -24,8 +24,8 @@ const LONGEST_WAIT_MS = 30_000
 const LONGEST_THROTTLE_MS = 15 * 60_000
 
 /**
- * Milliseconds to wait before try number `failures` + 1, or undefined when trying again cannot help or was tried enough.
- * What the server asked for counts in full; our own waits grow and are spread, so that clients do not come in step.
+ * Milliseconds to wait before attempt number `failures` + 1, or undefined when a retry cannot help or the retries are used up.
+ * A wait the server asked for counts in full; our own waits grow and have jitter, so that clients do not synchronise.
  */
 export function waitBeforeRetry(error: unknown, failures: number, policy: RetryPolicy): number | undefined {
   if (!(error instanceof DataferryError) || failures > policy.retries) return undefined
@@ -42,7 +42,7 @@ export function waitBeforeRetry(error: unknown, failures: number, policy: RetryP
   }
 }
 
-/** Runs `attempt` until it succeeds or `waitBeforeRetry` says that it will not. Rejects with its last error. */
+/** Runs `attempt` until it succeeds or `waitBeforeRetry` gives up. Rejects with its last error. */
 export async function withRetries<T>(
   attempt: () => Promise<T>,
   policy: RetryPolicy,
@@ -61,7 +61,7 @@ export async function withRetries<T>(
   })
 }
 
-/** Waits; rejects with the signal's reason when called off. */
+/** Waits; rejects with the signal's reason when aborted. */
 export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   try {
     await sleep(ms, undefined, signal ? { signal } : {})

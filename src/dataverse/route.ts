@@ -4,7 +4,7 @@ import { parseIdentifier, type Identifier } from './identifier.ts'
 /** Parameters in their order, not yet encoded. */
 export type Query = readonly (readonly [name: string, value: string])[]
 
-/** A place below `/api/`, ready to send, with its name for people. */
+/** A path below `/api/`, ready to send, with its name for people. */
 export interface Route {
   /** Encoded, without leading slash. */
   readonly path: string
@@ -34,13 +34,13 @@ export function bundleRoute(file: Identifier): Route {
   return route('access/datafile/bundle', 'the bundle of file', file, '')
 }
 
-/** A dataset as one ZIP: of the named version, or of what the server takes for the caller's latest. */
+/** A dataset as one ZIP: of the named version, or of what the server considers the caller's latest. */
 export function datasetZipRoute(dataset: Identifier, version?: string): Route {
   const suffix = version === undefined ? '' : `/versions/${encodePath(version)}`
   return route('access/dataset', 'the ZIP of dataset', dataset, suffix)
 }
 
-/** What `PUT access/{dataset}/allowAccessRequest` changes belongs to a dataset, though it stands beside the files. */
+/** `PUT access/{dataset}/allowAccessRequest` changes a dataset, though its path is beside those of files. */
 export function accessRequestsRoute(dataset: Identifier): Route {
   return route('access', 'the access requests of dataset', dataset, '/allowAccessRequest')
 }
@@ -67,7 +67,7 @@ export function zipRoute(files: readonly Identifier[]): ZipRoute {
   const ids = files.map((file) => {
     const known = parseIdentifier(file)
     if (known.kind === 'id') return known.id
-    const message = `The server makes ZIPs of database ids only, and ${known.pid} is a PID: look its id up first.`
+    const message = `The server makes ZIPs from database ids only, and ${known.pid} is a PID: look up its id first.`
     throw new DataferryError('ARGUMENT_INVALID', message)
   })
   const list = ids.join(',')
@@ -77,12 +77,12 @@ export function zipRoute(files: readonly Identifier[]): ZipRoute {
     : { method: 'GET', path: `access/datafiles/${list}`, query: [], what, ids }
 }
 
-/** A path segment; what Dataverse's own names use (`:draft`, `@user`) stays readable. */
+/** A path segment; characters that Dataverse's own names use (`:draft`, `@user`) stay readable. */
 export function encodePath(segment: string): string {
   return encodeURIComponent(segment).replaceAll(/%(?:3A|40|26|2C)/g, decodeURIComponent)
 }
 
-/** `?a=1&b=2`, or nothing. What PIDs are made of stays readable. */
+/** `?a=1&b=2`, or nothing. The characters of PIDs stay readable. */
 export function encodeQuery(query: Query): string {
   if (query.length === 0) return ''
   return `?${query.map(([name, value]) => `${encodeValue(name)}=${encodeValue(value)}`).join('&')}`

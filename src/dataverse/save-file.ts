@@ -11,8 +11,8 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 }
 
 /**
- * Writes chunks to a file beside `path`, and gives it that name when all are on disk. A chunk may be used again by its
- * owner once the next one is asked for. Resolves to the count of bytes; if it rejects, nothing is left behind.
+ * Writes chunks to a file beside `path`, and renames it to `path` when all are on disk. A chunk may be reused by its
+ * owner once the next one is requested. Resolves to the count of bytes; if it rejects, nothing is left behind.
  */
 export async function saveFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<number> {
   const part = `${path}.${randomUUID()}.part`
@@ -41,7 +41,7 @@ async function fill(part: string, chunks: AsyncIterable<Uint8Array>): Promise<nu
   }
 }
 
-/** One write may take less than it is given, e.g. shortly before a disk is full. */
+/** One write may take less than it is given, e.g. on a nearly full disk. */
 async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
   for (let done = 0; done < chunk.length;) done += (await file.write(chunk, done)).bytesWritten
 }

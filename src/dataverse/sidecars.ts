@@ -4,7 +4,7 @@ import type { Identifier } from './identifier.ts'
 import type { JsonCalls } from './json-call.ts'
 import { encodePath, fileInfoRoute, fileRoute, type Query, type Route } from './route.ts'
 
-/** What hangs on a file besides its bytes. */
+/** What belongs to a file besides its bytes. */
 const auxiliaryFileSchema = z.looseObject({
   formatTag: z.string().nullish(),
   formatVersion: z.string().nullish(),
@@ -15,16 +15,16 @@ const auxiliaryFileSchema = z.looseObject({
   origin: z.string().nullish(),
 })
 /**
- * A file that hangs on a file.
+ * An auxiliary file of a file.
  */
 export interface AuxiliaryFile extends z.infer<typeof auxiliaryFileSchema> {
-  /** Newer servers say more. */
+  /** Newer servers send more. */
   readonly [more: string]: unknown
 }
 
 /** Options for the metadata of a tabular file. */
 export interface MetadataOptions {
-  /** Of which version: `id` of the file's metadata there. */
+  /** The version: `id` of the file's metadata in it. */
   readonly fileMetadataId?: number | undefined
   /** Only these sections, or all but these. */
   readonly include?: string | undefined
@@ -32,7 +32,7 @@ export interface MetadataOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** How a citation is written. `CSL` is JSON, `EndNote` XML, `Internal` HTML, the others plain text. */
+/** The format of a citation. `CSL` is JSON, `EndNote` XML, `Internal` HTML, the others plain text. */
 export const CITATION_FORMATS = ['EndNote', 'RIS', 'BibTeX', 'CSL', 'Internal'] as const
 /** One of `CITATION_FORMATS`. */
 export type CitationFormat = (typeof CITATION_FORMATS)[number]
@@ -60,7 +60,7 @@ export async function citation(
   throw new DataferryError('ARGUMENT_INVALID', message)
 }
 
-/** 404 stands for "none" and for "no such file" alike, so then the file itself is asked for. */
+/** 404 means both "none" and "no such file", so then the file itself is looked up. */
 export async function auxiliaryFiles(
   calls: JsonCalls,
   file: Identifier,

@@ -1,4 +1,4 @@
-/** What an object store says of a request that it refuses, in the XML of S3 and those who speak like it. */
+/** The error of an object store, in the XML of S3 and compatible stores. */
 export interface StorageError {
   /** `NoSuchKey`, `AccessDenied`, … */
   readonly code: string
@@ -6,7 +6,7 @@ export interface StorageError {
 }
 
 /**
- * Reads `<Error><Code>…</Code><Message>…</Message>…</Error>`; undefined when the text is none of that. Never throws.
+ * Reads `<Error><Code>…</Code><Message>…</Message>…</Error>`; undefined when the text is not that. Never throws.
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  */
 export function parseStorageError(text: string): StorageError | undefined {

@@ -22,9 +22,9 @@ type Deaccession = Partial<Pick<z.infer<typeof versionSchema>, 'reason' | 'link'
 const datasetSchema = z.looseObject({ latestVersion: z.unknown().optional() })
 
 /**
- * Why a dataset version is not shown, told apart as far as the server tells this user: deaccessioned, not published, or
- * just not there. Even guests hear of a deaccessioned version by `includeDeaccessioned` together with `excludeFiles`.
- * @param error what the server said when it was asked for the version
+ * Why a dataset version is not shown, as far as the server tells this user: deaccessioned, not published, or
+ * simply not there. Even guests see a deaccessioned version with `includeDeaccessioned` and `excludeFiles` together.
+ * @param error the server's error for the version
  * @returns the error to throw
  * @see the protocol note §6.1 and §12
  */
@@ -35,7 +35,7 @@ export async function whyUnseen(
   error: unknown,
   signal: AbortSignal,
 ): Promise<unknown> {
-  // A server that does not know the dataset says so; what is not permitted is not looked into either.
+  // If the server does not know the dataset, or denies access, it is not asked further.
   const open = error instanceof DataferryError && error.code === 'SOURCE_NOT_FOUND' && !UNKNOWN.test(error.message)
   if (!open) return error
   const version = await deaccessioned(calls, dataset, selector, signal)
@@ -47,8 +47,8 @@ export async function whyUnseen(
 
 /**
  * What the server knows about a file, or why it does not show it. A file that is only in a deaccessioned version is shown
- * to those who may edit its dataset.
- * @param get asks about the file, with more in the query
+ * only to those who may edit its dataset.
+ * @param get requests the file's description, with an extended query
  */
 export async function shownFile<T>(file: number | string, get: (...more: Query) => Promise<T>): Promise<T> {
   try {
@@ -63,7 +63,7 @@ export async function shownFile<T>(file: number | string, get: (...more: Query) 
   }
 }
 
-/** Characters that are shown of a reason and of an address. */
+/** Longest reason and URL shown, in characters. */
 const LONGEST_REASON = 300
 const IN_NO_VERSION = /file metadata for file with id .{1,300} not found/i
 const UNKNOWN = /dataset with (?:persistent )?id .{1,300} not found/i
@@ -83,7 +83,7 @@ async function deaccessioned(
   return version?.isDeaccessioned ? version : undefined
 }
 
-/** A dataset without a version to show is there all the same. */
+/** A dataset may exist without a version to show. */
 async function isPublished(
   calls: JsonCalls,
   dataset: number | string,
@@ -99,14 +99,14 @@ async function isPublished(
   }
 }
 
-/** Somebody withdrew it, and may have said why and where to go instead. */
+/** It was withdrawn, perhaps with a reason and a forwarding URL. */
 function deaccession(what: string, { reason, link }: Deaccession, cause: DataferryError): DataferryError {
   const said = [reason?.slice(0, LONGEST_REASON), link && `See ${link.slice(0, LONGEST_REASON)}`].filter(Boolean)
   const message = `${what} was deaccessioned${said.length === 0 ? '.' : `: ${said.join(' ')}`}`
   return new DataferryError('SOURCE_DEACCESSIONED', message, { cause })
 }
 
-/** It is there, for others. */
+/** It exists, for others. */
 function unpublished(what: string, cause: DataferryError): DataferryError {
   const message = `${what} is not published, and this user may not see its draft.`
   return new DataferryError('SOURCE_DENIED', message, { cause, ...(cause.status && { status: cause.status }) })

@@ -5,7 +5,7 @@ import type { JsonCalls } from './json-call.ts'
 import { fileInfoRoute } from './route.ts'
 import { ddi } from './sidecars.ts'
 
-/** Variables that a message names. */
+/** How many variables a message names. */
 const SHOWN = 10
 
 const dataTablesSchema = z.array(
@@ -18,8 +18,8 @@ interface Variable {
 }
 
 /**
- * Rejects with `ARGUMENT_INVALID` unless a table has all of these variables. The server skips those that it lacks, and
- * sends the whole table when it lacks them all.
+ * Rejects with `ARGUMENT_INVALID` unless a table has all of these variables. The server skips unknown ones, and
+ * sends the whole table when it knows none of them.
  * @param wanted ids such as `12` or `v12`
  * @see the protocol note §12
  */
@@ -39,7 +39,7 @@ export async function requireVariables(
   throw new DataferryError('ARGUMENT_INVALID', message)
 }
 
-/** Servers before 6.1 name their variables in the DDI alone. */
+/** Servers before 6.1 list their variables only in the DDI. */
 async function variablesOf(
   calls: JsonCalls,
   file: Identifier,

@@ -1,4 +1,4 @@
-/** Why a JSON text cannot be read, in words that fit into a sentence: `the JSON ends too early`. */
+/** Why a JSON text cannot be read, as part of a sentence: `the JSON ends too early`. */
 export class JsonError extends Error {
   override readonly name = 'JsonError'
   /** Where reading stopped, from 1. */

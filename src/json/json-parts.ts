@@ -1,13 +1,13 @@
 import { JsonError } from './json-error.ts'
 import { JsonScanner, type JsonListener, type ScanOptions } from './json-scanner.ts'
 
-/** How a JSON text is taken apart. What no shape speaks of is kept with the object that it stands in. */
+/** How a JSON text is split into parts. Values without a shape are kept with the object around them. */
 export interface JsonShape {
   /** Members of an object that have a shape of their own. */
   readonly members?: Readonly<Record<string, JsonShape>>
-  /** Elements of an array come one by one, each of this shape, and are not kept with what is around them. */
+  /** Elements of an array are reported one by one, each of this shape, and not kept with the object around them. */
   readonly each?: JsonShape
-  /** The value is left out: `null` stands for it. */
+  /** The value is dropped: `null` replaces it. */
   readonly skip?: true
 }
 
@@ -26,18 +26,18 @@ export interface JsonPart {
   readonly value: unknown
 }
 
-/** Characters that may be kept of one element, or of what is around the lists. */
+/** Most characters kept of one element, or of what is around the lists. */
 export const MAX_ELEMENT = 4 * 1024 * 1024
 
-/** An object or array that a shape speaks of. */
+/** An object or array with a shape. */
 interface Frame {
   readonly shape: JsonShape
   readonly path: string
-  /** Whether its elements come one by one. */
+  /** Whether its elements are reported one by one. */
   readonly list: boolean
-  /** Members of a shape that have come. */
+  /** Members of a shape that have been read. */
   readonly seen: Set<string>
-  /** The member whose value is read now. */
+  /** The member whose value is being read. */
   member: string
 }
 
@@ -52,7 +52,7 @@ interface Unit {
   hasList: boolean
 }
 
-/** Takes a JSON text of any size apart as it comes; memory holds one element and what is around the lists. */
+/** Splits a JSON text of any size into parts as it arrives; memory holds one element and what is around the lists. */
 export class JsonParts implements JsonListener {
   readonly #shape: JsonShape
   readonly #scanner: JsonScanner
@@ -60,9 +60,9 @@ export class JsonParts implements JsonListener {
   readonly #units: Unit[] = []
   #found: JsonPart[] = []
   #piece = ''
-  /** Where what is kept begins in the piece; undefined: nothing is. */
+  /** Where the kept text begins in the piece; undefined: nothing is kept. */
   #from: number | undefined
-  /** Objects and arrays around a value that is left out. */
+  /** Objects and arrays around a dropped value. */
   #skipping: number | undefined
 
   constructor(shape: JsonShape, scanning: ScanOptions = {}) {
@@ -70,7 +70,7 @@ export class JsonParts implements JsonListener {
     this.#scanner = new JsonScanner(this, scanning)
   }
 
-  /** Of the character at hand, from 1. */
+  /** Of the current character, from 1. */
   get line(): number {
     return this.#scanner.line
   }
@@ -160,14 +160,14 @@ export class JsonParts implements JsonListener {
     this.#skipping = this.#frames.length
   }
 
-  /** A list begins: what is around it is known so far. */
+  /** A list begins: reports what is known so far of what is around it. */
   #list(at: number, path: string): void {
     const unit = this.#units.at(-1)
     if (!unit) return
     this.#keep(at + 1)
     this.#from = undefined
     unit.hasList = true
-    // Only objects stand between a list and its element, as no other array has a shape within.
+    // Only objects can be between a list and its element, as no other array has a shape inside.
     const closing = `]${'}'.repeat(this.#frames.length - 1 - unit.depth)}`
     this.#give('list', path, this.line, unit.text + closing)
   }

@@ -1,15 +1,15 @@
 import { JsonError } from './json-error.ts'
 
-/** Characters that one string may have: far more than a name or description, far less than what hurts. */
+/** Longest string in characters: far more than a name or description, far less than what hurts. */
 export const MAX_STRING = 1024 * 1024
-/** Objects and arrays that may be open at a time. */
+/** Most objects and arrays open at a time. */
 export const MAX_DEPTH = 100
-/** Characters of a number or word. */
+/** Longest number or word, in characters. */
 const MAX_SCALAR = 1024
 
-/** Hears what a scanner finds; indices are those of the piece at hand. */
+/** Is told what a scanner finds; indices are those of the current piece. */
 export interface JsonListener {
-  /** Whether the names of the members at hand matter: only then `name` is called. */
+  /** Whether the names of the current members matter: only then is `name` called. */
   readonly wantsNames: boolean
   /** A value begins with the character at `at`. */
   begin(at: number, type: 'object' | 'array' | 'scalar'): void
@@ -35,7 +35,7 @@ type Expect = 'value' | 'value or end' | 'key' | 'key or end' | 'colon' | 'comma
 
 /**
  * Finds the borders of values in a JSON text of any size that comes in pieces. Unless told otherwise it accepts what
- * `JSON.parse` accepts and nothing else, within bounds: a string has at most 1 Mi characters, and 100 objects and arrays may be open at a time.
+ * `JSON.parse` accepts and nothing else, within limits: a string has at most 1 Mi characters, and 100 objects and arrays may be open at a time.
  * @see RFC 8259
  */
 export class JsonScanner {
@@ -46,14 +46,14 @@ export class JsonScanner {
   readonly #open: boolean[] = []
   #expect: Expect = 'value'
   #mode: 'between' | 'string' | 'escape' | 'scalar' = 'between'
-  /** The name or scalar at hand. */
+  /** The current name or scalar. */
   #token = ''
-  /** Characters of the string at hand. */
+  /** Length of the current string. */
   #length = 0
   /** Hexadecimal digits that an escape still needs. */
   #digits = 0
   #started = false
-  /** Of the character at hand, from 1. */
+  /** Of the current character, from 1. */
   line = 1
 
   constructor(listener: JsonListener, { many = false, nonNumbers = false }: ScanOptions = {}) {
@@ -78,7 +78,7 @@ export class JsonScanner {
     if (this.#expect !== 'nothing' && !idle) throw this.#error('the JSON ends too early')
   }
 
-  /** Goes to the end of the string or of the piece. @returns the last index read */
+  /** Scans to the end of the string or of the piece. @returns the last index read */
   #inString(piece: string, from: number): number {
     let at = from
     let code = 0

@@ -4,16 +4,16 @@ import { JsonParts, type JsonPart, type JsonShape } from './json-parts.ts'
 export interface ReadJsonOptions {
   /** Several texts may follow one another. */
   readonly many?: boolean
-  /** Bytes that the text may have. */
+  /** Longest text, in bytes. */
   readonly maxBytes?: number
   /** See `ScanOptions`. */
   readonly nonNumbers?: boolean
 }
 
 /**
- * Takes a JSON text apart as its bytes come, a batch of parts for each chunk. A byte order mark is passed over; of equal
- * names in one object the last counts, as in `JSON.parse`, unless the shape speaks of them: then they are refused.
- * Rejects with a `JsonError` where the text is not UTF-8, no JSON or beyond a bound.
+ * Splits a JSON text into parts as its bytes arrive, a batch of parts for each chunk. A byte order mark is skipped; of equal
+ * names in one object the last counts, as in `JSON.parse`, unless the shape has them: then they are refused.
+ * Rejects with a `JsonError` if the text is not UTF-8, not JSON or beyond a limit.
  */
 export async function* readJson(
   chunks: AsyncIterable<Uint8Array>,

@@ -3,7 +3,7 @@ import { parseJson } from '../json/parse-json.ts'
 import type { BatchId } from '../model/batch.ts'
 import type { BatchState } from './ledger.ts'
 
-/** What a process hears about what another one did. */
+/** What processes tell one another. */
 export type Change =
   | { readonly kind: 'batch'; readonly id: BatchId; readonly state: BatchState | 'forgotten' }
   /** A batch has another owner, or is left to workers. */
@@ -11,12 +11,12 @@ export type Change =
   /** Feeding has something to do: the first lines are planned, the last one is, or every one has ended. */
   | { readonly kind: 'ready'; readonly id: BatchId }
   | { readonly kind: 'server'; readonly server: string }
-  /** The connection was away: changes may have passed unheard, so read again whatever matters. */
+  /** The connection was lost: changes may have been missed, so reread whatever matters. */
   | { readonly kind: 'missed' }
 
-/** Where changes are heard. Every process has one; `redisChanges` is the real one. */
+/** The source of changes. Every process has one; `redisChanges` is the real one. */
 export interface Changes {
-  /** Calls `listener` at each change from now on, one made by this process included. @returns what ends it */
+  /** Calls `listener` at each change from now on, including those by this process. @returns a function that stops it */
   onChange(listener: (change: Change) => void): () => void
   /** Ends every listener and the connection. */
   close(): Promise<void>

@@ -3,25 +3,25 @@ import { DataferryError } from '../errors.ts'
 import type { BatchId } from '../model/batch.ts'
 import { processIdentitySchema } from '../process/process-identity.ts'
 
-/** An owner that was not heard for so long has lost its batch to the next process that asks for it. */
+/** An owner that has been silent for this long loses its batch to the next process that asks for it. */
 export const OWNER_SILENT_MS = 60_000
 
-/** - `open`: work goes on · `paused`: nothing starts, what runs parks · `cancelled`: as paused, for good · `finished`: the report is written */
+/** - `open`: being worked on · `paused`: nothing starts, running work parks · `cancelled`: as paused, for good · `finished`: the report is written */
 export type BatchState = 'open' | 'paused' | 'cancelled' | 'finished'
 
-/** What workers must know of a batch without reading its folder. Holds no secret. */
+/** What workers must know about a batch without reading its folder. Holds no secret. */
 export interface LedgerBatch {
   readonly id: BatchId
   readonly destination: string
   readonly servers: readonly string[]
   readonly createdAt: string
-  /** Of a batch that Redis does not know yet: nobody works on it before `attach` or `detach`. Absent: every worker may. */
+  /** For a batch that Redis does not know yet: nobody works on it before `attach` or `detach`. Absent: every worker may. */
   readonly attached?: boolean
 }
 
-/** The one process whose command brings an attached batch home. */
+/** The one process that works on an attached batch. */
 export const batchOwnerSchema = processIdentitySchema.extend({
-  /** Made anew by each process at its start. */
+  /** New for each start of a process. */
   id: z.string(),
 })
 export type BatchOwner = Readonly<z.infer<typeof batchOwnerSchema>>
@@ -30,9 +30,9 @@ export interface LedgerEntry extends LedgerBatch {
   readonly state: BatchState
   /** Only its owner works on it; otherwise every worker of this Redis does. */
   readonly attached: boolean
-  /** Servers whose requests need a token, where workers do it. */
+  /** Servers whose requests need a token, if workers make them. */
   readonly tokenServers: readonly string[]
-  /** Who has an attached batch; undefined: nobody, until its command is given again. */
+  /** The owner of an attached batch; undefined: none, until its command is run again. */
   readonly owner: BatchOwner | undefined
   /** Why it is paused, for people. */
   readonly reason: string | undefined
@@ -41,7 +41,7 @@ export interface LedgerEntry extends LedgerBatch {
   readonly planComplete: boolean
 }
 
-/** How an item ended, as far as the index must know it. */
+/** How an item ended, as far as the index needs it. */
 export interface Settled {
   readonly state: 'done' | 'kept' | 'failed'
   /** Of the committed file. */
@@ -50,14 +50,14 @@ export interface Settled {
   readonly error?: { readonly code: string; readonly message: string; readonly path: string }
 }
 
-/** An item that ended well. */
+/** An item that succeeded. */
 export interface SettledLine {
   readonly n: number
   readonly state: 'done' | 'kept'
   readonly bytes: number
 }
 
-/** How many items ended how. */
+/** Items by outcome. */
 export interface Counts {
   readonly done: number
   readonly kept: number
@@ -84,7 +84,7 @@ export interface LedgerError {
 /** The fast exact index of what has ended. It can always be rebuilt from the destination; see ARCHITECTURE.md. */
 export interface Ledger {
   /**
-   * Makes the batch known; repeatable, keeps what is there.
+   * Makes the batch known; repeatable, keeps an existing entry.
    * @param hold the state of a batch that was not known before; `open` unless given
    */
   open(batch: LedgerBatch, hold?: { readonly state: BatchState; readonly reason: string }): Promise<void>
@@ -92,39 +92,39 @@ export interface Ledger {
   list(): Promise<readonly LedgerEntry[]>
   setState(id: BatchId, state: BatchState, reason?: string): Promise<void>
   /**
-   * Makes `owner` the one process that works on a batch, and tells everybody; renews it when it is that already.
-   * @param instead id of an owner that is proved dead
-   * @returns the owner that has it and was heard within the last minute; undefined: `owner` has it now
+   * Makes `owner` the one process that works on a batch, and tells every process; renews the lease if it already is.
+   * @param instead id of an owner that is proven dead
+   * @returns the present owner, if it was heard from within the last minute; undefined: `owner` has it now
    */
   attach(id: BatchId, owner: BatchOwner, instead?: string): Promise<BatchOwner | undefined>
-  /** Takes an owner's name off a batch, which then waits for its command or `detach`; does nothing to the batch of another. */
+  /** Releases an owner's batch, which then waits for its command or `detach`; does nothing to another owner's batch. */
   disown(id: BatchId, owner: string): Promise<void>
   /** Leaves a batch to the workers of this Redis, and tells them. */
   detach(id: BatchId, tokenServers: readonly string[]): Promise<void>
   /** Lines 0 … planned − 1 may be fed; `plannedBytes` is the sum of their known sizes. */
   setPlanned(id: BatchId, planned: number, plannedBytes: number, complete: boolean): Promise<void>
   /**
-   * Whether a worker may take this line up: its batch is open, is still its to work on, and the line has not ended. One question
-   * for each job.
+   * Whether a worker may work on this line: its batch is open, the worker may still work on it, and the line has not ended. One round trip
+   * per job.
    * @param attached whether the job comes from the batch's own queue
    */
   isOpen(id: BatchId, n: number, attached: boolean): Promise<boolean>
   /** For lines `from` … `to` − 1: whether each has ended. */
   settledIn(id: BatchId, from: number, to: number): Promise<readonly boolean[]>
-  /** Counts an end exactly once. @returns false: it had ended before, nothing was counted. */
+  /** Counts an outcome exactly once. @returns false: it had ended before, nothing was counted. */
   settle(id: BatchId, n: number, end: Settled): Promise<boolean>
   /** As `settle` for items that did not fail, in one step; a few hundred at most. @returns how many were counted */
   settleAll(id: BatchId, ends: readonly SettledLine[]): Promise<number>
-  /** Takes the failed state of these lines back, so that they are fed again; lines that did not fail are left alone. @returns how many */
+  /** Clears the failed state of these lines, so that they are fed again; lines that did not fail are left alone. @returns how many */
   reopen(id: BatchId, lines: readonly number[]): Promise<number>
-  /** The first line that has not ended: where feeding goes on, always. May be ≥ planned. */
+  /** The first line that has not ended, where feeding always continues. May be ≥ planned. */
   firstOpen(id: BatchId): Promise<number>
   /** Line numbers that failed, ascending. */
   failed(id: BatchId): AsyncIterable<number>
   /** The kept errors of failed items: at most 100,000. */
   errors(id: BatchId): AsyncIterable<LedgerError>
   summary(id: BatchId): Promise<Summary>
-  /** Counts one more crash of the worker that had this line. @returns crashes so far. */
+  /** Counts one more crash of a worker that had this line. @returns crashes so far. */
   crashed(id: BatchId, n: number): Promise<number>
   /**
    * Replaces the counters by what the receipts say: after a crash between receipt and settle the two may differ in whether
@@ -135,7 +135,7 @@ export interface Ledger {
   forget(id: BatchId): Promise<void>
 }
 
-/** What every ledger rejects with when it does not know the batch. */
+/** The error of every ledger for an unknown batch. */
 export function unknownBatch(id: BatchId): DataferryError {
   return new DataferryError('BATCH_NOT_FOUND', `Redis knows no batch ${id}.`)
 }

@@ -1,28 +1,28 @@
 import { z } from 'zod'
 import type { Wait } from '../model/notice.ts'
 
-/** Why nobody asks a server, or one stream at a time does. */
+/** Why a server gets no requests, or only one at a time. */
 export interface ServerHold {
-  /** `person`: somebody paused it; `throttle`: it asked for fewer requests; `outage`: it cannot serve anybody. */
+  /** `person`: paused by a person; `throttle`: it asked for fewer requests; `outage`: it is down. */
   readonly by: 'person' | 'throttle' | 'outage'
   /** One sentence for people. */
   readonly reason: string
   readonly since: Date
-  /** How long until the next look, in ms; undefined: until a person says so. */
+  /** Time until the next look, in ms; undefined: until a person continues it. */
   readonly nextLookMs: number | undefined
 }
 
-/** What all workers of all machines know of one server. */
+/** What all workers of all machines know about one server. */
 export interface ServerState {
   /** Base URL of the installation. */
   readonly server: string
-  /** Undefined: it may be asked freely. */
+  /** Undefined: not on hold. */
   readonly hold: ServerHold | undefined
   /** Looks in a row without a success in between. */
   readonly looks: number
   /** Streams at once, over all workers; undefined: the default. */
   readonly concurrency: number | undefined
-  /** Bytes a second, over all workers; undefined: no limit. */
+  /** Bytes per second, over all workers; undefined: no limit. */
   readonly bandwidth: number | undefined
 }
 
@@ -64,7 +64,7 @@ export function parseServer(server: string, reply: unknown): ServerState {
 
 function holdOf({ paused, pausedAt, waitMs, throttles, by, reason, since }: Fields): ServerHold | undefined {
   if (paused !== undefined) return { by: 'person', reason: paused, since: new Date(pausedAt), nextLookMs: undefined }
-  // After a throttle everybody goes on when its time is over; an outage ends with a success.
+  // A throttle ends when its time is over; an outage ends with a success.
   if (waitMs === 0 && (by === 'throttle' || throttles === 0)) return undefined
   return { by, reason, since: new Date(since), nextLookMs: waitMs }
 }

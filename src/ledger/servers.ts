@@ -6,12 +6,12 @@ import { HOLD, READ_SERVER, SUCCEEDED, SUSPECT, WRITE_SERVER } from './redis/ser
 import { run, runForNumber } from './redis/script.ts'
 
 export interface BackoffLimits {
-  /** Distance to the first look; each further one is twice as long. */
+  /** Time to the first look; each further interval is twice as long. */
   readonly firstMs: number
   readonly maxMs: number
 }
 
-/** Why all work on a server waits: it asked for fewer requests, or it cannot serve anybody. */
+/** Why all work on a server waits: it asked for fewer requests, or it is down. */
 export type HoldCause = 'throttle' | 'outage'
 
 export interface HoldReport {
@@ -19,40 +19,40 @@ export interface HoldReport {
   /** One sentence for people, without secrets. */
   readonly reason: string
   readonly limits: BackoffLimits
-  /** How long the server itself asked to wait: never undercut, and never more than an hour. */
+  /** How long the server itself asked to wait: always respected, but at most an hour. */
   readonly leastMs?: number
 }
 
-/** A hold that is in force. */
+/** A hold in force. */
 export interface Hold {
-  /** How long nobody asks the server from now on. Then one stream probes it after an outage; after a throttle all go on. */
+  /** How long the server gets no requests. Then one stream probes it after an outage; after a throttle all continue. */
   readonly waitMs: number
   /** Looks in a row without a success. */
   readonly looks: number
-  /** This report set the next look; others that come before it only learn of it. */
+  /** This report set the next look; others before it only learn of it. */
   readonly began: boolean
   /** When the series began, by the clock of Redis. */
   readonly since: Date
 }
 
-/** Between two looks at most, whatever a server asks for. */
+/** Longest time between two looks, whatever a server asks for. */
 const LONGEST_MS = 3_600_000
 const REASON_LENGTH = 300
-/** Failures that are older than this say nothing about now. */
+/** Older failures say nothing about the present. */
 const SUSPECT_MS = 600_000
 
 /** Fields that people set. `null` takes a value back to its default. */
 export interface ServerSettings {
   readonly concurrency?: number | null
-  /** Bytes a second. */
+  /** Bytes per second. */
   readonly bandwidth?: number | null
   /** A reason for people. */
   readonly paused?: string | null
 }
 
 /**
- * The one place where all workers agree on how hard a server may be asked. Times are measured by the clock of Redis,
- * so machines whose clocks differ agree too.
+ * The one place where all workers agree on the limits and holds of a server. Times are measured by the clock of Redis,
+ * so the clocks of the machines do not matter.
  */
 export class Servers {
   readonly #client: RedisClient
@@ -73,7 +73,7 @@ export class Servers {
     return Promise.all(servers.sort().map((server) => this.get(server)))
   }
 
-  /** Writes what is named and leaves the rest, and tells every process. */
+  /** Sets the given fields, leaves the rest, and tells every process. */
   async set(server: string, { concurrency, bandwidth, paused }: ServerSettings): Promise<void> {
     const fields = [
       ...(concurrency === undefined ? [] : ['concurrency', concurrency ?? '']),
@@ -84,11 +84,11 @@ export class Servers {
   }
 
   /**
-   * Reports that all work on a server has to wait. However many workers do so before the next look, it counts once; the first
-   * report after it doubles the distance to the next.
+   * Reports that all work on a server must wait. However many workers do so before the next look, it counts once; the first
+   * report after it doubles the interval to the next.
    */
   async hold(server: string, { by, reason, limits: { firstMs, maxMs }, leastMs = 0 }: HoldReport): Promise<Hold> {
-    // Up to a quarter less, so that several fleets do not come back in the same moment.
+    // Up to a quarter less, so that several fleets do not come back at the same moment.
     const jitter = 1 - Math.random() / 4
     const least = Math.min(LONGEST_MS, Math.max(0, Math.ceil(leastMs)))
     const args = [...this.#change(server), firstMs, maxMs, least, jitter, by, reason.slice(0, REASON_LENGTH)]
@@ -97,12 +97,12 @@ export class Servers {
     return { waitMs, looks, began: began === 1, since: new Date(since) }
   }
 
-  /** Reports that an item failed as it would if the server were down. @returns how many did so since the last success */
+  /** Reports that an item failed as if the server were down. @returns how many did so since the last success */
   async suspect(server: string, item: string): Promise<number> {
     return runForNumber(this.#client, SUSPECT, [suspectsKey(this.#prefix, server)], [item, SUSPECT_MS])
   }
 
-  /** Reports an answer that shows the server at work: ends a hold, unless the answer was on its way when that was reported. */
+  /** Reports an answer that shows that the server works: ends a hold, unless the answer predates the hold. */
   async succeeded(server: string): Promise<void> {
     const [, channel, message] = this.#change(server)
     const keys = [serverKey(this.#prefix, server), suspectsKey(this.#prefix, server)]

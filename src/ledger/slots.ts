@@ -15,34 +15,34 @@ export interface Claim {
 
 /** What a process may do until its next claim. */
 export interface Grant {
-  /** Streams that it may have open. Never fewer than are in use: those in excess of `share` are given up by it. */
+  /** Streams that it may have open. Never fewer than are in use: the process itself gives up those above `share`. */
   readonly granted: number
   /** Its fair part of the budget, at most what it can use. */
   readonly share: number
   /** Streams of all processes together: 0 while the server is paused or on hold, 1 while it is probed. */
   readonly budget: number
-  /** How long until the next look at a server on hold, in ms; 0: none is waited for. */
+  /** How long until the next look at a server on hold, in ms; 0: not on hold. */
   readonly waitMs: number
-  /** Something failed since the last success, so that the next one has to be reported. */
+  /** Something failed since the last success, so the next success must be reported. */
   readonly troubled: boolean
 }
 
 export interface SlotsOptions {
-  /** Streams per server where nobody set a limit. */
+  /** Streams per server without a limit of its own. */
   readonly usualLimit: number
-  /** A process that has not claimed for so long has lost its slots. */
+  /** A process that has not renewed its claim for this long loses its slots. */
   readonly leaseMs?: number
   readonly prefix?: string
 }
 
 /** Claims are renewed every two seconds. */
 const LEASE_MS = 30_000
-/** What cannot be divided evenly stays with one process for so long. */
+/** How long a remainder that cannot be divided stays with one process. */
 const TURN_MS = 30_000
 
 /**
  * How many streams each process may have open at each server, over all machines of one Redis. Times are measured by the
- * clock of Redis. A lost Redis loses nothing but the division: the next claims make it anew.
+ * clock of Redis. A lost Redis loses only the division, which the next claims restore.
  */
 export class Slots {
   readonly #client: RedisClient
@@ -55,7 +55,7 @@ export class Slots {
     this.#prefix = options.prefix ?? DEFAULT_PREFIX
   }
 
-  /** Renews the lease of `process`, and tells what it may have. Others hear of it when it concerns them. */
+  /** Renews the lease of `process`, and returns what it may have. Others are told when it concerns them. */
   async claim(server: string, process: string, { wanted, needed = wanted, inUse }: Claim): Promise<Grant> {
     const { usualLimit, leaseMs = LEASE_MS } = this.#options
     const reply = await run(
@@ -68,7 +68,7 @@ export class Slots {
     return { granted, share, budget, waitMs, troubled: troubles > 0 }
   }
 
-  /** Gives up everything that `process` has at a server: it ends, or is proved dead. */
+  /** Gives up everything that `process` has at a server: it ends, or is proven dead. */
   async release(server: string, process: string): Promise<void> {
     await run(this.#client, RELEASE, [slotsKey(this.#prefix, server)], [process, ...this.#telling(server)])
   }

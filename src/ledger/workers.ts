@@ -4,19 +4,19 @@ import { processIdentitySchema } from '../process/process-identity.ts'
 import type { RedisClient } from './redis/client.ts'
 import { DEFAULT_PREFIX, workerKey, workersKey } from './redis/keys.ts'
 
-/** A process that works on items, as it described itself last. Holds no secret. */
+/** A process that works on items, as it last described itself. Holds no secret. */
 const workerSchema = processIdentitySchema.extend({
-  /** Made anew by each process at its start. */
+  /** New for each start of a process. */
   id: z.string(),
-  /** Ids of its BullMQ workers, with which their lock tokens begin. */
+  /** Ids of its BullMQ workers, the prefixes of their lock tokens. */
   tokens: z.array(z.string()),
   /** Whose jobs it takes. */
   scopes: z.array(z.string()).default(['public']),
-  /** When it started to work. */
+  /** When it started. */
   since: z.string(),
-  /** When it was last heard. */
+  /** When it last reported. */
   at: z.string(),
-  /** What it works on now: at most 50 are told. */
+  /** What it works on now: at most 50 are listed. */
   holds: z.array(
     z.object({
       batch: z.string(),
@@ -50,13 +50,13 @@ export type WorkerRecord = Readonly<z.infer<typeof workerSchema>>
 export type HeldDestination = WorkerRecord['destinations'][number]
 export type HeldItem = WorkerRecord['holds'][number]
 
-/** Long enough for a process that starts after a crash to find who held the jobs. */
+/** Long enough for a process that starts after a crash to find out which process held the jobs. */
 const KEPT_MS = 5 * 60_000
 const HELD_TOLD = 50
 const DESTINATIONS_TOLD = 50
 const REASON_LENGTH = 300
 
-/** Who works: written by every working process every few seconds, read by `status` and by processes that take over from dead ones. */
+/** The working processes: written by each every few seconds, read by `status` and by processes that take over from dead ones. */
 export class Workers {
   readonly #client: RedisClient
   readonly #prefix: string
@@ -79,7 +79,7 @@ export class Workers {
       .exec()
   }
 
-  /** Every process heard in the last five minutes, alive or not. */
+  /** Every process that reported in the last five minutes, alive or not. */
   async list(): Promise<readonly WorkerRecord[]> {
     const ids = await this.#client.smembers(workersKey(this.#prefix))
     if (ids.length === 0) return []
@@ -89,7 +89,7 @@ export class Workers {
     return texts.flatMap((text) => (text ? (workerSchema.safeParse(parseJson(text)).data ?? []) : []))
   }
 
-  /** Takes a record away: called by a process that ends, and by one that took over from a dead one. */
+  /** Removes a record: called by a process that ends, and by one that took over from a dead one. */
   async remove(id: string): Promise<void> {
     await this.#client.multi().srem(workersKey(this.#prefix), id).del(workerKey(this.#prefix, id)).exec()
   }

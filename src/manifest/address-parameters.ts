@@ -1,7 +1,7 @@
 import { nearest } from '../model/nearest.ts'
 import { badLine, quoted } from './bad-line.ts'
 
-/** Parameters of an address that change nothing about what is fetched, so that they are ignored. `*` stands for any end. */
+/** Parameters of a URL that do not change what is fetched, so they are ignored. `*` matches any end. */
 export const HARMLESS = {
   'session and login': ['jsessionid', 'faces-redirect', 'cid', 'dfwid', 'state', 'validTokenButNotLinkedAccount'],
   language: ['lang', 'language', 'locale', 'metadataLanguage'],
@@ -12,7 +12,7 @@ export const HARMLESS = {
     ...['tab', 'termsTab', 'selectTab', 'toolType', 'widget', 'widgetHome', 'widgetScope', 'widgetView', 'heightPx'],
     ...['dvUrl', 'alias', 'showIngestSuccess', 'fileSortField', 'fileSortOrder', 'tagPresort', 'folderPresort'],
   ],
-  'what an answer says about the files, and in which order': [
+  'what a response says about the files, and in which order': [
     ...['orderCriteria', 'excludeFiles', 'excludeMetadataBlocks', 'returnOwners', 'returnDatasetVersion', 'exporter'],
     ...['includeDeaccessioned', 'ignoreSettingExcludeEmailFromExport'],
   ],
@@ -23,24 +23,23 @@ const NAMES: readonly string[] = Object.values(HARMLESS).flat()
 const WHOLE = new Set(NAMES.filter((name) => !name.endsWith('*')))
 const STARTS = NAMES.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1))
 
-/** What to do in place of a parameter that is not obeyed. */
+/** What to do instead of a parameter that is not supported. */
 const INSTEAD: Readonly<Record<string, string>> = {
-  limit: 'take it out: all pages are read',
-  offset: 'take it out: all pages are read',
-  start: 'take it out: all pages are read',
-  per_page: 'take it out: all pages are read',
-  versionId: 'give version= with a number such as 2.0, as a version’s number in the database cannot be looked up',
-  datasetVersionId:
-    'give version= with a number such as 2.0, as a version’s number in the database cannot be looked up',
-  fileMetadataId: 'take it out, and give version= where the version matters',
-  contentType: 'take it out, and use --content-type',
-  fileTypeGroupFacet: 'take it out, and use --content-type',
-  searchText: 'take it out, and use --include',
-  q: 'take it out, and use --include',
+  limit: 'remove it: all pages are read',
+  offset: 'remove it: all pages are read',
+  start: 'remove it: all pages are read',
+  per_page: 'remove it: all pages are read',
+  versionId: 'give version= with a number such as 2.0, as a version’s database id cannot be looked up',
+  datasetVersionId: 'give version= with a number such as 2.0, as a version’s database id cannot be looked up',
+  fileMetadataId: 'remove it, and give version= if the version matters',
+  contentType: 'remove it, and use --content-type',
+  fileTypeGroupFacet: 'remove it, and use --content-type',
+  searchText: 'remove it, and use --include',
+  q: 'remove it, and use --include',
 }
 
 /**
- * Refuses a parameter that an address of this kind does not obey, unless it is harmless or empty, and one that is given twice
+ * Refuses a parameter that a URL of this kind does not support, unless it is harmless or empty, and one that is given twice
  * with two values. Throws a bad line that names it.
  */
 export function checkParameters(query: URLSearchParams, obeyed: readonly string[]): void {
@@ -48,9 +47,8 @@ export function checkParameters(query: URLSearchParams, obeyed: readonly string[
     const values = new Set(query.getAll(name).filter((value) => value !== ''))
     if (values.size === 0 || isHarmless(name)) continue
     const shown = quoted(name).slice(1, -1)
-    if (!obeyed.includes(name))
-      throw badLine(`the address has ${shown}=, which is not obeyed: ${instead(name, obeyed)}`)
-    if (values.size > 1) throw badLine(`the address has ${shown}= twice with different values: leave one`)
+    if (!obeyed.includes(name)) throw badLine(`the URL has ${shown}=, which is not supported: ${instead(name, obeyed)}`)
+    if (values.size > 1) throw badLine(`the URL has ${shown}= twice with different values: keep one`)
   }
 }
 
@@ -62,7 +60,7 @@ function instead(name: string, obeyed: readonly string[]): string {
   const known = Object.hasOwn(INSTEAD, name) ? INSTEAD[name] : undefined
   if (known !== undefined) return known
   const meant = name.length > MAX_NAME ? undefined : nearest(name, obeyed)
-  return meant === undefined ? 'take it out if it does not matter' : `did you mean ${meant}=?`
+  return meant === undefined ? 'remove it if it does not matter' : `did you mean ${meant}=?`
 }
 
 const MAX_NAME = 64

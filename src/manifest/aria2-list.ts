@@ -5,7 +5,7 @@ import type { Reading } from './reading.ts'
 import { readRow } from './row.ts'
 import { clean } from './text.ts'
 
-/** An address with the options that follow it. */
+/** A URL with the options that follow it. */
 interface Download {
   readonly line: number
   readonly url: string
@@ -13,8 +13,8 @@ interface Download {
 }
 
 /**
- * Reads an input file of aria2: an address a line, the same one at mirrors behind tabs, and below it options of that download,
- * indented. `out`, `dir` and `checksum` are obeyed; the others, which say how to fetch, are named once.
+ * Reads an input file of aria2: a URL per line, with mirrors after tabs, and below it the options of that download,
+ * indented. `out`, `dir` and `checksum` are used; the others, which say how to fetch, are named once.
  * @see aria2c(1), "Input File"
  */
 export async function* readAria2(

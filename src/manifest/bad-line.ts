@@ -1,7 +1,7 @@
 import { DataferryError } from '../errors.ts'
 import type { Entry, ManifestLine } from '../model/entry.ts'
 
-/** What is wrong with a line and what to do about it; `attempt` adds where it stands. */
+/** What is wrong with a line and what to do about it; `attempt` adds the line number. */
 export function badLine(problem: string): DataferryError {
   return new DataferryError('MANIFEST_INVALID', problem)
 }
@@ -13,7 +13,7 @@ export function lineError(name: string, line: number, problem: string): Manifest
 
 /** Reads one line: what `read` throws with `badLine` becomes that line's error. */
 export function attempt(name: string, line: number, read: () => Entry): ManifestLine
-/** The same, where a line may ask for nothing. */
+/** The same, for lines that may name nothing to fetch. */
 export function attempt(name: string, line: number, read: () => Entry | undefined): ManifestLine | undefined
 export function attempt(name: string, line: number, read: () => Entry | undefined): ManifestLine | undefined {
   try {
@@ -28,11 +28,11 @@ export function attempt(name: string, line: number, read: () => Entry | undefine
 
 const SECRET_VALUE = /\b((?:unblock-)?key|[a-z_-]*token|sig|signature|jsessionid|x-amz-[a-z-]+)=[^&\s]+/gi
 const USER_INFO = /(\/\/)[^/@\s]+@/g
-/** Dataverse API tokens are UUIDs, and one may stand in the wrong column. */
+/** Dataverse API tokens are UUIDs, and one may be in the wrong column. */
 const UUID_END = /\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi
 const SHOWN = 80
 
-/** A value of the manifest as it may stand in a message: quoted, at most 80 characters, on one line, secrets masked. */
+/** A value of the manifest as it may appear in a message: quoted, at most 80 characters, on one line, secrets masked. */
 export function quoted(text: string): string {
   const masked = text
     .slice(0, 8 * SHOWN)

@@ -14,7 +14,7 @@ export function readFetchLine(text: string, { servers }: Reading): Entry | undef
   const [url, rest] = cutAtBlank(text)
   const [size, encoded] = cutAtBlank(rest)
   if (url === '' || encoded === '' || (size !== '-' && !/^\d+$/.test(size.slice(0, MAX_WORD)))) {
-    throw badLine(`${quoted(text)} is no line of a fetch.txt: give URL, length (or -) and path`)
+    throw badLine(`${quoted(text)} is not a line of a fetch.txt: give URL, length (or -) and path`)
   }
   const path = decoded(encoded)
   if (!path.startsWith('data/') || path.split('/').includes('..')) {
@@ -23,7 +23,7 @@ export function readFetchLine(text: string, { servers }: Reading): Entry | undef
   return readRow({ url, size, path }, servers)
 }
 
-/** A text's first word, and what follows the blanks behind it. */
+/** The first word of a text, and what follows it. */
 function cutAtBlank(text: string): readonly [word: string, rest: string] {
   const blanks = [text.indexOf(' '), text.indexOf('\t')].filter((at) => at !== -1)
   if (blanks.length === 0) return [text, '']

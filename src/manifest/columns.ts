@@ -25,7 +25,7 @@ const ROLES = [
 ] as const
 export type Role = (typeof ROLES)[number]
 
-/** Other spellings, as people and tools write them, without case, blanks and punctuation. */
+/** Other spellings, as people and tools write them, without case, spaces and punctuation. */
 const SPELLINGS: Readonly<Record<string, Role>> = {
   fileids: 'ids',
   fileid: 'file',
@@ -61,13 +61,13 @@ const SPELLINGS: Readonly<Record<string, Role>> = {
   sizeinbytes: 'size',
 }
 
-/** Every name that says something, without case, blanks and punctuation. */
+/** Every known name, without case, spaces and punctuation. */
 export const KNOWN: ReadonlyMap<string, Role> = new Map<string, Role>([
   ...ROLES.map((role) => [role, role] as const),
   ...Object.entries(SPELLINGS),
 ])
 
-/** Characters of a name; what is longer is none of ours. */
+/** Longest name, in characters; a longer one is unknown. */
 const MAX_NAME = 40
 
 /** `File ID`, `file_id` → `fileid`; '' for a name that is too long to be known. */
@@ -83,7 +83,7 @@ export function cellOf(role: Role, cell: string): string {
   return role === 'path' || role === 'directory' || role === 'name' ? cell : clean(cell)
 }
 
-/** The role of a header name such as `fileId`, `File ID` or `file_id`; undefined for a column that says nothing to us. */
+/** The role of a header name such as `fileId`, `File ID` or `file_id`; undefined for an unknown column. */
 export function roleOf(name: string): Role | undefined {
   return KNOWN.get(plainName(name))
 }

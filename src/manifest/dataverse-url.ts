@@ -5,7 +5,7 @@ import { badLine, quoted } from './bad-line.ts'
 import { readPid, readVersion } from './pid.ts'
 import { readId, readIds } from './reference-ids.ts'
 
-/** What the address of a page or of an API call asks for. */
+/** What the URL of a page or of an API call asks for. */
 interface Asked {
   readonly target: Target
   readonly format?: Format
@@ -13,27 +13,27 @@ interface Asked {
 
 type Read = (match: readonly (string | undefined)[], query: URLSearchParams) => Target
 
-/** One kind of address. */
+/** One kind of URL. */
 interface Address {
   /** As the documentation shows it. */
   readonly example: string
   /** Of the path below the base URL; its groups go to `read`. */
   readonly path: RegExp
-  /** Parameters that are obeyed. Others are refused by name, unless they are harmless. */
+  /** Supported parameters. Others are refused by name, unless they are harmless. */
   readonly obeys: readonly string[]
   readonly read: Read
-  /** It names nothing that can be fetched, which `read` says. */
+  /** It names nothing that can be fetched; `read` says so. */
   readonly refused?: true
 }
 
 /** `{id}` of an API path: a number, or `:persistentId` with the PID in the query. */
 const ID = '(\\d+|:persistentId)'
-/** What an API address of a version may name below it, all of it about the same files. */
+/** What may follow a version in an API URL, all of it about the same files. */
 const OF_VERSION = '(?:/(?:files(?:/counts)?|metadata|citation|downloadsize|canDownloadAtLeastOneFile))?'
 const FORMS = ['format', 'variables', 'imageThumb', 'noVarHeader']
 
 /**
- * The addresses that people copy: pages first, then API calls.
+ * The URLs that people copy: pages first, then API calls.
  * @see the protocol note §1 and §6; dataset.xhtml, file.xhtml and api/*.java of IQSS/dataverse for pages and paths, and
  * sections/Route.enum.ts of IQSS/dataverse-frontend for the pages below /spa.
  */
@@ -87,17 +87,17 @@ export const ADDRESSES: readonly Address[] = [
     read: ([id], query) => ({ kind: 'bundle', file: idOrPid(id, query) }),
   },
   {
-    // Such an address ends in a number or a word that is no file id.
+    // Such a URL ends in a number or a word that is not a file id.
     example: '/api/access/datafile/42/auxiliary/dpJson/1',
     refused: true,
     path: api('/access/datafile/[^/]+/((?:auxiliary|citation)(?:/[^/]+){0,2}|metadata(?:/ddi)?)'),
     obeys: [],
     read: ([what = '']) => {
-      throw badLine(`the address asks for ${quoted(what)} of a file: give …/api/access/datafile/42 for the file itself`)
+      throw badLine(`the URL asks for ${quoted(what)} of a file: give …/api/access/datafile/42 for the file itself`)
     },
   },
   {
-    // Folders may stand before the id, for crawlers; only the last segment counts.
+    // Folders may precede the id, for crawlers; only the last segment counts.
     example: '/api/access/datafile/42?format=original',
     path: api(`/access/datafile/(?:.*/)?${ID}`),
     obeys: ['persistentId', ...FORMS],
@@ -147,9 +147,9 @@ function api(path: string): RegExp {
 }
 
 /**
- * Reads an address of Dataverse. Throws a bad line for any other, and for a parameter that is neither obeyed nor harmless.
+ * Reads a URL of Dataverse. Throws a bad line for any other, and for a parameter that is neither supported nor harmless.
  * @param path below the base URL
- * @param text the whole address, for messages
+ * @param text the whole URL, for messages
  */
 export function readDataverseUrl(path: string, query: URLSearchParams, text: string): Asked {
   const plain = withoutPathParameters(decoded(path))
@@ -161,7 +161,9 @@ export function readDataverseUrl(path: string, query: URLSearchParams, text: str
     const format = formatOf(query)
     return { target, ...(format === undefined ? {} : { format }) }
   }
-  throw badLine(`${quoted(text)} is neither a dataset, a file nor an API address of one: give its PID, id or page`)
+  throw badLine(
+    `${quoted(text)} is not the URL of a dataset, a file or an API call about one: give its PID, id or page`,
+  )
 }
 
 function decoded(path: string): string {
@@ -177,7 +179,7 @@ function withoutPathParameters(path: string): string {
   return path.replaceAll(/;[^/]*/g, '')
 }
 
-/** The base URL's path and what stands below it, in an address whose server is not known yet; undefined: none of Dataverse's. */
+/** The base URL's path and what follows it, in a URL whose server is not known yet; undefined: not one of Dataverse's. */
 export function splitPath(path: string): { readonly base: string; readonly below: string } | undefined {
   const match = /^(.*?)(\/(?:(?:(?:dataset|file)\.xhtml|citation)(?![\w.-])|(?:dataverse|spa|modern|api)\/).*)$/s.exec(
     path,
@@ -192,7 +194,7 @@ function dataset(id: string | null | undefined, query: URLSearchParams, selector
   const pid = numeric === undefined ? pidOf(query) : undefined
   const version = selector ? versionOf(selector) : pid?.version
   const named = numeric ?? pid?.pid
-  if (named === undefined) throw badLine('the address names no dataset: it needs persistentId=')
+  if (named === undefined) throw badLine('the URL names no dataset: it needs persistentId=')
   return { kind: 'dataset', dataset: named, ...(version === undefined ? {} : { version }) }
 }
 
@@ -218,12 +220,12 @@ function pidOf(query: URLSearchParams): { readonly pid: string; readonly version
   const text = query.get('persistentId')
   const pid = text === null ? undefined : readPid(text)
   if (pid) return pid
-  throw badLine(`the address names no PID: persistentId= is ${text === null ? 'missing' : quoted(text)}`)
+  throw badLine(`the URL names no PID: persistentId= is ${text === null ? 'missing' : quoted(text)}`)
 }
 
 function versionOf(text: string): string {
   const version = readVersion(text)
-  if (version === undefined) throw badLine(`${quoted(text)} is no version: give e.g. 2.0, :latest or :draft`)
+  if (version === undefined) throw badLine(`${quoted(text)} is not a version: give e.g. 2.0, :latest or :draft`)
   return version
 }
 
@@ -232,7 +234,7 @@ export const GENERATED: readonly string[] = ['variables', 'imageThumb', 'noVarHe
 
 function formatOf(query: URLSearchParams): Format | undefined {
   const generated = GENERATED.find((name) => query.has(name))
-  if (generated) throw badLine(`the address asks for generated content (${generated}=): a batch fetches whole files`)
+  if (generated) throw badLine(`the URL asks for generated content (${generated}=): a batch fetches whole files`)
   if (query.get('original') === 'true') return 'original'
   const text = query.get('format')
   return text ? readFormat(text) : undefined

@@ -10,8 +10,8 @@ import { readRow } from './row.ts'
 
 /**
  * Reads CSV or TSV. The first row is a header, names in any case and order; without one, when it begins with an id, PID or
- * URL itself, only the first column counts. Rows after a header that names nothing to fetch are not read.
- * @param delimiter undefined: the one of `,` `;` and tab that splits the first row into most cells
+ * URL itself, only the first column counts. Rows below a header that names nothing to fetch are not read.
+ * @param delimiter undefined: whichever of `,` `;` and tab splits the first row into the most cells
  */
 export async function* readDelimited(
   lines: AsyncIterable<readonly Line[]>,
@@ -37,7 +37,7 @@ export async function* readDelimited(
 
 const NAMELESS = 'no column says what to fetch: name one id, persistentId, url or dataset'
 
-/** Nothing before the header. */
+/** No header has been read yet. */
 function isIdle({ text, problem }: Line): boolean {
   return problem === undefined && (text.trim() === '' || text.startsWith('#'))
 }
@@ -59,7 +59,7 @@ class Table {
   #roles: Roles | undefined
   /** There is no header. */
   #headless = false
-  /** One of our own tables, whose cells may be made inert. */
+  /** One of our own tables, whose cells may carry a protective `'`. */
   #own = false
   /** The header names nothing to fetch. */
   hopeless = false
@@ -69,7 +69,7 @@ class Table {
     this.#records = new RecordReader(delimiter)
   }
 
-  /** Takes the next line, and adds what its record turns out to be to `found`. */
+  /** Takes the next line, and adds the results of its record to `found`. */
   push(line: Line, found: ManifestLine[]): void {
     for (const record of this.#records.push(line)) this.#read(record, found)
   }
@@ -102,7 +102,7 @@ class Table {
     const { name, notice, columns } = this.#reading
     if (looksLikeReference(cells[0] ?? '')) {
       this.#headless = true
-      if (cells.length > 1) notice(`${name}: line ${line} is no header, so only the first column is read`)
+      if (cells.length > 1) notice(`${name}: line ${line} is not a header, so only the first column is read`)
       return ['id']
     }
     const roles = cells.map(roleOf)
@@ -124,10 +124,10 @@ class Table {
     return cells.every((cell) => cell === '') ? undefined : readRow(row, this.#reading.servers)
   }
 
-  /** Cells that no column stands for: an unquoted delimiter in a name, or a second id that would be left out silently. */
+  /** Cells beyond the last column: an unquoted delimiter in a name, or a second id that would be dropped silently. */
   #checkSurplus(surplus: readonly string[], columns: number): void {
     if (this.#headless && surplus.some(looksLikeReference)) {
-      throw badLine('the row names more than one id, PID or URL: give one a line')
+      throw badLine('the row names more than one id, PID or URL: give one per line')
     }
     if (!this.#headless && surplus.some((cell) => cell !== '')) {
       throw badLine(`the row has more cells than the header's ${columns}: quote a cell that holds the delimiter`)
@@ -137,7 +137,7 @@ class Table {
 
 type Roles = readonly (Role | undefined)[]
 
-/** A row that is switched off with `#`, which is certain only where no name of a file can stand. */
+/** A row that is commented out with `#`, which is certain only where no file name can be. */
 function isComment(cells: readonly string[], roles: Roles): boolean {
   const [first] = roles
   return first !== undefined && NAMING.includes(first) && (cells[0]?.startsWith('#') ?? false)

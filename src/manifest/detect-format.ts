@@ -20,9 +20,9 @@ const BY_EXTENSION: Readonly<Record<string, ManifestFormat>> = {
 }
 
 /**
- * Tells a manifest's format by its name, and where that leaves it open (`.txt`, `.json`, no extension, standard input) by
- * its first lines. Never fails: what looks like nothing else is a list. A first line that is one address is a list in any
- * case, whatever delimiters are in it.
+ * Detects a manifest's format by its name, and where that leaves it open (`.txt`, `.json`, no extension, standard input) by
+ * its first lines. Never fails: what looks like nothing else is a list. A first line that is one URL is always a
+ * list, whatever delimiters are in it.
  * @param head the first 64 KiB or so, decoded
  */
 export function detectFormat(name: string, head: string): ManifestFormat {
@@ -30,7 +30,7 @@ export function detectFormat(name: string, head: string): ManifestFormat {
   const first = lines[0] ?? ''
   const start = first.slice(0, MAX_WORD)
   const byName = BY_EXTENSION[extname(name).toLowerCase()]
-  // A text over several lines, whatever its name says: each of its lines is no text of its own.
+  // A text over several lines, whatever its name says: its lines are not texts of their own.
   if (byName === 'ndjson') return /^[[{]$/.test(first) ? 'json' : 'ndjson'
   if (byName) return isOneAddress(start) ? 'list' : byName
   if (basename(name).toLowerCase() === 'fetch.txt') return 'bagit'
@@ -44,7 +44,7 @@ export function detectFormat(name: string, head: string): ManifestFormat {
   return isTable(start) ? 'csv' : 'list'
 }
 
-/** The first lines that say something, neither empty nor comments, without blanks at the end. */
+/** The first lines that are neither empty nor comments, without trailing spaces. */
 export function firstLines(head: string): readonly string[] {
   const lines = head.includes('\n') ? head.split('\n', 1000) : head.split('\r', 1000)
   return lines.map((line) => line.trimEnd()).filter((line) => line !== '' && !line.startsWith('#'))

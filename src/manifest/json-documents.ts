@@ -33,7 +33,7 @@ const DOCUMENT: JsonShape = {
 
 /**
  * Reads JSON texts: what a Dataverse answers or exports, and rows of our own, one element at a time. Each text may also
- * stand for itself. Where the structure is broken, reading ends with one more bad line.
+ * be a single element. Where the structure is broken, reading ends with one more bad line.
  */
 export async function* readJsonDocuments(
   chunks: AsyncIterable<Uint8Array>,
@@ -60,17 +60,17 @@ export function readJsonLine(text: string, number: number, reading: Reading): re
 
 function broken({ name }: Reading, error: unknown, number?: number): ManifestLine {
   if (!(error instanceof JsonError)) throw error
-  const advice = number === undefined ? 'correct it, or fetch the listing again' : 'give one object a line'
+  const advice = number === undefined ? 'correct it, or download the listing again' : 'give one object per line'
   return lineError(name, number ?? error.line, `${error.message}: ${advice}`)
 }
 
 class Documents {
   readonly #reading: Reading
-  /** The line of all parts, where that is not their own. */
+  /** The line number for all parts, where they have none of their own. */
   readonly #number: number | undefined
   /** Elements of lists in the text at hand. */
   #count = 0
-  /** What is said before the list at hand of the dataset version that it belongs to. */
+  /** What came before the list at hand about the dataset version it belongs to. */
   #described: Described = {}
 
   constructor(reading: Reading, number?: number) {
@@ -108,20 +108,22 @@ class Documents {
     return errorAnswer(value) ?? (this.#count === 0 ? 'the list in this JSON is empty: it names nothing' : undefined)
   }
 
-  /** Facts that came after the files that they belong to, which were read without them. */
+  /** Facts that came after the files they belong to, which were read without them. */
   #lateFact(value: unknown): string | undefined {
     const { version, selector } = describedBy(value)
     const before = this.#described
     if (JSON.stringify([version, selector]) === JSON.stringify([before.version, before.selector])) return undefined
-    return 'what it says of its dataset and version stands after its files: keep the order of the server (jq without -S)'
+    return 'its dataset and version are given after its files: keep the order of the server (jq without -S)'
   }
 
   #noticeTotal(value: unknown): void {
     const { name, notice } = this.#reading
     const files = integerOf(value, 'totalCount') ?? 0
     const found = integerOf(member(value, 'data'), 'total_count') ?? integerOf(value, 'total_count') ?? 0
-    if (files > this.#count) notice(`${name}: holds ${this.#count} of the dataset's ${files} files: it is one page`)
-    if (found > this.#count) notice(`${name}: holds ${this.#count} of the ${found} that were found: --query takes all`)
+    if (files > this.#count)
+      notice(`${name}: holds ${this.#count} of the dataset's ${files} files: it is only one page`)
+    if (found > this.#count)
+      notice(`${name}: holds ${this.#count} of the ${found} that were found: --query fetches all`)
   }
 
   /** A text without lists. */
@@ -147,7 +149,7 @@ class Documents {
     ]
   }
 
-  /** @param mayBeRow the value stands where a row of our own may stand, which a server's lists never are */
+  /** @param mayBeRow the value is where a row of our own may be, which a server's lists never are */
   #entry(value: unknown, mayBeRow: boolean): Entry {
     const known = isObject(value) ? readKnownObject(value, this.#reading) : undefined
     if (known) return known
@@ -159,7 +161,7 @@ class Documents {
     throw badLine(`${describeObject(value)} is neither a file nor a dataset of a Dataverse: give …/versions/{v}/files`)
   }
 
-  /** An element of a list with what was said before it. */
+  /** An element of a list with what came before it. */
   #placed(entry: Entry): Entry {
     const { version, selector } = this.#described
     if (entry.listed) return version && !entry.listedIn ? { ...entry, listedIn: version } : entry
@@ -192,5 +194,5 @@ function describedBy(value: unknown): Described {
 
 function errorAnswer(value: unknown): string | undefined {
   if (textOf(value, 'status')?.toUpperCase() !== 'ERROR') return undefined
-  return `this is a server's error answer: ${quoted(textOf(value, 'message') ?? '')}: fetch the listing again`
+  return `this is a server's error response: ${quoted(textOf(value, 'message') ?? '')}: download the listing again`
 }

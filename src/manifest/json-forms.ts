@@ -7,14 +7,14 @@ import { isListingElement, readListedFile } from './listed-file.ts'
 import type { Reading } from './reading.ts'
 import { readRow } from './row.ts'
 
-/** A kind of JSON object that is recognised by what it is, before any column is looked for. */
+/** A kind of JSON object that is recognised before any column is looked for. */
 export interface JsonForm {
   /** As messages and the documentation name it. */
   readonly what: string
   readonly is: (value: JsonObject) => boolean
   /** What it asks for. Throws a bad line. */
   readonly read: (value: JsonObject, reading: Reading) => Entry
-  /** What is taken of it, for the documentation; undefined: it is refused. */
+  /** What is fetched for it, for the documentation; undefined: it is refused. */
   readonly taken?: string
 }
 
@@ -49,7 +49,7 @@ export const JSON_FORMS: readonly JsonForm[] = [
   },
   {
     what: 'a collection within a collection, or one that a search found (`type`: `dataverse`)',
-    taken: 'its datasets with `--recursive`; otherwise it is named as not taken',
+    taken: 'its datasets with `--recursive`; otherwise it is reported as skipped',
     is: (value) => value.type === 'dataverse' && ('id' in value || 'identifier' in value),
     read: readCollection,
   },
@@ -67,7 +67,7 @@ export const JSON_FORMS: readonly JsonForm[] = [
   },
   {
     what: 'a file of schema.org JSON-LD, Croissant or OAI-ORE (`contentUrl`, `schema:sameAs`)',
-    taken: 'the file; of Croissant and OAI-ORE as the version that they describe names it',
+    taken: 'the file; of Croissant and OAI-ORE under its name in the version described',
     is: (value) =>
       typesOf(value).some((type) => /(?:^|[:/#])(?:DataDownload|FileObject|AggregatedResource)$/.test(type)),
     read: readLinkedFile,
@@ -80,15 +80,15 @@ export const JSON_FORMS: readonly JsonForm[] = [
   },
   refused('JSON-LD without a list of files', ['@type'], LINKED, true),
   refused('JSON-LD without a list of files', ['@context'], LINKED, true),
-  refused('a file of Figshare, which is no Dataverse', ['supplied_md5'], undefined, true),
-  refused('a file of Figshare, which is no Dataverse', ['is_link_only'], undefined, true),
+  refused('a file of Figshare, which is not a Dataverse', ['supplied_md5'], undefined, true),
+  refused('a file of Figshare, which is not a Dataverse', ['is_link_only'], undefined, true),
   refused('a lock', ['lockType'], undefined, true),
   refused('a dataset or version that does not say which', ['storageIdentifier'], 'give its PID'),
   refused('a dataset or version that does not say which', ['protocol'], 'give its PID', true),
   refused('a dataset or version that does not say which', ['authority'], 'give its PID', true),
   refused('a dataset or version that does not say which', ['versionState'], 'give its PID', true),
   refused('a dataset or version that does not say which', ['internalVersionNumber'], 'give its PID', true),
-  refused('a file of Zenodo or another InvenioRDM, which is no Dataverse', ['key', 'links']),
+  refused('a file of Zenodo or another InvenioRDM, which is not a Dataverse', ['key', 'links']),
   refused('a collection', ['alias'], 'use --collection with its alias'),
   refused('a collection', ['dataverseType'], 'use --collection with its alias'),
   refused('a user', ['authenticationProviderId']),
@@ -110,10 +110,10 @@ export const JSON_FORMS: readonly JsonForm[] = [
   refused('a dataset type', ['linkedMetadataBlocks']),
   refused('a version, or a summary of one', ['versionNumber'], 'fetch …/versions instead'),
   refused('a version, or a summary of one', ['publishedOn'], 'fetch …/versions instead'),
-  refused('a variable of a table', ['variableIntervalType'], 'give the file that it is in'),
-  refused('a variable of a table', ['variableFormatType'], 'give the file that it is in'),
-  refused('a variable of a table', ['weighted'], 'give the file that it is in'),
-  refused('the description of a table', ['varQuantity'], 'give the file that it describes'),
+  refused('a variable of a table', ['variableIntervalType'], 'give the file it is in'),
+  refused('a variable of a table', ['variableFormatType'], 'give the file it is in'),
+  refused('a variable of a table', ['weighted'], 'give the file it is in'),
+  refused('the description of a table', ['varQuantity'], 'give the file it describes'),
   refused('a notification', ['sentTimestamp']),
   refused('a harvesting client', ['harvestUrl']),
   refused('an OAI set', ['definition', 'spec'], 'use --query with its definition'),
@@ -121,22 +121,22 @@ export const JSON_FORMS: readonly JsonForm[] = [
   refused('a saved search', ['definitionPointId'], 'use --query'),
   refused('a workflow', ['steps']),
   {
-    what: 'anything whose `type` is another than `file`',
+    what: 'anything whose `type` is not `file`',
     is: (value) => 'type' in value && value.type !== 'file' && !namesPlainly(value),
     read: ({ type }) => {
-      throw badLine(`its type is ${quoted(String(type))}, so its id is none of a file: give files or datasets`)
+      throw badLine(`its type is ${quoted(String(type))}, so its id is not a file's: give files or datasets`)
     },
   },
 ]
 
-/** Reads an object of a known kind; undefined when it is none. Throws a bad line. */
+/** Reads an object of a known kind; undefined when it is not one. Throws a bad line. */
 export function readKnownObject(value: JsonObject, reading: Reading): Entry | undefined {
   return JSON_FORMS.find(({ is }) => is(value))?.read(value, reading)
 }
 
 /**
- * A kind that names nothing to fetch, told by members that it has.
- * @param always also where the object says plainly that it is a row, with a member such as `fileId` or `url`
+ * A kind that names nothing to fetch, recognised by its members.
+ * @param always even if the object is clearly a row, with a member such as `fileId` or `url`
  */
 function refused(
   what: string,
@@ -153,7 +153,7 @@ function refused(
   }
 }
 
-/** Whether a member says by its own name what is to be fetched, unlike `id`, which everything has. */
+/** Whether a member's name says what to fetch, unlike `id`, which everything has. */
 function namesPlainly(value: JsonObject): boolean {
   return Object.keys(value).some((name) => {
     const role = roleOf(name)
@@ -170,12 +170,12 @@ function idText(value: JsonObject, name: string): string {
   const id = integerOf(value, name)
   const text = id === undefined ? textOf(value, name) : String(id)
   if (text !== undefined) return text
-  throw badLine(`its ${name} is neither a number nor text: ask the server for the listing again`)
+  throw badLine(`its ${name} is neither a number nor text: request the listing again`)
 }
 
 function readCollection(value: JsonObject): Entry {
   const collection = integerOf(value, 'id') ?? textOf(value, 'identifier')
-  if (collection === undefined) throw badLine('the collection has no id: ask the server for the listing again')
+  if (collection === undefined) throw badLine('the collection has no id: request the listing again')
   const title = textOf(value, 'title') ?? textOf(value, 'name')
   return { target: { kind: 'collection', collection, ...(title === undefined ? {} : { title }) } }
 }
@@ -183,14 +183,12 @@ function readCollection(value: JsonObject): Entry {
 function readVersionElement(value: JsonObject): Entry {
   const described = describedVersion(value)
   if (described) return { target: { kind: 'dataset', ...described } }
-  throw badLine(
-    'this is a dataset version that does not say of which dataset, without its files: give the dataset’s PID',
-  )
+  throw badLine('this is a dataset version without its files that does not name its dataset: give the dataset’s PID')
 }
 
 function readDataset(value: JsonObject): Entry {
   const dataset = datasetPid(value)
-  if (dataset === undefined) throw badLine('the dataset has no PID that can be understood: give its PID')
+  if (dataset === undefined) throw badLine('the dataset has no readable PID: give its PID')
   const version = versionSelector(member(value, 'latestVersion')) ?? versionSelector(member(value, 'datasetVersion'))
   return { target: { kind: 'dataset', dataset, ...(version === undefined ? {} : { version }) } }
 }
@@ -200,12 +198,12 @@ function typesOf(value: JsonObject): readonly string[] {
   return (Array.isArray(type) ? type : [type]).filter((one) => typeof one === 'string')
 }
 
-/** An installation may hide the addresses of files; then a PID of the file may still be there. */
+/** An installation may hide the URLs of files; a PID of the file may still be given. */
 function readLinkedFile(value: JsonObject, { servers }: Reading): Entry {
   const url = textOf(value, 'contentUrl') ?? textOf(value, 'schema:sameAs') ?? resolverUrl(value)
   if (url !== undefined) return readRow({ url, kind: 'file' }, servers)
   const name = textOf(value, 'name') ?? textOf(value, 'schema:name') ?? ''
-  throw badLine(`file ${quoted(name)} has no address, since its server hides them here: give the dataset's PID`)
+  throw badLine(`file ${quoted(name)} has no URL, since its server hides them here: give the dataset's PID`)
 }
 
 function resolverUrl(value: JsonObject): string | undefined {
@@ -221,7 +219,7 @@ function readRemoteFile(value: JsonObject, { servers }: Reading): Entry {
   return readRow({ url: text('url'), size: text('length'), path: text('filename'), ...sums }, servers)
 }
 
-/** What an object is that nothing is known of: the names of its members, for messages. */
+/** Describes an unknown object by the names of its members, for messages. */
 export function describeObject(value: unknown): string {
   if (!isObject(value)) return Array.isArray(value) ? 'a list' : `${typeof value} ${quoted(String(value))}`
   const names = Object.keys(value)

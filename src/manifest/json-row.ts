@@ -6,7 +6,7 @@ import type { Reading } from './reading.ts'
 import { readRow } from './row.ts'
 
 /**
- * Reads an object with the names of the CSV columns as its members. Others are judged as columns are, and refused where they
+ * Reads an object with the names of the CSV columns as its members. Others are treated as unknown columns, and refused where they
  * hold more than text and numbers where nothing but an `id` says what to fetch: everything that a server describes has
  * one. Throws a bad line.
  */
@@ -20,7 +20,7 @@ export function readJsonRow(value: JsonObject, { servers, columns }: Reading): E
   const document = others.find(([, cell]) => typeof cell === 'object' && cell !== null)
   if (document !== undefined && !(row.file || row.url || row.pid || row.dataset || row.ids)) {
     throw badLine(
-      `the object is no row, since ${quoted(document[0])} holds more than a value: name what to fetch, e.g. fileId`,
+      `the object is not a row, since ${quoted(document[0])} holds more than a value: name what to fetch, e.g. fileId`,
     )
   }
   for (const [name] of others) columns.check(name)

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 
-/** Bytes that one line, or one quoted record of several lines, may have. */
+/** Longest line, or quoted record of several lines, in bytes. */
 export const MAX_LINE_BYTES = 64 * 1024
 
 export interface Line {
@@ -14,7 +14,7 @@ export interface Line {
   readonly problem?: string
 }
 
-const TOO_LONG = 'the line is longer than 64 KiB: check that the file is a manifest with one entry a line'
+const TOO_LONG = 'the line is longer than 64 KiB: check that the file is a manifest with one entry per line'
 const NOT_UTF8 = 'the line is not UTF-8: save the manifest as UTF-8'
 
 /**
@@ -37,7 +37,7 @@ export async function* splitLines(
 class LineSplitter {
   readonly #end: '\n' | '\r'
   #number = 1
-  /** The start of a line whose end has not come yet. */
+  /** The start of a line whose end has not arrived yet. */
   #rest: Buffer = Buffer.alloc(0)
   /** The line at hand is too long: its bytes are dropped up to its end. */
   #dropping = false
@@ -70,7 +70,7 @@ class LineSplitter {
   #read(bytes: Buffer): Line[] {
     const valid = isUtf8(bytes)
     const lines: Line[] = []
-    // Only bytes that were decoded losslessly have each line's own bytes back, so latin1 stands in for the rest.
+    // Only bytes that were decoded losslessly give back each line's own bytes, so the rest is read as latin1.
     for (const raw of bytes.toString(valid ? 'utf8' : 'latin1').split(this.#end)) lines.push(this.#line(raw, valid))
     return lines
   }

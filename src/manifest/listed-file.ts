@@ -3,7 +3,7 @@ import type { Entry } from '../model/entry.ts'
 import { fileElementSchema, listedFile } from '../model/file-element.ts'
 import { badLine } from './bad-line.ts'
 
-/** An element that can be asked for: what the server may leave out elsewhere, a manifest must say. */
+/** An element that can be fetched: what the server may leave out elsewhere, a manifest must give. */
 const elementSchema = fileElementSchema.extend({
   label: z.string().min(1),
   dataFile: fileElementSchema.shape.dataFile.extend({ id: z.number().int().positive() }),
@@ -19,7 +19,7 @@ export function readListedFile(value: unknown): Entry {
   const element = elementSchema.safeParse(value)
   if (!element.success) {
     const [issue] = element.error.issues
-    throw badLine(`the listed file has a bad ${issue?.path.join('.') ?? 'shape'}: ask the server for the listing again`)
+    throw badLine(`the listed file has a bad ${issue?.path.join('.') ?? 'shape'}: request the listing again`)
   }
   const listed = listedFile(element.data, new Date().toISOString().slice(0, 10))
   return { target: { kind: 'file', file: listed.id }, listed }

@@ -15,12 +15,12 @@ const RESOLVERS: Readonly<Record<string, 'doi' | 'hdl'>> = {
   'hdl.handle.net': 'hdl',
 }
 
-/** Characters of a PID: those of the longest address are enough. */
+/** Longest PID in characters: that of the longest URL is enough. */
 const MAX_PID = 2048
 
 /**
  * Reads a PID, with or without `doi:`, in any case of the prefix; the rest keeps its case, as PermaLinks and handles may
- * tell cases apart. A slash may be written `%2F`. Returns undefined when it is none.
+ * be case-sensitive. A slash may be written `%2F`. Returns undefined when it is not a PID.
  */
 export function readPid(text: string): Pid | undefined {
   if (text.length > MAX_PID) return undefined
@@ -42,12 +42,12 @@ function normalise(text: string): string | undefined {
   return undefined
 }
 
-/** Whether the address is that of a PID resolver, which names no server and is never contacted. */
+/** Whether the URL is a PID resolver's, which names no server and is never contacted. */
 export function isResolver(url: URL): boolean {
   return Object.hasOwn(RESOLVERS, url.hostname)
 }
 
-/** An address of a resolver as papers print it, without `https://`. */
+/** A resolver URL as papers print it, without `https://`. */
 export function isBareResolver(text: string): boolean {
   const slash = text.indexOf('/')
   return slash > 0 && slash <= MAX_HOST && Object.hasOwn(RESOLVERS, text.slice(0, slash).toLowerCase())
@@ -55,7 +55,7 @@ export function isBareResolver(text: string): boolean {
 
 const MAX_HOST = 253
 
-/** Reads `https://doi.org/10.5072/FK2/ABC`; undefined when the path is no PID. */
+/** Reads `https://doi.org/10.5072/FK2/ABC`; undefined when the path is not a PID. */
 export function readResolverUrl(url: URL): Pid | undefined {
   const name = decode(url.pathname.slice(1))
   if (name === undefined) return undefined
@@ -73,7 +73,7 @@ function decode(text: string): string | undefined {
 
 /**
  * Reads a version selector as Dataverse knows it: `2.0`, `2`, `:latest`, `:latest-published`, `:draft`; a number also as
- * `V2`, as citations have it, and the words without colon and in any case, as in the address of a draft's page.
+ * `V2`, as citations have it, and the words without colon and in any case, as in the URL of a draft's page.
  */
 export function readVersion(text: string): string | undefined {
   if (text.length > MAX_VERSION) return undefined

@@ -17,13 +17,13 @@ import { UnknownColumns } from './unknown-columns.ts'
 export interface ReadOptions {
   /** As messages name the manifest, and for its extension: a path, or `-` for standard input. */
   readonly name: string
-  /** `auto`, the default, tells it by name and content. */
+  /** `auto`, the default, detects it by name and content. */
   readonly format?: ManifestFormat | 'auto'
   /** Base URLs that entries may name, the default one first. No other host gets into an entry. */
   readonly servers: readonly string[]
-  /** Lets columns pass that look like misspelt ones, e.g. where they were judged before. Default: they are refused. */
+  /** Accepts columns that look like misspelt ones, e.g. because they were checked before. Default: they are refused. */
   readonly ignoreColumns?: boolean
-  /** Gets what is worth knowing and no error, e.g. which columns are not used. */
+  /** Is told what is worth knowing but not an error, e.g. which columns are not used. */
   readonly notice?: (text: string) => void
 }
 
@@ -32,7 +32,7 @@ export interface OpenManifest {
   /** As messages name it. */
   readonly name: string
   readonly format: ManifestFormat
-  /** To be read once. */
+  /** Can be read once. */
   readonly lines: AsyncIterable<ManifestLine>
 }
 
@@ -48,7 +48,7 @@ export async function* readManifest(
   yield* (await openManifest(source, options)).lines
 }
 
-/** Begins to read a manifest, as `readManifest` does, and tells its format. Rejects when the source cannot be read. */
+/** Begins to read a manifest, as `readManifest` does, and returns its format. Rejects when the source cannot be read. */
 export async function openManifest(
   source: string | AsyncIterable<Uint8Array>,
   { name, format = 'auto', servers, ignoreColumns = false, notice = () => undefined }: ReadOptions,
@@ -75,7 +75,7 @@ async function* readText(text: SourceText, format: ManifestFormat, reading: Read
   }
   const { notice } = reading.columns
   if (notice !== undefined) reading.notice(`${reading.name}: ${notice}`)
-  if (empty) yield lineError(reading.name, 1, text.refused ?? 'the manifest is empty: give one id, PID or URL a line')
+  if (empty) yield lineError(reading.name, 1, text.refused ?? 'the manifest is empty: give one id, PID or URL per line')
 }
 
 function readBatches(
@@ -112,7 +112,7 @@ function oneAtMost(read: (text: string, reading: Reading) => Entry | undefined):
   }
 }
 
-/** Formats whose lines stand each for itself. */
+/** Formats in which each line is independent. */
 async function* readEach(
   lines: AsyncIterable<readonly Line[]>,
   reading: Reading,

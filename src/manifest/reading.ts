@@ -6,8 +6,8 @@ export interface Reading {
   /** As messages name it: `manifest.csv`. */
   readonly name: string
   readonly servers: ServerList
-  /** Judges columns without a role, and gathers them for one notice. */
+  /** Judges columns without a role, and collects them for one notice. */
   readonly columns: UnknownColumns
-  /** Tells the user something that is no error, such as columns that are not used. */
+  /** Tells the user something that is not an error, such as columns that are not used. */
   readonly notice: (text: string) => void
 }

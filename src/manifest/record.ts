@@ -6,7 +6,7 @@ export type Split =
 
 /**
  * Splits a record at its delimiter. A cell within quotes may hold delimiters, line ends, outer blanks and doubled quotes;
- * around bare cells and around the quotes blanks do not count; a quote elsewhere is an ordinary character, as in `5" disk`.
+ * spaces around bare cells and around the quotes are ignored; a quote elsewhere is an ordinary character, as in `5" disk`.
  * @see RFC 4180 §2
  */
 export function splitRecord(text: string, delimiter: string): Split {
@@ -27,7 +27,7 @@ export function splitRecord(text: string, delimiter: string): Split {
 }
 
 /**
- * Whether a quote is open behind a line, so that the next one belongs to its record.
+ * Whether a quote is open at the end of a line, so that the next one belongs to its record.
  * @param within whether one was open before it
  */
 export function endsWithinQuotes(line: string, delimiter: string, within: boolean): boolean {
@@ -55,7 +55,7 @@ function openingQuote(line: string, from: number, delimiter: string): number {
   }
 }
 
-/** Where the quote stands that ends a cell; -1: not here. Doubled ones stand for themselves. */
+/** Where the quote is that ends a cell; -1: not here. Doubled ones are part of the text. */
 function closingQuote(text: string, from: number): number {
   for (let at = text.indexOf('"', from); at !== -1; at = text.indexOf('"', at + 2)) {
     if (text[at + 1] !== '"') return at

@@ -9,18 +9,18 @@ export interface TableRecord {
   readonly problem?: string
 }
 
-const OPEN = 'a quote opens here that nothing closes'
+const OPEN = 'a quote opens here and is not closed'
 
 /**
- * Joins lines to records. A quoted cell may go over many lines, up to 64 KiB; when a quote is never closed, its own line is
- * a problem and reading goes on with the next line.
+ * Joins lines to records. A quoted cell may span many lines, up to 64 KiB; when a quote is never closed, its own line is
+ * a problem and reading continues with the next line.
  */
 export class RecordReader {
   readonly #delimiter: string
   /** Lines of a record that is still open. */
   #open: Line[] = []
   #text = ''
-  /** Whether a quote is open behind them. */
+  /** Whether a quote is open at their end. */
   #within = false
 
   constructor(delimiter: string) {
@@ -57,8 +57,8 @@ export class RecordReader {
   }
 
   /**
-   * Blames the first line of the open record, and reads each of the others for itself: trying to join them as well could
-   * take as many turns as there are lines.
+   * Reports the first line of the open record, and reads each of the others on its own: trying to join them as well could
+   * take as many passes as there are lines.
    */
   #giveUp(problem: string): readonly TableRecord[] {
     const [first, ...others] = this.#open

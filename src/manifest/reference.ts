@@ -7,7 +7,7 @@ import { readId, readIds } from './reference-ids.ts'
 import { readAddress, type ServerList } from './server-list.ts'
 import { clean, MAX_WORD } from './text.ts'
 
-/** What a reference stands for, as far as its column or a `kind` says; `any`: a number is a file, a PID is either. */
+/** What a reference stands for, as far as its column or `kind` says; `any`: a number is a file, a PID is either. */
 export const KINDS = ['any', 'file', 'dataset', 'zip', 'dataset-zip', 'bundle', 'collection'] as const
 export type Kind = (typeof KINDS)[number]
 
@@ -24,19 +24,19 @@ export interface Reference {
 const ALIAS = /^(?::root|[\w-]{1,60})$/
 
 /**
- * Reads an id, a PID, or the address of a page, an API call or a resolver. Invisible characters that come along when
- * something is copied from a page do not count. Throws a bad line.
+ * Reads an id, a PID, or the URL of a page, an API call or a resolver. Ignores invisible characters that come along when
+ * something is copied from a page. Throws a bad line.
  */
 export function readReference(text: string, kind: Kind, servers: ServerList): Reference {
   if (kind === 'zip' && !text.includes('://')) return { target: { kind: 'zip', files: readIds(text) } }
-  if (text.length > MAX_WORD) throw badLine(`${quoted(text)} is longer than any id, PID or address`)
+  if (text.length > MAX_WORD) throw badLine(`${quoted(text)} is longer than any id, PID or URL`)
   const reference = clean(text)
   if (/^\d+$/.test(reference)) return { target: numbered(readId(reference), kind) }
   if (kind === 'collection' && ALIAS.test(reference)) return { target: { kind, collection: reference } }
   if (reference.includes('://')) return readUrl(reference, kind, servers)
   if (isBareResolver(reference) || servers.begins(reference)) return readUrl(`https://${reference}`, kind, servers)
   const pid = readPid(reference)
-  if (!pid) throw badLine(`${quoted(reference)} is no file id, PID or URL: give e.g. 42 or doi:10.5072/FK2/ABC`)
+  if (!pid) throw badLine(`${quoted(reference)} is not a file id, PID or URL: give e.g. 42 or doi:10.5072/FK2/ABC`)
   return { target: asKind(pidTarget(pid), kind, reference) }
 }
 
@@ -44,7 +44,7 @@ function readUrl(text: string, kind: Kind, servers: ServerList): Reference {
   const url = readAddress(unescaped(text))
   if (isResolver(url)) {
     const pid = readResolverUrl(url)
-    if (!pid) throw badLine(`${quoted(text)} names no DOI or handle: give the whole address`)
+    if (!pid) throw badLine(`${quoted(text)} names no DOI or handle: give the whole URL`)
     return { target: asKind(pidTarget(pid), kind, text) }
   }
   const { server, path } = servers.locate(url)
@@ -52,7 +52,7 @@ function readUrl(text: string, kind: Kind, servers: ServerList): Reference {
   return { target: asKind(target, kind, text), server, ...(format === undefined ? {} : { format }) }
 }
 
-/** An address copied from the source of a page. */
+/** A URL copied from the source of a page. */
 function unescaped(address: string): string {
   return address.replaceAll(/&(?:amp|#38|#x26);/gi, '&')
 }
@@ -70,8 +70,8 @@ export function looksLikeReference(text: string): boolean {
 }
 
 /**
- * Whether a text as a whole is one address of Dataverse, on whatever server, although it holds a delimiter of tables. One
- * in the first line makes a list.
+ * Whether a whole text is one Dataverse URL, on any server, although it contains a table delimiter. One
+ * in the first line makes the manifest a list.
  */
 export function isOneAddress(text: string): boolean {
   if (text.length > MAX_WORD || !/^https?:\/\/[^\s"]+$/i.test(text) || !URL.canParse(text)) return false
@@ -108,11 +108,11 @@ function numbered(id: number, kind: Kind): Target {
   }
 }
 
-/** Makes of a target what its column or `kind` says that it is. Throws a bad line when it cannot be that. */
+/** Turns a target into what its column or `kind` says it is. Throws a bad line when it cannot be that. */
 function asKind(target: Target, kind: Kind, text: string): Target {
   if (kind === 'any' || kind === target.kind) return target
   if (target.kind === 'dataset' && target.folder !== undefined) {
-    throw badLine(`${quoted(text)} names a folder, which is no ${kind}: say kind dataset`)
+    throw badLine(`${quoted(text)} names a folder, which is not a ${kind}: use kind dataset`)
   }
   const version = 'version' in target ? { version: target.version } : {}
   const dataset = target.kind === 'dataset' ? target.dataset : target.kind === 'pid' ? target.pid : undefined
@@ -120,7 +120,7 @@ function asKind(target: Target, kind: Kind, text: string): Target {
   const file = target.kind === 'file' ? target.file : target.kind === 'pid' ? target.pid : undefined
   if (kind === 'file' && file !== undefined) return { kind, file, ...version }
   if ('version' in target)
-    throw badLine(`${quoted(text)} names a version, which a ${kind} has not: take one of them out`)
+    throw badLine(`${quoted(text)} names a version, which a ${kind} does not have: remove one of them`)
   if (kind === 'bundle' && file !== undefined) return { kind, file }
   if (kind === 'zip' && typeof file === 'number') return { kind, files: [file] }
   throw badLine(`${quoted(text)} is a ${target.kind}, but its column or kind says ${kind}: make them agree`)

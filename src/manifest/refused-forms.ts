@@ -1,6 +1,6 @@
 import { MAX_WORD } from './text.ts'
 
-/** What people give for a manifest and is none: refused with one sentence for the whole, in place of an error a line. */
+/** Files that people mistake for manifests: refused with one sentence, instead of an error per line. */
 interface RefusedForm {
   /** Ends the sentence "the manifest is …". */
   readonly what: string
@@ -26,27 +26,27 @@ const BY_BYTES: readonly (RefusedForm & { readonly is: (start: string) => boolea
     is: (start) => isZip(start) && start.includes('opendocument.spreadsheet'),
   },
   { what: 'a ZIP', instead: 'unpack it and give the list in it', is: isZip },
-  { what: 'no text', instead: 'save it as UTF-8 without NUL characters', is: (start) => start.includes('\0') },
+  { what: 'not a text file', instead: 'save it as UTF-8 without NUL characters', is: (start) => start.includes('\0') },
 ]
 
-/** By the first line that says something. */
+/** By the first line with content. */
 const BY_LINE: readonly (RefusedForm & { readonly is: RegExp })[] = [
   {
     what: 'a web page',
-    instead: 'give the addresses in it one a line, bare or as href="…"',
+    instead: 'give the URLs in it one per line, bare or as href="…"',
     is: /^<(?:!doctype html|html|head|body)\b/i,
   },
   {
-    what: 'XML, of which no form is read',
-    instead: 'give a list of addresses, ids or PIDs',
+    what: 'XML, which is not supported',
+    instead: 'give a list of URLs, ids or PIDs',
     is: /^<(?:\?xml|metalink)\b/i,
   },
   {
     what: 'a script that calls wget, curl or aria2c',
-    instead: 'give the addresses in it, one a line',
+    instead: 'give the URLs in it, one per line',
     is: /^(?:\$ )?(?:wget|curl|aria2c)\s/,
   },
-  { what: 'a config file of curl', instead: 'give the addresses in it, one a line', is: /^url\s*=/ },
+  { what: 'a curl config file', instead: 'give the URLs in it, one per line', is: /^url\s*=/ },
 ]
 
 /** For the documentation. */
@@ -65,11 +65,11 @@ function unpacked(command: string): string {
 }
 
 function saved(form: string): string {
-  return `save it there as ${form} and give that file`
+  return `save it as ${form} and give that file`
 }
 
 /**
- * Why a file is no manifest by its first bytes, and what to do.
+ * Why a file is not a manifest, by its first bytes, and what to do.
  * @param start the first 64 KiB or so
  */
 export function refusedBytes(start: Buffer): string | undefined {
@@ -77,7 +77,7 @@ export function refusedBytes(start: Buffer): string | undefined {
   return sentence(BY_BYTES.find(({ is }) => is(text)))
 }
 
-/** The same by the first line that says something. */
+/** The same by the first line with content. */
 export function refusedText(line: string): string | undefined {
   const first = line.slice(0, MAX_WORD)
   return sentence(BY_LINE.find(({ is }) => is.test(first)))

@@ -9,7 +9,7 @@ import { KINDS, readReference, type Kind, type Reference } from './reference.ts'
 import type { ServerList } from './server-list.ts'
 import { MAX_WORD } from './text.ts'
 
-/** The cells of a row by what they mean; an empty cell is as good as none. */
+/** The cells of a row by their meaning; an empty cell counts as missing. */
 export type Row = Readonly<Partial<Record<Role, string>>>
 
 /** Reads a row. Throws a bad line. */
@@ -41,7 +41,7 @@ function kindOf(text: string | undefined): Kind {
 
 function referenceOf(row: Row, kind: Kind, servers: ServerList): Reference {
   const read = (text: string, whenAny: Kind): Reference => readReference(text, kind === 'any' ? whenAny : kind, servers)
-  // With an archive of a dataset, a file named beside it is only where the row comes from.
+  // For a dataset or its archive, a file id in the same row only says where the row came from.
   if ((kind === 'dataset' || kind === 'dataset-zip') && row.dataset) return read(row.dataset, 'dataset')
   if (row.ids) return readReference(row.ids, 'zip', servers)
   if (row.file) return read(row.file, 'file')
@@ -52,7 +52,7 @@ function referenceOf(row: Row, kind: Kind, servers: ServerList): Reference {
   throw badLine('the row names nothing to fetch: fill in an id, a PID, a URL or a dataset')
 }
 
-/** An id beside an address: the number alone could be that of anything, anywhere. */
+/** An id beside a URL: the number alone could be anything's, anywhere. */
 function oneOf(id: Reference, url: Reference): Reference {
   const [one, other] = [id.target, url.target]
   if (one.kind === 'file' && other.kind === 'file' && typeof other.file === 'number' && one.file !== other.file) {
@@ -73,24 +73,24 @@ function serverOf(column: string | undefined, ofUrl: string | undefined, servers
 function withVersion(target: Target, text: string | undefined): Target {
   if (!text) return target
   if (target.kind === 'zip' || target.kind === 'bundle' || target.kind === 'collection') {
-    throw badLine(`version ${quoted(text)} stands beside a ${target.kind}, which has none: leave it empty`)
+    throw badLine(`version ${quoted(text)} is given for a ${target.kind}, which has none: leave it empty`)
   }
   const version = readVersion(text)
-  if (version === undefined) throw badLine(`version ${quoted(text)} is none: give e.g. 2.0, :latest or :draft`)
+  if (version === undefined) throw badLine(`${quoted(text)} is not a version: give e.g. 2.0, :latest or :draft`)
   if (target.version !== undefined && target.version !== version) {
     throw badLine(`version ${quoted(text)} and the reference's ${target.version} differ: make them agree`)
   }
   return { ...target, version }
 }
 
-/** A directory alone ends in `/`: the planner puts the server's own name below it. */
+/** A directory alone ends in `/`: the planner appends the server's name for the file. */
 function pathOf({ path, directory, name }: Row): string | undefined {
   if (path) return path
   if (directory) return `${withoutEndSlashes(directory)}/${name ?? ''}`
   return name || undefined
 }
 
-/** What statistics programs write into an empty cell. */
+/** What statistics programs write for an empty cell. */
 function isBlank(text: string | undefined): text is '' | undefined {
   return !text || text === '-' || text === 'NA'
 }
@@ -101,7 +101,7 @@ function sizeOf(text: string | undefined): number | undefined {
   if (isBlank(text)) return undefined
   const size = Number(text)
   if (text.length <= MAX_DIGITS && /^\d+$/.test(text) && Number.isSafeInteger(size)) return size
-  throw badLine(`size ${quoted(text)} is no whole number of bytes: correct it or leave it empty`)
+  throw badLine(`size ${quoted(text)} is not a whole number of bytes: correct it or leave it empty`)
 }
 
 /** The strongest of the given checksums; each given one must be well formed. */
@@ -120,7 +120,7 @@ function strength({ algorithm }: Checksum): number {
   return ALGORITHMS.indexOf(algorithm)
 }
 
-/** Reads `MD5:9e10…`, or bare hex, whose algorithm a `checksum_type` column or else its length tells. */
+/** Reads `MD5:9e10…`, or bare hex, whose algorithm is given by a `checksum_type` column or else by its length. */
 function prefixed(text: string, type: string | undefined): Checksum {
   const colon = text.indexOf(':')
   const hex = text.slice(colon + 1).trim()
@@ -128,7 +128,7 @@ function prefixed(text: string, type: string | undefined): Checksum {
     colon === -1 ? type || ALGORITHMS.find((known) => HEX_LENGTH[known] === hex.length) : text.slice(0, colon)
   const checksum = name ? parseChecksum(name.trim(), hex) : undefined
   if (checksum) return checksum
-  throw badLine(`checksum ${quoted(text)} is none: give e.g. MD5:<32 hex digits>, with MD5, SHA-1, SHA-256 or SHA-512`)
+  throw badLine(`${quoted(text)} is not a checksum: give e.g. MD5:<32 hex digits>, with MD5, SHA-1, SHA-256 or SHA-512`)
 }
 
 function wellFormed(algorithm: Algorithm, text: string): Checksum {

@@ -9,10 +9,10 @@ interface Base {
   readonly path: string
 }
 
-/** Characters of a base URL. */
+/** Longest base URL, in characters. */
 const MAX_BASE = 1024
 
-/** The installations that a manifest may name: an address elsewhere is a bad line, so that a manifest cannot choose hosts. */
+/** The installations that a manifest may name: a URL elsewhere is a bad line, so that a manifest cannot choose hosts. */
 export class ServerList {
   readonly #bases: readonly Base[]
 
@@ -23,7 +23,7 @@ export class ServerList {
     })
   }
 
-  /** The base URL that an address belongs to, and the address's path below it. Throws a bad line when there is none. */
+  /** The base URL that a URL belongs to, and the path below it. Throws a bad line when there is none. */
   locate(address: URL): { readonly server: string; readonly path: string } {
     let best: Base | undefined
     for (const base of this.#bases) {
@@ -33,18 +33,18 @@ export class ServerList {
     return { server: best.base, path: address.pathname.slice(best.path.length) }
   }
 
-  /** The address of a path on the default server, as links of its own pages have it. */
+  /** The URL of a path on the default server, as links on its own pages have it. */
   absolute(path: string): string {
     return `${this.#bases[0]?.url.origin ?? ''}${path}`
   }
 
-  /** Whether a text is an address on one of the servers, without its `https://`. */
+  /** Whether a text is a URL on one of the servers, without its `https://`. */
   begins(text: string): boolean {
     const start = text.slice(0, MAX_BASE).toLowerCase()
     return this.#bases.some(({ url, path }) => url.protocol === 'https:' && start.startsWith(`${url.host}${path}/`))
   }
 
-  /** Reads a `server` column: a base URL, or its host alone. Throws a bad line when it is none of the list. */
+  /** Reads a `server` column: a base URL, or its host alone. Throws a bad line when it is not in the list. */
   named(text: string): string {
     if (text.length > MAX_BASE) throw unknownServer(text)
     const wanted = text.replace(/\/+$/, '')
@@ -58,7 +58,7 @@ export class ServerList {
   }
 }
 
-/** Plain http is taken for the same host's https, since only the address in the list is ever contacted. */
+/** Plain http counts as the same host's https, since only the URL in the list is ever contacted. */
 function belongs(address: URL, { url, path }: Base): boolean {
   const sameOrigin =
     address.origin === url.origin ||
@@ -69,24 +69,24 @@ function belongs(address: URL, { url, path }: Base): boolean {
 function unknownServer(server: string): Error {
   const shown = quoted(server).slice(1, -1)
   return badLine(
-    `server ${shown} is not named with --server or in the config: add --server ${shown}, or take the line out`,
+    `server ${shown} is not given with --server or in the config file: add --server ${shown}, or remove the line`,
   )
 }
 
-/** Query parameters that are credentials, with Dataverse or with storage: such addresses are personal and expire. */
+/** Query parameters that are credentials, for Dataverse or for storage: such URLs are personal and expire. */
 const SECRETS = /^(?:(?:unblock-)?key|.*token|sig|signature|x-amz-.*|invocationid)$/i
 
-/** Reads an http(s) address. Throws a bad line when it is malformed or holds a secret, which the message does not show. */
+/** Reads an http(s) URL. Throws a bad line when it is malformed or holds a secret, which the message does not show. */
 export function readAddress(text: string): URL {
-  if (!URL.canParse(text)) throw badLine(`${quoted(text)} is no valid URL: check its spelling`)
+  if (!URL.canParse(text)) throw badLine(`${quoted(text)} is not a valid URL: check its spelling`)
   const url = new URL(text)
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    throw badLine(`${quoted(text)} is no http or https URL: give a Dataverse address, an id or a PID`)
+    throw badLine(`${quoted(text)} is not an http or https URL: give a Dataverse URL, an id or a PID`)
   }
   const secret = [...url.searchParams.keys()].find((name) => SECRETS.test(name))
   if (secret !== undefined || url.username !== '' || url.password !== '') {
     const what = secret === undefined ? 'a user name or password' : `a secret (${quoted(secret).slice(1, -1)}=***)`
-    throw badLine(`the address at ${url.host} holds ${what}: take it out, and set DATAVERSE_API_TOKEN instead`)
+    throw badLine(`the URL at ${url.host} contains ${what}: remove it, and set DATAVERSE_API_TOKEN instead`)
   }
   return url
 }

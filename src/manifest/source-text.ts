@@ -2,23 +2,23 @@ import { createReadStream } from 'node:fs'
 import { DataferryError, systemCode } from '../errors.ts'
 import { refusedBytes } from './refused-forms.ts'
 
-/** Bytes that are looked at to tell the format. */
+/** Bytes that are looked at to detect the format. */
 const HEAD_BYTES = 64 * 1024
 
-/** A manifest that has been begun. */
+/** A manifest whose reading has begun. */
 export interface SourceText {
   /** Its beginning, decoded. */
   readonly head: string
-  /** All of it in UTF-8, without byte order mark. To be read once. */
+  /** All of it in UTF-8, without byte order mark. Can be read once. */
   readonly bytes: AsyncIterable<Uint8Array>
-  /** Why it is no text that could be a manifest, and what to do. */
+  /** Why it cannot be a manifest, and what to do. */
   readonly refused: string | undefined
 }
 
 type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be'
 
 /**
- * Begins to read a manifest. Byte order marks are taken off, and UTF-16 with its mark, which spreadsheets write as
+ * Begins to read a manifest. Removes byte order marks; UTF-16 with its mark, which spreadsheets write as
  * "Unicode text", becomes UTF-8. Rejects with `MANIFEST_INVALID` when the source cannot be read.
  * @param source a path, or bytes such as those of standard input; a path's file is closed when `bytes` ends or is left
  */
@@ -46,7 +46,7 @@ async function* readChunks(source: string | AsyncIterable<Uint8Array>, name: str
   } catch (error) {
     const code = systemCode(error)
     if (code === undefined) throw error
-    const message = `${name}: the manifest cannot be read (${code}): check its path and rights`
+    const message = `${name}: the manifest cannot be read (${code}): check its path and permissions`
     throw new DataferryError('MANIFEST_INVALID', message, { cause: error })
   }
 }
@@ -61,7 +61,7 @@ async function* joined(start: Uint8Array, rest: AsyncGenerator<Uint8Array, void>
     yield start
     yield* rest
   } finally {
-    // Closes the file also for a caller that leaves during the beginning.
+    // Also closes the file for a caller that leaves during the first part.
     await rest.return()
   }
 }

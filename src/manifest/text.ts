@@ -3,18 +3,18 @@
  * has up to 64 KiB, and there may be millions of them.
  */
 
-/** Zero-width characters, soft hyphens and byte order marks: nobody sees them, and copying from a page brings them along. */
+/** Zero-width characters, soft hyphens and byte order marks: invisible, and copied along from web pages. */
 const INVISIBLE = /[\u00ad\u200b-\u200d\u2060\ufeff]/g
 
-/** Characters of an id, a PID, an address or a checksum, far more than any has; what is longer is none. */
+/** Longest id, PID, URL or checksum in characters, far more than any has. */
 export const MAX_WORD = 8192
 
-/** A short text as people see it: without invisible characters, and without blanks of any kind around it. */
+/** A short text as people see it: without invisible characters, and trimmed. */
 export function clean(text: string): string {
   return text.length > MAX_WORD ? text.trim() : text.replaceAll(INVISIBLE, '').trim()
 }
 
-/** A word that stands in quotes, as `jq` prints it, perhaps with the comma of a list; any other text as it is, trimmed. */
+/** A word without the quotes that `jq` prints around it and the comma of a list; any other text as it is, trimmed. */
 export function withoutQuotes(text: string): string {
   const word = clean(text)
   if (word.length > MAX_WORD) return word

@@ -3,7 +3,7 @@ import { badLine, quoted } from './bad-line.ts'
 import { KNOWN, plainName } from './columns.ts'
 
 /**
- * Names that known tools write beside those that say what to fetch: no word is lost on them. Of ours `code` and `message`;
+ * Names that known tools write beside those that say what to fetch: passed over in silence. Of ours `code` and `message`;
  * `state` of GDC manifests; the members of Dataverse's own file descriptions, as people flatten them.
  */
 export const FAMILIAR: ReadonlySet<string> = new Set([
@@ -14,36 +14,34 @@ export const FAMILIAR: ReadonlySet<string> = new Set([
   ...['originalfilesize', 'originalfilename'],
 ])
 
-/** Names that are remembered, so that a table without end of them takes no memory. */
+/** How many names are remembered, so that a table with endless columns takes no memory. */
 const KEPT = 1_000
 const SHOWN = 20
 
-/** Columns of a table, or members of objects, that say nothing to us: misspelt ones are refused, the others told once. */
+/** Unknown columns of a table, or members of objects: misspelt ones are refused, the others reported once. */
 export class UnknownColumns {
   readonly #ignore: boolean
-  /** Names that were found harmless; true: worth a word. */
+  /** Names that were found harmless; true: to be reported. */
   readonly #judged = new Map<string, boolean>()
 
-  /** @param ignore whether what looks misspelt is no error */
+  /** @param ignore whether misspelt names are accepted */
   constructor(ignore: boolean) {
     this.#ignore = ignore
   }
 
-  /** Judges a name without a role. Throws a bad line when it looks like a misspelt one. */
+  /** Judges a name without a role. Throws a bad line when it looks misspelt. */
   check(name: string): void {
     if (this.#judged.has(name)) return
     const plain = plainName(name)
     const familiar = FAMILIAR.has(plain) || name === ''
     const meant = familiar || this.#ignore ? undefined : misspelt(plain)
     if (meant !== undefined) {
-      throw badLine(
-        `there is no column ${quoted(name)}: did you mean ${meant}? If not, --ignore-columns reads the others`,
-      )
+      throw badLine(`there is no column ${quoted(name)}: did you mean ${meant}? If not, use --ignore-columns`)
     }
     if (this.#judged.size < KEPT) this.#judged.set(name, !familiar)
   }
 
-  /** What is to be said of all of them; undefined: nothing. */
+  /** The notice for all of them; undefined: none. */
   get notice(): string | undefined {
     const names = [...this.#judged].flatMap(([name, told]) => (told ? [quoted(name)] : []))
     if (names.length === 0) return undefined
@@ -53,7 +51,7 @@ export class UnknownColumns {
 }
 
 /**
- * The known name that was probably meant: at most two letters differ. Of a name of four or five letters one, and of shorter
+ * The known name that was probably meant: at most two letters differ, one in a name of four or five letters, and in shorter
  * ones none, since `note` and `date` are words of their own beside `name`.
  */
 function misspelt(plain: string): string | undefined {

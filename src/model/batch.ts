@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { filtersSchema } from './filters.ts'
 import { FORMATS } from './item.ts'
 
-/** What is done when something is at an item's path already. `error` and the overwriting ones never touch identical files. */
+/** What to do when there is already something at an item's path. `error` and the overwriting ones never touch identical files. */
 export const EXISTING = ['error', 'skip', 'overwrite', 'overwrite-different', 'refresh'] as const
 export type Existing = (typeof EXISTING)[number]
 
@@ -15,12 +15,12 @@ export type BatchId = string
 
 /**
  * `batch.json`: what was asked for. Written once, before planning; never holds a secret.
- * Everything that decides the plan is in here, so that planning can go on on another machine.
+ * Everything that decides the plan is in here, so that planning can continue on another machine.
  */
 export const batchSchema = z.object({
   v: z.literal(1),
   id: z.string(),
-  /** Hash of all that decides the plan: the same command finds its unfinished batch again by it. */
+  /** Hash of everything that decides the plan, by which the same command finds its unfinished batch. */
   key: z.string(),
   createdAt: z.string(),
   /** URL of the sink, without credentials. */
@@ -29,23 +29,23 @@ export const batchSchema = z.object({
   servers: z.array(z.string()),
   format: z.enum(FORMATS),
   existing: z.enum(EXISTING),
-  /** Whether small files travel together in ZIPs: up to so many bytes each. Absent: `off`. */
+  /** Whether small files are fetched together in ZIPs, and up to how many bytes each. Absent: `off`. */
   bundle: bundleSchema.optional(),
-  /** Whether files without a published checksum may travel so as well. Absent: no. */
+  /** Whether files without a published checksum may be bundled as well. Absent: no. */
   bundleUnverified: z.boolean().optional(),
-  /** Files that archives leave out are fetched singly beside them. Absent: no. */
+  /** Files that archives leave out are fetched individually beside them. Absent: no. */
   complete: z.boolean().optional(),
-  /** The datasets of collections that the manifest names are a part of it. Absent: no. */
+  /** Also fetches the datasets of collections that the manifest names. Absent: no. */
   recursive: z.boolean().optional(),
   /** Absent: everything that the manifest names is wanted. */
   filters: filtersSchema.optional(),
   manifest: z.object({
-    /** As the user named it, `-` for standard input; the copy is `manifest` in the batch folder. */
+    /** As the user gave it, `-` for standard input; the copy is `manifest` in the batch folder. */
     name: z.string(),
     /** Name of the reader: `list`, `csv`, …; `several` where there are parts. */
     format: z.string(),
     sha256: z.string(),
-    /** What was searched, where that made a part of it: then this decides which batch it is, not what was found. */
+    /** The search that produced a part of it, if any: it identifies the batch, not what was found. */
     asked: z.string().optional(),
     entries: z.number().int().nonnegative(),
     /** Several manifests: the copy holds them one after the other. */
@@ -68,9 +68,9 @@ const planFieldsSchema = z.object({
   /** Length of `items.ndjson` that holds them. */
   bytes: z.number().int().nonnegative(),
   complete: z.boolean(),
-  /** The state was lost and made again from the lines; those of this manifest line on may be planned once more. */
+  /** The state was lost and rebuilt from the lines; entries from this manifest line on may be planned once more. */
   again: z.number().int().nonnegative().optional(),
-  /** First of the items that were added for files left out of archives, once that is done. */
+  /** The first item added for files left out of archives, once they have been added. */
   leftOutFrom: z.number().int().nonnegative().optional(),
   totals: z.object({
     /** Sum of the known sizes. */

@@ -5,7 +5,7 @@ export interface PidPieces {
   readonly identifier: string
   /** Since 5.14 or so; `/` before. PermaLinks may have another, or none. */
   readonly separator?: string | undefined
-  /** `https://doi.org/…`; of a PermaLink the address of a page, with the whole PID as its `persistentId`. */
+  /** `https://doi.org/…`; for a PermaLink the URL of a page, with the whole PID as its `persistentId`. */
   readonly persistentUrl?: string | undefined
 }
 

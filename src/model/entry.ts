@@ -5,13 +5,13 @@ import type { ListedFile, ListedVersion } from './listing.ts'
 
 /** What a manifest line asks for, as far as the line itself says. */
 export type Target =
-  /** Of a file its version decides the name, and that it is in there: its bytes are the same in all. */
+  /** A file's version decides its name, and the file must be in it; its bytes are the same in all versions. */
   | { readonly kind: 'file'; readonly file: number | string; readonly version?: string }
   | {
       readonly kind: 'dataset'
       readonly dataset: number | string
       readonly version?: string
-      /** Only what is in this folder or below it: `/` between segments. */
+      /** Only files in this folder or below: `/` between segments. */
       readonly folder?: string
     }
   /** A PID that may name a dataset or a file: only the server knows. */
@@ -19,7 +19,7 @@ export type Target =
   | { readonly kind: 'zip'; readonly files: readonly number[] }
   | { readonly kind: 'dataset-zip'; readonly dataset: number | string; readonly version?: string }
   | { readonly kind: 'bundle'; readonly file: number | string }
-  /** A collection by its id or alias, with all collections within: found only when that is asked for. */
+  /** A collection by its id or alias, with all collections in it: searched only with `--recursive`. */
   | { readonly kind: 'collection'; readonly collection: number | string; readonly title?: string }
 
 /** One line of a manifest, understood but not yet resolved with the server. */
@@ -32,11 +32,11 @@ export interface Entry {
   readonly checksum?: Checksum
   readonly size?: number
   readonly format?: Format
-  /** A row of a file listing says all that planning needs: no request is made for it. */
+  /** A row of a file listing has everything that planning needs: no request is made for it. */
   readonly listed?: ListedFile
   /** The dataset version that `listed` belongs to, where the listing says so. */
   readonly listedIn?: ListedVersion
 }
 
-/** A bad line is a value: the reader goes on, and the CLI shows every error before anything is enqueued. */
+/** A bad line is a value: reading continues, and the CLI shows every error before anything is enqueued. */
 export type ManifestLine = { readonly line: number } & ({ readonly entry: Entry } | { readonly error: DataferryError })

@@ -35,7 +35,7 @@ export const fileElementSchema = z.looseObject({
 /** A file element, checked. */
 export type FileElement = z.infer<typeof fileElementSchema>
 
-/** Our view of a file element; `today` is the day (`2026-07-22`) that embargo and retention are judged by. */
+/** Our view of a file element; `today` is the day (`2026-07-22`) used for embargo and retention. */
 export function listedFile(element: FileElement, today: string): ListedFile {
   const { dataFile } = element
   const checksum = checksumOf(dataFile)
@@ -45,7 +45,7 @@ export function listedFile(element: FileElement, today: string): ListedFile {
     ...some('pid', filled(dataFile.persistentId)),
     label: filled(element.label) ?? filled(dataFile.filename) ?? String(dataFile.id),
     directory: withoutStartSlashes(element.directoryLabel ?? ''),
-    // -1 stands for unknown, and so does 0 where nothing else speaks for an empty file.
+    // -1 means unknown, and so does 0 unless something else points to an empty file.
     ...some('size', atLeast(checksum ? 0 : 1, dataFile.filesize)),
     ...some('checksum', checksum),
     ...some('contentType', filled(dataFile.contentType)),
@@ -116,7 +116,7 @@ function atLeast(least: number, value: number | null | undefined): number | unde
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= least ? value : undefined
 }
 
-/** A property that is there only when its value is. The cast says what TypeScript cannot see of a computed key. */
+/** A property that exists only if its value does. The cast says what TypeScript cannot infer for a computed key. */
 export function some<K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } {
   return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]: V })
 }

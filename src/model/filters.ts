@@ -3,7 +3,7 @@ import { z } from 'zod'
 const patterns = z.array(z.string()).optional()
 const bytes = z.number().int().nonnegative().optional()
 
-/** Which of the files that a manifest names are wanted. All of them must be met; of several patterns one is enough. */
+/** Which of the files that a manifest names are fetched. All conditions must hold; of several patterns one is enough. */
 export const filtersSchema = z.object({
   /** Globs on the path in the dataset. */
   include: patterns,

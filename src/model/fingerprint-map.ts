@@ -8,7 +8,7 @@ const WORDS = 4
 /**
  * A map from strings to 1 or 2 that keeps no strings: 16 bytes a slot hold 126 bits of a key's SHA-256 and the value. Open
  * addressing with linear probing; it doubles when four fifths are in use, so a million keys take 32 MiB.
- * Different strings with the same 126 bits are taken for one another: with 10 million keys the chance is 6 · 10⁻²⁵, and
+ * Different strings with the same 126 bits count as one: with 10 million keys the probability is 6 · 10⁻²⁵, and
  * nobody can make two such strings on purpose.
  */
 export class FingerprintMap {
@@ -33,7 +33,7 @@ export class FingerprintMap {
     return this.#valueAt(this.#find())
   }
 
-  /** Gives `key` a value unless it has one. @returns the value that it had */
+  /** Sets a value unless `key` has one. @returns the value it had */
   add(key: string, value: 1 | 2): number | undefined {
     if (this.#used >= (this.#mask + 1) * MAX_LOAD) this.#grow()
     this.#fingerprint(key)
@@ -46,7 +46,7 @@ export class FingerprintMap {
     return undefined
   }
 
-  /** Changes the value of a `key` that has one. */
+  /** Changes the value of an existing `key`. */
   set(key: string, value: 1 | 2): void {
     this.#fingerprint(key)
     const last = this.#find() + WORDS - 1
@@ -86,7 +86,7 @@ export class FingerprintMap {
   }
 
   #fingerprint(key: string): void {
-    // As text of one character a byte, which costs half as much as a buffer does.
+    // As text with one character per byte, at half the cost of a buffer.
     const digest = hash('sha256', key, 'binary')
     for (let i = 0; i < WORDS; i++) this.#wanted[i] = wordOf(digest, 4 * i)
     this.#wanted[WORDS - 1] = word(this.#wanted, WORDS - 1) & ~3

@@ -19,6 +19,6 @@ export interface Hash {
   load(state: Uint8Array): Promise<boolean>
   /** Back to the empty hash. */
   reset(): Promise<void>
-  /** Frees what the hash holds; may be called after `digest`. */
+  /** Frees the hash; may be called after `digest`. */
   close(): void
 }

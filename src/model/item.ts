@@ -26,18 +26,18 @@ const refSchema = z.discriminatedUnion('kind', [
     format: z.enum(FORMATS),
   }),
   z.object({ kind: z.literal('all-forms'), file: z.union([z.number().int().nonnegative(), z.string()]) }),
-  // Its older name, which is the manifest's still.
+  // Its older name, which manifests still use.
   z
     .object({ kind: z.literal('bundle'), file: z.union([z.number().int().nonnegative(), z.string()]) })
     .transform(({ file }) => ({ kind: 'all-forms' as const, file })),
 ])
 /**
- * What to ask a server for.
+ * What to request from a server.
  * @useDeclaredType
  */
 export type Ref = Readonly<z.infer<typeof refSchema>>
 
-/** Stands where it is not known what to ask for; such an item has a problem, and no file has this id. */
+/** Used where it is unknown what to request; such an item has a problem, and no file has this id. */
 export const NO_REF: Ref = { kind: 'file', file: 0, format: 'original' }
 
 /** Why a listing says that the bytes may be withheld. A hint for totals and messages: only a real request decides. */
@@ -59,11 +59,11 @@ export const itemSchema = z.object({
   ref: refSchema,
   /** Relative path in the sink: safe, unique in the batch, `/` between segments. */
   path: z.string(),
-  /** Promises about the bytes *as they will arrive*. */
+  /** Size and checksum of the bytes *as they will arrive*. */
   expect: z.object({
     size: z.number().int().nonnegative().optional(),
     checksum: checksumSchema.optional(),
-    /** Those of them that only the manifest says, not the server. */
+    /** Those that only the manifest gives, not the server. */
     own: z.array(z.enum(['size', 'checksum'])).optional(),
   }),
   /**
@@ -77,18 +77,18 @@ export const itemSchema = z.object({
     .optional(),
   contentType: z.string().optional(),
   withheld: z.enum(WITHHELD).optional(),
-  /** The server's own path, when `path` had to differ from it. */
+  /** The server's own path, if `path` had to differ. */
   renamedFrom: z.string().optional(),
-  /** Line of the manifest that asked for it, from 1. */
+  /** Line of the manifest that requested it, from 1. */
   line: z.number().int().positive().optional(),
   /** Which of several manifests. */
   manifest: z.string().optional(),
-  /** Planning already knows that it cannot be fetched: settled as failed without a request. */
+  /** Planning found that it cannot be fetched: settled as failed without a request. */
   problem: z
     .object({
       code: z.string(),
       message: z.string(),
-      /** What the manifest asked for, in the words of `failures.csv`, since `ref` and `path` are only stand-ins then. */
+      /** What the manifest requested, in the words of `failures.csv`, since `ref` and `path` are then only placeholders. */
       asked: z
         .object({ kind: z.string(), id: z.string(), version: z.string().optional(), path: z.string().optional() })
         .optional(),

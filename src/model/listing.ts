@@ -45,8 +45,8 @@ export interface Catalogue {
   version(dataset: number | string, selector: string, signal: AbortSignal): Promise<ListedVersion>
   /** Every file of a pinned version exactly once, in bounded memory; what is listed as a file and cannot be one, too. */
   files(dataset: number | string, version: string, signal: AbortSignal): AsyncIterable<ListedFile | MislistedFile>
-  /** Whether a DOI in capitals and the same one in small letters are two to this server. */
+  /** Whether DOIs are case-sensitive on this server. */
   tellsCase(signal: AbortSignal): Promise<boolean>
-  /** One file, with the dataset version that it was found in. */
+  /** One file, with the dataset version it was found in. */
   file(file: number | string, signal: AbortSignal): Promise<ListedFile & { readonly in: ListedVersion }>
 }

@@ -1,6 +1,6 @@
 /**
  * The candidate a person most likely meant, for "did you mean": at most a third of its letters differ.
- * @returns undefined when nothing is near.
+ * @returns undefined when nothing is close.
  */
 export function nearest(typed: string, candidates: readonly string[]): string | undefined {
   let best: { candidate: string; distance: number } | undefined

@@ -1,10 +1,10 @@
 /**
- * The tables that a batch writes and a manifest may be: `failures.csv`, what `verify --wanted` writes, and `left-out.csv`.
+ * The tables that dataferry writes and reads as manifests: `failures.csv`, what `verify --wanted` writes, and `left-out.csv`.
  * Their cells hold names that strangers chose, and people open them in spreadsheets, which run a cell that begins like a
- * formula. Such a cell gets a `'` in front, which the reader of these tables takes away again.
+ * formula. Such a cell gets a `'` in front, which the reader of these tables removes again.
  */
 
-/** Of items that are wanted again. */
+/** For items to fetch again. */
 export const WANTED_COLUMNS = [
   'server',
   'kind',
@@ -19,7 +19,7 @@ export const WANTED_COLUMNS = [
   'message',
 ] as const
 
-/** Of files that archives lack. */
+/** For files that archives lack. */
 export const LEFT_OUT_COLUMNS = [
   'server',
   'kind',

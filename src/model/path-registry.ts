@@ -5,18 +5,18 @@ const FILE = 1
 const FOLDER = 2
 
 /**
- * The paths of one batch, each given out once. Two paths are the same when a file system that ignores case or Unicode
- * composition would take them for the same. Only fingerprints are kept.
+ * The paths of one batch, each assigned once. Two paths are the same when a file system that ignores case or Unicode
+ * composition would treat them as one. Only fingerprints are kept.
  */
 export class PathRegistry {
   readonly #claimed = new FingerprintMap()
-  /** Of the last path: the next one is mostly beside it. */
+  /** Of the last path: the next one is usually in the same folder. */
   #folder = ''
 
   /**
    * Claims a safe path for a file: returns it, or the first free variant `name (2).ext`, `name (3).ext` … when a file or
-   * a folder is there already. A folder in whose place a file stands is renamed likewise. The same claims in the same order
-   * give the same paths, and claiming the paths that were given out gives them again.
+   * a folder is there already. A folder whose name a file has taken is renamed likewise. The same claims in the same order
+   * give the same paths, and claiming the assigned paths gives them again.
    */
   claim(path: string): string {
     return this.#isClaimed(path) ? path : this.#claimVariantOf(path)
@@ -48,7 +48,7 @@ export class PathRegistry {
       parent = taken(here) ? firstFree((n) => safePath(parent + numbered(segment, n)).path, taken) : here
       if (!isName) parent += '/'
     }
-    // A variant can be longer than a path may be; cutting gives another place, which has to be free as well.
+    // A variant can be longer than a path may be; the cut path must be free as well.
     const fitted = safePath(parent).path
     return this.claim(fitted)
   }
@@ -60,7 +60,7 @@ function foldersOf(folder: string): string[] {
   return folder.split('/').map((_, at, segments) => segments.slice(0, at + 1).join('/'))
 }
 
-/** What is left of a path when case and composition do not count. Lower case first, as `ẞ` has no capital but itself. */
+/** A path without case and composition. Lower case first, as `ẞ` has no capital but itself. */
 function fold(path: string): string {
   const folded = path.toLowerCase().toUpperCase()
   return folded.normalize('NFC')
@@ -71,7 +71,7 @@ function numbered(name: string, n: number): string {
   return `${name.slice(0, name.length - extension.length)} (${n})${extension}`
 }
 
-/** The variant of the lowest number from 2 that is free: found by doubling and halving, as thousands can share a name. */
+/** The free variant with the lowest number from 2: found by doubling and bisecting, as thousands can share a name. */
 function firstFree(variant: (n: number) => string, taken: (path: string) => boolean): string {
   let low = 1
   let high = 2

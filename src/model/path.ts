@@ -11,15 +11,15 @@ const RESERVED_FOLDER = '.dataferry'
 export interface SafePath {
   /** Relative, `/` between segments, never empty. */
   readonly path: string
-  /** Whether it had to differ from what was given. */
+  /** Whether it differs from what was given. */
   readonly changed: boolean
 }
 
 /**
- * QuestionSlots a foreign path into one that is safe and means the same on Linux, macOS, Windows and S3: it never
- * leaves the folder it is resolved against. Empty segments and `.` are dropped; what cannot stay becomes `_`, so that
+ * Turns a foreign path into one that is safe and means the same on Linux, macOS, Windows and S3: it never
+ * leaves the folder it is resolved against. Empty segments and `.` are dropped; anything unsafe becomes `_`, so that
  * `../a` is `__/a`; names that are too long are cut before their extension and get a short hash.
- * A safe path comes back as it is.
+ * A safe path is returned unchanged.
  */
 export function safePath(path: string): SafePath {
   const segments = path.split('/').filter((segment) => segment !== '' && segment !== '.')
@@ -27,7 +27,7 @@ export function safePath(path: string): SafePath {
 }
 
 /**
- * The safe path of a file that a listing describes. A `/` within `label` is no separator, as it is none to the server.
+ * The safe path of a file that a listing describes. A `/` in `label` is not a separator, as it is not one to the server.
  * @param directory `/` between segments; '' at the top
  */
 export function safeFilePath(directory: string, label: string): SafePath {
@@ -48,12 +48,12 @@ function finish(wanted: string, segments: readonly string[]): SafePath {
 
 /**
  * Characters that no name may have: what Windows forbids, controls, unpaired surrogates, noncharacters, line separators,
- * and invisible format characters (bidi overrides, zero-width ones) with which a name can pretend to be another.
+ * and invisible format characters (bidi overrides, zero-width ones) that can make a name look like another.
  */
 const FORBIDDEN = /[<>:"|?*\\\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}]/gu
 /** Device names, with or without extension; Windows reads the superscript digits as digits. */
 const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])\s*(?:\.|$)/i
-/** Most names: nothing in them needs a change. */
+/** Most names need no change. */
 const PLAIN = /^[A-Za-z0-9_-](?:[A-Za-z0-9._ ()-]*[A-Za-z0-9_()-])?$/
 
 /** Characters of a segment that are looked at, far more than are kept: normalising and matching cost more than their length. */
@@ -65,7 +65,7 @@ function safeSegment(given: string): string {
   const name = segment
     .normalize('NFC')
     .replace(FORBIDDEN, '_')
-    // Windows drops dots and blanks at the end, and people overlook blanks at the start.
+    // Windows drops dots and spaces at the end, and people overlook spaces at the start.
     .replace(/[.\s]+$/u, (end) => '_'.repeat(end.length))
     .replace(/^\s+/u, (start) => '_'.repeat(start.length))
   if (name === '') return '_'

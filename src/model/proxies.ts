@@ -1,10 +1,10 @@
-/** Proxies as the usual variables name them. Their addresses may hold a password: show `proxyLabel`. */
+/** Proxies from the usual variables. Their URLs may hold a password: show `proxyLabel`. */
 export interface Proxies {
-  /** For `http:` addresses; '' for none. */
+  /** For `http:` URLs; '' for none. */
   readonly http: string
-  /** For `https:` addresses; '' for that of `http:`, as undici has it. */
+  /** For `https:` URLs; '' for that of `http:`, as in undici. */
   readonly https: string
-  /** Hosts that are asked directly: `host`, `.host`, `host:port`, with commas or blanks between; `*` for all. */
+  /** Hosts that are reached directly: `host`, `.host`, `host:port`, separated by commas or spaces; `*` for all. */
   readonly none: string
 }
 
@@ -15,7 +15,7 @@ export function hasProxies({ http, https }: Proxies): boolean {
 }
 
 /**
- * The proxy for an address; undefined: it is asked directly. The same rules as undici's `EnvHttpProxyAgent`, for what does
+ * The proxy for a URL; undefined: it is reached directly. The same rules as undici's `EnvHttpProxyAgent`, for what does
  * not go through undici.
  */
 export function proxyFor(url: string, { http, https, none }: Proxies): string | undefined {
@@ -32,7 +32,7 @@ function covers(entry: string, host: string, port: number): boolean {
   return known !== '' && (only === undefined || Number(only) === port) && (host === known || host.endsWith(`.${known}`))
 }
 
-/** The address of a proxy without user and password. */
+/** The URL of a proxy without user and password. */
 export function proxyLabel(proxy: string): string {
   const { protocol, host } = new URL(proxy)
   return `${protocol}//${host}`

@@ -6,7 +6,7 @@ import type { Item } from './item.ts'
 export const VERIFIED = ['checksum', 'size', 'structure', 'nothing'] as const
 export type Verified = (typeof VERIFIED)[number]
 
-/** A file that was asked for and is not in an archive. */
+/** A requested file that is not in an archive. */
 const leftOutSchema = z.object({
   id: z.number().int(),
   /** Folder and name as the server has them; the id where the server knows none. */
@@ -45,14 +45,14 @@ const failureSchema = z.object({
   finishedAt: z.string(),
 })
 
-/** A failed item that is to be tried again: takes earlier failures back. */
+/** A failed item that is to be retried: cancels earlier failures. */
 const reopenedSchema = z.object({
   state: z.literal('reopened'),
   n: z.number().int().nonnegative(),
   finishedAt: z.string(),
 })
 
-/** One line of `receipts/*.ndjson`. Of several lines for one item a receipt beats failures, and the last of those stands. */
+/** One line of `receipts/*.ndjson`. Of several lines for one item a receipt beats failures, and the last of those counts. */
 export const logLineSchema = z.union([receiptSchema, failureSchema, reopenedSchema])
 export type LogLine = Readonly<z.infer<typeof logLineSchema>>
 export type Receipt = Readonly<z.infer<typeof receiptSchema>>
@@ -64,7 +64,7 @@ type Named = Pick<Item, 'n' | 'path'>
 /** What is known about the bytes at an item's path. */
 type Known = Pick<Receipt, 'size' | 'verified'> & Partial<Pick<Receipt, 'checksum' | 'resumedFrom' | 'note'>>
 
-/** The record that an item is there, ended now. */
+/** The record that an item is there, as of now. */
 export function receiptFor(state: Receipt['state'], { n, path }: Named, known: Known): Receipt {
   const { size, checksum, verified, resumedFrom = 0, note } = known
   return {
@@ -88,7 +88,7 @@ export function withContent(
   return { ...receipt, note, ...(leftOut.length > 0 && { leftOut: [...leftOut] }) }
 }
 
-/** The record that an item could not be brought home, ended now. */
+/** The record that an item could not be fetched, as of now. */
 export function failureFor({ n, path }: Named, code: string, message: string): Failure {
   return { state: 'failed', n, path, code, message, finishedAt: new Date().toISOString() }
 }

@@ -1,4 +1,4 @@
-/** Quotes a word for a POSIX shell where it needs that. Control characters become escapes, which bash, zsh and ksh read. */
+/** Quotes a word for a POSIX shell if needed. Control characters become escapes, which bash, zsh and ksh read. */
 export function shellWord(word: string): string {
   if (/^[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+:,./=-]*$/.test(word)) return word
   if (!/[\p{C}\p{Zl}\p{Zp}]/u.test(word)) return `'${word.replaceAll("'", "'\\''")}'`

@@ -1,6 +1,6 @@
 import type { Ref } from './item.ts'
 
-/** What a source answered: bytes from an offset on. */
+/** The answer of a source: bytes from an offset on. */
 export interface OpenBody {
   /**
    * The bytes, in order. A chunk is valid until the next one is asked for: copy what must live longer.
@@ -15,11 +15,11 @@ export interface OpenBody {
   /** Strong validators only. */
   readonly etag: string | undefined
   readonly contentType: string | undefined
-  /** What the server says that these bytes are encoded with, against the request; undefined: nothing. */
+  /** The encoding that the server declares for these bytes, unrequested; undefined: none. */
   readonly encoding: string | undefined
   /**
-   * The download is in the server's count now, as it is when a link to a store was handed out. A server that sends the
-   * bytes itself counts when the last of them is sent, and never if it does not come to that.
+   * The server has counted the download, as it does when it hands out a link to a store. A server that sends the
+   * bytes itself counts only once it has sent the last of them.
    */
   readonly counted: boolean
   /** Where a store sent the bytes: what leads straight there again. Absent: the server sent them itself. */
@@ -51,13 +51,13 @@ export interface OpenOptions {
   /** Ask for the tabular bytes without their header line: the form that some legacy checksums describe. */
   readonly headerless?: boolean
   /**
-   * What to do with an answer whose bytes are said to be encoded (`Content-Encoding`), though nobody asked for that: hand
-   * them out as they were sent, or decoded, from byte 0 on. Left out: it is refused, with `SOURCE_UNEXPECTED`.
+   * What to do with an answer that declares an unrequested `Content-Encoding`: hand
+   * out the bytes as they were sent, or decoded, from byte 0 on. Default: refuse it with `SOURCE_UNEXPECTED`.
    */
   readonly encoded?: 'as-sent' | 'decoded'
   /** Bytes in the whole as far as known: helps to judge a server that answers a range with status 200. */
   readonly expectedSize?: number
-  /** What a listing says of the file: a web page is taken for the file only when it should be one. */
+  /** The listed content type: a web page is accepted as the file only if it should be one. */
   readonly expectedContentType?: string
 }
 
@@ -68,8 +68,8 @@ export interface OpenOptions {
 export type OpenSource = (ref: Ref, from: number, options: OpenOptions) => Promise<OpenBody>
 
 /**
- * A stream was closed so that others get their share of a server. Nothing is wrong: its reader opens it again at the same
- * place, and waits there until it is its turn.
+ * A stream was closed so that others get their share of a server. Nothing is wrong: its reader reopens it at the same
+ * byte once it has a slot again.
  */
 export class StreamRevoked extends Error {
   override readonly name = 'StreamRevoked'

@@ -4,7 +4,7 @@ import type { ListedFile, ListedVersion } from '../model/listing.ts'
 import { datasetFolder, formatOf, wantedAs, type Context, type Draft } from './file-item.ts'
 import type { Located } from './listing-cache.ts'
 
-/** What the server knows of the files of a ZIP. */
+/** What the server knows about the files of a ZIP. */
 interface ZipFiles {
   readonly first: Located
   /** `first` and the others. */
@@ -43,7 +43,7 @@ export function allFormsItem(file: ListedFile, version: ListedVersion, context: 
     ...archive(context, name, folder),
     ref: { kind: 'all-forms', file: file.id },
     origin: { dataset: version.dataset, version: version.version },
-    // Of its parts only the original is described by a listing.
+    // A listing describes only the original among its parts.
     asked: { files: file.tabular ? [file] : [], unknown: [] },
   }
 }

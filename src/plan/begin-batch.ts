@@ -10,23 +10,23 @@ import type { Sink } from '../sinks/sink.ts'
 import { isKept, keepManifest } from './manifest-copy.ts'
 import { openPlan } from './open-plan.ts'
 
-/** What a command line asks for, before it is a batch. */
+/** What a command line asks for, before there is a batch. */
 export type BatchRequest = Omit<Batch, 'v' | 'id' | 'key' | 'createdAt' | 'destination'>
 
 export interface BegunBatch {
   readonly batch: Batch
   readonly plan: PlanState
-  /** It was begun by an earlier command and goes on now. */
+  /** It was begun by an earlier command and continues now. */
   readonly resumed: boolean
 }
 
-/** Called with what is wrong with a batch that cannot be read, and so is passed over. */
+/** Called with what is wrong with a batch that cannot be read and is skipped. */
 type PassedOver = (error: DataferryError) => void
 
 /**
  * Finds the unfinished batch of the same request at a destination, or begins one.
- * @param manifest the manifest's bytes, kept in the batch folder of a new batch so that planning can go on from there
- * @param fresh begin a new batch even where an unfinished one is there
+ * @param manifest the manifest's bytes, kept in the batch folder of a new batch so that planning can continue from there
+ * @param fresh begin a new batch even if there is an unfinished one
  */
 export async function beginBatch(
   sink: Sink,
@@ -48,8 +48,8 @@ export async function beginBatch(
 }
 
 /**
- * The unfinished batch of the same request, with what changed of it since; undefined when there is none.
- * @param manifest its bytes, where they are at hand: a damaged copy is replaced by them
+ * The unfinished batch of the same request, updated with what may change between runs; undefined when there is none.
+ * @param manifest its bytes, if available: they replace a damaged copy
  */
 export async function findBegun(
   sink: Sink,
@@ -73,7 +73,7 @@ export async function findBegun(
   return undefined
 }
 
-/** What does not decide the plan may change between two runs of one batch. */
+/** What does not affect the plan may change between two runs of one batch. */
 async function goOn(
   { records, url }: Sink,
   batch: Batch,

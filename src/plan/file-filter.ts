@@ -4,15 +4,15 @@ import type { Format } from '../model/item.ts'
 import type { ListedFile } from '../model/listing.ts'
 import { joined, originalName } from './file-item.ts'
 
-/** Whether a file is wanted, in the form that would come. */
+/** Whether a file passes, in the form that would be fetched. */
 export type FileFilter = (file: ListedFile, format: Format) => boolean
 
-/** Characters of a path or content type that a pattern is held against. */
+/** Longest path or content type that patterns are matched against, in characters. */
 const MAX_TEXT = 4096
 
 /**
- * The filter that a command line describes. A table is known by the name and the content type of either form. A size that
- * the server does not tell passes.
+ * The filter that a command line describes. A table matches by the name and content type of either form. A size that
+ * the server does not list passes.
  */
 export function fileFilter({ include, exclude, minSize = 0, maxSize = Infinity, contentTypes }: Filters): FileFilter {
   const included = anyOf(include, pathPattern)

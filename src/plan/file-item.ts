@@ -12,19 +12,19 @@ export type Draft = Omit<Item, 'n' | 'path' | 'renamedFrom'> & {
   readonly wanted: {
     readonly directory: string
     readonly name: string
-    /** The path that a row gave, where that names another form of the file than the one that comes. */
+    /** The path that a row gave, if it names another form of the file than the one fetched. */
     readonly given?: string
   }
-  /** Of an archive: what it is to hold. Recorded beside the plan. */
+  /** For an archive: what it should hold. Recorded beside the plan. */
   readonly asked?: Asked
 }
 
-/** What the manifest, the listing and the command line say together. */
+/** What the manifest, the listing and the command line say. */
 export interface Context {
   readonly server: string
   readonly entry: Entry
   readonly line: number
-  /** As messages name the manifest, where there is one. */
+  /** The manifest's name in messages, if there is one. */
   readonly manifest?: string
   readonly format: Format
 }
@@ -52,7 +52,7 @@ const ORIGINAL_EXTENSIONS: ReadonlyMap<string, string> = new Map(
   }),
 )
 
-/** The item for a file that a listing describes. Promises are those of the form that is asked for. */
+/** The item for a file that a listing describes. Its size and checksum are those of the requested form. */
 export function listedItem(file: ListedFile, version: ListedVersion | undefined, context: Context): Draft {
   const { entry, server, line } = context
   const format = formatOf(context)
@@ -100,7 +100,7 @@ function wantedPath(
   return { directory: [top, file.directory].filter((part) => part !== '').join('/'), name }
 }
 
-/** A row that calls the original `x.tab`, or the archival form `x.dta`, gets the extension of the bytes that come. */
+/** A row that calls the original `x.tab`, or the archival form `x.dta`, gets the extension of the form fetched. */
 function inForm(wanted: Draft['wanted'], file: ListedFile, format: Format): Draft['wanted'] {
   if (!file.tabular) return wanted
   const original = extname(originalName(file))
@@ -114,7 +114,7 @@ function inForm(wanted: Draft['wanted'], file: ListedFile, format: Format): Draf
 /** Extension of the archival form. */
 const TABULAR = '.tab'
 
-/** The path of a file as it was wanted, before it is made safe. */
+/** The requested path of a file, before it is made safe. */
 export function joined(directory: string, name: string): string {
   return directory === '' ? name : `${directory}/${name}`
 }

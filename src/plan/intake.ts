@@ -9,18 +9,18 @@ import type { Entry } from '../model/entry.ts'
 type Manifest = Batch['manifest']
 type Part = NonNullable<Manifest['parts']>[number]
 
-/** Manifests in files, read and found good or bad as a whole before anything is fetched. */
+/** Manifests in files, read and validated as a whole before anything is fetched. */
 export interface Inspected {
   readonly manifest: Manifest
   /** The first bad lines, in order. */
   readonly problems: readonly DataferryError[]
-  /** All bad lines. */
+  /** The number of bad lines. */
   readonly problemCount: number
-  /** Entries that name no server: they need a default one. */
+  /** The number of entries that name no server: they need a default one. */
   readonly withoutServer: number
-  /** Servers that entries name. */
+  /** The servers that entries name. */
   readonly named: ReadonlySet<string>
-  /** Collections among the entries. */
+  /** The collections among the entries. */
   readonly collections: readonly CollectionEntry[]
 }
 
@@ -37,10 +37,10 @@ export interface InspectOptions {
   readonly signal: AbortSignal
 }
 
-/** Problems worth showing; the rest is counted. */
+/** Problems that are shown; the rest is counted. */
 const SHOWN_PROBLEMS = 100
 
-/** Reads whole manifests once, asking no server. Rejects when a file cannot be read. */
+/** Reads whole manifests once, without contacting a server. Rejects when a file cannot be read. */
 export async function inspectManifests(
   files: readonly { readonly path: string; readonly name: string }[],
   options: InspectOptions,
@@ -115,22 +115,22 @@ function together(read: readonly (Part & { readonly sha256: string })[]): Omit<M
   }
 }
 
-/** What several manifests are known by: their hashes, and how each is read. */
+/** What identifies several manifests: their hashes, and how each is read. */
 export function hashOfParts(parts: readonly { readonly sha256: string; readonly format: string }[]): string {
   const decides = parts.map(({ sha256, format }) => [sha256, format])
   return createHash('sha256').update(JSON.stringify(decides)).digest('hex')
 }
 
-/** An entry and where it stands. */
+/** An entry and where it is. */
 export interface PlacedEntry {
   readonly line: number
   readonly entry: Entry
-  /** As messages name the manifest. */
+  /** The manifest's name in messages. */
   readonly manifest: string
 }
 
 /**
- * The entries of manifests that were found good, from their copy. Throws the error of a bad line, should there be one after all.
+ * The entries of validated manifests, from their copy. Throws the error of a bad line, should there be one after all.
  * @param open the bytes of the copy from an offset on
  */
 export async function* entriesOf(
@@ -142,7 +142,7 @@ export async function* entriesOf(
   for (const part of manifest.parts ?? [{ ...manifest, bytes: Infinity }]) {
     const format = MANIFEST_FORMATS.find((known) => known === part.format) ?? 'auto'
     const bytes = firstBytes(open(from), part.bytes)
-    // Columns were judged before.
+    // Columns were checked before.
     const { lines, name } = await openManifest(bytes, { name: part.name, format, servers, ignoreColumns: true })
     for await (const line of lines) {
       if ('error' in line) throw line.error

@@ -9,7 +9,7 @@ import { PlanLines } from './plan-lines.ts'
  * Adds an item for every file that the archives of a batch lack, once all of the batch has ended, so that they are
  * fetched, retried and reported like any other. Crash-safe as planning is: lines count only when the plan's state says
  * so, which also says that this is done. Repeatable.
- * @returns the new state of the plan; the one given when nothing was left out
+ * @returns the new state of the plan; the given one when nothing was left out
  */
 export async function planLeftOut(records: Records, batch: BatchId, plan: PlanState): Promise<PlanState> {
   if (plan.leftOutFrom !== undefined) return plan
@@ -45,7 +45,10 @@ function draftOf({ archive, file, id, folder, format, isUnreadable }: LeftOutFil
         wanted: { directory: folder.replace(/\/+$/, ''), name: String(id) },
         expect: {},
         problem: isUnreadable
-          ? { code: 'RECORD_UNREADABLE', message: `What ${archive.path} was asked for cannot be read any more.` }
+          ? {
+              code: 'RECORD_UNREADABLE',
+              message: `The record of what ${archive.path} should contain can no longer be read.`,
+            }
           : { code: 'SOURCE_NOT_FOUND', message: `The server does not know file ${id}.` },
       }
   return { ...draft, origin: { ...origin, ...draft.origin } }

@@ -7,10 +7,10 @@ export interface Located {
   readonly version: ListedVersion
 }
 
-/** A listing is fetched when this many single files of one dataset version have been asked for. */
+/** A listing is fetched once this many single files of one dataset version have been requested. */
 const LIST_AFTER = 2
 
-/** Files kept in memory, over all listings; a longer listing is kept as far as this. */
+/** Files kept in memory, over all listings; of a longer listing only this many. */
 const KEPT_FILES = 30_000
 /** Dataset versions whose single files are counted. */
 const KEPT_COUNTS = 50_000
@@ -22,8 +22,8 @@ const KEPT_VERSIONS = 1_000
  * answers for all others. Keeps the newest listings only, so memory does not grow with the manifest.
  *
  * Only the newest version of a dataset is listed: a file is described as of the newest version that has it, and the
- * listing of an older version would describe it otherwise than the server does when it is asked for the file alone.
- * So what is found never depends on what was asked for before.
+ * listing of an older version would describe it differently from the server's answer for the file alone.
+ * So the result never depends on earlier requests.
  */
 export class ListingCache {
   readonly #catalogue: Catalogue
@@ -61,7 +61,7 @@ export class ListingCache {
   }
 
   /**
-   * Finds a file as a named version of its dataset has it.
+   * Finds a file as a given version of its dataset has it.
    * Rejects with the codes of `Catalogue`, and with `SOURCE_NOT_FOUND` when the file is not in that version.
    */
   async findIn(file: number | string, selector: string, signal: AbortSignal): Promise<Located> {
@@ -109,7 +109,7 @@ export class ListingCache {
         if (listed.length >= this.#keptFiles) break
       }
     } catch (error) {
-      // The listing only saves requests: where it is refused, files are asked for one by one.
+      // The listing only saves requests: where it is refused, files are requested one by one.
       if (error instanceof DataferryError && error.remedy === 'fail') return
       throw error
     }

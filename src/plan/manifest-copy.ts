@@ -5,7 +5,7 @@ import type { Batch, BatchId } from '../model/batch.ts'
 import type { Records } from '../sinks/sink.ts'
 import { firstBytes, hashOfParts } from './intake.ts'
 
-/** Keeps manifests, one after the other, in their batch folder: as a log, which can be read piece by piece wherever it is. */
+/** Keeps manifests, one after the other, in their batch folder: as a log, which any sink can read piece by piece. */
 export async function keepManifest(records: Records, id: BatchId, bytes: AsyncIterable<Uint8Array>): Promise<void> {
   const log = await records.appendTo(names.manifest(id), 0)
   try {
@@ -20,10 +20,10 @@ export function manifestBytes(records: Records, id: BatchId): (from: number) => 
   return (from) => records.streamLog(names.manifest(id), from)
 }
 
-/** Rejects with `RECORD_UNREADABLE` when the copy is not what the batch was made of. */
+/** Rejects with `RECORD_UNREADABLE` when the copy is not what the batch was made from. */
 export async function checkManifest(records: Records, batch: Batch): Promise<void> {
   if (await isKept(records, batch)) return
-  throw unreadable(`.dataferry/${names.manifest(batch.id)} is damaged, so planning cannot go on.`)
+  throw unreadable(`.dataferry/${names.manifest(batch.id)} is damaged, so planning cannot continue.`)
 }
 
 export async function isKept(records: Records, { id, manifest }: Batch): Promise<boolean> {

@@ -10,10 +10,10 @@ import { checkManifest, isKept, manifestBytes } from './manifest-copy.ts'
 import { countItem } from './plan-lines.ts'
 
 /**
- * How far the plan of a batch is, for the one command that goes on with it. Where `plan.json` is lost, or counts lines that
- * are not there, it is made again from the lines, and planning goes on at the manifest's entry that the last one is of.
- * Of a complete plan whose lines are lost for good, those lines fail and the others go on.
- * Rejects with `RECORD_UNREADABLE` when outcomes are on record of lines that nothing describes any more.
+ * How far the plan of a batch is, for the one command that continues it. Where `plan.json` is lost, or counts lines that
+ * are not there, it is rebuilt from the lines, and planning continues at the manifest entry of the last one.
+ * If lines of a complete plan are lost for good, they fail and the others continue.
+ * Rejects with `RECORD_UNREADABLE` when there are outcomes for lines that nothing describes any more.
  */
 export async function openPlan(records: Records, batch: Batch): Promise<PlanState> {
   const known = await readPlanState(records, batch.id).catch((error: unknown) => {
@@ -37,13 +37,13 @@ export async function openPlan(records: Records, batch: Batch): Promise<PlanStat
   }
   if (known?.complete) return known
   const what = `.dataferry/${names.plan(batch.id)} and the lines it counts are damaged`
-  throw unreadable(`${what}: line ${ended} has ended, and only ${items} lines are left.`)
+  throw unreadable(`${what}: line ${ended} has ended, but only ${items} lines are left.`)
 }
 
-/** Bytes at the end of the lines that are looked at first: the last line is hardly ever longer. */
+/** Bytes at the end that are looked at first: the last line is hardly ever longer. */
 const TAIL = 64 << 10
 
-/** Whether the lines that a plan counts are there: the last one tells, and where it cannot be read, all of them. */
+/** Whether the lines that a plan counts are there: judged by the last one, or by all if it cannot be read. */
 async function hasLines(records: Records, batch: BatchId, { items, bytes }: PlanState): Promise<boolean> {
   if (items === 0) return bytes === 0
   const tail = await records.readLog(names.items(batch), Math.max(0, bytes - TAIL), bytes)
@@ -59,7 +59,7 @@ async function lastOutcome(records: Records, batch: BatchId): Promise<number | u
   return last
 }
 
-/** The state of a plan of which only its lines are known. What was asked for twice is counted from here on. */
+/** The state of a plan of which only the lines are known. Duplicates are counted from here on. */
 async function fromLines(
   records: Records,
   batch: Batch,
@@ -72,12 +72,12 @@ async function fromLines(
     line = Math.max(line, item.line ?? 0)
   }
   const entries = await entriesBefore(records, batch, line)
-  // Of several manifests each has a line of this number.
+  // Each of several manifests has a line with this number.
   const again = batch.manifest.parts ? 0 : line
   return { entries, items, bytes, complete: false, totals, again }
 }
 
-/** Entries of the manifest that are planned for certain when one of this line is. */
+/** Entries of the manifest that are certainly planned when one of this line is. */
 async function entriesBefore(records: Records, { id, manifest, servers }: Batch, line: number): Promise<number> {
   let entries = 0
   for await (const entry of entriesOf(manifestBytes(records, id), manifest, servers)) {

@@ -8,20 +8,20 @@ export interface Patience {
   readonly what: string
   /** Whether the server answers at all; never rejects. */
   readonly isUp: (signal: AbortSignal) => Promise<boolean>
-  /** Distance to the first look, and the longest; each doubles the one before. */
+  /** Time to the first new look, and the longest; each is twice the one before. */
   readonly firstMs: number
   readonly maxMs: number
-  /** After so long without an answer the error is passed on. */
+  /** After this long without an answer the error is passed on. */
   readonly giveUpAfterMs: number
-  /** Told each wait, and undefined when the server answers again. */
+  /** Is told of each wait, and undefined when the server answers again. */
   readonly onWait: (wait: Wait | undefined) => void
 }
 
-/** Failures of one call in a row while the server answers others. */
+/** Failures in a row of one call while the server answers others. */
 const TRIES = 4
 
 /**
- * A catalogue that waits while its server is away, however long, and goes on where it was. An error that concerns one call
+ * A catalogue that waits while its server is away, however long, and continues where it stopped. An error that concerns one call
  * alone, since the server answers others, becomes `SOURCE_NOT_LISTED` after a few tries.
  */
 export function patientCatalogue(catalogue: Catalogue, patience: Patience): Catalogue {
@@ -85,7 +85,7 @@ class Waiting {
     this.#failures = 0
   }
 
-  /** Waits until the call may be tried again, or rejects with the error that ended it. */
+  /** Waits until the call may be retried, or rejects with the error that ended it. */
   async orThrow(error: unknown): Promise<void> {
     if (!(error instanceof DataferryError) || !passes(error)) throw error
     if (error.remedy !== 'throttle' && (await this.#patience.isUp(this.#signal)) && ++this.#failures >= TRIES) {

@@ -47,8 +47,8 @@ export class PlanLines {
   }
 
   /**
-   * Adds a line, unless an earlier one asks for the same thing at the same place. A line that was refused is never passed
-   * over for one that was not.
+   * Adds a line, unless an earlier one requests the same thing at the same place. A refused line never replaces
+   * one that was not.
    */
   async add({ wanted, asked, ...given }: Draft): Promise<void> {
     const draft = usable(given, asked, this.#totals.size)
@@ -86,7 +86,7 @@ export class PlanLines {
     return known === undefined
   }
 
-  /** Rebuilds what later lines are compared with from a line that is there. */
+  /** Restores what later lines are compared with from an existing line. */
   #remember(item: Item, again = Infinity): void {
     this.#paths.claim(item.path)
     this.#seen.add(keyOf(item, item.renamedFrom ?? item.path), (item.line ?? 0) < again ? KNOWN : PLANNED_AGAIN)
@@ -94,7 +94,7 @@ export class PlanLines {
 }
 
 const KNOWN = 1
-/** Known from an earlier run of planning, which is repeated for its entry: not asked for twice. */
+/** From an earlier run of planning that is repeated for its entry: not a duplicate. */
 const PLANNED_AGAIN = 2
 
 function keyOf({ server, ref, problem }: Pick<Item, 'server' | 'ref' | 'problem'>, wanted: string): string {
@@ -121,7 +121,7 @@ const MOST_FILES = 500_000
 
 type Unplaced = Omit<Item, 'n' | 'path'>
 
-/** What the reader of the line will understand; anything else is named and fails, and the rest goes on. */
+/** A draft that the line's reader will accept; any other is reported and fails, and the rest continues. */
 function usable(draft: Unplaced, asked: Asked | undefined, plannedBytes: number): Unplaced {
   const [issue] = lineSchema.safeParse(draft).error?.issues ?? []
   const { ref, expect } = draft
@@ -143,6 +143,6 @@ function refused({ server, line, ref }: Unplaced, why: string): Unplaced {
     ...(line !== undefined && { line }),
     ref: NO_REF,
     expect: {},
-    problem: { code: 'SOURCE_MISLISTED', message: `What is said of ${what} cannot be right: ${why}.` },
+    problem: { code: 'SOURCE_MISLISTED', message: `The description of ${what} cannot be right: ${why}.` },
   }
 }

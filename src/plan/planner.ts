@@ -13,21 +13,21 @@ export interface PlanRequest {
   readonly batch: BatchId
   /** The manifest's entries in order, from the first. */
   readonly entries: AsyncIterable<PlacedEntry>
-  /** Whether they are from more than one manifest, so that an item says from which. */
+  /** Whether they come from several manifests, so that an item must say from which. */
   readonly several?: boolean
   readonly defaultServer: string
   readonly format: Format
-  /** Whether the datasets of collections among the entries are entries, too, so that nothing is left to do for those. */
+  /** Whether the datasets of collections among the entries are entries as well, so that the collections need nothing more. */
   readonly recursive?: boolean | undefined
-  /** Absent: all that the entries name is wanted. */
+  /** Absent: everything that the entries name is wanted. */
   readonly filters?: Filters | undefined
   readonly records: Records
-  /** Asks one server; called once for each. */
+  /** The catalogue of one server; called once for each. */
   readonly catalogue: (server: string) => Catalogue
   /** How far an earlier run of planning got. */
   readonly from: PlanState
   readonly signal: AbortSignal
-  /** Items between two checkpoints at most, but for those of one entry. */
+  /** Most items between two checkpoints, except those of a single entry. */
   readonly checkpointItems?: number
   /** Called after each checkpoint: from then on those lines are fixed and may be fed. */
   readonly onCheckpoint?: (state: PlanState) => Promise<void>
@@ -40,7 +40,7 @@ const CHECKPOINT_MS = 2_000
 const FLUSH_ITEMS = 1_000
 
 /**
- * QuestionSlots manifest entries into complete items, one line each in `items.ndjson`, going on after `from`.
+ * Turns manifest entries into complete items, one line each in `items.ndjson`, continuing after `from`.
  * Rejects when a server is away or refuses the token; what was planned by the last checkpoint stays.
  */
 export async function plan(request: PlanRequest): Promise<PlanState> {

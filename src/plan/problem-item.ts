@@ -24,14 +24,14 @@ export function problemDraft({ entry, server, line, format }: Context, error: Da
   }
 }
 
-/** Characters of a stand-in for a name. */
+/** Longest placeholder for a name, in characters. */
 const MAX_NAME = 200
 
 type Asked = NonNullable<NonNullable<Item['problem']>['asked']>
 
 function askedOf(target: Target, id: string, server: string): Asked {
   const kind = target.kind === 'pid' ? 'any' : target.kind
-  // There is no column for a folder: only an address can name one.
+  // There is no column for a folder: only a URL can name one.
   if (target.kind === 'dataset' && target.folder !== undefined) return { kind, id: folderAddress(target, server) }
   return { kind, id, ...('version' in target && { version: target.version }) }
 }
@@ -67,7 +67,7 @@ export function idOf(target: Target): string {
   }
 }
 
-/** The nearest that there is: a dataset, and a PID that may name one, have no form of their own. */
+/** The closest match: a dataset, and a PID that may name one, have no `Ref` of their own. */
 function problemRef(target: Target, id: string, format: Format): Ref {
   switch (target.kind) {
     case 'file':

@@ -4,14 +4,14 @@ import type { Entry } from '../model/entry.ts'
 import type { Expectation, Format } from '../model/item.ts'
 import type { ListedFile } from '../model/listing.ts'
 
-/** What a line of the manifest says, and where it stands. */
+/** What a line of the manifest says, and where it is. */
 interface Told {
   readonly entry: Entry
   readonly manifest?: string
   readonly line: number
 }
 
-/** What is promised of, for whom. */
+/** The file whose size and checksum are checked. */
 interface Subject {
   readonly file: ListedFile
   readonly format: Format
@@ -25,15 +25,15 @@ export function ownPromises({ size, checksum }: Entry): Expectation {
 }
 
 /**
- * Size and checksum of the bytes that will arrive, by the listing and the manifest. Where the listing is silent the manifest's
- * own words are the promise, and marked as such. Throws `MANIFEST_MISMATCH` where the two contradict each other.
+ * Size and checksum of the bytes that will arrive, from the listing and the manifest. Where the listing has none, the
+ * manifest's count, and are marked as its own. Throws `MANIFEST_MISMATCH` where the two contradict each other.
  * @see protocol note §3: a tabular file's checksum is that of the original; its `filesize` lacks the header line
  * that the archival form has, so nothing is promised about that form.
  */
 export function promises(file: ListedFile, format: Format, { entry, manifest, line }: Told): Expectation {
   const listed = published(file, format)
   const subject: Subject = { file, format, where: `${manifest ?? 'the manifest'}:${line}` }
-  // Beside a dataset they are those of no file in it.
+  // Given for a dataset, they are not those of any file in it.
   const said = entry.target.kind === 'file' ? entry : undefined
   const size = ownSize(subject, listed.size, said?.size)
   const checksum = ownChecksum(subject, listed.checksum, said?.checksum)
@@ -55,7 +55,7 @@ function published(file: ListedFile, format: Format): Expectation {
   return { ...(size !== undefined && { size }), ...(file.checksum && { checksum: file.checksum }) }
 }
 
-/** The manifest's size where it says something that the listing does not. A table has two sizes, and a row may name either. */
+/** The manifest's size where the listing has none. A table has two sizes, and a row may give either. */
 function ownSize(
   { file, format, where }: Subject,
   listed: number | undefined,
@@ -73,7 +73,7 @@ function ownChecksum(
   listed: Entry['checksum'],
   own: Entry['checksum'],
 ): Entry['checksum'] {
-  // That of the original says nothing about the archival form.
+  // The checksum of the original says nothing about the archival form.
   if (!own || (file.checksum && sameChecksum(own, file.checksum))) return undefined
   if (listed?.algorithm !== own.algorithm) return own
   throw mismatch(where, `${own.algorithm} ${own.hex}`, `${listed.hex} for the ${form(file, format)}`)

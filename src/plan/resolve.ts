@@ -7,7 +7,7 @@ import { asListed, formatOf, listedItem, mislistedItem, type Context, type Draft
 import { ListingCache, type Located } from './listing-cache.ts'
 import { idOf, problemDraft } from './problem-item.ts'
 
-/** QuestionSlots the entries of one server into drafts of items, asking as little as possible. */
+/** Turns the entries of one server into drafts of items, with as few requests as possible. */
 export class Resolver {
   readonly #catalogue: Catalogue
   readonly #cache: ListingCache
@@ -35,14 +35,14 @@ export class Resolver {
     }
   }
 
-  /** A DOI that is not found may only be written in another case than the server has it in. */
+  /** A DOI that is not found may merely differ in case from the server's. */
   async #withCase({ target }: Entry, error: DataferryError): Promise<DataferryError> {
     if (!/^doi:[^a-z]*[a-z]/i.test(idOf(target)) || !(await this.#tellsCase())) return error
-    const hint = 'This server tells capitals from small letters in a DOI: check them, too.'
+    const hint = 'DOIs are case-sensitive on this server: check upper and lower case, too.'
     return new DataferryError(error.code, `${error.message} ${hint}`, { cause: error })
   }
 
-  /** Asked once. A server that does not answer this has other worries. */
+  /** Asked once; an error means no. */
   #tellsCase(): Promise<boolean> {
     return (this.#casing ??= this.#catalogue.tellsCase(this.#signal).catch((error: unknown) => {
       if (isAbort(error)) throw error
@@ -131,15 +131,14 @@ export class Resolver {
       try {
         yield* this.#file(pid, selector, asFile, counts)
       } catch (second) {
-        // With a version the dataset may be there without it, which its own error says.
+        // With a version, the dataset may exist without it; its own error says so.
         throw !isNotFound(second) ? second : selector === undefined ? neither(pid, second) : error
       }
     }
   }
 
   /**
-   * A ZIP of those files that the server knows, as since 6.10 an unknown one makes it refuse them all, and that the filters
-   * leave.
+   * A ZIP of the files that the filters keep and the server knows: since 6.10 an unknown one makes it refuse them all.
    */
   async *#zip(files: readonly number[], context: Context, counts: Counts): AsyncGenerator<Draft> {
     const found: Located[] = []
@@ -179,7 +178,7 @@ export class Resolver {
     if (lost === 0) return versionZipItem(files, version, context)
     const message =
       `The filters leave out ${lost} of the ${files.length} files of ${version.dataset}, but a ZIP of a version holds ` +
-      'all of them: ask for it as kind dataset.'
+      'all of them: request it as kind dataset.'
     throw new DataferryError('MANIFEST_INVALID', message)
   }
 
@@ -190,7 +189,7 @@ export class Resolver {
   }
 }
 
-/** What is counted on the way. */
+/** What is counted meanwhile. */
 interface Counts {
   /** A dataset version is listed as a whole. */
   dataset(): void
@@ -198,7 +197,7 @@ interface Counts {
   filtered(): void
 }
 
-/** A dataset, as far as it is asked for. */
+/** A dataset, or the requested part of it. */
 interface Narrowed {
   readonly dataset: number | string
   readonly version?: string | undefined
@@ -211,13 +210,13 @@ function isNotFound(error: unknown): error is DataferryError {
 
 function skipped({ collection, title }: Extract<Target, { readonly kind: 'collection' }>): DataferryError {
   const named = title === undefined ? '' : ` (${title})`
-  const message = `Collection ${collection}${named} is not taken: give --recursive to take all datasets in it.`
+  const message = `Collection ${collection}${named} is skipped: use --recursive to fetch all datasets in it.`
   return new DataferryError('COLLECTION_SKIPPED', message)
 }
 
-/** The server begins to send such a ZIP, and cuts it off each time. @see the protocol note §12 */
+/** The server starts to send such a ZIP, and breaks off every time. @see the protocol note §12 */
 export function notTabular({ id, label }: Pick<ListedFile, 'id' | 'label'>): DataferryError {
-  const message = `File ${id} (${label}) is not tabular, so there are no other forms of it: ask for the file itself.`
+  const message = `File ${id} (${label}) is not tabular, so it has no other forms: request the file itself.`
   return new DataferryError('SOURCE_REJECTED', message)
 }
 

@@ -6,21 +6,21 @@ import { promisify } from 'node:util'
 import { z } from 'zod'
 import { systemCode } from '../errors.ts'
 
-/** One process, told from every other one that ever had its number. */
+/** One process, distinguished from any other that ever had its number. */
 export const processIdentitySchema = z.object({
   /** Name of the machine. */
   host: z.string(),
   /** Boot and process namespace: process numbers mean the same where host and space are equal. */
   space: z.string(),
   pid: z.number().int().positive(),
-  /** Clock ticks since boot on Linux, milliseconds since 1970 elsewhere; empty where the system did not tell. */
+  /** Clock ticks since boot on Linux, milliseconds since 1970 elsewhere; empty where the system does not tell. */
   startTime: z.string(),
 })
 export type ProcessIdentity = Readonly<z.infer<typeof processIdentitySchema>>
 
 /**
  * - `alive`: it runs
- * - `dead`: proved: its number is free, a zombie's, or that of a later process
+ * - `dead`: proven: its number is free, a zombie's, or that of a later process
  * - `unknown`: it runs, or ran, where this process cannot look
  */
 export type Liveness = 'alive' | 'dead' | 'unknown'
@@ -42,13 +42,13 @@ export function ownProcess(): Promise<ProcessIdentity> {
   return own
 }
 
-/** A process of this machine that runs now. */
+/** A process that is running on this machine. */
 export async function describeProcess(pid: number): Promise<ProcessIdentity> {
   space ??= findSpace()
   return { host: hostname(), space: await space, pid, startTime: (await readStatus(pid))?.startTime ?? '' }
 }
 
-/** Reads an identity that was written as JSON; undefined for anything else. */
+/** Reads an identity written as JSON; undefined for anything else. */
 export function parseIdentity(text: string): ProcessIdentity | undefined {
   try {
     return processIdentitySchema.safeParse(JSON.parse(text)).data
@@ -62,7 +62,7 @@ export async function readIdentity(path: string): Promise<ProcessIdentity | unde
   return parseIdentity(await readFile(path, 'utf8').catch(() => ''))
 }
 
-/** Makes an owner id that nobody else has. */
+/** Makes a unique owner id. */
 export function newOwner(identity: ProcessIdentity): OwnerId {
   return `${machineOf(identity)}-${identity.pid}-${identity.startTime || '0'}-${randomBytes(4).toString('hex')}`
 }
@@ -90,14 +90,14 @@ function machineOf({ host, space }: ProcessIdentity): string {
 async function look(pid: number, startTime: string): Promise<Liveness> {
   if (!exists(pid)) return 'dead'
   const status = await readStatus(pid)
-  // It ended just now, is hidden from this user, or no file can be opened to look at it.
+  // It has just ended, is hidden from this user, or no file can be opened to look at it.
   if (!status) return exists(pid) ? 'unknown' : 'dead'
   if (status.ended) return 'dead'
   if (!START_TIME.test(startTime) || !START_TIME.test(status.startTime)) return 'unknown'
   return status.startTime === startTime ? 'alive' : 'dead'
 }
 
-/** Signal 0 tests only; `EPERM` means that it runs as somebody else. */
+/** Signal 0 tests only; `EPERM` means that it runs as another user. */
 function exists(pid: number): boolean {
   try {
     process.kill(pid, 0)
@@ -115,14 +115,14 @@ async function findSpace(): Promise<string> {
     const namespace = await readlink('/proc/self/ns/pid')
     return `${boot.trim()}-${/\d+/.exec(namespace)?.[0] ?? ''}`
   } catch {
-    // Nobody else has this value, so nothing is ever claimed about another process.
+    // A unique value, so nothing is ever claimed about another process.
     return randomUUID()
   }
 }
 
 interface Status {
   readonly startTime: string
-  /** A zombie has run to its end, and stays for as long as its parent does not look. */
+  /** A zombie has ended, and stays until its parent waits for it. */
   readonly ended: boolean
 }
 

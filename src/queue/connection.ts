@@ -8,16 +8,16 @@ export interface ConnectOptions {
   /** See `parseRedisUrl` for the forms. */
   readonly url: string
   /**
-   * - `worker`: commands wait for ever while Redis is away; what BullMQ's workers need
+   * - `worker`: commands wait for ever while Redis is away; needed by BullMQ's workers
    * - `producer`: commands fail after about two seconds without Redis; for commands that a person waits for
    */
   readonly role: 'producer' | 'worker'
-  /** Certificate authority in PEM, for a `rediss://` server whose certificate no public authority signed. */
+  /** Certificate authority in PEM, for a `rediss://` server with a certificate that no public authority signed. */
   readonly ca?: string
   /** How long to wait for the first connection; by default 3 s for a producer, 30 s for a worker. */
   readonly patienceMs?: number
   readonly signal?: AbortSignal
-  /** Hears when the connection is lost and back. */
+  /** Is told when the connection is lost and restored. */
   readonly log?: Logger
 }
 
@@ -56,7 +56,7 @@ export async function connect(options: ConnectOptions): Promise<RedisClient> {
 }
 
 /**
- * QuestionSlots what a Redis command rejected with into `REDIS_UNAVAILABLE`, when Redis is the reason: away, full or refusing.
+ * Turns what a Redis command rejected with into `REDIS_UNAVAILABLE`, when Redis is the reason: away, full or refusing.
  * Any other error is returned as it is.
  */
 export function redisError(error: unknown, url: string): unknown {
@@ -79,7 +79,7 @@ function build(target: RedisTarget, { role, ca }: ConnectOptions): RedisClient {
     ...(target.password === undefined ? {} : { password: target.password }),
     ...(target.tls ? { tls: ca === undefined ? {} : { ca } } : {}),
     maxRetriesPerRequest: role === 'worker' ? null : PRODUCER_RETRIES,
-    // A server that loads its files after a restart is as good as away: wait for it as long as for one that is down. A private
+    // A server still loading its files after a restart counts as away: wait for it as long as for one that is down. A private
     // one was started a moment ago by whoever waits for it, and has mostly loaded them at the second look.
     maxLoadingRetryTime: target.socket === undefined ? RECONNECT_MAX_MS : LOADING_LOOK_MS,
   } satisfies RedisOptions
@@ -100,12 +100,12 @@ function build(target: RedisTarget, { role, ca }: ConnectOptions): RedisClient {
   return new Redis({ ...own, ...node })
 }
 
-/** Milliseconds before reconnection number `times`: 100, 200, 400 … 5,000, less up to a quarter. */
+/** Milliseconds before reconnection number `times`: 100, 200, 400 … 5,000, minus up to a quarter. */
 function pause(times: number): number {
   return Math.round(Math.min(RECONNECT_MAX_MS, 50 * 2 ** Math.min(times, 10)) * (1 - Math.random() / 4))
 }
 
-/** Resolves when Redis answers a command; rejects at once for what waiting cannot cure. */
+/** Resolves when Redis answers a command; rejects at once for errors that waiting cannot cure. */
 async function firstAnswer(client: RedisClient, stop: AbortSignal): Promise<void> {
   for (;;) {
     const attempt = new AbortController()
@@ -113,7 +113,7 @@ async function firstAnswer(client: RedisClient, stop: AbortSignal): Promise<void
       await Promise.race([client.ping(), whenHopeless(client, attempt.signal), whenAborted(stop, attempt.signal)])
       return
     } catch (error) {
-      // A producer's command gives up earlier than its caller does.
+      // A producer's command gives up earlier than its caller.
       if (stop.aborted || !(error instanceof Error) || error.name !== 'MaxRetriesPerRequestError') throw error
     } finally {
       attempt.abort()
@@ -146,7 +146,7 @@ function whenAborted(stop: AbortSignal, done: AbortSignal): Promise<never> {
 
 function unavailable(target: RedisTarget, error: unknown): DataferryError {
   const why = withoutSecrets(reasonOf(error), target)
-  const message = `Redis at ${redisLabel(target)} cannot be used: ${why}. Start it, or name another with --redis.`
+  const message = `Redis at ${redisLabel(target)} cannot be used: ${why}. Start it, or give another with --redis.`
   // Not the error itself: what Redis rejects with carries the command, and the command may be AUTH.
   return new DataferryError('REDIS_UNAVAILABLE', message, { cause: new Error(why) })
 }
@@ -159,7 +159,7 @@ function reasonOf(error: unknown): string {
   if (inner instanceof Error && inner.name === 'TimeoutError') return 'it did not answer in time'
   if (inner instanceof Error && inner.name === 'MaxRetriesPerRequestError')
     return 'the connection was lost and did not come back in time'
-  // ioredis wraps what a sentinel said into a sentence about its own plans.
+  // ioredis wraps a sentinel's error into a sentence about its own plans.
   return text.replace(/^.*Last error: /, '').replace(/[.\s]+$/, '')
 }
 

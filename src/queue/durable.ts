@@ -1,11 +1,11 @@
 import type { RedisClient } from '../ledger/redis/client.ts'
 
-/** A disk that takes longer than this is not waited for. */
+/** The longest wait for the disk. */
 const PATIENCE_MS = 5_000
 
 /**
- * Waits until what this connection has written is in the append-only file on disk, so that not even a power cut takes it back.
- * @returns false where Redis cannot say so: before 7.2, without an append-only file, or with a disk that takes too long
+ * Waits until what this connection has written is in the append-only file on disk, so that it survives even a power cut.
+ * @returns false if Redis cannot confirm it: before 7.2, without an append-only file, or with a disk that takes too long
  * @see https://redis.io/docs/latest/commands/waitaof/
  */
 export async function untilDurable(client: RedisClient): Promise<boolean> {

@@ -16,11 +16,11 @@ export type FeedQueue = Queue<FeedJob, void, 'feed'>
 export type ControlQueue = Queue<ControlJob, void, 'report'>
 
 export interface QueueOptions {
-  /** Stays the caller's to close. */
+  /** Closed by the caller. */
   readonly connection: RedisClient
   /** Of every key; must hold a `{tag}`, so that a cluster keeps all keys in one slot. */
   readonly prefix?: string
-  /** Hears the connection's errors; BullMQ reports each to every queue. */
+  /** Is told the connection's errors; BullMQ reports each to every queue. */
   readonly onError?: (error: Error) => void
 }
 
@@ -31,13 +31,13 @@ const JOB_OPTIONS = { removeOnComplete: true, removeOnFail: true, stackTraceLimi
 const BACKOFF = 'dataferry'
 const ITEM_ATTEMPTS = 8
 
-/** Every job writes some events that nobody reads: keep few. */
+/** Every job writes events that nothing reads: keep few. */
 const EVENTS_KEPT = 100
 const JOBS_A_CALL = 500
 /** A batch must not get stuck because feeding or reporting met an outage. */
 const TIRELESS = { attempts: Number.MAX_SAFE_INTEGER, backoff: { type: 'dataferry' } } satisfies JobsOptions
 
-/** Every queue of one Redis, opened when it is first asked for. */
+/** Every queue of one Redis, opened on first use. */
 export class Queues {
   readonly #options: QueueOptions
   readonly #scopes = new Map<Scope, ScopeQueues>()
@@ -111,7 +111,7 @@ export class ScopeQueues {
     return { connection, prefix, defaultJobOptions: JOB_OPTIONS, streams: { events: { maxLen: EVENTS_KEPT } } }
   }
 
-  /** An error that nobody hears would end the process. */
+  /** An unhandled error event would end the process. */
   #heard<Q extends ItemQueue | FeedQueue | ControlQueue>(queue: Q): Q {
     queue.on('error', (error) => this.#options.onError?.(error))
     return queue
@@ -156,14 +156,14 @@ export async function addBundles(
   await addAll(queue, jobs, options)
 }
 
-/** Whether a bundle waits or is worked on. */
+/** Whether a bundle waits or is being worked on. */
 export async function isBundleQueued(queue: ItemQueue, job: BundleJob): Promise<boolean> {
   return (await queue.getJobState(bundleJobId(job))) !== 'unknown'
 }
 
 /**
- * Removes those of these items' jobs that Redis has and no list of it names, which nobody would ever take up, and which keep
- * others from being added in their place. A Redis that was killed while it wrote a transaction leaves them: the half that
+ * Removes orphans among these items' jobs: those that Redis has but no list names, which no worker would ever take, and which keep
+ * new jobs from being added. A Redis that was killed while it wrote a transaction leaves them: the half that
  * reached its append-only file comes to life at its next start but one (https://github.com/valkey-io/valkey/pull/4342).
  */
 export async function removeOrphans(queue: ItemQueue, items: readonly ItemJob[]): Promise<void> {
@@ -197,7 +197,7 @@ function jobOptions(jobId: string, { attempts = ITEM_ATTEMPTS }: AddOptions): Jo
   return { jobId, attempts, backoff: { type: BACKOFF } }
 }
 
-/** Starts feeding a batch from one server; does nothing while that is going on. */
+/** Starts feeding a batch from one server; does nothing if it is being fed. */
 export async function startFeeding(queues: ScopeQueues, batch: string, server: string): Promise<void> {
   const data: FeedJob = { v: 1, batch, server }
   const jobId = feedJobId(batch, server)
@@ -210,16 +210,16 @@ export async function resumeQueues(queues: ScopeQueues, servers: readonly string
   await Promise.all(queues.of(servers).map((queue) => queue.resume()))
 }
 
-/** Starts feeding a batch from each of its servers, in the scope that it is in; does nothing while that is going on. */
+/** Starts feeding a batch from each of its servers, in the scope that it is in; does nothing for those being fed. */
 export async function feedBatch(queues: Queues, batch: Whose & { readonly servers: readonly string[] }): Promise<void> {
   for (const server of batch.servers) await startFeeding(queues.in(itemScope(batch, server)), batch.id, server)
 }
 
-/** Lets the next pass of feeding happen now, where it waits for its time. */
+/** Makes the next pass of feeding happen now if it is delayed. */
 export async function feedNow(queues: ScopeQueues, batch: string, server: string): Promise<void> {
   const job = await queues.feed.getJob(feedJobId(batch, server))
   await job?.promote().catch((error: unknown) => {
-    // It does not wait: it never did, somebody was faster, or its time came.
+    // It is not delayed: it never was, another process was faster, or its time came.
     if (!/not in the delayed state|Missing key for job/.test(messageOf(error))) throw error
   })
 }

@@ -7,7 +7,7 @@ import { livenessOf } from '../process/process-identity.ts'
 
 export interface ReclaimOptions {
   readonly connection: RedisClient
-  /** Where working processes register themselves. */
+  /** The registry of working processes. */
   readonly workers: Workers
   /** Every queue whose jobs a dead process may hold. */
   readonly queues: readonly Queue[]
@@ -17,15 +17,15 @@ export interface ReclaimOptions {
 
 /** An item that a dead process had. */
 export interface Reclaimed extends ItemJob {
-  /** The process had received bytes of it, as far as it told. */
+  /** Whether the process had reported receiving bytes of it. */
   readonly progressed: boolean
 }
 
 /**
- * Hands the jobs of dead processes back to the queue, so that they go on at once instead of when their locks run out.
- * Dead is only what is proved to be: a process of this machine, boot and container that is no more. All others are
+ * Hands the jobs of dead processes back to the queue, so that they continue at once instead of when their locks expire.
+ * Dead means proven dead: a process of this machine, boot and container that no longer exists. All others are
  * left to BullMQ's check for stalled jobs. Several processes may call it at once: each job is handed back once.
- * @returns the items handed back; the caller counts a crash for each that had got nowhere.
+ * @returns the items handed back; the caller counts a crash for each without progress.
  */
 export async function reclaim({ connection, workers, queues, onDead }: ReclaimOptions): Promise<readonly Reclaimed[]> {
   const records = await workers.list()
@@ -45,16 +45,16 @@ function isProgress({ batch, n, received }: HeldItem, item: ItemJob): boolean {
   return batch === item.batch && n === item.n && (received ?? 0) > 0
 }
 
-/** A bundle keeps account of its crashes itself: it is not failed but taken apart. */
+/** A bundle counts its crashes itself: it is split up instead of failed. */
 async function countBundleCrash(job: Job): Promise<void> {
   const bundle = bundleJobSchema.safeParse(job.data).data
   if (bundle) await job.updateData({ ...bundle, crashes: (bundle.crashes ?? 0) + 1 })
 }
 
 /**
- * Hands running jobs back whose lock `isLost` says is nobody's any more; safe against others who do so too.
+ * Hands back running jobs whose lock is abandoned, as `isLost` says; safe when several processes do so.
  * @param isLost is given the token of a lock, `<id of the BullMQ worker>:<count>`, and the job's id
- * @param before what is done to a job first; it may be repeated
+ * @param before called for a job first; may be repeated
  * @returns the items among them
  */
 export async function handBackLost(
@@ -89,7 +89,7 @@ async function handBack(job: Job, token: string, before: (job: Job) => Promise<v
     await job.moveToWait(token)
     return true
   } catch (error) {
-    // BullMQ's own codes are numbers: the lock is another's by now, or the job is gone. So somebody else was first.
+    // BullMQ's own codes are numbers: the lock is another's by now, or the job is gone. So another process was first.
     const isOthers = error instanceof Error && 'code' in error && typeof error.code === 'number'
     if (isOthers) return false
     throw error

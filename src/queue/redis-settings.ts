@@ -2,12 +2,12 @@ import { DataferryError } from '../errors.ts'
 import type { RedisClient } from '../ledger/redis/client.ts'
 
 export interface RedisFacts {
-  /** As the server says it; a Valkey says which Redis it stands for. */
+  /** As the server reports it; Valkey reports the Redis version it is compatible with. */
   readonly version: string
   readonly product: 'redis' | 'valkey'
   /** Bytes; undefined: no limit of its own. */
   readonly maxMemory: number | undefined
-  /** What is allowed but not advised, a sentence each. */
+  /** What is allowed but not recommended, one sentence each. */
   readonly warnings: readonly string[]
 }
 
@@ -15,8 +15,8 @@ const OLDEST: readonly [number, number] = [6, 2]
 const FIX = 'redis-cli CONFIG SET maxmemory-policy noeviction'
 
 /**
- * Makes sure that no job can be lost to a setting. Reads `INFO` only, which managed services allow where they forbid `CONFIG`.
- * Rejects with `REDIS_MISCONFIGURED`, naming the command that mends it, for an old version or a policy that evicts keys.
+ * Makes sure that no setting can lose jobs. Reads only `INFO`, which managed services allow where they forbid `CONFIG`.
+ * Rejects with `REDIS_MISCONFIGURED`, naming the command that fixes it, for an old version or a policy that evicts keys.
  */
 export async function checkRedis(client: RedisClient): Promise<RedisFacts> {
   const infos = await Promise.all(mastersOf(client).map((node) => node.info()))
@@ -46,12 +46,12 @@ function judge(info: ReadonlyMap<string, string>): RedisFacts {
   const version = info.get('valkey_version') ?? info.get('redis_version') ?? '0'
   if (isOlder(info.get('redis_version') ?? '0', OLDEST)) {
     const needed = `dataferry needs Redis ${OLDEST.join('.')} or newer, or Valkey`
-    throw new DataferryError('REDIS_MISCONFIGURED', `This Redis has version ${version}; ${needed}.`)
+    throw new DataferryError('REDIS_MISCONFIGURED', `This Redis is version ${version}; ${needed}.`)
   }
   const policy = info.get('maxmemory_policy')
   if (policy !== undefined && policy !== 'noeviction') {
     const problem = `Redis may drop jobs when it is full, as its maxmemory-policy is ${policy}`
-    const managed = 'write the same setting into its configuration, or into the parameters of a managed service'
+    const managed = 'set the same in its configuration, or in the parameters of a managed service'
     throw new DataferryError('REDIS_MISCONFIGURED', `${problem}: run \`${FIX}\`, and ${managed}.`)
   }
   const maxMemory = Number(info.get('maxmemory') ?? 0) || undefined
@@ -61,7 +61,7 @@ function judge(info: ReadonlyMap<string, string>): RedisFacts {
 function warningsOf(info: ReadonlyMap<string, string>, policy: string | undefined): string[] {
   const noFile = 'Redis keeps no append-only file, so its restart would make dataferry rebuild the ledger'
   return [
-    ...(policy === undefined ? ['Redis does not say its maxmemory-policy; make sure that it is noeviction.'] : []),
+    ...(policy === undefined ? ['Redis does not report its maxmemory-policy; make sure that it is noeviction.'] : []),
     ...(info.get('aof_enabled') === '0' ? [`${noFile}: run \`redis-cli CONFIG SET appendonly yes\`.`] : []),
   ]
 }

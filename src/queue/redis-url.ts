@@ -1,6 +1,6 @@
 import { DataferryError } from '../errors.ts'
 
-/** Where Redis is, as a URL said it. Holds the password: never print it, print `redisLabel`. */
+/** Where Redis is, from a URL. Holds the password: never print it, print `redisLabel`. */
 export interface RedisTarget {
   readonly kind: 'single' | 'sentinel' | 'cluster'
   /** The servers, or the sentinels that know them. Empty for a socket. */
@@ -20,14 +20,14 @@ const FORMS =
   'redis://host:6379/0, rediss://…, unix:///path/to/socket, redis+sentinel://host:26379,host:26379/group or redis+cluster://host:6379,host:6379'
 
 /**
- * Reads the forms in which a Redis can be named. User and password stand before an `@`, percent-encoded.
+ * Reads the URL forms for a Redis. User and password come before an `@`, percent-encoded.
  * A socket may take `?db=n`, `redis+sentinel` a group and a database: `/group/0`.
- * Throws `CONFIG_INVALID`, without repeating what it was given: there may be a password in it.
+ * Throws `CONFIG_INVALID`, without repeating its input: it may contain a password.
  */
 export function parseRedisUrl(url: string): RedisTarget {
   const parts = /^([a-z+]+):\/\/(?:([^@/]*)@)?([^/?#]*)([^?#]*)(?:\?([^#]*))?$/i.exec(url.trim())
   const scheme = SCHEME.exec(parts?.[1]?.toLowerCase() ?? '')
-  if (!parts || !scheme) throw invalid(`it is none of the known forms (${FORMS})`)
+  if (!parts || !scheme) throw invalid(`it is not one of the known forms (${FORMS})`)
   const [, , login, hosts = '', path = '', query] = parts
   const type = scheme[0] === 'unix' ? 'socket' : scheme[2]
   const base = { ...credentials(login), tls: scheme[1] === 'rediss' }

@@ -3,12 +3,12 @@ import { DataferryError } from '../errors.ts'
 /** The folder beside the data that holds stages, marks and records. */
 export const RECORDS_FOLDER = '.dataferry'
 
-/** Names directly below `.dataferry/` that a sink keeps for itself: no batch may be called so. */
+/** Names directly below `.dataferry/` that a sink reserves for itself: no batch may have them. */
 export const RESERVED_FOLDERS: readonly string[] = ['parts', 'marks']
 
 /**
  * Checks a path of an item: relative, `/` between segments, without empty segments, `.` and `..`, and not in `.dataferry`.
- * The planner makes paths safe; this protects a sink from every other caller. Throws `ARGUMENT_INVALID`.
+ * The planner makes paths safe; this protects a sink from any other caller. Throws `ARGUMENT_INVALID`.
  */
 export function checkPath(path: string): void {
   const first = checkSegments(path, 'path').at(0)
@@ -16,7 +16,7 @@ export function checkPath(path: string): void {
   if (first?.toLowerCase() === RECORDS_FOLDER) {
     throw new DataferryError(
       'ARGUMENT_INVALID',
-      `The path ${quote(path)} lies in ${RECORDS_FOLDER}, which is not for data.`,
+      `The path ${quote(path)} is in ${RECORDS_FOLDER}, which is not for data.`,
     )
   }
 }
@@ -27,7 +27,7 @@ export function checkRecordName(name: string): void {
   if (first !== undefined && RESERVED_FOLDERS.includes(first.toLowerCase())) {
     throw new DataferryError(
       'ARGUMENT_INVALID',
-      `The record name ${quote(name)} begins with a folder kept for the sink.`,
+      `The record name ${quote(name)} begins with a folder reserved for the sink.`,
     )
   }
 }
@@ -37,7 +37,7 @@ export function checkKey(key: string): void {
   if (!/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/.test(key)) {
     throw new DataferryError(
       'ARGUMENT_INVALID',
-      `The key ${quote(key)} is not made of 1–200 letters, digits, '.', '_' and '-'.`,
+      `The key ${quote(key)} must be 1–200 letters, digits, '.', '_' and '-'.`,
     )
   }
 }
@@ -46,7 +46,7 @@ function checkSegments(name: string, what: string): string[] {
   const segments = name.split('/')
   const bad = segments.some((segment) => segment === '' || segment === '.' || segment === '..')
   if (bad || name.includes('\0')) {
-    throw new DataferryError('ARGUMENT_INVALID', `The ${what} ${quote(name)} is not a plain relative one.`)
+    throw new DataferryError('ARGUMENT_INVALID', `The ${what} ${quote(name)} is not a plain relative path.`)
   }
   return segments
 }

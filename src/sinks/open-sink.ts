@@ -6,21 +6,21 @@ import { parseLocation } from './s3/location.ts'
 import type { S3Options } from './s3/client.ts'
 import type { Sink } from './sink.ts'
 
-/** What each kind of sink can be told; every field is for one kind. */
+/** Options of each kind of sink; every field is for one kind. */
 export interface OpenSinkOptions {
-  /** What relative paths are relative to; default: the working directory of the process. */
+  /** The base of relative paths; default: the working directory of the process. */
   readonly cwd?: string
   readonly disk?: DiskSinkOptions
   readonly s3?: S3Options
 }
 
 interface Scheme {
-  /** One form per URL: what names the same place reads the same. */
+  /** The normal form of a URL: equal places have equal forms. */
   readonly normalize: (url: URL) => string
   readonly open: (url: string, options: OpenSinkOptions) => Promise<Sink>
 }
 
-/** A sink per URL scheme. An SDK that only one of them needs is imported when that one is opened. */
+/** A sink per URL scheme. An SDK that only one sink needs is imported when that sink is opened. */
 const SCHEMES: Readonly<Record<string, Scheme>> = {
   file: {
     normalize: (url) => pathToFileURL(folderOf(url)).href,
@@ -35,7 +35,7 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
 /**
  * Opens the sink for a destination as a user or a batch names it: `./dir`, `/abs/dir`, `file:///abs/dir`,
  * `s3://bucket/prefix`.
- * Nothing is made or contacted yet. The caller closes it. Rejects with `CONFIG_INVALID`.
+ * Nothing is created or contacted yet. The caller closes it. Rejects with `CONFIG_INVALID`.
  */
 export async function openSink(destination: string, options: OpenSinkOptions = {}): Promise<Sink> {
   const url = destinationUrl(destination, options.cwd ?? process.cwd())
@@ -48,15 +48,15 @@ export async function openSink(destination: string, options: OpenSinkOptions = {
  */
 export function destinationUrl(text: string, cwd: string): string {
   if (text.trim() === '')
-    throw new DataferryError('CONFIG_INVALID', 'The destination is empty: name a folder or a URL.')
+    throw new DataferryError('CONFIG_INVALID', 'The destination is empty: give a folder or a URL.')
   if (!/^(?:file:|[a-z][a-z0-9+.-]+:\/\/)/i.test(text)) return pathToFileURL(resolve(cwd, text)).href
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (!url) throw new DataferryError('CONFIG_INVALID', 'The destination looks like a URL and is not a valid one.')
+  if (!url) throw new DataferryError('CONFIG_INVALID', 'The destination looks like a URL but is not a valid one.')
   const scheme = schemeOf(url)
   if (url.username !== '' || url.password !== '') {
     throw new DataferryError(
       'CONFIG_INVALID',
-      'The destination URL holds credentials: give them by environment or file.',
+      'The destination URL contains credentials: give them by environment or file.',
     )
   }
   return scheme.normalize(url)
@@ -69,7 +69,7 @@ function schemeOf(url: URL): Scheme {
   const known = Object.keys(SCHEMES).map((one) => `${one}://`)
   throw new DataferryError(
     'CONFIG_INVALID',
-    `No sink for ${name}:// is known: use a folder, or one of ${known.join(', ')}.`,
+    `${name}:// is not supported: use a folder, or one of ${known.join(', ')}.`,
   )
 }
 

@@ -1,6 +1,6 @@
 /**
- * The same bytes in pieces of `size`, the last one shorter: reports are made line by line, and a call of the system or the
- * store for each line would take longer than all the rest. A piece is valid until the next one is asked for.
+ * The same bytes in pieces of `size`, the last one shorter: reports are made line by line, and a call to the system or the
+ * store for each line would take longer than everything else. A piece is valid until the next one is asked for.
  */
 export async function* pieces(content: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Uint8Array> {
   const piece = Buffer.allocUnsafe(size)

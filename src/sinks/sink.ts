@@ -4,12 +4,12 @@ import type { Hash } from '../model/hash.ts'
 import type { Item } from '../model/item.ts'
 import type { Verified } from '../model/receipt.ts'
 
-/** What is committed at a path. */
+/** A committed file. */
 export interface Committed {
   /** Bytes. */
   readonly size: number
   /**
-   * What a commit proved about the bytes that are there, where the sink remembers it (object metadata, or the mark
+   * What a commit proved about these bytes, if the sink remembers it (object metadata, or the mark
    * that a disk sink leaves for items without a published checksum until they are forgotten). Undefined means: read them.
    */
   readonly proof: Proof | undefined
@@ -20,7 +20,7 @@ export interface Proof {
   readonly checksum: Checksum
   readonly size: number
   readonly verified: Verified
-  /** Key of the stage that committed it, where the sink remembers it. */
+  /** Key of the stage that committed it, if the sink remembers it. */
   readonly key?: string
 }
 
@@ -32,36 +32,36 @@ export interface StageOptions {
 }
 
 /**
- * A place where files and the batch folder end up. Every method rejects with `SINK_…` codes or the signal's reason, and
- * with `ARGUMENT_INVALID` for a path, key or record name that could leave its place.
+ * A place for files and their batch folders. Every method rejects with `SINK_…` codes or the signal's reason, and
+ * with `ARGUMENT_INVALID` for a path, key or record name that could lead outside.
  */
 export interface Sink {
   /** For receipts and logs: absolute, without credentials. */
   readonly url: string
   /** Whether `stage` can only resume from a saved hash state, so that `Hash#save` must work. */
   readonly needsHashState: boolean
-  /** What is committed at `path`; undefined: nothing. `key` finds marks that a commit of this very item left. */
+  /** What is committed at `path`; undefined: nothing. `key` finds marks left by a commit of this very item. */
   stat(path: string, key: string, signal: AbortSignal): Promise<Committed | undefined>
   /**
-   * The committed bytes. Rejects with `SINK_FAILED` when nothing is there. The caller reads to the end or destroys the
+   * The committed bytes. Rejects with `SINK_FAILED` when there are none. The caller reads to the end or destroys the
    * stream, which fails with `SINK_…` codes or the signal's reason.
    */
   read(path: string, signal: AbortSignal): Promise<Readable>
   /**
    * Opens the one stage of a key; the caller disposes it. Nothing shows at `item.path` before `commit`.
-   * Rejects with `SINK_BUSY` when the key has an open stage, in this or another live process, or when something else was put
+   * Rejects with `SINK_BUSY` when the key has an open stage, in this or another live process, or when another file was put
    * at the path since `stat` looked there for this key (S3 tells so at `commit`): look again; with `SINK_FULL` when
-   * `item.expect.size` is known not to fit; with `SINK_EXISTS` or `SINK_DENIED` when its folder cannot be.
+   * `item.expect.size` is known not to fit; with `SINK_EXISTS` or `SINK_DENIED` when its folder cannot be created.
    */
   stage(options: StageOptions): Promise<Stage>
   /**
-   * Drops what marks and parts of `key` are left; called when the item's outcome is on record. Repeatable. The part of
+   * Drops any marks and parts of `key`; called when the item's outcome is on record. Repeatable. The part of
    * a stage that is open in this process goes when that stage is disposed; what another live process writes is left.
    */
   forget(key: string): Promise<void>
   /**
-   * Drops what no live writer goes on with: parts, open uploads and marks. Of one batch when named, which has ended; else of
-   * all, and then unfinished items begin again.
+   * Drops what no live writer is using: parts, open uploads and marks. Of one batch if given, which has ended; else of
+   * all, and then unfinished items start over.
    * @returns how many parts and uploads were dropped
    */
   sweep(batch: string | undefined, signal: AbortSignal): Promise<number>
@@ -69,22 +69,22 @@ export interface Sink {
   list(signal: AbortSignal): AsyncIterable<{ readonly path: string; readonly size: number }>
   /**
    * Makes sure that the destination can be used, by writing something small and removing it.
-   * Rejects with `SINK_UNAVAILABLE` or `SINK_FULL`, which are about all of it: whatever is done there waits.
+   * Rejects with `SINK_UNAVAILABLE` or `SINK_FULL`, which concern all of it: all work there waits.
    */
   check(): Promise<void>
   /** Bytes that can still be written; undefined when unlimited or unknown. */
   free(): Promise<number | undefined>
-  /** The small files of the batch folder, beside the data. */
+  /** The small files of the batch folders, beside the data. */
   readonly records: Records
-  /** Frees what the sink holds. Callers close their logs before; stages that are still open are disposed. */
+  /** Closes the sink. Callers close their logs first; open stages are disposed. */
   close(): Promise<void>
 }
 
 /** Bytes on their way to a path. Disposing without commit keeps what can be resumed and shows nothing. */
 export interface Stage extends AsyncDisposable {
   /**
-   * Feeds `hash` every byte already held and resolves to their count. What it cannot re-read it drops, and gives 0.
-   * `hash` is empty before; if this rejects, its state is of no use.
+   * Feeds `hash` every byte already held and resolves to their count. Drops what it cannot reread, and resolves to 0.
+   * `hash` must be empty; if this rejects, its state is useless.
    */
   resume(hash: Hash, signal: AbortSignal): Promise<number>
   /** Drops every byte held. */
@@ -93,19 +93,19 @@ export interface Stage extends AsyncDisposable {
    * Adds chunks to the end; a chunk is valid until the next one is asked for. `hash` has seen exactly the chunks
    * that were asked for: a sink that saves its state does so at its own borders.
    * `chunks` ends by itself when `signal` aborts: a sink cannot interrupt the wait for a chunk.
-   * If it rejects, what was kept is there for the next `resume`, of this stage or of a later one with its key.
+   * If it rejects, what was kept is available to the next `resume`, of this stage or a later one with its key.
    * Rejects with `SINK_FULL`, and with `SINK_BUSY` when another process took this key over.
    */
   append(chunks: AsyncIterable<Uint8Array>, hash: Hash, signal: AbortSignal): Promise<void>
   /**
    * Makes the bytes durable and publishes them at the path in one step, replacing what was there. Ends the stage.
-   * `proof.size` is the count of bytes held, else `SINK_FAILED`. If it rejects, nothing shows, and the bytes are kept.
+   * `proof.size` is the count of bytes held, else `SINK_FAILED`. If it rejects, nothing becomes visible, and the bytes are kept.
    * Rejects with `SINK_BUSY` when another process took this key over in the meantime.
    */
   commit(proof: Proof): Promise<void>
 }
 
-/** Bytes of a record that is read as a whole: a longer one was not written by dataferry. */
+/** Longest record that is read as a whole: a longer one was not written by dataferry. */
 export const LONGEST_RECORD = 256 << 20
 
 /**
@@ -119,9 +119,9 @@ export interface Records {
   write(name: string, content: AsyncIterable<Uint8Array> | Uint8Array | string): Promise<void>
   /** Files (not folders) below a folder, at any depth. A log is one name, whatever it is made of. */
   list(folder: string): Promise<readonly string[]>
-  /** Names directly below `.dataferry/` that hold a record: the batches. A folder goes with its last record. */
+  /** Names directly below `.dataferry/` that hold a record: the batches. A folder vanishes with its last record. */
   folders(): Promise<readonly string[]>
-  /** Removes a file or log; nothing there is no error. */
+  /** Removes a file or log; a missing one is not an error. */
   remove(name: string): Promise<void>
   /**
    * Opens a log for appending, cut to `length` bytes first when given; the caller closes it. One writer per name:
@@ -129,9 +129,9 @@ export interface Records {
    * A crash may leave a log that ends in the middle of what was last appended: readers drop a torn last line.
    */
   appendTo(name: string, length?: number): Promise<RecordLog>
-  /** Bytes `from` … `to` − 1 of a log, or fewer when it is shorter; none when it is not there. */
+  /** Bytes `from` … `to` − 1 of a log, or fewer when it is shorter; none when it does not exist. */
   readLog(name: string, from: number, to: number): Promise<Uint8Array>
-  /** A log from an offset to its present end; nothing when it is not there. */
+  /** A log from an offset to its present end; nothing when it does not exist. */
   streamLog(name: string, from: number): AsyncIterable<Uint8Array>
 }
 
@@ -140,6 +140,6 @@ export interface RecordLog {
   readonly length: number
   /** Adds bytes; durable when it resolves. Concurrent calls keep their order and share one sync. */
   append(data: string | Uint8Array): Promise<void>
-  /** Waits for the appends that were made; later ones reject with `SINK_FAILED`. Repeatable. */
+  /** Waits for pending appends; later ones reject with `SINK_FAILED`. Repeatable. */
   close(): Promise<void>
 }

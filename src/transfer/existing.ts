@@ -16,14 +16,14 @@ export interface ExistingRun {
 }
 
 /**
- * Decides about what is at an item's path already.
- * @returns a receipt when it stays, undefined when the item has to be fetched (nothing there, or it may be replaced)
+ * Decides about a file that is already at an item's path.
+ * @returns a receipt if it is kept, undefined if the item must be fetched (nothing is there, or it may be replaced)
  * Rejects with `SINK_EXISTS` when something else is there and the policy is `error`.
  */
 export async function keepExisting(item: Item, sink: Sink, run: ExistingRun): Promise<Receipt | undefined> {
   const there = await sink.stat(item.path, run.key, run.signal)
   if (!there) return undefined
-  // A commit of this very item whose receipt was lost in a crash: the bytes were judged already.
+  // A commit of this very item whose receipt was lost in a crash: the bytes have been verified.
   if (there.proof?.key === run.key) return receiptFor('done', item, { ...there.proof, size: there.size })
   switch (run.policy) {
     case 'overwrite':
@@ -39,7 +39,7 @@ export async function keepExisting(item: Item, sink: Sink, run: ExistingRun): Pr
     case 'error': {
       const same = await identical(item, sink, there, run)
       if (same) return same
-      throw new DataferryError('SINK_EXISTS', `${item.path} is at the destination already and ${reason(item)}.`)
+      throw new DataferryError('SINK_EXISTS', `${item.path} is already at the destination and ${reason(item)}.`)
     }
   }
 }
@@ -50,7 +50,7 @@ function reason({ expect }: Item): string {
     : 'cannot be compared with the file on the server, which publishes no checksum for this form'
 }
 
-/** A receipt when the published checksum, or that of an earlier fetch, proves that the same bytes are there. */
+/** A receipt if the published checksum, or that of an earlier fetch, proves that the same bytes are there. */
 async function identical(
   item: Item,
   sink: Sink,
@@ -64,7 +64,7 @@ async function identical(
     const found = await checksumThere(item, sink, there, checksum, signal)
     if (sameChecksum(found, checksum)) return receiptFor('kept', item, { size, verified: 'checksum', checksum: found })
   }
-  // No checksum is published, or one that describes another form: then what an earlier fetch recorded is the measure.
+  // No checksum is published, or one of another form: then the record of an earlier fetch decides.
   const known = await earlier(item)
   if (!known) return undefined
   const found = await checksumThere(item, sink, there, known.checksum, signal)

@@ -6,7 +6,7 @@ export type HashKind = 'native' | 'saveable'
 /** A request to a hash thread; answered in order by a `HashReply` of the same `call`. */
 export type HashRequest = { readonly call: number; readonly id: number } & (
   | { readonly op: 'open'; readonly algorithm: Algorithm; readonly kind: HashKind }
-  /** Hashes the first `length` bytes of `memory`, which comes back with the reply: nobody has to copy it. */
+  /** Hashes the first `length` bytes of `memory`, which is returned with the reply: nothing is copied. */
   | { readonly op: 'update'; readonly memory: ArrayBuffer; readonly length: number }
   | { readonly op: 'load'; readonly state: Uint8Array }
   | { readonly op: 'digest' | 'save' | 'reset' | 'close' }

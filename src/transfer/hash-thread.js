@@ -1,5 +1,5 @@
 // @ts-check
-// JavaScript, since Node.js 20 runs no TypeScript on a thread; checked by the compiler all the same.
+// JavaScript, since Node.js 20 runs no TypeScript on a thread; still checked by the compiler.
 import { createHash } from 'node:crypto'
 import { parentPort } from 'node:worker_threads'
 import { createMD5, createSHA1, createSHA256, createSHA512 } from 'hash-wasm'
@@ -82,7 +82,7 @@ async function answer(request) {
   }
 }
 
-/** Requests are answered in the order in which they came. */
+/** Requests are answered in order. */
 let queue = Promise.resolve()
 parentPort?.on('message', (/** @type {HashRequest} */ request) => {
   const { call } = request

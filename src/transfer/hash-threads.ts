@@ -7,9 +7,9 @@ import type { HashKind, HashReply, HashRequest } from './hash-protocol.ts'
 /** One request, without the fields that the thread's proxy fills in. */
 type Call = HashRequest extends infer R ? (R extends HashRequest ? Omit<R, 'call' | 'id'> : never) : never
 
-/** Bytes that go to a thread at a time: fewer would cost more in messages, more would leave the processor's cache. */
+/** Bytes sent to a thread at a time: fewer would cost more in messages, more would leave the processor's cache. */
 const LOAD = 512 * 1024
-/** Loads of one hash: as many as keep its thread busy while the event loop is at other work. */
+/** Loads in flight for one hash: enough to keep its thread busy while the event loop does other work. */
 const LOADS = 4
 const MAX_THREADS = Math.max(1, Math.min(4, availableParallelism() - 1))
 const threads: HashThread[] = []
@@ -47,7 +47,7 @@ class HashThread {
   }
 
   call(id: number, request: Call, transfer: ArrayBuffer[] = []): Promise<HashReply['value']> {
-    // A thread that has ended answers nothing any more.
+    // A thread that has ended no longer answers.
     if (this.#dead) return Promise.reject(this.#dead)
     const call = this.#calls++
     // A pending call must keep the process alive; an idle thread must not.
@@ -75,7 +75,7 @@ class HashThread {
   }
 }
 
-/** Bytes on their way to a thread: ownership moves, since copying into shared memory is many times slower. */
+/** Bytes in flight to a thread: ownership moves, since copying into shared memory is many times slower. */
 class Loads {
   readonly #send: (memory: ArrayBuffer, length: number) => Promise<HashReply['value']>
   readonly #free: ArrayBuffer[] = []
@@ -83,12 +83,12 @@ class Loads {
   #made = 0
   #filling: { readonly memory: ArrayBuffer; length: number } | undefined
 
-  /** @param send sends memory away and resolves to it when it is back */
+  /** @param send sends memory and resolves to it once it is back */
   constructor(send: (memory: ArrayBuffer, length: number) => Promise<HashReply['value']>) {
     this.#send = send
   }
 
-  /** Copies the bytes, and sends what is full. Waits while all memory is on its way. */
+  /** Copies the bytes, and sends what is full. Waits while all memory is in flight. */
   async add(chunk: Uint8Array): Promise<void> {
     for (let from = 0; from < chunk.length;) {
       const load = (this.#filling ??= { memory: await this.#take(), length: 0 })
@@ -120,7 +120,7 @@ class Loads {
     return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
-  /** @param returned anything but memory: it was lost on the way, with its thread */
+  /** @param returned anything but memory: it was lost with its thread */
   #give(returned: HashReply['value']): void {
     const memory = returned instanceof ArrayBuffer ? returned : new ArrayBuffer(LOAD)
     const next = this.#waiting.shift()
@@ -179,7 +179,7 @@ class ThreadHash implements Hash {
     this.#call({ op: 'close' }).catch(() => undefined)
   }
 
-  /** Requests are answered in order, so nobody needs to wait for the opening. */
+  /** Requests are answered in order, so there is no need to wait for the opening. */
   async #call(request: Call): Promise<HashReply['value']> {
     const sent = this.#taken.then(() => {
       this.#loads.flush()

@@ -11,7 +11,7 @@ export interface HashOptions {
   readonly saveable: boolean
 }
 
-/** Above this size the cost of handing chunks to a thread is less than that of blocking the event loop. */
+/** Above this size handing chunks to a thread costs less than blocking the event loop. */
 const THREAD_FROM_BYTES = 4 << 20
 
 /** Creates the hash that fits: on this thread for small files, off the event loop for large and unknown ones. */

@@ -27,16 +27,16 @@ export interface Reading {
   readonly enough?: number | undefined
   /** Called with the bytes so far, those of earlier attempts included. */
   readonly onProgress?: (bytes: number) => void
-  /** Bytes that may come where neither listing nor server says how many; undefined: any number. */
+  /** Most bytes accepted when neither listing nor server says how many; undefined: any number. */
   readonly room?: number | undefined
 }
 
-/** The hash that an item is judged by; the caller closes it. */
+/** The hash that an item is verified by; the caller closes it. */
 export function hashFor({ expect }: Item, saveable: boolean): Hash {
   return createHash({ algorithm: expect.checksum?.algorithm ?? 'sha256', size: expect.size, saveable })
 }
 
-/** The bytes of one item on their way: read again where a connection breaks, counted, hashed, and judged at their end. */
+/** The incoming bytes of one item: resumed when a connection breaks, counted, hashed, and verified at their end. */
 export class Incoming {
   readonly #item: Item
   readonly #open: OpenSource
@@ -45,7 +45,7 @@ export class Incoming {
   readonly #meter: Meter
   /** What the server announced, for items whose listing promises no size. */
   #servedSize: number | undefined
-  /** The server said that the bytes are encoded. */
+  /** The server declared the bytes to be encoded. */
   #encoded = false
   #ended = false
   readonly #form: NonNullable<OpenOptions['encoded']>
@@ -53,7 +53,7 @@ export class Incoming {
 
   /**
    * @param hash has seen the `from` bytes that an earlier attempt kept
-   * @param form of bytes that come encoded, where there is something to judge them by
+   * @param form how to take encoded bytes, if there is something to verify them by
    */
   constructor(
     item: Item,
@@ -82,7 +82,7 @@ export class Incoming {
   /** The chunks, once; each is valid until the next one is asked for. Rejects as `readFrom`, and with `LONG_BODY` or `ENDLESS_BODY`. */
   passing(): AsyncGenerator<Uint8Array, void, undefined> {
     const { signal, reconnect = DEFAULT_RECONNECT, segments = 1, ahead, enough = ENOUGH_FOR_ONE } = this.#reading
-    // What was kept came with a request that did not end. Where nothing was, an earlier one may have.
+    // Kept bytes came with a request that did not finish. Without any, an earlier request may have finished.
     const count = this.#from === 0 ? this.#reading.count === true : this.#reading.count && 'if-unfinished'
     const { size: expectedSize, checksum } = this.#item.expect
     const continuable = checksum !== undefined
@@ -98,17 +98,17 @@ export class Incoming {
     const limit = limitOf(this.#item)
     if (limit === undefined) {
       if (this.#servedSize === undefined) refuseEndless(bytes - this.#from, this.#reading.room)
-    } else if (bytes > limit) throw new DataferryError('LONG_BODY', `More than the promised ${limit} bytes came.`)
+    } else if (bytes > limit) throw new DataferryError('LONG_BODY', `More than the promised ${limit} bytes arrived.`)
   }
 
-  /** Whether an error of `passing` or `judged` may be that these bytes are an encoded form of the right ones. */
+  /** Whether an error of `passing` or `judged` may mean that these bytes are an encoded form of the right ones. */
   mayBeEncoded(error: unknown): error is DataferryError {
     if (!this.#encoded || !(error instanceof DataferryError)) return false
-    // Until all has come, a body that is short is one that broke off.
+    // Until everything has arrived, a short body is one that broke off.
     return error.code === 'LONG_BODY' || (this.#ended && ['CHECKSUM_MISMATCH', 'SHORT_BODY'].includes(error.code))
   }
 
-  /** What came, behind its last byte. Rejects as `judge`. */
+  /** What was received, after the last byte. Rejects as `judge`. */
   async judged(): Promise<Received & Accepted> {
     this.#ended = true
     const received = await this.#meter.result()
@@ -118,27 +118,27 @@ export class Incoming {
 }
 
 /**
- * Without a checksum the size is the promise; with one, a listed size may be wrong, but not by that much. A size that only the
- * manifest gives is judged at the end.
+ * Without a checksum the size must match; with one, a listed size may be wrong, but not by that much. A size that only the
+ * manifest gives is checked at the end.
  */
 function limitOf({ expect }: Item): number | undefined {
   if (expect.size === undefined || expect.own?.includes('size')) return undefined
   return expect.checksum ? expect.size * 2 + (64 << 20) : expect.size
 }
 
-/** The share of what is free that bytes of unknown number may take, so that the others have room meanwhile. */
+/** The share of free space that a body of unknown length may take, so that others have room meanwhile. */
 const SHARE = 0.9
 
-/** Bytes that may come where nothing says how many; undefined where something does, or where any number fits. */
+/** Most bytes accepted when nothing says how many; undefined if something does, or if any number fits. */
 export async function roomFor({ expect }: Item, sink: Sink): Promise<number | undefined> {
   if (expect.size !== undefined && !expect.own?.includes('size')) return undefined
   const free = await sink.free()
   return free === undefined ? undefined : Math.floor(free * SHARE)
 }
 
-/** Throws `ENDLESS_BODY` when more came than there is room for. */
+/** Throws `ENDLESS_BODY` when more bytes arrive than there is room for. */
 export function refuseEndless(bytes: number, room: number | undefined): void {
   if (room === undefined || bytes <= room) return
-  const message = `${bytes} bytes came and more follow, although nothing says how many; there was room for ${room}.`
+  const message = `${bytes} bytes arrived and more follow, although nothing says how many; there was room for ${room}.`
   throw new DataferryError('ENDLESS_BODY', message)
 }

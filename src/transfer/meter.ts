@@ -7,7 +7,7 @@ export interface Received {
   readonly checksum: Checksum
 }
 
-/** The one place where bytes are counted and hashed, while they pass. */
+/** The one place where bytes are counted and hashed, as they pass. */
 export class Meter {
   readonly #hash: Hash
   readonly #check: (bytes: number) => void
@@ -16,7 +16,7 @@ export class Meter {
 
   /**
    * @param from bytes that the hash has seen already
-   * @param check called with the bytes so far before they are passed on, and throws when they are too many
+   * @param check called with the bytes so far before they are passed on; throws when they are too many
    * @param onProgress called with the bytes so far after each chunk
    */
   constructor(
@@ -31,7 +31,7 @@ export class Meter {
     this.#onProgress = onProgress
   }
 
-  /** Passes chunks on; the next one is asked for only when the hash is done with the last. */
+  /** Passes chunks on; asks for the next one only when the hash is done with the last. */
   async *through(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of chunks) {
       this.#bytes += chunk.byteLength
@@ -58,7 +58,7 @@ export class Meter {
   }
 }
 
-/** The checksum of bytes that are at the destination already. `onProgress` is called with the bytes so far. */
+/** The checksum of bytes that are already at the destination. `onProgress` is called with the bytes so far. */
 export async function hashOf(
   chunks: AsyncIterable<Uint8Array>,
   hash: Hash,

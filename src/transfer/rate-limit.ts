@@ -4,7 +4,7 @@ import type { OpenSource } from '../model/source.ts'
 /** Shares a number of bytes per second among all streams that take from it. */
 export class RateLimit {
   #bytesPerSecond: number | undefined
-  /** When the bytes taken so far will have been paid for. */
+  /** When the bytes taken so far will be paid off. */
   #paidAt = 0
 
   constructor(bytesPerSecond?: number) {
@@ -28,7 +28,7 @@ export class RateLimit {
   }
 }
 
-/** A source whose bytes pass no faster than `limit` allows. */
+/** A source that delivers bytes no faster than `limit` allows. */
 export function limitedSource(open: OpenSource, limit: RateLimit): OpenSource {
   return async (ref, from, options) => {
     const opened = await open(ref, from, options)

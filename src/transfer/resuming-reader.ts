@@ -5,10 +5,10 @@ import { StreamRevoked, type OpenBody, type OpenSource, type StoreLink } from '.
 
 export interface ReadOptions {
   readonly signal: AbortSignal
-  /** Bytes that are expected in the whole; undefined: unknown. A hint for judging answers, not a promise. */
+  /** Expected length of the whole; undefined: unknown. A hint for judging answers, not a requirement. */
   readonly expectedSize: number | undefined
   readonly count: Counting
-  /** Whether the stream may make way for others and go on later, since a published checksum judges the whole. */
+  /** Whether the stream may make way for others and continue later, since a published checksum will verify the whole. */
   readonly continuable?: boolean
   readonly reconnect: ReconnectOptions
   /** First byte that is not wanted; undefined: all to the end. */
@@ -20,17 +20,17 @@ export interface ReadOptions {
 }
 
 /**
- * Whether a download is still to be counted by its server, once.
+ * Whether the server should still count the download, once.
  * - `true`: no request has been made for it
- * - `if-unfinished`: one was, which did not bring the last byte. A server that hands out links to a store has counted it
+ * - `if-unfinished`: a request was made but did not deliver the last byte. A server that hands out links to a store has counted it
  *   with the link, one that sends the bytes itself has not.
- * - `false`: it has been counted, or is not to be
+ * - `false`: it has been counted, or should not be
  */
 export type Counting = boolean | 'if-unfinished'
 
-/** How often and how fast a broken connection is tried again within one attempt. */
+/** How often and how soon a broken connection is retried within one attempt. */
 export interface ReconnectOptions {
-  /** Connections in a row without a new byte that are followed by another one; the next such ends the attempt. */
+  /** Connections in a row that may bring no new byte; one more ends the attempt. */
   readonly retries: number
   readonly minDelayMs: number
   readonly maxDelayMs: number
@@ -38,7 +38,7 @@ export interface ReconnectOptions {
 
 export const DEFAULT_RECONNECT: ReconnectOptions = { retries: 3, minDelayMs: 250, maxDelayMs: 4_000 }
 
-/** A connection that brought something new, or ended in order. */
+/** A connection that brought something new, or ended properly. */
 interface Connection {
   readonly first: IteratorResult<Uint8Array, void>
   readonly rest: AsyncGenerator<Uint8Array, void, undefined>
@@ -62,8 +62,8 @@ export function newIdentity(count: Counting): Identity {
 /**
  * The bytes of `ref` from an offset to the end, or a little beyond `to`, reconnecting at the current offset when a connection breaks.
  * A chunk is valid until the next one is asked for. Rejects with the last error when more than `retries` connections in
- * a row brought no new byte, at once when trying again cannot help, and with `SOURCE_CHANGED` when size or validator
- * differ between two connections, since two halves of different files must never be joined. Archives are made anew for
+ * a row brought no new byte, at once when a retry cannot help, and with `SOURCE_CHANGED` when size or validator
+ * differ between two connections, since two halves of different files must never be joined. The server makes a new archive for
  * each request, so one that breaks is never resumed.
  */
 export async function* readFrom(
@@ -97,7 +97,7 @@ export async function* readFrom(
   }
 }
 
-/** @returns undefined for a stream that made way before its first byte: it is opened again when it is its turn */
+/** @returns undefined for a stream that made way before its first byte: it is reopened when it has a slot */
 async function unlessRevoked<T>(connection: Promise<T>, options: ReadOptions): Promise<T | undefined> {
   try {
     return await connection
@@ -121,7 +121,7 @@ async function connect(
     const body = await openCounted(open, ref, at, options, identity)
     const chunks = body.body[Symbol.asyncIterator]()
     try {
-      // Before anything else: leaving a body that was never begun would not close its connection.
+      // Before anything else: abandoning a body that was never read from would not close its connection.
       const begun = await chunks.next()
       checkIdentity(body, at, identity)
       if (options.spare && body.from < at) throw noRanges()
@@ -144,7 +144,7 @@ async function connect(
   })
 }
 
-/** Opens the source so that of all its requests one is counted: that for a link, else the one that brings the last byte. */
+/** Opens the source so that exactly one of its requests is counted: that for a link, else the one that delivers the last byte. */
 async function openCounted(
   open: OpenSource,
   ref: Ref,
@@ -181,7 +181,7 @@ async function openCounted(
   return ask(true)
 }
 
-/** Closes a connection whose bytes are not needed: only a body that was begun can be left. */
+/** Closes a connection whose bytes are not needed: only a body that has been read from can be abandoned. */
 async function leave({ body }: OpenBody): Promise<void> {
   const chunks = body[Symbol.asyncIterator]()
   await chunks.next().catch(() => undefined)
@@ -226,7 +226,7 @@ function noRanges(): DataferryError {
   return new DataferryError('SOURCE_REJECTED', 'The server sends the whole file when it is asked for a part.')
 }
 
-/** A server that ignores a range starts earlier than asked: what is there already is read past. */
+/** A server that ignores a range starts earlier than requested: skips the bytes that are already there. */
 async function* surplusDropped(
   begun: IteratorResult<Uint8Array>,
   chunks: AsyncIterator<Uint8Array>,
@@ -243,7 +243,8 @@ async function* surplusDropped(
   } finally {
     await chunks.return?.()
   }
-  if (left > 0) throw new DataferryError('SHORT_BODY', `The answer ended ${left} bytes before the place to go on from.`)
+  if (left > 0)
+    throw new DataferryError('SHORT_BODY', `The response ended ${left} bytes before the byte to continue from.`)
 }
 
 function isRevoked(error: unknown, { continuable }: ReadOptions): boolean {

@@ -118,7 +118,7 @@ export class SegmentedReader {
       }
     } finally {
       signal.removeEventListener('abort', onAbort)
-      fail(new Error('The reader left.'))
+      fail(new Error('The reader stopped.'))
       this.#stop.abort()
       await Promise.all(filling)
       this.#release(this.#held.splice(0))

@@ -1,7 +1,7 @@
 /**
- * Lets a second reader see chunks while they pass to a first one. A chunk is valid for both until they ask for the next,
+ * A tee without a buffer: a second reader sees the chunks that pass to a first one. A chunk is valid for both until they ask for the next,
  * which comes only when both have asked: neither runs ahead, and nothing is copied or kept.
- * @param watch reads what passes; must not end before the chunks do, unless it rejects
+ * @param watch reads the passing chunks; must not end before they do, unless it rejects
  * @returns the passing chunks, which reject as the watcher does, and the watcher's result
  */
 export function tap<T>(
@@ -41,7 +41,7 @@ interface Asker {
   readonly reject: (error: unknown) => void
 }
 
-/** One chunk at a time from one hand to the other. */
+/** Hands over one chunk at a time. */
 class Handoff implements AsyncIterator<Uint8Array, undefined> {
   #asker: Asker | undefined
   #offered: Uint8Array | undefined

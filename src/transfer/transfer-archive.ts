@@ -7,9 +7,9 @@ import { tap } from './tap.ts'
 import { refuseEndless, roomFor } from './incoming.ts'
 import type { Endpoints, Run } from './transfer.ts'
 
-/** What a sound archive turned out to hold. */
+/** What a sound archive contains. */
 interface Inspection {
-  /** Files that were asked for and are not in it. */
+  /** Requested files that are not in it. */
   readonly leftOut: readonly LeftOut[]
   /** For people: what its entries were compared with. */
   readonly note: string
@@ -19,8 +19,8 @@ interface Inspection {
 export type Inspect = (bytes: AsyncIterable<Uint8Array>, signal: AbortSignal) => Promise<Inspection>
 
 /**
- * Transfers an archive to the sink and proves its structure while it passes, so that nothing has to be read back. The server
- * makes an archive anew for each request: there is no going on with an earlier one, neither between attempts nor within.
+ * Transfers an archive to the sink and verifies its structure as it passes, so that nothing has to be read back. The server
+ * makes a new archive for each request: an earlier one cannot be resumed, neither between attempts nor within one.
  * Nothing shows at `item.path` unless it resolves. Rejects as `transfer` does, and with what `inspect` rejects with.
  */
 export async function transferArchive(
@@ -34,7 +34,7 @@ export async function transferArchive(
   try {
     await using stage = await sink.stage({ key, item, signal })
     await stage.restart()
-    // Before the stream is open: one that is never begun would not be closed.
+    // Before the stream is open: one that is never read from would not be closed.
     const free = await roomFor(item, sink)
     const { body, size: servedSize } = await open(item.ref, 0, { signal, count: count === true })
     const { passing, result } = tap(body, (bytes) => inspect(bytes, signal))
@@ -44,7 +44,7 @@ export async function transferArchive(
       await stage.append(meter.through(passing), hash, signal)
       const { size, checksum } = await meter.result()
       if (servedSize !== undefined && servedSize !== size) {
-        throw new DataferryError('ZIP_DAMAGED', `${size} bytes of the archive came; ${servedSize} were promised.`)
+        throw new DataferryError('ZIP_DAMAGED', `${size} bytes of the archive arrived; ${servedSize} were promised.`)
       }
       const inspection = await result
       await stage.commit({ checksum, size, verified: 'structure' })

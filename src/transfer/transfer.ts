@@ -21,7 +21,7 @@ export interface Run extends Reading {
 }
 
 /**
- * Transfers one item from its source to the sink: resumes from what was kept, hashes while bytes pass, verifies, commits.
+ * Transfers one item from its source to the sink: resumes from what was kept, hashes as bytes pass, verifies, commits.
  * Nothing shows at `item.path` unless it resolves. Rejects with the first `DataferryError` that ended
  * this attempt, or the signal's reason; what can be trusted is kept for the next attempt.
  */
@@ -29,7 +29,7 @@ export async function transfer(item: Item, { open, sink }: Endpoints, run: Run):
   const hash = hashFor(item, sink.needsHashState)
   try {
     await using stage = await sink.stage({ key: run.key, item, signal: run.signal })
-    // Only a checksum can prove that two halves belong together; without one, begin again.
+    // Only a checksum can prove that two halves belong together; without one, start over.
     const from = item.expect.checksum ? await stage.resume(hash, run.signal) : await stage.restart()
     const room = await roomFor(item, sink)
     const bytes = new Incoming(item, open, hash, from, { ...run, room, ahead: run.ahead ?? aheadOf(sink) })
@@ -63,9 +63,9 @@ async function taken(bytes: Incoming, stage: Stage, hash: Hash, { signal }: Run)
 }
 
 /**
- * The content instead of the bytes that were sent, which are not those that were promised, but are said to be encoded:
- * a proxy may have done that. Objects that merely say so are right as they were sent.
- * @param asSent what was wrong with the bytes as they were sent
+ * Takes the decoded content instead of the bytes as sent, which are not the promised ones but are declared to be encoded:
+ * a proxy may have done that. Objects that merely claim an encoding are right as sent.
+ * @param asSent what was wrong with the bytes as sent
  */
 async function decodedInstead(
   item: Item,
@@ -79,17 +79,17 @@ async function decodedInstead(
     await stage.restart()
     const room = await roomFor(item, sink)
     const bytes = new Incoming(item, open, hash, 0, { ...run, count: false, room }, 'decoded')
-    return { ...(await taken(bytes, stage, hash, run)), resumedFrom: 0, note: 'it came compressed' }
+    return { ...(await taken(bytes, stage, hash, run)), resumedFrom: 0, note: 'it arrived compressed' }
   } catch (error) {
     if (!(error instanceof DataferryError) || error.remedy !== 'restart') throw error
-    const message = `${asSent.message} They came, against the request, with a Content-Encoding; decoded: ${error.message}`
+    const message = `${asSent.message} They arrived with an unrequested Content-Encoding; decoded: ${error.message}`
     throw new DataferryError(error.code, message, { cause: error })
   } finally {
     hash.close()
   }
 }
 
-/** Runs a part of the transfer after some of whose errors nothing that was kept may be used again. */
+/** Runs a part of the transfer, dropping what was kept after errors that make it unusable. */
 async function restartOnMistrust<T>(stage: { restart(): Promise<0> }, part: () => Promise<T>): Promise<T> {
   try {
     return await part()
@@ -100,7 +100,7 @@ async function restartOnMistrust<T>(stage: { restart(): Promise<0> }, part: () =
   }
 }
 
-/** A small file that is in memory as a whole, and is judged before any of it is written. */
+/** A small file held in memory, and verified before any of it is written. */
 export interface Whole {
   readonly chunks: readonly Uint8Array[]
   readonly size: number
@@ -120,7 +120,7 @@ export async function commitWhole(
   const { chunks, size, checksum, verified } = whole
   await using stage = await sink.stage({ key, item, signal })
   await stage.restart()
-  // A file that is written in one go has no border at which a sink would ask for the state of its hash.
+  // A file written in one go has no part border at which a sink would ask for the state of its hash.
   const unused = createHash({ algorithm: checksum.algorithm, size: 0, saveable: false })
   await stage.append(inSteps(chunks), unused, signal)
   await stage.commit({ checksum, size, verified })

@@ -13,15 +13,15 @@ export interface Accepted {
   readonly note?: string
 }
 
-/** Where bytes came from, and how many the server announced; evidence only where a listing promises nothing. */
+/** Where bytes came from, and how many the server announced; used only where a listing gives no size. */
 export interface Served {
   readonly open: OpenSource
   readonly size: number | undefined
 }
 
 /**
- * Compares what came with what was promised. A matching checksum outweighs a listed size: on old data that size can be
- * wrong (protocol note §3, IQSS/dataverse#8736). A published checksum that is that of another form says nothing about
+ * Compares what arrived with what was promised. A matching checksum outweighs a listed size: on old data that size can be
+ * wrong (protocol note §3, IQSS/dataverse#8736). A published checksum of another form says nothing about
  * these bytes, and then only their size is left to compare.
  * Rejects with `CHECKSUM_MISMATCH`, `SHORT_BODY`, `LONG_BODY`, `MANIFEST_MISMATCH` or the signal's reason.
  */
@@ -30,7 +30,7 @@ export async function judge(item: Item, received: Received, served: Served, sign
   if (!expect.checksum) return judgeSize(expect, received, served)
   if (sameChecksum(expect.checksum, received.checksum)) {
     if (expect.size === undefined || expect.size === received.size) return { verified: 'checksum' }
-    if (isOwn(expect, 'size')) throw notAsManifest(`${received.size} bytes came`, `${expect.size}`)
+    if (isOwn(expect, 'size')) throw notAsManifest(`${received.size} bytes arrived`, `${expect.size}`)
     return { verified: 'checksum', note: `the listing says ${expect.size} bytes` }
   }
   const whole = served.size ?? expect.size
@@ -50,11 +50,11 @@ function judgeSize(expect: Expectation, received: Received, served: Served): Acc
   if (size === undefined) return { verified: 'nothing' }
   if (received.size === size) return { verified: 'size' }
   const cut = received.size < (served.size ?? size)
-  if (isOwn(expect, 'size') && !cut) throw notAsManifest(`${received.size} bytes came`, `${size}`)
+  if (isOwn(expect, 'size') && !cut) throw notAsManifest(`${received.size} bytes arrived`, `${size}`)
   throw sizeError(received.size, size)
 }
 
-/** Whether only the manifest promises it: then the server is not to blame, and trying again cannot help. */
+/** Whether only the manifest promises it: then the server is not to blame, and a retry cannot help. */
 function isOwn({ own }: Expectation, promise: 'size' | 'checksum'): boolean {
   return own?.includes(promise) ?? false
 }
@@ -62,13 +62,13 @@ function isOwn({ own }: Expectation, promise: 'size' | 'checksum'): boolean {
 function notAsManifest(came: string, promised: string): DataferryError {
   return new DataferryError(
     'MANIFEST_MISMATCH',
-    `${came}; the manifest says ${promised}, of which the server publishes nothing.`,
+    `${came}; the manifest says ${promised}, and the server publishes none to compare with.`,
   )
 }
 
 function sizeError(received: number, promised: number): DataferryError {
   const code = received < promised ? 'SHORT_BODY' : 'LONG_BODY'
-  return new DataferryError(code, `${received} bytes came; ${promised} were promised.`)
+  return new DataferryError(code, `${received} bytes arrived; ${promised} were promised.`)
 }
 
 /**
@@ -85,7 +85,7 @@ async function hasLegacyChecksum(item: Item, open: OpenSource, signal: AbortSign
     for await (const chunk of body) await hash.update(chunk)
     return sameChecksum(expect.checksum, { algorithm: hash.algorithm, hex: await hash.digest() })
   } catch (error) {
-    // The form is not there (503 where the header line is stored, 404 elsewhere): then the rule does not apply.
+    // The form does not exist (503 if the header line is stored, else 404): then the rule does not apply.
     if (isAbort(error) || signal.aborted) throw error
     return false
   } finally {

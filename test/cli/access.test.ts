@@ -50,7 +50,7 @@ function run(args: readonly string[], token?: string, server: string = dataverse
 }
 
 it('access is asked for, seen, granted, revoked and rejected', async () => {
-  expect((await run(['access', 'list', '12'], 'admin')).stdout).toBe('Nobody has asked for 12.\n')
+  expect((await run(['access', 'list', '12'], 'admin')).stdout).toBe('Nobody has requested access to 12.\n')
   expect((await run(['access', 'request', '12'], 'jane')).stdout).toContain('requested')
   const table = await run(['access', 'list', '12'], 'admin')
   expect(table.stdout).toMatch(/^USER +STATE +NAME +E-MAIL\n@jane +created/)
@@ -62,7 +62,7 @@ it('access is asked for, seen, granted, revoked and rejected', async () => {
   expect(granted.record()).toMatchObject({ event: 'access', action: 'grant', id: '12', user: '@jane' })
   const allowed = await run(['access', 'permissions', '12'], 'jane')
   expect(allowed.stdout).toMatch(/download it .* yes\n/)
-  expect(allowed.stdout).toMatch(/request for it is open.* no\n/)
+  expect(allowed.stdout).toMatch(/request for it is pending.* no\n/)
   expect((await run(['access', 'revoke', '12', '@jane'], 'admin')).code).toBe(0)
   await run(['access', 'request', '12'], 'jane')
   expect((await run(['access', 'reject', '12', '@jane'], 'admin')).stdout).toContain('rejected')
@@ -74,20 +74,20 @@ it('access is asked for, seen, granted, revoked and rejected', async () => {
 
 it.each<[string[], RegExp]>([
   [['access', 'grant', '12'], /needs a user such as @jane/],
-  [['access', 'grant', '12', 'jane@example.org'], /does not take e-mail addresses/],
+  [['access', 'grant', '12', 'jane@example.org'], /does not accept e-mail addresses/],
   [['access', 'lst', '12'], /did you mean list\?/],
   [['access', 'request', '12', '@jane'], /takes no user/],
   [['access', 'allow', 'doi:10.5072/FK2/ONE/HELLO/', '@jane'], /takes no user/],
-  [['get', '10', '13'], /--zip brings them as one ZIP/],
-  [['get', '10', '--zip', '--bundle'], /do not go together/],
+  [['get', '10', '13'], /--zip fetches them as one ZIP/],
+  [['get', '10', '--zip', '--bundle'], /cannot be combined/],
   [['get', '10', `${DATASET}/HELLO`, '--zip'], /database ids only/],
   [['get', '11', '--format', 'tab', '--no-var-header'], /applies only one/],
   [['get', '11', '--format', 'bundle'], /expected original, tab, RData or prep/],
   [['get', '10', '--range', 'x'], /--range: expected/],
   [['get', '11', '--bundle', '--range', '0-4'], /--range does not apply/],
-  [['get', 'nonsense'], /no file id, PID or URL/],
+  [['get', 'nonsense'], /not a file id, PID or URL/],
   [['get', '10', '-o', ''], /-o is empty/],
-  [['get', '10', '-o', '-', '--json'], /--json needs standard output for itself/],
+  [['get', '10', '-o', '-', '--json'], /--json uses standard output itself/],
   [['get', '31', '--guestbook', 'nowhere.json'], /--guestbook: nowhere.json/],
   [['url', `${DATASET}@2.0`], /does not name a single file/],
 ])('%j is explained before anything is sent', async (args, message) => {
@@ -99,11 +99,11 @@ it.each<[string[], RegExp]>([
 })
 
 it.each<[string[], number, RegExp]>([
-  [['get', '99'], 1, /did not give file 99: it does not know it/],
-  [['get', '12'], 1, /did not give file 12: this user may not have it/],
+  [['get', '99'], 1, /did not deliver file 99: it was not found/],
+  [['get', '12'], 1, /did not deliver file 12: this user has no access to it/],
   [['get', '31'], 1, /guestbook must be answered first.*It asks for name, email/],
   [['get', DATASET], 2, /names a dataset: --dataset-zip/],
-  [['url', '12'], 1, /did not give file 12/],
+  [['url', '12'], 1, /did not deliver file 12/],
   [['access', 'request', '12'], 2, /set DATAVERSE_API_TOKEN/],
 ])('%j ends with %i and one sentence', async (args, code, message) => {
   const ended = await run(args)

@@ -97,7 +97,7 @@ describe('what a value may be', () => {
     })
     expect(message).toContain('6 settings cannot be used')
     expect(message).toContain('--jobs: expected a whole number from 1 to 64, not "65"')
-    expect(message).toContain('--server: expected the address')
+    expect(message).toContain('--server: expected the URL')
     expect(message).toContain('DATAFERRY_IDLE_TIMEOUT: expected a duration with its unit')
     expect(message).toContain(`${path}, key "retires": there is no such setting; did you mean "retries"?`)
     expect(message).toContain(`${path}, key "format": expected one of original, archival`)

@@ -142,7 +142,7 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
 
 /** What a command must never do, whatever it finds. */
 function expectSane(what: string, { code, stdout, stderr }: Ended): void {
-  expect(`${what}: ${stderr}`).not.toMatch(/mistake in dataferry|unexpected|\n {4}at /i)
+  expect(`${what}: ${stderr}`).not.toMatch(/bug in dataferry|unexpected|\n {4}at /i)
   expect(`${what}: ${stderr}${code}`).toMatch(/[013]$/)
   for (const line of stdout.split('\n').filter((text) => text.startsWith('{'))) {
     expect(line).not.toMatch(/:-\d/)

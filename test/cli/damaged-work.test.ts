@@ -45,7 +45,7 @@ it.each([
   const path = join(folder, batch, record)
   writeFileSync(path, damage(readFileSync(path, 'utf8')))
   const worked = await cli(name, 'work', '--processes', '1', '--until-done')
-  expect(worked.stderr).not.toMatch(/mistake in dataferry|\n {4}at /)
+  expect(worked.stderr).not.toMatch(/bug in dataferry|\n {4}at /)
   const status = await cli(name, 'status', batch, '--json')
   const known: unknown = JSON.parse(status.stdout.split('\n').find((line) => line.includes('"batch"')) ?? '{}')
   expect(known).toMatchObject({ state })

@@ -111,12 +111,12 @@ describe('--collection and --query', () => {
       return stderr
     }
     expect(await refused('--query', 'nothing like it')).toContain(
-      'There is no released dataset in what was searched (search nothing like it)',
+      'No released dataset was found (search nothing like it)',
     )
     expect(await refused('--collection', 'nowhere')).toContain('knows no collection nowhere')
-    expect(await refused('--collection', 'https://x/y')).toContain('is no alias')
+    expect(await refused('--collection', 'https://x/y')).toContain('is not an alias')
     expect(await refused('--query', ' ')).toContain('--query is empty')
-    expect(await refused()).toContain('No manifest is named')
+    expect(await refused()).toContain('No manifest is given')
     const { stderr, code } = await runInProcess(['plan', '--collection', 'x', '--to', fresh()], { cwd })
     expect([code, stderr]).toEqual([2, expect.stringContaining('Name the server to search with --server')])
   })
@@ -134,7 +134,7 @@ describe('collections in a manifest', () => {
     const { code, stdout } = await plan([await contents()])
     expect(code).toBe(1)
     expect(stdout).toContain('COLLECTION_SKIPPED')
-    expect(stdout).toContain('(Deep) is not taken: give --recursive to take all datasets in it.')
+    expect(stdout).toContain('(Deep) is skipped: use --recursive to fetch all datasets in it.')
   })
 
   it('are walked with --recursive', async () => {

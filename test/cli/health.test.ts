@@ -49,7 +49,7 @@ describe('the health check of a worker', () => {
 
   it('is well when Redis answers and the worker beside it was heard lately', async () => {
     await beat(new Date())
-    expect(await check()).toEqual({ code: 0, said: 'Redis answers and the worker lives\n' })
+    expect(await check()).toEqual({ code: 0, said: 'Redis answers and the worker is alive\n' })
   })
 
   it('is not well when only workers of other containers are heard', async () => {
@@ -63,7 +63,7 @@ describe('the health check of a worker', () => {
     await beat(new Date(Date.now() - 60_000))
     const { code, said } = await check()
     expect(code).toBe(1)
-    expect(said).toContain('no sign of life from the worker for 6')
+    expect(said).toContain('the worker has not reported for 6')
   })
 
   it('is not well without a Redis, and shows no password', async () => {

@@ -11,7 +11,7 @@ it('a manifest on standard input that the temporary folder has no room for leave
   const limited = ['sh', '-c', 'ulimit -f 64; exec "$@"', 'sh']
   const { code, stderr } = await home.start(['plan', '-'], env, '42\n'.repeat(100_000), limited).ended
   expect(stderr).toMatch(/^dataferry: Cannot copy the manifest to the temporary folder .*: EFBIG/)
-  expect(stderr).not.toMatch(/\n {4}at |mistake in dataferry/)
+  expect(stderr).not.toMatch(/\n {4}at |bug in dataferry/)
   expect(code).toBe(3)
   expect((await readdir(temporary)).filter((name) => name.startsWith('dataferry-'))).toEqual([])
 })

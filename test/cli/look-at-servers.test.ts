@@ -66,12 +66,12 @@ describe('before planning', () => {
       response.writeHead(301, { location: dataverse.url + (request.url ?? '') }).end()
     })
     expect(await said(from)).toBe(
-      `${from} sends everybody to ${dataverse.url}, where no token of yours is sent: use --server ${dataverse.url}.`,
+      `${from} redirects to ${dataverse.url}, where your token would not be sent: use --server ${dataverse.url}.`,
     )
     const login = await serve(
       (_, response) => void response.writeHead(302, { location: `${dataverse.url}/login` }).end(),
     )
-    expect(await said(login)).toContain('is no Dataverse installation: it sends visitors to')
+    expect(await said(login)).toContain('is not a Dataverse installation: it sends visitors to')
   })
 
   it('a host that is none is refused, with what it answered', async () => {
@@ -79,9 +79,9 @@ describe('before planning', () => {
       page(request.url === '/' ? 200 : 404, 'Our \x1b[31mshop')(request, response),
     )
     expect(await said(site)).toBe(
-      `${site} is no Dataverse installation: ${site}/api/info/version answered with the page “Our \\x1b[31mshop” (404).`,
+      `${site} is not a Dataverse installation: ${site}/api/info/version answered with the page “Our \\x1b[31mshop” (404).`,
     )
-    expect(await said(await serve(page(200, 'App')))).toContain('is no Dataverse installation')
+    expect(await said(await serve(page(200, 'App')))).toContain('is not a Dataverse installation')
   })
 
   it.each([

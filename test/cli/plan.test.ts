@@ -54,7 +54,7 @@ it('several manifests are read one after the other, and a bad line is named with
   const bad = await manifest('c.txt', '10\nnonsense\n')
   const refused = await plan(table, bad)
   expect(refused.code).toBe(2)
-  expect(refused.stderr).toContain(`${bad}:2: "nonsense" is no file id, PID or URL`)
+  expect(refused.stderr).toContain(`${bad}:2: "nonsense" is not a file id, PID or URL`)
 })
 
 it('a line that the listing contradicts is named with its manifest, before anything is fetched', async () => {
@@ -106,7 +106,7 @@ it('filters are part of what makes a batch, counted in the plan, and refused whe
 it('what is neither a file nor a reference is refused by name', async () => {
   const { code, stderr } = await plan('10', 'no-such-file')
   expect(code).toBe(2)
-  expect(stderr).toContain('no-such-file is neither a file nor an id, PID or address: check the spelling')
+  expect(stderr).toContain('no-such-file is neither a file nor an id, PID or URL: check the spelling')
 })
 
 it('--list names every file with what would happen to it, sums that up, and ends with the command that does it', async () => {

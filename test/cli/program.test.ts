@@ -127,7 +127,7 @@ describe('what a command gets', () => {
     const { code, err, ran } = await type('run -j 99 --server ftp://x')
     expect([code, ran]).toEqual([2, undefined])
     expect(err).toContain('--jobs: expected a whole number')
-    expect(err).toContain('--server: expected the address')
+    expect(err).toContain('--server: expected the URL')
   })
 })
 
@@ -152,7 +152,7 @@ describe('how it ends', () => {
     const brief = await type('run x', failing('REDIS_UNAVAILABLE'))
     expect(brief.err.split('\n')).toEqual([
       'dataferry: it is REDIS_UNAVAILABLE',
-      '  Install redis-server, or name a running Redis with --redis or REDIS_URL.',
+      '  Install redis-server, or give a running Redis with --redis or REDIS_URL.',
       '',
     ])
     expect((await type('run x -v', failing('REDIS_UNAVAILABLE'))).err).toContain('program.test.ts')

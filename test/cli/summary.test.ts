@@ -18,7 +18,7 @@ const config = {
 
 function denied(n: number, path = `study/interview-${n}.zip`, code = 'SOURCE_DENIED'): Outcome {
   const message =
-    '127.0.0.1:48611 did not give file 3001: this user may not have it (403): Not authorized to access this object via ' +
+    '127.0.0.1:48611 did not deliver file 3001: this user has no access to it (403): Not authorized to access this object via ' +
     'this API endpoint. Please check your code for typos, or consult our API guide at http://guides.dataverse.org.'
   return { state: 'failed', n, path, code, message, finishedAt: '2026-01-01T00:00:05.000Z' }
 }
@@ -48,17 +48,17 @@ it('the end of a run says at a glance what is there, what is not, why, and what 
     '3 of 4 files are there (3.0 MiB in 1.5 s, 2.0 MiB/s); 3 verified by checksum.',
     '   1 failed',
     '    study/interview-3.zip',
-    '      127.0.0.1:48611 did not give file 3001: this user may not have it (403):',
-    '      Not authorized to access this object via this API endpoint.',
+    '      127.0.0.1:48611 did not deliver file 3001: this user has no access to it',
+    '      (403): Not authorized to access this object via this API endpoint.',
     '      (SOURCE_DENIED)',
-    ...lines.slice(6, lines.indexOf('    To try again:')),
-    '    To try again:',
+    ...lines.slice(6, lines.indexOf('    To retry:')),
+    '    To retry:',
     '      dataferry retry d1d2 --server http://127.0.0.1:48611',
     '   4 renamed to safe names: renamed.csv',
     `files    ${url}`,
     `records  ${url}/.dataferry/${ID}`,
   ])
-  expect(lines.slice(6, lines.indexOf('    To try again:')).join(' ')).toContain('Request access')
+  expect(lines.slice(6, lines.indexOf('    To retry:')).join(' ')).toContain('Request access')
 })
 
 it.each([80, 60, 40])('on %i columns no line of it is wider, but for what must stay whole', async (columns) => {

@@ -185,7 +185,7 @@ describe('the network', () => {
   it('proxies come from the usual variables, in both cases, the lower one first', () => {
     const env = { HTTP_PROXY: 'http://upper:1', http_proxy: 'lower:2', HTTPS_PROXY: 'http://tls:3', no_proxy: 'a,b' }
     expect(load({ ...at, env }).network.proxies).toEqual({ http: 'http://lower:2', https: 'http://tls:3', none: 'a,b' })
-    expect(problems({ HTTPS_PROXY: 'ftp://x' })).toContain('HTTPS_PROXY: expected the address of a proxy')
+    expect(problems({ HTTPS_PROXY: 'ftp://x' })).toContain('HTTPS_PROXY: expected the URL of a proxy')
   })
 
   it('unchecked certificates are refused where a token would be sent, and only there', () => {

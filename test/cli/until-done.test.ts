@@ -45,7 +45,7 @@ it('batches that cannot be brought to their end from here are left out, each wit
   const { stderr, of } = context()
   await untilDone(of, { ledger }, undefined, never)
   expect([...stderr.lines].sort()).toEqual([
-    'elsewhere is left out: it needs https://other.invalid, which is not named with --server.',
+    'elsewhere is left out: it needs https://other.invalid, which is not given with --server.',
     'held is left out: it is paused (by hand).',
     'own is left out: it belongs to the command that began it.',
     `secret is left out: it needs a token for ${SERVER}, and this command has none.`,

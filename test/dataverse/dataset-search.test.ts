@@ -140,7 +140,7 @@ describe('a search for datasets', () => {
     await withServer({ world: world(3) }, async ({ url }) => {
       await expect(sweep(url, { query: 'nonsense:[' }, { retries: 1, throttleMs: 1 })).rejects.toMatchObject({
         code: 'SOURCE_REJECTED',
-        message: expect.stringContaining('Correct the search; or try later') as string,
+        message: expect.stringContaining('Correct the search, or try later') as string,
       })
     })
   })

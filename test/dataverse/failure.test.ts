@@ -121,7 +121,7 @@ describe('a failed answer', () => {
       'the link to the storage has expired (403): AccessDenied: Request has expired',
     ],
     ['SignatureDoesNotMatch', 'It differs.', 'a broken signature (403): SignatureDoesNotMatch: It differs.'],
-    ['InvalidObjectState', 'GLACIER', 'must be restored in the storage first (403): InvalidObjectState: GLACIER'],
+    ['InvalidObjectState', 'GLACIER', 'must be restored first (403): InvalidObjectState: GLACIER'],
   ])('of a storage host is told in its own words: %s', (code, message, told) => {
     const error = failureFrom({ ...plain, ...storage(403, code, message) }, String)
     expect(error.message).toContain(told)
@@ -142,7 +142,7 @@ describe('a failed answer', () => {
       requestUrl: 'https://dv.example.edu/api/v1/access/datafile/42?key=sesame-1',
     })
     const { message } = failureFrom({ ...plain, status: 403, text }, (said) => redact(said, ['sesame-1']))
-    expect(message).toContain('dv.example.edu did not give file 42')
+    expect(message).toContain('dv.example.edu did not deliver file 42')
     expect(message).toContain('(403): Not authorized.')
     expect(message).not.toMatch(/sesame|key=|token=/)
     expect(failureFrom({ ...plain, status: 502, text: HTML }, String).message).toContain('Access denied by firewall')

@@ -143,7 +143,7 @@ test('verify writes a manifest of what is missing or changed, and run with it ma
   expect(found.stdout).toContain(`dataferry run ${again} --to ${data} -e overwrite-different`)
   const refused = await home.run(['verify', data, '--wanted', again])
   expect(refused.code).toBe(2)
-  expect(refused.stderr).toContain('it is there already')
+  expect(refused.stderr).toContain('it already exists')
 
   const { code, stdout } = await home.run(['run', again, ...args, '-e', 'overwrite-different', '--json'])
   expect(code).toBe(0)
@@ -175,7 +175,7 @@ test('Ctrl-C parks what is in flight, says how to go on, and the same command go
   })
   const stopped = await ended
   expect(stopped.code).toBe(130)
-  expect(stopped.stderr).toContain('Parked. The same command goes on where it was; so does:\n  dataferry resume ')
+  expect(stopped.stderr).toContain('Parked. The same command continues where it stopped; so does:\n  dataferry resume ')
   await dataverse.set({ bytesPerSecond: 0 })
   const { code, stdout } = await home.run(args)
   expect(code).toBe(0)

@@ -63,7 +63,7 @@ test('a destination that cannot be written is said in one sentence before anythi
   const file = join(home.folder, 'a-file')
   await writeFile(file, '')
   for (const [to, words] of [
-    ['/sys/kernel/nowhere', 'may not use'],
+    ['/sys/kernel/nowhere', 'has no permission for'],
     [join(file, 'below'), 'not a folder'],
   ] as const) {
     const { code, stderr } = await home.run(['run', '1', '--server', dataverse.url, '--to', to])
@@ -77,5 +77,5 @@ test('a limit of open files that is too low is said in one sentence, before it c
   const limited = ['bash', '-c', 'ulimit -n 64; exec "$@"', 'limited']
   const { code, stderr } = await home.start(['status'], {}, '', limited).ended
   expect(code).toBe(3)
-  expect(stderr).toMatch(/^dataferry: this process may have 64 files open.*ulimit -n 1024.*\n$/)
+  expect(stderr).toMatch(/^dataferry: this process may open only 64 files.*ulimit -n 1024.*\n$/)
 })

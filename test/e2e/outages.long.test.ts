@@ -101,7 +101,7 @@ test('into an empty Redis, resume brings back what the destination knows, and no
   expect((await first.ended).code).toBe(0)
   await service.client.flushall()
   const resumed = await service.run(1, 'resume', service.at('emptied'), '--enqueue')
-  expect(resumed.stdout).toMatch(/Redis learned of \d+ that had ended/)
+  expect(resumed.stdout).toMatch(/Redis learned that \d+ had ended/)
   await service.dataverse.set({ latencyMs: 0 })
   expect((await work(1, '--until-done').ended).code).toBe(0)
   expect(await service.batch(id)).toMatchObject({ state: 'finished', done: SMALL, kept: 0, failed: 0 })
@@ -140,7 +140,7 @@ test('a pause and a cancellation outlive a Redis that is emptied, under its work
 
   await service.client.flushall()
   const resumed = await service.run(1, 'resume', service.at('held'), '--server', service.dataverse.url)
-  expect(resumed.stdout).toContain(`${id} stays paused (by hand). To go on:`)
+  expect(resumed.stdout).toContain(`${id} stays paused (by hand). To continue:`)
   expect(resumed.stdout).toContain(`dataferry continue ${id}`)
   expect(resumed.code).toBe(130)
   expect((await service.run(1, 'cancel', id)).code).toBe(0)

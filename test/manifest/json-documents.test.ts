@@ -91,7 +91,7 @@ describe('a Dataverse listing', () => {
     expect(lines.map((line) => line.line)).toEqual([2, 3, 4])
     expect(lines[1]).toHaveProperty(
       'error.message',
-      'm.json:3: element 2 of the list: the listed file has a bad dataFile.id: ask the server for the listing again',
+      'm.json:3: element 2 of the list: the listed file has a bad dataFile.id: request the listing again',
     )
   })
 
@@ -106,10 +106,10 @@ describe('a Dataverse listing', () => {
     [
       '{"status":"ERROR","message":"Dataset with ID 99 not found."}',
       1,
-      'error answer: "Dataset with ID 99 not found."',
+      'error response: "Dataset with ID 99 not found."',
     ],
     ['{"status":"OK","data":[]}', 1, 'the list in this JSON is empty'],
-    ['{"data":{"versionNumber":1}}', 1, 'is no row, since "data" holds more than a value'],
+    ['{"data":{"versionNumber":1}}', 1, 'is not a row, since "data" holds more than a value'],
   ])('%j ends with an error at its line', async (json, line, why) => {
     const error = (await readAll(json, { name: 'm.json', format: 'json' })).at(-1)
     expect(error).toHaveProperty('line', line)
@@ -122,18 +122,18 @@ describe('a Dataverse listing', () => {
       name: 'm.json',
       notice: (text) => void notices.push(text),
     })
-    expect(notices).toEqual(["m.json: holds 2 of the dataset's 250 files: it is one page"])
+    expect(notices).toEqual(["m.json: holds 2 of the dataset's 250 files: it is only one page"])
   })
 
   it.each([
-    ['[{"id":9007199254740993}]', 'is no id'],
-    ['[{"id":1e400}]', 'is no file id'],
-    ['[{"id":-1}]', 'is no file id'],
+    ['[{"id":9007199254740993}]', 'is not an id'],
+    ['[{"id":1e400}]', 'is not a file id'],
+    ['[{"id":-1}]', 'is not a file id'],
     ['[{"label":"x","dataFile":{"id":9007199254740993}}]', 'bad dataFile.id'],
     ['[{"label":"x","dataFile":{"id":-1}}]', 'bad dataFile.id'],
     ['[{"label":"x","dataFile":{"id":"__proto__"}}]', 'bad dataFile.id'],
-    ['[{"__proto__":{"id":1}}]', 'no row, since "__proto__" holds more than a value'],
-    ['[{"__proto__":{"dataFile":{"id":1}},"constructor":1}]', 'no row'],
+    ['[{"__proto__":{"id":1}}]', 'not a row, since "__proto__" holds more than a value'],
+    ['[{"__proto__":{"dataFile":{"id":1}},"constructor":1}]', 'not a row'],
     ['{"data":[{"label":"x","dataFile":{"id":1}}],"data":[]}', 'has "data" twice'],
     ['[{"id":NaN}]', 'is not valid here'],
   ])('%s is refused', async (json, why) => {
@@ -149,6 +149,6 @@ describe('a Dataverse listing', () => {
 
   it('refuses what is not UTF-8', async () => {
     const [message] = await errorsOf(Buffer.from('{"data":["é"]}', 'latin1'), { name: 'm.json' })
-    expect(message).toBe('m.json:1: the JSON is not UTF-8: correct it, or fetch the listing again')
+    expect(message).toBe('m.json:1: the JSON is not UTF-8: correct it, or download the listing again')
   })
 })

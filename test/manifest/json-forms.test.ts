@@ -105,14 +105,14 @@ describe('a saved answer of …/versions', () => {
     ])
     await isRefused(
       { status: 'OK', data: [{ id: 5, versionNumber: 1, versionState: 'RELEASED' }] },
-      'does not say of which',
+      'does not name its dataset',
     )
   })
 
   it('is refused when its members were sorted, so that files come before what they belong to', async () => {
     const { datasetPersistentId, ...rest } = version(502, 1, [listed(7)]) as { datasetPersistentId: string }
     await expect(errorsOf(JSON.stringify({ data: [{ ...rest, datasetPersistentId }] }))).resolves.toEqual([
-      expect.stringContaining('stands after its files'),
+      expect.stringContaining('are given after its files'),
     ])
   })
 })
@@ -203,7 +203,7 @@ describe('a saved answer of a search', () => {
     const notices: string[] = []
     const more = JSON.stringify({ status: 'OK', data: { ...data, total_count: 250 } })
     await entriesOf(more, { name: 'm.json', notice: (text) => void notices.push(text) })
-    expect(notices).toEqual(['m.json: holds 3 of the 250 that were found: --query takes all'])
+    expect(notices).toEqual(['m.json: holds 3 of the 250 that were found: --query fetches all'])
   })
 
   it('may be a table with the names of the API', async () => {
@@ -335,9 +335,9 @@ describe('metadata of a dataset', () => {
     const { distribution, ...bare } = schemaOrg
     await isRefused(bare, 'this is JSON-LD without a list of files')
     const hidden = { ...schemaOrg, distribution: [{ '@type': 'DataDownload', name: 'c.txt' }] }
-    await isRefused(hidden, 'file "c.txt" has no address, since its server hides them here')
+    await isRefused(hidden, 'file "c.txt" has no URL, since its server hides them here')
     const elsewhere = { ...distribution[0], contentUrl: 'https://other.example/api/access/datafile/42' }
-    await isRefused({ ...schemaOrg, distribution: [elsewhere] }, 'server https://other.example is not named')
+    await isRefused({ ...schemaOrg, distribution: [elsewhere] }, 'server https://other.example is not given')
     await isRefused({ '@context': {}, '@id': 'x', id: 5 }, 'this is JSON-LD')
   })
 })
@@ -417,7 +417,7 @@ describe('objects that are neither a file nor a dataset', () => {
   })
 
   it('are refused elsewhere when only an id says what they are, and they hold more than values', async () => {
-    await isRefused({ id: 5, tags: ['a'] }, 'is no row, since "tags" holds more than a value')
+    await isRefused({ id: 5, tags: ['a'] }, 'is not a row, since "tags" holds more than a value')
     await isRefused(
       { id: 5, name: 'a', download_url: 'https://other.example/5' },
       'server https://other.example is not',
@@ -441,10 +441,10 @@ describe('registries of other tools', () => {
         file(42, { server: SERVER, size: 13, path: 'data/a.csv', checksum: { algorithm: 'md5', hex: 'a'.repeat(32) } }),
       ],
     )
-    await isRefused([{ ...entry, url: 'https://other.example/a.csv' }], 'server https://other.example is not named')
+    await isRefused([{ ...entry, url: 'https://other.example/a.csv' }], 'server https://other.example is not given')
   })
 
-  it('a registry of pooch is read where its lines have such URLs', async () => {
+  it('a pooch registry is read where its lines have such URLs', async () => {
     const sha256 = 'B'.repeat(64)
     const url = `${SERVER}/api/access/datafile/42`
     const text = `# made by pooch\nraw/a.csv ${sha256} ${url}\n"b c.txt" md5:${'a'.repeat(32)} ${url}\n`
@@ -454,9 +454,9 @@ describe('registries of other tools', () => {
     ])
     const errors = await errorsOf(`a.csv ${sha256}\nb.csv ${sha256} https://other.example/b.csv\nc.csv\n`)
     expect(errors).toEqual([
-      expect.stringContaining(':1: "a.csv" has no URL in this registry of pooch: give the DOI of its base_url'),
-      expect.stringContaining(':2: server https://other.example is not named'),
-      expect.stringContaining(':3: "c.csv" is no line of a registry of pooch'),
+      expect.stringContaining(':1: "a.csv" has no URL in this pooch registry: give the DOI of its base_url'),
+      expect.stringContaining(':2: server https://other.example is not given'),
+      expect.stringContaining(':3: "c.csv" is not a line of a pooch registry'),
     ])
   })
 })

@@ -38,18 +38,18 @@ describe('a plain list', () => {
   it.each([
     ['nothing', '', 'the manifest is empty'],
     ['blanks and comments', '\n \n# x\n', 'the manifest is empty'],
-    ['an Excel workbook', 'PK\x03\x04....[Content_Types].xml', 'is an Excel workbook (.xlsx): save it there as'],
+    ['an Excel workbook', 'PK\x03\x04....[Content_Types].xml', 'is an Excel workbook (.xlsx): save it as'],
     [
       'a spreadsheet of LibreOffice',
       'PK\x03\x04mimetypeapplication/vnd.oasis.opendocument.spreadsheet',
       '(.ods): save',
     ],
     ['a ZIP', 'PK\x03\x04rest', 'is a ZIP: unpack it'],
-    ['a web page', '<!DOCTYPE html>\n<html>\n<a href="x">', 'is a web page: give the addresses in it one a line'],
-    ['XML', '<?xml version="1.0"?>\n<metalink/>', 'is XML, of which no form is read'],
+    ['a web page', '<!DOCTYPE html>\n<html>\n<a href="x">', 'is a web page: give the URLs in it one per line'],
+    ['XML', '<?xml version="1.0"?>\n<metalink/>', 'is XML, which is not supported'],
     ['a script', '#!/bin/sh\nwget https://dv.example.edu/api/access/datafile/1\n', 'a script that calls wget'],
-    ['a config file of curl', 'url = "https://dv.example.edu/api/access/datafile/1"\n', 'a config file of curl'],
-    ['UTF-16 without a mark', '1\0\n\0', 'is no text'],
+    ['a curl config file', 'url = "https://dv.example.edu/api/access/datafile/1"\n', 'a curl config file'],
+    ['UTF-16 without a mark', '1\0\n\0', 'is not a text file'],
   ])('gives one error for %s', async (_, text, why) => {
     const [message, ...more] = await errorsOf(text)
     expect(more).toEqual([])
@@ -160,7 +160,7 @@ describe('lists as tools write them', () => {
     ])
     expect(notices).toEqual(['aria2.txt: options not used: "split"'])
     expect(await errorsOf(`${api}/1\n out=a\nhttps://other.example/2\n`)).toEqual([
-      expect.stringContaining('manifest:3: server https://other.example is not named'),
+      expect.stringContaining('manifest:3: server https://other.example is not given'),
     ])
   })
 })
@@ -218,7 +218,7 @@ describe('a BagIt fetch.txt', () => {
       expect.stringContaining('fetch.txt:1: path "../x" is not below data/'),
       expect.stringContaining('fetch.txt:2: path'),
       expect.stringContaining('fetch.txt:3: '),
-      expect.stringContaining('fetch.txt:4: server https://other.example is not named'),
+      expect.stringContaining('fetch.txt:4: server https://other.example is not given'),
     ])
   })
 })

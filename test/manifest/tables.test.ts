@@ -34,7 +34,7 @@ describe('a table', () => {
     const wanted = [{ target: { kind: 'file', file: 42 }, path: 'a,b.csv' }]
     expect(await csv('sep=;\r\nid;path\r\n42;a,b.csv\r\n')).toEqual(wanted)
     expect(await entriesOf('"sep=|"\nid|path\n42|a,b.csv\n')).toEqual(wanted)
-    expect(await csvErrors('sep=;\nid;path\nx;y\n')).toEqual([expect.stringContaining('m.csv:3: "x" is no file id')])
+    expect(await csvErrors('sep=;\nid;path\nx;y\n')).toEqual([expect.stringContaining('m.csv:3: "x" is not a file id')])
   })
 
   it('joins a folder and a name', async () => {
@@ -81,16 +81,16 @@ describe('a table', () => {
   it.each([
     ['id,md5', '1,abc', 'md5 "abc" is not 32 hex digits'],
     ['id,sha1', `1,${'g'.repeat(40)}`, 'is not 40 hex digits'],
-    ['id,checksum', '1,CRC32:12345678', 'checksum "CRC32:12345678" is none'],
-    ['id,size', '1,1.5', 'is no whole number of bytes'],
-    ['id,size', '1,-1', 'is no whole number of bytes'],
+    ['id,checksum', '1,CRC32:12345678', '"CRC32:12345678" is not a checksum'],
+    ['id,size', '1,1.5', 'is not a whole number of bytes'],
+    ['id,size', '1,-1', 'is not a whole number of bytes'],
     ['id,format', '1,tabular', 'format "tabular" is unknown'],
     ['id,kind', '1,folder', 'kind "folder" is unknown'],
-    ['dataset,version', '24,newest', 'version "newest" is none'],
-    ['id,version', '24,newest', 'version "newest" is none'],
-    ['ids,version', '24 25,1.0', 'version "1.0" stands beside a zip, which has none'],
+    ['dataset,version', '24,newest', '"newest" is not a version'],
+    ['id,version', '24,newest', '"newest" is not a version'],
+    ['ids,version', '24 25,1.0', 'version "1.0" is given for a zip, which has none'],
     ['pid,version', '10.5072/A@1.0,2.0', 'make them agree'],
-    ['id,server', '1,https://elsewhere.example', 'server https://elsewhere.example is not named with --server'],
+    ['id,server', '1,https://elsewhere.example', 'server https://elsewhere.example is not given with --server'],
     ['url,server', 'https://dv.example.edu/api/files/1,http://127.0.0.1:8080', 'make them agree'],
     ['id,path', ',x', 'names nothing to fetch'],
     ['id,path', '1,a,b.csv', 'more cells than the header'],
@@ -114,8 +114,10 @@ describe('a table', () => {
       { target: { kind: 'file', file: 42 } },
       { target: { kind: 'file', file: 43 } },
     ])
-    expect(notices).toEqual(['m.csv: line 1 is no header, so only the first column is read'])
-    expect(await csvErrors('1,2,3\n')).toEqual(['m.csv:1: the row names more than one id, PID or URL: give one a line'])
+    expect(notices).toEqual(['m.csv: line 1 is not a header, so only the first column is read'])
+    expect(await csvErrors('1,2,3\n')).toEqual([
+      'm.csv:1: the row names more than one id, PID or URL: give one per line',
+    ])
   })
 
   it('names the columns that it does not use, once', async () => {
@@ -153,7 +155,7 @@ describe('a table', () => {
   ])('refuses the misspelt column %s, unless it is told to ignore it', async (column, meant) => {
     const text = `id,${column}\n1,x\n2,y\n`
     expect(await csvErrors(text)).toEqual([
-      `m.csv:1: there is no column "${column}": did you mean ${meant}? If not, --ignore-columns reads the others`,
+      `m.csv:1: there is no column "${column}": did you mean ${meant}? If not, use --ignore-columns`,
     ])
     const notices: string[] = []
     const options = { name: 'm.csv', ignoreColumns: true, notice: (notice: string) => void notices.push(notice) }
@@ -201,7 +203,7 @@ describe('a table', () => {
     const lines = await readAll('id,path\n1,a\n2,"b\n3,c\n4,d\n', { name: 'm.csv' })
     expect(lines.map((line) => ('error' in line ? line.error.message : line.entry.path))).toEqual([
       'a',
-      'm.csv:3: a quote opens here that nothing closes before the end: close it',
+      'm.csv:3: a quote opens here and is not closed before the end: close it',
       'c',
       'd',
     ])

@@ -327,7 +327,7 @@ describe('a server that refuses', () => {
       {
         problem: {
           code: 'COLLECTION_SKIPPED',
-          message: 'Collection 12 (Archives) is not taken: give --recursive to take all datasets in it.',
+          message: 'Collection 12 (Archives) is skipped: use --recursive to fetch all datasets in it.',
           asked: { kind: 'collection', id: '12' },
         },
       },
@@ -351,7 +351,7 @@ describe('a server that refuses', () => {
     expect(state.totals).toMatchObject({ problems: 2, renamed: 0, size: 10 })
   })
 
-  it('that tells capitals from small letters in DOIs gets that said with what it does not know', async () => {
+  it('says that DOIs are case-sensitive, where they are, of each DOI that the server does not know', async () => {
     const entries: Entry[] = [
       dataset('doi:10.5072/fk2/a'),
       { target: { kind: 'pid', pid: 'doi:10.5072/fk2/a' }, path: 'x/' },
@@ -360,7 +360,7 @@ describe('a server that refuses', () => {
     ]
     const said = async (tellsCase: boolean): Promise<boolean[]> => {
       const { items } = await planAll(entries, catalogueOf(DATASETS, tellsCase))
-      return items.map(({ problem }) => problem?.message.includes('capitals from small letters in a DOI') ?? false)
+      return items.map(({ problem }) => problem?.message.includes('DOIs are case-sensitive') ?? false)
     }
     expect(await said(true)).toEqual([true, true, true, false])
     expect(await said(false)).toEqual([false, false, false, false])
@@ -455,10 +455,10 @@ function entryFor(kind: string, which: number, pids: readonly string[]): Entry {
 describe('a listing that is odd or hostile', () => {
   const size = Number.MAX_SAFE_INTEGER
   const odd: readonly (readonly [string, ListedFile, string])[] = [
-    ['a negative id', listed(-5, { size: 1 }), 'What is said of file -5 cannot be right: ref.file'],
-    ['an id that is no number', listed(1.5), 'What is said of file 1.5 cannot be right: ref.file'],
-    ['sizes beyond counting', listed(7, { size }), 'What is said of file 7 cannot be right: 9007199254740991 bytes'],
-    ['a checksum that is none', listed(9, { checksum: { algorithm: 'md5', hex: 'xyz' } }), 'What is said of file 9'],
+    ['a negative id', listed(-5, { size: 1 }), 'The description of file -5 cannot be right: ref.file'],
+    ['an id that is no number', listed(1.5), 'The description of file 1.5 cannot be right: ref.file'],
+    ['sizes beyond counting', listed(7, { size }), 'The description of file 7 cannot be right: 9007199254740991 bytes'],
+    ['a checksum that is none', listed(9, { checksum: { algorithm: 'md5', hex: 'xyz' } }), 'The description of file 9'],
   ]
   it.each(odd)('with %s costs that file alone, which is named', async (_, file, said) => {
     const catalogue = catalogueOf({ [A]: [{ version: '1.0', files: [listed(1, { size: 1 }), file, listed(3)] }] })

@@ -63,7 +63,7 @@ describe('without Redis', () => {
     for (const url of [...urls, sentinel, socketUrl(servers.path('none.sock'))]) {
       const error = await refused({ url, role: 'producer', patienceMs: 300 })
       expect(error.message).toMatch(
-        /^Redis at (redis|unix).* cannot be used: .+\. Start it, or name another with --redis\.$/,
+        /^Redis at (redis|unix).* cannot be used: .+\. Start it, or give another with --redis\.$/,
       )
     }
   })

@@ -154,7 +154,7 @@ describe('a Content-Encoding that nobody asked for', () => {
       const item = fileItem(10, BYTES)
       const promised = verified === 'checksum' ? item.expect : { size: BYTES.length }
       const receipt = await bring({ ...item, expect: promised })
-      expect(receipt).toMatchObject({ verified, size: BYTES.length, note: 'it came compressed' })
+      expect(receipt).toMatchObject({ verified, size: BYTES.length, note: 'it arrived compressed' })
       expect((await contentOf(sink, receipt.path)).equals(BYTES)).toBe(true)
       expect(server.records.file(10).counted).toBeLessThanOrEqual(1)
     })

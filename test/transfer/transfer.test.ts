@@ -131,9 +131,9 @@ describe('a transfer', () => {
       { checksum: checksumOf(Buffer.from('another')) },
       `the manifest says md5 ${checksumOf(Buffer.from('another')).hex}`,
     ],
-    ['smaller size', { checksum: undefined, size: 5_000 }, '10000 bytes came; the manifest says 5000'],
-    ['larger size', { checksum: undefined, size: 20_000 }, '10000 bytes came; the manifest says 20000'],
-    ['wrong size beside a right checksum', { size: 9_999 }, '10000 bytes came; the manifest says 9999'],
+    ['smaller size', { checksum: undefined, size: 5_000 }, '10000 bytes arrived; the manifest says 5000'],
+    ['larger size', { checksum: undefined, size: 20_000 }, '10000 bytes arrived; the manifest says 20000'],
+    ['wrong size beside a right checksum', { size: 9_999 }, '10000 bytes arrived; the manifest says 9999'],
   ])('blames the manifest, not the server, for a %s that only the manifest gives', async (_, promise, why) => {
     const item = itemFor(BYTES, promise)
     const own = [...('size' in promise ? ['size' as const] : ['checksum' as const])]

@@ -57,7 +57,7 @@ describe.each(['6.9', '6.11'] as const)('A ZIP that was asked for, from Datavers
   test('is kept as it is when it holds everything, and every entry is verified', async () => {
     const ran = await run(await start({ files: FILES }, { profile }), WHOLE)
     expect(ran.report).toMatchObject({ planned: 1, done: 1, leftOut: 0, complete: true, verified: { structure: 1 } })
-    expect(ran.receipts.get(NAME)?.note).toBe('15 of 15 files asked for are in it: 15 by checksum')
+    expect(ran.receipts.get(NAME)?.note).toBe('15 of 15 requested files are in it: 15 by checksum')
     expect(await entriesAt(ran, NAME)).toContain('ordner/ä/ünïcode ☃.txt')
   })
 
@@ -170,7 +170,7 @@ describe.each(['6.9', '6.11'] as const)('A ZIP that was asked for, from Datavers
       {},
       { path: 'b.zip' },
     )
-    expect(ran.receipts.get('b.zip')?.note).toBe('1 of 1 files asked for are in it: 1 by checksum')
+    expect(ran.receipts.get('b.zip')?.note).toBe('1 of 1 requested files are in it: 1 by checksum')
     expect(await entriesAt(ran, 'b.zip')).toEqual(expect.arrayContaining(['table.tab', 'table.csv']))
   })
 

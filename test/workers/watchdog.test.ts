@@ -59,7 +59,7 @@ it('ten minutes without progress are said, with what is waited for, until someth
   expect(after(9, status())).toBeUndefined()
   expect(after(1, status())).toBe(
     'Nothing has moved for 10 minutes, and no reason is known. Waiting for c.bin (7 bytes, process 9 on h); ' +
-      `${SERVER} (1 jobs queued, 0 to be tried again); 3 files of b1 that no worker has.`,
+      `${SERVER} (1 jobs queued, 0 to be retried); 3 files of b1 that no worker has.`,
   )
   expect(after(5, status({}, 7, { waiting: 0 }))).toContain('for 10 minutes, and no reason is known. Waiting for c.bin')
   expect(after(5, status())).toContain('for 20 minutes')

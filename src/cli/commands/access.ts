@@ -29,8 +29,8 @@ export const command: Command = {
   ],
   settings: SERVER_SETTINGS,
   flags: [
-    { flags: '--off', help: 'with allow: people can no longer ask' },
-    { flags: '--history', help: 'with list: granted and rejected requests, too (Dataverse 6.11)' },
+    { flags: '--off', help: 'with allow: stop accepting requests' },
+    { flags: '--history', help: 'with list: also granted and rejected requests (Dataverse 6.11)' },
     { flags: '--guestbook <file>', help: 'with request: JSON with truthful answers for the dataset’s guestbook' },
   ],
   run: async (context) => {
@@ -40,13 +40,13 @@ export const command: Command = {
     if (action.takesUsers !== users.length > 0) {
       if (!action.takesUsers) throw new DataferryError('ARGUMENT_INVALID', `access ${action.name} takes no user.`)
       throw new DataferryError('ARGUMENT_INVALID', `access ${action.name} needs a user such as @jane.`, {
-        advice: 'Who asked is shown by:',
+        advice: 'To see who requested access:',
         command: pasted(config, 'access', ['list', id]),
       })
     }
     const named = identify(id, action.name === 'allow' ? 'dataset' : 'any', config)
     if (tokenFor(config, named.server) === undefined) {
-      const message = `${named.server} must know who asks: set DATAVERSE_API_TOKEN, or name a file with --token-file.`
+      const message = `${named.server} must know who is asking: set DATAVERSE_API_TOKEN, or give a file with --token-file.`
       throw new DataferryError('CONFIG_INVALID', message)
     }
     const sources = new Sources(context, [named.server])

@@ -5,15 +5,15 @@ import { DESTINATION_SETTINGS, openDestination } from '../destination.ts'
 import { plural } from '../terminal/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 
-/** `dataferry clean`: frees what ended and abandoned batches left half-made. */
+/** `dataferry clean`: removes what finished and abandoned batches left behind. */
 export const command: Command = {
   examples: ['dataferry clean ./data', 'dataferry clean s3://bucket/prefix --all'],
   about:
-    'Drops parts and open uploads that nobody goes on with. Unfinished batches keep theirs unless --all is given; then their ' +
-    'files in flight begin again. Never touches a finished file.',
+    'Unfinished batches keep their partial files and uploads unless --all is given; then their files in flight start over. ' +
+    'Never touches a finished file.',
   operands: [{ name: 'destination', help: 'a folder or URL; default: the destination setting', optional: true }],
   settings: DESTINATION_SETTINGS,
-  flags: [{ flags: '--all', help: 'also what unfinished batches would go on with' }],
+  flags: [{ flags: '--all', help: 'also those that unfinished batches would continue' }],
   run: async ({ config, args, out, signal, has }) => {
     const sink = await openDestination(config, args[0])
     try {
@@ -26,7 +26,7 @@ export const command: Command = {
       }
       out.result(
         { event: 'cleaned', destination: sink.url, dropped },
-        `${shownUrl(sink.url)}: dropped ${plural(dropped, 'unfinished part or upload', 'unfinished parts or uploads')}.`,
+        `${shownUrl(sink.url)}: removed ${plural(dropped, 'partial file or upload', 'partial files or uploads')}.`,
       )
       return 0
     } finally {

@@ -3,7 +3,7 @@ import { aboutSetting, SETTING_NAMES, type SettingName, type Settings } from '..
 import type { Source } from '../../config/tokens.ts'
 import type { Command } from '../command.ts'
 
-/** `dataferry config`: what holds, and where it came from. */
+/** `dataferry config`: the settings in force, and where each came from. */
 export const command: Command = {
   examples: ['dataferry config', 'dataferry config --jobs 8 --json'],
   about:

@@ -4,7 +4,7 @@ import { DESTINATION_SETTINGS } from '../destination.ts'
 import { feed } from '../recover.ts'
 import { openRuntime } from '../runtime.ts'
 
-/** `dataferry continue`: takes a pause back. */
+/** `dataferry continue`: lifts a pause or a cancellation. */
 export const command: Command = {
   examples: [
     'dataferry continue manifest-20261123-150742-1f0c',
@@ -12,7 +12,7 @@ export const command: Command = {
   ],
   operands: SUBJECT,
   settings: DESTINATION_SETTINGS,
-  flags: [{ flags: '--only-server <url>', help: 'continue one installation for all batches' }],
+  flags: [{ flags: '--only-server <url>', help: 'continue this server for all batches' }],
   run: async (context) => {
     await using runtime = await openRuntime(context, 'producer')
     const { ledger, servers } = runtime
@@ -22,10 +22,10 @@ export const command: Command = {
       await ledger.setState(what.batch.id, 'open')
       await recordHold(context, what.batch, undefined)
       await feed(runtime, what.batch.id)
-      context.out.line(`${what.batch.id} goes on.`)
+      context.out.line(`Continuing ${what.batch.id}.`)
     } else {
       await servers.set(what.server, { paused: null })
-      context.out.line(`${what.server} goes on.`)
+      context.out.line(`Continuing ${what.server}.`)
     }
     return 0
   },

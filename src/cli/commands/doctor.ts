@@ -8,15 +8,15 @@ import type { Finding, Health } from '../doctor/finding.ts'
 import { command as runCommand } from './run.ts'
 import type { Output, Tone } from '../terminal/output.ts'
 
-/** `dataferry doctor`: would a batch run here? Each finding with its fix. */
+/** `dataferry doctor`: whether a batch would run here; each finding comes with its fix. */
 export const command: Command = {
   examples: [
     'dataferry doctor --server https://demo.dataverse.org',
     'dataferry doctor manifest.csv --server https://demo.dataverse.org --to ./data',
   ],
   about:
-    'Takes whatever `dataferry run` takes, and tries it for real: it starts the private Redis, asks the server, and writes, ' +
-    'lists and deletes a file at the destination. Nothing stays. Ends with 1 when a batch would not run.',
+    'Takes the same arguments as `dataferry run` and tries them for real: starts the private Redis, asks the server, and writes, ' +
+    'lists and deletes a file at the destination. Nothing is left behind. Exits with 1 when a batch would not run.',
   operands: runCommand.operands,
   settings: runCommand.settings,
   flags: runCommand.flags,
@@ -30,7 +30,7 @@ export const command: Command = {
   },
 }
 
-/** One after the other, so that a slow one is seen to be slow. */
+/** One after the other, so that a slow check is seen to be slow. */
 async function* examine(context: Context): AsyncGenerator<Finding, void> {
   const { config, signal, args, text } = context
   const path = environment()['PATH'] ?? ''
@@ -50,7 +50,7 @@ const NO_SERVER: Finding = {
   check: 'Server',
   health: 'warn',
   message: 'none is named',
-  fix: 'Name one with --server, DATAVERSE_SERVER or in dataferry.config.json.',
+  fix: 'Give one with --server, DATAVERSE_SERVER or dataferry.config.json.',
 }
 
 const TONES: Readonly<Record<Health, Tone>> = { ok: 'good', warn: 'warn', fail: 'bad' }

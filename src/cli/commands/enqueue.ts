@@ -11,12 +11,12 @@ import type { Sources } from '../sources.ts'
 import { command as planCommand, PLANNING_FLAGS } from './plan.ts'
 import { withPlanning } from '../with-planning.ts'
 
-/** `dataferry enqueue`: plan, put on record, return; `dataferry work` does the rest. */
+/** `dataferry enqueue`: plans, records, returns; `dataferry work` does the rest. */
 export const command: Command = {
   examples: [
     'dataferry enqueue manifest.csv --redis redis://queue.example.org --server https://demo.dataverse.org --to /srv/data',
   ],
-  about: 'Workers may begin while planning goes on. `dataferry status` shows how far the batch is.',
+  about: 'Workers may start while planning is still going on. `dataferry status` shows how far the batch is.',
   operands: planCommand.operands,
   settings: planCommand.settings,
   flags: PLANNING_FLAGS,
@@ -35,9 +35,9 @@ export const command: Command = {
         onCheckpoint: ({ items, totals, complete }) => runtime.ledger.setPlanned(id, items, totals.size, complete),
       })
       await printPlan(out, sink, begun, state)
-      // An answer that a power cut could make untrue is given only where Redis cannot do better; see docs/docker.md.
+      // Says "enqueued" only once Redis has it on disk, as far as that Redis can promise it; see docs/docker.md.
       await untilDurable(runtime.client)
-      out.line(`Enqueued as ${id}. Workers fetch it; this starts some here:`)
+      out.line(`Enqueued as ${id}. Workers will fetch it; to start some here:`)
       out.line(`  ${pasted(config, 'work', [])}`)
       return 0
     }

@@ -6,11 +6,11 @@ import { shownUrl } from '../../model/shown-url.ts'
 import { placeFor } from '../places.ts'
 import { openRuntime } from '../runtime.ts'
 
-/** `dataferry forget`: a batch that Redis need not know any more. */
+/** `dataferry forget`: removes a batch from Redis. */
 export const command: Command = {
   examples: ['dataferry forget manifest-20261123-150742-1f0c'],
-  about: 'Files and records stay where they are: `dataferry resume` makes a batch known again that is not finished.',
-  operands: [{ name: 'batch', help: 'its id as `dataferry status --all` shows it, or an end of it' }],
+  about: '`dataferry resume` makes an unfinished batch known again.',
+  operands: [{ name: 'batch', help: 'its id as `dataferry status --all` shows it, or the end of it' }],
   settings: ['redis', 'prefix', 'stateDir'],
   flags: [],
   run: async (context) => {
@@ -18,14 +18,14 @@ export const command: Command = {
     await using runtime = await openRuntime(context, 'producer')
     const { ledger, queues } = runtime
     const { id, servers, destination, state } = await knownBatch(ledger, args[0] ?? '')
-    // A command that works on it now would only make it known again.
+    // A command that is working on it would only make it known again.
     await using ownership = await own(runtime, id, log)
     ownership.lost.throwIfAborted()
     await ledger.forget(id)
     await queues.drop(id, servers)
     out.record({ event: 'forgotten', batch: id, destination })
     out.line(`${id} is forgotten. Its files and records stay at ${shownUrl(destination)}.`)
-    if (state !== 'finished') out.line(`To go on with it: ${pasted(config, 'resume', [placeFor(out, destination)])}`)
+    if (state !== 'finished') out.line(`To continue it: ${pasted(config, 'resume', [placeFor(out, destination)])}`)
     return 0
   },
 }

@@ -20,20 +20,20 @@ export const command: Command = {
     'dataferry get doi:10.5072/FK2/ABCDEF --dataset-zip --server https://demo.dataverse.org',
   ],
   about:
-    'The file shows only when it is whole and, where the server publishes a checksum, proven; run again, the same command goes on where it was.',
+    'The file appears only once it is complete and, where the server publishes a checksum, verified. Run again, the same command continues where it stopped.',
   operands: [{ name: 'id', help: 'a file id, a PID, or the address of a page; with --zip several ids', many: true }],
   settings: [...SERVER_SETTINGS, 'existing', 'segments', 'retries', 'limitRate'],
   flags: [
     {
       flags: '-o, --output <path>',
-      help: 'a file, a folder, or - for standard output (default: the server’s name, here)',
+      help: 'a file, a folder, or - for standard output (default: the server’s name for it, here)',
     },
     ...FORM_FLAGS,
     { flags: '--range <bytes>', help: 'only these bytes, from 0: 0-499, or 500- for the rest' },
     { flags: '--zip', help: 'several files of one dataset as one ZIP' },
     { flags: '--bundle', help: 'a tabular file in all its forms as one ZIP' },
-    { flags: '--file-metadata-id <id>', help: 'with --bundle: the version for citation and metadata' },
-    { flags: '--dataset-zip', help: 'the id is a dataset: a whole version as one ZIP' },
+    { flags: '--file-metadata-id <id>', help: 'with --bundle: the version that citation and metadata are of' },
+    { flags: '--dataset-zip', help: 'the id is a dataset: all files of a version as one ZIP' },
     { flags: '--dataset-version <version>', help: 'with --dataset-zip: 1.0, :latest, :latest-published or :draft' },
     ...TRANSFER_FLAGS,
   ],
@@ -42,7 +42,7 @@ export const command: Command = {
     const request = await readRequest(context)
     const target = await outputTarget(context.text('output'))
     if (target.kind === 'stream' && context.out.json) {
-      throw new DataferryError('ARGUMENT_INVALID', '--json needs standard output for itself: give -o a file.')
+      throw new DataferryError('ARGUMENT_INVALID', '--json uses standard output itself: give -o a file.')
     }
     const sources = new Sources(context, [request.server])
     try {
@@ -71,7 +71,7 @@ async function get(context: Context, request: GetRequest, target: OutputTarget, 
     }
     const { path, receipt } = await getToFile(run, target, listed)
     progress.stop()
-    const there = receipt.state === 'kept' ? 'there already, ' : ''
+    const there = receipt.state === 'kept' ? 'already there, ' : ''
     out.result({ event: 'file', ...receipt, n: undefined, path }, `${path}: ${there}${proof(receipt)}`, 'good')
     return 0
   } finally {
@@ -85,8 +85,8 @@ function proof({ size, checksum, verified, note }: Receipt | Streamed): string {
   const facts = {
     checksum: `${hash} as published`,
     structure: 'a sound ZIP',
-    size: `as long as announced, ${hash}; this form has no published checksum`,
-    nothing: `${hash}; nothing is published to compare it with`,
+    size: `size as announced, ${hash}; no checksum is published for this form`,
+    nothing: `${hash}; nothing was published to compare it with`,
   }[verified]
   return `${formatBytes(size)}, ${facts}${note === undefined ? '' : ` (${note})`}`
 }

@@ -5,18 +5,18 @@ import type { Command, Given } from '../command.ts'
 import { formatRate } from '../terminal/format.ts'
 import { openRuntime } from '../runtime.ts'
 
-/** `dataferry limit`: how hard one installation may be asked by all workers together, from now on. */
+/** `dataferry limit`: concurrency and rate limits of one server, for all workers together. */
 export const command: Command = {
   examples: [
     'dataferry limit https://demo.dataverse.org --concurrency 8 --rate 50M',
     'dataferry limit https://demo.dataverse.org --rate none',
   ],
-  about: 'Obeyed by all workers of all machines within seconds; files in flight go on. `none` takes a limit back.',
-  operands: [{ name: 'server', help: 'address of the installation' }],
+  about: 'All workers on all machines obey within seconds; files in flight continue. `none` removes a limit.',
+  operands: [{ name: 'server', help: 'address of the server' }],
   settings: [],
   flags: [
-    { flags: '--concurrency <n>', help: 'files at the same time, 1 to 64, or none for the default of the workers' },
-    { flags: '--rate <rate>', help: 'bytes a second, e.g. 500K or 50M, or none' },
+    { flags: '--concurrency <n>', help: 'files at a time, 1 to 64, or none for the workers’ default' },
+    { flags: '--rate <rate>', help: 'bytes per second, e.g. 500K or 50M, or none' },
   ],
   run: async (context) => {
     const server = normalServer(context.args[0] ?? '')
@@ -28,7 +28,7 @@ export const command: Command = {
     const { concurrency, bandwidth } = await runtime.servers.get(server)
     context.out.result(
       { event: 'limit', server, concurrency: concurrency ?? null, bandwidth: bandwidth ?? null },
-      `${server}: ${concurrency ?? 'default'} files at the same time, ${bandwidth === undefined ? 'no limit of bytes' : formatRate(bandwidth)}.`,
+      `${server}: ${concurrency ?? 'default'} files at a time, ${bandwidth === undefined ? 'no rate limit' : formatRate(bandwidth)}.`,
     )
     return 0
   },
@@ -59,6 +59,6 @@ function bytes(text: string): number {
   if (parsed.success && typeof parsed.data === 'number' && parsed.data > 0) return parsed.data
   throw new DataferryError(
     'ARGUMENT_INVALID',
-    `--rate must be bytes a second such as 500K or 50M, or none, not ${text}.`,
+    `--rate must be bytes per second such as 500K or 50M, or none, not ${text}.`,
   )
 }

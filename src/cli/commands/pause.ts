@@ -5,16 +5,16 @@ import { openRuntime } from '../runtime.ts'
 
 const BY_HAND = 'by hand'
 
-/** `dataferry pause`: everywhere, within two seconds; what is in flight is parked at its byte. */
+/** `dataferry pause`: on all machines within two seconds; files in flight are parked at their byte. */
 export const command: Command = {
   examples: [
     'dataferry pause manifest-20261123-150742-1f0c',
     'dataferry pause --only-server https://demo.dataverse.org',
   ],
-  about: 'Uses no attempt and loses no byte. `dataferry continue` goes on.',
+  about: 'Uses no attempt and loses no byte. `dataferry continue` lifts it.',
   operands: SUBJECT,
   settings: DESTINATION_SETTINGS,
-  flags: [{ flags: '--only-server <url>', help: 'pause one installation for all batches' }],
+  flags: [{ flags: '--only-server <url>', help: 'pause this server for all batches' }],
   run: async (context) => {
     await using runtime = await openRuntime(context, 'producer')
     const what = await subject(context, runtime)

@@ -14,11 +14,11 @@ export const PLANNING_FLAGS: Command['flags'] = [
   { flags: '-m, --manifest <file>', help: 'the manifest, - for standard input' },
   ...FINDING_FLAGS,
   ...FILTER_FLAGS,
-  { flags: '--ignore-columns', help: 'take a column whose name is nearly a known one for one of your own' },
-  { flags: '--new', help: 'begin a new batch even where an unfinished one of this manifest is there' },
+  { flags: '--ignore-columns', help: 'treat columns that look like misspelt known ones as columns of your own' },
+  { flags: '--new', help: 'begin a new batch even if an unfinished one of this manifest exists' },
 ]
 
-/** `dataferry plan`: what would be fetched, fixed to the byte where the server says so, without fetching it. */
+/** `dataferry plan`: what would be fetched, with sizes and checksums where the server lists them, without fetching it. */
 export const command: Command = {
   examples: [
     'dataferry plan manifest.csv --server https://demo.dataverse.org --to ./data',
@@ -41,7 +41,7 @@ export const command: Command = {
   ],
   flags: [
     ...PLANNING_FLAGS,
-    { flags: '--list', help: 'name every file with its size, its checksum and what would happen to it' },
+    { flags: '--list', help: 'list every file with its size, its checksum and what would happen to it' },
   ],
   stop: PLANS,
   run: (context) =>

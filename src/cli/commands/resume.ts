@@ -22,12 +22,12 @@ import { placeFor } from '../places.ts'
 import { command as runCommand } from './run.ts'
 import { openDestination } from '../destination.ts'
 
-/** `dataferry resume`: everything needed to go on is at the destination itself. */
+/** `dataferry resume`: continues from the records at the destination alone. */
 export const command: Command = {
   examples: ['dataferry resume ./data'],
   about:
-    'Goes on with every unfinished batch of a destination, whatever became of Redis or of the manifest. ' +
-    'One that was paused or cancelled stays so until `dataferry continue`.',
+    'Works even if Redis or the manifest is gone. ' +
+    'A batch that was paused or cancelled stays so until `dataferry continue`.',
   operands: [{ name: 'destination', help: 'a folder or URL; default: the destination setting', optional: true }],
   settings: runCommand.settings,
   flags: [{ flags: '--enqueue', help: 'only rebuild what Redis must know, and leave the fetching to workers' }],
@@ -37,7 +37,7 @@ export const command: Command = {
     const sink = await openDestination(config, args[0])
     try {
       if (!(await isDestination(sink.records))) {
-        throw new DataferryError('NO_RECORDS', `There is nothing to go on with at ${shownUrl(sink.url)}.`)
+        throw new DataferryError('NO_RECORDS', `There is nothing to continue at ${shownUrl(sink.url)}.`)
       }
       let worst: ExitCode = 0
       const unreadable = (error: DataferryError): void => {
@@ -82,7 +82,7 @@ function unlessUnreadable(error: unknown): DataferryError {
 }
 
 async function goOn(context: Context, sink: Sink, begun: BegunBatch): Promise<ExitCode> {
-  context.out.say(`Going on with ${begun.batch.id}.`)
+  context.out.say(`Continuing ${begun.batch.id}.`)
   if (!context.has('enqueue')) {
     await using runtime = lazyRuntime(context, 'worker')
     return await runBatch(context, sink, begun, runtime)
@@ -107,14 +107,14 @@ async function leaveHeld(context: Context, sink: Sink, begun: BegunBatch): Promi
   const isPaused = entry?.state === 'paused'
   context.out.record({ event: 'held', batch: id, state: entry?.state, reason: entry?.reason })
   const { config, out } = context
-  out.paragraph(`${id} stays ${isPaused ? 'paused' : 'cancelled'} (${entry?.reason ?? ''}). To go on:`, 'warn')
+  out.paragraph(`${id} stays ${isPaused ? 'paused' : 'cancelled'} (${entry?.reason ?? ''}). To continue:`, 'warn')
   out.line(`  ${pasted(config, 'continue', [id])}`)
   if (!context.has('enqueue')) out.line(`  ${pasted(config, 'resume', [placeFor(out, sink.url)])}`)
-  // A cancelled batch is at its end, as somebody wanted; a paused one is not.
+  // A cancelled batch has ended on purpose; a paused one has not.
   return isPaused && !context.has('enqueue') ? 130 : 0
 }
 
-/** Rebuilds ledger and window, and ends planning where that was cut short. */
+/** Rebuilds ledger and window, and finishes planning that was cut short. */
 async function enqueueAgain(context: Context, sink: Sink, begun: BegunBatch): Promise<void> {
   const { out } = context
   const { batch } = begun
@@ -127,7 +127,7 @@ async function enqueueAgain(context: Context, sink: Sink, begun: BegunBatch): Pr
       onCheckpoint: ({ items, totals, complete }) => runtime.ledger.setPlanned(batch.id, items, totals.size, complete),
     })
     out.line(
-      `${batch.id}: ${formatCount(state.items)} files planned; Redis learned of ${formatCount(learned)} that had ended.`,
+      `${batch.id}: ${formatCount(state.items)} files planned; Redis learned that ${formatCount(learned)} had ended.`,
     )
   } finally {
     await sources.close()

@@ -15,7 +15,7 @@ import { lazyRuntime, openRuntime, type Runtime } from '../runtime.ts'
 import { command as runCommand } from './run.ts'
 import { openDestination } from '../destination.ts'
 
-/** `dataferry retry`: failed items only, again. */
+/** `dataferry retry`: the failed items only. */
 export const command: Command = {
   examples: ['dataferry retry', 'dataferry retry 1f0c --code SOURCE_DENIED --server https://demo.dataverse.org'],
   about:
@@ -23,7 +23,7 @@ export const command: Command = {
   operands: [
     {
       name: 'batch',
-      help: 'its id as `dataferry status` shows it, or an end of it; default: the last one with failures',
+      help: 'its id as `dataferry status` shows it, or the end of it; default: the last one with failures',
       optional: true,
     },
   ],

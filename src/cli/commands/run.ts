@@ -9,7 +9,7 @@ import { Sources } from '../sources.ts'
 import { command as planCommand, PLANNING_FLAGS } from './plan.ts'
 import { openDestination } from '../destination.ts'
 
-/** `dataferry run`: plan, feed, work and wait, the one-liner. */
+/** `dataferry run`: plans, fetches, waits and reports. */
 export const command: Command = {
   examples: [
     'dataferry run manifest.csv --server https://demo.dataverse.org --to ./data',
@@ -17,7 +17,7 @@ export const command: Command = {
     'cat ids.txt | dataferry run - --server https://demo.dataverse.org',
   ],
   about:
-    'Run again after any interruption, the same command goes on where it was. The batch is this command’s alone; with ' +
+    'After any interruption, the same command continues where it stopped. The batch belongs to this command alone; with ' +
     '--share every worker of this Redis takes part, and Ctrl-C leaves it to them.',
   operands: planCommand.operands,
   settings: [
@@ -35,7 +35,7 @@ export const command: Command = {
   flags: [
     ...PLANNING_FLAGS,
     { flags: '-n, --dry-run', help: 'only plan: print the totals and fetch nothing' },
-    { flags: '--complete', help: 'fetch files that the server leaves out of a ZIP singly, beside the archive' },
+    { flags: '--complete', help: 'fetch files that the server leaves out of a ZIP individually, beside the archive' },
   ],
   stop: PARKS,
   run: async (context) => {
@@ -49,7 +49,7 @@ export const command: Command = {
       if (!dryRun) {
         out.say(
           resumed
-            ? `Going on with ${batch.id}.`
+            ? `Continuing ${batch.id}.`
             : `Batch ${batch.id}: ${plural(batch.manifest.entries, 'entry', 'entries')}.`,
         )
         const bring = config.settings.share ? runShared : runBatch

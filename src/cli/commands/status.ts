@@ -16,13 +16,13 @@ const WATCH_MS = 1_000
 export const command: Command = {
   examples: ['dataferry status', 'dataferry status --watch', 'dataferry status manifest-20261123-150742-1f0c --json'],
   about:
-    'Shows batches, servers and workers across all machines that share this Redis; first what needs somebody. ' +
-    'With --json it shows finished batches, too.',
-  operands: [{ name: 'batch', help: 'only this one, by its id or an end of it', optional: true }],
+    'Covers all machines that share this Redis; what needs attention comes first. ' +
+    'With --json finished batches are included.',
+  operands: [{ name: 'batch', help: 'only this one, by its id or the end of it', optional: true }],
   settings: ['redis', 'prefix', 'stateDir'],
   flags: [
-    { flags: '-a, --all', help: 'finished batches, too' },
-    { flags: '-w, --watch', help: 'show it again every second until Ctrl-C, or until this batch has ended' },
+    { flags: '-a, --all', help: 'also finished batches' },
+    { flags: '-w, --watch', help: 'update every second until Ctrl-C, or until this batch has ended' },
   ],
   run: async (context) => {
     await using runtime = await openRuntime(context, 'producer')
@@ -72,7 +72,7 @@ function print({ out, config }: Context, status: Status, all: boolean): void {
     .sort((a, b) => urgency(b) - urgency(a))
   const hidden = status.batches.length - shown.length
   if (shown.length > 0) out.table(BATCH_COLUMNS, shown.map(batchRow))
-  else out.line(hidden === 0 ? 'No batch is known to this Redis.' : 'No batch is unfinished.')
+  else out.line(hidden === 0 ? 'This Redis knows no batch.' : 'There is no unfinished batch.')
   if (hidden > 0)
     out.line(`${plural(hidden, 'finished batch', 'finished batches')}: ${pasted(config, 'status', ['--all'])}`)
   if (status.servers.length > 0) out.table(SERVER_COLUMNS, status.servers.map(serverRow))
@@ -93,7 +93,7 @@ function doing(held: number, moving: number): string {
   return waiting === 0 ? '' : `${plural(waiting, 'file')} ${waiting === 1 ? 'waits' : 'wait'} for a stream`
 }
 
-/** What needs somebody comes first: a batch that is paused with a reason, one that waits for its command, one with failures. */
+/** What needs attention comes first: a batch that is paused with a reason, one that waits for its command, one with failures. */
 function urgency({ state, attached, owner, failed }: BatchStatus): number {
   if (state === 'paused') return 4
   if (isParked({ state, attached, owner })) return 3
@@ -101,7 +101,7 @@ function urgency({ state, attached, owner, failed }: BatchStatus): number {
   return 0
 }
 
-/** It is a command's own, and that command does not run. */
+/** It belongs to a command that is not running. */
 function isParked({ state, attached, owner }: Pick<BatchStatus, 'state' | 'attached' | 'owner'>): boolean {
   return state === 'open' && attached && owner === undefined
 }

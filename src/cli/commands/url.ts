@@ -5,14 +5,14 @@ import { fileOf, identify } from '../identify.ts'
 import { refusedOrThrow } from '../refusal.ts'
 import { SERVER_SETTINGS, Sources } from '../sources.ts'
 
-/** `dataferry url`: an address for another tool. */
+/** `dataferry url`: a URL for another tool. */
 export const command: Command = {
   examples: [
     'dataferry url 42 --server https://demo.dataverse.org',
     'dataferry url doi:10.5072/FK2/ABCDEF/GHIJKL --format original --server https://demo.dataverse.org',
   ],
   about:
-    'Prints where the file itself can be fetched, quoted for a shell where it needs that: a link of the storage host, which works for minutes for anybody who has it, or the API address, which needs the token where the file does. Fetches nothing.',
+    'It is either a link of the storage host, which works for a few minutes for anybody who has it, or the API’s own URL, which needs the token if the file does. Quoted for a shell where necessary. Fetches nothing.',
   operands: [{ name: 'id', help: 'a file id, a PID, or the address of a page' }],
   settings: SERVER_SETTINGS,
   flags: [...FORM_FLAGS, ...TRANSFER_FLAGS],
@@ -32,8 +32,7 @@ export const command: Command = {
       })
       const secret = !url.startsWith(`${named.server}/`) || /[?&](?:token|key)=/.test(url)
       out.result({ event: 'url', url, secret }, shellWord(url))
-      if (secret)
-        out.say('Anybody with this link can fetch the file while it works, for a few minutes: keep it to yourself.')
+      if (secret) out.say('For a few minutes anybody with this link can fetch the file: keep it to yourself.')
       return 0
     } catch (error) {
       return refusedOrThrow(error, context)

@@ -24,20 +24,20 @@ import { supervise } from '../../../workers/supervisor.ts'
 
 /** A child parks its files within this; then it is killed, which loses nothing that was kept. */
 const GRACE_MS = 20_000
-/** A process that ends by itself does so before it is made to. */
+/** A process that stops on its own does so before it is killed. */
 const MARGIN_MS = 5_000
 const LOOK_MS = 500
 /** What several processes wait for is read from Redis. */
 const TELL_MS = 2_000
 
-/** `dataferry work`: fetch what anybody on any machine has enqueued in this Redis. */
+/** `dataferry work`: fetches what was enqueued in this Redis, from any machine. */
 export const command: Command = {
   examples: [
     'dataferry work --redis redis://queue.example.org --server https://demo.dataverse.org',
     'dataferry work --processes 4 --until-done',
   ],
   about:
-    'Runs until SIGTERM or Ctrl-C; then it parks what is in flight, hands its jobs back and ends with 0. ' +
+    'Runs until SIGTERM or Ctrl-C; then it parks files in flight, hands its jobs back and exits with 0. ' +
     'Every machine must see the destinations under the same path or URL; with --to it works for that one alone.',
   operands: [],
   settings: [
@@ -58,7 +58,7 @@ export const command: Command = {
     'outageFirstMs',
     'outageMaxMs',
   ],
-  stop: { stopping: 'what is in flight is parked.' },
+  stop: { stopping: 'files in flight are parked.' },
   flags: [
     {
       flags: '--until-done',
@@ -70,7 +70,7 @@ export const command: Command = {
     if (config.servers.length === 0) {
       throw new DataferryError(
         'CONFIG_INVALID',
-        'No server is named that may be contacted: use --server, DATAVERSE_SERVER or the config file.',
+        'No server to contact is given: use --server, DATAVERSE_SERVER or the config file.',
       )
     }
     const processes = config.settings.processes ?? Math.max(1, availableParallelism() - 1)
@@ -95,7 +95,7 @@ async function workHere(context: Context, runtime: Runtime): Promise<ExitCode> {
       onlyDestination(context),
     )
     try {
-      out.say(`Working for ${config.servers.join(', ')}. Ctrl-C parks what is in flight.`)
+      out.say(`Working for ${config.servers.join(', ')}. Ctrl-C parks files in flight.`)
       const tell = tellOnce(out)
       // Of several processes one tells what all of them wait for.
       const isOwn = (notice: Notice): boolean => !isSupervised() || typeof notice === 'string'
@@ -117,7 +117,7 @@ function isSupervised(): boolean {
   return Object.hasOwn(process, 'connected')
 }
 
-/** Aborts when the supervisor that started this process has died: the one that follows it starts its own. */
+/** Aborts when the supervisor that started this process has died: the next supervisor starts its own workers. */
 function supervisorGone(): AbortSignal {
   const gone = new AbortController()
   // No channel: nobody supervises this process, or its supervisor died while it was starting.
@@ -175,7 +175,7 @@ function startChild(): ChildProcess {
   // When all is done is for the supervisor to say.
   const own = args.filter((arg) => arg !== '--until-done')
   return spawn(process.execPath, [...process.execArgv, main, ...own, '--processes', '1'], {
-    // The channel carries nothing: its end tells the child that nobody looks after it any more.
+    // The channel carries nothing: when it closes, the child knows that its supervisor is gone.
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     // Ctrl-C in a terminal goes to the supervisor, which asks its children.
     detached: true,

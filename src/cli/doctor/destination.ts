@@ -12,9 +12,9 @@ import type { Finding } from './finding.ts'
 
 const check = 'Destination'
 const LITTLE_SPACE = 1024 ** 3
-const TEXT = 'dataferry doctor was here\n'
+const TEXT = 'written by dataferry doctor\n'
 
-/** Whether the destination takes a file, lists it and lets it go, and how much fits. Nothing stays there. */
+/** Whether a file can be written to the destination, listed and deleted, and how much space is free. Leaves nothing behind. */
 export async function checkDestination(config: LoadedConfig): Promise<Finding> {
   try {
     const sink = await openDestination(config)
@@ -28,22 +28,22 @@ export async function checkDestination(config: LoadedConfig): Promise<Finding> {
     }
   } catch (error) {
     const fix =
-      error instanceof DataferryError ? error.advice : 'Choose another folder with --to, or change its rights.'
+      error instanceof DataferryError ? error.advice : 'Choose another folder with --to, or change its permissions.'
     return { check, health: 'fail', message: messageOf(error), fix }
   }
 }
 
 async function space(sink: Sink): Promise<Finding> {
-  const works = `${shownUrl(sink.url)} takes, lists and deletes files`
+  const works = `${shownUrl(sink.url)} can be written, listed and deleted from`
   const free = await sink.free()
   if (free === undefined) return { check, health: 'ok', message: works }
   const message = `${works}; ${formatBytes(free)} free`
   return free < LITTLE_SPACE
-    ? { check, health: 'warn', message, fix: 'Free some space, or choose another place with --to.' }
+    ? { check, health: 'warn', message, fix: 'Free some space, or choose another destination with --to.' }
     : { check, health: 'ok', message }
 }
 
-/** Folders that had to be made for it are taken away again. */
+/** Removes the folders it had to make. */
 async function tryFolder(folder: string, name: string): Promise<void> {
   const made = await mkdir(folder, { recursive: true })
   const path = join(folder, name)

@@ -21,9 +21,9 @@ export async function checkRedis(config: LoadedConfig, path: string, signal: Abo
       ? [await checkBinary(path)]
       : await checkRunning(config, redis.reveal(), redis.shown, signal)
   } catch (error) {
-    // The message itself holds the command that mends it.
+    // The message itself holds the command that fixes it.
     const fix =
-      redis === undefined ? 'Or name a running Redis with --redis or REDIS_URL.' : 'Or leave --redis and REDIS_URL out.'
+      redis === undefined ? 'Or give a running Redis with --redis or REDIS_URL.' : 'Or remove --redis and REDIS_URL.'
     return [{ check, health: 'fail', message: messageOf(error), fix }]
   }
 }
@@ -46,7 +46,7 @@ export async function checkState(config: LoadedConfig, path: string): Promise<Fi
     await embedded.release()
     return { check: state, health: 'ok', message: `the private Redis starts in ${stateDir}` }
   } catch (error) {
-    const fix = 'Name another folder with --state-dir, or a running Redis with --redis or REDIS_URL.'
+    const fix = 'Give another folder with --state-dir, or a running Redis with --redis or REDIS_URL.'
     return { check: state, health: 'fail', message: messageOf(error), fix }
   }
 }
@@ -58,7 +58,7 @@ async function checkRunning(config: LoadedConfig, url: string, shown: string, si
     const key = `${config.settings.prefix}:doctor:${randomUUID()}`
     await client.set(key, '1', 'PX', 10_000)
     await client.del(key)
-    const answers: Finding = { check, health: 'ok', message: `${shown} is ${product} ${version}, and can be written` }
+    const answers: Finding = { check, health: 'ok', message: `${shown} is ${product} ${version}, and writable` }
     return [answers, ...warnings.map((message): Finding => ({ check, health: 'warn', message }))]
   } finally {
     client.disconnect()

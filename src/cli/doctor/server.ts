@@ -13,7 +13,7 @@ import { formatDuration } from '../terminal/format.ts'
 const CLOCK_TOLERANCE_MS = 60_000
 const PATIENCE_MS = 15_000
 
-/** Whether an installation answers, what it is, whether it takes the token, and whether its clock agrees with ours. */
+/** Whether an installation answers, what it runs, whether it accepts the token, and whether its clock agrees with ours. */
 export async function checkServer(
   reach: Reach & { readonly signal: AbortSignal },
   server: string,
@@ -41,12 +41,12 @@ export async function checkServer(
   }
 }
 
-/** Which proxy stands between, where any is named. */
+/** Which proxy is in between, if any is set. */
 function wayTo(server: string, proxies: Proxies): Finding[] {
   if (!hasProxies(proxies)) return []
   const proxy = proxyFor(server, proxies)
   const message =
-    proxy === undefined ? `${server} is asked directly` : `${server} is asked through ${proxyLabel(proxy)}`
+    proxy === undefined ? `${server} is reached directly` : `${server} is reached through ${proxyLabel(proxy)}`
   return [{ check: 'Proxy', health: 'ok', message }]
 }
 
@@ -70,7 +70,7 @@ async function checkToken(api: NativeApi, hasToken: boolean, server: string, sig
   if (!hasToken) return { check, health: 'ok', message: `none for ${server}: public files only` }
   try {
     const user = await api.tokenUser(signal)
-    const known = user ? `knows it as ${user.identifier}` : 'takes it: a preview URL’s, for one unpublished dataset'
+    const known = user ? `knows it as ${user.identifier}` : 'accepts it: a preview URL’s, for one unpublished dataset'
     return { check, health: 'ok', message: `${server} ${known}` }
   } catch (error) {
     return { check, health: 'fail', message: messageOf(error), fix: adviceFor(error) }
@@ -83,16 +83,16 @@ async function checkClock(http: Http, server: string, signal: AbortSignal): Prom
     const answer = await http.send({ method: 'GET', url: `${server}/api/info/version`, headers: {}, signal })
     const theirs = Date.parse(header(answer.headers, 'date') ?? '')
     answer.body.close()
-    if (Number.isNaN(theirs)) return { check, health: 'ok', message: `${server} does not tell its time` }
+    if (Number.isNaN(theirs)) return { check, health: 'ok', message: `${server} does not send its time` }
     const apart = Math.abs(Date.now() - theirs)
     if (apart < CLOCK_TOLERANCE_MS) return { check, health: 'ok', message: `agrees with ${server}` }
     const message = `this machine and ${server} are ${formatDuration(apart)} apart`
-    return { check, health: 'warn', message, fix: 'Set the clock (NTP): signed addresses would look expired.' }
+    return { check, health: 'warn', message, fix: 'Set the clock (NTP): signed URLs would look expired.' }
   } catch (error) {
     return { check, health: 'warn', message: messageOf(error), fix: adviceFor(error) }
   }
 }
 
 function adviceFor(error: unknown): string {
-  return error instanceof DataferryError ? error.advice : 'Check the address and the network.'
+  return error instanceof DataferryError ? error.advice : 'Check the server’s URL and the network.'
 }

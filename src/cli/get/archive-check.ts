@@ -5,10 +5,10 @@ import type { Ref } from '../../model/item.ts'
 import type { Inspect } from '../../transfer/transfer-archive.ts'
 import { plural } from '../terminal/format.ts'
 
-/** Left-out files that are named one by one. */
+/** How many left-out files are named. */
 const SHOWN = 10
 
-/** Looks into a ZIP that goes past, and remembers what the server says that it left out. */
+/** Inspects a ZIP as it streams past, and remembers what the server says it left out. */
 export class ArchiveCheck {
   readonly #ref: Ref
   #archive: CheckedArchive | undefined
@@ -36,7 +36,7 @@ export class ArchiveCheck {
     if (missing === 0) return
     const more = missing - Math.min(skipped.length, SHOWN)
     const shown = [...skipped.slice(0, SHOWN), ...(more > 0 ? [`${more} more`] : [])].join(', ')
-    const message = `${name} is sound, but the server left ${plural(missing, 'file')} out of it: ${shown}.`
+    const message = `${name} is intact, but the server left ${plural(missing, 'file')} out of it: ${shown}.`
     throw new DataferryError('ZIP_INCOMPLETE', message)
   }
 }

@@ -36,7 +36,7 @@ export interface GetRequest extends Wanted {
   readonly count: boolean
 }
 
-/** Reads the command line. Throws `ARGUMENT_INVALID` for what does not go together. */
+/** Reads the command line. Throws `ARGUMENT_INVALID` for flags that cannot be combined. */
 export async function readRequest(context: Context): Promise<GetRequest> {
   const { args, has } = context
   const wanted = readWanted(context)
@@ -52,7 +52,7 @@ function readWanted(context: Context): Wanted {
   const archive = { form, fallback: config.settings.format }
   if (kind === 'zip') return zip(args, { ...archive, range, config })
   if (args.length > 1) {
-    throw refusal(`${args.length} ids are given: --zip brings them as one ZIP, and dataferry run as single files.`)
+    throw refusal(`${args.length} ids are given: --zip fetches them as one ZIP, and dataferry run as individual files.`)
   }
   const named = identify(first, kind, config)
   switch (named.target.kind) {
@@ -63,9 +63,11 @@ function readWanted(context: Context): Wanted {
     case 'bundle':
       return allForms(named.server, named.target.file, { form, range, fileMetadataId: text('file-metadata-id') })
     case 'dataset':
-      throw refusal(`${first} names a dataset: --dataset-zip brings it as one ZIP, and dataferry run as single files.`)
+      throw refusal(
+        `${first} names a dataset: --dataset-zip fetches it as one ZIP, and dataferry run as individual files.`,
+      )
     case 'collection':
-      throw refusal(`${first} names a collection: dataferry run --collection brings the files of all its datasets.`)
+      throw refusal(`${first} names a collection: dataferry run --collection fetches the files of all its datasets.`)
     case 'file':
     case 'pid':
       return single(named, first, form, range, named.format ?? config.settings.format)
@@ -76,7 +78,7 @@ function readWanted(context: Context): Wanted {
 function readKind({ has }: Context): 'any' | 'zip' | 'bundle' | 'dataset-zip' {
   const given = (['zip', 'bundle', 'dataset-zip'] as const).filter((flag) => has(flag))
   if (given.length < 2) return given[0] ?? 'any'
-  throw refusal(`--${given.join(' and --')} do not go together: give one.`)
+  throw refusal(`--${given.join(' and --')} cannot be combined: give one.`)
 }
 
 function single(
@@ -118,7 +120,7 @@ function zip(
   })
   const files = named.map(({ file }) => {
     if (typeof file === 'number') return file
-    throw refusal(`The server makes ZIPs of database ids only, and ${file} is a PID.`)
+    throw refusal(`The server makes ZIPs from database ids only, and ${file} is a PID.`)
   })
   const server = named[0]?.server ?? ''
   if (named.some((one) => one.server !== server)) throw refusal('The files of a ZIP must be on one server.')
@@ -158,7 +160,7 @@ function allForms(
   file: number | string,
   { form, range, fileMetadataId }: Typed & { readonly fileMetadataId: string | undefined },
 ): Wanted {
-  if (form) throw refusal('A bundle holds every form of the file: take the flag for one form out.')
+  if (form) throw refusal('A bundle holds every form of the file: remove the flag for one form.')
   refuseRange(range)
   if (fileMetadataId !== undefined && !/^\d+$/.test(fileMetadataId)) {
     throw refusal(`--file-metadata-id: expected a number, not ${fileMetadataId}.`)
@@ -181,7 +183,7 @@ function zipFormat({ form, range, fallback }: TypedZip): 'original' | undefined 
 }
 
 function refuseRange(range: ByteRange | undefined): void {
-  if (range) throw refusal('A ZIP is made anew for each request, so --range does not apply to it.')
+  if (range) throw refusal('The server makes a new ZIP for each request, so --range does not apply to it.')
 }
 
 function refusal(message: string): DataferryError {

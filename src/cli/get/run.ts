@@ -15,7 +15,7 @@ export interface GetRun {
   readonly request: GetRequest
   readonly sources: Sources
   readonly api: DataAccessApi
-  /** Shows how far an item is: hears the bytes so far. */
+  /** Shows how far an item is: is called with the bytes so far. */
   readonly progress: (item: Pick<Item, 'path' | 'expect'>) => (bytes: number) => void
 }
 

@@ -56,18 +56,18 @@ export async function requireTable(native: NativeApi, file: number | string, sig
   if (found && !found.tabular) throw notTabular(found)
 }
 
-/** A PID does not show whether it is that of a file, and the server would only say that there is no such file. */
+/** A PID does not show whether it is a file's, and the server would only say that there is no such file. */
 async function refuseDataset(native: NativeApi, pid: string, signal: AbortSignal): Promise<void> {
   const version = await native.version(pid, ':latest', signal).catch(() => undefined)
   signal.throwIfAborted()
   if (!version) return
-  const message = `${pid} names a dataset: --dataset-zip brings it as one ZIP, and dataferry run as single files.`
+  const message = `${pid} names a dataset: --dataset-zip fetches it as one ZIP, and dataferry run as individual files.`
   throw new DataferryError('ARGUMENT_INVALID', message)
 }
 
 /**
- * A whole file, from any byte. Where a guestbook stands before it, the answers are sent, anew for each request since a
- * signed URL is good for one minute only; without answers the error says what is asked.
+ * A whole file, from any byte. If it has a guestbook, the answers are sent, again for each request since a
+ * signed URL is valid for one minute only; without answers the error says what is asked.
  * @param open of the same server, knowing nothing of guestbooks
  */
 export function wholeSource(open: OpenSource, api: DataAccessApi, request: GetRequest): OpenSource {
@@ -87,12 +87,13 @@ export function wholeSource(open: OpenSource, api: DataAccessApi, request: GetRe
   }
 }
 
-/** An answer that is here already. It is made for this one request, so it cannot be asked for again from a later byte. */
+/** An answer that has arrived already. It was made for this one request, so it cannot be resumed from a later byte. */
 export function answerSource(download: Download): OpenSource {
   let taken = false
   return () => {
     if (taken) {
-      const message = 'The connection broke, and what the server makes anew for each request cannot be resumed.'
+      const message =
+        'The connection broke, and this download cannot be resumed, as the server makes a new one for each request.'
       return Promise.reject(new DataferryError('SOURCE_CHANGED', message))
     }
     taken = true

@@ -88,12 +88,12 @@ async function bring(run: GetRun, item: Item, open: OpenSource, sink: Sink, coun
   return receipt
 }
 
-/** A name that the server chose: safe as a path, and no hidden file, which shells and tools act upon unasked. */
+/** A name that the server chose: safe as a path, and not a hidden file, which shells and tools may act on. */
 function nameFor(served: string): string {
   return safeFilePath('', served.startsWith('.') ? `_${served}` : served).path
 }
 
-/** What is at a name that the server chose is never replaced, whatever was said about existing files. */
+/** A file at a name that the server chose is never replaced, whatever --existing says. */
 async function existing(
   { context: { config, signal } }: GetRun,
   target: FileTarget,
@@ -107,7 +107,7 @@ async function existing(
     return await keepExisting(item, sink, run)
   } catch (error) {
     if (!(error instanceof DataferryError) || error.code !== 'SINK_EXISTS' || policy === given) throw error
-    const advice = `The server chose this name: give -o ${shellWord(join(target.folder, item.path))} to say that it may be replaced.`
+    const advice = `The server chose this name: give -o ${shellWord(join(target.folder, item.path))} to allow replacing it.`
     throw new DataferryError(error.code, error.message, { cause: error, advice })
   }
 }
@@ -118,10 +118,10 @@ function outputKey({ server, ref, path, expect }: Item): string {
   return `get-${createHash('sha256').update(identity).digest('hex').slice(0, 20)}`
 }
 
-/** Takes the sink's folders away unless something is kept there: a single file should leave nothing else behind. */
+/** Removes the sink's folders unless something is kept there: a single file should leave nothing else behind. */
 async function tidy(folder: string): Promise<void> {
   for (const name of ['.dataferry/parts', '.dataferry/marks', '.dataferry']) {
-    // What cannot be removed does no harm, and must not hide how the download ended.
+    // A failure to remove them does no harm, and must not hide how the download ended.
     await rmdir(join(folder, name)).catch(() => undefined)
   }
 }

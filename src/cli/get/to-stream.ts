@@ -18,7 +18,7 @@ import { answerSource, tryAgain, wholeSource, type ListedDownload } from './sour
 
 type StreamTarget = Extract<OutputTarget, { readonly kind: 'stream' }>
 
-/** What went by, and what it was compared with. */
+/** What was written, and what it was compared with. */
 export interface Streamed {
   readonly name: string
   readonly size: number
@@ -52,18 +52,18 @@ export async function getToStream(
   }
 }
 
-/** Rejects with one of the `SINK_…` codes. A pipe must have a reader: opening it would wait for one without end. */
+/** Rejects with one of the `SINK_…` codes. A pipe must have a reader: opening it would wait for one forever. */
 async function openOutput(path: string, isPipe: boolean): Promise<Writable> {
   const flags = constants.O_WRONLY | (isPipe ? constants.O_NONBLOCK : 0)
   const fd = await promisify(openFile)(path, flags).catch((error: unknown) => {
     if (!isPipe || systemCode(error) !== 'ENXIO') throw sinkError(error, `write to ${path}`)
     throw new DataferryError(
       'SINK_UNAVAILABLE',
-      `Nobody reads the pipe ${path}: start its reader first, then this command.`,
+      `Nothing is reading the pipe ${path}: start its reader first, then this command.`,
     )
   })
   const output = isPipe ? new Socket({ fd, readable: false }) : createWriteStream(path, { fd })
-  // A failed write rejects where it was made; without a listener its event would end the process first.
+  // A failed write rejects at its call; without a listener its event would end the process first.
   return output.on('error', () => undefined)
 }
 
@@ -106,7 +106,7 @@ async function answered(run: GetRun, output: Writable): Promise<Streamed> {
   return { name, ...received, verified: 'structure', note }
 }
 
-/** Writes, counts and hashes; the next chunk is asked for when the last one is written. */
+/** Writes, counts and hashes; asks for the next chunk once the last one is written. */
 async function pour(
   { context, progress }: GetRun,
   item: Item,
@@ -123,7 +123,7 @@ async function pour(
   }
 }
 
-/** A reader that has stopped reading may never take the chunk: an abort does not wait for it. */
+/** A reader that has stopped may never take the chunk: an abort does not wait for it. */
 async function written(output: Writable, chunk: Uint8Array, signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const stop = (): void => resolve()
@@ -138,7 +138,7 @@ async function written(output: Writable, chunk: Uint8Array, signal: AbortSignal)
 }
 
 function outputError(error: unknown): Error {
-  if (systemCode(error) === 'EPIPE') return new DataferryError('INTERRUPTED', 'nobody reads the output any more')
+  if (systemCode(error) === 'EPIPE') return new DataferryError('INTERRUPTED', 'nothing reads the output any more')
   const known = sinkError(error, 'write the output')
   return known instanceof Error ? known : new Error(messageOf(error))
 }

@@ -16,7 +16,7 @@ export class LiveDisplay {
   #lines: readonly string[] = []
   #drawn = 0
   #open = false
-  /** A process that ends without `close` must not leave the shell without a cursor. */
+  /** A process that exits without `close` must not leave the shell without a cursor. */
   readonly #rescue = (): void => void this.#sheet.write(SHOW_CURSOR)
 
   constructor(out: Output) {
@@ -30,7 +30,7 @@ export class LiveDisplay {
     this.#paint()
   }
 
-  /** Takes the lines away and gives the cursor back. Safe to call twice. */
+  /** Removes the lines and restores the cursor. Safe to call twice. */
   close(): void {
     if (!this.#open) return
     this.#open = false

@@ -9,7 +9,7 @@ export interface Sheet {
   write(text: string): unknown
 }
 
-/** Wider text is tiring to read, and does not fit where it is pasted to. */
+/** Wider text is tiring to read, and does not fit where it is pasted. */
 const WIDEST = 80
 /** Erases from the cursor to the end of the line. */
 const ERASE_REST = '\x1b[K'
@@ -28,7 +28,7 @@ export interface Column {
   readonly align?: 'left' | 'right'
 }
 
-/** Something drawn at the bottom of the terminal, such as the progress: it makes room for every other line. */
+/** Something drawn at the bottom of the terminal, such as the progress; it makes room for every other line. */
 export interface Overlay {
   hide(): void
   show(): void
@@ -37,9 +37,9 @@ export interface Overlay {
 export interface OutputOptions {
   readonly stdout: Sheet
   readonly stderr: Sheet
-  /** Results as one JSON object a line. */
+  /** Results as one JSON object per line. */
   readonly json: boolean
-  /** Nothing on standard error but warnings and errors. */
+  /** Only warnings and errors on standard error. */
   readonly quiet: boolean
   /** False when colours are not wanted, terminal or not. */
   readonly color: boolean
@@ -76,7 +76,7 @@ export class Output {
     return this.#stderr
   }
 
-  /** Whether results go to a person at a terminal. */
+  /** Whether results go to a terminal. */
   get isTerminal(): boolean {
     return this.#stdout.isTTY === true
   }
@@ -141,12 +141,12 @@ export class Output {
     if (!this.quiet) this.#note(text, tone)
   }
 
-  /** Something a person should look at, though the work goes on. */
+  /** Something a person should look at while the work continues. */
   warn(text: string): void {
     this.#note(`dataferry: warning: ${text}`, 'warn')
   }
 
-  /** Why the command ends without success, and what to do. */
+  /** Why the command failed, and what to do. */
   error(text: string, advice?: string, command?: string): void {
     this.#note(`dataferry: ${text}`, 'bad')
     if (advice !== undefined) this.#note(`  ${advice}`, 'plain')
@@ -158,13 +158,13 @@ export class Output {
     if (!this.quiet) this.#put(this.#stderr, `  ${visibleText(text)}`)
   }
 
-  /** What is said at Ctrl-C: on a line of its own, though the terminal has just shown `^C`. */
+  /** The reply to Ctrl-C: on a line of its own, though the terminal has just shown `^C`. */
   interrupted(text: string): void {
     if (this.#stderr.isTTY === true && !this.#overlay) this.#stderr.write(this.redraws ? `\r${ERASE_REST}` : '\n')
     this.say(text)
   }
 
-  /** Lets a live display stand below all lines until it is taken away with `undefined`. */
+  /** Keeps a live display below all lines until it is removed with `undefined`. */
   cover(overlay: Overlay | undefined): void {
     this.#overlay = overlay
   }

@@ -12,10 +12,10 @@ export interface ProgressSnapshot {
   /** Sum of the known sizes of the planned items. */
   readonly plannedBytes: number
   readonly done: number
-  /** Items that were at the destination already. */
+  /** Items that were already at the destination. */
   readonly kept: number
   readonly failed: number
-  /** Bytes of items done, and of those under way so far. */
+  /** Bytes of items done, and of those in progress so far. */
   readonly bytes: number
   /** Bytes of items kept: planned, but not to be fetched. */
   readonly keptBytes: number
@@ -31,7 +31,7 @@ export interface ActiveFile {
   readonly size: number | undefined
 }
 
-/** Items that have ended, in whichever way. */
+/** Items that have ended, however they did. */
 export function settledCount({ done, kept, failed }: ProgressSnapshot): number {
   return done + kept + failed
 }
@@ -48,10 +48,10 @@ export function fraction(snapshot: ProgressSnapshot): number {
   return snapshot.planned > 0 ? settledCount(snapshot) / snapshot.planned : 0
 }
 
-/** A rate of fewer seconds than this would promise too much or too little. */
+/** A rate over fewer seconds than this is too uncertain. */
 const STEADY_MS = 5_000
 
-/** Milliseconds to the end at this speed; undefined as long as that would be a guess, and when nothing is left. */
+/** Milliseconds left at this speed; undefined while that would be a guess, and when nothing is left. */
 export function remainingMs(snapshot: ProgressSnapshot, speed: Speed | undefined): number | undefined {
   const left = bytesToFetch(snapshot) - snapshot.bytes
   if (!snapshot.planComplete || left <= 0) return undefined

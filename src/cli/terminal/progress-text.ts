@@ -24,7 +24,7 @@ const WIDER = 100
 /** `1023 MiB of 1023 MiB` */
 const FIGURES = 20
 
-/** Something to tell of a batch, and its rank among what fits: 1 is told first. */
+/** A fact about a batch, and its priority where not all fit: 1 is the highest. */
 type Part = readonly [rank: number, text: string]
 
 /**
@@ -62,7 +62,7 @@ function some(condition: boolean, rank: number, text: string): readonly Part[] {
   return condition ? [[rank, text]] : []
 }
 
-/** The whole picture, no line wider and no more lines than there is room for: the batch, notices, files under way. */
+/** The whole display, within the given width and height: the batch, notices, files in progress. */
 export function picture(
   label: string,
   snapshot: ProgressSnapshot,
@@ -74,7 +74,7 @@ export function picture(
     batchLine(label, snapshot, speed, width),
     ...snapshot.notices.flatMap((notice) => wrap(`  ! ${visibleText(noticeText(notice))}`, width).split('\n')),
   ]
-  // The line below the picture is where the cursor stands.
+  // The cursor is on the line below the display.
   const room = Math.max(1, rows - 1)
   const files = activeLines(snapshot.active, width, room - top.length)
   return [...top, ...files].slice(0, room).map((line) => truncate(line, width))

@@ -7,15 +7,15 @@ import { Speedometer, type Speed } from './speedometer.ts'
 
 /** Shows how far a batch is. */
 export interface Progress {
-  /** Takes the latest state. Draws no more often than makes sense: call it a few times a second. */
+  /** Takes the latest state. Limits how often it draws: call it a few times a second. */
   update(snapshot: ProgressSnapshot): void
-  /** Shows the last state once more and gives the terminal back. Safe to call twice. */
+  /** Shows the last state once more and releases the terminal. Safe to call twice. */
   stop(): void
 }
 
 export interface ProgressOptions {
   readonly out: Output
-  /** What is on its way, in a word: it stands before the figures where there is room for it. */
+  /** What is in progress, in a word: precedes the figures where there is room for it. */
   readonly label: string
   /** Then there are plain lines, as log lines and a live picture would draw over one another. */
   readonly logsToTerminal: boolean
@@ -32,7 +32,7 @@ interface Display {
 }
 
 /**
- * The display that fits: events with `--json`, nothing with `-q`, a live picture on a terminal, else a plain line every
+ * The display that fits: events with `--json`, nothing with `-q`, a live display on a terminal, else a plain line every
  * 10 seconds or 10 %. It has no timer of its own.
  */
 export function startProgress({
@@ -89,7 +89,7 @@ function live(out: Output, label: string): Display {
   }
 }
 
-/** What follows then is the summary. */
+/** The summary follows. */
 function hasEnded(snapshot: ProgressSnapshot): boolean {
   return snapshot.planComplete && settledCount(snapshot) === snapshot.planned
 }
@@ -105,7 +105,7 @@ function lines(out: Output, label: string): Display {
     show: (snapshot, speed) => {
       for (const notice of snapshot.notices) if (!told.has(noticeKey(notice))) out.say(`! ${noticeText(notice)}`)
       told = new Set(snapshot.notices.map(noticeKey))
-      // While planning goes on the whole grows: the part that is done may fall, and lines would come in bursts.
+      // During planning the total grows: the share that is done may fall, and lines would come in bursts.
       tenth = Math.max(tenth, Math.floor(fraction(snapshot) * 10))
       out.say(batchLine(label, snapshot, speed))
     },

@@ -10,16 +10,16 @@ interface AgentOptions {
   readonly proxies: Proxies
   /** Certificate authorities in PEM; undefined: those of Node.js. */
   readonly ca: readonly string[] | undefined
-  /** Finds the address of a name; not that of a proxy, nor of what a proxy reaches. */
+  /** Resolves host names; not those of a proxy, nor of hosts behind a proxy. */
   readonly lookup: LookupFunction | undefined
 }
 
-/** Connections, straight or through proxies: `https:` in a tunnel, `http:` as proxies take it, since many allow no tunnel to port 80. */
+/** Connections, direct or through proxies: `https:` in a tunnel, `http:` without one, since many proxies allow no tunnel to port 80. */
 export function agentFor({ connections, connectMs, proxies, ca, lookup }: AgentOptions): Dispatcher {
   const tls = { timeout: connectMs, ...(ca && { ca: [...ca] }) }
   const options = { connections, pipelining: 1, connect: { ...tls, ...(lookup && { lookup }) } }
   if (!hasProxies(proxies)) return new Agent(options)
-  // Named here in full, so that undici looks at no variable by itself.
+  // All given explicitly, so that undici reads no environment variables itself.
   const named = { httpProxy: proxies.http, httpsProxy: proxies.https, noProxy: proxies.none }
   return new EnvHttpProxyAgent({ ...options, ...named, proxyTls: tls, requestTls: tls, proxyTunnel: false })
 }

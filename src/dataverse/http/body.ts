@@ -2,7 +2,7 @@ import { DataferryError } from '../../errors.ts'
 import { SMALL, type BufferPool } from './buffer-pool.ts'
 import { Pace } from './pace.ts'
 
-/** Bytes that may wait in memory for the consumer before the socket is paused. */
+/** Most bytes that wait in memory for the consumer before the socket is paused. */
 const HIGH_WATER = 2 * 1024 * 1024
 
 /** How a body steers the connection it comes from. */
@@ -16,11 +16,11 @@ export interface Flow {
 }
 
 /**
- * The body of one answer: fed by the connection, read once by one consumer, with back-pressure in between.
+ * The body of one answer: fed by the connection, read once by one consumer, with backpressure in between.
  *
  * States: *open* (bytes arrive) → *ended* (all arrived, some may still wait here) or *failed* (broken: what waits here is
  * still handed out, then the error) or *closed* (the consumer left: the connection is gone). Bytes that arrived before a
- * connection broke are good bytes, so a consumer that keeps them has less to ask for again.
+ * connection broke are good bytes, so a consumer that keeps them has less to request again.
  */
 export class HttpBody {
   readonly #flow: Flow
@@ -52,7 +52,7 @@ export class HttpBody {
       this.#paused = true
       this.#flow.pause()
     }
-    // The loop reads what else the socket holds before it comes to immediates: so a waiting consumer gets one large
+    // The event loop reads what else the socket holds before immediates run: so a waiting consumer gets one large
     // batch instead of many small ones, and never waits for bytes that are not there yet.
     if (this.#wake) this.#wakeSoon ??= setImmediate(() => this.#wakeUp())
   }
@@ -79,7 +79,7 @@ export class HttpBody {
   }
 
   /**
-   * The bytes in batches of up to 256 KiB: as much as is there whenever the consumer asks. A batch is valid until the next
+   * The bytes in batches of up to 256 KiB: as much as has arrived whenever the consumer asks. A batch is valid until the next
    * one is asked for.
    * @param leavesSlow whether a connection that is too slow is given up, since its reader can go on at the same byte
    */
@@ -100,7 +100,7 @@ export class HttpBody {
     }
   }
 
-  /** The bytes as they came from the socket; a chunk stays valid for good. */
+  /** The bytes as they came from the socket; a chunk stays valid. */
   async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
     try {
       while (await this.#some()) {
@@ -122,14 +122,14 @@ export class HttpBody {
     for await (const chunk of this.chunks()) {
       size += chunk.length
       if (size > limit) {
-        throw new DataferryError('SOURCE_UNEXPECTED', `The answer is longer than the ${limit} bytes allowed for it.`)
+        throw new DataferryError('SOURCE_UNEXPECTED', `The response is longer than the ${limit} bytes allowed for it.`)
       }
       parts.push(chunk)
     }
     return Buffer.concat(parts, size)
   }
 
-  /** Up to the first `limit` bytes, then closes; what an error page says, and at worst nothing. Never rejects. */
+  /** Up to the first `limit` bytes, for error pages, then closes; at worst nothing. Never rejects. */
   async beginning(limit: number): Promise<Buffer> {
     const parts: Uint8Array[] = []
     let size = 0
@@ -140,7 +140,7 @@ export class HttpBody {
         if (size >= limit) break
       }
     } catch {
-      // The status is what counts; a text that is cut off is still worth showing.
+      // The status is what counts; a truncated text is still worth showing.
     }
     return Buffer.concat(parts).subarray(0, limit)
   }
@@ -179,7 +179,7 @@ export class HttpBody {
     this.#flow.resume()
   }
 
-  /** Everything that waits, small enough for memory of its own. */
+  /** Everything that waits, small enough to be copied. */
   #all(): Uint8Array {
     const [first] = this.#chunks
     const all = this.#chunks.length === 1 && first ? first : Buffer.concat(this.#chunks)

@@ -3,12 +3,12 @@
  * still in the processor's cache when they are hashed and written. See docs/benchmarks.md.
  */
 const BATCH = 256 * 1024
-/** Up to here a batch is worth no pooled buffer. */
+/** Up to this size a batch gets no pooled buffer. */
 export const SMALL = 64 * 1024
-/** Buffers kept for the next transfer: as many as a busy worker has transfers. */
+/** Buffers kept for later transfers: as many as a busy worker has transfers. */
 const KEPT = 16
 
-/** Buffers that are used over and over, so that memory does not grow with the number of files. */
+/** Reused buffers, so that memory does not grow with the number of files. */
 export class BufferPool {
   readonly #free: Uint8Array[] = []
 
@@ -16,7 +16,7 @@ export class BufferPool {
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(BATCH)
   }
 
-  /** Takes a buffer back; the giver must not touch it any more. */
+  /** Takes a buffer back; the caller must no longer touch it. */
   give(buffer: Uint8Array): void {
     if (this.#free.length < KEPT) this.#free.push(buffer)
   }

@@ -5,16 +5,16 @@ let watching = false
 let ending = false
 
 /**
- * Whether a connection of undici's is ending at this moment. undici 7.25 takes what came on a connection for the whole
- * body when its server said `Connection: close`, also for a chunked body whose last chunk never came: it then says so
- * while the socket tells of its end, and otherwise while it parses.
+ * Whether an undici connection is ending at this moment. undici 7.25 takes what came on a connection for the whole
+ * body when its server said `Connection: close`, even for a chunked body whose last chunk never came: it then reports the end
+ * while the socket is ending, and otherwise while parsing.
  */
 export function isConnectionEnding(): boolean {
   return ending
 }
 
 /**
- * From now on follows the connections that undici makes, whatever agent or proxy makes them.
+ * Tracks the connections that undici makes from now on, whatever agent or proxy makes them.
  * @see https://undici.nodejs.org/#/docs/api/DiagnosticsChannel?id=undiciclientconnected
  */
 export function watchConnectionEnds(): void {

@@ -37,7 +37,7 @@ export function parseContentLength(value: string | undefined): number | undefine
   return Number.isSafeInteger(length) ? length : undefined
 }
 
-/** Nobody has to wait longer before the next look, whatever a server says. */
+/** The longest wait before the next look, whatever a server says. */
 const LONGEST_RETRY_AFTER_MS = 3_600_000
 
 /**
@@ -69,7 +69,7 @@ export function mediaType(value: string | undefined): string | undefined {
   return type === '' ? undefined : type
 }
 
-/** A name of 255 bytes in both spellings, percent-encoded, and as much again. */
+/** Twice a name of 255 bytes in both spellings, percent-encoded. */
 const LONGEST_DISPOSITION = 4096
 
 /**
@@ -88,7 +88,7 @@ export function parseFileName(value: string | undefined): string | undefined {
   return base === '' || base === '.' || base === '..' ? undefined : base
 }
 
-/** A name with a lone `%` was not encoded: it is kept as it is. */
+/** A name with a lone `%` was not encoded, and is kept as it is. */
 function decodePercent(text: string): string {
   try {
     return decodeURIComponent(text)
@@ -97,7 +97,7 @@ function decodePercent(text: string): string {
   }
 }
 
-/** Raw UTF-8 in a header arrives as one character per byte; what does not decode really was Latin-1. */
+/** Raw UTF-8 in a header arrives as one character per byte; what does not decode was really Latin-1. */
 function fromLatin1(text: string): string {
   if (Buffer.from(text, 'latin1').toString('latin1') !== text) return text
   const decoded = Buffer.from(text, 'latin1').toString('utf8')

@@ -23,7 +23,7 @@ export interface Timeouts {
   readonly connectMs?: number
   /** For the status line. Default 5 min: a server that reads a range from a slow store first skips all before it. */
   readonly headersMs?: number
-  /** Between two pieces of a body, while somebody reads it. Default 60 s. */
+  /** Between two pieces of a body, while it is being read. Default 60 s. */
   readonly idleMs?: number
   /** Over which a body may bring less than 1 KiB a second, where its reader can go on at the same byte. Default 60 s. */
   readonly slowMs?: number
@@ -31,7 +31,7 @@ export interface Timeouts {
   readonly totalMs?: number
 }
 
-/** How connections are made and how long is waited. */
+/** How connections are made, and timeouts. */
 export interface HttpOptions {
   readonly timeouts?: Timeouts
   /** Connections per origin at the same time. Default 8. Not used with a dispatcher of your own. */
@@ -44,7 +44,7 @@ export interface HttpOptions {
   readonly dispatcher?: Dispatcher
   /** @internal */
   readonly network?: Network
-  /** Hears of each request once its answer begins, or none comes. */
+  /** Is called for each request once its answer begins or it fails. */
   readonly onRequest?: (note: RequestNote) => void
 }
 
@@ -55,7 +55,7 @@ export interface RequestNote {
   readonly url: string
   readonly range?: string
   readonly status?: number
-  /** Until the answer began, or until it was clear that none would come. */
+  /** Until the answer began, or until the request failed. */
   readonly ms: number
   readonly problem?: string
 }
@@ -63,7 +63,7 @@ export interface RequestNote {
 /** One request, as it goes over the wire. */
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
-  /** Sent exactly as written (a signed URL breaks when it is spelled anew), without any fragment. */
+  /** Sent exactly as written (re-encoding would break a signed URL), without any fragment. */
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | undefined
@@ -75,7 +75,7 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined
 }
 
-/** One answer. Somebody reads `body` to the end or closes it, else its connection stays taken. */
+/** One answer. The caller reads `body` to the end or closes it, else its connection stays in use. */
 export interface HttpAnswer {
   readonly status: number
   readonly headers: Headers
@@ -86,7 +86,7 @@ export interface HttpAnswer {
 export class Http {
   readonly #timeouts: Required<Timeouts>
   readonly #dispatcher: Dispatcher
-  /** Connects to public addresses alone. */
+  /** Connects to public addresses only. */
   readonly #outside: Dispatcher
   readonly #network: Network
   readonly #own: boolean
@@ -159,8 +159,8 @@ export class Http {
   }
 
   /**
-   * Whether a host is inside a private network. A name is only looked up for connections of our own: behind a proxy it is
-   * the proxy that knows.
+   * Whether a host is inside a private network. A name is only looked up for direct connections: behind a proxy it is
+   * the proxy that resolves it.
    * @internal
    */
   async isInside(hostname: string): Promise<boolean> {
@@ -227,7 +227,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       {
         pause: () => controller.pause(),
         resume: () => controller.resume(),
-        abort: () => this.#stop(new DataferryError('INTERRUPTED', 'The reader left.')),
+        abort: () => this.#stop(new DataferryError('INTERRUPTED', 'The reader stopped.')),
         tooSlow: () => this.#tooSlow(),
       },
       this.#pool,
@@ -259,7 +259,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (this.#signal) this.#stop(abortError(this.#signal))
   }
 
-  /** Ends the exchange now. While it waits for a connection nothing of undici's can be aborted yet. */
+  /** Ends the exchange now. While it waits for a connection undici has nothing to abort yet. */
   #stop(reason: Error): void {
     this.#stopped ??= reason
     this.#release()
@@ -278,7 +278,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       return new DataferryError('ARGUMENT_INVALID', `This request cannot be sent: ${messageOf(error)}.`)
     }
     if (code === 'UND_ERR_DESTROYED' || code === 'UND_ERR_CLOSED') {
-      return new DataferryError('INTERRUPTED', `The client was closed while it talked to ${this.#origin}.`)
+      return new DataferryError('INTERRUPTED', `The client was closed during a request to ${this.#origin}.`)
     }
     if (error instanceof PrivateAddressError) return inside(this.#origin, error.address)
     if (!this.#body) return unreachable(this.#origin, code, error, this.#via)
@@ -297,7 +297,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #tookTooLong(totalMs: number): DataferryError {
-    const message = `${this.#origin} took longer than the ${totalMs / 1000} s allowed in all, after ${this.#progress()}.`
+    const message = `${this.#origin} took longer than the ${totalMs / 1000} s allowed in total, after ${this.#progress()}.`
     return new DataferryError('SOURCE_UNREACHABLE', message)
   }
 
@@ -312,11 +312,11 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-/** A redirect of somebody outside is no reason to look around inside. */
+/** A redirect from outside must not reach into a private network. */
 function inside(origin: string, address: string): DataferryError {
   const { host, hostname } = new URL(origin)
   const where = hostname.includes(address) ? `${host} is` : `${host} has the address ${address},`
-  const message = `A public server sent us to ${origin}, but ${where} inside a private network: not contacted. If that is right, allow it with --allow-host ${hostname}.`
+  const message = `A public server redirected to ${origin}, but ${where} inside a private network, so it was not contacted. If that is intended, allow it with --allow-host ${hostname}.`
   return new DataferryError('SOURCE_REJECTED', message)
 }
 
@@ -328,10 +328,10 @@ function noteOf({ method, url, headers }: HttpRequest): Pick<RequestNote, 'metho
 /** The reason of an aborted signal, as an error. */
 function abortError(signal: AbortSignal): Error {
   const reason: unknown = signal.reason
-  return reason instanceof Error ? reason : new DataferryError('INTERRUPTED', 'The request was called off.')
+  return reason instanceof Error ? reason : new DataferryError('INTERRUPTED', 'The request was cancelled.')
 }
 
-/** Cuts a URL in two without spelling it anew, unless it holds what a request line cannot. */
+/** Splits a URL without re-encoding it, unless it holds what a request line cannot. */
 function splitUrl(url: string): { origin: string; path: string } {
   const match = /^(https?:\/\/[^/?#]+)([^#]*)/i.exec(url)
   if (!match?.[1] || !URL.canParse(url)) throw new DataferryError('ARGUMENT_INVALID', 'This is not an http(s) URL.')

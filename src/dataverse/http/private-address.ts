@@ -2,7 +2,7 @@ import { lookup as systemLookup, type LookupAddress } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
-/** How names become addresses, and which of these lie inside. */
+/** How names are resolved, and which addresses are private. */
 export interface Network {
   readonly lookup: (hostname: string, done: (error: Error | null, addresses: readonly LookupAddress[]) => void) => void
   readonly isPrivate: (address: string) => boolean
@@ -14,7 +14,7 @@ export const NETWORK: Network = {
   isPrivate: isPrivateAddress,
 }
 
-/** A host that only has addresses inside, where something outside sent us. */
+/** A host with only private addresses, reached by a redirect from outside. */
 export class PrivateAddressError extends Error {
   override readonly name = 'PrivateAddressError'
   readonly address: string
@@ -25,7 +25,7 @@ export class PrivateAddressError extends Error {
   }
 }
 
-/** Ranges that only somebody inside can mean. @see RFC 6890; the names are those of ipaddr.js */
+/** Address ranges that mean something only inside a network. @see RFC 6890; the names are those of ipaddr.js */
 const INSIDE: ReadonlySet<string> = new Set([
   'unspecified',
   'loopback',
@@ -37,11 +37,11 @@ const INSIDE: ReadonlySet<string> = new Set([
   'multicast',
 ])
 
-/** Whether an address is one of this machine, of its links or of a private network, also when it is wrapped in IPv6. */
+/** Whether an address is one of this machine, of its links or of a private network, also when wrapped in IPv6. */
 export function isPrivateAddress(address: string): boolean {
   const parsed = ipaddr.process(address)
   const range = parsed.range()
-  // NAT64 (RFC 6052) ends with the IPv4 address that is meant, 6to4 (RFC 3056) has it behind its prefix.
+  // NAT64 (RFC 6052) ends with the embedded IPv4 address, 6to4 (RFC 3056) has it after its prefix.
   const at = range === 'rfc6052' ? 12 : range === '6to4' ? 2 : undefined
   if (at === undefined) return INSIDE.has(range)
   return isPrivateAddress(
@@ -52,14 +52,14 @@ export function isPrivateAddress(address: string): boolean {
   )
 }
 
-/** The address that a URL's host is written as; undefined for a name, except that `localhost` is known everywhere. */
+/** The address of a URL's host if it is written as one; undefined for a name other than `localhost`. */
 export function literalAddress(hostname: string): string | undefined {
   const bare = hostname.replace(/^\[|\]$/g, '')
   if (isIP(bare) !== 0) return bare
   return /(?:^|\.)localhost\.?$/i.test(hostname) ? '127.0.0.1' : undefined
 }
 
-/** Whether a host has an address inside; false for one that cannot be looked up. */
+/** Whether a host has a private address; false if it cannot be resolved. */
 export async function isInside(hostname: string, network: Network): Promise<boolean> {
   const literal = literalAddress(hostname)
   if (literal !== undefined) return network.isPrivate(literal)
@@ -70,7 +70,7 @@ export async function isInside(hostname: string, network: Network): Promise<bool
   })
 }
 
-/** A resolver for connections that gives public addresses alone: what is checked is what is connected to. */
+/** A resolver for connections that returns only public addresses: the address checked is the one connected to. */
 export function publicLookup(network: Network): LookupFunction {
   return (hostname, options, done) => {
     network.lookup(hostname, (error, found) => {

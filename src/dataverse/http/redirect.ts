@@ -6,13 +6,13 @@ export interface Hop {
   readonly url: string
   readonly method: HttpRequest['method']
   readonly body: { readonly text: string; readonly type: string } | undefined
-  /** Once false it stays false: what another host sends us back to is that host's wish, not the user's. */
+  /** Once false it stays false: a redirect back from another host is that host's choice, not the user's. */
   readonly withCredentials: boolean
 }
 
 /**
- * Where a redirect leads. `origin` is the configured one: the only one that ever gets credentials, and a body.
- * Rejects with `SOURCE_REJECTED` what must not be followed: no URL, another scheme, `https` → `http`, or a request with
+ * Where a redirect leads. `origin` is the configured one: the only one that ever gets credentials or a body.
+ * Rejects with `SOURCE_REJECTED` what must not be followed: not a URL, another scheme, `https` → `http`, or a request with
  * a body to another origin.
  * @see the protocol note §5; RFC 9110 §15.4
  */
@@ -22,7 +22,7 @@ export function nextHop(hop: Hop, status: number, location: string, origin: stri
   if (protocol === 'http:' && !origin.startsWith('http:')) {
     throw new DataferryError(
       'SOURCE_REJECTED',
-      `${new URL(hop.url).host} redirected to ${host} without TLS: not followed.`,
+      `${new URL(hop.url).host} redirected to ${host} without TLS, which is not followed.`,
     )
   }
   const home = target === origin
@@ -30,13 +30,13 @@ export function nextHop(hop: Hop, status: number, location: string, origin: stri
   const withCredentials = hop.withCredentials && home && !left
   if (status === 303 || hop.method === 'GET') return { url, method: 'GET', body: undefined, withCredentials }
   if (withCredentials || (home && !hop.body)) return { ...hop, url, withCredentials }
-  const message = `${new URL(hop.url).host} redirected a ${hop.method} request to ${target}: use that address as the base URL.`
+  const message = `${new URL(hop.url).host} redirected a ${hop.method} request to ${target}: use that as the base URL.`
   throw new DataferryError('SOURCE_REJECTED', message)
 }
 
 /**
- * Whether an answer came from somebody else than the installation: from storage, or a firewall's page. An installation
- * named with `http:` that sends everybody to its `https:` address is still itself, though it gets no token there.
+ * Whether an answer came from someone other than the installation: from storage, or a firewall. An installation
+ * given with `http:` that redirects to its `https:` URL is still itself, though it gets no token there.
  */
 export function isElsewhere(origin: string, home: string): boolean {
   return origin !== home && origin !== home.replace(/^http:\/\/([^:]+)$/, 'https://$1')
@@ -45,7 +45,7 @@ export function isElsewhere(origin: string, home: string): boolean {
 /** Characters of a host's name. @see RFC 1035 §2.3.4 */
 const LONGEST_HOST = 253
 
-/** A full URL is taken as written, since spelling it anew could break its signature, unless it cannot be sent so. */
+/** A full URL is kept as written, since re-encoding could break its signature, unless it cannot be sent so. */
 function resolve(base: string, location: string): string {
   if (!URL.canParse(location, base) || new URL(location, base).hostname.length > LONGEST_HOST) {
     throw new DataferryError('SOURCE_REJECTED', `${new URL(base).host} redirected to something that is not a URL.`)

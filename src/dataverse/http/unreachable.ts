@@ -1,9 +1,9 @@
 import { DataferryError, messageOf } from '../../errors.ts'
 
-/** What OpenSSL and Node.js call a certificate that they do not accept. */
+/** Error codes of OpenSSL and Node.js for a certificate they do not accept. */
 const UNTRUSTED =
   /^(?:UNABLE_TO_|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED|CERT_|HOSTNAME_MISMATCH|INVALID_(?:CA|PURPOSE)|ERR_TLS_CERT|UND_ERR_PRX_TLS)/
-/** What they call a peer that does not speak TLS, or no version of it that both know. */
+/** Their codes for a peer that does not speak TLS, or no common version of it. */
 const NO_TLS = /^(?:ERR_SSL_|EPROTO$)/
 
 /**
@@ -19,7 +19,7 @@ export function unreachable(origin: string, code: string, cause: Error, proxy: s
   if (status !== undefined) return refusedByProxy(origin, proxy ?? 'in between', status, cause)
   if (UNTRUSTED.test(code) || NO_TLS.test(code)) {
     const what = UNTRUSTED.test(code) ? 'its certificate is not accepted' : 'it does not speak TLS there'
-    const message = `There is no secure connection to ${origin}${through}: ${what} (${code}): ${messageOf(cause)}.`
+    const message = `No secure connection to ${origin}${through} could be made: ${what} (${code}): ${messageOf(cause)}.`
     return new DataferryError('TLS_REJECTED', message, { cause })
   }
   const message = `${origin} cannot be reached${through}: ${reason(code, cause)}.`
@@ -37,10 +37,14 @@ function refusedByProxy(origin: string, proxy: string, status: string, cause: Er
     const message = `The proxy ${proxy} asks for a user name and a password (407).`
     return new DataferryError('PROXY_REJECTED', message, { cause })
   }
-  // A gateway's own word for a server that is away.
+  // What a gateway answers for a server that is away.
   if (/^5/.test(status)) {
-    const message = `${origin} cannot be reached: the proxy ${proxy} found no way to it (${status}).`
+    const message = `${origin} cannot be reached: the proxy ${proxy} could not reach it (${status}).`
     return new DataferryError('SOURCE_UNREACHABLE', message, { cause })
   }
-  return new DataferryError('PROXY_REJECTED', `The proxy ${proxy} does not let us to ${origin} (${status}).`, { cause })
+  return new DataferryError(
+    'PROXY_REJECTED',
+    `The proxy ${proxy} does not allow connections to ${origin} (${status}).`,
+    { cause },
+  )
 }

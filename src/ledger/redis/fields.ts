@@ -38,7 +38,7 @@ const errorSchema = z.object({ code: z.string(), message: z.string(), path: z.st
 
 type Hash = Readonly<Record<string, string>>
 
-/** Fields and values of a new batch, in turn, without its state. */
+/** Fields and values of a new batch, alternating, without its state. */
 export function entryFields({ destination, servers, createdAt, attached = false }: LedgerBatch): string[] {
   const fields = { destination, servers: JSON.stringify(servers), createdAt, attached: attached ? '1' : '0' }
   return Object.entries(fields).flat()
@@ -64,7 +64,7 @@ export function parseEntry(id: BatchId, hash: Hash): LedgerEntry | undefined {
   }
 }
 
-/** Reads an owner; undefined for none, and for one of a version that this one does not know. */
+/** Reads an owner; undefined for none, and for one of an unknown version. */
 export function parseOwner(text: string | undefined): BatchOwner | undefined {
   return batchOwnerSchema.safeParse(parseJson(text ?? '')).data
 }

@@ -3,19 +3,19 @@ import type { BatchId } from '../../model/batch.ts'
 /** Prefix of every key in Redis. The braces make a cluster keep all of them in one slot, so that scripts may touch several. */
 export const DEFAULT_PREFIX = '{dataferry}'
 
-/** Keys of one batch. A type and not an interface, so that `Object.values` knows that they are text. */
+/** Keys of one batch. A type and not an interface, so that `Object.values` knows that they are strings. */
 export type BatchKeys = {
-  /** Hash: what the batch is, its state and how far its plan is. */
+  /** Hash: what the batch is, its state and the progress of its plan. */
   readonly batch: string
   /** Bitmap: line n has ended. */
   readonly settled: string
   /** Bitmap: line n has failed. */
   readonly failed: string
-  /** Hash: how many ended how, and their bytes. */
+  /** Hash: items by outcome, and their bytes. */
   readonly counters: string
   /** Hash: line → error as JSON. */
   readonly errors: string
-  /** Hash: line → crashes of the worker that had it. */
+  /** Hash: line → crashes of workers that had it. */
   readonly crashes: string
 }
 
@@ -36,7 +36,7 @@ export function batchesKey(prefix: string): string {
   return `${prefix}:L`
 }
 
-/** Channel on which every change of a batch or server is told. */
+/** Channel for every change of a batch or server. */
 export function eventsChannel(prefix: string): string {
   return `${prefix}:events`
 }
@@ -46,7 +46,7 @@ export function serversKey(prefix: string): string {
   return `${prefix}:S`
 }
 
-/** Hash: how hard one server may be asked. */
+/** Hash: limits and hold of one server. */
 export function serverKey(prefix: string, server: string): string {
   return `${prefix}:S:${server}`
 }

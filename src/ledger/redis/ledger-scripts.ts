@@ -8,7 +8,7 @@ redis.call('HSET', KEYS[2], unpack(ARGV, 2))
 return 1
 `)
 
-/** Writes fields of a known batch and tells it. KEYS: batch. ARGV: channel, message, then fields and values. @returns −1: unknown batch. */
+/** Writes fields of a known batch and publishes it. KEYS: batch. ARGV: channel, message, then fields and values. @returns −1: unknown batch. */
 export const UPDATE = script(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 3))
@@ -58,7 +58,7 @@ return 1 - redis.call('GETBIT', KEYS[2], ARGV[1])
 `)
 
 /**
- * What is planned so far, told when feeding has waited for it. KEYS: batch. ARGV: channel, message, planned, plannedBytes,
+ * What is planned so far, published when feeding waits for it. KEYS: batch. ARGV: channel, message, planned, plannedBytes,
  * planComplete. @returns −1: unknown batch.
  */
 export const PLANNED = script(`
@@ -69,7 +69,7 @@ if before == 0 or ARGV[5] == '1' then redis.call('PUBLISH', ARGV[1], ARGV[2]) en
 return 1
 `)
 
-/** Tells when every line of a whole plan has ended. */
+/** Publishes when every line of a complete plan has ended. */
 const TELL_END = `
 local function tellEnd(batch, counters, channel, message)
   local plan = redis.call('HMGET', batch, 'planComplete', 'planned')
@@ -81,7 +81,7 @@ end
 `
 
 /**
- * Counts an end exactly once: nothing changes unless the bit was clear.
+ * Counts an outcome exactly once: nothing changes unless the bit was clear.
  * KEYS: batch, settled, failed, counters, errors, crashes. ARGV: line, state, bytes, error as JSON or '', cap of errors,
  * channel, message.
  * @returns −1: unknown batch; 0: had ended; 1: counted.
@@ -103,7 +103,7 @@ return 1
 `)
 
 /**
- * Counts the ends of several items that did not fail. KEYS: batch, settled, counters, crashes. ARGV: channel,
+ * Counts the outcomes of several items that did not fail. KEYS: batch, settled, counters, crashes. ARGV: channel,
  * message, then line, state, bytes for each of them.
  * @returns −1: unknown batch, else how many were counted.
  */
@@ -129,7 +129,7 @@ return counted
 `)
 
 /**
- * Makes failed lines open again. KEYS: batch, settled, failed, counters, errors, crashes. ARGV: lines.
+ * Reopens failed lines. KEYS: batch, settled, failed, counters, errors, crashes. ARGV: lines.
  * @returns −1: unknown batch, else how many had failed.
  */
 export const REOPEN = script(`

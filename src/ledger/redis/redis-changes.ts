@@ -4,14 +4,14 @@ import { duplicate, type RedisClient } from './client.ts'
 import { DEFAULT_PREFIX, eventsChannel } from './keys.ts'
 
 /**
- * Hears the changes that any process makes, usually within milliseconds, on a connection of its own.
- * After a lost connection listeners get `missed`, since Redis keeps no messages for those who were away.
+ * Receives the changes that any process makes, usually within milliseconds, on a connection of its own.
+ * After a lost connection listeners get `missed`, since Redis keeps no messages for disconnected subscribers.
  * The caller closes it; `client` stays open.
  */
 export async function redisChanges(client: RedisClient, prefix = DEFAULT_PREFIX): Promise<Changes> {
   const listeners = new Set<(change: Change) => void>()
   const subscriber = duplicate(client)
-  // The connection reports its own failures again and again while it reconnects; `client` has told them already.
+  // The connection repeats its failures while it reconnects; `client` has reported them already.
   subscriber.on('error', () => undefined)
   const tell = (change: Change): void => listeners.forEach((listener) => listener(change))
   subscriber.on('message', (_channel: string, message: string) => {

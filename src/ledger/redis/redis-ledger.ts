@@ -35,11 +35,11 @@ import {
 } from './ledger-scripts.ts'
 import { run, runForNumber, type Script } from './script.ts'
 
-/** Errors kept for each batch. Beyond it only the counts and the failures manifest know of them. */
+/** Most errors kept for each batch. Beyond that only the counters and the records have them. */
 const KEPT_ERRORS = 100_000
-/** Errors are for an overview; the receipts have the whole text. */
+/** Errors here are for an overview; the receipts have the full text. */
 const MESSAGE_LENGTH = 500
-/** Lines in one call: Redis runs nothing else during a script. */
+/** Most lines in one call: Redis runs nothing else during a script. */
 const LINES_A_CALL = 1000
 const BYTES_A_READ = 16 * 1024
 
@@ -50,7 +50,7 @@ interface InitialState {
 const OPEN_STATE: InitialState = { state: 'open', reason: '' }
 
 export interface RedisLedgerOptions {
-  /** Of every key; `{dataferry}` unless several installations share one Redis. */
+  /** Of every key; `{dataferry}` unless several dataferry deployments share one Redis. */
   readonly prefix?: string
   /** Told each time that what stands where a batch should be is none: it counts as unknown, and is replaced when it is opened. */
   readonly onDamaged?: (id: BatchId) => void
@@ -225,7 +225,7 @@ export class RedisLedger implements Ledger {
     return batchKeys(this.#prefix, id)
   }
 
-  /** Where and how a script tells a change. */
+  /** Channel and message with which a script publishes a change. */
   #telling(change: Parameters<typeof changeMessage>[0]): [channel: string, message: string] {
     return [eventsChannel(this.#prefix), changeMessage(change)]
   }

@@ -1,11 +1,11 @@
 import { script } from './script.ts'
 
 /**
- * One process says how many streams of a server it could use and has open, and is told how many it may have.
+ * One process reports how many streams of a server it could use and has open, and gets how many it may have.
  *
  * Every live process has a record `granted wanted seen since`: times in ms by Redis's clock, `since` when it last got more or
- * began to wait. Fair shares are max-min: nobody gets more than it can use, and what one leaves is divided among the others. What
- * cannot be divided goes to those who have waited longest, for a while at a time, so that it wanders and does not flutter.
+ * began to wait. Fair shares are max-min: none gets more than it can use, and what one leaves is divided among the others. What
+ * cannot be divided goes to those that have waited longest, for a while at a time, so that it rotates without thrashing.
  *
  * KEYS: state of the server, slots of the server, its suspects.
  * ARGV: process, wanted, in use, usual limit, lease in ms, turn in ms, channel, message, how many of the wanted it needs.
@@ -81,7 +81,7 @@ end
 return { granted, mine.share, budget, waitMs, (tonumber(state[5]) or 0) + redis.call('SCARD', KEYS[3]) }
 `)
 
-/** A process ends, or is proved dead. KEYS: slots of the server. ARGV: process, channel, message. */
+/** A process ends, or is proven dead. KEYS: slots of the server. ARGV: process, channel, message. */
 export const RELEASE = script(`
 if redis.call('HDEL', KEYS[1], ARGV[1]) == 1 then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
 `)

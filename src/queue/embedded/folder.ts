@@ -9,7 +9,7 @@ export interface EmbeddedFolder {
   readonly root: string
   /** Unix socket of the running server. */
   readonly socket: string
-  /** Name of the socket while its server is about to be stopped: newcomers do not find it. */
+  /** Name of the socket while its server is about to be stopped, so that no new client finds it. */
   readonly closing: string
   /** Identity of the server process. */
   readonly server: string
@@ -21,10 +21,10 @@ export interface EmbeddedFolder {
   readonly log: string
 }
 
-/** Shortest limit of a socket's path among the systems we know is 104 bytes, the closing zero included (macOS). */
+/** The shortest limit for a socket path among known systems is 104 bytes, including the terminating zero (macOS). */
 const SOCKET_PATH_MAX = 103
 
-/** Makes the folders of an embedded Redis, readable for nobody else, and writes the settings of the server. */
+/** Makes the folders of an embedded Redis, readable only by this user, and writes the server's settings. */
 export async function prepareFolder(stateDir: string): Promise<EmbeddedFolder> {
   const root = resolve(stateDir, 'redis')
   const clients = join(root, 'clients')
@@ -37,7 +37,7 @@ export async function prepareFolder(stateDir: string): Promise<EmbeddedFolder> {
   return { ...folder, ...files }
 }
 
-/** Settings of the embedded server. Everything it stores can be rebuilt from the destinations, so one second of loss is fine. */
+/** Settings of the embedded server. Everything it stores can be rebuilt from the destinations, so losing one second is fine. */
 export async function writeConfig({ root, socket, config, log }: EmbeddedFolder): Promise<void> {
   const settings = [
     ['port', '0'],
@@ -52,7 +52,7 @@ export async function writeConfig({ root, socket, config, log }: EmbeddedFolder)
     ['save', '""'],
     ['appendonly', 'yes'],
     ['appendfsync', 'everysec'],
-    // A server that was killed leaves half a command at the end of its file; it was not acknowledged as durable.
+    // A killed server leaves half a command at the end of its file; it was never acknowledged as durable.
     ['aof-load-truncated', 'yes'],
     ['auto-aof-rewrite-percentage', '100'],
     ['auto-aof-rewrite-min-size', '32mb'],
@@ -71,8 +71,8 @@ async function socketFolder(root: string): Promise<string> {
   if (folder === undefined) throw unusable(root, 'its path is too long for a unix socket')
   await mkdir(folder, { mode: 0o700 }).catch(() => undefined)
   const { uid, mode, isReal } = await lstat(folder).then((s) => ({ uid: s.uid, mode: s.mode, isReal: s.isDirectory() }))
-  // Anybody may make a folder of this name before us in a shared temporary folder, and would own the socket in it.
-  if (!isReal || uid !== userInfo().uid || (mode & 0o077) !== 0) throw unusable(folder, 'it is not ours alone')
+  // In a shared temporary folder anybody could create a folder of this name first, and would own the socket in it.
+  if (!isReal || uid !== userInfo().uid || (mode & 0o077) !== 0) throw unusable(folder, 'it is not this user’s alone')
   return folder
 }
 

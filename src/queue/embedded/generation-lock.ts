@@ -6,16 +6,16 @@ import { DataferryError, systemCode } from '../../errors.ts'
 import { livenessOf, ownProcess, parseIdentity } from '../../process/process-identity.ts'
 
 const POLL_MS = 50
-/** A holder that cannot be seen from here counts as dead after this long: nobody holds the lock for more than a minute. */
+/** A holder that cannot be seen from here counts as dead after this long: the lock is never held for more than a minute. */
 const UNSEEN_MS = 90_000
 
 /**
- * Takes a lock that dies with its process, on any local file system, without a native module.
+ * Takes a lock that ends with its process, on any local file system, without a native module.
  *
- * The lock is a row of files `lock.<n>`; the highest one is in force. It is free when it is empty or its process is
- * dead; then the process that creates `lock.<n + 1>` has it. The highest file is never removed, so a number is never given
- * twice, except to someone slow who then sees a higher one and steps back.
- * @returns what releases it. Rejects with `REDIS_UNAVAILABLE` after `patienceMs`.
+ * The lock is a series of files `lock.<n>`; the highest one is in force. It is free when it is empty or its process is
+ * dead; then the process that creates `lock.<n + 1>` has it. The highest file is never removed, so a number is never used
+ * twice, except by a slow process that then sees a higher one and steps back.
+ * @returns a function that releases it. Rejects with `REDIS_UNAVAILABLE` after `patienceMs`.
  */
 export async function takeLock(folder: string, patienceMs: number): Promise<() => Promise<void>> {
   const deadline = Date.now() + patienceMs
@@ -33,7 +33,7 @@ export async function takeLock(folder: string, patienceMs: number): Promise<() =
   }
   throw new DataferryError(
     'REDIS_UNAVAILABLE',
-    `Another process has been starting Redis in ${folder} for too long; end it, or name a Redis with --redis.`,
+    `Another process has been starting Redis in ${folder} for too long; end it, or give a Redis with --redis.`,
   )
 }
 
@@ -58,7 +58,7 @@ async function isFree(path: string): Promise<boolean> {
   }
 }
 
-/** Creates the file with its content in one step. @returns false: somebody else did. */
+/** Creates the file with its content in one step. @returns false: another process did. */
 async function create(folder: string, path: string): Promise<boolean> {
   const draft = join(folder, `draft.${randomBytes(6).toString('hex')}`)
   await writeFile(draft, JSON.stringify(await ownProcess()), { mode: 0o600 })

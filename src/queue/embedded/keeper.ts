@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import type { EmbeddedFolder } from './folder.ts'
 
 /**
- * Stops the server when the processes that used it are gone without a word. It takes the socket's name away first and
+ * Stops the server when the processes that used it have died. It renames the socket first and
  * looks again: a client that registered before is seen, and one that registers later finds no socket and waits for a new server.
  * A client's file is named `<space>.<any>.<pid>`; a client that this shell cannot see must touch its file every minute.
  * Arguments: pid of the server, space, socket, seconds between looks.
@@ -34,11 +34,11 @@ done
 rm -f "$3.closing"
 `
 
-/** Starts the keeper of a running server; it ends soon after the server, and outlives the caller. */
+/** Starts the keeper of a running server; it outlives the caller, and ends soon after the server. */
 export function startKeeper(folder: EmbeddedFolder, pid: number, space: string, everySeconds: number): void {
   const args = ['-c', KEEPER, 'dataferry-redis-keeper', String(pid), space, folder.socket, String(everySeconds)]
   const keeper = spawn('/bin/sh', args, { cwd: folder.root, detached: true, stdio: 'ignore' })
-  // Without a keeper only the clean-up after killed processes is missing.
+  // Without a keeper, only the clean-up after killed processes is missing.
   keeper.on('error', () => undefined)
   keeper.unref()
 }

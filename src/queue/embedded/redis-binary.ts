@@ -18,13 +18,13 @@ export async function findRedisBinary(path: string): Promise<string | undefined>
   return undefined
 }
 
-/** What to say when there is no binary: the one command for this system, and the alternative. */
+/** The message when there is no binary: the one command for this system, and the alternative. */
 export async function noRedisBinary(): Promise<DataferryError> {
   const release = await readFile('/etc/os-release', 'utf8').catch(() => '')
   const command = installCommand(process.platform, release)
   return new DataferryError(
     'REDIS_UNAVAILABLE',
-    `No redis-server or valkey-server was found on PATH: install one (${command}), or name a running Redis with --redis.`,
+    `No redis-server or valkey-server was found on PATH: install one (${command}), or give a running Redis with --redis.`,
   )
 }
 
@@ -47,5 +47,5 @@ export function installCommand(platform: NodeJS.Platform, release: string): stri
     return value.toLowerCase().split(/\s+/)
   })
   const command = ids.flatMap((id) => COMMANDS.find(([system]) => system.test(id))?.[1] ?? [])[0]
-  return command ?? 'with the package manager of your system, package redis or valkey'
+  return command ?? 'the package redis or valkey of your system'
 }

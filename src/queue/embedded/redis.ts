@@ -13,20 +13,20 @@ import { findRedisBinary, noRedisBinary } from './redis-binary.ts'
 import { socketUrl } from '../redis-url.ts'
 
 export interface EmbeddedOptions {
-  /** Folder of this user's state; `redis/` is made in it, with the data, the log and the socket. */
+  /** Folder of this user's state; `redis/` is created in it, with the data, the log and the socket. */
   readonly stateDir: string
   /** Folders to look for the binary in, in the form of `PATH`. */
   readonly path: string
   /** The binary itself, when it is not on `path`. */
   readonly binary?: string
-  /** How often an abandoned server is looked for; it is stopped at the second time in a row. 15 unless given. */
+  /** How often to look for an abandoned server, which is stopped at the second look in a row. Default: 15. */
   readonly keeperSeconds?: number
   readonly log?: Logger
 }
 
 export interface EmbeddedRedis {
   readonly url: string
-  /** Leaves the server; the last process that leaves stops it. May be repeated. */
+  /** Leaves the server; the last process to leave stops it. May be repeated. */
   release(): Promise<void>
 }
 
@@ -36,11 +36,11 @@ const HEAL_MS = 2_000
 /**
  * Gives this process a private Redis: starts one, or joins the one that other processes on this state folder use.
  *
- * - joined: this process has a file in `clients/`; a server that dies under it is started again within seconds
+ * - joined: this process has a file in `clients/`; a server that dies is restarted within seconds
  * - left: the file is gone; the last one to leave stops the server
  * - killed: the file stays but does not count, as its process is dead; a keeper stops the server when only such are left
  *
- * The server has a session of its own, so signals to a terminal do not reach it, and no TCP port. Its folder is ours
+ * The server has a session of its own, so signals from a terminal do not reach it, and no TCP port. Its folder belongs to this user
  * alone (0700). Rejects with `REDIS_UNAVAILABLE` when there is no binary, the folder cannot be used or it does not start,
  * saying what to do.
  */
@@ -79,7 +79,7 @@ class Member {
     this.#healing = every(
       HEAL_MS,
       () => this.#heal(),
-      (error) => this.#options.log?.warn({ problem: messageOf(error) }, 'The embedded Redis could not be looked after'),
+      (error) => this.#options.log?.warn({ problem: messageOf(error) }, 'The embedded Redis could not be checked'),
     )
   }
 
@@ -88,7 +88,7 @@ class Member {
     return this.#leaving
   }
 
-  /** Registers before it looks for the server: the keeper says why the order matters. */
+  /** Registers before it looks for the server: see the keeper for why the order matters. */
   async #ensure(): Promise<void> {
     const { root, socket } = this.#folder
     await writeFile(this.#file, JSON.stringify(await ownProcess()), { mode: 0o600 })
@@ -100,7 +100,7 @@ class Member {
         await unlock()
       }
     }
-    // The server may listen while it still reads its files; its first answer says that it is ready.
+    // The server may listen while it still reads its files; its first answer shows that it is ready.
     const client = await connect({ url: socketUrl(socket), role: 'producer', patienceMs: PATIENCE_MS })
     client.disconnect()
   }
@@ -109,7 +109,7 @@ class Member {
     const now = new Date()
     await utimes(this.#file, now, now)
     if (this.#leaving || (await listens(this.#folder.socket))) return
-    this.#options.log?.warn('The embedded Redis does not listen any more; it is started again')
+    this.#options.log?.warn('The embedded Redis no longer listens; restarting it')
     await this.#ensure()
   }
 
@@ -119,7 +119,7 @@ class Member {
     if (await this.#someoneElse()) return
     const { socket, closing, server } = this.#folder
     const redis = await readIdentity(server)
-    // One that cannot be seen from here is left to its keeper; and of several who leave at once one takes the name away.
+    // One that cannot be seen from here is left to its keeper; and of several that leave at once only one can rename the socket.
     if (!redis || (await livenessOf(redis)) !== 'alive' || !(await moved(socket, closing))) return
     if (await this.#someoneElse()) await moved(closing, socket)
     else await stopServer(this.#folder, redis)

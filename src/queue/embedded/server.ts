@@ -26,21 +26,21 @@ export interface ServerOptions {
 const START_MS = 60_000
 const STOP_MS = 10_000
 const POLL_MS = 10
-/** What cannot be seen from here counts as gone when its file was not touched for this long. */
+/** A process that cannot be seen from here counts as gone when its file was not touched for this long. */
 export const UNSEEN_MS = 60_000
 
-/** Starts the server of a folder unless one listens there after all. Only the holder of the folder's lock may call it. */
+/** Starts the server of a folder unless one listens there already. Only the holder of the folder's lock may call it. */
 export async function startServer(folder: EmbeddedFolder, options: ServerOptions): Promise<void> {
   if (await predecessorListens(folder)) return
   const problem = await launch(folder, options)
   if (problem === undefined) return
   const again = (await setDamagedAside(folder, problem, options.log)) ? await launch(folder, options) : problem
   if (again === undefined) return
-  const message = `Redis could not be started in ${folder.root}: ${again}. Correct that, or name a running one with --redis.`
+  const message = `Redis could not be started in ${folder.root}: ${again}. Correct that, or give a running one with --redis.`
   throw new DataferryError('REDIS_UNAVAILABLE', message)
 }
 
-/** Stops a server in good order and resolves when its process is gone. */
+/** Stops a server cleanly and resolves when its process is gone. */
 export async function stopServer({ closing }: EmbeddedFolder, server: ProcessIdentity): Promise<void> {
   signal(server.pid, 'SIGTERM')
   const deadline = Date.now() + STOP_MS
@@ -48,7 +48,7 @@ export async function stopServer({ closing }: EmbeddedFolder, server: ProcessIde
   await rm(closing, { force: true })
 }
 
-/** Whether somebody accepts connections there. */
+/** Whether something accepts connections there. */
 export function listens(socket: string): Promise<boolean> {
   return new Promise((resolve) => {
     const connection = openSocket(socket)
@@ -79,7 +79,7 @@ export async function age(path: string): Promise<number> {
   )
 }
 
-/** Waits until an earlier server is gone for good, since two must never write the same files. @returns true: it listens. */
+/** Waits until an earlier server is gone, since two must never write the same files. @returns true: it listens. */
 async function predecessorListens({ root, socket, closing, server, beat }: EmbeddedFolder): Promise<boolean> {
   const deadline = Date.now() + STOP_MS
   for (;;) {
@@ -89,7 +89,7 @@ async function predecessorListens({ root, socket, closing, server, beat }: Embed
     if (old && life === 'unknown' && (await age(beat)) < UNSEEN_MS) throw inUse(root, old.host)
     if (!old || life !== 'alive') return false
     if (Date.now() > deadline) {
-      // The process that was stopping it died in between: give the name back. Or somebody removed the socket: end the server.
+      // The process that was stopping it died in between: restore the name. Or the socket was removed: end the server.
       if ((await listens(closing)) && (await moved(closing, socket))) continue
       signal(old.pid, 'SIGKILL')
     }
@@ -118,7 +118,7 @@ async function launch(folder: EmbeddedFolder, { binary, keeperSeconds }: ServerO
   return undefined
 }
 
-/** What the server stored can be rebuilt from the destinations, so damaged files must not stop anybody. */
+/** What the server stored can be rebuilt from the destinations, so damaged files must not be fatal. */
 async function setDamagedAside({ root }: EmbeddedFolder, problem: string, log: Logger | undefined): Promise<boolean> {
   if (!/append ?only|AOF|RDB/i.test(problem)) return false
   const kept = `damaged-${Date.now()}`
@@ -130,7 +130,7 @@ async function setDamagedAside({ root }: EmbeddedFolder, problem: string, log: L
   return true
 }
 
-/** Redis listens before it has read its files; only its first answer says that they are sound. */
+/** Redis listens before it has read its files; only its first answer shows that they are sound. */
 async function answers(socket: string, done: AbortSignal): Promise<string | undefined> {
   const deadline = Date.now() + START_MS
   while (!(await listens(socket)) && Date.now() < deadline && !done.aborted) await sleep(POLL_MS)
@@ -162,6 +162,6 @@ function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 function inUse(root: string, host: string): DataferryError {
-  const message = `The embedded Redis in ${root} is in use on ${host}; choose another state folder, or name a Redis with --redis.`
+  const message = `The embedded Redis in ${root} is in use on ${host}; choose another state folder, or give a Redis with --redis.`
   return new DataferryError('REDIS_UNAVAILABLE', message)
 }

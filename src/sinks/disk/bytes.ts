@@ -2,10 +2,10 @@ import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { LONGEST_RECORD } from '../sink.ts'
 
-/** Bytes read or handed on at a time. */
+/** Bytes read or passed on at a time. */
 export const CHUNK_SIZE = 1024 * 1024
 
-/** Opens a file, and not what a link in its place leads to: that fails with `ELOOP`. @param flags of open(2) */
+/** Opens a file without following a link in its place, which fails with `ELOOP`. @param flags of open(2) */
 export function openPlain(path: string, flags: number): Promise<FileHandle> {
   return open(path, flags | constants.O_NOFOLLOW)
 }
@@ -21,7 +21,7 @@ export async function readPlain(path: string): Promise<Uint8Array> {
   }
 }
 
-/** Writes all of `data` at `position`, however few bytes each call takes. */
+/** Writes all of `data` at `position`, however few bytes each call writes. */
 export async function writeAt(handle: FileHandle, data: Uint8Array, position: number): Promise<void> {
   let done = 0
   while (done < data.length) {
@@ -63,7 +63,7 @@ export async function* readAhead(handle: FileHandle, length: number, signal: Abo
       yield buffer.subarray(0, bytesRead)
     }
   } finally {
-    // A caller that leaves early closes the handle: the read ahead must be over by then, and its failure no longer matters.
+    // A caller that leaves early closes the handle: the read-ahead must have ended by then, and its failure no longer matters.
     await reading.catch(() => undefined)
   }
 }

@@ -20,29 +20,29 @@ import type { Committed, Sink, Stage, StageOptions } from '../sink.ts'
 
 export type { DiskSinkOptions } from './workspace.ts'
 
-/** From this size on, room is looked for before a file is begun: smaller ones find out as quickly by writing. */
+/** From this size on, free space is checked before a file is begun: for smaller ones writing finds out as quickly. */
 const LOOK_FOR_ROOM_FROM = CHUNK_SIZE
-/** Keys of which something is remembered; a forgotten one costs a few system calls. */
+/** Keys that are remembered; a forgotten one costs a few system calls. */
 const REMEMBERED_KEYS = 10_000
 /** File systems keep times as coarsely as this (FAT), and round them when a file leaves the cache. */
 const TIME_GRAIN_MS = 2_000
 /** Bytes that are looked for where the end of a file should be. */
 const END_SIZE = 1024
-/** Files whose size is asked for at the same time while listing. */
+/** Files whose size is read at the same time while listing. */
 const LIST_BATCH = 32
 
 /** Bytes of a stage that was not committed. */
 interface Leftover {
   readonly key: string
   readonly size: number
-  /** Only the part of a `live` holder is in use. */
+  /** Only a part with a `live` holder is in use. */
   readonly holder: Holder
 }
 
 /**
- * A folder as a sink. Makes nothing before the first stage or record, so that a mistyped path can be read from without
- * a trace. Files become visible in one step, complete and durable: written below `.dataferry/parts/`, synced, renamed,
- * and the folder synced. See `PartClaims` for who may write a part, `DiskMarks` for what survives of a proof.
+ * A folder as a sink. Creates nothing before the first stage or record, so that reading from a mistyped path leaves no
+ * trace. Files become visible in one step, complete and durable: written below `.dataferry/parts/`, synced, renamed,
+ * and the folder synced. See `PartClaims` for who may write a part, `DiskMarks` for proofs that survive a crash.
  *
  * After a power cut a part may hold less than was written, or other bytes at its end: only a checksum over all of it
  * proves a resumed file, which is why `resume` reads every byte again.
@@ -61,9 +61,9 @@ export class DiskSink implements Sink {
   readonly #volume: Volume
   /** Stages of this sink; undefined while one is being opened. */
   readonly #stages = new Map<string, DiskStage | undefined>()
-  /** Keys whose stage ended without leaving a part or a mark, so that forgetting them takes no look at the disk. */
+  /** Keys whose stage left neither part nor mark, so that forgetting them does not touch the disk. */
   readonly #clean = new LRUCache<string, true>({ max: REMEMBERED_KEYS })
-  /** What `stat` saw last, for the stage that follows it. */
+  /** What `stat` saw last, for the stage that follows. */
   readonly #seen = new LRUCache<string, Stats | 'absent'>({ max: REMEMBERED_KEYS })
   #workspace: Promise<Workspace> | undefined
 
@@ -94,12 +94,12 @@ export class DiskSink implements Sink {
     const handle = await this.#volume.run(`read ${path}`, () =>
       unless([...ABSENT, 'ELOOP'], openPlain(join(this.#root, path), constants.O_RDONLY)),
     )
-    if (!handle) throw new DataferryError('SINK_FAILED', `Cannot read ${path}: nothing is there in ${this.#root}.`)
+    if (!handle) throw new DataferryError('SINK_FAILED', `Cannot read ${path}: there is no such file in ${this.#root}.`)
     const stream = Readable.from(chunksOf(handle, path, this.#volume, signal), {
       objectMode: false,
       highWaterMark: CHUNK_SIZE,
     })
-    // Here and not in the generator, which never runs when the caller reads nothing.
+    // Here and not in the generator, which never runs if the caller reads nothing.
     return stream.once('close', () => void handle.close())
   }
 
@@ -144,10 +144,10 @@ export class DiskSink implements Sink {
   }
 
   async free(): Promise<number | undefined> {
-    return this.#volume.run(`ask for the room at ${this.#root}`, async () => {
+    return this.#volume.run(`read the free space at ${this.#root}`, async () => {
       for (let folder = this.#root; ; folder = dirname(folder)) {
         const room = await unless(ABSENT, statfs(folder))
-        // Some file systems do not count and answer 0 of 0.
+        // Some file systems do not count, and report 0 of 0.
         if (room) return room.blocks === 0 ? undefined : room.bavail * room.bsize
         if (folder === dirname(folder)) return undefined
       }
@@ -170,7 +170,7 @@ export class DiskSink implements Sink {
     return dropped
   }
 
-  /** Parts that were not committed, in no order; `forget` drops one. Also removes what dead processes left half-made. */
+  /** Parts that were not committed, in no order; `forget` drops one. Also removes what dead processes left unfinished. */
   async parts(): Promise<readonly Leftover[]> {
     return this.#volume.run(`look for parts in ${this.#root}`, async () => {
       const { claims } = await this.#open()
@@ -190,7 +190,7 @@ export class DiskSink implements Sink {
     const workspace = await this.#workspace?.catch(() => undefined)
     this.#workspace = undefined
     if (!workspace) return
-    // The last process to leave removes what others could not. Where the disk is away, the next one to come does.
+    // The last process to leave removes what others could not. If the disk is away, the next one to come does.
     await workspace.claims.tidy().catch(() => undefined)
     await workspace.heartbeat.stop().catch(() => undefined)
   }
@@ -213,17 +213,17 @@ export class DiskSink implements Sink {
 
   async #look(path: string): Promise<Stats | 'absent'> {
     const stats = await unless(ABSENT, lstat(join(this.#root, path)))
-    // What a link leads to is not there: `list` does not follow it either.
+    // A link counts as absent: `list` does not follow it either.
     const isThere = stats?.isFile() === true && (await isWithin(this.#root, parentOf(path)))
     return isThere ? stats : 'absent'
   }
 
-  /** The previous holder of the claim may have committed after we looked: only what was looked at may be replaced. */
+  /** The previous holder of the claim may have committed after we looked: only what we saw may be replaced. */
   async #confirmSeen(path: string, key: string): Promise<void> {
     const seen = this.#seen.get(key)
     this.#seen.delete(key)
     if (seen === undefined || isSame(seen, await this.#look(path))) return
-    throw new DataferryError('SINK_BUSY', `Something else was put at ${path} in the meantime: it is looked at first.`)
+    throw new DataferryError('SINK_BUSY', `Another file was put at ${path} in the meantime: it is checked first.`)
   }
 
   #ended(key: string, clean: boolean): void {
@@ -237,7 +237,7 @@ export class DiskSink implements Sink {
     if (free !== undefined && free < needed) {
       throw new DataferryError(
         'SINK_FULL',
-        `${path} needs ${needed} more bytes, and ${this.#root} has room for ${free}.`,
+        `${path} needs ${needed} more bytes, but ${this.#root} has room for ${free}.`,
       )
     }
   }
@@ -248,7 +248,7 @@ export class DiskSink implements Sink {
     else await (await opendir(this.#root)).close()
   }
 
-  /** Makes the folders on first use; a failure is tried again by the next caller. */
+  /** Creates the folders on first use; the next caller retries after a failure. */
   #open(): Promise<Workspace> {
     this.#workspace ??= openWorkspace(this.#root, this.#options).catch((error: unknown) => {
       this.#workspace = undefined
@@ -258,7 +258,7 @@ export class DiskSink implements Sink {
   }
 }
 
-/** Not by the number of the file, which some network file systems make up anew. */
+/** Not by inode number, which some network file systems make up anew. */
 function isSame(a: Stats | 'absent', b: Stats | 'absent'): boolean {
   if (a === 'absent' || b === 'absent') return a === b
   return a.size === b.size && Math.abs(a.mtimeMs - b.mtimeMs) <= TIME_GRAIN_MS
@@ -286,7 +286,7 @@ async function* chunksOf(
   }
 }
 
-/** Regular files below a folder. Links are not followed, and what vanishes meanwhile is not there. */
+/** Regular files below a folder. Does not follow links; files that vanish meanwhile are left out. */
 async function* walk(
   root: string,
   folder: string,

@@ -16,7 +16,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 }
 
 /**
- * QuestionSlots what a file system call threw into a `SINK_…` error; `doing` completes "Cannot …", e.g. `write a/b.csv`.
+ * Turns what a file system call threw into a `SINK_…` error; `doing` completes "Cannot …", e.g. `write a/b.csv`.
  * Everything that is not a system error (our own errors, the reason of a signal) comes back unchanged.
  */
 export function sinkError(error: unknown, doing: string): unknown {
@@ -49,7 +49,7 @@ export async function unless<T>(codes: readonly string[], call: Promise<T>): Pro
   }
 }
 
-/** System codes for a name that is not there: itself, or because a file stands where one of its folders would be. */
+/** System codes for a missing name: the name itself, or because a file is in the place of one of its folders. */
 export const ABSENT: readonly string[] = ['ENOENT', 'ENOTDIR']
-/** System codes for a folder that cannot be removed or replaced because something is in it. POSIX allows both. */
+/** System codes for a folder that cannot be removed or replaced because it is not empty. POSIX allows both. */
 export const OCCUPIED: readonly string[] = ['ENOTEMPTY', 'EEXIST']

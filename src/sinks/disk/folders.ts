@@ -9,12 +9,12 @@ import { RECORDS_FOLDER } from '../names.ts'
 /** Folders remembered as checked; a forgotten one costs a few system calls. */
 const REMEMBERED_FOLDERS = 20_000
 
-/** Some file systems (CIFS, FUSE, 9p) do not sync folders and say so with these; there is nothing more to do. */
+/** Some file systems (CIFS, FUSE, 9p) do not sync folders and say so with these; nothing more can be done. */
 const CANNOT_SYNC: readonly string[] = ['EINVAL', 'ENOTSUP', 'EBADF', 'EISDIR']
 
 /**
- * Makes, checks and syncs the folders below one root. Names are relative, `/` between segments, '' is the root.
- * Each folder is looked at once and then remembered, so that the second file in it costs nothing.
+ * Creates, checks and syncs the folders below one root. Names are relative, `/` between segments, '' is the root.
+ * Each folder is checked once and then remembered, so that the second file in it costs nothing.
  */
 export class Folders {
   readonly #root: string
@@ -25,7 +25,7 @@ export class Folders {
 
   /**
    * @param root absolute, existing, free of symbolic links
-   * @param pins whether the system names the folder behind an open handle
+   * @param pins whether the system can name the folder behind an open handle
    */
   private constructor(root: string, pins: boolean) {
     this.#root = root
@@ -33,8 +33,8 @@ export class Folders {
   }
 
   /**
-   * Makes the root with its parents, and `.dataferry` in it. Neither is ever made again: where they have gone the whole
-   * destination has, and what lies at its path is another place, such as the mount point of a disk that was unmounted.
+   * Creates the root with its parents, and `.dataferry` in it. Neither is ever created again: if they are gone the whole
+   * destination is, and its path is another place, such as the mount point of an unmounted disk.
    */
   static async open(root: string): Promise<Folders> {
     const real = await makeRoot(root)
@@ -44,7 +44,7 @@ export class Folders {
   }
 
   /**
-   * Checks the existing folders of a path, and makes nothing. Rejects with `SINK_EXISTS` when something other than
+   * Checks the existing folders of a path, and creates nothing. Rejects with `SINK_EXISTS` when something other than
    * a folder is in the way, with `SINK_DENIED` when a symbolic link leads out of the root.
    */
   async check(folder: string): Promise<void> {
@@ -65,7 +65,7 @@ export class Folders {
     return making
   }
 
-  /** Makes the folder and does the work in it, as `#within`; once more when the folder was removed in between. */
+  /** Creates the folder and does the work in it, as `#within`; retries once if the folder was removed in between. */
   async inside<T>(folder: string, work: (path: string) => Promise<T>): Promise<T> {
     await this.make(folder)
     try {
@@ -79,7 +79,7 @@ export class Folders {
   }
 
   /**
-   * Runs `work` with a path of a folder that stays that very folder, even if somebody swaps it for a link meanwhile: on
+   * Runs `work` with a path that keeps pointing at that very folder, even if it is swapped for a link meanwhile: on
    * Linux that of an open handle. Rejects with `SINK_DENIED` when the folder lies outside the root.
    */
   async #within<T>(folder: string, work: (path: string) => Promise<T>): Promise<T> {
@@ -96,13 +96,13 @@ export class Folders {
     }
   }
 
-  /** Forgets a folder and those above it: one of them was removed. */
+  /** Forgets a folder and its parents: one of them was removed. */
   forget(folder: string): void {
     for (let name = folder; !isGiven(name); name = parentOf(name)) this.#known.delete(name)
   }
 
   /**
-   * Makes what happened to a folder's names durable. Calls that wait for the same folder share one sync that begins
+   * Makes changes to a folder's names durable. Calls that wait for the same folder share one sync that begins
    * after all of them.
    */
   sync(folder: string): Promise<void> {
@@ -127,7 +127,7 @@ export class Folders {
   async #make(folder: string): Promise<void> {
     const parent = parentOf(folder)
     await this.make(parent)
-    // A mount point without its disk gets no folders.
+    // Creates no folders in a mount point without its disk.
     if (parent === '' && folder !== RECORDS_FOLDER) await access(this.path(RECORDS_FOLDER))
     try {
       await mkdir(this.path(folder))
@@ -139,19 +139,16 @@ export class Folders {
     await this.sync(parent)
   }
 
-  /** Passes a symbolic link to a folder within the root, and nothing else. */
+  /** Accepts a symbolic link to a folder within the root, and nothing else. */
   async #checkLink(folder: string): Promise<void> {
     const target = await unless(['ENOENT', 'ELOOP'], realpath(this.path(folder)))
     if (target === undefined || !(await stat(target)).isDirectory()) {
-      throw new DataferryError(
-        'SINK_EXISTS',
-        `Something that is not a folder is where one must be: ${this.path(folder)}.`,
-      )
+      throw new DataferryError('SINK_EXISTS', `${this.path(folder)} must be a folder, but something else is there.`)
     }
     this.#checkInside(folder, target)
   }
 
-  /** @param place where the folder really is: a path free of links */
+  /** @param place the real path of the folder */
   #checkInside(folder: string, place: string): void {
     if (isInside(this.#root, place)) return
     this.forget(folder)
@@ -171,7 +168,7 @@ function isGiven(folder: string): boolean {
   return folder === '' || folder === RECORDS_FOLDER
 }
 
-/** Linux: a link to whatever a handle has open, wherever that is by now. @see proc_pid_fd(5) */
+/** Linux: a link to what a handle has open, wherever that is by now. @see proc_pid_fd(5) */
 function pathOf({ fd }: FileHandle): string {
   return `/proc/self/fd/${fd}`
 }
@@ -187,7 +184,7 @@ async function isNamedByHandles(folder: string): Promise<boolean> {
   }
 }
 
-/** The error of a system call with the name of a folder that people know. */
+/** The error of a system call with the folder's usual name. */
 function renamed(error: unknown, from: string, to: string): unknown {
   if (!(error instanceof Error)) return error
   error.message = error.message.replaceAll(from, to)
@@ -198,7 +195,7 @@ function renamed(error: unknown, from: string, to: string): unknown {
   return error
 }
 
-/** Whether a folder is in the root by its real path: not behind a link that leads out. */
+/** Whether a folder's real path is in the root: not behind a link that leads out. */
 export async function isWithin(root: string, folder: string): Promise<boolean> {
   if (folder === '') return true
   const [real, place] = await Promise.all([realpath(root), realpath(join(root, folder))])
@@ -209,12 +206,12 @@ function isInside(root: string, place: string): boolean {
   return place === root || place.startsWith(root.endsWith(sep) ? root : root + sep)
 }
 
-/** The folder that a name is in: `a/b` → `a`, `a` → ''. */
+/** The folder of a name: `a/b` → `a`, `a` → ''. */
 export function parentOf(name: string): string {
   return name.includes('/') ? name.slice(0, name.lastIndexOf('/')) : ''
 }
 
-/** Makes an absolute folder with its parents, durable, and resolves to its path without symbolic links. */
+/** Creates an absolute folder with its parents, durable, and resolves to its real path. */
 async function makeRoot(root: string): Promise<string> {
   const first = await mkdir(root, { recursive: true })
   if (first !== undefined) {

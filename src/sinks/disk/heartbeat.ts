@@ -6,7 +6,7 @@ import { openPlain } from './bytes.ts'
 import { ABSENT, unless } from './errors.ts'
 import type { OwnerId } from '../../process/process-identity.ts'
 
-/** Ends the name of the file whose modification time says when its owner was last alive. */
+/** Suffix of the file whose modification time says when its owner was last alive. */
 export const ALIVE = '.alive'
 
 const NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
@@ -19,7 +19,7 @@ export interface HeartbeatTimes {
 }
 
 /**
- * Shows other processes, on any host, that this owner lives: `<owner>.alive` is written every few seconds.
+ * Shows other processes, on any host, that this owner is alive: `<owner>.alive` is written every few seconds.
  * One file serves all stages of a sink, so that a small file costs no beat of its own.
  *
  * Times are compared with the modification time of our own file, written at that moment on the same file system: one
@@ -42,7 +42,7 @@ export class Heartbeat {
     return this.#times.everyMs
   }
 
-  /** Makes sure that a fresh beat is on disk before a claim is made, and that more follow. Does not keep the process alive. */
+  /** Puts a fresh beat on disk before a claim is made, and keeps beating. Does not keep the process alive. */
   async start(): Promise<void> {
     if (performance.now() - this.#beatAt >= this.#times.everyMs) await this.#beat()
     // A missed beat can only cost this process its parts, and the next one may succeed.
@@ -55,7 +55,7 @@ export class Heartbeat {
     )
   }
 
-  /** Whether `owner` has given no sign of life for too long, or never. */
+  /** Whether `owner` has not beaten for too long, or never. */
   async isStale(owner: OwnerId): Promise<boolean> {
     const last = await lastBeat(join(this.#folder, owner + ALIVE))
     if (last === undefined) return true
@@ -63,7 +63,7 @@ export class Heartbeat {
   }
 
   async stop(): Promise<void> {
-    // The file is removed after the last beat and not before.
+    // The file is removed only after the last beat.
     await this.#beating?.stop()
     this.#beating = undefined
     this.#beatAt = Number.NEGATIVE_INFINITY
@@ -73,7 +73,7 @@ export class Heartbeat {
   /** @returns the time of this beat, by the file system's clock. */
   async #beat(): Promise<number> {
     const path = join(this.#folder, this.#owner + ALIVE)
-    // Writing over the one byte needs no space, so a full disk does not make us look dead.
+    // Overwriting the one byte needs no space, so a full disk does not make us look dead.
     const handle = (await unless(['ENOENT'], openPlain(path, constants.O_RDWR))) ?? (await openPlain(path, NEW))
     try {
       await handle.write('.', 0)
@@ -85,7 +85,7 @@ export class Heartbeat {
   }
 }
 
-/** Opened, not only looked up: on NFS that is what asks the server instead of a cache (nfs(5), close-to-open). */
+/** Opened, not only looked up: on NFS only that asks the server instead of a cache (nfs(5), close-to-open). */
 async function lastBeat(path: string): Promise<number | undefined> {
   const handle = await unless(ABSENT, openPlain(path, constants.O_RDONLY))
   if (!handle) return undefined

@@ -11,11 +11,11 @@ interface LogPlace {
 }
 
 /**
- * A log file with group commit: one write and one sync for all that is appended meanwhile.
+ * A log file with group commit: one write and one sync for everything appended meanwhile.
  *
- * A write that fails (no space) is cut off again, so that the log ends with a whole append and can be used on. When
- * even the cut or the sync fails, what the disk holds is unknown, and every later append is refused until the log is opened
- * anew.
+ * A failed write (no space) is cut off again, so that the log ends with a whole append and stays usable. When
+ * even the cut or the sync fails, the content on disk is unknown, and every later append is refused until the log is
+ * reopened.
  */
 export class DiskLog implements RecordLog {
   readonly #name: string
@@ -28,7 +28,7 @@ export class DiskLog implements RecordLog {
   #closing: Promise<void> | undefined
   #broken: DataferryError | undefined
 
-  /** @param length of the file behind the handle */
+  /** @param length of the open file */
   constructor(name: string, handle: FileHandle, length: number, place: LogPlace) {
     this.#name = name
     this.#handle = handle
@@ -42,11 +42,11 @@ export class DiskLog implements RecordLog {
 
   append(data: string | Uint8Array): Promise<void> {
     if (this.#closing) return Promise.reject(new DataferryError('SINK_FAILED', `The log ${this.#name} is closed.`))
-    // Copied: the caller may go on using its buffer while this waits.
+    // Copied: the caller may reuse its buffer while this waits.
     return this.#commits.add(Buffer.from(data))
   }
 
-  /** Waits for the appends that were made; may be called again. */
+  /** Waits for pending appends; may be called again. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing

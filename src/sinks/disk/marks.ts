@@ -12,7 +12,7 @@ import type { Proof } from '../sink.ts'
 
 const markSchema = z.object({
   path: z.string(),
-  /** Number of the file: it stays the same when a part is renamed into place. */
+  /** Inode number, which stays the same when a part is renamed into place. */
   inode: z.number(),
   /** Modification time in milliseconds. */
   modified: z.number(),
@@ -23,17 +23,17 @@ const markSchema = z.object({
 const TIME_GRAIN_MS = 2000
 
 /**
- * What a commit proved about a file that has no published checksum, kept beside the parts until the item is forgotten:
+ * What a commit proved about a file without a published checksum, kept beside the parts until the item is forgotten:
  * without it a crash between commit and receipt would mean fetching the file again.
  *
- * A mark is written before its part is published. It names the very file by its number, so the mark of a commit that
+ * A mark is written before its part is published. It identifies the file by its inode number, so the mark of a commit that
  * then failed says nothing about another file at that path.
  */
 export class DiskMarks {
   readonly #folders: Folders
   readonly #folder: string
 
-  /** @param folder of the marks, relative to the root; exists */
+  /** @param folder of the marks, relative to the root; must exist */
   constructor(folders: Folders, folder: string) {
     this.#folders = folders
     this.#folder = folder
@@ -62,7 +62,7 @@ export class DiskMarks {
   }
 }
 
-/** The proof in a mark file, if it is about this path and this file; a torn or strange mark proves nothing. */
+/** The proof in a mark file, if it is about this path and this file; a torn or foreign mark proves nothing. */
 export async function readMark(file: string, path: string, stats: Stats): Promise<Proof | undefined> {
   const bytes = await unless([...ABSENT, 'ELOOP'], readPlain(file))
   if (bytes === undefined) return undefined

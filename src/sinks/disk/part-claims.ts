@@ -7,16 +7,16 @@ import { ABSENT, OCCUPIED, unless } from './errors.ts'
 import { ALIVE, type Heartbeat } from './heartbeat.ts'
 import { isOwner, ownerLiveness, type OwnerId } from '../../process/process-identity.ts'
 
-/** Names the part of a stage that was closed: any process may take it. */
+/** The owner part of the name once its stage was closed: any process may take it. */
 const FREE = 'free'
 /** `<owner>.<turn>.<state>`, or `free.<state>`. */
 const CLAIM = /^(?:free|([0-9a-f-]+)\.[0-9a-z]+)\.(part|fenced)$/
-/** `.<owner>.<turn>`: a folder that is being prepared; `.<owner>.<turn>.tmp`: a record that is being written. */
+/** `.<owner>.<turn>`: a folder being prepared; `.<owner>.<turn>.tmp`: a record being written. */
 const UNFINISHED = /^\.([0-9a-f-]+)\.[0-9a-z]+(?:\.tmp)?$/
-/** Each round that fails means that another process succeeded. */
+/** Each failed round means that another process succeeded. */
 const ROUNDS = 8
 
-/** What is known about the holder of a part: it was closed, its process has ended, beats, or has not beaten for too long. */
+/** The state of a part's holder: closed, its process has ended, is beating, or has not beaten for too long. */
 export type Holder = 'free' | 'dead' | 'live' | 'stale'
 
 /** A part that is ours for as long as its name is there. */
@@ -24,26 +24,26 @@ export interface PartClaim {
   readonly key: string
   /** The file's path now. */
   readonly path: string
-  /** Another process may still write to this very file, or a sync of it failed: only a copy of it can be trusted. */
+  /** Another process may still write to this very file, or a sync of it failed: only a copy can be trusted. */
   readonly fenced: boolean
   /** Open for reading, and for writing unless fenced. The holder of the claim closes it. */
   readonly handle: FileHandle
-  /** Made by us just now: empty. */
+  /** Just created: empty. */
   readonly fresh: boolean
 }
 
 /** A part on disk, for lists. */
 export interface Occupant {
   readonly path: string
-  /** `free`, or whose it is. */
+  /** `free`, or its owner. */
   readonly owner: OwnerId
   readonly state: 'part' | 'fenced'
 }
 
 /**
- * Who may write the part of a key: one owner among all processes on all hosts that see this folder.
+ * Decides who may write the part of a key: one owner among all processes on all hosts that see this folder.
  *
- * `parts/<key>/` is a folder with exactly one file, whose name says whose it is, or it is empty or not there:
+ * `parts/<key>/` is a folder with exactly one file, whose name says who owns it, or it is empty or missing:
  *
  * - *absent*: no such folder, or an empty one
  * - *held* `<owner>.<turn>.part`: one stage writes it; `turn` counts that owner's claims, so that no name comes twice
@@ -54,14 +54,14 @@ export interface Occupant {
  *
  * - absent → held: a prepared folder with the part in it is renamed to `parts/<key>`; that fails unless absent
  * - free → held, held by a dead process → held: the file is renamed; same inode, no other process writes to it
- * - held, a sync failed → fenced: renamed by its own stage, since the system may have lost what it holds
+ * - held, a sync failed → fenced: renamed by its own stage, since the system may have lost its content
  * - held by a process without heartbeat → fenced: the file is renamed, so that its commit does not find it
  * - fenced → held: the bytes are copied to a prepared folder, the fenced file is unlinked, then absent → held
  * - held → absent: commit renames the file to its path in the destination, dropping unlinks it
  * - held → free: dispose renames the file
  *
  * A rename or unlink whose file is gone means that the claim was lost, and nothing has been changed. Old names never
- * come back, so a slow process can never hit another process's file.
+ * come back, so a slow process can never touch another process's file.
  */
 export class PartClaims {
   readonly #folder: string
@@ -69,7 +69,7 @@ export class PartClaims {
   readonly #heartbeat: Heartbeat
   #turn = 0
 
-  /** @param folder absolute path of `parts`, which exists */
+  /** @param folder absolute path of `parts`, which must exist */
   constructor(folder: string, owner: OwnerId, heartbeat: Heartbeat) {
     this.#folder = folder
     this.#owner = owner
@@ -97,7 +97,7 @@ export class PartClaims {
     }
   }
 
-  /** Makes an empty part in a folder of its own, to be installed or abandoned. */
+  /** Creates an empty part in a folder of its own, to be installed or abandoned. */
   async prepare(key: string): Promise<PartClaim> {
     const name = this.#name('part')
     const folder = join(this.#folder, `.${name.slice(0, -'.part'.length)}`)
@@ -123,7 +123,7 @@ export class PartClaims {
   }
 
   /**
-   * Puts a prepared copy in the place of the fenced part. Rejects with `SINK_BUSY` when that was lost; the copy is then
+   * Replaces the fenced part by a prepared copy. Rejects with `SINK_BUSY` if the part was lost; the copy is then
    * abandoned.
    */
   async replace(fenced: PartClaim, copy: PartClaim): Promise<PartClaim> {
@@ -132,7 +132,7 @@ export class PartClaims {
         ['ENOENT'],
         unlink(fenced.path).then(() => true),
       )
-      // In between, the key is absent and another process may claim it: then these bytes are lost, and nothing else.
+      // In between, the key is absent and another process may claim it: then only these bytes are lost.
       const installed = unlinked && (await this.#install(copy))
       if (!installed) throw busy(fenced.key, 'another process took it over')
       await fenced.handle.close()
@@ -153,18 +153,18 @@ export class PartClaims {
     }
   }
 
-  /** Marks our own part as one that is not to be trusted as it is. */
+  /** Marks our own part as one that must not be trusted as it is. */
   async fence(claim: PartClaim): Promise<PartClaim> {
     const path = join(dirname(claim.path), this.#name('fenced'))
     const renamed = await rename(claim.path, path).then(
       () => true,
       () => false,
     )
-    // A disk that fails in this, too, leaves at least this process to know.
+    // If the disk fails here too, at least this process knows.
     return { ...claim, path: renamed ? path : claim.path, fenced: true }
   }
 
-  /** Tidies up behind a commit: removes the folder of the key, unless another process has claimed the key by now. */
+  /** Cleans up after a commit: removes the folder of the key, unless another process has claimed the key by now. */
   async leave(claim: PartClaim): Promise<void> {
     await unless([...ABSENT, ...OCCUPIED], rmdir(join(this.#folder, claim.key)))
   }
@@ -173,18 +173,18 @@ export class PartClaims {
   async confirm(claim: PartClaim): Promise<void> {
     const names = await unless(ABSENT, readdir(dirname(claim.path)))
     if (names?.includes(basename(claim.path))) return
-    // The folder of a key that was taken over may be gone by now; that of all parts never is, unless the disk is.
+    // The folder of a key that was taken over may be gone by now; the folder of all parts only if the disk is.
     await access(this.#folder)
     throw busy(claim.key, 'another process took it over')
   }
 
-  /** Gives the part up and keeps its bytes. A lost claim is no error. The caller closes the handle before. */
+  /** Gives up the part and keeps its bytes. A lost claim is not an error. The caller closes the handle first. */
   async release(claim: Pick<PartClaim, 'path' | 'fenced'>): Promise<void> {
     const state = claim.fenced ? 'fenced' : 'part'
     await unless(ABSENT, rename(claim.path, join(dirname(claim.path), `${FREE}.${state}`)))
   }
 
-  /** Gives the part up and removes it. A lost claim is no error. */
+  /** Gives up the part and removes it. A lost claim is not an error. */
   async drop(claim: PartClaim): Promise<void> {
     await unless(ABSENT, unlink(claim.path))
     await this.leave(claim)
@@ -213,7 +213,7 @@ export class PartClaims {
       if (state === 'part' || state === 'fenced') return { path: join(folder, name), owner: owner ?? FREE, state }
     }
     if (names.length === 0) return undefined
-    throw new DataferryError('SINK_FAILED', `Files that are not dataferry’s are in ${folder}: move them away.`)
+    throw new DataferryError('SINK_FAILED', `There are foreign files in ${folder}: move them away.`)
   }
 
   async holder({ owner }: Pick<Occupant, 'owner'>): Promise<Holder> {
@@ -223,8 +223,8 @@ export class PartClaims {
   }
 
   /**
-   * Removes what processes that died or froze were in the middle of: prepared folders, temporary files, heartbeats, and
-   * the empty folders of keys that were committed just before.
+   * Removes what processes that died or froze left unfinished: prepared folders, temporary files, heartbeats, and
+   * the empty folders of keys that had just been committed.
    */
   async tidy(): Promise<void> {
     for (const key of await this.keys()) await unless([...ABSENT, ...OCCUPIED], rmdir(join(this.#folder, key)))
@@ -253,7 +253,7 @@ export class PartClaims {
     return { ...prepared, path: join(folder, basename(prepared.path)) }
   }
 
-  /** Takes a part that no live process has; undefined when it changed hands meanwhile. */
+  /** Takes a part that no live process has; undefined if its owner changed meanwhile. */
   async #seize(key: string): Promise<PartClaim | undefined> {
     const occupant = await this.occupant(key)
     if (!occupant) return undefined
@@ -267,7 +267,7 @@ export class PartClaims {
     )
     if (!renamed) return undefined
     try {
-      // A part is a plain file of ours: a link in its place is not.
+      // A part must be a plain file, not a link.
       const handle = await openPlain(path, fenced ? constants.O_RDONLY : constants.O_RDWR)
       return { key, path, fenced, handle, fresh: false }
     } catch (error) {

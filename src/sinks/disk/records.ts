@@ -12,7 +12,7 @@ import { checkRecordName, RECORDS_FOLDER, RESERVED_FOLDERS } from '../names.ts'
 import { pieces } from '../pieces.ts'
 import type { RecordLog, Records } from '../sink.ts'
 
-/** Bytes of a record that are read or written at a time: enough for a system call, little enough to be dropped young. */
+/** Bytes of a record read or written at a time: enough for a system call, and small enough to be collected early. */
 const PIECE = 64 * 1024
 
 /** Records as plain files below `.dataferry/`. A folder exists as long as something is in it. */
@@ -23,7 +23,7 @@ export class DiskRecords implements Records {
   readonly #openLogs = new Set<string>()
 
   /**
-   * @param workspace makes the folders on first use, so that reading from a place never changes it
+   * @param workspace creates the folders on first use, so that reading never changes a place
    */
   constructor(volume: Volume, workspace: () => Promise<Workspace>) {
     this.#base = join(volume.root, RECORDS_FOLDER)
@@ -93,7 +93,7 @@ export class DiskRecords implements Records {
 
   async appendTo(name: string, length?: number): Promise<RecordLog> {
     checkRecordName(name)
-    if (this.#openLogs.has(name)) throw new DataferryError('SINK_BUSY', `The log ${name} is open for writing already.`)
+    if (this.#openLogs.has(name)) throw new DataferryError('SINK_BUSY', `The log ${name} is already open for writing.`)
     this.#openLogs.add(name)
     const onClose = (): void => void this.#openLogs.delete(name)
     try {
@@ -182,12 +182,12 @@ async function removedIfEmpty(folders: Folders, folder: string): Promise<boolean
   return removed ?? false
 }
 
-/** Cuts a log to `length` where given. @returns its length */
+/** Cuts a log to `length` if given. @returns its length */
 async function cut(handle: FileHandle, name: string, length: number | undefined): Promise<number> {
   const { size } = await handle.stat()
   if (length === undefined || length === size) return size
   if (size < length) {
-    throw new DataferryError('SINK_FAILED', `The log ${name} has ${size} bytes where ${length} were recorded.`)
+    throw new DataferryError('SINK_FAILED', `The log ${name} has ${size} bytes but ${length} were recorded.`)
   }
   await handle.truncate(length)
   await handle.datasync()

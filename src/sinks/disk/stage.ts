@@ -10,11 +10,11 @@ import type { Workspace } from './workspace.ts'
 import type { Proof, Stage } from '../sink.ts'
 
 /**
- * One part on its way to a path of the disk. Holds its claim from beginning to end:
+ * One part on its way to a path on disk. Holds its claim from beginning to end:
  *
  * - *open*: `claim.handle` may be written; a fenced claim is first replaced by a copy
  * - *committed*: the part has become the file
- * - *closed*: the part is free for the next stage, or dropped when it holds nothing
+ * - *closed*: the part is free for the next stage, or dropped if it is empty
  */
 export class DiskStage implements Stage {
   readonly #workspace: Workspace
@@ -29,7 +29,7 @@ export class DiskStage implements Stage {
 
   /**
    * @param length bytes in the claimed part
-   * @param onEnd told whether neither part nor mark is left
+   * @param onEnd is told whether neither part nor mark is left
    */
   constructor(
     workspace: Workspace,
@@ -88,7 +88,7 @@ export class DiskStage implements Stage {
     await this.#volume.run(`publish ${this.#path}`, () => this.#publish(proof))
   }
 
-  /** Has the part dropped when the stage is closed. */
+  /** Drops the part when the stage is closed. */
   discard(): void {
     this.#discard = true
   }
@@ -96,7 +96,7 @@ export class DiskStage implements Stage {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#state !== 'open') return
     this.#state = 'closed'
-    // What cannot be given up now, as the disk is away, is ours when it is back, or left behind as by a dead process.
+    // A claim that cannot be given up because the disk is away is ours when it is back, or left as by a dead process.
     await this.#giveUp().catch(() => undefined)
     this.#onEnd(false)
   }
@@ -111,7 +111,7 @@ export class DiskStage implements Stage {
   async #write(chunk: Uint8Array): Promise<void> {
     const now = performance.now()
     if (now - this.#confirmedAt > this.#workspace.heartbeat.everyMs) {
-      // A process that slept and was taken over should not fetch the rest for nothing.
+      // A process that slept and lost its part should not fetch the rest in vain.
       await this.#workspace.claims.confirm(this.#claim)
       this.#confirmedAt = now
     }
@@ -144,8 +144,8 @@ export class DiskStage implements Stage {
   }
 
   /**
-   * After a failed sync the system may call pages clean that never reached the disk, and the next sync would succeed. What
-   * was written is only copied from then on, which writes all of it again, and hashed on the way.
+   * After a failed sync the system may mark pages clean that never reached the disk, and the next sync would succeed. What
+   * was written is from then on only copied, which rewrites all of it, and hashed on the way.
    */
   async #sync(): Promise<void> {
     try {
@@ -162,7 +162,7 @@ export class DiskStage implements Stage {
     }
   }
 
-  /** Copies the part out of the reach of the process that had it, showing every copied byte to `see`. */
+  /** Copies the part out of reach of its former process, passing every copied byte to `see`. */
   async #copy(signal: AbortSignal, see: (chunk: Uint8Array) => Promise<void>): Promise<void> {
     const { claims } = this.#workspace
     const copy = await claims.prepare(this.#claim.key)
@@ -181,7 +181,7 @@ export class DiskStage implements Stage {
   }
 }
 
-/** Shows the first `length` bytes of a file to `see`. @returns their count */
+/** Passes the first `length` bytes of a file to `see`. @returns their count */
 async function feed(
   handle: FileHandle,
   length: number,

@@ -3,15 +3,15 @@ import { DataferryError, messageOf, systemCode, type ErrorCode } from '../../err
 import { isSystemError, sinkError } from './errors.ts'
 import { RECORDS_FOLDER } from '../names.ts'
 
-/** Errors that say themselves what they are about: space, or this one name. Linux errno(3) names. */
+/** Errors that are certainly about space, or about this one name. Linux errno(3) names. */
 const CERTAIN: readonly string[] = ['ENOSPC', 'EDQUOT', 'EFBIG', 'ENAMETOOLONG', 'EISDIR']
 const REFUSALS: readonly string[] = ['EACCES', 'EPERM', 'ELOOP']
 const OPEN_FILES: readonly string[] = ['EMFILE', 'ENFILE']
 
 /**
- * The destination as a whole. What fails at one path may be the fault of that path, or of the whole: a disk that was
- * unmounted, became read-only or lost its connection. The error does not say which, so the volume is tried: where
- * `.dataferry/` can be written, the fault is that of the path.
+ * The destination as a whole. A failure at one path may be about that path, or about the whole: a disk that was
+ * unmounted, became read-only or lost its connection. The error does not say which, so the volume is tested: if
+ * `.dataferry/` can be written, the path is at fault.
  */
 export class Volume {
   readonly root: string
@@ -20,7 +20,7 @@ export class Volume {
 
   /**
    * @param root absolute
-   * @param tryOut writes something below `.dataferry/` and removes it, or only looks where nothing was ever written
+   * @param tryOut writes something below `.dataferry/` and removes it, or only looks if nothing was ever written
    */
   constructor(root: string, tryOut: () => Promise<void>) {
     this.root = root
@@ -36,7 +36,7 @@ export class Volume {
     }
   }
 
-  /** The error that a failed call becomes. What is no system error (our own errors, the reason of a signal) comes back unchanged. */
+  /** The error for a failed call. Anything but a system error (our own errors, the reason of a signal) is returned unchanged. */
   async explain(error: unknown, doing: string): Promise<unknown> {
     if (!isSystemError(error) || CERTAIN.includes(systemCode(error) ?? '')) return sinkError(error, doing)
     if (this.#isRefusalOfOwn(error)) return this.unusable(error)
@@ -48,7 +48,7 @@ export class Volume {
     return sinkError(error, doing)
   }
 
-  /** Rejects with `SINK_UNAVAILABLE` or `SINK_FULL` when nothing can be written here. Callers share a look that is under way. */
+  /** Rejects with `SINK_UNAVAILABLE` or `SINK_FULL` when nothing can be written here. Concurrent callers share one test. */
   async check(): Promise<void> {
     this.#trying ??= this.#try().finally(() => (this.#trying = undefined))
     try {
@@ -58,14 +58,14 @@ export class Volume {
     }
   }
 
-  /** The error for a call that failed at the volume's own folders, and so is about all of it. */
+  /** The error for a call that failed at the volume's own folders, and so concerns the whole volume. */
   unusable(error: unknown): unknown {
     if (!isSystemError(error)) return error
     const [code, message] = this.#wordsFor(error)
     return new DataferryError(code, message, { cause: error })
   }
 
-  /** No item is to blame for what is refused within `.dataferry/`, though other files there may be written. */
+  /** A refusal within `.dataferry/` is no item's fault, even if other files there can be written. */
   #isRefusalOfOwn(error: Error): boolean {
     const own = join(this.root, RECORDS_FOLDER)
     const paths = pathsOf(error)
@@ -81,25 +81,25 @@ export class Volume {
         return ['SINK_FULL', `No space is left in ${root} (${code}).`]
       case 'ENOTDIR':
       case 'EEXIST':
-        return ['SINK_EXISTS', `${root} cannot be the destination, as there is something that is not a folder.`]
+        return ['SINK_EXISTS', `${root} cannot be the destination, as it is not a folder.`]
       case 'EROFS':
         return ['SINK_UNAVAILABLE', `${root} is on a file system that is read-only.`]
       case 'ENOENT':
-        return ['SINK_UNAVAILABLE', `${root} is gone, or its .dataferry folder is: is the disk mounted?`]
+        return ['SINK_UNAVAILABLE', `${root} or its .dataferry folder is gone: is the disk mounted?`]
       case 'EACCES':
       case 'EPERM':
-        return ['SINK_UNAVAILABLE', `This user may not use ${pathsOf(error)[0] ?? root}.`]
+        return ['SINK_UNAVAILABLE', `This user has no permission for ${pathsOf(error)[0] ?? root}.`]
       case 'ELOOP':
-        return ['SINK_UNAVAILABLE', `A link is in the place of ${pathsOf(error)[0] ?? root}: remove it.`]
+        return ['SINK_UNAVAILABLE', `${pathsOf(error)[0] ?? root} is a link: remove it.`]
       default:
         return OPEN_FILES.includes(code)
           ? ['SINK_UNAVAILABLE', 'This process has no file handles left: raise its limit (ulimit -n).']
-          : ['SINK_UNAVAILABLE', `${root} does not work at present: ${messageOf(error)}.`]
+          : ['SINK_UNAVAILABLE', `${root} does not work at the moment: ${messageOf(error)}.`]
     }
   }
 }
 
-/** What a failed call was about: a path, or two of them. */
+/** The path or paths of a failed call. */
 function pathsOf(error: Error): string[] {
   const paths = ['path' in error && error.path, 'dest' in error && error.dest]
   return paths.filter((path) => typeof path === 'string')

@@ -12,15 +12,15 @@ const PARTS_FOLDER = `${RECORDS_FOLDER}/parts`
 export const MARKS_FOLDER = `${RECORDS_FOLDER}/marks`
 
 export interface DiskSinkOptions {
-  /** Between two signs of life of this process; default 5,000. */
+  /** Interval of this process's heartbeat; default 5,000. */
   readonly heartbeatMs?: number
-  /** How long a process that cannot be seen to be dead keeps its parts without a sign of life; default 30,000. */
+  /** How long a process that cannot be proven dead keeps its parts without a heartbeat; default 30,000. */
   readonly staleMs?: number
-  /** Whom the sink works for, where that is not this process: for tests of crashes. */
+  /** The owner of the sink's parts, if not this process: for tests of crashes. */
   readonly identity?: ProcessIdentity
 }
 
-/** What a disk sink works with once it has written something: folders that exist, and an owner that others can see. */
+/** What a disk sink has once it has written something: folders that exist, and an owner that others can see. */
 export interface Workspace {
   readonly folders: Folders
   readonly heartbeat: Heartbeat
@@ -31,7 +31,7 @@ export interface Workspace {
 }
 
 /**
- * Makes `<root>/.dataferry/{parts,marks}` and removes what dead processes left half-made in there.
+ * Makes `<root>/.dataferry/{parts,marks}` and removes what dead processes left unfinished in there.
  * @param root absolute
  */
 export async function openWorkspace(root: string, options: DiskSinkOptions): Promise<Workspace> {

@@ -14,11 +14,11 @@ interface MemoryFile {
 
 interface MemoryPart {
   bytes: Buffer
-  /** The open stage, so that one that was taken over can tell. */
+  /** The open stage, by which one that was taken over can tell. */
   holder: object | undefined
 }
 
-/** What outlives a sink: pass it to another one to go on as another process would. */
+/** What outlives a sink: pass it to another one to continue as another process would. */
 export interface MemoryStore {
   readonly files: Map<string, MemoryFile>
   readonly parts: Map<string, MemoryPart>
@@ -29,13 +29,13 @@ export function memoryStore(): MemoryStore {
   return { files: new Map(), parts: new Map(), records: new Map() }
 }
 
-/** Ends every stage of a store without a word, as the death of its process would. */
+/** Ends every stage of a store silently, as the death of its process would. */
 export function killStages(store: MemoryStore): void {
   for (const part of store.parts.values()) part.holder = undefined
 }
 
 /**
- * A sink in memory, the reference of the contract: for tests, and to read first when writing another one.
+ * A sink in memory, the reference of the contract: for tests, and the first to read when writing another one.
  * It holds everything it is given.
  */
 export function memorySink(store: MemoryStore = memoryStore()): Sink {
@@ -47,7 +47,7 @@ class MemorySink implements Sink {
   readonly needsHashState = false
   readonly records: Records
   readonly #store: MemoryStore
-  /** What `stat` saw last, for the stage that follows it. */
+  /** What `stat` saw last, for the stage that follows. */
   readonly #seen = new Map<string, MemoryFile | undefined>()
   readonly #stages = new Set<MemoryStage>()
 
@@ -71,7 +71,7 @@ class MemorySink implements Sink {
     checkPath(path)
     signal.throwIfAborted()
     const file = this.#store.files.get(path)
-    if (!file) throw new DataferryError('SINK_FAILED', `Cannot read ${path}: nothing is there.`)
+    if (!file) throw new DataferryError('SINK_FAILED', `Cannot read ${path}: there is no such file.`)
     return Promise.resolve(Readable.from([file.bytes], { objectMode: false, signal }))
   }
 
@@ -83,7 +83,7 @@ class MemorySink implements Sink {
     if (part.holder) throw new DataferryError('SINK_BUSY', `A stage of ${key} is open.`)
     const isNew = this.#seen.has(key) && this.#seen.get(key) !== this.#store.files.get(item.path)
     this.#seen.delete(key)
-    if (isNew) throw new DataferryError('SINK_BUSY', `Something else was put at ${item.path} in the meantime.`)
+    if (isNew) throw new DataferryError('SINK_BUSY', `Another file was put at ${item.path} in the meantime.`)
     this.#store.parts.set(key, part)
     const stage = new MemoryStage(this.#store, key, item.path, part)
     this.#stages.add(stage)
@@ -166,7 +166,7 @@ class MemoryStage implements Stage {
 
   async commit(proof: Proof): Promise<void> {
     const { bytes, holder } = this.#part
-    if (holder !== this) throw new DataferryError('SINK_BUSY', `Another process took ${this.#key} over.`)
+    if (holder !== this) throw new DataferryError('SINK_BUSY', `Another process took over ${this.#key}.`)
     if (proof.size !== bytes.length) {
       throw new DataferryError('SINK_FAILED', `The part of ${this.#path} has ${bytes.length} bytes, not ${proof.size}.`)
     }

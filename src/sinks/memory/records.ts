@@ -38,11 +38,11 @@ export function memoryRecords(records: Map<string, MemoryRecord>): Records {
     },
     async appendTo(name, length) {
       const record = named(name) ?? { bytes: Buffer.alloc(0) }
-      if (openLogs.has(name)) throw new DataferryError('SINK_BUSY', `The log ${name} is open for writing already.`)
+      if (openLogs.has(name)) throw new DataferryError('SINK_BUSY', `The log ${name} is already open for writing.`)
       if (length !== undefined && record.bytes.length < length) {
         throw new DataferryError(
           'SINK_FAILED',
-          `The log ${name} has ${record.bytes.length} bytes where ${length} were recorded.`,
+          `The log ${name} has ${record.bytes.length} bytes but ${length} were recorded.`,
         )
       }
       record.bytes = record.bytes.subarray(0, length)

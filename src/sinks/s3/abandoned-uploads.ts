@@ -4,7 +4,7 @@ import type { Bucket } from './bucket.ts'
 import { isFree, PARTS, readRecord, recordKey, type FoundRecord } from './upload-claim.ts'
 import type { Uploads } from './uploads.ts'
 
-/** What an item that never got its end has left: a record, and mostly an upload, which costs storage. */
+/** What an unfinished item has left: a record, and usually an upload, which costs storage. */
 export interface AbandonedUpload {
   /** Of its item. */
   readonly key: string
@@ -22,12 +22,12 @@ export interface AbandonedTerms {
   readonly isOpen: (key: string) => boolean
 }
 
-/** How far the store's two clocks, for objects and for uploads, may be apart. */
+/** How far the store's clocks for objects and for uploads may differ. */
 const CLOCK_SLACK_MS = 5_000
 
 /**
- * Uploads that dataferry's records speak of and that no live process holds. Other programs' uploads below the same prefix are
- * not among them, as they have no record.
+ * Uploads that dataferry has records of and no live process holds. Other programs' uploads below the same prefix are
+ * left out, as they have no record.
  * @param batch only those of this batch
  */
 export async function* abandonedUploads(
@@ -45,13 +45,13 @@ export async function* abandonedUploads(
   }
 }
 
-/** Frees what an abandoned upload holds. */
+/** Frees the storage of an abandoned upload. */
 export async function abortAbandoned({ bucket, uploads }: AbandonedTerms, upload: AbandonedUpload): Promise<void> {
   if (upload.uploadId !== undefined) await uploads.abort(bucket.location.objectKey(upload.path), upload.uploadId)
   await bucket.delete(recordKey(bucket, upload.key))
 }
 
-/** Removes the record of a key, and with it every upload that it stands for. */
+/** Removes the record of a key, and every upload it covers. */
 export async function abortRecorded(terms: AbandonedTerms, key: string): Promise<void> {
   const object = recordKey(terms.bucket, key)
   const found = await readRecord(terms.bucket, object)
@@ -68,7 +68,7 @@ async function* uploadsOf(
   if (!record) return
   yield { key, path: record.path, uploadId: record.upload?.uploadId }
   if (record.upload) return
-  // Its writer may have ended between beginning an upload and noting it.
+  // Its writer may have died between beginning an upload and recording it.
   const object = terms.bucket.location.objectKey(record.path)
   for await (const { key: at, uploadId, initiated } of terms.uploads.open(object)) {
     const time = initiated?.getTime() ?? 0

@@ -22,10 +22,10 @@ import {
 import type { Location } from './location.ts'
 import { LONGEST_RECORD } from '../sink.ts'
 
-/** Features of the store that a write asks for, and what an answer says about them. */
+/** Features of the store that a write requests, and what an answer says about them. */
 export type WriteFeatures = Pick<PutObjectCommandInput, 'ServerSideEncryption' | 'StorageClass'>
 
-/** What must be there for a write to happen; undefined: anything. */
+/** Condition of a write; undefined: none. */
 export type Condition = { readonly etag: string } | 'absent' | undefined
 
 /** Headers of an object that is written. */
@@ -69,16 +69,16 @@ const READS: readonly string[] = [
   's3:ListMultipartUploadParts',
 ]
 
-/** A conditional write was refused: something else is there. */
+/** A conditional write was refused: another object is there. */
 export class ConditionFailed extends Error {}
 
-/** The objects of one bucket, as few plain calls. Every method rejects with `SINK_…` codes or the signal's reason. */
+/** The objects of one bucket, in a few plain calls. Every method rejects with `SINK_…` codes or the signal's reason. */
 export class Bucket {
   readonly client: S3Client
   readonly location: Location
-  /** False once the store turned out not to know `If-Match` and `If-None-Match` on writes. */
+  /** False once the store turned out not to support `If-Match` and `If-None-Match` on writes. */
   conditions = true
-  /** False once the store turned out not to know checksum headers. */
+  /** False once the store turned out not to support checksum headers. */
   #checksums = true
   /** Store's clock minus ours, from the last answer. */
   #clockOffsetMs = 0
@@ -105,7 +105,7 @@ export class Bucket {
     return Date.now() + this.#clockOffsetMs
   }
 
-  /** Runs one call of the SDK and puts its errors into our words. @param features what a write asks for */
+  /** Runs one SDK call and translates its errors. @param features what a write requests */
   async call<T>(
     action: string,
     key: string,
@@ -119,14 +119,14 @@ export class Bucket {
       if (signal?.aborted) throw signal.reason
       if (isPreconditionFailed(error)) throw new ConditionFailed(action)
       const { ServerSideEncryption: encryption, StorageClass: storageClass } = features
-      // No item is to blame for what is refused within `.dataferry/`, though other objects may be written.
+      // A refusal within `.dataferry/` is no item's fault, even if other objects can be written.
       const essential = key.startsWith(this.location.ownKey('')) && isDenied(error)
       const known = toSinkError(error, { action, where: this.location.urlOf(key), encryption, storageClass, essential })
       throw await this.#explain(known, READS.includes(action))
     }
   }
 
-  /** Writes an empty object and deletes it. Rejects with `SINK_UNAVAILABLE` or `SINK_FULL`. Callers share one that is under way. */
+  /** Writes an empty object and deletes it. Rejects with `SINK_UNAVAILABLE` or `SINK_FULL`. Concurrent callers share one test. */
   async check(): Promise<void> {
     this.#checking ??= this.#tryWriting().finally(() => (this.#checking = undefined))
     await this.#checking
@@ -166,7 +166,7 @@ export class Bucket {
     }
   }
 
-  /** Some stores ignore a request to encrypt without an error: the answer to a `PutObject` shows it. */
+  /** Some stores silently ignore a request to encrypt: the answer to a `PutObject` shows it. */
   #checkEncrypted(key: string, { ServerSideEncryption: asked }: WriteFeatures, answer: WriteFeatures): void {
     if (asked !== undefined && answer.ServerSideEncryption !== asked)
       throw notEncrypted(this.location.urlOf(key), asked)
@@ -205,7 +205,7 @@ export class Bucket {
   }
 
   /**
-   * Writes an object in one step. Rejects with `ConditionFailed`; a store without conditional writes writes always.
+   * Writes an object in one step. Rejects with `ConditionFailed`; a store without conditional writes always writes.
    * @returns its ETag
    */
   async put(key: string, body: Uint8Array, { headers = {}, condition, signal }: PutOptions = {}): Promise<string> {
@@ -220,7 +220,7 @@ export class Bucket {
     return await this.call('s3:PutObject', key, signal, put, headers)
   }
 
-  /** With the checksums that the store can check by itself; without them on a store that does not know them. */
+  /** With checksums for the store to check; without them on a store that does not support them. */
   async #putChecked(input: PutObjectCommandInput, signal: AbortSignal | undefined): Promise<PutObjectCommandOutput> {
     const { ContentMD5, ChecksumSHA1, ChecksumSHA256, ...plain } = input
     const has = ContentMD5 !== undefined || ChecksumSHA1 !== undefined || ChecksumSHA256 !== undefined
@@ -229,13 +229,13 @@ export class Bucket {
     } catch (error) {
       if (!has || !this.#checksums || !isUnsupported(error)) throw error
       const answer = await this.client.send(new PutObjectCommand(plain), abort(signal))
-      // Only now is it certain that they were what it does not know.
+      // Only now is it certain that they were what it does not support.
       this.#checksums = false
       return answer
     }
   }
 
-  /** Runs a write with its condition, and without when the store does not know conditions. */
+  /** Runs a write with its condition, or without if the store does not support conditions. */
   async conditionally<T>(
     condition: Condition,
     write: (conditions: { IfMatch?: string; IfNoneMatch?: string }) => Promise<T>,
@@ -255,7 +255,7 @@ export class Bucket {
     }
   }
 
-  /** Deletes; fine when there is nothing. */
+  /** Deletes an object; a missing one is not an error. */
   async delete(key: string): Promise<void> {
     await this.call('s3:DeleteObject', key, undefined, async () => {
       try {
@@ -280,7 +280,7 @@ export class Bucket {
     return names
   }
 
-  /** Makes sure that the bucket is there and may be listed. */
+  /** Makes sure that the bucket exists and may be listed. */
   async look(prefix: string, signal?: AbortSignal): Promise<void> {
     await this.call('s3:ListBucket', '', signal, async () => {
       const input = { Bucket: this.location.bucket, Prefix: prefix, MaxKeys: 1 }
@@ -322,7 +322,7 @@ export async function bytesOf(found: Found): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-/** Passes a body's bytes on, with its network errors in our words. */
+/** Passes on a body's bytes, with its network errors translated. */
 export async function* bodyOf(bucket: Bucket, key: string, found: Found): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of found.body) if (chunk instanceof Uint8Array) yield chunk

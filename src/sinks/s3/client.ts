@@ -5,7 +5,7 @@ import { DataferryError } from '../../errors.ts'
 import { hasProxies, NO_PROXIES, proxyFor, type Proxies } from '../../model/proxies.ts'
 import { MIN_PART_SIZE } from './part-layout.ts'
 
-/** How to reach a store and how to write to it. Credentials come from the SDK's own chain alone, never from here. */
+/** How to reach a store and how to write to it. Credentials come only from the SDK's own chain, never from here. */
 export interface S3Options {
   /** URL of a store that is not AWS. */
   readonly endpoint?: string | undefined
@@ -14,7 +14,7 @@ export interface S3Options {
   readonly profile?: string | undefined
   /** `endpoint/bucket/key` instead of `bucket.endpoint/key`. Default: true when an endpoint is given. */
   readonly forcePathStyle?: boolean | undefined
-  /** Server-side encryption of everything written. Default: what the bucket does by itself. */
+  /** Server-side encryption of everything written. Default: the bucket's own. */
   readonly sse?: 'AES256' | 'aws:kms' | 'aws:kms:dsse' | undefined
   readonly kmsKeyId?: string | undefined
   /** Storage class of the data, e.g. `STANDARD_IA`; the batch folder stays in the bucket's default. */
@@ -22,15 +22,15 @@ export interface S3Options {
   /** Bytes of a part, at least 5 MiB, and the largest file without parts. Default 8 MiB to 64 MiB by the file; and 8 MiB. */
   readonly partSize?: number | undefined
   /**
-   * Parts that one transfer holds in memory, the one being filled included; a crash costs at most so many. With 1, nothing is
-   * read while a part is on its way. By default as many as make 32 MiB, or half a percent of the file, and at least two.
+   * Parts that one transfer holds in memory, including the one being filled; a crash costs at most as many. With 1, nothing is
+   * read while a part is being sent. By default as many as make 32 MiB, or half a percent of the file, and at least two.
    */
   readonly maxConcurrentParts?: number | undefined
   /** Bytes that all transfers of this sink together hold in memory. Default 128 MiB. */
   readonly memory?: number | undefined
-  /** How long a writer without a sign of life keeps its claim. Default 60,000. */
+  /** How long a silent writer keeps its claim. Default 60,000. */
   readonly leaseMs?: number | undefined
-  /** Tries per request, the SDK's own retries with back-off. Default 6. */
+  /** Attempts per request: the SDK's own retries with back-off. Default 6. */
   readonly maxAttempts?: number | undefined
   /** Default none. */
   readonly proxies?: Proxies | undefined
@@ -39,13 +39,13 @@ export interface S3Options {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000
-/** Without a byte; completing a large upload can keep a store busy for minutes. */
+/** Idle timeout; completing a large upload can keep a store busy for minutes. */
 const IDLE_TIMEOUT_MS = 300_000
 const MAX_SOCKETS = 64
 
 /**
  * Creates the client. The caller destroys it. Rejects with `CONFIG_INVALID`.
- * Checksums that the SDK would add by itself are asked for only where S3 requires them, since many stores that are not
+ * The SDK's own checksums are enabled only where S3 requires them, since many stores that are not
  * AWS refuse them. Requests are signed over their bytes, except where TLS protects these.
  */
 export async function createClient(options: S3Options): Promise<S3Client> {
@@ -54,9 +54,9 @@ export async function createClient(options: S3Options): Promise<S3Client> {
   const client = new S3Client(configOf(options, options.region, agents))
   if (await hasRegion(client)) return sparing(client)
   client.destroy()
-  // Stores that are not AWS mostly have no regions, yet a signature needs a name.
+  // Stores that are not AWS mostly have no regions, but a signature needs one.
   if (options.endpoint !== undefined) return sparing(new S3Client(configOf(options, 'us-east-1', agents)))
-  throw new DataferryError('CONFIG_INVALID', 'No region is known for S3: set --region or AWS_REGION.')
+  throw new DataferryError('CONFIG_INVALID', 'No S3 region is set: use --region or AWS_REGION.')
 }
 
 /**
@@ -105,13 +105,13 @@ interface Agents {
   readonly httpsAgent: HttpsAgent
 }
 
-/** Connections, straight or through proxies. The library for those is read where there are any. */
+/** Connections, direct or through proxies. The proxy library is loaded only if there are any. */
 async function agentsFor({ proxies = NO_PROXIES, ca }: S3Options): Promise<Agents> {
   const options = { keepAlive: true, maxSockets: MAX_SOCKETS, ...(ca && { ca: [...ca] }) }
   if (!hasProxies(proxies)) return { httpAgent: new HttpAgent(options), httpsAgent: new HttpsAgent(options) }
   const { ProxyAgent } = await import('proxy-agent')
   const through = { ...options, getProxyForUrl: (url: string) => proxyFor(url, proxies) ?? '' }
-  // On a connection that is used again it would forget to name the host of an `http:` address.
+  // On a reused connection it would leave out the host of an `http:` URL.
   const httpAgent = new ProxyAgent({ ...through, keepAlive: false })
   const agent = new ProxyAgent(through)
   // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- it connects for `https:`, too
@@ -132,28 +132,25 @@ function checkOptions({ endpoint, partSize, maxConcurrentParts, storageClass }: 
   if (partSize !== undefined && !(Number.isSafeInteger(partSize) && partSize >= MIN_PART_SIZE))
     throw new DataferryError('CONFIG_INVALID', `A part size of ${partSize} bytes is too small: S3 takes 5 MiB or more.`)
   if (maxConcurrentParts !== undefined && !(Number.isSafeInteger(maxConcurrentParts) && maxConcurrentParts >= 1))
-    throw new DataferryError('CONFIG_INVALID', `${maxConcurrentParts} parts at a time cannot be: use 1 or more.`)
+    throw new DataferryError('CONFIG_INVALID', `${maxConcurrentParts} parts at a time is impossible: use 1 or more.`)
 }
 
 /** The storage class as the SDK knows it. Throws `CONFIG_INVALID`. */
 export function storageClassOf(name: string): StorageClass {
   const known = Object.values(StorageClass).find((storageClass) => storageClass === name)
-  if (known === undefined) throw new DataferryError('CONFIG_INVALID', `${name} is no S3 storage class.`)
+  if (known === undefined) throw new DataferryError('CONFIG_INVALID', `${name} is not an S3 storage class.`)
   return known
 }
 
 function checkEndpoint(endpoint: string): void {
   if (!URL.canParse(endpoint))
-    throw new DataferryError('CONFIG_INVALID', 'The S3 endpoint is no URL: write https://host[:port].')
+    throw new DataferryError('CONFIG_INVALID', 'The S3 endpoint is not a URL: write https://host[:port].')
   const { protocol, username, password } = new URL(endpoint)
   if (username || password)
     throw new DataferryError(
       'CONFIG_INVALID',
-      'The S3 endpoint may not hold credentials: use AWS_… variables or a profile.',
+      'The S3 endpoint must not contain credentials: use AWS_… variables or a profile.',
     )
   if (protocol !== 'http:' && protocol !== 'https:')
-    throw new DataferryError(
-      'CONFIG_INVALID',
-      `The S3 endpoint begins with ${protocol}, and must with http: or https:.`,
-    )
+    throw new DataferryError('CONFIG_INVALID', `The S3 endpoint begins with ${protocol} instead of http: or https:.`)
 }

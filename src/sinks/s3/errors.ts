@@ -1,15 +1,15 @@
 import { DataferryError, systemCode, type ErrorCode } from '../../errors.ts'
 
-/** What was tried, named as the permission that it needs. */
+/** The attempted action, named after the permission it needs. */
 export interface Attempt {
   /** IAM action, e.g. `s3:PutObject`. */
   readonly action: string
   /** `s3://bucket/key`, without credentials. */
   readonly where: string
-  /** Encryption that was asked for. */
+  /** Requested encryption. */
   readonly encryption?: string | undefined
   readonly storageClass?: string | undefined
-  /** Something that must succeed if anything is to: its failure is about the whole destination. */
+  /** Something without which nothing works: its failure concerns the whole destination. */
   readonly essential?: boolean
 }
 
@@ -42,11 +42,11 @@ const NO_BUCKET: Kind = {
 }
 const WRONG_REGION: Kind = {
   code: 'SINK_UNAVAILABLE',
-  say: ({ where }) => `The bucket of ${where} is in another region: name the right one with --region or AWS_REGION.`,
+  say: ({ where }) => `The bucket of ${where} is in another region: give the right one with --region or AWS_REGION.`,
 }
 const CLOCK: Kind = {
   code: 'SINK_UNAVAILABLE',
-  say: ({ where }) => `The object store refuses ${where} because this machine's clock is off: set the clock.`,
+  say: ({ where }) => `The object store refuses ${where} because this machine's clock is wrong: set the clock.`,
 }
 const SLOW_DOWN: Kind = {
   code: 'SINK_UNAVAILABLE',
@@ -69,12 +69,12 @@ const FULL: Kind = {
 const NO_ENCRYPTION: Kind = {
   code: 'SINK_UNAVAILABLE',
   say: ({ where, encryption = '' }) =>
-    `The object store does not encrypt ${where} with ${encryption}: give the store a key to do so, correct --sse and --sse-kms-key, or leave them out.`,
+    `The object store does not encrypt ${where} with ${encryption}: give the store a key for it, correct --sse and --sse-kms-key, or omit them.`,
 }
 const NO_STORAGE_CLASS: Kind = {
   code: 'SINK_UNAVAILABLE',
   say: ({ where, storageClass = '' }) =>
-    `The object store does not have the storage class ${storageClass} for ${where}: name one that it has with --storage-class, or leave it out.`,
+    `The object store does not have the storage class ${storageClass} for ${where}: give one that it has with --storage-class, or omit it.`,
 }
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, and the names that the SDK itself gives. */
@@ -128,7 +128,7 @@ const UNREACHABLE_CODES = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ETIMEDOUT',
-  // Encrypted was asked for and plain answered, or the other way round.
+  // Encryption was requested but not applied, or the other way round.
   'EPROTO',
   'CERT_HAS_EXPIRED',
   'DEPTH_ZERO_SELF_SIGNED_CERT',
@@ -137,8 +137,8 @@ const UNREACHABLE_CODES = new Set([
 ])
 
 /**
- * QuestionSlots what the SDK rejected with into a `DataferryError`: `SINK_UNAVAILABLE`, `SINK_DENIED`, `SINK_FULL`, else `SINK_FAILED`,
- * with the store's own words. The SDK's own error is left behind, as it may hold the access key id and the signed string; its
+ * Turns an SDK error into a `DataferryError`: `SINK_UNAVAILABLE`, `SINK_DENIED`, `SINK_FULL`, else `SINK_FAILED`,
+ * with the store's own message. The SDK's error itself is dropped, as it may hold the access key id and the signed string; its
  * name, status and request id are kept as the cause.
  */
 export function toSinkError(error: unknown, attempt: Attempt): DataferryError {
@@ -153,7 +153,7 @@ export function toSinkError(error: unknown, attempt: Attempt): DataferryError {
   })
 }
 
-/** Code and message of a store's answer, or what kept it from coming. */
+/** Code and message of a store's answer, or why none came. */
 function wordsOf(error: unknown): string {
   const name = nameOf(error)
   if (statusOf(error) === undefined) return systemCode(error) ?? name
@@ -180,7 +180,7 @@ const OTHER: Kind = {
   say: ({ action, where }) => `The object store failed on ${action} for ${where}.`,
 }
 
-/** A store took the bytes, and its answer shows that it did not encrypt them as it was asked to. */
+/** A store took the bytes, and its answer shows that it did not encrypt them as requested. */
 export function notEncrypted(where: string, encryption: string): DataferryError {
   return new DataferryError(NO_ENCRYPTION.code, NO_ENCRYPTION.say({ action: 's3:PutObject', where, encryption }))
 }
@@ -190,13 +190,13 @@ function kindOf(error: unknown, status: number | undefined, attempt: Attempt): K
   if (attempt.storageClass !== undefined && nameOf(error) === 'InvalidStorageClass') return NO_STORAGE_CLASS
   const byName = BY_NAME[nameOf(error)]
   if (byName) return byName
-  // A store lists a bucket, or names the reason why not.
+  // A store either lists a bucket or says why not.
   if (attempt.action === 's3:ListBucket' && (status === 404 || status === 405)) return NO_STORE
   if (UNREACHABLE_CODES.has(systemCode(error) ?? '')) return UNREACHABLE
   return status === undefined ? undefined : BY_STATUS[status]
 }
 
-/** In answer to a write that is to be encrypted: these codes have no other cause in what dataferry sends. */
+/** In answer to a write with encryption: no other cause in dataferry's requests leads to these codes. */
 function isAboutEncryption(error: unknown): boolean {
   const name = nameOf(error)
   return isUnsupported(error) || /^(?:KMS|kms)[.:]|^Invalid(?:Argument|Request)$|Encryption/.test(name)
@@ -205,7 +205,7 @@ function isAboutEncryption(error: unknown): boolean {
 /** The S3 error code, which the SDK puts into `name`; never a message. */
 export function nameOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown'
-  // Some stores' codes reach us as `Code` only, with a generic name.
+  // Some stores' codes arrive only as `Code`, with a generic name.
   return 'Code' in error && typeof error.Code === 'string' ? error.Code : error.name
 }
 
@@ -233,14 +233,14 @@ function metadataOf(error: unknown): { status: number | undefined; requestId: st
 }
 
 /**
- * Nothing is there: no such object, or a `HEAD`, whose answer has no body to say what. A 404 alone does not say so, as it may
+ * There is no such object, or it was a `HEAD`, whose answer has no body with a code. A 404 alone does not prove it, as it may
  * be about the bucket, the upload or even the user.
  */
 export function isMissing(error: unknown): boolean {
   return ['NoSuchKey', 'NoSuchVersion', 'NotFound'].includes(nameOf(error))
 }
 
-/** The store knows who asks, and does not allow it. */
+/** The store knows the caller and denies the action. */
 export function isDenied(error: unknown): boolean {
   return (BY_NAME[nameOf(error)] ?? BY_STATUS[statusOf(error) ?? 0]) === DENIED
 }
@@ -255,7 +255,7 @@ export function isPreconditionFailed(error: unknown): boolean {
   return statusOf(error) === 412 || nameOf(error) === 'ConditionalRequestConflict'
 }
 
-/** The store does not have a feature that was asked for by header. */
+/** The store lacks a feature requested by header. */
 export function isUnsupported(error: unknown): boolean {
   return (
     statusOf(error) === 501 || ['NotImplemented', 'XNotImplemented', 'UnsupportedOperation'].includes(nameOf(error))

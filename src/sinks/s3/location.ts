@@ -1,7 +1,7 @@
 import { DataferryError } from '../../errors.ts'
 import { checkPath, checkRecordName, RECORDS_FOLDER } from '../names.ts'
 
-/** Bytes in UTF-8 that an object key may have. @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
+/** Longest object key, in bytes of UTF-8. @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
 const MAX_KEY_BYTES = 1024
 const BUCKET = /^[a-z0-9A-Z][a-z0-9A-Z._-]{1,253}[a-z0-9A-Z]$/
 
@@ -24,7 +24,7 @@ export class Location {
     return key === '' ? `s3://${this.bucket}` : `s3://${this.bucket}/${key}`
   }
 
-  /** The key of a file. Throws `ARGUMENT_INVALID` for what is no safe relative path, `SINK_DENIED` for a key too long. */
+  /** The key of a file. Throws `ARGUMENT_INVALID` for anything but a safe relative path, `SINK_DENIED` for a key too long. */
   objectKey(path: string): string {
     checkPath(path)
     return fitting(this.prefix + path)
@@ -36,7 +36,7 @@ export class Location {
     return this.ownKey(name)
   }
 
-  /** The key of something that the sink keeps for itself in `.dataferry/`. */
+  /** The key of one of the sink's own objects in `.dataferry/`. */
   ownKey(name: string): string {
     return fitting(`${this.prefix}${RECORDS_FOLDER}/${name}`)
   }
@@ -45,12 +45,15 @@ export class Location {
 function fitting(key: string): string {
   const bytes = Buffer.byteLength(key)
   if (bytes > MAX_KEY_BYTES)
-    throw new DataferryError('SINK_DENIED', `${key} has ${bytes} bytes, and an object key at most ${MAX_KEY_BYTES}.`)
+    throw new DataferryError(
+      'SINK_DENIED',
+      `${key} has ${bytes} bytes, but an object key may have at most ${MAX_KEY_BYTES}.`,
+    )
   return key
 }
 
 /**
- * Reads `s3://bucket/some/prefix`. The rest is taken literally, not percent-decoded, since it is pasted from `aws s3 ls`.
+ * Reads `s3://bucket/some/prefix`. The rest is taken literally, not percent-decoded, since people paste it from `aws s3 ls`.
  * Throws `CONFIG_INVALID`, also for credentials in the URL, without repeating them.
  */
 export function parseLocation(url: string): Location {
@@ -60,11 +63,11 @@ export function parseLocation(url: string): Location {
   if (bucket.includes('@'))
     throw new DataferryError(
       'CONFIG_INVALID',
-      'Credentials may not stand in an s3:// URL: use AWS_… variables or a profile.',
+      'An s3:// URL must not contain credentials: use AWS_… variables or a profile.',
     )
-  if (!BUCKET.test(bucket)) throw new DataferryError('CONFIG_INVALID', `${bucket || '(empty)'} is no bucket name.`)
+  if (!BUCKET.test(bucket)) throw new DataferryError('CONFIG_INVALID', `${bucket || '(empty)'} is not a bucket name.`)
   const segments = rest.split('/').filter((segment) => segment !== '')
   if (segments.some((segment) => segment === '.' || segment === '..'))
-    throw new DataferryError('CONFIG_INVALID', `${url} has a dot segment in its prefix: write it plainly.`)
+    throw new DataferryError('CONFIG_INVALID', `${url} has a dot segment in its prefix: remove it.`)
   return new Location(bucket, segments.length === 0 ? '' : `${segments.join('/')}/`)
 }

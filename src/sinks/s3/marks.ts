@@ -15,7 +15,7 @@ const markSchema = z.object({
 })
 
 /**
- * Proofs beside the data, at `.dataferry/marks/<key>`: for large objects whose checksum was not known when their upload began,
+ * Proofs beside the data, at `.dataferry/marks/<key>`: for large objects whose checksum was unknown when their upload began,
  * which is when object metadata must be given. Kept until the item's outcome is on record.
  */
 export class S3Marks {

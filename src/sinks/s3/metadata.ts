@@ -7,7 +7,7 @@ import type { Encryption, Head, ObjectHeaders } from './bucket.ts'
 import { storageClassOf, type S3Options } from './client.ts'
 import type { Proof } from '../sink.ts'
 
-/** What an object says about its own bytes. */
+/** What an object's metadata says about its bytes. */
 export type Statement = Pick<Proof, 'checksum' | 'verified'>
 
 /** Names of the object metadata; stores prefix them with `x-amz-meta-`. */
@@ -22,7 +22,7 @@ const NAMES = {
   version: 'dataferry-version',
   /** `<batch>-<n>`. */
   key: 'dataferry-key',
-  /** Made up for each write, so that a write whose answer was lost is known again. */
+  /** Unique for each write, so that a write whose answer was lost is recognised. */
   write: 'dataferry-write',
 } as const
 
@@ -34,7 +34,7 @@ export function encryptionOf({ sse, kmsKeyId }: S3Options): Encryption {
   }
 }
 
-/** Headers of an item's object. `statement` is left out when nothing can be said yet. */
+/** Headers of an item's object. `statement` is omitted while nothing can be said yet. */
 export function headersOf(
   item: Item,
   ids: { readonly key: string; readonly write: string },
@@ -51,7 +51,7 @@ export function headersOf(
   }
 }
 
-/** The checksum in the header that the store itself checks the bytes of a `PutObject` with; sha512 has none. */
+/** The header with which the store itself checks the bytes of a `PutObject`; none for sha512. */
 export function checkedByStore({ algorithm, hex }: Checksum): ObjectHeaders {
   const base64 = Buffer.from(hex, 'hex').toString('base64')
   if (hex.length !== HEX_LENGTH[algorithm] || algorithm === 'sha512') return {}
@@ -59,7 +59,7 @@ export function checkedByStore({ algorithm, hex }: Checksum): ObjectHeaders {
   return algorithm === 'sha1' ? { ChecksumSHA1: base64 } : { ChecksumSHA256: base64 }
 }
 
-/** What a commit stated about an object; undefined when it stated nothing. */
+/** What a commit stated about an object; undefined if nothing. */
 export function proofOf({ metadata, size }: Head): Proof | undefined {
   const [algorithm = '', hex = ''] = (metadata[NAMES.checksum] ?? '').split(':')
   const checksum = parseChecksum(algorithm, hex)
@@ -69,7 +69,7 @@ export function proofOf({ metadata, size }: Head): Proof | undefined {
   return { checksum, size, verified: verified.data, ...(key !== undefined && { key }) }
 }
 
-/** The id of the write that made an object. */
+/** The id of the write that created an object. */
 export function writeOf({ metadata }: Head): string | undefined {
   return metadata[NAMES.write]
 }

@@ -28,21 +28,21 @@ interface Border {
 }
 
 /**
- * One open multipart upload that is being fed. A part is *sent* (on its way), then *stored* (the store answered), and its
- * border is *saved* once everything before it is stored and the claim's record says so: from there a crash goes on.
- * Failures of parts on their way are kept and thrown by the next call.
+ * One open multipart upload. A part is *sent* (in flight), then *stored* (the store answered), and its
+ * border is *saved* once everything before it is stored and the claim's record says so: after a crash the upload resumes there.
+ * Failures of parts in flight are kept and thrown by the next call.
  */
 export class MultipartUpload {
   readonly identity: UploadIdentity
   readonly #place: UploadPlace
   readonly #stored: (Part | undefined)[]
-  /** Digests of the ETags of the first 0, 1, 2 … parts; as many as are stored without a gap. */
+  /** Digests of the ETags of the first 0, 1, 2 … parts, up to the first gap. */
   readonly #digests: string[] = ['']
   /** Parts, and states of the hash, on their way. */
   readonly #pending = new Set<Promise<void>>()
   #sent: number
   #borders: Border[] = []
-  /** Bytes before the newest border that was saved. */
+  /** Bytes before the newest saved border. */
   #saved: number
   /** Whether borders are saved at all. */
   #saves = false
@@ -51,7 +51,7 @@ export class MultipartUpload {
 
   /**
    * @param stored parts 1, 2 … that the store already holds
-   * @param saved bytes from which a crash would go on
+   * @param saved the byte from which a crash would resume
    */
   constructor(place: UploadPlace, identity: UploadIdentity, stored: readonly Part[], saved: number) {
     this.identity = identity
@@ -71,7 +71,7 @@ export class MultipartUpload {
     return bytesBefore(this.layout, this.#sent)
   }
 
-  /** Bytes of the part that comes next. */
+  /** Size of the next part. */
   get nextPartSize(): number {
     return bytesOfPart(this.layout, this.#sent + 1)
   }
@@ -80,7 +80,7 @@ export class MultipartUpload {
     return this.#digests.at(-1) ?? ''
   }
 
-  /** Sends a part and gives its buffer back when it is stored. */
+  /** Sends a part and returns its buffer once it is stored. */
   send(buffer: PartBuffer): void {
     const number = ++this.#sent
     const { uploads, buffers, object, signal } = this.#place
@@ -113,7 +113,7 @@ export class MultipartUpload {
     )
   }
 
-  /** Waits while a crash would cost too much if all bytes before `at` had come, as far as waiting helps. */
+  /** Waits while a crash after the bytes before `at` would cost too much, as far as waiting helps. */
   async admit(at: number): Promise<void> {
     const limit = this.nextPartSize * this.#place.held
     while (this.#saves && at - this.#saved > limit && this.#isBusy) await this.oneStep()
@@ -127,7 +127,7 @@ export class MultipartUpload {
     this.throwIfFailed()
   }
 
-  /** Waits for everything on its way; never rejects. */
+  /** Waits for everything in flight; never rejects. */
   async settle(): Promise<void> {
     while (this.#isBusy) await Promise.all([...this.#pending, this.#saving])
   }
@@ -155,7 +155,7 @@ export class MultipartUpload {
     }
   }
 
-  /** Saves the newest border whose parts are all stored; one save at a time, older borders are passed over. */
+  /** Saves the newest border whose parts are all stored; one save at a time, skipping older borders. */
   #saveNewest(): void {
     if (this.#saving || this.#failure) return
     const reached = this.#borders.findLastIndex(({ parts }) => parts < this.#digests.length)

@@ -3,7 +3,7 @@ interface Waiter {
   readonly resolve: () => void
 }
 
-/** A shared count of bytes: all transfers of a sink together hold no more than its limit. First come, first served. */
+/** A semaphore for bytes: all transfers of a sink together hold no more than its limit. First come, first served. */
 export class ByteBudget {
   readonly #limit: number
   #used = 0
@@ -14,7 +14,7 @@ export class ByteBudget {
     this.#limit = limit
   }
 
-  /** Waits until the bytes are free. Rejects with the signal's reason. The caller gives them back, exactly once. */
+  /** Waits until the bytes are free. Rejects with the signal's reason. The caller returns them exactly once. */
   async take(bytes: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     if (this.tryTake(bytes)) return
@@ -43,7 +43,7 @@ export class ByteBudget {
     return true
   }
 
-  /** Takes the bytes even beyond the limit: for the rare buffer that must grow while it is held, which may not wait. */
+  /** Takes the bytes even beyond the limit: for the rare buffer that must grow while it is held, which must not wait. */
   overdraw(bytes: number): void {
     this.#used += bytes
   }
@@ -70,7 +70,7 @@ function asError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error(String(reason))
 }
 
-/** Bytes being gathered for one part or one small object. */
+/** Bytes gathered for one part or one small object. */
 export class PartBuffer {
   #bytes: Buffer
   #length = 0
@@ -91,12 +91,12 @@ export class PartBuffer {
     return this.#length === this.#bytes.length
   }
 
-  /** What was gathered: a view, valid until the buffer is used again. */
+  /** The gathered bytes: a view, valid until the buffer is reused. */
   get content(): Buffer {
     return this.#bytes.subarray(0, this.#length)
   }
 
-  /** Copies as much of the chunk as there is room for. @returns how much. */
+  /** Copies as much of the chunk as fits. @returns how much. */
   add(chunk: Uint8Array): number {
     const count = Math.min(chunk.byteLength, this.capacity - this.#length)
     this.#bytes.set(chunk.subarray(0, count), this.#length)
@@ -116,8 +116,8 @@ export class PartBuffer {
 }
 
 /**
- * The buffers of one stage, counted in the sink's budget. Only the first is waited for while others hold theirs: further ones
- * are taken when they are free, else the stage waits for its own parts, so that stages never wait for one another in a ring.
+ * The buffers of one stage, counted in the sink's budget. Only for the first does a stage wait for others: further ones
+ * are taken if free, else it waits for its own parts, so that stages never deadlock.
  */
 export class PartBuffers {
   readonly #budget: ByteBudget
@@ -132,7 +132,7 @@ export class PartBuffers {
 
   /**
    * An empty buffer, given back with `put`.
-   * @param oneReturned waits until a part that is on its way has returned its buffer
+   * @param oneReturned waits until a part in flight has returned its buffer
    */
   async get(capacity: number, signal: AbortSignal, oneReturned: () => Promise<void>): Promise<PartBuffer> {
     for (;;) {
@@ -154,18 +154,18 @@ export class PartBuffers {
     this.#free.push(buffer)
   }
 
-  /** Takes every lent buffer back: none is in use any more. */
+  /** Takes back every lent buffer: none is in use any more. */
   reclaim(): void {
     for (const buffer of this.#lent) this.put(buffer)
   }
 
-  /** Makes a lent buffer larger without waiting: more came than was promised. */
+  /** Enlarges a lent buffer without waiting: more arrived than was promised. */
   grow(buffer: PartBuffer, capacity: number): void {
     this.#budget.overdraw(capacity - buffer.capacity)
     buffer.grow(capacity)
   }
 
-  /** Gives everything back to the budget. */
+  /** Returns everything to the budget. */
   close(): void {
     for (const buffer of [...this.#free, ...this.#lent]) this.#drop(buffer)
     this.#free = []

@@ -1,5 +1,5 @@
 const MIB = 1 << 20
-/** Files up to this size are published with one `PutObject`; unknown sizes begin with parts of as many bytes. */
+/** Files up to this size are published with one `PutObject`; unknown sizes begin with parts of this size. */
 export const WHOLE_SIZE = 8 * MIB
 /** Every part but the last has at least this many bytes. @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 export const MIN_PART_SIZE = 5 * MIB
@@ -13,14 +13,14 @@ const WANTED_PARTS = 2_500
 const AT_RISK = 32 * MIB
 const SHARE_AT_RISK = 1 / 200
 const MOST_HELD = 8
-/** Parts of an upload: at most 10,000. Known sizes plan with half, since a listing may be wrong and the checksum decides. */
+/** Parts of an upload: at most 10,000. Known sizes use half, since a listing may be wrong and the checksum decides. */
 export const MAX_PARTS = 10_000
 const PLANNED_PARTS = 4_900
-/** For unknown sizes: every so many parts the part size doubles, up to 64 MiB: room for 570 GB. */
+/** For unknown sizes: after this many parts the part size doubles, up to 64 MiB: room for 570 GB. */
 const GROW_EVERY = 1_000
 
 /**
- * How an object is cut into parts: a rule, so that the borders are the same in every process that goes on with it.
+ * How an object is cut into parts: a rule, so that every process that continues it uses the same borders.
  * With a known size all parts but the last are equal, which some stores demand (Cloudflare R2).
  */
 export interface PartLayout {

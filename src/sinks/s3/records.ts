@@ -8,7 +8,7 @@ import { logOf, SegmentedLog } from './segmented-log.ts'
 import type { Part, Uploads } from './uploads.ts'
 import type { RecordLog, Records } from '../sink.ts'
 
-/** Logs whose list of segments is remembered, so that reading a line of a finished plan takes one request. */
+/** Logs whose list of segments is cached, so that reading a line of a finished plan takes one request. */
 const REMEMBERED_LOGS = 64
 
 /** The batch folder as objects below `.dataferry/`: a file is one object, a log is several (`SegmentedLog`). */
@@ -62,7 +62,7 @@ export class S3Records implements Records {
 
   async appendTo(name: string, length?: number): Promise<RecordLog> {
     const log = this.#log(name)
-    if (this.#writing.has(name)) throw new DataferryError('SINK_BUSY', `.dataferry/${name} is being written already.`)
+    if (this.#writing.has(name)) throw new DataferryError('SINK_BUSY', `.dataferry/${name} is already being written.`)
     this.#writing.add(name)
     const done = () => void this.#writing.delete(name)
     try {

@@ -28,13 +28,13 @@ export type { S3Options } from './client.ts'
 
 const DEFAULT_MEMORY = 128 << 20
 const DEFAULT_LEASE_MS = 60_000
-/** What is remembered of single keys, so that a small file costs no request more than it must. */
+/** What is remembered per key, so that a small file costs no unnecessary request. */
 const REMEMBERED_KEYS = 10_000
 
 /**
- * Opens `s3://bucket/prefix` and makes sure that the bucket is there and can be listed. The caller closes the sink.
+ * Opens `s3://bucket/prefix` and makes sure that the bucket exists and can be listed. The caller closes the sink.
  * Rejects with `CONFIG_INVALID`, or the `SINK_…` code of what is wrong with the bucket.
- * @param identity whose claims are made; default: this process's
+ * @param identity the owner of claims; default: this process
  */
 export async function openS3Sink(url: string, options: S3Options = {}, identity?: ProcessIdentity): Promise<S3Sink> {
   const location = parseLocation(url)
@@ -50,7 +50,7 @@ export async function openS3Sink(url: string, options: S3Options = {}, identity?
   }
 }
 
-/** A bucket, or what lies below a prefix of it, as a sink. */
+/** A bucket, or a prefix in it, as a sink. */
 export class S3Sink implements Sink {
   readonly url: string
   readonly needsHashState = true
@@ -63,7 +63,7 @@ export class S3Sink implements Sink {
   readonly #budget: ByteBudget
   /** Stages that are open or being opened, by key. */
   readonly #stages = new Map<string, Promise<Stage>>()
-  /** What `stat` saw last, for the stage that follows it. */
+  /** What `stat` saw last, for the stage that follows. */
   readonly #seen = new LRUCache<string, NonNullable<Condition>>({ max: REMEMBERED_KEYS })
   /** Keys that certainly left nothing in the bucket. */
   readonly #clean = new LRUCache<string, true>({ max: REMEMBERED_KEYS })
@@ -92,7 +92,7 @@ export class S3Sink implements Sink {
   async read(path: string, signal: AbortSignal): Promise<Readable> {
     const object = this.#bucket.location.objectKey(path)
     const found = await this.#bucket.get(object, undefined, signal)
-    if (!found) throw new DataferryError('SINK_FAILED', `${this.#bucket.location.urlOf(object)} is not there.`)
+    if (!found) throw new DataferryError('SINK_FAILED', `${this.#bucket.location.urlOf(object)} does not exist.`)
     return found.body
   }
 
@@ -102,7 +102,7 @@ export class S3Sink implements Sink {
     signal.throwIfAborted()
     const object = this.#bucket.location.objectKey(item.path)
     if (this.#stages.has(key))
-      throw new DataferryError('SINK_BUSY', `${item.path} is being written by this process already.`)
+      throw new DataferryError('SINK_BUSY', `${item.path} is already being written by this process.`)
     const opening = this.#openStage(options, object)
     this.#stages.set(key, opening)
     try {
@@ -125,7 +125,7 @@ export class S3Sink implements Sink {
     const { prefix } = this.#bucket.location
     for await (const { key, size } of this.#bucket.list(prefix, signal)) {
       const path = key.slice(prefix.length)
-      // A key that ends in a slash is a folder that some tool drew, not a file.
+      // A key that ends in a slash is a folder placeholder of some tool, not a file.
       if (!path.startsWith(`${RECORDS_FOLDER}/`) && !path.endsWith('/')) yield { path, size }
     }
   }
@@ -138,7 +138,7 @@ export class S3Sink implements Sink {
     return Promise.resolve(undefined)
   }
 
-  /** Uploads that ended or crashed processes left; of one batch when named. */
+  /** Uploads left by processes that ended or crashed; of one batch if given. */
   abandonedUploads(batch: string | undefined, signal: AbortSignal): AsyncIterable<AbandonedUpload> {
     return abandonedUploads(this.#terms, batch, signal)
   }

@@ -3,7 +3,7 @@ import { DataferryError } from '../../errors.ts'
 import { bodyOf, bytesOf, type Bucket, type Encryption } from './bucket.ts'
 import type { RecordLog } from '../sink.ts'
 
-/** A segment is written anew with what is added until it has so many bytes; then the next one begins. */
+/** A segment is rewritten with what is appended until it has this many bytes; then the next one begins. */
 const SEGMENT_BYTES = 64 << 10
 const DIGITS = 16
 const SEGMENT = new RegExp(`^(.+)/\\d{${DIGITS}}$`)
@@ -21,15 +21,15 @@ export function logOf(name: string): string | undefined {
 }
 
 /**
- * One log as objects `<log>/<offset of the first byte>`, since objects cannot be appended to. Segments count from offset 0 on
- * and as far as there is no gap; the last one is replaced by a longer one until it is large enough, so that many small
+ * One log as objects `<log>/<offset of the first byte>`, since objects cannot be appended to. Segments count from offset 0
+ * up to the first gap; the last one is replaced by a longer one until it is large enough, so that many small
  * appends do not become many small objects, and a write whose answer was lost is repaired by the next.
  */
 export class SegmentedLog {
   readonly #bucket: Bucket
   readonly #prefix: string
   readonly #encryption: Encryption
-  /** As of the last listing: may be shorter than the log is by now, never wrong. */
+  /** As of the last listing: may be shorter than the log is by now, but never wrong. */
   #known: readonly Segment[] = []
 
   /** @param key object key of the log, without a slash at the end */
@@ -39,7 +39,7 @@ export class SegmentedLog {
     this.#encryption = encryption
   }
 
-  /** Bytes `from` … `to` − 1, or fewer. Asks for the list of segments only when the range goes beyond what is known. */
+  /** Bytes `from` … `to` − 1, or fewer. Lists the segments only if the range goes beyond what is known. */
   async read(from: number, to: number): Promise<Uint8Array> {
     if (to <= from) return new Uint8Array()
     if (to > endOf(this.#known)) await this.#list()
@@ -54,7 +54,7 @@ export class SegmentedLog {
     }
   }
 
-  /** Whether there is a log at all. */
+  /** Whether the log exists. */
   async exists(): Promise<boolean> {
     return (await this.#list()).length > 0
   }
@@ -62,7 +62,7 @@ export class SegmentedLog {
   /**
    * Cuts to `length`, removes what lies beyond a gap, and opens for appending. One writer at a time.
    * Rejects with `SINK_FAILED` when it is shorter.
-   * @param onClose told when the writer is closed
+   * @param onClose called when the writer is closed
    */
   async open(length: number | undefined, onClose: () => void): Promise<RecordLog> {
     const all = await this.#objects()
@@ -71,9 +71,9 @@ export class SegmentedLog {
     if (end > endOf(valid))
       throw new DataferryError(
         'SINK_FAILED',
-        `${this.#prefix} holds ${endOf(valid)} bytes, and is to be cut to ${end}: it lost some.`,
+        `${this.#prefix} has ${endOf(valid)} bytes, but should be cut to ${end}: some are lost.`,
       )
-    // From the end, so that what is left after a crash in between is a log.
+    // From the end, so that a crash in between leaves a valid log.
     for (const { key } of all.filter(({ start }) => start >= end).reverse()) await this.#bucket.delete(key)
     const last = valid.findLast(({ start }) => start < end)
     this.#known = []
@@ -100,7 +100,7 @@ export class SegmentedLog {
     return found && { start: last.start, content: await bytesOf(found) }
   }
 
-  /** @returns undefined when a segment is no longer there: the list is out of date. */
+  /** @returns undefined when a segment no longer exists: the list is out of date. */
   async #gather(from: number, to: number): Promise<Uint8Array | undefined> {
     const pieces: Uint8Array[] = []
     for (const { key, start, size } of this.#known) {
@@ -137,7 +137,7 @@ interface WriterPlace {
   readonly onClose: () => void
 }
 
-/** Writes a log with group commit: one object for all that is appended meanwhile. */
+/** Writes a log with group commit: one object for everything appended meanwhile. */
 class SegmentWriter implements RecordLog {
   readonly #place: WriterPlace
   readonly #commits = new GroupCommit<Uint8Array>((group) => this.#write(Buffer.concat(group)))
@@ -154,8 +154,9 @@ class SegmentWriter implements RecordLog {
   }
 
   async append(data: string | Uint8Array): Promise<void> {
-    if (this.#closed) throw new DataferryError('SINK_FAILED', `${this.#place.prefix} is closed: nothing can be added.`)
-    // Copied: the caller may go on using its buffer while this waits.
+    if (this.#closed)
+      throw new DataferryError('SINK_FAILED', `${this.#place.prefix} is closed: nothing can be appended.`)
+    // Copied: the caller may reuse its buffer while this waits.
     await this.#commits.add(Buffer.from(data))
   }
 

@@ -21,18 +21,18 @@ export interface StageParts {
   readonly buffers: PartBuffers
   /** Undefined for what should fit into one part: it is published whole, so two writers cannot mix. */
   readonly claim: UploadClaim | undefined
-  /** Takes the claim when more comes than was announced. */
+  /** Takes the claim when more arrives than was announced. */
   readonly takeClaim: () => Promise<UploadClaim>
-  /** What was seen at the path before; the commit replaces that and nothing newer. */
+  /** What was seen at the path before; the commit replaces only that. */
   readonly condition: Condition
   readonly options: S3Options
-  /** Told once, when the stage is done with its key. @param clean nothing of the key is left in the bucket */
+  /** Called once, when the stage is done with its key. @param clean nothing of the key is left in the bucket */
   readonly onClosed: (clean: boolean) => void
 }
 
 /**
  * - *gathering*: bytes are in one buffer; most files stay here, and commit is one `PutObject`
- * - *uploading*: more than one part came; full parts are sent while the next is gathered, borders are saved as they are reached
+ * - *uploading*: more than one part arrived; full parts are sent while the next is gathered, borders are saved as they are reached
  * - *committed*: the object is visible; the claim's record is gone
  * - *closed*: nothing is held in memory; an open upload stays for the next stage of the key
  *
@@ -47,7 +47,7 @@ export class S3Stage implements Stage {
   #claim: UploadClaim | undefined
   #committed = false
   #closed = false
-  /** Something of this key stays in the bucket beside the object. */
+  /** Something of this key remains in the bucket beside the object. */
   #leaves = false
 
   constructor(options: StageOptions, object: string, parts: StageParts) {
@@ -76,7 +76,7 @@ export class S3Stage implements Stage {
     await this.#dropMemory()
     const claim = this.#claim
     if (claim?.upload) {
-      // In this order, a crash in between leaves no upload that no record knows.
+      // In this order, a crash in between leaves no upload without a record.
       await this.#parts.uploads.abort(this.#object, claim.upload.uploadId)
       await claim.save(undefined)
     }
@@ -91,22 +91,22 @@ export class S3Stage implements Stage {
         await this.#add(chunk)
         if (!this.#upload) continue
         if (this.#upload.bytes !== sent) this.#noteBorder(this.#upload, hash)
-        // Chunks are similar in size, so the next one is asked for when one more like this may be lost.
+        // Chunks are similar in size, so the next one is requested once losing one more like this is acceptable.
         await this.#upload.admit(this.#size + chunk.byteLength)
       }
     } finally {
-      // Parts on their way are worth keeping, and their failures belong to this call.
+      // Parts in flight are worth keeping, and their failures belong to this call.
       await this.#upload?.settle()
     }
     this.#upload?.throwIfFailed()
   }
 
   async commit(proof: Proof): Promise<void> {
-    if (this.#committed) throw new DataferryError('SINK_FAILED', `${this.#options.item.path} is committed already.`)
+    if (this.#committed) throw new DataferryError('SINK_FAILED', `${this.#options.item.path} is already committed.`)
     if (this.#size !== proof.size)
       throw new DataferryError(
         'SINK_FAILED',
-        `${this.#options.item.path} has ${this.#size} bytes here and ${proof.size} in its proof.`,
+        `${this.#options.item.path} has ${this.#size} bytes here but ${proof.size} in its proof.`,
       )
     if (this.#upload) await this.#complete(this.#upload, proof)
     else {
@@ -114,7 +114,7 @@ export class S3Stage implements Stage {
       await this.#putWhole(proof)
     }
     this.#committed = true
-    // The object is there whatever becomes of the record, which `forget` removes as well.
+    // The object is committed whatever happens to the record, which `forget` removes as well.
     await this.#claim?.remove().catch(() => (this.#leaves = true))
   }
 
@@ -123,7 +123,7 @@ export class S3Stage implements Stage {
     this.#closed = true
     await this.#dropMemory()
     this.#parts.buffers.close()
-    // A claim that cannot be released now is free when its lease runs out.
+    // A claim that cannot be released now is free when its lease expires.
     if (!this.#committed) await this.#claim?.release().catch(() => undefined)
     this.#parts.onClosed((this.#committed || this.#claim === undefined) && !this.#leaves)
   }
@@ -133,7 +133,7 @@ export class S3Stage implements Stage {
     return (this.#upload?.bytes ?? 0) + (this.#buffer?.length ?? 0)
   }
 
-  /** Adds bytes; a full buffer is sent when the next byte comes, so that one part exactly stays one `PutObject`. */
+  /** Adds bytes; a full buffer is sent when the next byte comes, so that exactly one part stays one `PutObject`. */
   async #add(chunk: Uint8Array): Promise<void> {
     let rest = chunk
     while (rest.byteLength > 0) {
@@ -195,7 +195,7 @@ export class S3Stage implements Stage {
     upload.border(upload.bytes + tail.length, tail, hash)
   }
 
-  /** The parts of a saved state, when the store still holds exactly them. */
+  /** The parts of a saved state, if the store still holds exactly these. */
   async #confirmed(held: UploadState, signal: AbortSignal): Promise<Part[] | undefined> {
     const there = await this.#parts.uploads.parts(this.#object, held.uploadId, signal)
     const parts = there?.slice(0, held.parts) ?? []
@@ -239,33 +239,33 @@ export class S3Stage implements Stage {
     }
   }
 
-  /** Nothing of an upload that the store does not complete is worth keeping, unless it was completed already. */
+  /** Nothing of an upload that the store does not complete is worth keeping, unless it had already been completed. */
   async #refused(write: string, end: 'gone' | 'changed'): Promise<void> {
     const there = await this.#parts.bucket.head(this.#object)
     if (there && writeOf(there) === write) return
     await this.restart()
     const what = end === 'gone' ? 'was aborted by another program' : 'has parts that another program changed'
-    throw new DataferryError('SINK_FAILED', `The upload of ${this.#options.item.path} ${what}: it begins again.`)
+    throw new DataferryError('SINK_FAILED', `The upload of ${this.#options.item.path} ${what}: it starts over.`)
   }
 
-  /** Metadata is given when an upload begins. One that would state what these bytes do not have is never completed. */
+  /** Metadata is given when an upload begins. An upload that would state a wrong checksum is never completed. */
   async #beginUnstated(): Promise<never> {
     await this.restart()
     await this.#claim?.save(undefined, true)
     throw new DataferryError(
       'SINK_FAILED',
-      `The bytes of ${this.#options.item.path} are right but not those of the published checksum: they are fetched again to be stored without it.`,
+      `The bytes of ${this.#options.item.path} are right but do not have the published checksum: they are fetched again to be stored without it.`,
     )
   }
 
-  /** A write may have succeeded although we were told otherwise; what is there says whose it is. */
+  /** A write may have succeeded despite an error; the object's write id tells. */
   async #unlessOurs(write: string, error: unknown): Promise<void> {
     const there = await this.#parts.bucket.head(this.#object)
     if (there && writeOf(there) === write) return
     if (error instanceof ConditionFailed)
       throw new DataferryError(
         'SINK_BUSY',
-        `Something else was put at ${this.#options.item.path} in the meantime: it is looked at first.`,
+        `Another file was put at ${this.#options.item.path} in the meantime: it is checked first.`,
       )
     throw error
   }
@@ -278,7 +278,7 @@ export class S3Stage implements Stage {
   }
 }
 
-/** What an item's object will be able to say if its bytes have the published checksum. */
+/** What an item's object may state if its bytes have the published checksum. */
 function expected({ item }: StageOptions): Statement | undefined {
   const { checksum } = item.expect
   return checksum && { checksum, verified: 'checksum' }

@@ -10,7 +10,7 @@ export const PARTS = 'parts'
 
 export interface ClaimTerms {
   readonly owner: OwnerId
-  /** Without a sign of life for this long a claim may be taken over. */
+  /** A claim not renewed for this long may be taken over. */
   readonly leaseMs: number
   readonly encryption: Encryption
   /** Frees an upload that cannot be continued. */
@@ -18,15 +18,15 @@ export interface ClaimTerms {
 }
 
 /**
- * The right to write one key, kept as an object `.dataferry/parts/<key>` that also says how far its upload is.
+ * The right to write one key, kept as an object `.dataferry/parts/<key>` that also records the progress of its upload.
  *
- * - *free*: no record, a released one, one whose process certainly runs no more, or one not renewed for `leaseMs` by the store's clock
+ * - *free*: no record, a released one, one whose process is proven dead, or one not renewed for `leaseMs` by the store's clock
  * - *held*: written by us, with `If-None-Match` or `If-Match` on what we saw; renewed at each part border and by a timer
  * - *lost*: a renewal found another's record; every later call rejects with `SINK_BUSY`
  * - *released*: disposed with an upload that can be resumed · *removed*: nothing is left to resume
  *
- * What keeps two writers of one upload apart, even when the first was only frozen: the second takes the same upload over, and
- * each completes it by naming the ETag of every part it verified. So the first to complete publishes bytes that have the promised
+ * How two writers of one upload are kept apart, even if the first was only frozen: the second takes over the same upload, and
+ * each completes it with the ETag of every part it verified. So the first to complete publishes bytes with the promised
  * checksum, the other is told that the upload is gone, and parts that were changed in between are refused. Without a published
  * checksum nothing is resumed: the second aborts the upload and begins its own, and the first one's is gone.
  * A store without conditional writes is read back after a take instead, which leaves a narrow gap; the rest holds.
@@ -74,7 +74,7 @@ export class UploadClaim {
     }
   }
 
-  /** How far the upload was at the last saved border; undefined: there is none. */
+  /** The state of the upload at the last saved border; undefined: none. */
   get upload(): UploadState | undefined {
     return this.#record.upload
   }
@@ -84,17 +84,17 @@ export class UploadClaim {
     return this.#record.unstated
   }
 
-  /** Keeps a new state; durable when it resolves. Rejects with `SINK_BUSY` when the claim is lost. */
+  /** Saves a new state; durable when it resolves. Rejects with `SINK_BUSY` when the claim is lost. */
   async save(upload: UploadState | undefined, unstated = this.unstated): Promise<void> {
     await this.#write((record) => ({ ...record, upload, unstated }))
   }
 
-  /** Makes sure that the claim is still ours, right now. Rejects with `SINK_BUSY`. */
+  /** Makes sure that the claim is still ours. Rejects with `SINK_BUSY`. */
   async confirm(): Promise<void> {
     await this.#write((record) => record)
   }
 
-  /** Gives the claim up; the upload stays for the next writer; a record without one is removed. */
+  /** Gives up the claim; the upload stays for the next writer; a record without one is removed. */
   async release(): Promise<void> {
     await this.#renewing?.stop()
     await this.#writing
@@ -143,7 +143,7 @@ export class UploadClaim {
   }
 
   #renewByTimer(): void {
-    // A missed renewal can only cost this process its claim, which the next call finds.
+    // A missed renewal can only cost this process its claim, as the next call will find.
     this.#renewing = every(
       this.#terms.leaseMs / 3,
       () => this.confirm(),
@@ -179,7 +179,7 @@ export async function readRecord(
   return { record: decodeRecord(await bytesOf(found)), etag: found.etag, modified: found.modified }
 }
 
-/** Whether the writer of a record has ended, or given no sign of life for too long. A sink tells its own stages apart by itself. */
+/** Whether the writer of a record has ended, or not renewed it for too long. A sink tells its own stages apart itself. */
 export async function isFree(
   { record, modified }: FoundRecord,
   { owner, leaseMs }: Pick<ClaimTerms, 'owner' | 'leaseMs'>,
@@ -190,7 +190,7 @@ export async function isFree(
   return record !== undefined && (await ownerLiveness(record.owner)) === 'dead'
 }
 
-/** Goes on with the upload of an earlier owner only when it is about the same bytes. */
+/** Continues the upload of an earlier owner only if it is for the same bytes. */
 function recordFor(
   item: Item,
   holder: Pick<UploadRecord, 'owner' | 'since'>,

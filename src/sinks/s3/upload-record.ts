@@ -9,12 +9,12 @@ const stateSchema = z.object({
   uploadId: z.string(),
   /** Id of the write, as in the object's metadata. */
   write: z.string(),
-  /** Whether the object, once complete, will say that it has the published checksum. */
+  /** Whether the object, once complete, will state the published checksum. */
   stated: z.boolean(),
   layout: z.object({ partSize: z.number().int().positive().max(MAX_PART_SIZE), growing: z.boolean() }),
   /** Parts 1 … `parts` are stored, and the hash has seen them. */
   parts: z.number().int().nonnegative().max(MAX_PARTS),
-  /** Digest of those parts' ETags in order: a list of 10,000 would be half a megabyte to write at every border. */
+  /** Digest of those parts' ETags in order: a list of 10,000 would be half a megabyte at every border. */
   etags: z.string(),
   /** Bytes that the hash has seen: those parts and the tail. */
   at: z.number().int().nonnegative(),
@@ -26,23 +26,23 @@ const headSchema = z.object({
   owner: z.string(),
   /** When the owner took the claim, by the store's clock, in ms since 1970. */
   since: z.number(),
-  /** No process writes at present: the next one may go on. */
+  /** No process is writing: the next one may continue. */
   released: z.boolean(),
   path: z.string(),
   size: z.number().optional(),
   checksum: checksumSchema.optional(),
-  /** What was published turned out not to describe these bytes: the next upload states nothing in advance. */
+  /** The published checksum turned out not to be that of these bytes: the next upload states nothing in advance. */
   unstated: z.boolean(),
   upload: stateSchema.optional(),
 })
 
-/** Where an open upload is, with all that another process needs to go on with it; see `UploadClaim`. */
+/** The state of an open upload, with everything another process needs to continue it; see `UploadClaim`. */
 export type UploadState = Readonly<z.infer<typeof stateSchema>> & {
-  /** Bytes from the last part border to `at`: they are not in the upload yet, and cannot be asked for again. */
+  /** Bytes from the last part border to `at`: they are not in the upload yet, and cannot be requested again. */
   readonly tail: Uint8Array
 }
 
-/** The record of one key: who writes it, and how far the upload is. Holds no secret. */
+/** The record of one key: its writer, and the progress of the upload. Holds no secret. */
 export type UploadRecord = Readonly<Omit<z.infer<typeof headSchema>, 'upload'>> & {
   readonly upload?: UploadState | undefined
 }
@@ -56,7 +56,7 @@ export function encodeRecord({ upload, ...record }: UploadRecord): Buffer {
   return Buffer.concat([Buffer.from(`${JSON.stringify({ ...record, upload: state })}\n`), tail])
 }
 
-/** @returns undefined for anything that this version did not write. */
+/** @returns undefined for anything that this version cannot read. */
 export function decodeRecord(bytes: Buffer): UploadRecord | undefined {
   const end = bytes.indexOf(NEWLINE)
   if (end < 0) return undefined

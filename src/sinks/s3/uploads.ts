@@ -16,7 +16,7 @@ export interface Part {
   readonly size: number
 }
 
-/** An upload that was begun and neither completed nor aborted. */
+/** An upload that was neither completed nor aborted. */
 export interface ListedUpload {
   readonly key: string
   readonly uploadId: string
@@ -36,7 +36,7 @@ export class Uploads {
 
   async create(key: string, headers: ObjectHeaders, signal: AbortSignal): Promise<string> {
     const bucket = this.#bucket
-    // Not all stores say in the answer whether they will encrypt; the claim was written, and looked at, before.
+    // Not all stores say in the answer whether they will encrypt; the claim's write has been checked before.
     const create = async () => {
       const input = { Bucket: bucket.location.bucket, Key: key, ...headers }
       const answer = await bucket.client.send(new CreateMultipartUploadCommand(input), abort(signal))
@@ -82,8 +82,8 @@ export class Uploads {
   }
 
   /**
-   * Publishes. Names each part by its ETag, so that the store refuses parts that were changed since.
-   * Rejects with `ConditionFailed`. Has no signal: once asked for, the outcome must be known.
+   * Completes the upload. Names each part by its ETag, so that the store refuses parts changed since.
+   * Rejects with `ConditionFailed`. Takes no signal: once requested, the outcome must be known.
    */
   async complete(key: string, uploadId: string, parts: readonly Part[], condition: Condition): Promise<Completion> {
     const bucket = this.#bucket
@@ -103,7 +103,7 @@ export class Uploads {
     })
   }
 
-  /** Frees the parts; fine when the upload is gone. */
+  /** Frees the parts; a missing upload is not an error. */
   async abort(key: string, uploadId: string): Promise<void> {
     const bucket = this.#bucket
     await bucket.call('s3:AbortMultipartUpload', key, undefined, async () => {

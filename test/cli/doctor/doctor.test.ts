@@ -47,9 +47,9 @@ describe('dataferry doctor', () => {
     expect(code).toBe(0)
     expect(about('Server')).toMatchObject([{ health: 'ok', message: `${dataverse.url} runs Dataverse 6.11` }])
     expect(about('Token')).toMatchObject([{ health: 'ok', message: `${dataverse.url} knows it as @archivist` }])
-    expect(about('Redis')[0]?.['message']).toMatch(/ is (redis|valkey) \d.*, and can be written$/)
+    expect(about('Redis')[0]?.['message']).toMatch(/ is (redis|valkey) \d.*, and writable$/)
     expect(about('Clock')).toMatchObject([{ health: 'ok' }])
-    expect(about('Destination')[0]?.['message']).toMatch(/ takes, lists and deletes files; .*iB free$/)
+    expect(about('Destination')[0]?.['message']).toMatch(/ can be written, listed and deleted from; .*iB free$/)
     expect(text).not.toContain(CANARY)
   })
 
@@ -57,7 +57,7 @@ describe('dataferry doctor', () => {
     const { code, about, text } = await doctor(['--server', dataverse.url], { DATAVERSE_API_TOKEN: PREVIEW })
     expect(code).toBe(0)
     expect(about('Token')).toMatchObject([
-      { health: 'ok', message: `${dataverse.url} takes it: a preview URL’s, for one unpublished dataset` },
+      { health: 'ok', message: `${dataverse.url} accepts it: a preview URL’s, for one unpublished dataset` },
     ])
     expect(text).not.toContain(PREVIEW)
   })
@@ -74,7 +74,7 @@ describe('dataferry doctor', () => {
   it('a server and a Redis that do not answer fail, each with what to do', async () => {
     const { code, about } = await doctor(['--server', 'http://127.0.0.1:1'], { REDIS_URL: 'redis://127.0.0.1:1' })
     expect(code).toBe(1)
-    expect(about('Server')).toMatchObject([{ health: 'fail', fix: expect.stringContaining('address') as string }])
+    expect(about('Server')).toMatchObject([{ health: 'fail', fix: expect.stringContaining('URL') as string }])
     expect(about('Redis')).toMatchObject([{ health: 'fail', fix: expect.stringContaining('REDIS_URL') as string }])
     expect(about('Token')).toEqual([])
   })
@@ -124,11 +124,11 @@ describe('dataferry doctor', () => {
     await using proxy = await startForwardProxy({ login: 'jane:canary-secret' })
     const env = { http_proxy: proxy.url.replace('//', '//jane:canary-secret@') }
     const through = await doctor(['--server', dataverse.url], env)
-    expect(through.about('Proxy')).toMatchObject([{ message: `${dataverse.url} is asked through ${proxy.url}` }])
+    expect(through.about('Proxy')).toMatchObject([{ message: `${dataverse.url} is reached through ${proxy.url}` }])
     expect(through.about('Server')).toMatchObject([{ health: 'ok' }])
     expect(through.text).not.toContain('canary')
     const direct = await doctor(['--server', dataverse.url], { ...env, NO_PROXY: '127.0.0.1' })
-    expect(direct.about('Proxy')).toMatchObject([{ message: `${dataverse.url} is asked directly` }])
+    expect(direct.about('Proxy')).toMatchObject([{ message: `${dataverse.url} is reached directly` }])
     const wrong = await doctor(['--server', `${dataverse.url}/api`])
     expect(wrong.about('Server')).toMatchObject([
       { health: 'fail', message: expect.stringContaining(`use --server ${dataverse.url}.`) as string },

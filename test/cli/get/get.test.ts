@@ -58,7 +58,7 @@ it('another file in the way is refused and not touched, unless told otherwise', 
   await writeFile(at('mine.txt'), 'mine')
   const refused = await get('10', '-o', at('mine.txt'))
   expect(refused.code).toBe(1)
-  expect(refused.stderr).toContain('mine.txt is at the destination already and differs')
+  expect(refused.stderr).toContain('mine.txt is already at the destination and differs')
   expect(await readFile(at('mine.txt'), 'utf8')).toBe('mine')
   expect((await get('10', '-o', at('mine.txt'), '-e', 'overwrite-different')).code).toBe(0)
   expect(await readFile(at('mine.txt'), 'utf8')).toBe('Hello, Dataverse!')
@@ -74,7 +74,7 @@ it('what is at a name that the server chose is never replaced, and that name is 
     for (const existing of ['overwrite', 'overwrite-different', 'refresh', 'error']) {
       const { code, stderr } = await get(id, '-o', `${at('home')}/`, '-e', existing)
       expect({ existing, code }).toEqual({ existing, code: 1 })
-      expect(stderr).toContain(existing === 'error' ? 'at the destination already' : `give -o ${at('home', name)}`)
+      expect(stderr).toContain(existing === 'error' ? 'already at the destination' : `give -o ${at('home', name)}`)
     }
     expect(await readFile(at('home', name), 'utf8')).toBe('mine')
   }
@@ -131,7 +131,7 @@ it('a checksum of another form leaves the size to compare, to a file and to a pi
   const path = await pipe('legacy')
   const [bytes, streamed] = await Promise.all([buffer(createReadStream(path)), getTo(path, '14')])
   expect(bytes.toString()).toBe(TABLE.original)
-  const said = 'this form has no published checksum (the published checksum is that of the archival form'
+  const said = 'no checksum is published for this form (the published checksum is that of the archival form'
   expect(streamed).toMatchObject({ code: 0, stderr: expect.stringContaining(said) as string })
   const toFile = await getTo(at('old.csv'), '14')
   expect(toFile).toMatchObject({ code: 0, stdout: expect.stringContaining(said) as string })
@@ -141,7 +141,7 @@ it('a target that cannot be opened is one sentence, and nothing is asked for', a
   await mkdir(at('locked'))
   await chmod(at('locked'), 0o500)
   const targets: [string, RegExp][] = [
-    [await pipe('unread'), /^dataferry: Nobody reads the pipe .*: start its reader first/],
+    [await pipe('unread'), /^dataferry: Nothing is reading the pipe .*: start its reader first/],
   ]
   // Root may write anywhere.
   if (process.getuid?.() !== 0) targets.push([`${at('locked')}/`, /^dataferry: Cannot .*EACCES/])
@@ -150,7 +150,7 @@ it('a target that cannot be opened is one sentence, and nothing is asked for', a
     const { code, stderr } = await getTo(target, '10')
     expect(code).toBe(3)
     expect(stderr).toMatch(said)
-    expect(stderr).not.toMatch(/\n {4}at |mistake in dataferry/)
+    expect(stderr).not.toMatch(/\n {4}at |bug in dataferry/)
     expect(dataverse.requests.slice(before).filter(({ url }) => url.includes('/access/'))).toEqual([])
   }
 })
@@ -159,5 +159,5 @@ it('a device that takes no more bytes ends the command with one sentence', async
   const { code, stderr } = await getTo('/dev/full', '10')
   expect(code).toBe(3)
   expect(stderr).toMatch(/^dataferry: Cannot write the output: ENOSPC/)
-  expect(stderr).not.toMatch(/\n {4}at |mistake in dataferry/)
+  expect(stderr).not.toMatch(/\n {4}at |bug in dataferry/)
 })

@@ -75,7 +75,7 @@ describe('through a forward proxy', () => {
     const proxies = { ...NO_PROXIES, https: refusing.url }
     await expect(fetched(secureUrl, { proxies })).rejects.toMatchObject({
       code: 'PROXY_REJECTED',
-      message: `The proxy ${refusing.url} does not let us to ${secureUrl} (403).`,
+      message: `The proxy ${refusing.url} does not allow connections to ${secureUrl} (403).`,
     })
   })
 

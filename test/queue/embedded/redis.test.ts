@@ -169,7 +169,7 @@ it('a binary that does not run is said so, with its own words', async () => {
 it('without a binary the error says how to get one', async () => {
   const refusal = startEmbeddedRedis({ stateDir, path: join(stateDir, 'nothing') })
   await expect(refusal).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE' })
-  await expect(refusal).rejects.toThrow(/install one \(.+\), or name a running Redis with --redis/)
+  await expect(refusal).rejects.toThrow(/install one \(.+\), or give a running Redis with --redis/)
 })
 
 async function start(): Promise<EmbeddedRedis> {

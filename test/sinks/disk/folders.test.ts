@@ -108,7 +108,7 @@ describe('a disk sink', () => {
 
   it('says so when a file is where a folder must be, before anything is fetched', async () => {
     await store(sink, 'a', bytesOf(10))
-    await expect(begin('a/b')).rejects.toThrow(`not a folder is where one must be: ${at('a')}`)
+    await expect(begin('a/b')).rejects.toThrow(`${at('a')} must be a folder, but something else is there`)
     await expect(begin('a/b/c')).rejects.toMatchObject({ code: 'SINK_EXISTS' })
     expect(await sink.parts()).toEqual([])
   })

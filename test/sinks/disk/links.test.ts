@@ -76,7 +76,7 @@ describe('a destination into which others may write', () => {
     await symlink('../../../../victim', at('.dataferry/b1/receipts/w.ndjson'))
     await expect(sink.records.appendTo('b1/receipts/w.ndjson')).rejects.toMatchObject({
       code: 'SINK_UNAVAILABLE',
-      message: expect.stringContaining('A link is in the place of') as unknown,
+      message: expect.stringContaining('is a link: remove it') as unknown,
     })
     await rename(at('.dataferry/b1/receipts'), at('.dataferry/b1/kept'))
     await symlink('../../../outside', at('.dataferry/b1/receipts'))

@@ -114,7 +114,7 @@ await describeWithS3('a store without a key to encrypt with', (kind) => {
     await expect(sink.records.write('b1/batch.json', Buffer.from('{}'))).rejects.toMatchObject({
       code: 'SINK_UNAVAILABLE',
       remedy: 'park',
-      message: expect.stringMatching(/does not encrypt .* with AES256.*leave them out/) as unknown,
+      message: expect.stringMatching(/does not encrypt .* with AES256.*omit them/) as unknown,
     })
     await sink.close()
   })
