@@ -66,6 +66,15 @@ module.exports = {
       from: { path: '^src/sinks/(disk|s3|memory)/' },
       to: { path: '^src/sinks/(disk|s3|memory)/', pathNot: '^src/sinks/$1/' },
     },
+    {
+      name: 'commands-only-describe',
+      severity: 'error',
+      from: { path: '^src/cli/commands/' },
+      to: {
+        dynamic: false,
+        pathNot: '^src/(cli/(commands/|command\\.ts|shared-flags\\.ts|access-table\\.ts)|config/about-settings\\.ts)',
+      },
+    },
     { name: 'nothing-imports-cli', severity: 'error', from: { pathNot: '^src/cli/' }, to: { path: '^src/cli/' } },
     only('bullmq-in-workers-queue-status', 'bullmq', '^(workers/|src/queue/|src/status\\.ts)'),
     only('ioredis-in-queue-and-ledger', 'ioredis', '^src/(queue|ledger)/'),

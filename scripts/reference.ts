@@ -1,7 +1,7 @@
 import { VERBS } from '../src/cli/commands.ts'
 import { commandHelp, programHelp } from '../src/cli/help.ts'
 import { ERROR_CODES, type Remedy } from '../src/errors.ts'
-import { aboutSetting, SETTING_NAMES, type SettingName } from '../src/config/settings.ts'
+import { aboutSetting, SETTING_NAMES, type SettingName } from '../src/config/about-settings.ts'
 import { manifestsPage } from './manifests-page.ts'
 import { code, fenced, NOTICE, page, table } from './markdown.ts'
 

@@ -2,6 +2,7 @@ import type { AccessRequest, Message } from '../dataverse/access-requests.ts'
 import type { DataAccessApi } from '../dataverse/data-access-api.ts'
 import { DataferryError } from '../errors.ts'
 import { nearest } from '../model/nearest.ts'
+import { ACCESS_ACTIONS } from './access-table.ts'
 import type { Context } from './command.ts'
 import { readGuestbook } from './download-flags.ts'
 import { datasetOf, fileOf, type Identified } from './identify.ts'
@@ -18,29 +19,24 @@ interface AccessCall {
 }
 
 /** One thing to do about access. */
-export interface AccessAction {
-  readonly name: string
-  readonly help: string
-  readonly takesUsers: boolean
-  /** Does it and prints the answer. */
-  readonly run: (call: AccessCall) => Promise<void>
+type AccessAction = (typeof ACCESS_ACTIONS)[number]
+/** Does it and prints the answer. */
+type AccessRun = (call: AccessCall) => Promise<void>
+
+const RUN: Readonly<Record<AccessAction['name'], AccessRun>> = {
+  request,
+  list,
+  grant: decide('grantFileAccess'),
+  reject: decide('rejectFileAccess'),
+  revoke: decide('revokeFileAccess'),
+  allow,
+  permissions,
 }
 
-/** Every action, in the order of the help. */
-export const ACCESS_ACTIONS: readonly AccessAction[] = [
-  { name: 'request', help: 'request access to a file', takesUsers: false, run: request },
-  { name: 'list', help: 'list access requests', takesUsers: false, run: list },
-  { name: 'grant', help: 'grant access', takesUsers: true, run: decide('grantFileAccess') },
-  { name: 'reject', help: 'reject a request', takesUsers: true, run: decide('rejectFileAccess') },
-  { name: 'revoke', help: 'revoke access', takesUsers: true, run: decide('revokeFileAccess') },
-  { name: 'allow', help: 'let users request access to the files of a dataset', takesUsers: false, run: allow },
-  { name: 'permissions', help: 'what you may do with a file', takesUsers: false, run: permissions },
-]
-
 /** Throws `ARGUMENT_INVALID` for a word that is no action. */
-export function findAction(word: string): AccessAction {
+export function findAction(word: string): AccessAction & { readonly run: AccessRun } {
   const action = ACCESS_ACTIONS.find(({ name }) => name === word)
-  if (action) return action
+  if (action) return { ...action, run: RUN[action.name] }
   const names = ACCESS_ACTIONS.map(({ name }) => name)
   const meant = nearest(word, names)
   const hint = meant === undefined ? `use ${names.join(', ')}` : `did you mean ${meant}?`
@@ -56,7 +52,7 @@ async function allow({ context, api, named, id, signal }: AccessCall): Promise<v
   tell(context, 'allow', id, await api.allowAccessRequest(datasetOf(named, id), !context.has('off'), { signal }))
 }
 
-function decide(method: 'grantFileAccess' | 'rejectFileAccess' | 'revokeFileAccess'): AccessAction['run'] {
+function decide(method: 'grantFileAccess' | 'rejectFileAccess' | 'revokeFileAccess'): AccessRun {
   return async ({ context, api, named, id, users, signal }) => {
     const file = fileOf(named, id)
     for (const user of users) {

@@ -1,6 +1,6 @@
 import type { LoadedConfig } from '../config/config.ts'
 import type { Logger } from '../log.ts'
-import type { SettingName } from '../config/settings.ts'
+import type { SettingName } from '../config/about-settings.ts'
 import type { Output } from './terminal/output.ts'
 
 /**

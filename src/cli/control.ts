@@ -4,7 +4,7 @@ import type { LoadedConfig } from '../config/config.ts'
 import { DataferryError, messageOf } from '../errors.ts'
 import type { LedgerEntry } from '../ledger/ledger.ts'
 import { normalServer } from '../config/setting-values.ts'
-import type { Context, Operand } from './command.ts'
+import type { Context } from './command.ts'
 import { idsMeant } from './batch-names.ts'
 import { openDestination } from './destination.ts'
 import { pasted } from './pasted.ts'
@@ -12,10 +12,6 @@ import type { Runtime } from './runtime.ts'
 
 /** What a control command acts on: a batch, or one installation for all batches. */
 export type Subject = { readonly batch: LedgerEntry } | { readonly server: string }
-
-export const SUBJECT: readonly Operand[] = [
-  { name: 'batch', help: 'its id as `dataferry status` shows it, or the end of it', optional: true },
-]
 
 /** Reads BATCH or `--server URL` of a command line. Rejects when neither or both are there, or the batch is unknown. */
 export async function subject({ args, text }: Context, { ledger }: Runtime): Promise<Subject> {

@@ -1,19 +1,6 @@
 import type { LoadedConfig } from '../config/config.ts'
-import type { SettingName } from '../config/settings.ts'
 import { openSink } from '../sinks/open-sink.ts'
 import type { Sink } from '../sinks/sink.ts'
-
-/** The settings that say where files go, and how an object store is reached. */
-export const DESTINATION_SETTINGS: readonly SettingName[] = [
-  'destination',
-  's3Endpoint',
-  's3Region',
-  's3Profile',
-  's3PathStyle',
-  's3Encryption',
-  's3KmsKey',
-  's3StorageClass',
-]
 
 /**
  * Opens a destination with the settings of the command line; the `destination` setting unless another one is named.

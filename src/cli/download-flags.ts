@@ -3,24 +3,7 @@ import { z } from 'zod'
 import type { AnyForm, ByteRange, DownloadFormat } from '../dataverse/download-options.ts'
 import type { GuestbookResponse } from '../dataverse/guestbook.ts'
 import { DataferryError, messageOf } from '../errors.ts'
-import type { Command, Given } from './command.ts'
-
-/** Flags that choose the form of one file. */
-export const FORM_FLAGS: Command['flags'] = [
-  { flags: '--format <form>', help: 'original, tab, RData or prep; for tabular files' },
-  { flags: '--no-var-header', help: 'tab-delimited, without the header line' },
-  { flags: '--variables <ids>', help: 'only these columns of a tabular file: ids of variables, such as 12,v13' },
-  { flags: '--image-thumb [pixels]', help: 'a PNG thumbnail instead of the file (default: 64 pixels)' },
-]
-
-/** Flags of every download. */
-export const TRANSFER_FLAGS: Command['flags'] = [
-  { flags: '--no-count', help: 'keep the download out of the server’s statistics' },
-  {
-    flags: '--guestbook <file>',
-    help: 'JSON with truthful answers, sent if the dataset requires its guestbook to be filled in',
-  },
-]
+import type { Given } from './command.ts'
 
 /** Reads `FORM_FLAGS`; undefined: the file as it is. Throws `ARGUMENT_INVALID` when more than one is given. */
 export function readForm({ has, text }: Given): AnyForm | undefined {

@@ -1,20 +1,7 @@
 import { byteCount } from '../config/setting-values.ts'
 import { DataferryError } from '../errors.ts'
 import type { Filters } from '../model/filters.ts'
-import type { Command, Given } from './command.ts'
-
-/** Flags that narrow what a manifest names. */
-export const FILTER_FLAGS: Command['flags'] = [
-  {
-    flags: '--include <glob>',
-    help: 'only files whose path in the dataset matches, e.g. *.csv or raw/**; repeat for more',
-    many: true,
-  },
-  { flags: '--exclude <glob>', help: 'no files whose path in the dataset matches; repeat for more', many: true },
-  { flags: '--min-size <bytes>', help: 'only files of at least this size, e.g. 10K' },
-  { flags: '--max-size <bytes>', help: 'only files of at most this size, e.g. 2G' },
-  { flags: '--content-type <glob>', help: 'only files of this type, e.g. image/*; repeat for more', many: true },
-]
+import type { Given } from './command.ts'
 
 /** Reads `FILTER_FLAGS`; undefined: none was given. Throws `ARGUMENT_INVALID`. */
 export function readFilters({ text, texts }: Pick<Given, 'text' | 'texts'>): Filters | undefined {

@@ -3,18 +3,7 @@ import type { Patiently } from '../dataverse/retry.ts'
 import { DataferryError } from '../errors.ts'
 import { formatRecord } from '../manifest/record.ts'
 import type { CollectionEntry } from '../plan/intake.ts'
-import type { Command, Given } from './command.ts'
-
-/** Flags that name datasets without a list of them. */
-export const FINDING_FLAGS: Command['flags'] = [
-  {
-    flags: '--collection <alias>',
-    help: 'all released datasets of this collection and the collections in it; repeat for more',
-    many: true,
-  },
-  { flags: '--query <search>', help: 'all released datasets that this search finds; with --collection, within those' },
-  { flags: '--recursive', help: 'also all datasets of the collections that the manifest names' },
-]
+import type { Given } from './command.ts'
 
 /** A search for datasets, whose result is then a manifest like any other. */
 export interface Finding {

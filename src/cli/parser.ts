@@ -1,7 +1,7 @@
 import { Command as Parser, CommanderError, Option } from 'commander'
 import type { GivenFlags } from '../config/config.ts'
 import { DataferryError } from '../errors.ts'
-import { aboutSetting, SETTING_NAMES, type SettingName } from '../config/settings.ts'
+import { aboutSetting, SETTING_NAMES, type SettingName } from '../config/about-settings.ts'
 import type { Command, Given, Operand } from './command.ts'
 
 /** Flags of every verb that are not settings. */

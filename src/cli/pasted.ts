@@ -1,9 +1,8 @@
 import type { LoadedConfig } from '../config/config.ts'
-import { aboutSetting, type SettingName } from '../config/settings.ts'
+import { aboutSetting, type SettingName } from '../config/about-settings.ts'
 import { shellWord } from '../model/shell-word.ts'
 import type { Command, Context } from './command.ts'
-import { DESTINATION_SETTINGS } from './destination.ts'
-import { SERVER_SETTINGS } from './sources.ts'
+import { DESTINATION_SETTINGS, SERVER_SETTINGS } from './shared-flags.ts'
 
 const REDIS: readonly SettingName[] = ['redis', 'prefix', 'stateDir', 'caFile']
 const STORE = DESTINATION_SETTINGS.filter((name) => name !== 'destination')

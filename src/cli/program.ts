@@ -1,28 +1,9 @@
-import { load, type LoadedConfig } from '../config/config.ts'
-import type { Environment } from '../config/environment.ts'
 import { DATAFERRY_VERSION } from '../dataverse/version.ts'
-import { createLogger, type Logger } from '../log.ts'
 import { chooseVerb } from './choose-verb.ts'
-import type { Command, ExitCode } from './command.ts'
-import type { Verb } from './commands.ts'
-import { CTRL_C } from './interruption.ts'
-import { DataferryError, isAbort, messageOf } from '../errors.ts'
+import type { ExitCode } from './command.ts'
 import { exitCodeOf, reportError } from './failure.ts'
 import { commandHelp, programHelp } from './help.ts'
-import { openLogFile } from './log-file.ts'
-import { Output, type Sheet } from './terminal/output.ts'
-import { parserFor, readArguments, type Typed } from './parser.ts'
-
-/** Everything the program gets from its environment. */
-export interface World {
-  readonly stdout: Sheet
-  readonly stderr: Sheet
-  readonly env: Environment
-  readonly cwd: string
-  /** Aborts when a person stops the command. */
-  readonly signal: AbortSignal
-  readonly verbs: readonly Verb[]
-}
+import { outputFor, type World } from './world.ts'
 
 /** Runs one command line, given without the name of the program. Never rejects: errors have been printed. */
 export async function runProgram(argv: readonly string[], world: World): Promise<ExitCode> {
@@ -32,7 +13,7 @@ export async function runProgram(argv: readonly string[], world: World): Promise
     const choice = chooseVerb(argv, world.verbs, world.cwd)
     switch (choice.kind) {
       case 'command':
-        return await runVerb(choice.verb, choice.rest, world)
+        return await (await import('./run-verb.ts')).runVerb(choice.verb, choice.rest, world)
       case 'help':
         out.text(commandHelp(choice.verb, await choice.verb.load()))
         return 0
@@ -50,59 +31,4 @@ export async function runProgram(argv: readonly string[], world: World): Promise
     reportError(error, out, false)
     return exitCodeOf(error)
   }
-}
-
-/** Rejects with what is wrong in the command line itself; later errors are reported as that command line asks. */
-async function runVerb(verb: Verb, rest: readonly string[], world: World): Promise<ExitCode> {
-  const command = await verb.load()
-  const typed = readArguments(parserFor(verb.name, verb.summary, command), command, rest)
-  const out = outputFor(world, typed)
-  let log: Logger | undefined
-  try {
-    const config = load({ flags: typed.settings, file: typed.config, env: world.env, cwd: world.cwd })
-    for (const warning of config.warnings) out.warn(warning)
-    log = openLog(config, typed.verbose, out)
-    log.info({ command: verb.name, version: DATAFERRY_VERSION }, 'command begins')
-    world.signal.addEventListener('abort', () => out.interrupted(stopping(command, world.signal)), { once: true })
-    const logsToTerminal = config.settings.logFile === undefined && log.level !== 'silent'
-    const code = await command.run({ ...typed, config, out, log, logsToTerminal, signal: world.signal })
-    log.info({ command: verb.name, code }, 'command ended')
-    return code
-  } catch (error) {
-    const code = exitCodeOf(error)
-    if (isAbort(error) && world.signal.aborted) out.say(command.stop?.stopped ?? 'Stopped.')
-    else reportError(error, out, typed.verbose)
-    log?.info({ command: verb.name, code, ...logged(error) }, 'command ended')
-    return code
-  }
-}
-
-/** Nothing is logged unless asked for: people get sentences. A file asks for what happens, as does `--verbose`. */
-function openLog({ settings, sourceOf }: LoadedConfig, verbose: boolean, out: Output): Logger {
-  const { logFile, logLevel } = settings
-  const isAskedFor = verbose || logFile !== undefined
-  const level = isAskedFor && sourceOf('logLevel').kind === 'default' ? 'info' : logLevel
-  if (logFile === undefined) return createLogger(level)
-  const onLoss = (reason: string): void => out.warn(`Log lines are lost, as ${logFile} cannot be written: ${reason}`)
-  return createLogger(level, openLogFile(logFile, onLoss))
-}
-
-function logged(error: unknown): Readonly<Record<string, string>> {
-  const message = messageOf(error)
-  return error instanceof DataferryError ? { problem: error.code, message } : { message }
-}
-
-/** `Stopping (SIGTERM); what was fetched is kept.` */
-function stopping({ stop }: Command, { reason }: AbortSignal): string {
-  const why = messageOf(reason)
-  const what = stop === undefined ? '.' : `; ${stop.stopping}`
-  return why === CTRL_C ? `Stopping${what} Press Ctrl-C again to stop at once.` : `Stopping (${why})${what}`
-}
-
-function outputFor(
-  { stdout, stderr, env }: World,
-  { json, quiet, color }: Pick<Typed, 'json' | 'quiet' | 'color'>,
-): Output {
-  const redraws = env['TERM'] !== 'dumb'
-  return new Output({ stdout, stderr, json, quiet, redraws, color: color && redraws && !env['NO_COLOR'] })
 }

@@ -1,5 +1,4 @@
 import { tokenFor, type LoadedConfig } from '../config/config.ts'
-import type { SettingName } from '../config/settings.ts'
 import { DataAccessApi } from '../dataverse/data-access-api.ts'
 import { Http, type Timeouts } from '../dataverse/http/http.ts'
 import type { InstallationOptions } from '../dataverse/installation.ts'
@@ -10,15 +9,6 @@ import type { TakeSlot } from '../model/take-slot.ts'
 import type { Patience } from '../plan/patient-catalogue.ts'
 import type { Context } from './command.ts'
 import { limitedSource, RateLimit } from '../transfer/rate-limit.ts'
-
-/** Which servers may be contacted, with which identity, and where they may redirect. */
-export const SERVER_SETTINGS = [
-  'server',
-  'tokenFile',
-  'contact',
-  'userAgent',
-  'allowHost',
-] as const satisfies readonly SettingName[]
 
 /** What connecting to servers needs from a command. */
 export type Reach = Pick<Context, 'config' | 'log'>

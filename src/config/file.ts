@@ -5,7 +5,7 @@ import { messageOf, systemCode } from '../errors.ts'
 import { nearest } from '../model/nearest.ts'
 import type { Environment } from './environment.ts'
 import { normalServer } from './setting-values.ts'
-import { SETTING_NAMES } from './settings.ts'
+import { isSetting, SETTING_NAMES } from './about-settings.ts'
 
 const CONFIG_FILE = 'dataferry.config.json'
 
@@ -125,10 +125,6 @@ function readServer(
     tokenFile: tokenFile === undefined ? undefined : expandPath(tokenFile, dirname(path), at.home),
     key,
   }
-}
-
-function isSetting(key: string): boolean {
-  return SETTING_NAMES.some((name) => name === key)
 }
 
 function unknownKey(

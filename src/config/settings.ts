@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { EXISTING } from '../model/batch.ts'
+import { EXISTING } from '../model/existing.ts'
 import { FORMATS } from '../model/item.ts'
+import { LOG_LEVELS, type SettingName } from './about-settings.ts'
 import {
   autoOrWhole,
   bundleSize,
@@ -15,296 +16,51 @@ import {
   yesOrNo,
 } from './setting-values.ts'
 
-const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
-
-/** What people need to know about a setting besides its type. Flags, `docs/cli.md` and messages are made from it. */
-export interface Setting {
-  readonly help: string
-  /** In commander's notation; a setting without any is for environment and file only. */
-  readonly flags?: readonly string[]
-  /** Environment variables, by precedence. */
-  readonly env: readonly string[]
-  /** As a person would write it; undefined: not set. A path may begin with `~/`. */
-  readonly fallback?: string
-  /** For people, e.g. `bytes per second`. */
-  readonly unit?: string
-  /** A list: the flag may be given again for each. */
-  readonly many?: true
-  /** A file or folder: relative ones start at the config file's folder, or else at the current one. */
-  readonly path?: true
-  /** May hold a password: never on the command line, never in a message. */
-  readonly secret?: true
-}
-
-const registry = z.registry<Setting>()
-
-function setting<S extends z.ZodType>(schema: S, about: Setting): S {
-  registry.add(schema, about)
-  return schema
-}
-
-/**
- * Every setting: its type, and everything else beside it. A key is the name in `dataferry.config.json`.
- * A flag beats the environment, which beats the file, which beats the default.
- */
+/** How the text of each setting becomes a value. */
 export const settingsSchema = z.object({
-  server: setting(serverUrls, {
-    help: 'URL of a Dataverse installation; repeat for more, the first is the default. Only servers given here or in the config file are contacted',
-    flags: ['--server <url>'],
-    env: ['DATAVERSE_SERVER'],
-    many: true,
-  }),
-  destination: setting(word('a folder or a URL such as ./data'), {
-    help: 'where the files go',
-    flags: ['-d, --dir <folder>', '--to <destination>'],
-    env: ['DATAFERRY_TO'],
-    fallback: './data',
-    path: true,
-  }),
-  jobs: setting(whole(1, 64), {
-    help: 'files fetched from one server at a time, by all machines together (1 to 64)',
-    flags: ['-j, --jobs <n>'],
-    env: ['DATAFERRY_JOBS'],
-    fallback: '4',
-  }),
-  segments: setting(autoOrWhole(1, 16), {
-    help: 'connections that a file over 64 MiB may use, each in the place of one of --jobs while no other file waits for it: 1 to 16, or auto: 4 where the server hands out a link to its storage, else 1',
-    flags: ['--segments <n>'],
-    env: ['DATAFERRY_SEGMENTS'],
-    fallback: 'auto',
-  }),
-  existing: setting(choice(EXISTING), {
-    help: `what to do when a different file is in the way: ${EXISTING.join(', ')}. Files proven identical are always kept`,
-    flags: ['-e, --existing <what>'],
-    env: ['DATAFERRY_EXISTING'],
-    fallback: 'error',
-  }),
-  format: setting(choice(FORMATS), {
-    help: 'form of ingested tabular files: original (as uploaded, with a published checksum) or archival (.tab)',
-    flags: ['--format <form>'],
-    env: ['DATAFERRY_FORMAT'],
-    fallback: 'original',
-  }),
-  retries: setting(whole(1, 1000), {
-    help: 'attempts for each file before it counts as failed',
-    flags: ['--retries <n>'],
-    env: ['DATAFERRY_RETRIES'],
-    fallback: '8',
-  }),
-  retryFirstMs: setting(durationMs(1), {
-    help: 'wait before the second attempt at a file, doubled for each further one',
-    flags: ['--retry-wait <time>'],
-    env: ['DATAFERRY_RETRY_WAIT'],
-    fallback: '1s',
-    unit: 'ms',
-  }),
-  retryMaxMs: setting(durationMs(1), {
-    help: 'longest wait between two attempts at a file',
-    flags: ['--retry-max-wait <time>'],
-    env: ['DATAFERRY_RETRY_MAX_WAIT'],
-    fallback: '5m',
-    unit: 'ms',
-  }),
-  bundle: setting(bundleSize, {
-    help: 'fetch small files of a dataset together in one ZIP: off, auto (files up to 128K), or the largest size that counts as small',
-    flags: ['--bundle <size>'],
-    env: ['DATAFERRY_BUNDLE'],
-    fallback: 'off',
-  }),
-  bundleUnverified: setting(yesOrNo(), {
-    help: 'also fetch files without a published checksum, such as archival forms, in those ZIPs, where only name and size identify them',
-    flags: ['--bundle-unverified'],
-    env: ['DATAFERRY_BUNDLE_UNVERIFIED'],
-    fallback: 'no',
-  }),
-  bundleFiles: setting(whole(2, 200), {
-    help: 'most files in one such ZIP (2 to 200: their ids must fit into a URL)',
-    env: ['DATAFERRY_BUNDLE_FILES'],
-    fallback: '200',
-  }),
-  bundleBytes: setting(byteCount, {
-    help: 'most bytes in one such ZIP, even if the server allows more: the most that is fetched again when one is cut off',
-    env: ['DATAFERRY_BUNDLE_BYTES'],
-    fallback: '32M',
-    unit: 'bytes',
-  }),
-  share: setting(yesOrNo(), {
-    help: 'let every worker of this Redis take part in the batch; work here only where there is none',
-    flags: ['--share'],
-    env: ['DATAFERRY_SHARE'],
-    fallback: 'no',
-  }),
-  limitRate: setting(byteCount.optional(), {
-    help: 'most bytes per second for all files of a process, e.g. 500K or 10M (K = 1024)',
-    flags: ['--limit-rate <rate>'],
-    env: ['DATAFERRY_LIMIT_RATE'],
-    unit: 'bytes a second',
-  }),
-  tokenFile: setting(word('a file').optional(), {
-    help: 'file with the API token of the default server; DATAVERSE_API_TOKEN holds the token itself',
-    flags: ['--token-file <file>'],
-    env: ['DATAFERRY_TOKEN_FILE'],
-    path: true,
-  }),
-  allowHost: setting(hosts, {
-    help: 'host in a private network that a public server may redirect to, such as its storage; repeat for more',
-    flags: ['--allow-host <host>'],
-    env: ['DATAFERRY_ALLOW_HOST'],
-    many: true,
-  }),
-  caFile: setting(word('a file').optional(), {
-    help: 'certificates (PEM) of further authorities to trust, such as your institution’s; for servers, proxies, S3 and Redis',
-    flags: ['--ca-file <file>'],
-    env: ['DATAFERRY_CA_FILE'],
-    path: true,
-  }),
-  contact: setting(word('printable ASCII text such as an e-mail address', /^[\x20-\x7e]+$/).optional(), {
-    help: 'contact for questions about this traffic, a mail address or a page: sent to every server in the User-Agent',
-    flags: ['--contact <address>'],
-    env: ['DATAFERRY_CONTACT'],
-  }),
-  userAgent: setting(word('visible ASCII text', /^[\x20-\x7e]+$/).optional(), {
-    help: 'the whole User-Agent, instead of dataferry/<version> (<contact>)',
-    flags: ['--user-agent <text>'],
-    env: ['DATAFERRY_USER_AGENT'],
-  }),
-  redis: setting(Secret.redisUrl.optional(), {
-    help: 'Redis to share with other machines instead of the private one. A URL with a password belongs in REDIS_URL',
-    flags: ['--redis <url>'],
-    env: ['REDIS_URL'],
-    secret: true,
-  }),
-  prefix: setting(word('letters, digits and {}._-', /^[\w{}.-]+$/), {
-    help: 'prefix of every Redis key; the braces keep all keys in one cluster slot',
-    flags: ['--prefix <text>'],
-    env: ['DATAFERRY_PREFIX'],
-    fallback: '{dataferry}',
-  }),
-  stateDir: setting(word('a folder'), {
-    help: 'folder of the private Redis',
-    flags: ['--state-dir <folder>'],
-    env: ['DATAFERRY_STATE_DIR'],
-    fallback: '~/.local/state/dataferry',
-    path: true,
-  }),
-  processes: setting(whole(1, 64).optional(), {
-    help: 'worker processes on this machine; default: one fewer than the cores',
-    flags: ['--processes <n>'],
-    env: ['DATAFERRY_PROCESSES'],
-  }),
-  logLevel: setting(choice(LOG_LEVELS), {
-    help: `log to standard error: ${LOG_LEVELS.join(', ')}`,
-    flags: ['--log-level <level>'],
-    env: ['DATAFERRY_LOG_LEVEL'],
-    fallback: 'silent',
-  }),
-  logFile: setting(word('a file').optional(), {
-    help: 'log to this file instead, from info on unless --log-level says otherwise; lines are added at its end',
-    flags: ['--log-file <file>'],
-    env: ['DATAFERRY_LOG_FILE'],
-    path: true,
-  }),
-  s3Endpoint: setting(word('a URL such as https://s3.example.org', /^https?:\/\/\S+$/).optional(), {
-    help: 'URL of an S3-compatible store that is not AWS',
-    flags: ['--endpoint <url>'],
-    env: ['DATAFERRY_S3_ENDPOINT', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'],
-  }),
-  s3Region: setting(word('a region').optional(), {
-    help: 'region of the bucket',
-    flags: ['--region <name>'],
-    env: ['AWS_REGION', 'AWS_DEFAULT_REGION'],
-  }),
-  s3Profile: setting(word('a profile').optional(), {
-    help: 'profile of the AWS config and credentials files; credentials come from where the AWS tools find them',
-    flags: ['--profile <name>'],
-    env: ['AWS_PROFILE'],
-  }),
-  s3PathStyle: setting(choice(['auto', 'path', 'host']), {
-    help: 'endpoint/bucket/key (path) or bucket.endpoint/key (host); auto: path when an endpoint is given',
-    flags: ['--s3-style <style>'],
-    env: ['DATAFERRY_S3_STYLE'],
-    fallback: 'auto',
-  }),
-  s3Encryption: setting(choice(['AES256', 'aws:kms', 'aws:kms:dsse']).optional(), {
-    help: 'server-side encryption of what is written',
-    flags: ['--sse <kind>'],
-    env: ['DATAFERRY_S3_SSE'],
-  }),
-  s3KmsKey: setting(word('a key id').optional(), {
-    help: 'id of the KMS key',
-    flags: ['--sse-kms-key <id>'],
-    env: ['DATAFERRY_S3_KMS_KEY'],
-  }),
-  s3StorageClass: setting(word('a storage class').optional(), {
-    help: 'storage class of the data, e.g. STANDARD_IA',
-    flags: ['--storage-class <name>'],
-    env: ['DATAFERRY_S3_STORAGE_CLASS'],
-  }),
-  s3Parts: setting(whole(1, 16).optional(), {
-    help: 'parts of one upload held in memory, and at most lost in a crash; by default as many as make 32 MiB or half a percent of the file',
-    env: ['DATAFERRY_S3_PARTS'],
-  }),
-  throttleFirstMs: setting(durationMs(1), {
-    help: 'first pause for a server that asks for fewer requests without saying for how long',
-    env: ['DATAFERRY_THROTTLE_FIRST'],
-    fallback: '60s',
-    unit: 'ms',
-  }),
-  throttleMaxMs: setting(durationMs(1), {
-    help: 'longest such pause; each is twice the one before',
-    env: ['DATAFERRY_THROTTLE_MAX'],
-    fallback: '30m',
-    unit: 'ms',
-  }),
-  outageFirstMs: setting(durationMs(1), {
-    help: 'time to the first new look at a server that is away',
-    env: ['DATAFERRY_OUTAGE_FIRST'],
-    fallback: '5s',
-    unit: 'ms',
-  }),
-  outageMaxMs: setting(durationMs(1), {
-    help: 'longest time between two such looks; each is twice the one before',
-    env: ['DATAFERRY_OUTAGE_MAX'],
-    fallback: '5m',
-    unit: 'ms',
-  }),
-  giveUpAfterMs: setting(durationMs(1), {
-    flags: ['--give-up-after <duration>'],
-    help: 'park the batch and exit when a server or destination has been away for this long',
-    env: ['DATAFERRY_GIVE_UP_AFTER'],
-    fallback: '24h',
-    unit: 'ms',
-  }),
-  idleTimeoutMs: setting(durationMs(1), {
-    help: 'a download that receives nothing for this long reconnects',
-    env: ['DATAFERRY_IDLE_TIMEOUT'],
-    fallback: '60s',
-    unit: 'ms',
-  }),
-  slowTimeoutMs: setting(durationMs(1), {
-    help: 'a download that has brought less than 1 KiB a second for this long is connected again where it can go on at the same byte; limits and pauses of our own do not count',
-    env: ['DATAFERRY_SLOW_TIMEOUT'],
-    fallback: '60s',
-    unit: 'ms',
-  }),
-  connectTimeoutMs: setting(durationMs(1), {
-    help: 'longest wait for a connection to a server',
-    env: ['DATAFERRY_CONNECT_TIMEOUT'],
-    fallback: '30s',
-    unit: 'ms',
-  }),
-})
+  server: serverUrls,
+  destination: word('a folder or a URL such as ./data'),
+  jobs: whole(1, 64),
+  segments: autoOrWhole(1, 16),
+  existing: choice(EXISTING),
+  format: choice(FORMATS),
+  retries: whole(1, 1000),
+  retryFirstMs: durationMs(1),
+  retryMaxMs: durationMs(1),
+  bundle: bundleSize,
+  bundleUnverified: yesOrNo(),
+  bundleFiles: whole(2, 200),
+  bundleBytes: byteCount,
+  share: yesOrNo(),
+  limitRate: byteCount.optional(),
+  tokenFile: word('a file').optional(),
+  allowHost: hosts,
+  caFile: word('a file').optional(),
+  contact: word('printable ASCII text such as an e-mail address', /^[\x20-\x7e]+$/).optional(),
+  userAgent: word('visible ASCII text', /^[\x20-\x7e]+$/).optional(),
+  redis: Secret.redisUrl.optional(),
+  prefix: word('letters, digits and {}._-', /^[\w{}.-]+$/),
+  stateDir: word('a folder'),
+  processes: whole(1, 64).optional(),
+  logLevel: choice(LOG_LEVELS),
+  logFile: word('a file').optional(),
+  s3Endpoint: word('a URL such as https://s3.example.org', /^https?:\/\/\S+$/).optional(),
+  s3Region: word('a region').optional(),
+  s3Profile: word('a profile').optional(),
+  s3PathStyle: choice(['auto', 'path', 'host']),
+  s3Encryption: choice(['AES256', 'aws:kms', 'aws:kms:dsse']).optional(),
+  s3KmsKey: word('a key id').optional(),
+  s3StorageClass: word('a storage class').optional(),
+  s3Parts: whole(1, 16).optional(),
+  throttleFirstMs: durationMs(1),
+  throttleMaxMs: durationMs(1),
+  outageFirstMs: durationMs(1),
+  outageMaxMs: durationMs(1),
+  giveUpAfterMs: durationMs(1),
+  idleTimeoutMs: durationMs(1),
+  slowTimeoutMs: durationMs(1),
+  connectTimeoutMs: durationMs(1),
+} satisfies Record<SettingName, z.ZodType>)
 
 /** The values, checked. Durations are milliseconds, sizes bytes. */
 export type Settings = Readonly<z.infer<typeof settingsSchema>>
-export type SettingName = keyof Settings
-
-/** Every setting's name, in the order of the table. */
-export const SETTING_NAMES: readonly SettingName[] = settingsSchema.keyof().options
-
-/** What the table says about a setting. */
-export function aboutSetting(name: SettingName): Setting {
-  const about = registry.get(settingsSchema.shape[name])
-  if (!about) throw new Error(`the setting ${name} has no description`)
-  return about
-}

@@ -1,10 +1,7 @@
 import { z } from 'zod'
 import { filtersSchema } from './filters.ts'
+import { EXISTING } from './existing.ts'
 import { FORMATS } from './item.ts'
-
-/** What to do when there is already something at an item's path. `error` and the overwriting ones never touch identical files. */
-export const EXISTING = ['error', 'skip', 'overwrite', 'overwrite-different', 'refresh'] as const
-export type Existing = (typeof EXISTING)[number]
 
 /** `off`, `auto`, or the bytes up to which a file counts as small. */
 const bundleSchema = z.union([z.literal('auto'), z.literal('off'), z.number().int().positive()])

@@ -1,5 +1,5 @@
 import { DataferryError } from '../errors.ts'
-import type { Existing } from '../model/batch.ts'
+import type { Existing } from '../model/existing.ts'
 import { sameChecksum, type Checksum } from '../model/checksum.ts'
 import type { Item } from '../model/item.ts'
 import { receiptFor, type Receipt, type Verified } from '../model/receipt.ts'

@@ -7,7 +7,7 @@ import { parserFor, readArguments } from '../../src/cli/parser.ts'
 import { ERROR_CODES } from '../../src/errors.ts'
 import { ADDRESSES } from '../../src/manifest/dataverse-url.ts'
 import { readManifest } from '../../src/manifest/read-manifest.ts'
-import { aboutSetting, SETTING_NAMES } from '../../src/config/settings.ts'
+import { aboutSetting, SETTING_NAMES } from '../../src/config/about-settings.ts'
 
 const read = (path: string): Promise<string> => readFile(new URL(`../../${path}`, import.meta.url), 'utf8')
 const pages = await referencePages()

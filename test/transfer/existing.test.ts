@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { EXISTING, type Existing } from '../../src/model/batch.ts'
+import { EXISTING, type Existing } from '../../src/model/existing.ts'
 import type { Item } from '../../src/model/item.ts'
 import type { Receipt } from '../../src/model/receipt.ts'
 import { diskSink } from '../../src/sinks/disk/disk-sink.ts'

@@ -1,11 +1,6 @@
-import { tokenFor } from '../../config/config.ts'
-import { DataferryError } from '../../errors.ts'
-import { ACCESS_ACTIONS, findAction } from '../access-actions.ts'
+import { ACCESS_ACTIONS } from '../access-table.ts'
 import type { Command } from '../command.ts'
-import { identify } from '../identify.ts'
-import { pasted } from '../pasted.ts'
-import { refusedOrThrow } from '../refusal.ts'
-import { SERVER_SETTINGS, Sources } from '../sources.ts'
+import { SERVER_SETTINGS } from '../shared-flags.ts'
 
 const ACTIONS = ACCESS_ACTIONS.map(({ name, help }) => `${name}: ${help}`).join('; ')
 
@@ -33,30 +28,5 @@ export const command: Command = {
     { flags: '--history', help: 'with list: also granted and rejected requests (Dataverse 6.11)' },
     { flags: '--guestbook <file>', help: 'with request: JSON with truthful answers for the dataset’s guestbook' },
   ],
-  run: async (context) => {
-    const { config, args, signal } = context
-    const [word = '', id = '', ...users] = args
-    const action = findAction(word)
-    if (action.takesUsers !== users.length > 0) {
-      if (!action.takesUsers) throw new DataferryError('ARGUMENT_INVALID', `access ${action.name} takes no user.`)
-      throw new DataferryError('ARGUMENT_INVALID', `access ${action.name} needs a user such as @jane.`, {
-        advice: 'To see who requested access:',
-        command: pasted(config, 'access', ['list', id]),
-      })
-    }
-    const named = identify(id, action.name === 'allow' ? 'dataset' : 'any', config)
-    if (tokenFor(config, named.server) === undefined) {
-      const message = `${named.server} must know who is asking: set DATAVERSE_API_TOKEN, or give a file with --token-file.`
-      throw new DataferryError('CONFIG_INVALID', message)
-    }
-    const sources = new Sources(context, [named.server])
-    try {
-      await action.run({ context, api: sources.access(named.server), named, id, users, signal })
-      return 0
-    } catch (error) {
-      return refusedOrThrow(error, context)
-    } finally {
-      await sources.close()
-    }
-  },
+  run: async (context) => (await import('../actions/access.ts')).run(context),
 }

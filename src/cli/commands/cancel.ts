@@ -1,7 +1,5 @@
 import type { Command } from '../command.ts'
-import { knownBatch, recordHold, refuseFinished } from '../control.ts'
-import { DESTINATION_SETTINGS } from '../destination.ts'
-import { openRuntime } from '../runtime.ts'
+import { DESTINATION_SETTINGS } from '../shared-flags.ts'
 
 /** `dataferry cancel`: fetches nothing more of a batch. */
 export const command: Command = {
@@ -10,15 +8,5 @@ export const command: Command = {
   operands: [{ name: 'batch', help: 'its id as `dataferry status` shows it, or the end of it' }],
   settings: DESTINATION_SETTINGS,
   flags: [],
-  run: async (context) => {
-    await using runtime = await openRuntime(context, 'producer')
-    const batch = await knownBatch(runtime.ledger, context.args[0] ?? '')
-    refuseFinished(context, batch)
-    const { id } = batch
-    const hold = { state: 'cancelled', reason: 'by hand' } as const
-    await runtime.ledger.setState(id, hold.state, hold.reason)
-    await recordHold(context, batch, hold)
-    context.out.line(`Cancelled ${id}; files already fetched stay.`)
-    return 0
-  },
+  run: async (context) => (await import('../actions/cancel.ts')).run(context),
 }

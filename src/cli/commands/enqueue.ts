@@ -1,15 +1,6 @@
-import type { BegunBatch } from '../../plan/begin-batch.ts'
-import type { Sink } from '../../sinks/sink.ts'
-import { PLANS, type Command, type ExitCode } from '../command.ts'
-import { openQuestionSlots } from '../open-question-slots.ts'
-import { untilDurable } from '../../queue/durable.ts'
-import { planBatch, printPlan } from '../planning.ts'
-import { pasted } from '../pasted.ts'
-import { openToWorkers } from '../shared-run.ts'
-import { lazyRuntime } from '../runtime.ts'
-import type { Sources } from '../sources.ts'
-import { command as planCommand, PLANNING_FLAGS } from './plan.ts'
-import { withPlanning } from '../with-planning.ts'
+import { PLANS, type Command } from '../command.ts'
+import { command as planCommand } from './plan.ts'
+import { PLANNING_FLAGS } from '../shared-flags.ts'
 
 /** `dataferry enqueue`: plans, records, returns; `dataferry work` does the rest. */
 export const command: Command = {
@@ -21,26 +12,5 @@ export const command: Command = {
   settings: planCommand.settings,
   flags: PLANNING_FLAGS,
   stop: PLANS,
-  run: async (context) => {
-    await using lazy = lazyRuntime(context, 'producer')
-    const enqueue = async (sink: Sink, begun: BegunBatch, sources: Sources): Promise<ExitCode> => {
-      const { config, out } = context
-      const { id } = begun.batch
-      const runtime = await lazy.get()
-      await openToWorkers(context, runtime, sink, begun)
-      await using slots = openQuestionSlots(context, runtime)
-      const state = await planBatch(context, sink, begun, {
-        sources,
-        takeSlot: slots.takeSlot,
-        onCheckpoint: ({ items, totals, complete }) => runtime.ledger.setPlanned(id, items, totals.size, complete),
-      })
-      await printPlan(out, sink, begun, state)
-      // Says "enqueued" only once Redis has it on disk, as far as that Redis can promise it; see docs/docker.md.
-      await untilDurable(runtime.client)
-      out.line(`Enqueued as ${id}. Workers will fetch it; to start some here:`)
-      out.line(`  ${pasted(config, 'work', [])}`)
-      return 0
-    }
-    return await withPlanning(context, enqueue, lazy)
-  },
+  run: async (context) => (await import('../actions/enqueue.ts')).run(context),
 }

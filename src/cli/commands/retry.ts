@@ -1,19 +1,5 @@
-import { randomUUID } from 'node:crypto'
-import { PUBLIC_SCOPE, TOKEN_SCOPE } from '../../../jobs/scope.ts'
-import { readKnownBatch } from '../../batch/destination.ts'
-import { reopenFailed } from '../../batch/reopen.ts'
-import { DataferryError } from '../../errors.ts'
-import { openPlan } from '../../plan/open-plan.ts'
-import type { LedgerEntry } from '../../ledger/ledger.ts'
-import { runBatch } from '../batch-run.ts'
-import { runShared, somebodyWorks } from '../shared-run.ts'
 import { PARKS, type Command } from '../command.ts'
-import { knownBatch } from '../control.ts'
-import { plural } from '../terminal/format.ts'
-import { feed } from '../recover.ts'
-import { lazyRuntime, openRuntime, type Runtime } from '../runtime.ts'
 import { command as runCommand } from './run.ts'
-import { openDestination } from '../destination.ts'
 
 /** `dataferry retry`: the failed items only. */
 export const command: Command = {
@@ -30,51 +16,5 @@ export const command: Command = {
   settings: runCommand.settings,
   flags: [{ flags: '--code <codes>', help: 'only failures with these codes, separated by commas' }],
   stop: PARKS,
-  run: async (context) => {
-    const { out, args, text, config } = context
-    const { share } = config.settings
-    const runtime = await openRuntime(context, 'producer')
-    let isClosed = false
-    const close = async (): Promise<void> => {
-      if (!isClosed) await runtime[Symbol.asyncDispose]()
-      isClosed = true
-    }
-    try {
-      const { id, destination, attached, tokenServers } = await batchToRetry(runtime, args[0])
-      const sink = await openDestination(config, destination)
-      try {
-        const batch = await readKnownBatch(sink, id)
-        if (!batch) throw new DataferryError('BATCH_NOT_FOUND', `${destination} has no batch ${id} any more.`)
-        const plan = await openPlan(sink.records, batch)
-        const codes = new Set((text('code') ?? '').split(',').filter((code) => code !== ''))
-        const count = await reopenFailed(runtime.ledger, sink.records, id, codes, `retry-${randomUUID().slice(0, 8)}`)
-        out.line(`${plural(count, 'failed file')} of ${id} ${count === 1 ? 'is' : 'are'} tried again.`)
-        if (count === 0) return 0
-        if (
-          !attached &&
-          !share &&
-          (await somebodyWorks(runtime, tokenServers.length > 0 ? TOKEN_SCOPE : PUBLIC_SCOPE))
-        ) {
-          await feed(runtime, id)
-          return 0
-        }
-        await close()
-        await using lazy = lazyRuntime(context, 'worker')
-        const bring = share ? runShared : runBatch
-        return await bring(context, sink, { batch, plan, resumed: true }, lazy)
-      } finally {
-        await sink.close()
-      }
-    } finally {
-      await close()
-    }
-  },
-}
-
-/** The named batch, or else the newest one that has failures. */
-async function batchToRetry({ ledger }: Runtime, given: string | undefined): Promise<LedgerEntry> {
-  if (given !== undefined) return knownBatch(ledger, given)
-  const newestFirst = [...(await ledger.list())].sort((a, b) => b.createdAt.localeCompare(a.createdAt))
-  for (const entry of newestFirst) if ((await ledger.summary(entry.id)).failed > 0) return entry
-  throw new DataferryError('BATCH_NOT_FOUND', 'This Redis knows no batch with failures.')
+  run: async (context) => (await import('../actions/retry.ts')).run(context),
 }

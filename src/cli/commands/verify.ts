@@ -1,5 +1,5 @@
 import type { Command } from '../command.ts'
-import { DESTINATION_SETTINGS } from '../destination.ts'
+import { DESTINATION_SETTINGS } from '../shared-flags.ts'
 
 /** `dataferry verify`: whether everything ever fetched to a destination is still there, byte for byte. */
 export const command: Command = {

@@ -1,0 +1,36 @@
+import { tokenFor } from '../../config/config.ts'
+import { DataferryError } from '../../errors.ts'
+import { findAction } from '../access-actions.ts'
+import type { Command } from '../command.ts'
+import { identify } from '../identify.ts'
+import { pasted } from '../pasted.ts'
+import { refusedOrThrow } from '../refusal.ts'
+import { Sources } from '../sources.ts'
+
+/** What `dataferry access` does. */
+export const run: Command['run'] = async (context) => {
+  const { config, args, signal } = context
+  const [word = '', id = '', ...users] = args
+  const action = findAction(word)
+  if (action.takesUsers !== users.length > 0) {
+    if (!action.takesUsers) throw new DataferryError('ARGUMENT_INVALID', `access ${action.name} takes no user.`)
+    throw new DataferryError('ARGUMENT_INVALID', `access ${action.name} needs a user such as @jane.`, {
+      advice: 'To see who requested access:',
+      command: pasted(config, 'access', ['list', id]),
+    })
+  }
+  const named = identify(id, action.name === 'allow' ? 'dataset' : 'any', config)
+  if (tokenFor(config, named.server) === undefined) {
+    const message = `${named.server} must know who is asking: set DATAVERSE_API_TOKEN, or give a file with --token-file.`
+    throw new DataferryError('CONFIG_INVALID', message)
+  }
+  const sources = new Sources(context, [named.server])
+  try {
+    await action.run({ context, api: sources.access(named.server), named, id, users, signal })
+    return 0
+  } catch (error) {
+    return refusedOrThrow(error, context)
+  } finally {
+    await sources.close()
+  }
+}

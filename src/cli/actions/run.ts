@@ -1,0 +1,38 @@
+import { runBatch } from '../batch-run.ts'
+import { runShared } from '../shared-run.ts'
+import type { Command } from '../command.ts'
+import { plural } from '../terminal/format.ts'
+import { takeIn } from '../intake.ts'
+import { planBatch, printPlan } from '../planning.ts'
+import { lazyRuntime } from '../runtime.ts'
+import { Sources } from '../sources.ts'
+import { openDestination } from '../destination.ts'
+
+/** What `dataferry run` does. */
+export const run: Command['run'] = async (context) => {
+  const { config, out } = context
+  const sink = await openDestination(config)
+  try {
+    const dryRun = context.has('dry-run')
+    await using runtime = lazyRuntime(context, 'worker')
+    const opened = await takeIn(context, sink, dryRun ? undefined : runtime)
+    const { batch, resumed } = opened
+    if (!dryRun) {
+      out.say(
+        resumed
+          ? `Continuing ${batch.id}.`
+          : `Batch ${batch.id}: ${plural(batch.manifest.entries, 'entry', 'entries')}.`,
+      )
+      const bring = config.settings.share ? runShared : runBatch
+      return await bring(context, sink, opened, runtime)
+    }
+    const sources = new Sources(context)
+    try {
+      return await printPlan(out, sink, opened, await planBatch(context, sink, opened, { sources }))
+    } finally {
+      await sources.close()
+    }
+  } finally {
+    await sink.close()
+  }
+}

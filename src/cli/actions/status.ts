@@ -1,0 +1,147 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isAbort } from '../../errors.ts'
+import { readStatus, type BatchStatus, type DestinationStatus, type ServerStatus, type Status } from '../../status.ts'
+import { waitOf } from '../../ledger/server-state.ts'
+import { holdText } from '../../model/notice.ts'
+import { shownUrl } from '../../model/shown-url.ts'
+import type { Command, Context } from '../command.ts'
+import { knownBatch } from '../control.ts'
+import { pasted } from '../pasted.ts'
+import { formatBytes, formatCount, plural } from '../terminal/format.ts'
+import { openRuntime, type Runtime } from '../runtime.ts'
+
+const WATCH_MS = 1_000
+
+/** What `dataferry status` does. */
+export const run: Command['run'] = async (context) => {
+  await using runtime = await openRuntime(context, 'producer')
+  const [given] = context.args
+  const id = given === undefined ? undefined : (await knownBatch(runtime.ledger, given)).id
+  try {
+    for (;;) {
+      const status = await statusOf(runtime, id)
+      print(context, status, context.has('all') || id !== undefined)
+      if (!context.has('watch') || (id !== undefined && status.batches.every(hasEnded))) return 0
+      await sleep(WATCH_MS, undefined, { signal: context.signal })
+    }
+  } catch (error) {
+    // Ctrl-C is how watching ends.
+    if (isAbort(error) && context.has('watch')) return 0
+    throw error
+  }
+}
+
+async function statusOf(runtime: Runtime, id: string | undefined): Promise<Status> {
+  const status = await readStatus(runtime)
+  if (id === undefined) return status
+  const batches = status.batches.filter((batch) => batch.id === id)
+  const servers = new Set(batches.flatMap((batch) => batch.servers))
+  const places = new Set(batches.map(({ destination }) => destination))
+  return {
+    ...status,
+    batches,
+    servers: status.servers.filter(({ server }) => servers.has(server)),
+    destinations: status.destinations.filter(({ destination }) => places.has(destination)),
+  }
+}
+
+function hasEnded({ state }: BatchStatus): boolean {
+  return state === 'finished' || state === 'cancelled'
+}
+
+/** @param all finished batches, too */
+function print({ out, config }: Context, status: Status, all: boolean): void {
+  for (const batch of status.batches) out.record({ event: 'batch', ...batch })
+  for (const server of status.servers) out.record({ event: 'server', ...server })
+  for (const destination of status.destinations) out.record({ event: 'destination', ...destination })
+  for (const worker of status.workers) out.record({ event: 'worker', ...worker })
+  const shown = status.batches
+    .filter(({ state }) => all || state !== 'finished')
+    .sort((a, b) => urgency(b) - urgency(a))
+  const hidden = status.batches.length - shown.length
+  if (shown.length > 0) out.table(BATCH_COLUMNS, shown.map(batchRow))
+  else out.line(hidden === 0 ? 'This Redis knows no batch.' : 'There is no unfinished batch.')
+  if (hidden > 0)
+    out.line(`${plural(hidden, 'finished batch', 'finished batches')}: ${pasted(config, 'status', ['--all'])}`)
+  if (status.servers.length > 0) out.table(SERVER_COLUMNS, status.servers.map(serverRow))
+  if (status.destinations.length > 0) out.table(DESTINATION_COLUMNS, status.destinations.map(destinationRow))
+  for (const { host, pid, holds } of status.workers) {
+    const moving = holds.filter(({ waits }) => waits !== true)
+    out.line(`worker ${host} (process ${pid}): ${doing(holds.length, moving.length)}`)
+    for (const { path, bytes, size } of moving) {
+      out.line(`  ${path}  ${formatBytes(bytes)}${size === undefined ? '' : ` of ${formatBytes(size)}`}`)
+    }
+  }
+}
+
+/** Files are shown where they move; the others wait for a stream. */
+function doing(held: number, moving: number): string {
+  if (held === 0) return 'idle'
+  const waiting = held - moving
+  return waiting === 0 ? '' : `${plural(waiting, 'file')} ${waiting === 1 ? 'waits' : 'wait'} for a stream`
+}
+
+/** What needs attention comes first: a batch that is paused with a reason, one that waits for its command, one with failures. */
+function urgency({ state, attached, owner, failed }: BatchStatus): number {
+  if (state === 'paused') return 4
+  if (isParked({ state, attached, owner })) return 3
+  if (state === 'open') return failed > 0 ? 2 : 1
+  return 0
+}
+
+/** It belongs to a command that is not running. */
+function isParked({ state, attached, owner }: Pick<BatchStatus, 'state' | 'attached' | 'owner'>): boolean {
+  return state === 'open' && attached && owner === undefined
+}
+
+const right = (title: string) => ({ title, align: 'right' as const })
+
+const BATCH_COLUMNS = [
+  { title: 'BATCH' },
+  { title: 'STATE' },
+  right('PLANNED'),
+  right('FETCHED'),
+  right('KEPT'),
+  right('FAILED'),
+  right('OPEN'),
+  right('BYTES'),
+  { title: 'DESTINATION' },
+]
+
+const SERVER_COLUMNS = [{ title: 'SERVER' }, right('WAITING'), right('ACTIVE'), right('DELAYED'), { title: 'NOW' }]
+
+const DESTINATION_COLUMNS = [{ title: 'DESTINATION' }, { title: 'SEEN FROM' }, { title: 'NOW' }]
+
+function batchRow(batch: BatchStatus): { text: string; tone?: 'good' | 'bad' | 'warn' }[] {
+  const state = isParked(batch) ? 'parked' : batch.state
+  const { id, reason, planned, planComplete, done, kept, failed, open, bytes, destination } = batch
+  return [
+    { text: id },
+    {
+      text: reason === undefined ? state : `${state} (${reason})`,
+      ...((state === 'paused' || state === 'parked') && { tone: 'warn' as const }),
+    },
+    { text: `${formatCount(planned)}${planComplete ? '' : '+'}` },
+    { text: formatCount(done) },
+    { text: formatCount(kept) },
+    { text: formatCount(failed), ...(failed > 0 && { tone: 'bad' as const }) },
+    { text: formatCount(open) },
+    { text: formatBytes(bytes) },
+    { text: shownUrl(destination) },
+  ]
+}
+
+function serverRow({ server, waiting, active, delayed, hold }: ServerStatus): { text: string }[] {
+  const now = hold ? holdText(waitOf(hold)) : ''
+  return [
+    { text: server },
+    { text: formatCount(waiting) },
+    { text: formatCount(active) },
+    { text: formatCount(delayed) },
+    { text: now },
+  ]
+}
+
+function destinationRow({ destination, host, pid, hold }: DestinationStatus): { text: string }[] {
+  return [{ text: shownUrl(destination) }, { text: `${host} (process ${pid})` }, { text: holdText(waitOf(hold)) }]
+}

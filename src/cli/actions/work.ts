@@ -1,0 +1,167 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { availableParallelism } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { every } from '../../async/every.ts'
+import { DataferryError } from '../../errors.ts'
+import { destinationUrl } from '../../sinks/open-sink.ts'
+import type { Command, Context, ExitCode } from '../command.ts'
+import { openDestination } from '../destination.ts'
+import { plural } from '../terminal/format.ts'
+import { tellOnce } from '../tell-notices.ts'
+import { HoldsElsewhere } from '../holds-elsewhere.ts'
+import { openRuntime, type Runtime } from '../runtime.ts'
+import { Sources } from '../sources.ts'
+import { openScopes } from '../shared-run.ts'
+import { startWork } from '../start-work.ts'
+import { untilDone } from '../until-done.ts'
+import type { Notice } from '../../model/notice.ts'
+import { ownProcess } from '../../process/process-identity.ts'
+import { Batches } from '../../../workers/batches.ts'
+import { Notices } from '../../../workers/notices.ts'
+import { recoverCrashed } from '../../../workers/recover-crashed.ts'
+import { newWriterId } from '../../../workers/run.ts'
+import { supervise } from '../../../workers/supervisor.ts'
+
+/** A child parks its files within this; then it is killed, which loses nothing that was kept. */
+const GRACE_MS = 20_000
+
+/** A process that stops on its own does so before it is killed. */
+const MARGIN_MS = 5_000
+
+const LOOK_MS = 500
+
+/** What several processes wait for is read from Redis. */
+const TELL_MS = 2_000
+
+/** What `dataferry work` does. */
+export const run: Command['run'] = async (context) => {
+  const { config } = context
+  if (config.servers.length === 0) {
+    throw new DataferryError(
+      'CONFIG_INVALID',
+      'No server to contact is given: use --server, DATAVERSE_SERVER or the config file.',
+    )
+  }
+  const processes = config.settings.processes ?? Math.max(1, availableParallelism() - 1)
+  await using runtime = await openRuntime(context, 'worker')
+  return processes === 1 ? await workHere(context, runtime) : await workBelow(context, runtime, processes)
+}
+
+/** Works in this process until it is asked to stop. */
+async function workHere(context: Context, runtime: Runtime): Promise<ExitCode> {
+  const { config, out } = context
+  const signal = AbortSignal.any([context.signal, supervisorGone()])
+  // Whoever is asked to stop while it starts takes no jobs that it would only hand back.
+  if (signal.aborted) return 0
+  const sources = new Sources(context)
+  try {
+    const workers = await startWork(
+      context,
+      runtime,
+      sources,
+      openScopes(config, config.servers),
+      onlyDestination(context),
+    )
+    try {
+      out.say(`Working for ${config.servers.join(', ')}. Ctrl-C parks files in flight.`)
+      const tell = tellOnce(out)
+      // Of several processes one tells what all of them wait for.
+      const isOwn = (notice: Notice): boolean => !isSupervised() || typeof notice === 'string'
+      const look = (): void => tell(workers.notices.list().filter(isOwn))
+      const telling = every(LOOK_MS, look, (error) => context.log.warn({ err: error }))
+      await untilStopped(context, runtime, signal).finally(() => telling.stop())
+    } finally {
+      // While Redis is away jobs cannot be handed back. What was fetched is kept all the same, so nothing is waited for.
+      await within(GRACE_MS - MARGIN_MS, workers.close())
+    }
+  } finally {
+    await sources.close()
+  }
+  return 0
+}
+
+/** Whether this is one of several processes that another one looks after. */
+function isSupervised(): boolean {
+  return Object.hasOwn(process, 'connected')
+}
+
+/** Aborts when the supervisor that started this process has died: the next supervisor starts its own workers. */
+function supervisorGone(): AbortSignal {
+  const gone = new AbortController()
+  // No channel: nobody supervises this process, or its supervisor died while it was starting.
+  if (process.connected) process.once('disconnect', () => gone.abort())
+  else if (isSupervised()) gone.abort()
+  return gone.signal
+}
+
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  const timer = new AbortController()
+  await Promise.race([work, sleep(ms, undefined, { signal: timer.signal }).catch(() => undefined)])
+  timer.abort()
+}
+
+/** Keeps worker processes alive, each the same command with `--processes 1`. */
+async function workBelow(context: Context, runtime: Runtime, count: number): Promise<ExitCode> {
+  const { out, log, config, signal } = context
+  const stop = new AbortController()
+  const ended = untilStopped(context, runtime, signal).finally(() => stop.abort())
+  out.say(`${plural(count, 'worker process', 'worker processes')} for ${config.servers.join(', ')}.`)
+  const { client: connection, workers, ledger } = runtime
+  const queues = openScopes(config, config.servers).flatMap(({ scope, servers }) =>
+    runtime.queues.in(scope).of(servers),
+  )
+  const notices = new Notices(log)
+  const elsewhere = new HoldsElsewhere(runtime.servers, notices)
+  const tell = tellOnce(out)
+  const { space } = await ownProcess()
+  const look = async (): Promise<void> => {
+    const own = (await workers.list()).filter((record) => record.space === space)
+    await elsewhere.look(config.servers, own, () => true)
+    tell(notices.list())
+  }
+  const telling = every(TELL_MS, look, (error) => log.debug({ err: error }))
+  const batches = new Batches(ledger, (url) => openDestination(config, url), newWriterId(), log)
+  try {
+    await supervise({
+      count,
+      spawn: startChild,
+      recover: () => recoverCrashed({ connection, workers, queues, ledger, batches }),
+      signal: stop.signal,
+      graceMs: GRACE_MS,
+      log,
+    })
+  } finally {
+    await telling.stop()
+    await batches.close()
+  }
+  await ended
+  return 0
+}
+
+function startChild(): ChildProcess {
+  const [, main = '', ...args] = process.argv
+  // When all is done is for the supervisor to say.
+  const own = args.filter((arg) => arg !== '--until-done')
+  return spawn(process.execPath, [...process.execArgv, main, ...own, '--processes', '1'], {
+    // The channel carries nothing: when it closes, the child knows that its supervisor is gone.
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    // Ctrl-C in a terminal goes to the supervisor, which asks its children.
+    detached: true,
+  })
+}
+
+/** Resolves at the signal, even while Redis is away, or with `--until-done` when there is nothing left to do here. */
+async function untilStopped(context: Context, runtime: Runtime, signal: AbortSignal): Promise<void> {
+  const stopped = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  if (!context.has('until-done')) return stopped
+  await Promise.race([stopped, untilDone(context, runtime, onlyDestination(context), signal)])
+}
+
+/** The one destination that is worked for, as its URL. Only a flag narrows: what `run` takes for its default does not. */
+function onlyDestination({ config }: Pick<Context, 'config'>): string | undefined {
+  const { destination } = config.settings
+  return config.sourceOf('destination').kind === 'flag' ? destinationUrl(destination, process.cwd()) : undefined
+}

@@ -1,0 +1,59 @@
+import { load, type LoadedConfig } from '../config/config.ts'
+import { DATAFERRY_VERSION } from '../dataverse/version.ts'
+import { DataferryError, isAbort, messageOf } from '../errors.ts'
+import { createLogger, type Logger } from '../log.ts'
+import type { Command, ExitCode } from './command.ts'
+import type { Verb } from './commands.ts'
+import { exitCodeOf, reportError } from './failure.ts'
+import { CTRL_C } from './interruption.ts'
+import { openLogFile } from './log-file.ts'
+import { parserFor, readArguments } from './parser.ts'
+import type { Output } from './terminal/output.ts'
+import { outputFor, type World } from './world.ts'
+
+/** Rejects with what is wrong in the command line itself; later errors are reported as that command line asks. */
+export async function runVerb(verb: Verb, rest: readonly string[], world: World): Promise<ExitCode> {
+  const command = await verb.load()
+  const typed = readArguments(parserFor(verb.name, verb.summary, command), command, rest)
+  const out = outputFor(world, typed)
+  let log: Logger | undefined
+  try {
+    const config = load({ flags: typed.settings, file: typed.config, env: world.env, cwd: world.cwd })
+    for (const warning of config.warnings) out.warn(warning)
+    log = openLog(config, typed.verbose, out)
+    log.info({ command: verb.name, version: DATAFERRY_VERSION }, 'command begins')
+    world.signal.addEventListener('abort', () => out.interrupted(stopping(command, world.signal)), { once: true })
+    const logsToTerminal = config.settings.logFile === undefined && log.level !== 'silent'
+    const code = await command.run({ ...typed, config, out, log, logsToTerminal, signal: world.signal })
+    log.info({ command: verb.name, code }, 'command ended')
+    return code
+  } catch (error) {
+    const code = exitCodeOf(error)
+    if (isAbort(error) && world.signal.aborted) out.say(command.stop?.stopped ?? 'Stopped.')
+    else reportError(error, out, typed.verbose)
+    log?.info({ command: verb.name, code, ...logged(error) }, 'command ended')
+    return code
+  }
+}
+
+/** Nothing is logged unless asked for: people get sentences. A file asks for what happens, as does `--verbose`. */
+function openLog({ settings, sourceOf }: LoadedConfig, verbose: boolean, out: Output): Logger {
+  const { logFile, logLevel } = settings
+  const isAskedFor = verbose || logFile !== undefined
+  const level = isAskedFor && sourceOf('logLevel').kind === 'default' ? 'info' : logLevel
+  if (logFile === undefined) return createLogger(level)
+  const onLoss = (reason: string): void => out.warn(`Log lines are lost, as ${logFile} cannot be written: ${reason}`)
+  return createLogger(level, openLogFile(logFile, onLoss))
+}
+
+function logged(error: unknown): Readonly<Record<string, string>> {
+  const message = messageOf(error)
+  return error instanceof DataferryError ? { problem: error.code, message } : { message }
+}
+
+/** `Stopping (SIGTERM); what was fetched is kept.` */
+function stopping({ stop }: Command, { reason }: AbortSignal): string {
+  const why = messageOf(reason)
+  const what = stop === undefined ? '.' : `; ${stop.stopping}`
+  return why === CTRL_C ? `Stopping${what} Press Ctrl-C again to stop at once.` : `Stopping (${why})${what}`
+}

@@ -1,0 +1,77 @@
+import type { SettingName } from '../config/about-settings.ts'
+import type { Command, Operand } from './command.ts'
+
+/** The settings that say where files go, and how an object store is reached. */
+export const DESTINATION_SETTINGS: readonly SettingName[] = [
+  'destination',
+  's3Endpoint',
+  's3Region',
+  's3Profile',
+  's3PathStyle',
+  's3Encryption',
+  's3KmsKey',
+  's3StorageClass',
+]
+
+/** Which servers may be contacted, with which identity, and where they may redirect. */
+export const SERVER_SETTINGS = [
+  'server',
+  'tokenFile',
+  'contact',
+  'userAgent',
+  'allowHost',
+] as const satisfies readonly SettingName[]
+
+/** Flags that narrow what a manifest names. */
+const FILTER_FLAGS: Command['flags'] = [
+  {
+    flags: '--include <glob>',
+    help: 'only files whose path in the dataset matches, e.g. *.csv or raw/**; repeat for more',
+    many: true,
+  },
+  { flags: '--exclude <glob>', help: 'no files whose path in the dataset matches; repeat for more', many: true },
+  { flags: '--min-size <bytes>', help: 'only files of at least this size, e.g. 10K' },
+  { flags: '--max-size <bytes>', help: 'only files of at most this size, e.g. 2G' },
+  { flags: '--content-type <glob>', help: 'only files of this type, e.g. image/*; repeat for more', many: true },
+]
+
+/** Flags that name datasets without a list of them. */
+const FINDING_FLAGS: Command['flags'] = [
+  {
+    flags: '--collection <alias>',
+    help: 'all released datasets of this collection and the collections in it; repeat for more',
+    many: true,
+  },
+  { flags: '--query <search>', help: 'all released datasets that this search finds; with --collection, within those' },
+  { flags: '--recursive', help: 'also all datasets of the collections that the manifest names' },
+]
+
+/** Flags of every command that plans. */
+export const PLANNING_FLAGS: Command['flags'] = [
+  { flags: '-m, --manifest <file>', help: 'the manifest, - for standard input' },
+  ...FINDING_FLAGS,
+  ...FILTER_FLAGS,
+  { flags: '--ignore-columns', help: 'treat columns that look like misspelt known ones as columns of your own' },
+  { flags: '--new', help: 'begin a new batch even if an unfinished one of this manifest exists' },
+]
+
+/** Flags that choose the form of one file. */
+export const FORM_FLAGS: Command['flags'] = [
+  { flags: '--format <form>', help: 'original, tab, RData or prep; for tabular files' },
+  { flags: '--no-var-header', help: 'tab-delimited, without the header line' },
+  { flags: '--variables <ids>', help: 'only these columns of a tabular file: ids of variables, such as 12,v13' },
+  { flags: '--image-thumb [pixels]', help: 'a PNG thumbnail instead of the file (default: 64 pixels)' },
+]
+
+/** Flags of every download. */
+export const TRANSFER_FLAGS: Command['flags'] = [
+  { flags: '--no-count', help: 'keep the download out of the server’s statistics' },
+  {
+    flags: '--guestbook <file>',
+    help: 'JSON with truthful answers, sent if the dataset requires its guestbook to be filled in',
+  },
+]
+
+export const SUBJECT: readonly Operand[] = [
+  { name: 'batch', help: 'its id as `dataferry status` shows it, or the end of it', optional: true },
+]
