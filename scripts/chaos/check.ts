@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { listBatches } from '../../src/batch/folder.ts'
 import { readOutcomes } from '../../src/batch/outcome-log.ts'
+import { Outcomes } from '../../src/batch/outcomes.ts'
 import { readReport } from '../../src/batch/report.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { Batch } from '../../src/model/batch.ts'
@@ -66,6 +67,9 @@ async function checkBatch({ id }: Batch, records: Records, ledger: Ledger, probl
   expect('complete', complete, true)
   expect('missing', missing, 0)
   expect('failed', failed, 0)
+  for await (const { n, code, message } of new Outcomes(records, id, planned).failures()) {
+    problems.push(`${id}-${n} failed with ${code}: ${message}`)
+  }
   expect('done + kept + failed', done + kept + failed, planned)
   expect('items with an outcome', settled, planned)
   const told = { planned, done, kept, failed, bytes, keptBytes }

@@ -68,7 +68,7 @@ export interface Sink {
   /** Every committed file with its size, in no order, without the `.dataferry` folder; for `verify`. */
   list(signal: AbortSignal): AsyncIterable<{ readonly path: string; readonly size: number }>
   /**
-   * Makes sure that the destination can be used, by writing something small and removing it.
+   * Makes sure that a destination which has records can be used, by writing something small and removing it.
    * Rejects with `SINK_UNAVAILABLE` or `SINK_FULL`, which concern all of it: all work there waits.
    */
   check(): Promise<void>

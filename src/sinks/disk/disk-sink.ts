@@ -66,13 +66,18 @@ export class DiskSink implements Sink {
   /** What `stat` saw last, for the stage that follows. */
   readonly #seen = new LRUCache<string, Stats | 'absent'>({ max: REMEMBERED_KEYS })
   #workspace: Promise<Workspace> | undefined
+  /** Records were found here: a root without any is another place now, such as the mount point of a disk that has gone. */
+  #isKnown = false
 
   constructor(root: string, options: DiskSinkOptions) {
     this.url = pathToFileURL(root).href
     this.#root = root
     this.#options = options
     this.#volume = new Volume(root, () => this.#tryOut())
-    this.records = new DiskRecords(this.#volume, () => this.#open())
+    this.records = new DiskRecords(this.#volume, {
+      open: () => this.#open(),
+      onFound: () => (this.#isKnown = true),
+    })
   }
 
   async stat(path: string, key: string, signal: AbortSignal): Promise<Committed | undefined> {
@@ -155,6 +160,8 @@ export class DiskSink implements Sink {
   }
 
   async check(): Promise<void> {
+    // Only what was a destination before is waited for.
+    this.#isKnown = true
     await this.#open()
     await this.#volume.check()
   }
@@ -250,7 +257,7 @@ export class DiskSink implements Sink {
 
   /** Creates the folders on first use; the next caller retries after a failure. */
   #open(): Promise<Workspace> {
-    this.#workspace ??= openWorkspace(this.#root, this.#options).catch((error: unknown) => {
+    this.#workspace ??= openWorkspace(this.#root, this.#options, !this.#isKnown).catch((error: unknown) => {
       this.#workspace = undefined
       throw this.#volume.unusable(error)
     })

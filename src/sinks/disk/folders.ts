@@ -36,11 +36,18 @@ export class Folders {
    * Creates the root with its parents, and `.dataferry` in it. Neither is ever created again: if they are gone the whole
    * destination is, and its path is another place, such as the mount point of an unmounted disk.
    */
-  static async open(root: string): Promise<Folders> {
+  static async make(root: string): Promise<Folders> {
     const real = await makeRoot(root)
     const folders = new Folders(real, await isNamedByHandles(real))
     await folders.#make(RECORDS_FOLDER)
     return folders
+  }
+
+  /** The same, and makes neither: rejects with `ENOENT` where one is missing. */
+  static async open(root: string): Promise<Folders> {
+    const real = await realpath(root)
+    await access(join(real, RECORDS_FOLDER))
+    return new Folders(real, await isNamedByHandles(real))
   }
 
   /**

@@ -20,20 +20,22 @@ export class DiskRecords implements Records {
   readonly #base: string
   readonly #volume: Volume
   readonly #workspace: () => Promise<Workspace>
+  readonly #onFound: () => void
   readonly #openLogs = new Set<string>()
 
-  /**
-   * @param workspace creates the folders on first use, so that reading never changes a place
-   */
-  constructor(volume: Volume, workspace: () => Promise<Workspace>) {
+  /** @param workspace `open` creates the folders on first use, so that reading never changes a place; `onFound` hears of records */
+  constructor(volume: Volume, workspace: { readonly open: () => Promise<Workspace>; readonly onFound: () => void }) {
     this.#base = join(volume.root, RECORDS_FOLDER)
     this.#volume = volume
-    this.#workspace = workspace
+    this.#workspace = workspace.open
+    this.#onFound = workspace.onFound
   }
 
   async read(name: string): Promise<Uint8Array | undefined> {
     const path = this.#path(name)
-    return this.#volume.run(`read the record ${name}`, () => unless(ABSENT, readPlain(path)))
+    const found = await this.#volume.run(`read the record ${name}`, () => unless(ABSENT, readPlain(path)))
+    if (found) this.#onFound()
+    return found
   }
 
   async write(name: string, content: AsyncIterable<Uint8Array> | Uint8Array | string): Promise<void> {

@@ -33,13 +33,14 @@ export interface Workspace {
 /**
  * Makes `<root>/.dataferry/{parts,marks}` and removes what dead processes left unfinished in there.
  * @param root absolute
+ * @param makes whether root and `.dataferry` may be made; where they must be there, what lacks them is another place
  */
-export async function openWorkspace(root: string, options: DiskSinkOptions): Promise<Workspace> {
+export async function openWorkspace(root: string, options: DiskSinkOptions, makes: boolean): Promise<Workspace> {
   const times = { everyMs: options.heartbeatMs ?? 5000, staleMs: options.staleMs ?? 30_000 }
   if (times.staleMs < 2 * times.everyMs) {
     throw new DataferryError('CONFIG_INVALID', `staleMs (${times.staleMs}) must be at least twice heartbeatMs.`)
   }
-  const folders = await Folders.open(root)
+  const folders = await (makes ? Folders.make(root) : Folders.open(root))
   await folders.make(PARTS_FOLDER)
   await folders.make(MARKS_FOLDER)
   const owner = newOwner(options.identity ?? (await ownProcess()))

@@ -89,7 +89,7 @@ describe('a destination into which others may write', () => {
   })
 
   it('has no mark follow a link', async () => {
-    await sink.check()
+    await sink.records.write('b1/batch.json', '{}')
     await symlink('../../../victim', at('.dataferry/marks/b1-0.json'))
     await expect(store(sink, 'a', BYTES, { verified: 'size' })).rejects.toMatchObject({ code: 'SINK_UNAVAILABLE' })
     await writeFile(at('a'), BYTES)
@@ -113,7 +113,7 @@ describe('a destination into which others may write', () => {
   })
 
   it('has nothing there already that is behind a link, as a listing has not', async () => {
-    await sink.check()
+    await sink.records.write('b1/batch.json', '{}')
     await symlink('../victim', at('file'))
     await symlink('..', at('folder'))
     expect(await sink.stat('file', 'b1-0', never)).toBeUndefined()

@@ -66,6 +66,28 @@ describe('a destination on disk that goes away', () => {
     await (await sink.records.appendTo('b1/receipts/w.ndjson')).close()
   })
 
+  it.each(['gone', 'an empty mount point'])(
+    'is not made anew by a process that only knew its records: %s',
+    async (what) => {
+      await sink.records.write('b1/batch.json', '{}')
+      const known = diskSink(at('data'))
+      expect(await known.records.read('b1/batch.json')).toBeDefined()
+      await rename(at('data'), at('unmounted'))
+      if (what !== 'gone') await mkdir(at('data'))
+      const late = diskSink(at('data'))
+      await expect(late.check()).rejects.toMatchObject(AWAY)
+      await expect(known.stage({ key: 'b1-1', item: itemAt('x/y'), signal: never })).rejects.toMatchObject(AWAY)
+      await expect(known.records.write('b1/plan.json', '{}')).rejects.toMatchObject(AWAY)
+      await expect(known.records.appendTo('b1/items.ndjson')).rejects.toMatchObject(AWAY)
+      if (what !== 'gone') expect(await readdir(at('data'))).toEqual([])
+      expect(await readdir(folder.path)).toHaveLength(what === 'gone' ? 1 : 2)
+      if (what !== 'gone') await rmdir(at('data'))
+      await rename(at('unmounted'), at('data'))
+      await Promise.all([late.check(), store(known, 'x/y', BYTES)])
+      await Promise.all([late.close(), known.close()])
+    },
+  )
+
   it('is unavailable where nothing may be made, from the first write on', async () => {
     // Even root may not make a folder in sysfs.
     const locked = diskSink('/sys/kernel')
