@@ -48,7 +48,7 @@ it('Redis runs as its own user, with a password that only the user knows and no 
   const { redis } = services
   expect(redis?.user).toMatch(/^[1-9]\d*:[1-9]\d*$/)
   const uses = [...text.matchAll(/REDIS_PASSWORD(?!=)/g)]
-  const required = [...text.matchAll(/\$\{REDIS_PASSWORD:\?is not set\. Make one: /g)]
+  const required = [...text.matchAll(/\$\{REDIS_PASSWORD:\?make one as the head of docker-compose\.yml says\}/g)]
   expect(required).toHaveLength(uses.length)
   for (const [name, { environment }] of all) {
     if ('REDIS_URL' in environment) expect(environment['REDIS_URL'], name).toMatch(/^redis:\/\/:\$\{REDIS_PASSWORD:\?/)
