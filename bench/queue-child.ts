@@ -62,6 +62,7 @@ function benchSink(root: string): Sink {
     stat: (...about) => files.stat(...about),
     read: (...about) => files.read(...about),
     stage: (options) => files.stage(options),
+    put: (...about) => files.put(...about),
     forget: (key) => files.forget(key),
     list: (signal) => files.list(signal),
     check: () => disk.check(),

@@ -7,6 +7,7 @@ import type { Ledger } from '../src/ledger/ledger.ts'
 import type { Logger } from '../src/log.ts'
 import type { Batch, BatchId } from '../src/model/batch.ts'
 import type { Sink } from '../src/sinks/sink.ts'
+import { GroupSettle } from './group-settle.ts'
 
 /** A batch that this process works on. */
 export interface OpenBatch {
@@ -14,6 +15,7 @@ export interface OpenBatch {
   readonly sink: Sink
   readonly items: ItemsReader
   readonly outcomes: OutcomeWriter
+  readonly receipts: GroupSettle
   readonly earlier: EarlierBatches
   /** Every line names the batch. */
   readonly log: Logger
@@ -58,12 +60,14 @@ export class Batches {
     const log = this.#log.child({ batch: id })
     const { destination, servers, planned } = known
     log.info({ destination, servers, entries: batch.manifest.entries, planned }, 'batch begins here')
+    const outcomes = new OutcomeWriter(records, id, this.#writer)
     return {
       log,
       batch,
       sink,
       items: new ItemsReader(records, id),
-      outcomes: new OutcomeWriter(records, id, this.#writer),
+      outcomes,
+      receipts: new GroupSettle({ batch, sink, outcomes, log }, this.#ledger),
       earlier: new EarlierBatches(records, id),
     }
   }

@@ -6,7 +6,6 @@ import { limitsFor } from '../src/archive/limits.ts'
 import { bundleMatcher, type BundleMatcher, type Match } from '../src/archive/match-entry.ts'
 import { readEntries, type StreamedEntry } from '../src/archive/read-entries.ts'
 import { DataferryError } from '../src/errors.ts'
-import type { Ledger } from '../src/ledger/ledger.ts'
 import type { Item } from '../src/model/item.ts'
 import { itemKey } from '../src/model/item-key.ts'
 import type { Receipt } from '../src/model/receipt.ts'
@@ -15,7 +14,6 @@ import { keepExisting } from '../src/transfer/existing.ts'
 import { commitWhole, transfer } from '../src/transfer/transfer.ts'
 import type { OpenBatch } from './batches.ts'
 import type { Task } from './running.ts'
-import { GroupSettle } from './settle.ts'
 
 /** Entries written at the same time: most of that is waiting for the disk or the object store. */
 const WRITES = 8
@@ -28,15 +26,10 @@ interface Found {
   readonly held: HeldEntry
 }
 
-interface BundleFetchDeps {
-  readonly ledger: Pick<Ledger, 'settleAll'>
-}
-
 /** Items that travel together; each has its own outcome. */
 export class BundleFetch {
   readonly #opened: OpenBatch
   readonly #task: Task
-  readonly #ends: GroupSettle
   readonly #open: Map<number, Item>
   readonly #settling: Promise<void>[] = []
   /** The server began to send the ZIP. */
@@ -45,11 +38,10 @@ export class BundleFetch {
   /** Bytes of entries that have arrived and are not settled yet. */
   #inHand = 0
 
-  constructor(items: readonly Item[], opened: OpenBatch, task: Task, { ledger }: BundleFetchDeps) {
+  constructor(items: readonly Item[], opened: OpenBatch, task: Task) {
     this.#open = new Map(items.map((item) => [item.n, item]))
     this.#opened = opened
     this.#task = task
-    this.#ends = new GroupSettle(opened, ledger, task.began)
     // Every write adds a few listeners; Node.js warns of a leak from eleven on.
     setMaxListeners(8 * WRITES, task.signal)
   }
@@ -157,7 +149,9 @@ export class BundleFetch {
 
   /** Has a receipt recorded and counted, without waiting: those that end meanwhile are grouped with it. */
   #settle(receipt: Receipt): void {
-    const settling = this.#ends.settle(receipt).then(() => void this.#open.delete(receipt.n))
+    const settling = this.#opened.receipts
+      .settle(receipt, this.#task.began)
+      .then(() => void this.#open.delete(receipt.n))
     // Reported through `#settled`.
     settling.catch(() => undefined)
     this.#settling.push(settling)

@@ -13,7 +13,7 @@ import { settleProblem } from './settle.ts'
 import { OVER, type Step } from './step.ts'
 
 export interface BundleDeps extends ItemDeps {
-  readonly ledger: Pick<Ledger, 'isOpen' | 'settledIn' | 'get' | 'settle' | 'settleAll' | 'setState'>
+  readonly ledger: Pick<Ledger, 'isOpen' | 'settledIn' | 'get' | 'settle' | 'setState'>
   readonly bundling: Pick<Bundling, 'options' | 'failed' | 'succeeded'>
   /** Queues items individually; repeatable. */
   readonly addSingles: (server: string, jobs: readonly ItemJob[]) => Promise<void>
@@ -44,7 +44,7 @@ export async function processBundle(
   })
 
   function workOn(items: readonly Item[], opened: OpenBatch, task: Task): WorkUnderWay {
-    const bundle = new BundleFetch(items, opened, task, deps)
+    const bundle = new BundleFetch(items, opened, task)
     const { server } = task.item
     const isWorthIt = attempt.stalled + (job.crashes ?? 0) < MAX_LOSSES
     const addSingles = async (): Promise<void> => {

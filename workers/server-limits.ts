@@ -31,7 +31,7 @@ export interface ServerLimitsDeps {
 }
 
 /** Jobs prepared beside those that have a stream, so that the next request goes out the moment one ends. */
-const AHEAD = 2
+const AHEAD = 4
 const MOST_JOBS = 64
 /** This many items in a row that fail as if the server were down count as an outage, even while it answers other requests. */
 const SUSPECTS = 3

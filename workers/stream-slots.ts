@@ -21,8 +21,8 @@ export interface StreamSlotsDeps {
 
 /** A process that could not renew its lease for this long closes its streams, before others may take its slots (30 s). */
 const STALE_MS = 20_000
-/** Between two files a slot is free for a moment: only slots that stay free are given back. */
-const SETTLE_MS = 100
+/** Between two files a slot is free for a moment: only slots that were free for this long are given back. */
+const QUIET_MS = 1_000
 const NOTHING: Grant = { granted: 0, share: 0, budget: 0, waitMs: 0, troubled: false }
 
 interface Held {
@@ -49,11 +49,14 @@ export class StreamSlots {
   readonly #held = new Set<Held>()
   readonly #waiters = new Set<Waiter>()
   #grant: Grant = NOTHING
-  #claimedWanted = 0
+  /** What others know of this process. */
+  #claimed = { wanted: 0, needed: 0 }
   #renewedAt = Number.NEGATIVE_INFINITY
   #claiming: Promise<void> | undefined
   #again = false
   #asking = false
+  /** When all slots were wanted last. */
+  #fullAt = Number.NEGATIVE_INFINITY
   #giveBack: NodeJS.Timeout | undefined
   #closed = false
 
@@ -97,9 +100,7 @@ export class StreamSlots {
       }
       signal.addEventListener('abort', abandon, { once: true })
       this.#waiters.add(waiter)
-      // If this process has every slot, only others can change that, and they tell.
-      const { granted, budget } = this.grant
-      if (granted < budget || granted === 0) this.#renewSoon()
+      if (this.#wantsMoreThanClaimed || this.grant.granted === 0) this.#renewSoon()
     })
   }
 
@@ -136,15 +137,16 @@ export class StreamSlots {
     this.#again = false
     const { slots, server, process, onGrant } = this.#deps
     const startedAt = performance.now()
-    const wanted = this.#wanted
+    const kept = this.#isQuiet ? 0 : Math.max(0, this.#usable - this.#wanted)
+    const wanted = this.#wanted + kept
+    const needs = this.#needed + kept
     this.#asking = true
     try {
-      const needs = needed(this.#held) + needed(this.#waiters)
       this.#grant = await slots.claim(server, process, { wanted, needed: needs, inUse: this.#held.size })
     } finally {
       this.#asking = false
     }
-    this.#claimedWanted = wanted
+    this.#claimed = { wanted, needed: needs }
     this.#renewedAt = startedAt
     onGrant(this.#grant)
     this.#revokeExcess()
@@ -161,11 +163,25 @@ export class StreamSlots {
     return this.#held.size + this.#waiters.size
   }
 
+  get #needed(): number {
+    return needed(this.#held) + needed(this.#waiters)
+  }
+
+  /** Otherwise others tell when there is more to be had. */
+  get #wantsMoreThanClaimed(): boolean {
+    const { budget } = this.grant
+    const { wanted, needed } = this.#claimed
+    return wanted < Math.min(budget, this.#wanted) || needed < Math.min(budget, this.#needed)
+  }
+
   /** A slot that was given up for others is not taken again. */
+  get #usable(): number {
+    return Math.min(this.grant.granted, this.grant.share)
+  }
+
   get #allowed(): number {
     // While a claim is in flight, others may be given what this process does not use.
-    if (this.#asking) return 0
-    return Math.min(this.grant.granted, this.grant.share)
+    return this.#asking ? 0 : this.#usable
   }
 
   #isStale(): boolean {
@@ -205,12 +221,19 @@ export class StreamSlots {
     for (const { controller } of streams) controller.abort()
   }
 
+  /** Whether some slots have been free for long enough to be given back. */
+  get #isQuiet(): boolean {
+    return this.#wanted === 0 || performance.now() - this.#fullAt >= QUIET_MS
+  }
+
   #lessWanted(): void {
-    if (this.#closed || this.#wanted >= this.#claimedWanted) return
+    const { granted } = this.#grant
+    if (this.#closed || this.#wanted >= granted) return
+    if (this.#wanted + 1 === granted) this.#fullAt = performance.now()
     this.#giveBack ??= setTimeout(() => {
       this.#giveBack = undefined
-      if (this.#wanted < this.#claimedWanted) this.#renewSoon()
-    }, SETTLE_MS).unref()
+      if (this.#isQuiet && this.#wanted < this.#grant.granted) this.#renewSoon()
+    }, QUIET_MS).unref()
   }
 
   #renewSoon(): void {

@@ -24,6 +24,9 @@ export interface Proof {
   readonly key?: string
 }
 
+/** What is known about bytes that are at hand: their count need not be told. */
+export type Statement = Omit<Proof, 'size' | 'key'>
+
 export interface StageOptions {
   /** One writer per key: `<batch>-<n>`. */
   readonly key: string
@@ -54,6 +57,13 @@ export interface Sink {
    * `item.expect.size` is known not to fit; with `SINK_EXISTS` or `SINK_DENIED` when its folder cannot be created.
    */
   stage(options: StageOptions): Promise<Stage>
+  /**
+   * Publishes a small file whose bytes are in memory and verified: at `item.path` in one step, durable when it resolves, in the
+   * place of what was there. No stage: there is no part to resume, and no claim, since whoever else brings the same item has
+   * verified it, too. Rejects with `SINK_BUSY` when the key has an open stage in this process, or when something else was put at
+   * the path since `stat` looked there for this key: look again; otherwise as `Stage#commit`.
+   */
+  put(options: StageOptions, bytes: Uint8Array, statement: Statement): Promise<void>
   /**
    * Drops any marks and parts of `key`; called when the item's outcome is on record. Repeatable. The part of
    * a stage that is open in this process goes when that stage is disposed; what another live process writes is left.

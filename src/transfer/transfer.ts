@@ -5,9 +5,9 @@ import type { Item } from '../model/item.ts'
 import { receiptFor, type Receipt, type Verified } from '../model/receipt.ts'
 import type { OpenSource } from '../model/source.ts'
 import type { Sink, Stage } from '../sinks/sink.ts'
-import { createHash } from './hash.ts'
 import { hashFor, Incoming, roomFor, type Reading } from './incoming.ts'
 import type { Received } from './meter.ts'
+import { openStage } from './put-stage.ts'
 import type { Accepted } from './verify.ts'
 
 export interface Endpoints {
@@ -28,7 +28,7 @@ export interface Run extends Reading {
 export async function transfer(item: Item, { open, sink }: Endpoints, run: Run): Promise<Receipt> {
   const hash = hashFor(item, sink.needsHashState)
   try {
-    await using stage = await sink.stage({ key: run.key, item, signal: run.signal })
+    await using stage = await openStage(sink, { key: run.key, item, signal: run.signal })
     // Only a checksum can prove that two halves belong together; without one, start over.
     const from = item.expect.checksum ? await stage.resume(hash, run.signal) : await stage.restart()
     const room = await roomFor(item, sink)
@@ -117,16 +117,7 @@ export async function commitWhole(
   sink: Sink,
   { key, signal }: { readonly key: string; readonly signal: AbortSignal },
 ): Promise<Receipt> {
-  const { chunks, size, checksum, verified } = whole
-  await using stage = await sink.stage({ key, item, signal })
-  await stage.restart()
-  // A file written in one go has no part border at which a sink would ask for the state of its hash.
-  const unused = createHash({ algorithm: checksum.algorithm, size: 0, saveable: false })
-  await stage.append(inSteps(chunks), unused, signal)
-  await stage.commit({ checksum, size, verified })
+  const { chunks, checksum, verified } = whole
+  await sink.put({ key, item, signal }, Buffer.concat(chunks), { checksum, verified })
   return receiptFor('done', item, whole)
-}
-
-async function* inSteps(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  for (const chunk of chunks) yield await Promise.resolve(chunk)
 }

@@ -1,6 +1,7 @@
 import { describe } from 'vitest'
 import type { Sink } from '../../src/sinks/sink.ts'
 import { describeFiles } from './sink-files.ts'
+import { describePuts } from './sink-puts.ts'
 import { describeRecords } from './sink-records.ts'
 import { describeStages } from './sink-stages.ts'
 
@@ -26,6 +27,7 @@ export function describeSink(name: string, make: MakeSink, traits: SinkTraits = 
   const { mayLose = 0, sizes = [0, 1, 100_000, 3 * 1024 * 1024 + 7] } = traits
   describe(`${name} sink`, () => {
     describeStages(make, { mayLose, sizes })
+    describePuts(make)
     describeFiles(make)
     describeRecords(make)
   })

@@ -11,6 +11,8 @@ import { bytesOf, contentOf, listing, never } from '../contracts/sink-bytes.ts'
 import { AT_ONCE, broken, itemFor, scriptedSource, type ScriptedSource } from './scripted-source.ts'
 
 const BYTES = bytesOf(10_000)
+/** Of a size that nobody promises, so that it is written as it comes. */
+const STAGED = itemFor(BYTES, { size: undefined })
 const AWAY = { refuse: broken() }
 const RUN: Run = { key: 'b1-0', signal: never, count: true, reconnect: { ...AT_ONCE, retries: 0 } }
 
@@ -48,7 +50,7 @@ describe('a transfer', () => {
     await fc.assert(
       fc.asyncProperty(cuts, async (lengths) => {
         const store = memoryStore()
-        const item = itemFor(BYTES)
+        const item = STAGED
         let held = 0
         for (const cutAfter of lengths) {
           const source = scriptedSource(BYTES, [{ cutAfter, counted: true }, AWAY])
@@ -72,10 +74,10 @@ describe('a transfer', () => {
     const stop = new AbortController()
     const reason = new DataferryError('INTERRUPTED', 'Stop.')
     const first = scriptedSource(BYTES, [{ cutAfter: 6000, then: () => stop.abort(reason) }])
-    await expect(bring(itemFor(BYTES), first, memorySink(store), { signal: stop.signal })).rejects.toBe(reason)
+    await expect(bring(STAGED, first, memorySink(store), { signal: stop.signal })).rejects.toBe(reason)
     expect(heldBy(store)).toBe(6000)
     const second = scriptedSource(BYTES)
-    const receipt = await bring(itemFor(BYTES), second, memorySink(store), { count: false })
+    const receipt = await bring(STAGED, second, memorySink(store), { count: false })
     expect(receipt).toMatchObject({ resumedFrom: 6000, verified: 'checksum' })
     expect(second.asked).toMatchObject([{ from: 6000, count: false }])
   })
@@ -94,10 +96,11 @@ describe('a transfer', () => {
 
   it('verifies what everything was there of already, without a request', async () => {
     const store = memoryStore()
-    const first = scriptedSource(BYTES, [{ cutAfter: 10_000, size: null }, AWAY])
-    await expect(bring(itemFor(BYTES), first, memorySink(store))).rejects.toMatchObject({ code: 'SOURCE_UNREACHABLE' })
-    const second = scriptedSource(BYTES)
-    expect(await bring(itemFor(BYTES), second, memorySink(store))).toMatchObject({ resumedFrom: 10_000 })
+    const long = bytesOf((1 << 20) + 1)
+    const first = scriptedSource(long, [{ cutAfter: long.length, size: null }, AWAY], [300_000])
+    await expect(bring(itemFor(long), first, memorySink(store))).rejects.toMatchObject({ code: 'SOURCE_UNREACHABLE' })
+    const second = scriptedSource(long)
+    expect(await bring(itemFor(long), second, memorySink(store))).toMatchObject({ resumedFrom: long.length })
     expect(second.asked).toHaveLength(0)
   })
 
@@ -152,10 +155,10 @@ describe('a transfer', () => {
     const damaged = Buffer.from(BYTES)
     damaged[5000] = (damaged[5000] ?? 0) ^ 1
     const source = scriptedSource(BYTES, [{ bytes: damaged }])
-    await expect(bring(itemFor(BYTES), source, memorySink(store))).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' })
+    await expect(bring(STAGED, source, memorySink(store))).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' })
     expect(heldBy(store)).toBe(0)
     expect(await listing(memorySink(store))).toEqual({})
-    expect(await bring(itemFor(BYTES), source, memorySink(store))).toMatchObject({
+    expect(await bring(STAGED, source, memorySink(store))).toMatchObject({
       resumedFrom: 0,
       verified: 'checksum',
     })
@@ -167,15 +170,37 @@ describe('a transfer', () => {
   ])('keeps nothing of a file whose %s changed', async (_, second) => {
     const store = memoryStore()
     const source = scriptedSource(BYTES, [{ cutAfter: 3000, etag: '"a"' }, second])
-    await expect(bring(itemFor(BYTES), source, memorySink(store))).rejects.toMatchObject({ code: 'SOURCE_CHANGED' })
+    await expect(bring(STAGED, source, memorySink(store))).rejects.toMatchObject({ code: 'SOURCE_CHANGED' })
     expect(heldBy(store)).toBe(0)
   })
 
   it('keeps what came before an answer that starts too late', async () => {
     const store = memoryStore()
     const source = scriptedSource(BYTES, [{ cutAfter: 3000 }, { shift: 1 }])
-    await expect(bring(itemFor(BYTES), source, memorySink(store))).rejects.toMatchObject({ code: 'SOURCE_UNEXPECTED' })
+    await expect(bring(STAGED, source, memorySink(store))).rejects.toMatchObject({ code: 'SOURCE_UNEXPECTED' })
     expect(heldBy(store)).toBe(3000)
+  })
+
+  it('holds a small file in memory: nothing of it is anywhere before it is verified, and reconnecting goes on', async () => {
+    const store = memoryStore()
+    const sink = memorySink(store)
+    const source = scriptedSource(BYTES, [{ cutAfter: 3000, then: () => expect(store.parts.size).toBe(0) }])
+    expect(await bring(itemFor(BYTES), source, sink)).toMatchObject({ verified: 'checksum', resumedFrom: 0 })
+    expect(source.asked).toMatchObject([{ from: 0 }, { from: 3000 }])
+    expect((await contentOf(sink, 'a/data.bin')).equals(BYTES)).toBe(true)
+  })
+
+  it('writes a file that turns out longer than it was listed as it comes, with one request', async () => {
+    const long = bytesOf((1 << 20) + 70_000)
+    const store = memoryStore()
+    const source = scriptedSource(long, [], [300_000, 7])
+    const receipt = await bring(itemFor(long, { size: 500 }), source, memorySink(store))
+    expect(receipt).toMatchObject({ verified: 'checksum', size: long.length, note: 'the listing says 500 bytes' })
+    expect(source.asked).toHaveLength(1)
+    expect((await contentOf(memorySink(store), 'a/data.bin')).equals(long)).toBe(true)
+    const cut = scriptedSource(long, [{ cutAfter: long.length - 10 }, AWAY], [300_000])
+    await expect(bring(itemFor(long, { size: 500, path: 'b' }), cut, memorySink(store))).rejects.toThrow('broke')
+    expect(heldBy(store)).toBe(long.length - 10)
   })
 
   it('accepts a wrong listed size with the right checksum, and notes it', async () => {
@@ -191,9 +216,9 @@ describe('a transfer', () => {
     const onProgress = (bytes: number): number => told.push(bytes)
     const steps = [{ cutAfter: 3000 }, { ignoreRange: true, cutAfter: 5000 }, AWAY]
     const source = scriptedSource(BYTES, steps)
-    await expect(bring(itemFor(BYTES), source, memorySink(store), { onProgress })).rejects.toThrow('broke')
+    await expect(bring(STAGED, source, memorySink(store), { onProgress })).rejects.toThrow('broke')
     const before = told.length
-    await bring(itemFor(BYTES), scriptedSource(BYTES), memorySink(store), { onProgress })
+    await bring(STAGED, scriptedSource(BYTES), memorySink(store), { onProgress })
     expect(told).toEqual([...told].sort((a, b) => a - b))
     expect(new Set(told).size).toBe(told.length)
     expect(told[before - 1]).toBe(5000)

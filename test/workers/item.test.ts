@@ -19,6 +19,8 @@ import { deskFor, FIRST, LAST, noticesInto } from './fixtures.ts'
 
 const BYTES = bytesOf(10_000)
 const ITEM = itemFor(BYTES)
+/** Of a size that nobody promises, so that it is written as it comes. */
+const STAGED = itemFor(BYTES, { size: undefined })
 const UNPROVEN = itemFor(BYTES, { checksum: undefined })
 const OVER = { kind: 'over' }
 
@@ -92,7 +94,7 @@ describe('an error', () => {
     const store = memoryStore()
     const away = { refuse: new DataferryError('SOURCE_BYTES_MISSING', 'Away.') }
     const source = scriptedSource(BYTES, [{ cutAfter: 6000 }, away, away, {}])
-    const desk = await deskFor([ITEM], source, { sink: memorySink(store) })
+    const desk = await deskFor([STAGED], source, { sink: memorySink(store) })
     expect(await desk.work({ n: 0 })).toMatchObject({ kind: 'retry', error: { code: 'SOURCE_BYTES_MISSING' } })
     expect(await desk.work({ n: 0 }, LAST)).toEqual(OVER)
     expect(await desk.outcomes()).toMatchObject([{ state: 'failed', code: 'SOURCE_BYTES_MISSING' }])
@@ -150,8 +152,8 @@ describe('an error', () => {
   })
 
   it('because another process has the item makes it wait', async () => {
-    const desk = await deskFor([ITEM], scriptedSource(BYTES))
-    await using stage = await desk.sink.stage({ key: 'b1-0', item: { ...ITEM, n: 0 }, signal: never })
+    const desk = await deskFor([STAGED], scriptedSource(BYTES))
+    await using stage = await desk.sink.stage({ key: 'b1-0', item: { ...STAGED, n: 0 }, signal: never })
     for (let times = 0; times < 600; times++) expect(await desk.work({ n: 0 }, LAST)).toMatchObject({ kind: 'later' })
     expect(await desk.outcomes()).toEqual([])
     await stage.restart()
@@ -172,7 +174,7 @@ describe('a full destination', () => {
     sink.stage = (options) =>
       free > 0 ? stage(options) : Promise.reject(new DataferryError('SINK_FULL', 'No space is left.'))
     const source = scriptedSource(BYTES)
-    const desk = await deskFor([ITEM, { ...ITEM, path: 'b' }], source, { sink })
+    const desk = await deskFor([STAGED, { ...STAGED, path: 'b' }], source, { sink })
     for (const n of [0, 1, 0]) expect(await desk.work({ n }, LAST)).toMatchObject({ kind: 'later' })
     expect(source.asked).toEqual([])
     expect(desk.notices).toHaveLength(1)
@@ -192,7 +194,7 @@ describe('a full destination', () => {
     sink.free = () => Promise.resolve(0)
     const stage = sink.stage.bind(sink)
     sink.stage = () => Promise.reject(new DataferryError('SINK_FULL', 'No space is left.'))
-    const desk = await deskFor([ITEM], scriptedSource(BYTES, [{ refuse: broken() }]), { sink })
+    const desk = await deskFor([STAGED], scriptedSource(BYTES, [{ refuse: broken() }]), { sink })
     for (let times = 0; times < 6_000; times++) {
       expect(await desk.work({ n: 0 })).toEqual({ kind: 'later', ms: 5_000 })
       vi.advanceTimersByTime(60_000)
@@ -220,7 +222,7 @@ describe('a destination that is away', () => {
     sink.stage = () => away()
     sink.check = () => away()
     const source = scriptedSource(BYTES)
-    const desk = await deskFor([ITEM, { ...ITEM, path: 'b' }], source, { sink })
+    const desk = await deskFor([STAGED, { ...STAGED, path: 'b' }], source, { sink })
     for (const n of [0, 1, 0]) expect(await desk.work({ n }, LAST)).toEqual({ kind: 'later', ms: 5_000 })
     expect(desk.notices).toEqual([
       expect.stringMatching(/ on hold since \d\d:\d\d:\d\d, next look at \d\d:\d\d:\d\d: \/data is gone\.$/),
@@ -281,13 +283,24 @@ describe('being asked to stop', () => {
       else desk.running.stopWhere(() => true, reason)
     }
     const source = scriptedSource(BYTES, [{ cutAfter: 6000, then: stop }])
-    const desk = await deskFor([ITEM], source, { sink: memorySink(store) })
+    const desk = await deskFor([STAGED], source, { sink: memorySink(store) })
     expect(await desk.work({ n: 0 }, LAST, lock.signal)).toMatchObject(step)
     expect(await desk.outcomes()).toEqual([])
     expect(desk.running.held()).toEqual([])
     expect(store.parts.get('b1-0')?.bytes).toHaveLength(6000)
     expect(await desk.work({ n: 0 })).toEqual(OVER)
     expect(await desk.outcomes()).toMatchObject([{ resumedFrom: 6000, verified: 'checksum' }])
+  })
+
+  it('leaves nothing of a small item, which is fetched again', async () => {
+    const store = memoryStore()
+    const stop = (): void => desk.running.stopWhere(() => true, 'shutdown')
+    const desk = await deskFor([ITEM], scriptedSource(BYTES, [{ then: stop }]), { sink: memorySink(store) })
+    expect(await desk.work({ n: 0 })).toEqual({ kind: 'hand-back' })
+    expect(await listing(desk.sink)).toEqual({})
+    expect(store.parts.size).toBe(0)
+    expect(await desk.work({ n: 0 })).toEqual(OVER)
+    expect(await desk.outcomes()).toMatchObject([{ resumedFrom: 0, verified: 'checksum' }])
   })
 
   it('reaches items that are only begun afterwards', async () => {
@@ -308,7 +321,7 @@ describe('after a crash', () => {
       const store = memoryStore()
       const make = (): Sink => (kind === 'disk' ? diskSink(folder.path) : memorySink(store))
       const [first, second] = [scriptedSource(BYTES), scriptedSource(BYTES)]
-      const one = await deskFor([ITEM], first, { sink: make() })
+      const one = await deskFor([STAGED], first, { sink: make() })
       const late = make()
       // The first worker commits when the second has looked at the destination and before it has claimed the part.
       const stage = late.stage.bind(late)
@@ -316,7 +329,7 @@ describe('after a crash', () => {
         if (first.asked.length === 0) await one.work({ n: 0 })
         return stage(options)
       }
-      const two = await deskFor([ITEM], second, { sink: late })
+      const two = await deskFor([STAGED], second, { sink: late })
       expect(await two.work({ n: 0 })).toMatchObject({ kind: 'later' })
       expect(await two.work({ n: 0 })).toEqual(OVER)
       expect(first.asked).toHaveLength(1)
@@ -326,6 +339,32 @@ describe('after a crash', () => {
       // A sink that remembers whose commit it was cannot tell whether its receipt was lost.
       const states = (await two.outcomes()).map(({ state }) => state).sort()
       expect(states).toEqual(kind === 'disk' ? ['done', 'kept'] : ['done', 'done'])
+    },
+  )
+
+  it.each(['memory', 'disk'])(
+    'of Redis, a small item that two workers bring at the same time is there once, and found by the second, in %s',
+    async (kind) => {
+      await using folder = await temporaryFolder()
+      const store = memoryStore()
+      const make = (): Sink => (kind === 'disk' ? diskSink(folder.path) : memorySink(store))
+      const one = await deskFor([ITEM], scriptedSource(BYTES), { sink: make() })
+      // The first worker ends while the bytes of the second are on their way.
+      const second = scriptedSource(BYTES, [{ then: () => void (ended = one.work({ n: 0 })) }])
+      let ended: Promise<Step> | undefined
+      const late = make()
+      const put = late.put.bind(late)
+      late.put = async (...file) => {
+        await ended
+        return put(...file)
+      }
+      const two = await deskFor([ITEM], second, { sink: late })
+      expect(await two.work({ n: 0 })).toMatchObject({ kind: 'later' })
+      expect(await two.work({ n: 0 })).toEqual(OVER)
+      expect(second.asked).toHaveLength(1)
+      await Promise.all([one, two].map(({ batches }) => batches.close()))
+      expect(await new Outcomes(late.records, 'b1').tally()).toMatchObject({ done: 1, kept: 0, bytes: 10_000 })
+      expect((await contentOf(make(), ITEM.path)).equals(BYTES)).toBe(true)
     },
   )
 
@@ -348,10 +387,10 @@ describe('after a crash', () => {
   it('between receipt and settling it is settled without a fetch, and counts once', async () => {
     const source = scriptedSource(BYTES)
     const desk = await deskFor([UNPROVEN], source)
-    const settle = desk.ledger.settle.bind(desk.ledger)
-    desk.ledger.settle = () => Promise.reject(new Error('Redis is away.'))
+    const settleAll = desk.ledger.settleAll.bind(desk.ledger)
+    desk.ledger.settleAll = () => Promise.reject(new Error('Redis is away.'))
     expect(await desk.work({ n: 0 })).toMatchObject({ kind: 'retry' })
-    desk.ledger.settle = settle
+    desk.ledger.settleAll = settleAll
     expect(await desk.work({ n: 0 })).toEqual(OVER)
     expect(source.asked).toHaveLength(1)
     expect(await desk.ledger.summary('b1')).toMatchObject({ done: 1, bytes: 10_000 })
@@ -375,7 +414,7 @@ describe('after a crash', () => {
   it('of the connection a failed item leaves no part behind', async () => {
     const store = memoryStore()
     const source = scriptedSource(BYTES, [{ cutAfter: 6000 }, { refuse: broken() }])
-    const desk = await deskFor([ITEM], source, { sink: memorySink(store) })
+    const desk = await deskFor([STAGED], source, { sink: memorySink(store) })
     expect(await desk.work({ n: 0 }, LAST)).toEqual(OVER)
     expect(store.parts.size).toBe(0)
   })

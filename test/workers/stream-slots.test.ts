@@ -10,6 +10,7 @@ let server: string
 let servers: Servers
 let count = 0
 let opened: StreamSlots[] = []
+let claims = 0
 
 beforeEach(() => {
   server = `https://streams${(count += 1)}.example`
@@ -21,7 +22,14 @@ afterEach(async () => {
 })
 
 function processOf(name: string, onGrant: (grant: Grant) => void = () => undefined): StreamSlots {
-  const slots = new Slots(redis.client, { usualLimit: 4, prefix: redis.prefix })
+  const all = new Slots(redis.client, { usualLimit: 4, prefix: redis.prefix })
+  const slots: Pick<Slots, 'claim' | 'release'> = {
+    claim: (...about) => {
+      claims += 1
+      return all.claim(...about)
+    },
+    release: (...about) => all.release(...about),
+  }
   const onError = (error: unknown): never => {
     throw error as Error
   }
@@ -154,4 +162,22 @@ describe('a spare stream', () => {
     await waiting
     expect([a.grant.granted, b.grant.granted]).toEqual([1, 3])
   })
+})
+
+it('files that follow one another on the slots of a process cost no claims, though it might use more', async () => {
+  const [a, b] = [processOf('a'), processOf('b')]
+  await take(b, 2)
+  const open = await take(a, 2)
+  const waiting = [a.acquire(true, never), a.acquire(true, never)]
+  await a.renew()
+  const before = claims
+  for (let file = 0; file < 20; file += 1) {
+    waiting.push(a.acquire(true, never))
+    open.shift()?.release()
+    const next = await waiting.shift()
+    if (next) open.push(next)
+  }
+  expect(claims).toBe(before)
+  for (const slot of open) slot.release()
+  for (const slot of waiting) (await slot).release()
 })

@@ -48,13 +48,16 @@ return 1
 `)
 
 /**
- * KEYS: batch, settled. ARGV: line, whether it is of an attached batch.
- * @returns 1: the batch is open and attached or not as said, and the line has not ended.
+ * KEYS: batch, settled. ARGV: whether it comes from the batch's own queue, then lines.
+ * @returns for each line 1: the batch is open and attached or not as said, and the line has not ended.
  */
-export const IS_OPEN = script(`
+export const ARE_OPEN = script(`
 local batch = redis.call('HMGET', KEYS[1], 'state', 'attached')
-if batch[1] ~= 'open' or (batch[2] or '0') ~= ARGV[2] then return 0 end
-return 1 - redis.call('GETBIT', KEYS[2], ARGV[1])
+local open = batch[1] == 'open' and (batch[2] or '0') == ARGV[1]
+local lines = {}
+-- A line that cannot be is not open, and keeps the others from no answer.
+for i = 2, #ARGV do lines[i - 1] = open and redis.pcall('GETBIT', KEYS[2], ARGV[i]) == 0 and 1 or 0 end
+return lines
 `)
 
 /**

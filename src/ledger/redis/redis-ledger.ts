@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache'
+import { GroupCommit } from '../../async/group-commit.ts'
 import { messageOf } from '../../errors.ts'
 import type { BatchId } from '../../model/batch.ts'
 import { bitsIn, setBits } from './redis-bits.ts'
@@ -20,12 +22,12 @@ import {
   unknownBatch,
 } from '../ledger.ts'
 import {
+  ARE_OPEN,
   ATTACH,
   CRASHED,
   DETACH,
   DISOWN,
   FORGET,
-  IS_OPEN,
   OPEN,
   PLANNED,
   REOPEN,
@@ -42,11 +44,19 @@ const MESSAGE_LENGTH = 500
 /** Most lines in one call: Redis runs nothing else during a script. */
 const LINES_A_CALL = 1000
 const BYTES_A_READ = 16 * 1024
+/** Batches whose questions are grouped at the same time. */
+const ASKED_BATCHES = 100
 
 interface InitialState {
   readonly state: BatchState
   readonly reason: string
 }
+/** Whether a line may be taken up; false until that is answered. */
+interface Line {
+  readonly n: number
+  isOpen: boolean
+}
+
 const OPEN_STATE: InitialState = { state: 'open', reason: '' }
 
 export interface RedisLedgerOptions {
@@ -64,6 +74,8 @@ export class RedisLedger implements Ledger {
   readonly #client: RedisClient
   readonly #prefix: string
   readonly #onDamaged: (id: BatchId) => void
+  /** Of the batches that are being worked on; two of one batch do no harm. */
+  readonly #questions = new LRUCache<string, GroupCommit<Line>>({ max: ASKED_BATCHES })
 
   constructor(client: RedisClient, { prefix = DEFAULT_PREFIX, onDamaged }: RedisLedgerOptions = {}) {
     this.#client = client
@@ -119,8 +131,9 @@ export class RedisLedger implements Ledger {
   }
 
   async isOpen(id: BatchId, n: number, attached: boolean): Promise<boolean> {
-    const { batch, settled } = this.#keys(id)
-    return (await runForNumber(this.#client, IS_OPEN, [batch, settled], [n, attached ? 1 : 0])) === 1
+    const line: Line = { n, isOpen: false }
+    await this.#questionsAbout(id, attached).add(line)
+    return line.isOpen
   }
 
   async settledIn(id: BatchId, from: number, to: number): Promise<readonly boolean[]> {
@@ -223,6 +236,21 @@ export class RedisLedger implements Ledger {
 
   #keys(id: BatchId): ReturnType<typeof batchKeys> {
     return batchKeys(this.#prefix, id)
+  }
+
+  /** Asks about several lines in one call, those that come while another one is under way. */
+  #questionsAbout(id: BatchId, attached: boolean): GroupCommit<Line> {
+    const key = `${id} ${attached}`
+    const known = this.#questions.get(key)
+    if (known) return known
+    const { batch, settled } = this.#keys(id)
+    const questions = new GroupCommit<Line>(async (lines) => {
+      const args = [attached ? 1 : 0, ...lines.map(({ n }) => n)]
+      const answers = await run(this.#client, ARE_OPEN, [batch, settled], args)
+      for (const [i, line] of lines.entries()) line.isOpen = Array.isArray(answers) && answers[i] === 1
+    }, LINES_A_CALL)
+    this.#questions.set(key, questions)
+    return questions
   }
 
   /** Channel and message with which a script publishes a change. */

@@ -6,17 +6,18 @@ import { pathToFileURL } from 'node:url'
 import { LRUCache } from 'lru-cache'
 import { DataferryError } from '../../errors.ts'
 import { batchOfKey } from '../../model/item-key.ts'
-import { CHUNK_SIZE, openPlain } from './bytes.ts'
+import { CHUNK_SIZE, openPlain, writeAt } from './bytes.ts'
 import type { Holder } from './part-claims.ts'
 import { ABSENT, unless } from './errors.ts'
 import { isWithin, parentOf } from './folders.ts'
 import { MARKS_FOLDER, openWorkspace, type DiskSinkOptions, type Workspace } from './workspace.ts'
 import { readMark } from './marks.ts'
+import { publishFile } from './publish-file.ts'
 import { DiskRecords } from './records.ts'
 import { DiskStage } from './stage.ts'
 import { Volume } from './volume.ts'
 import { checkKey, checkPath, RECORDS_FOLDER } from '../names.ts'
-import type { Committed, Sink, Stage, StageOptions } from '../sink.ts'
+import type { Committed, Sink, Stage, StageOptions, Statement } from '../sink.ts'
 
 export type { DiskSinkOptions } from './workspace.ts'
 
@@ -30,6 +31,9 @@ const TIME_GRAIN_MS = 2_000
 const END_SIZE = 1024
 /** Files whose size is read at the same time while listing. */
 const LIST_BATCH = 32
+
+/** What was at a path. */
+type Seen = Stats | 'absent'
 
 /** Bytes of a stage that was not committed. */
 interface Leftover {
@@ -63,8 +67,8 @@ export class DiskSink implements Sink {
   readonly #stages = new Map<string, DiskStage | undefined>()
   /** Keys whose stage left neither part nor mark, so that forgetting them does not touch the disk. */
   readonly #clean = new LRUCache<string, true>({ max: REMEMBERED_KEYS })
-  /** What `stat` saw last, for the stage that follows. */
-  readonly #seen = new LRUCache<string, Stats | 'absent'>({ max: REMEMBERED_KEYS })
+  /** What `stat` saw last, for the stage or put that follows. */
+  readonly #seen = new LRUCache<string, Seen>({ max: REMEMBERED_KEYS })
   #workspace: Promise<Workspace> | undefined
   /** Records were found here: a root without any is another place now, such as the mount point of a disk that has gone. */
   #isKnown = false
@@ -112,7 +116,7 @@ export class DiskSink implements Sink {
     checkPath(item.path)
     checkKey(key)
     signal.throwIfAborted()
-    if (this.#stages.has(key)) throw new DataferryError('SINK_BUSY', `A stage of ${key} is open in this process.`)
+    if (this.#stages.has(key)) throw openAlready(key)
     this.#stages.set(key, undefined)
     this.#clean.delete(key)
     try {
@@ -125,6 +129,25 @@ export class DiskSink implements Sink {
       this.#stages.delete(key)
       throw error
     }
+  }
+
+  async put({ key, item: { path }, signal }: StageOptions, bytes: Uint8Array, statement: Statement): Promise<void> {
+    checkPath(path)
+    checkKey(key)
+    signal.throwIfAborted()
+    if (this.#stages.has(key)) throw openAlready(key)
+    const seen = this.#takeSeen(key)
+    await this.#volume.run(`write ${path}`, async () => {
+      const workspace = await this.#open()
+      const write = async (handle: FileHandle): Promise<void> => {
+        await writeAt(handle, bytes, 0)
+        const proof = { ...statement, size: bytes.length }
+        if (proof.verified !== 'checksum') await workspace.marks.write(key, path, proof, handle)
+      }
+      await publishFile(workspace, path, write, async (place) => {
+        if (seen !== undefined) confirmSame(path, seen, await lookAt(place))
+      })
+    })
   }
 
   async forget(key: string): Promise<void> {
@@ -218,19 +241,21 @@ export class DiskSink implements Sink {
     return stage
   }
 
-  async #look(path: string): Promise<Stats | 'absent'> {
-    const stats = await unless(ABSENT, lstat(join(this.#root, path)))
-    // A link counts as absent: `list` does not follow it either.
-    const isThere = stats?.isFile() === true && (await isWithin(this.#root, parentOf(path)))
-    return isThere ? stats : 'absent'
+  async #look(path: string): Promise<Seen> {
+    const seen = await lookAt(join(this.#root, path))
+    return seen !== 'absent' && (await isWithin(this.#root, parentOf(path))) ? seen : 'absent'
   }
 
-  /** The previous holder of the claim may have committed after we looked: only what we saw may be replaced. */
+  /** The previous holder of the claim may have committed after we looked. */
   async #confirmSeen(path: string, key: string): Promise<void> {
+    const seen = this.#takeSeen(key)
+    if (seen !== undefined) confirmSame(path, seen, await this.#look(path))
+  }
+
+  #takeSeen(key: string): Seen | undefined {
     const seen = this.#seen.get(key)
     this.#seen.delete(key)
-    if (seen === undefined || isSame(seen, await this.#look(path))) return
-    throw new DataferryError('SINK_BUSY', `Another file was put at ${path} in the meantime: it is checked first.`)
+    return seen
   }
 
   #ended(key: string, clean: boolean): void {
@@ -265,10 +290,26 @@ export class DiskSink implements Sink {
   }
 }
 
+/** What is at an absolute path. A link counts as absent: `list` does not follow it either. */
+async function lookAt(path: string): Promise<Seen> {
+  const stats = await unless(ABSENT, lstat(path))
+  return stats?.isFile() === true ? stats : 'absent'
+}
+
+/** Only what we saw may be replaced. */
+function confirmSame(path: string, seen: Seen, now: Seen): void {
+  if (isSame(seen, now)) return
+  throw new DataferryError('SINK_BUSY', `Another file was put at ${path} in the meantime: it is checked first.`)
+}
+
 /** Not by inode number, which some network file systems make up anew. */
-function isSame(a: Stats | 'absent', b: Stats | 'absent'): boolean {
+function isSame(a: Seen, b: Seen): boolean {
   if (a === 'absent' || b === 'absent') return a === b
   return a.size === b.size && Math.abs(a.mtimeMs - b.mtimeMs) <= TIME_GRAIN_MS
+}
+
+function openAlready(key: string): DataferryError {
+  return new DataferryError('SINK_BUSY', `A stage of ${key} is open in this process.`)
 }
 
 async function* chunksOf(

@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { access, lstat, mkdir, open, readlink, realpath, stat, type FileHandle } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { LRUCache } from 'lru-cache'
+import { GroupCommit } from '../../async/group-commit.ts'
 import { DataferryError, systemCode } from '../../errors.ts'
 import { unless } from './errors.ts'
 import { RECORDS_FOLDER } from '../names.ts'
@@ -9,8 +10,14 @@ import { RECORDS_FOLDER } from '../names.ts'
 /** Folders remembered as checked; a forgotten one costs a few system calls. */
 const REMEMBERED_FOLDERS = 20_000
 
+/** Folders whose changes are grouped at the same time. */
+const CHANGING_FOLDERS = 1_000
+
 /** Some file systems (CIFS, FUSE, 9p) do not sync folders and say so with these; nothing more can be done. */
 const CANNOT_SYNC: readonly string[] = ['EINVAL', 'ENOTSUP', 'EBADF', 'EISDIR']
+
+/** Gives or takes a name in the folder at `path`. Never rejects. */
+type Change = (path: string) => Promise<void>
 
 /**
  * Creates, checks and syncs the folders below one root. Names are relative, `/` between segments, '' is the root.
@@ -20,8 +27,8 @@ export class Folders {
   readonly #root: string
   readonly #pins: boolean
   readonly #known = new LRUCache<string, Promise<void>>({ max: REMEMBERED_FOLDERS })
-  readonly #syncing = new Map<string, Promise<void>>()
-  readonly #waiting = new Map<string, Promise<void>>()
+  /** Of one that was forgotten too early, two run side by side, which does no harm. */
+  readonly #commits = new LRUCache<string, GroupCommit<Change>>({ max: CHANGING_FOLDERS })
 
   /**
    * @param root absolute, existing, free of symbolic links
@@ -72,59 +79,32 @@ export class Folders {
     return making
   }
 
-  /** Creates the folder and does the work in it, as `#within`; retries once if the folder was removed in between. */
-  async inside<T>(folder: string, work: (path: string) => Promise<T>): Promise<T> {
+  /**
+   * Changes names in a folder, which is made where it is not there, and makes that durable. What comes in one moment for one
+   * folder shares its handle and one sync. Once more when the folder was removed in between. On Linux `change` gets a path that
+   * stays that very folder, even if somebody swaps it for a link meanwhile: that of an open handle. Rejects with `SINK_DENIED`
+   * when the folder lies outside the root.
+   */
+  async change<T>(folder: string, change: (path: string) => Promise<T>): Promise<T> {
     await this.make(folder)
     try {
-      return await this.#within(folder, work)
+      return await this.#join(folder, change)
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') throw error
       this.forget(folder)
       await this.make(folder)
-      return this.#within(folder, work)
+      return this.#join(folder, change)
     }
   }
 
-  /**
-   * Runs `work` with a path that keeps pointing at that very folder, even if it is swapped for a link meanwhile: on
-   * Linux that of an open handle. Rejects with `SINK_DENIED` when the folder lies outside the root.
-   */
-  async #within<T>(folder: string, work: (path: string) => Promise<T>): Promise<T> {
-    const path = this.path(folder)
-    const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
-    const pinned = this.#pins ? pathOf(handle) : path
-    try {
-      this.#checkInside(folder, await (this.#pins ? readlink(pinned) : realpath(path)))
-      return await work(pinned)
-    } catch (error) {
-      throw renamed(error, pinned, path)
-    } finally {
-      await handle.close()
-    }
+  /** Makes what happened to a folder's names durable. */
+  sync(folder: string): Promise<void> {
+    return this.#join(folder, () => Promise.resolve())
   }
 
   /** Forgets a folder and its parents: one of them was removed. */
   forget(folder: string): void {
     for (let name = folder; !isGiven(name); name = parentOf(name)) this.#known.delete(name)
-  }
-
-  /**
-   * Makes changes to a folder's names durable. Calls that wait for the same folder share one sync that begins
-   * after all of them.
-   */
-  sync(folder: string): Promise<void> {
-    const waiting = this.#waiting.get(folder)
-    if (waiting) return waiting
-    const running = this.#syncing.get(folder)
-    if (!running) return this.#sync(folder)
-    const next = running
-      .catch(() => undefined)
-      .then(() => {
-        this.#waiting.delete(folder)
-        return this.#sync(folder)
-      })
-    this.#waiting.set(folder, next)
-    return next
   }
 
   path(folder: string): string {
@@ -162,12 +142,34 @@ export class Folders {
     throw new DataferryError('SINK_DENIED', `A link leads out of the destination: ${this.path(folder)} → ${place}.`)
   }
 
-  #sync(folder: string): Promise<void> {
-    const sync = syncFolder(this.path(folder)).finally(() => {
-      if (this.#syncing.get(folder) === sync) this.#syncing.delete(folder)
+  /** Has a change take part in the next commit of its folder. */
+  async #join<T>(folder: string, change: (path: string) => Promise<T>): Promise<T> {
+    const commits = this.#commits.get(folder) ?? new GroupCommit((group) => this.#commit(folder, group))
+    this.#commits.set(folder, commits)
+    let end: PromiseSettledResult<T> | undefined
+    let pinned = ''
+    await commits.add(async (path) => {
+      pinned = path
+      ;[end] = await Promise.allSettled([change(path)])
     })
-    this.#syncing.set(folder, sync)
-    return sync
+    // What failed for one of them is its own affair.
+    if (end?.status !== 'fulfilled') throw renamed(end?.reason, pinned, this.path(folder))
+    return end.value
+  }
+
+  async #commit(folder: string, group: readonly Change[]): Promise<void> {
+    const path = this.path(folder)
+    const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
+    const pinned = this.#pins ? pathOf(handle) : path
+    try {
+      this.#checkInside(folder, await (this.#pins ? readlink(pinned) : realpath(path)))
+      await Promise.all(group.map((change) => change(pinned)))
+      await unless(CANNOT_SYNC, handle.sync())
+    } catch (error) {
+      throw renamed(error, pinned, path)
+    } finally {
+      await handle.close()
+    }
   }
 }
 

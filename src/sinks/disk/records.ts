@@ -1,10 +1,11 @@
 import { constants } from 'node:fs'
-import { open, readdir, rename, rmdir, unlink, type FileHandle } from 'node:fs/promises'
+import { readdir, rmdir, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { DataferryError } from '../../errors.ts'
 import { openPlain, readAt, readPlain, writeAt } from './bytes.ts'
 import { ABSENT, OCCUPIED, unless } from './errors.ts'
 import { parentOf, type Folders } from './folders.ts'
+import { publishFile } from './publish-file.ts'
 import type { Volume } from './volume.ts'
 import type { Workspace } from './workspace.ts'
 import { DiskLog } from './log.ts'
@@ -41,23 +42,8 @@ export class DiskRecords implements Records {
   async write(name: string, content: AsyncIterable<Uint8Array> | Uint8Array | string): Promise<void> {
     checkRecordName(name)
     await this.#volume.run(`write the record ${name}`, async () => {
-      const { claims, folders, heartbeat } = await this.#workspace()
-      await heartbeat.start()
-      const temporary = claims.temporary()
-      try {
-        const handle = await open(temporary, 'wx')
-        try {
-          await writeContent(handle, content)
-          await handle.datasync()
-        } finally {
-          await handle.close()
-        }
-        await folders.inside(recordFolder(name), (folder) => rename(temporary, join(folder, basename(name))))
-      } catch (error) {
-        await unless(ABSENT, unlink(temporary))
-        throw error
-      }
-      await folders.sync(recordFolder(name))
+      const workspace = await this.#workspace()
+      await publishFile(workspace, `${RECORDS_FOLDER}/${name}`, (handle) => writeContent(handle, content))
     })
   }
 
@@ -101,15 +87,16 @@ export class DiskRecords implements Records {
     try {
       return await this.#volume.run(`open the log ${name}`, async () => {
         const { folders } = await this.#workspace()
-        const handle = await folders.inside(recordFolder(name), (folder) =>
-          openPlain(join(folder, basename(name)), constants.O_RDWR | constants.O_CREAT),
-        )
+        let handle: FileHandle | undefined
         try {
+          handle = await folders.change(recordFolder(name), async (folder) => {
+            const path = join(folder, basename(name))
+            return (handle = await openPlain(path, constants.O_RDWR | constants.O_CREAT))
+          })
           const size = await cut(handle, name, length)
-          if (size === 0) await folders.sync(recordFolder(name))
           return new DiskLog(name, handle, size, { volume: this.#volume, onClose })
         } catch (error) {
-          await handle.close()
+          await handle?.close()
           throw error
         }
       })

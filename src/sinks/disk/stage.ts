@@ -132,14 +132,18 @@ export class DiskStage implements Stage {
     await Promise.all([this.#sync(), folders.make(folder)])
     // Files with a published checksum need no mark: reading them again proves as much.
     if (proof.verified !== 'checksum') await marks.write(this.#claim.key, this.#path, proof, this.#claim.handle)
-    await folders.inside(folder, (path) => claims.commit(this.#claim, join(path, basename(this.#path))))
-    this.#state = 'committed'
-    let clean = false
+    let isDurable = false
     try {
-      await Promise.all([folders.sync(folder), claims.leave(this.#claim), this.#claim.handle.close()])
-      clean = proof.verified === 'checksum'
+      await folders.change(folder, async (path) => {
+        await claims.commit(this.#claim, join(path, basename(this.#path)))
+        this.#state = 'committed'
+      })
+      isDurable = true
     } finally {
-      this.#onEnd(clean)
+      if (this.#state === 'committed') {
+        const left = Promise.all([claims.leave(this.#claim), this.#claim.handle.close()])
+        await left.finally(() => this.#onEnd(isDurable && proof.verified === 'checksum'))
+      }
     }
   }
 

@@ -4,7 +4,7 @@ import type { Hash } from '../../model/hash.ts'
 import { batchOfKey } from '../../model/item-key.ts'
 import { memoryRecords, type MemoryRecord } from './records.ts'
 import { checkKey, checkPath } from '../names.ts'
-import type { Committed, Proof, Records, Sink, Stage, StageOptions } from '../sink.ts'
+import type { Committed, Proof, Records, Sink, Stage, StageOptions, Statement } from '../sink.ts'
 
 interface MemoryFile {
   readonly bytes: Uint8Array
@@ -75,19 +75,34 @@ class MemorySink implements Sink {
     return Promise.resolve(Readable.from([file.bytes], { objectMode: false, signal }))
   }
 
-  async stage({ key, item, signal }: StageOptions): Promise<Stage> {
-    checkPath(item.path)
-    checkKey(key)
-    signal.throwIfAborted()
-    const part = this.#store.parts.get(key) ?? { bytes: Buffer.alloc(0), holder: undefined }
-    if (part.holder) throw new DataferryError('SINK_BUSY', `A stage of ${key} is open.`)
-    const isNew = this.#seen.has(key) && this.#seen.get(key) !== this.#store.files.get(item.path)
-    this.#seen.delete(key)
-    if (isNew) throw new DataferryError('SINK_BUSY', `Another file was put at ${item.path} in the meantime.`)
+  async stage(options: StageOptions): Promise<Stage> {
+    const { key, item } = options
+    const part = this.#part(options)
     this.#store.parts.set(key, part)
     const stage = new MemoryStage(this.#store, key, item.path, part)
     this.#stages.add(stage)
     return Promise.resolve(stage)
+  }
+
+  async put(options: StageOptions, bytes: Uint8Array, statement: Statement): Promise<void> {
+    this.#part(options)
+    const { key, item } = options
+    const proof = { ...statement, size: bytes.length }
+    this.#store.files.set(item.path, { bytes: Uint8Array.from(bytes), key, proof })
+    return Promise.resolve()
+  }
+
+  /** The part of a key that may be written now. */
+  #part({ key, item: { path }, signal }: StageOptions): MemoryPart {
+    checkPath(path)
+    checkKey(key)
+    signal.throwIfAborted()
+    const part = this.#store.parts.get(key) ?? { bytes: Buffer.alloc(0), holder: undefined }
+    if (part.holder) throw new DataferryError('SINK_BUSY', `A stage of ${key} is open.`)
+    const isNew = this.#seen.has(key) && this.#seen.get(key) !== this.#store.files.get(path)
+    this.#seen.delete(key)
+    if (isNew) throw new DataferryError('SINK_BUSY', `Another file was put at ${path} in the meantime.`)
+    return part
   }
 
   async forget(key: string): Promise<void> {

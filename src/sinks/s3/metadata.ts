@@ -5,10 +5,7 @@ import type { Item } from '../../model/item.ts'
 import { VERIFIED } from '../../model/receipt.ts'
 import type { Encryption, Head, ObjectHeaders } from './bucket.ts'
 import { storageClassOf, type S3Options } from './client.ts'
-import type { Proof } from '../sink.ts'
-
-/** What an object's metadata says about its bytes. */
-export type Statement = Pick<Proof, 'checksum' | 'verified'>
+import type { Proof, Statement } from '../sink.ts'
 
 /** Names of the object metadata; stores prefix them with `x-amz-meta-`. */
 const NAMES = {

@@ -21,7 +21,8 @@ import { encryptionOf, proofOf } from './metadata.ts'
 import { S3Records } from './records.ts'
 import { S3Stage } from './stage.ts'
 import { Uploads } from './uploads.ts'
-import type { Committed, Records, Sink, Stage, StageOptions } from '../sink.ts'
+import { putWhole } from './whole-object.ts'
+import type { Committed, Records, Sink, Stage, StageOptions, Statement } from '../sink.ts'
 
 export type { AbandonedUpload } from './abandoned-uploads.ts'
 export type { S3Options } from './client.ts'
@@ -101,8 +102,7 @@ export class S3Sink implements Sink {
     checkKey(key)
     signal.throwIfAborted()
     const object = this.#bucket.location.objectKey(item.path)
-    if (this.#stages.has(key))
-      throw new DataferryError('SINK_BUSY', `${item.path} is already being written by this process.`)
+    this.#refuseOpen(options)
     const opening = this.#openStage(options, object)
     this.#stages.set(key, opening)
     try {
@@ -111,6 +111,16 @@ export class S3Sink implements Sink {
       this.#stages.delete(key)
       throw error
     }
+  }
+
+  async put(options: StageOptions, bytes: Uint8Array, statement: Statement): Promise<void> {
+    const { key, signal } = options
+    checkKey(key)
+    signal.throwIfAborted()
+    this.#refuseOpen(options)
+    const place = { bucket: this.#bucket, options: this.#options, condition: this.#takeSeen(key) }
+    await putWhole(place, options, bytes, statement)
+    this.#clean.set(key, true)
   }
 
   async forget(key: string): Promise<void> {
@@ -166,8 +176,6 @@ export class S3Sink implements Sink {
     const takeClaim = () => UploadClaim.take(this.#bucket, key, item, this.#terms, signal)
     const { size } = item.expect
     const fits = size !== undefined && size <= layoutFor(size, partSize).partSize
-    const seen = this.#seen.get(key)
-    this.#seen.delete(key)
     return new S3Stage(options, object, {
       bucket: this.#bucket,
       uploads: this.#uploads,
@@ -175,12 +183,23 @@ export class S3Sink implements Sink {
       buffers: new PartBuffers(this.#budget, partsHeld(size, this.#options)),
       claim: fits ? undefined : await takeClaim(),
       takeClaim,
-      condition: seen,
+      condition: this.#takeSeen(key),
       options: this.#options,
       onClosed: (clean) => {
         this.#stages.delete(key)
         if (clean) this.#clean.set(key, true)
       },
     })
+  }
+
+  #refuseOpen({ key, item: { path } }: StageOptions): void {
+    if (this.#stages.has(key))
+      throw new DataferryError('SINK_BUSY', `${path} is already being written by this process.`)
+  }
+
+  #takeSeen(key: string): Condition {
+    const seen = this.#seen.get(key)
+    this.#seen.delete(key)
+    return seen
   }
 }

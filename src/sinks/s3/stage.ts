@@ -2,17 +2,18 @@ import { randomUUID } from 'node:crypto'
 import { DataferryError } from '../../errors.ts'
 import { sameChecksum } from '../../model/checksum.ts'
 import type { Hash } from '../../model/hash.ts'
-import { ConditionFailed, type Bucket, type Condition } from './bucket.ts'
+import type { Bucket, Condition } from './bucket.ts'
 import type { PartBuffer, PartBuffers } from './part-buffers.ts'
 import type { UploadClaim } from './upload-claim.ts'
 import type { S3Options } from './client.ts'
 import { bytesBefore, layoutFor, partsHeld } from './part-layout.ts'
 import type { S3Marks } from './marks.ts'
-import { checkedByStore, headersOf, writeOf, type Statement } from './metadata.ts'
+import { headersOf, writeOf } from './metadata.ts'
 import { MultipartUpload, type UploadIdentity } from './multipart-upload.ts'
 import { addEtag, type UploadState } from './upload-record.ts'
 import type { Part, Uploads } from './uploads.ts'
-import type { Proof, Stage, StageOptions } from '../sink.ts'
+import { putWhole, unlessOurs } from './whole-object.ts'
+import type { Proof, Stage, StageOptions, Statement } from '../sink.ts'
 
 export interface StageParts {
   readonly bucket: Bucket
@@ -210,15 +211,7 @@ export class S3Stage implements Stage {
 
   async #putWhole(proof: Proof): Promise<void> {
     const { bucket, options, condition } = this.#parts
-    const { item, key, signal } = this.#options
-    const write = randomUUID()
-    const headers = { ...headersOf(item, { key, write }, options, proof), ...checkedByStore(proof.checksum) }
-    const body = this.#buffer?.content ?? new Uint8Array()
-    try {
-      await bucket.put(this.#object, body, { headers, condition, signal })
-    } catch (error) {
-      await this.#unlessOurs(write, error)
-    }
+    await putWhole({ bucket, options, condition }, this.#options, this.#buffer?.content ?? new Uint8Array(), proof)
   }
 
   async #complete(upload: MultipartUpload, proof: Proof): Promise<void> {
@@ -235,7 +228,7 @@ export class S3Stage implements Stage {
       const end = await uploads.complete(this.#object, uploadId, parts, condition)
       if (end !== 'done') await this.#refused(write, end)
     } catch (error) {
-      await this.#unlessOurs(write, error)
+      await unlessOurs(this.#parts.bucket, this.#options.item, write, error)
     }
   }
 
@@ -256,18 +249,6 @@ export class S3Stage implements Stage {
       'SINK_FAILED',
       `The bytes of ${this.#options.item.path} are right but do not have the published checksum: they are fetched again to be stored without it.`,
     )
-  }
-
-  /** A write may have succeeded despite an error; the object's write id tells. */
-  async #unlessOurs(write: string, error: unknown): Promise<void> {
-    const there = await this.#parts.bucket.head(this.#object)
-    if (there && writeOf(there) === write) return
-    if (error instanceof ConditionFailed)
-      throw new DataferryError(
-        'SINK_BUSY',
-        `Another file was put at ${this.#options.item.path} in the meantime: it is checked first.`,
-      )
-    throw error
   }
 
   async #dropMemory(): Promise<void> {

@@ -9,6 +9,7 @@ import { appendHashed, bytesOf, chunked, itemAt, never, proofOf } from '../../co
 /** What a test tells a child process, which works on one sink and one stage. */
 export type Order =
   | { readonly do: 'stage'; readonly key: string; readonly path: string }
+  | { readonly do: 'put'; readonly key: string; readonly path: string; readonly bytes: number }
   | { readonly do: 'append'; readonly bytes: number; readonly from: number; readonly to: number }
   | { readonly do: 'commit'; readonly bytes: number }
   /** Resumes from what is kept, which must be something, and commits once the checksum is right. */
@@ -39,6 +40,7 @@ let stage: Stage | undefined
 
 async function obey(order: Order): Promise<void> {
   if (order.do === 'stage') stage = await sink.stage({ key: order.key, item: itemAt(order.path), signal: never })
+  if (order.do === 'put') await put(order.key, order.path, bytesOf(order.bytes))
   if (order.do === 'append' && stage) {
     const part = bytesOf(order.bytes).subarray(order.from, order.to)
     await appendHashed(stage, chunked(part, { sizes: [65_536] }))
@@ -49,6 +51,11 @@ async function obey(order: Order): Promise<void> {
   if (order.do === 'dispose') await stage?.[Symbol.asyncDispose]()
   if (order.do === 'run') execFileSync(order.command, order.args)
   if (order.do === 'commit') await stage?.commit(proofOf(bytesOf(order.bytes)))
+}
+
+async function put(key: string, path: string, bytes: Buffer): Promise<void> {
+  const statement = { checksum: checksumOf(bytes), verified: 'checksum' } as const
+  await sink.put({ key, item: itemAt(path, bytes.length), signal: never }, bytes, statement)
 }
 
 async function finish(stage: Stage, bytes: Buffer): Promise<void> {

@@ -1,0 +1,73 @@
+import { GroupCommit } from '../src/async/group-commit.ts'
+import type { OutcomeWriter } from '../src/batch/outcome-log.ts'
+import type { Ledger } from '../src/ledger/ledger.ts'
+import type { Logger } from '../src/log.ts'
+import type { Batch } from '../src/model/batch.ts'
+import { itemKey } from '../src/model/item-key.ts'
+import type { Outcome, Receipt } from '../src/model/receipt.ts'
+import type { Sink } from '../src/sinks/sink.ts'
+
+/** Most ends counted in one call: long scripts make everyone else wait. */
+const MOST = 250
+
+/** Where a batch's receipts go. */
+interface ReceiptPlace {
+  readonly batch: Pick<Batch, 'id'>
+  readonly sink: Pick<Sink, 'forget'>
+  readonly outcomes: Pick<OutcomeWriter, 'record'>
+  readonly log: Logger
+}
+
+interface End {
+  readonly receipt: Receipt
+  readonly began: number | undefined
+}
+
+/**
+ * Settles the items of a batch that are there: first on record, then counted, then nothing of them is left over. Those that end in
+ * one moment share one write and one call.
+ */
+export class GroupSettle {
+  readonly #place: ReceiptPlace
+  readonly #ledger: Pick<Ledger, 'settleAll'>
+  readonly #commits = new GroupCommit<End>((ends) => this.#settle(ends), MOST)
+
+  constructor(place: ReceiptPlace, ledger: Pick<Ledger, 'settleAll'>) {
+    this.#place = place
+    this.#ledger = ledger
+  }
+
+  /**
+   * Resolves when the receipt is durable and counted. Repeatable.
+   * @param began when the work on it began, by `performance.now()`
+   */
+  settle(receipt: Receipt, began?: number): Promise<void> {
+    return this.#commits.add({ receipt, began })
+  }
+
+  async #settle(ends: readonly End[]): Promise<void> {
+    const { batch, outcomes, sink, log } = this.#place
+    const receipts = ends.map(({ receipt }) => receipt)
+    // Everything recorded in one turn goes out in one write.
+    await Promise.all(receipts.map((receipt) => outcomes.record(receipt)))
+    const lines = receipts.map(({ n, state, size }) => ({ n, state, bytes: size }))
+    await this.#ledger.settleAll(batch.id, lines)
+    const marked = receipts.filter(({ verified }) => verified !== 'checksum')
+    await Promise.all(marked.map(({ n }) => sink.forget(itemKey(batch.id, n))))
+    for (const { receipt, began } of ends) logEnd(receipt, log, began)
+  }
+}
+
+/** @param began when the work on it began, by `performance.now()` */
+export function logEnd(outcome: Outcome, log: Logger, began: number | undefined): void {
+  const { n, path, state } = outcome
+  const how =
+    outcome.state === 'failed'
+      ? { code: outcome.code, problem: outcome.message }
+      : { bytes: outcome.size, verified: outcome.verified }
+  log.info({ n, path, state, ...how, ...(began !== undefined && { ms: msSince(began) }) }, 'item ended')
+}
+
+function msSince(began: number): number {
+  return Math.round(performance.now() - began)
+}
