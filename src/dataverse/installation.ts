@@ -50,6 +50,8 @@ export interface ApiRequest {
   readonly query?: Query
   readonly body?: { readonly text: string; readonly type: string }
   readonly range?: string | undefined
+  /** As in `HttpRequest`. */
+  readonly large?: boolean
   readonly signal?: AbortSignal | undefined
 }
 
@@ -176,6 +178,7 @@ export class Installation {
         headers: this.#headers(hop, request.range),
         body: hop.body?.text,
         outside: await this.#mustBeOutside(hop.url),
+        large: request.large === true && hop.method === 'GET',
         signal: request.signal,
       })
       const seen = {

@@ -27,6 +27,9 @@ export interface FileRequest extends ApiRequest {
   readonly link?: OpenOptions['link']
 }
 
+/** Bytes from which on the reading of a body is worth a connection of its own. */
+const LARGE = 64 << 20
+
 /** Where links lead. Outside they are objects without content, so that no log or record can hold one. */
 const links = new WeakMap<StoreLink, string>()
 
@@ -43,6 +46,7 @@ export async function openRef(
     from: ref.kind === 'file' && options.encoded !== 'decoded' ? from : 0,
     to: options.to === undefined ? undefined : options.to - 1,
     link: options.link,
+    large: ref.kind === 'file' && options.to === undefined && (options.expectedSize ?? 0) - from > LARGE,
     continuation: true,
     signal: options.signal,
     expectedSize: options.expectedSize,
@@ -56,7 +60,9 @@ export async function openRef(
   return {
     from: extent.from,
     size: decodes || isSilent ? undefined : extent.size,
-    body: decodes ? decodedBody(answer, encoding) : answer.body.batches(options.continuable),
+    body: decodes
+      ? decodedBody(answer, encoding)
+      : answer.body.batches(options.continuable === true || options.spare === true),
     encoding: decodes ? undefined : encoding,
     etag: strongEtag(header(answer.headers, 'etag')),
     contentType: header(answer.headers, 'content-type'),

@@ -122,3 +122,20 @@ it.each<[string, FaultStep[]]>([
   expect(await bring(dataverse, STORED, 'auto')).toMatchObject({ verified: 'checksum', size: SIZE })
   expect(dataverse.records.file(STORED).counted).toBe(1)
 })
+
+// Over a connection of its own, past undici.
+it.each([LARGE_STORED, LARGE_STREAMED])(
+  'large file %i survives what breaks it off over one connection',
+  async (file) => {
+    const dataverse = await start()
+    const steps: FaultStep[] = [
+      { kind: 'cut', after: 3_000_000 },
+      { kind: 'reset' },
+      { kind: 'status', status: 502, body: 'html' },
+      { kind: 'ignore-range' },
+    ]
+    dataverse.fault({ file, steps })
+    expect(await bring(dataverse, file, 1, {})).toMatchObject({ verified: 'checksum', size: LARGE })
+    expect(dataverse.records.file(file).counted).toBe(1)
+  },
+)

@@ -27,6 +27,8 @@ export class HttpBody {
   readonly #pool: BufferPool
   readonly #slowMs: number
   #chunks: Buffer[] = []
+  /** Chunks whose memory is to be given back. */
+  readonly #lent = new Map<Buffer, () => void>()
   #waiting = 0
   #paused = false
   #ended = false
@@ -43,9 +45,16 @@ export class HttpBody {
     this.#slowMs = slowMs
   }
 
-  /** Takes a chunk from the connection; it must stay as it is. */
-  push(chunk: Buffer): void {
-    if (this.#ended || chunk.length === 0) return
+  /**
+   * Takes a chunk from the connection; it must stay as it is, or until it is given back.
+   * @param giveBack of a chunk that is large enough to be handed out by itself, without a copy
+   */
+  push(chunk: Buffer, giveBack?: () => void): void {
+    if (giveBack) this.#lent.set(chunk, giveBack)
+    if (this.#ended || chunk.length === 0) {
+      this.#return(chunk)
+      return
+    }
     this.#chunks.push(chunk)
     this.#waiting += chunk.length
     if (this.#waiting >= HIGH_WATER && !this.#paused) {
@@ -71,6 +80,7 @@ export class HttpBody {
 
   /** Drops what waits and closes the connection if it is still needed for this body. */
   close(): void {
+    for (const chunk of this.#chunks) this.#return(chunk)
     this.#chunks = []
     this.#waiting = 0
     if (this.#ended) return
@@ -79,22 +89,26 @@ export class HttpBody {
   }
 
   /**
-   * The bytes in batches of up to 256 KiB: as much as has arrived whenever the consumer asks. A batch is valid until the next
+   * The bytes in batches of up to 512 KiB: as much as has arrived whenever the consumer asks. A batch is valid until the next
    * one is asked for.
    * @param leavesSlow whether a connection that is too slow is given up, since its reader can go on at the same byte
    */
   async *batches(leavesSlow = false): AsyncGenerator<Uint8Array, void, undefined> {
     const pace = leavesSlow ? new Pace(this.#slowMs) : undefined
     let buffer: Uint8Array | undefined
+    let lent: Buffer | undefined
     try {
       while (await this.#some()) {
-        if (this.#waiting > SMALL) buffer ??= this.#pool.take()
-        const batch = this.#waiting > SMALL && buffer ? this.#fill(buffer) : this.#all()
+        lent = this.#takeLent()
+        if (!lent && this.#waiting > SMALL) buffer ??= this.#pool.take()
+        const batch = lent ?? (this.#waiting > SMALL && buffer ? this.#fill(buffer) : this.#all())
         this.#resume()
         if (pace?.isSlow(batch.length, this.#waitedMs)) this.#giveUp()
         yield batch
+        if (lent) this.#return(lent)
       }
     } finally {
+      if (lent) this.#return(lent)
       if (buffer) this.#pool.give(buffer)
       this.close()
     }
@@ -107,8 +121,10 @@ export class HttpBody {
         const chunk = this.#chunks.shift()
         if (!chunk) continue
         this.#waiting -= chunk.length
+        const own = this.#lent.has(chunk) ? Buffer.from(chunk) : chunk
+        this.#return(chunk)
         this.#resume()
-        yield chunk
+        yield own
       }
     } finally {
       this.close()
@@ -179,6 +195,20 @@ export class HttpBody {
     this.#flow.resume()
   }
 
+  /** The next chunk, when it is handed out by itself. */
+  #takeLent(): Buffer | undefined {
+    const [first] = this.#chunks
+    if (!first || !this.#lent.has(first)) return undefined
+    this.#chunks.shift()
+    this.#waiting -= first.length
+    return first
+  }
+
+  #return(chunk: Buffer): void {
+    this.#lent.get(chunk)?.()
+    this.#lent.delete(chunk)
+  }
+
   /** Everything that waits, small enough to be copied. */
   #all(): Uint8Array {
     const [first] = this.#chunks
@@ -193,6 +223,7 @@ export class HttpBody {
     let length = 0
     let used = 0
     for (const chunk of this.#chunks) {
+      if (this.#lent.has(chunk)) break
       const room = buffer.length - length
       if (chunk.length > room) {
         buffer.set(chunk.subarray(0, room), length)

@@ -1,5 +1,5 @@
 import type { LookupFunction } from 'node:net'
-import type { Dispatcher } from 'undici'
+import { errors, type Dispatcher } from 'undici'
 import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import { NO_PROXIES, proxyFor, proxyLabel, type Proxies } from '../../model/proxies.ts'
 import { agentFor } from './agent.ts'
@@ -7,6 +7,7 @@ import { BufferPool } from './buffer-pool.ts'
 import { isConnectionEnding, watchConnectionEnds } from './connection-end.ts'
 import { header, parseContentLength, type Headers } from './headers.ts'
 import { HttpBody } from './body.ts'
+import { DirectExchange, type DirectRequest } from './direct.ts'
 import {
   isInside,
   literalAddress,
@@ -72,6 +73,8 @@ export interface HttpRequest {
    * written as an address can be judged.
    */
   readonly outside?: boolean
+  /** A GET whose answer should have very many bytes, so that it is worth a connection of its own. */
+  readonly large?: boolean
   readonly signal?: AbortSignal | undefined
 }
 
@@ -92,6 +95,10 @@ export class Http {
   readonly #own: boolean
   readonly #pool = new BufferPool()
   readonly #proxies: Proxies
+  readonly #ca: HttpOptions['ca']
+  /** Requests that go past the dispatchers. */
+  readonly #direct = new Set<DirectExchange>()
+  #closed = false
   readonly #onRequest: HttpOptions['onRequest']
 
   constructor({
@@ -108,6 +115,7 @@ export class Http {
     this.#timeouts = { connectMs: 30_000, headersMs: 300_000, idleMs: 60_000, slowMs: 60_000, totalMs: 0, ...timeouts }
     watchConnectionEnds()
     this.#own = dispatcher === undefined
+    this.#ca = ca
     this.#network = network
     const agent = (lookup: LookupFunction | undefined) =>
       agentFor({ connections, connectMs: this.#timeouts.connectMs, proxies, ca, lookup })
@@ -146,6 +154,10 @@ export class Http {
       const exchange = new Exchange({ origin, via }, this.#timeouts, this.#pool, { resolve, reject }, request.signal)
       const { method, headers, body } = request
       const { headersMs: headersTimeout, idleMs: bodyTimeout } = this.#timeouts
+      if (request.large && this.#own && proxy === undefined && !this.#closed) {
+        this.#askDirectly({ origin, path, headers, headersTimeout, bodyTimeout }, exchange, request.outside === true)
+        return
+      }
       try {
         const dispatcher = request.outside ? this.#outside : this.#dispatcher
         dispatcher.dispatch(
@@ -170,7 +182,16 @@ export class Http {
 
   /** Ends every transfer in flight and closes the connections, unless the dispatcher was brought along. */
   async close(): Promise<void> {
+    this.#closed = true
+    for (const one of this.#direct) one.abort(new errors.ClientDestroyedError())
     if (this.#own) await Promise.all([this.#dispatcher.destroy(), this.#outside.destroy()])
+  }
+
+  #askDirectly(request: DirectRequest, exchange: Exchange, outside: boolean): void {
+    const lookup = outside ? publicLookup(this.#network) : undefined
+    const options = { connectMs: this.#timeouts.connectMs, ca: this.#ca, lookup }
+    const direct = new DirectExchange(request, exchange, options, () => this.#direct.delete(direct))
+    this.#direct.add(direct)
   }
 
   #refuseInside({ origin, hostname }: URL): void {
@@ -236,9 +257,9 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#settle.resolve({ status, headers, body: this.#body })
   }
 
-  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer, giveBack?: () => void): void {
     this.#received += chunk.length
-    this.#body?.push(chunk)
+    this.#body?.push(chunk, giveBack)
   }
 
   onResponseEnd(): void {

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { createServer, request, type RequestListener } from 'node:http'
 import { ProxyAgent } from 'undici'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { DataAccessApi, type DataAccessOptions } from '../../../src/dataverse/data-access-api.ts'
 import { isPrivateAddress, type Network } from '../../../src/dataverse/http/private-address.ts'
-import { sendFile, sendJson } from '../scripted-server.ts'
+import { bytesOf, sendFile, sendJson } from '../scripted-server.ts'
 
 describe('an address', () => {
   it.each([
@@ -98,13 +98,32 @@ async function redirectTo(
     ...options(inside.port),
   })
   ends.push(() => api.close())
-  const got = api.getDatafile(1).then(({ bytes }) => Buffer.from(bytes).toString())
-  return { got, inside }
+  return {
+    got: large ? openedLarge(api) : api.getDatafile(1).then(({ bytes }) => Buffer.from(bytes).toString()),
+    inside,
+  }
+}
+
+/** Whether the file is said to be so large that it has a connection of its own. */
+let large = false
+
+async function openedLarge(api: DataAccessApi): Promise<string> {
+  const { signal } = new AbortController()
+  const ref = { kind: 'file', file: 1, format: 'original' } as const
+  const { body } = await api.open(ref, 0, { signal, count: true, expectedSize: 2 ** 40 })
+  return (await bytesOf(body)).toString()
 }
 
 const REFUSED = { code: 'SOURCE_REJECTED', message: expect.stringContaining('--allow-host') as string }
 
-describe('a redirect from a public installation', () => {
+describe.each([
+  ['', false],
+  [' for a large file', true],
+])('a redirect from a public installation%s', (_name, isLarge) => {
+  beforeEach(() => {
+    large = isLarge
+  })
+
   it.each<[string, (inside: number, outside: number) => string]>([
     ['to an address inside', (port) => `http://127.0.0.2:${port}/x`],
     ['to an address inside in another spelling', (port) => `http://2130706434:${port}/x`],
