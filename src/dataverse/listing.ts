@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
 import type { JsonShape } from '../json/json-parts.ts'
-import { fileElementSchema, listedFile, mislistedFile } from '../model/file-element.ts'
+import { listedFile, mislistedFile, servedElementSchema } from '../model/file-element.ts'
 import type { ListedFile, MislistedFile } from '../model/listing.ts'
 import type { Installation } from './installation.ts'
 import { answerParts } from './answer-parts.ts'
@@ -107,7 +107,7 @@ export class Listing {
   }
 
   #listed(value: unknown): Listed {
-    const element = fileElementSchema.safeParse(value)
+    const element = servedElementSchema.safeParse(value)
     if (element.success) return listedFile(element.data, this.#today)
     const [issue] = element.error.issues
     const problem = `${issue?.path.join('.') || 'the entry'}: ${issue?.message ?? 'not understood'}`

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
 import { joinedPid } from '../model/dataset-pid.ts'
-import { fileElementSchema, listedFile } from '../model/file-element.ts'
+import { listedFile, servedElementSchema } from '../model/file-element.ts'
 import type { Catalogue, ListedFile, ListedVersion, MislistedFile } from '../model/listing.ts'
 import { walkCollection } from './collection-walk.ts'
 import { DatasetSearch, type SearchScope } from './dataset-search.ts'
@@ -10,7 +10,7 @@ import { pidPiecesSchema } from './dataset-element.ts'
 import { Installation, type InstallationOptions } from './installation.ts'
 import { JsonCalls } from './json-call.ts'
 import { Listing } from './listing.ts'
-import { DEFAULT_RETRIES, DEFAULT_THROTTLE_MS, ONCE, type Patiently, type RetryPolicy } from './retry.ts'
+import { DEFAULT_RETRIES, DEFAULT_THROTTLE_MS, ONCE, type RetryPolicy } from './retry.ts'
 import { datasetRoute, encodePath, fileInfoRoute, type Query, type Route } from './route.ts'
 import { shownFile, whyUnseen } from './unseen.ts'
 import { listedVersion, versionElementSchema, type VersionElement } from './version-element.ts'
@@ -90,14 +90,18 @@ export class NativeApi implements Catalogue {
   async *search(
     scope: SearchScope,
     signal: AbortSignal,
-    patiently: Patiently = ONCE,
+    patiently: <T>(call: () => Promise<T>) => Promise<T> = ONCE,
   ): AsyncGenerator<readonly string[], void> {
     const search = new DatasetSearch(this.#installation, this.#policy)
     for await (const page of search.pages(scope, signal, { patiently })) yield page.map(({ global_id: pid }) => pid)
   }
 
   /** PIDs of all datasets in a collection, by its id or alias, and in the collections in it. `patiently` as in `search`. */
-  walk(collection: number | string, signal: AbortSignal, patiently: Patiently = ONCE): AsyncGenerator<string, void> {
+  walk(
+    collection: number | string,
+    signal: AbortSignal,
+    patiently: <T>(call: () => Promise<T>) => Promise<T> = ONCE,
+  ): AsyncGenerator<string, void> {
     return walkCollection(this.#installation, this.#policy, collection, signal, patiently)
   }
 
@@ -185,7 +189,7 @@ export class NativeApi implements Catalogue {
 /** What a server says about an accepted token without an account: that of a preview URL (protocol note §12). */
 const NO_ACCOUNT = /user with token .{1,300} not found/i
 
-const withVersionSchema = fileElementSchema.extend({ datasetVersion: versionElementSchema.nullish() })
+const withVersionSchema = servedElementSchema.extend({ datasetVersion: versionElementSchema.nullish() })
 const foundSchema = z.looseObject({
   items: z.array(
     z.looseObject({

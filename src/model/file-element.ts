@@ -4,8 +4,7 @@ import type { Withheld } from './item.ts'
 import type { ListedFile, MislistedFile } from './listing.ts'
 
 const text = z.string().nullish()
-/** -1 stands for unknown. */
-const count = z.number().int().min(-1).nullish()
+const count = z.number().nullish()
 
 /**
  * A file as every listing of the server describes it. Unknown members are kept; of the known ones all but the id may
@@ -32,6 +31,14 @@ export const fileElementSchema = z.looseObject({
     retention: z.looseObject({ dateUnavailable: text }).nullish(),
   }),
 })
+/** -1 stands for unknown. */
+const size = z.number().int().min(-1).nullish()
+
+/** As a server is believed: a size that cannot be one makes everything else about the file doubtful, too. */
+export const servedElementSchema = fileElementSchema.extend({
+  dataFile: fileElementSchema.shape.dataFile.extend({ filesize: size, originalFileSize: size }),
+})
+
 /** A file element, checked. */
 export type FileElement = z.infer<typeof fileElementSchema>
 

@@ -65,7 +65,7 @@ describe('what strangers wrote never reaches the screen, a log or a table raw', 
   })
 
   it('in get and url, whatever the server calls a file or says', async () => {
-    const got = await cli('get', '1', '--server', dataverse.url)
+    const got = await cli('get', '1', '-o', `${cwd}/`, '--server', dataverse.url)
     expect(got.code).toBe(0)
     expect(got.stdout + got.stderr).not.toMatch(RAW)
     for (const words of [
