@@ -24,7 +24,7 @@ export interface HeartbeatDeps {
 
 const BEAT_MS = 2_000
 /** When Redis has not taken a beat for so long, people are told. */
-const SILENT_MS = 6_000
+const SILENT_MS = 10_000
 
 /**
  * Registers this process, and reports every two seconds that it is alive and what it works on. Nothing else shares its timer:

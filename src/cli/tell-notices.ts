@@ -4,12 +4,15 @@ import type { Context } from './command.ts'
 import type { Output } from './terminal/output.ts'
 
 /** Says once what is holding up work, and again only after that has ended. */
-export function tellOnce(out: Output): (notices: readonly Notice[]) => void {
+export function tellOnce(
+  out: Output,
+  say: (text: string) => void = (text) => out.say(text),
+): (notices: readonly Notice[]) => void {
   let told: ReadonlySet<string> = new Set()
   return (now) => {
     for (const notice of now) {
       if (told.has(noticeKey(notice))) continue
-      out.say(noticeText(notice))
+      say(noticeText(notice))
       out.record({ event: 'notice', text: noticeText(notice), ...(typeof notice !== 'string' && notice) })
     }
     told = new Set(now.map(noticeKey))

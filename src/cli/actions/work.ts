@@ -64,10 +64,10 @@ async function workHere(context: Context, runtime: Runtime): Promise<ExitCode> {
     )
     try {
       out.say(`Working for ${config.servers.join(', ')}. Ctrl-C parks files in flight.`)
-      const tell = tellOnce(out)
-      // Of several processes one tells what all of them wait for.
-      const isOwn = (notice: Notice): boolean => !isSupervised() || typeof notice === 'string'
-      const look = (): void => tell(workers.notices.list().filter(isOwn))
+      // Of several processes, which are quiet, the supervisor tells what it sees by itself.
+      const tell = isSupervised() ? tellOnce(out, (text) => out.warn(text)) : tellOnce(out)
+      const isSeen = (notice: Notice): boolean => typeof notice !== 'string' && notice.what !== 'Redis'
+      const look = (): void => tell(workers.notices.list().filter((one) => !isSupervised() || !isSeen(one)))
       const telling = every(LOOK_MS, look, (error) => context.log.warn({ err: error }))
       await untilStopped(context, runtime, signal).finally(() => telling.stop())
     } finally {
@@ -142,7 +142,7 @@ function startChild(): ChildProcess {
   const [, main = '', ...args] = process.argv
   // When all is done is for the supervisor to say.
   const own = args.filter((arg) => arg !== '--until-done')
-  return spawn(process.execPath, [...process.execArgv, main, ...own, '--processes', '1'], {
+  return spawn(process.execPath, [...process.execArgv, main, ...own, '--processes', '1', '--quiet'], {
     // The channel carries nothing: when it closes, the child knows that its supervisor is gone.
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     // Ctrl-C in a terminal goes to the supervisor, which asks its children.
@@ -158,6 +158,7 @@ async function untilStopped(context: Context, runtime: Runtime, signal: AbortSig
   })
   if (!context.has('until-done')) return stopped
   await Promise.race([stopped, untilDone(context, runtime, onlyDestination(context), signal)])
+  if (!signal.aborted) context.out.say('Nothing is left to do here.')
 }
 
 /** The one destination that is worked for, as its URL. Only a flag narrows: what `run` takes for its default does not. */
