@@ -117,6 +117,7 @@ async function connect(
   identity: Identity,
 ): Promise<Connection> {
   const { retries, minDelayMs, maxDelayMs } = options.reconnect
+  let opened: Connection | undefined
   const attempt = async (): Promise<Connection> => {
     const body = await openCounted(open, ref, at, options, identity)
     const chunks = body.body[Symbol.asyncIterator]()
@@ -128,20 +129,26 @@ async function connect(
       const rest = surplusDropped(begun, chunks, at - body.from)
       const first = await rest.next()
       if (first.done) checkEnd(at, options, identity)
-      return { first, rest }
+      return (opened = { first, rest })
     } catch (error) {
       await chunks.return?.()
       throw error
     }
   }
-  return pRetry(attempt, {
-    retries,
-    minTimeout: minDelayMs,
-    maxTimeout: maxDelayMs,
-    randomize: true,
-    signal: options.signal,
-    shouldRetry: ({ error }) => isWorthReconnecting(error),
-  })
+  try {
+    return await pRetry(attempt, {
+      retries,
+      minTimeout: minDelayMs,
+      maxTimeout: maxDelayMs,
+      randomize: true,
+      signal: options.signal,
+      shouldRetry: ({ error }) => isWorthReconnecting(error),
+    })
+  } catch (error) {
+    // Of a signal that aborts the moment a connection is there: it is closed all the same, and its slot given back.
+    await opened?.rest.return()
+    throw error
+  }
 }
 
 /** Opens the source so that exactly one of its requests is counted: that for a link, else the one that delivers the last byte. */

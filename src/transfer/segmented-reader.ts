@@ -36,7 +36,7 @@ interface Filler {
   line: Line | undefined
 }
 
-/** A piece, and who fills it now. */
+/** A piece, and the connection that fills it now. */
 interface Held {
   readonly piece: Piece
   filler: Filler | undefined
@@ -45,12 +45,12 @@ interface Held {
 }
 
 /**
- * Reads a file as `readFrom` does, over several connections where that helps: it is cut into pieces, each connection takes the
- * next one, and what comes before its turn waits in memory. Who keeps the bytes sees them in order, and knows none of this.
+ * Reads a file as `readFrom` does, over several connections where that helps: the file is cut into pieces, each connection
+ * takes the next one, and bytes that arrive before their turn wait in memory. The caller sees them in order.
  *
- * The first connection is the file's own: it is opened as any other, its answer decides whether there are more, and the
- * reading fails as it does. Spare ones come and go as slots and server allow; where one fails or has to make way, what it
- * brought stays, and another goes on there.
+ * The first connection is the file's own: it is opened like any other, its response decides whether there will be more, and
+ * reading fails when it fails. Spare connections come and go as slots and server allow. Where one fails or has to make way,
+ * what it delivered stays, and another continues there.
  */
 export class SegmentedReader {
   readonly #open: OpenSource

@@ -152,6 +152,24 @@ describe('reading a source', () => {
     expect(source.closed()).toBe(1)
   })
 
+  it('closes a connection that is there the moment it is stopped', async () => {
+    const stop = new AbortController()
+    const reason = new DataferryError('INTERRUPTED', 'Stop.')
+    const source = scriptedSource(BYTES)
+    const open: ScriptedSource['open'] = async (...request) => {
+      const opened = await source.open(...request)
+      async function* stopped(): AsyncGenerator<Uint8Array> {
+        for await (const chunk of opened.body) {
+          stop.abort(reason)
+          yield chunk
+        }
+      }
+      return { ...opened, body: stopped() }
+    }
+    await expect(read({ ...source, open }, 0, { signal: stop.signal })).rejects.toBe(reason)
+    expect(source.closed()).toBe(1)
+  })
+
   it('ends with the reason of the signal, and not with a break that came of it', async () => {
     const stop = new AbortController()
     const reason = new DataferryError('INTERRUPTED', 'Stop.')
