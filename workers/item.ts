@@ -13,7 +13,7 @@ import { archiveReceipt } from './archive.ts'
 import type { OpenBatch } from './batches.ts'
 import { runJob, type Attempt, type JobDeps } from './run-job.ts'
 import type { Task } from './running.ts'
-import { failure, settle, settleProblem } from './settle.ts'
+import { crashed, failure, MAX_CRASHES, settle, settleProblem } from './settle.ts'
 import { OVER, type Step } from './step.ts'
 
 export interface ItemDeps extends JobDeps {
@@ -25,9 +25,6 @@ export interface ItemDeps extends JobDeps {
   readonly reconnect?: ReconnectOptions
   readonly segments?: Segments
 }
-
-/** An item whose worker was lost this often is not given to another. */
-const MAX_STALLS = 3
 
 /**
  * The work on one item: already settled? already there? else transfer; then receipt, then settle. Each step may be
@@ -69,10 +66,7 @@ async function outcomeOf(
   { job, attempt, task }: { readonly job: ItemJob; readonly attempt: Attempt; readonly task: Task },
   deps: ItemDeps,
 ): Promise<Outcome> {
-  if (attempt.stalled >= MAX_STALLS) {
-    const message = `${MAX_STALLS} workers died or froze while working on this item.`
-    return failure(item, new DataferryError('WORKER_CRASHED', message))
-  }
+  if (attempt.stalled >= MAX_CRASHES) return crashed(item)
   const { sink, batch, earlier } = opened
   const { signal } = task
   const key = itemKey(batch.id, item.n)

@@ -4,6 +4,7 @@ import type { RedisClient } from '../src/ledger/redis/client.ts'
 import type { BackoffLimits } from '../src/ledger/servers.ts'
 import type { Logger } from '../src/log.ts'
 import { handBackLost, workerOf } from '../src/queue/reclaim.ts'
+import { MAX_CRASHES } from './settle.ts'
 
 export interface QueueWorkerOptions {
   readonly client: RedisClient
@@ -16,7 +17,6 @@ export interface QueueWorkerOptions {
 /** A lock that its worker has not renewed for this long is up for grabs. */
 const LOCK_MS = 60_000
 const STALLED_CHECK_MS = 10_000
-const MAX_STALLED = 20
 
 /** The BullMQ workers of this process, and the jobs that run in it. */
 export class QueueWorkers {
@@ -104,7 +104,7 @@ export function queueWorker(
     autorun: false,
     lockDuration: LOCK_MS,
     stalledInterval: STALLED_CHECK_MS,
-    maxStalledCount: MAX_STALLED,
+    maxStalledCount: MAX_CRASHES,
     removeOnComplete: { count: 0 },
     removeOnFail: { count: 0 },
     settings: { backoffStrategy: (attempts) => backoff(attempts, retry) },

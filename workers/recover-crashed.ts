@@ -1,15 +1,12 @@
 import type { Ledger } from '../src/ledger/ledger.ts'
 import { reclaim, type Reclaimed, type ReclaimOptions } from '../src/queue/reclaim.ts'
 import type { Batches } from './batches.ts'
-import { settleCrashed } from './settle.ts'
+import { MAX_CRASHES, settleCrashed } from './settle.ts'
 
 export interface RecoveryDeps extends ReclaimOptions {
   readonly ledger: Pick<Ledger, 'crashed' | 'settle'>
   readonly batches: Pick<Batches, 'open'>
 }
-
-/** An item that this many processes died with, without a byte of progress, is not given to another. */
-const MAX_CRASHES = 20
 
 /**
  * Hands the jobs of dead processes back to the queue. The crash counts against the items that the process had received nothing

@@ -32,10 +32,21 @@ export async function settleProblem(item: Item, opened: OpenBatch, deps: SettleD
   await settle(failureFor(item, code, message), opened, deps)
 }
 
+/**
+ * An item that this many workers died or froze with is not given to another. Many, since machines and Redis may die
+ * around an item that is as good as any; more than BullMQ itself counts would never be seen.
+ */
+export const MAX_CRASHES = 20
+
 /** Settles an item that too many processes died with. */
 export async function settleCrashed(item: Item, opened: OpenBatch, deps: SettleDeps): Promise<void> {
-  const message = 'Several workers in a row died or froze while working on this item.'
-  await settle(failure(item, new DataferryError('WORKER_CRASHED', message)), opened, deps)
+  await settle(crashed(item), opened, deps)
+}
+
+/** The outcome of such an item. */
+export function crashed(item: Item): Outcome {
+  const message = `${MAX_CRASHES} workers died or froze while working on this item.`
+  return failure(item, new DataferryError('WORKER_CRASHED', message))
 }
 
 /** The outcome of an item that failed for good. */

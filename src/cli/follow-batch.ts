@@ -56,7 +56,8 @@ export async function followBatch(
         continue
       }
       const summary = await ledger.summary(id)
-      const taken = held()
+      // What other processes told a moment ago may have ended by now.
+      const taken = entry.state === 'finished' ? [] : held()
       const moving = taken.filter(({ waits }) => waits !== true)
       const active = moving.map(({ path, bytes, size }) => ({ path, bytes, size }))
       const bytes = taken.reduce((sum, file) => sum + file.bytes, summary.bytes)

@@ -47,7 +47,9 @@ export async function runShared(context: Context, sink: Sink, begun: BegunBatch,
     let held: readonly HeldItem[] = []
     const look = async (): Promise<void> => {
       const others = await runtime.workers.list()
-      held = others.flatMap(({ holds }) => holds).filter(({ batch }) => batch === id)
+      const told = others.flatMap(({ holds }) => holds).filter(({ batch }) => batch === id)
+      const hasEnded = await Promise.all(told.map(({ n }) => runtime.ledger.settledIn(id, n, n + 1)))
+      held = told.filter((_, at) => hasEnded[at]?.[0] !== true)
       if (!workers) await elsewhere.look(servers, others, (url) => url === sink.url)
     }
     // The next look makes up for one that fails.

@@ -2,20 +2,22 @@ import { expect, it } from 'vitest'
 import { followBatch } from '../../src/cli/follow-batch.ts'
 import { Output } from '../../src/cli/terminal/output.ts'
 import type { Changes } from '../../src/ledger/change.ts'
+import type { BatchState } from '../../src/ledger/ledger.ts'
 import { MemoryLedger } from '../../src/ledger/memory-ledger.ts'
 import type { Notice } from '../../src/model/notice.ts'
 import { Recorder } from './recorder.ts'
 
-const { signal } = new AbortController()
+/** Nobody waits for a second look. */
+const signal = AbortSignal.abort()
 const changes: Changes = { onChange: () => () => undefined, close: () => Promise.resolve() }
 const SINCE = new Date('2026-11-27T03:00:00Z')
 
-/** What `--json` tells of a batch that ends at the first look. */
-async function told(notices: readonly Notice[] = []): Promise<unknown> {
+/** What `--json` tells of a batch at the first look. */
+async function told(notices: readonly Notice[] = [], state: BatchState = 'open'): Promise<unknown> {
   const ledger = new MemoryLedger()
   await ledger.open({ id: 'b1', destination: 'file:///d', servers: [], createdAt: SINCE.toISOString() })
   await ledger.setPlanned('b1', 2, 300, true)
-  await ledger.setState('b1', 'finished')
+  await ledger.setState('b1', state)
   const stdout = new Recorder()
   const out = new Output({ stdout, stderr: new Recorder(), json: true, quiet: false, color: false, redraws: false })
   const held = [
@@ -23,12 +25,19 @@ async function told(notices: readonly Notice[] = []): Promise<unknown> {
     { batch: 'b1', n: 1, path: 'waits for a stream', bytes: 5, size: 200, waits: true as const },
   ]
   const view = { held: () => held, notices: () => notices }
-  await followBatch({ out, logsToTerminal: false }, { ledger, changes }, 'b1', view, signal, () => Promise.resolve())
+  const following = followBatch({ out, logsToTerminal: false }, { ledger, changes }, 'b1', view, signal, () =>
+    Promise.resolve(),
+  )
+  await (state === 'open' ? expect(following).rejects.toBe(signal.reason) : following)
   return JSON.parse(stdout.lines.at(-1) ?? '') as unknown
 }
 
 it('a file that waits for a stream is not shown as under way, and what came of it counts', async () => {
   expect(await told()).toMatchObject({ bytes: 75, active: [{ path: 'moves', bytes: 70, size: 100 }] })
+})
+
+it('of a batch that has ended nothing is under way, whatever was told of it a moment ago', async () => {
+  expect(await told([], 'finished')).toMatchObject({ bytes: 0, active: [] })
 })
 
 it('what is waited for is told with reason, since when and the next look', async () => {
