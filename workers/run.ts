@@ -171,9 +171,6 @@ class WorkerProcess implements RunningWorkers {
           for (const server of servers) this.#inBackground(feedNow(queues, change.id, server))
         }
         return
-      case 'owner':
-        // Jobs in flight in another scope may finish, since `settle` counts once.
-        return
       case 'server':
         if (this.#servers.includes(change.server)) this.#inBackground(this.#limits.apply(change.server))
         return

@@ -23,7 +23,7 @@ export interface StreamSlotsDeps {
 const STALE_MS = 20_000
 /** Between two files a slot is free for a moment: only slots that were free for this long are given back. */
 const QUIET_MS = 1_000
-const NOTHING: Grant = { granted: 0, share: 0, budget: 0, waitMs: 0, troubled: false }
+const NOTHING: Grant = { granted: 0, share: 0, budget: 0, troubled: false }
 
 interface Held {
   readonly continuable: boolean

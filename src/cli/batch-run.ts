@@ -1,5 +1,4 @@
 import type { BegunBatch } from '../plan/begin-batch.ts'
-import { isAbort } from '../errors.ts'
 import { resumeQueues } from '../queue/queues.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Context, ExitCode } from './command.ts'
@@ -10,21 +9,19 @@ import { placeFor } from './places.ts'
 import { startPlanning } from './planning.ts'
 import { feed, learn, release } from './recover.ts'
 import type { LazyRuntime } from './runtime.ts'
-import { Sources } from './sources.ts'
+import { runToEnd, type Followed } from './run-to-end.ts'
+import type { Sources } from './sources.ts'
 import { startWork } from './start-work.ts'
-import { printSummary, type RunFacts } from './summary.ts'
 
 /**
  * Runs a batch to its end in this process: plans, feeds and works at the same time, shows the progress, and prints the
  * summary. The batch belongs to this command alone: no other process works on it. When asked to stop,
  * it first parks everything in flight at its byte.
  */
-export async function runBatch(context: Context, sink: Sink, begun: BegunBatch, lazy: LazyRuntime): Promise<ExitCode> {
-  const { config, signal, log } = context
+export function runBatch(context: Context, sink: Sink, begun: BegunBatch, lazy: LazyRuntime): Promise<ExitCode> {
+  const { config, signal, log, out } = context
   const { id, servers } = begun.batch
-  const sources = new Sources(context, servers)
-  let facts: RunFacts
-  try {
+  const work = async (sources: Sources): Promise<Followed> => {
     const runtime = await lazy.get()
     await learn(runtime, sink, begun)
     await using ownership = await own(runtime, id, log)
@@ -39,21 +36,20 @@ export async function runBatch(context: Context, sink: Sink, begun: BegunBatch, 
       await feed(runtime, id)
     }
     const view = { held: () => workers.running.held(), notices: () => workers.notices.list() }
+    let followed: Followed
     try {
       const stop = AbortSignal.any([signal, planning.failed, ownership.lost, workers.gaveUp])
-      facts = { ...(await followBatch(context, runtime, id, view, stop, restore)), servers }
+      followed = await followBatch(context, runtime, id, view, stop, restore)
     } finally {
       await planning.stop()
       await workers.close()
     }
     await runtime.queues.drop(id, servers)
-  } catch (error) {
-    if (!isAbort(error) || !signal.aborted) throw error
-    context.out.say('Parked. The same command continues where it stopped; so does:')
-    context.out.command(pasted(config, 'resume', [placeFor(context.out, sink.url)]))
-    return 130
-  } finally {
-    await sources.close()
+    return followed
   }
-  return printSummary(context, sink, id, facts)
+  const stopped = (): void => {
+    out.say('Parked. The same command continues where it stopped; so does:')
+    out.command(pasted(config, 'resume', [placeFor(out, sink.url)]))
+  }
+  return runToEnd(context, sink, begun, work, stopped)
 }

@@ -6,7 +6,7 @@ import type { HeldItem } from '../ledger/workers.ts'
 import type { Notice } from '../model/notice.ts'
 import { shortId } from './batch-names.ts'
 import type { Context } from './command.ts'
-import type { RunFacts } from './summary.ts'
+import type { Followed } from './run-to-end.ts'
 import type { ProgressSnapshot } from './terminal/progress-snapshot.ts'
 import { startProgress } from './terminal/progress.ts'
 
@@ -32,7 +32,7 @@ export async function followBatch(
   { held, notices }: View,
   signal: AbortSignal,
   restore: () => Promise<unknown>,
-): Promise<Omit<RunFacts, 'servers'>> {
+): Promise<Followed> {
   const ids = (await ledger.list()).map((entry) => entry.id)
   const begun = performance.now()
   const before = (await ledger.summary(id)).bytes

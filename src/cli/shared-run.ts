@@ -4,7 +4,6 @@ import type { ScopeOfWork } from '../../workers/wiring.ts'
 import { every } from '../async/every.ts'
 import type { BegunBatch } from '../plan/begin-batch.ts'
 import { tokenFor, type LoadedConfig } from '../config/config.ts'
-import { isAbort } from '../errors.ts'
 import type { HeldItem } from '../ledger/workers.ts'
 import { livenessOf } from '../process/process-identity.ts'
 import type { Sink } from '../sinks/sink.ts'
@@ -17,9 +16,9 @@ import { pasted } from './pasted.ts'
 import { startPlanning } from './planning.ts'
 import { learn, leaveToWorkers, release } from './recover.ts'
 import type { LazyRuntime, Runtime } from './runtime.ts'
-import { Sources } from './sources.ts'
+import { runToEnd, type Followed } from './run-to-end.ts'
+import type { Sources } from './sources.ts'
 import { startWork } from './start-work.ts'
-import { printSummary, type RunFacts } from './summary.ts'
 
 const HELD_MS = 1_000
 
@@ -27,12 +26,10 @@ const HELD_MS = 1_000
  * As `runBatch`, but the batch is open to every worker of this Redis; this process works only if there is none. Ctrl-C
  * leaves it to the workers.
  */
-export async function runShared(context: Context, sink: Sink, begun: BegunBatch, lazy: LazyRuntime): Promise<ExitCode> {
+export function runShared(context: Context, sink: Sink, begun: BegunBatch, lazy: LazyRuntime): Promise<ExitCode> {
   const { config, signal, out, log } = context
   const { id, servers } = begun.batch
-  const sources = new Sources(context, servers)
-  let facts: RunFacts
-  try {
+  const work = async (sources: Sources): Promise<Followed> => {
     const runtime = await lazy.get()
     await openToWorkers(context, runtime, sink, begun)
     const scope = tokenServers(config, servers).length > 0 ? TOKEN_SCOPE : PUBLIC_SCOPE
@@ -58,21 +55,18 @@ export async function runShared(context: Context, sink: Sink, begun: BegunBatch,
     const restore = (): Promise<unknown> => openToWorkers(context, runtime, sink, begun)
     try {
       const stop = AbortSignal.any([signal, planning.failed, ...(workers ? [workers.gaveUp] : [])])
-      facts = { ...(await followBatch(context, runtime, id, view, stop, restore)), servers }
+      return await followBatch(context, runtime, id, view, stop, restore)
     } finally {
       await looking.stop()
       await planning.stop()
       await workers?.close()
     }
-  } catch (error) {
-    if (!isAbort(error) || !signal.aborted) throw error
+  }
+  const stopped = (): void => {
     out.say('The workers of this Redis continue it. To see how far it is:')
     out.command(pasted(config, 'status', [id]))
-    return 130
-  } finally {
-    await sources.close()
   }
-  return printSummary(context, sink, id, facts)
+  return runToEnd(context, sink, begun, work, stopped)
 }
 
 /** Leaves a batch that no other command works on to the workers. @returns how many items Redis did not know to have ended */

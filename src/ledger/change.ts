@@ -6,8 +6,6 @@ import type { BatchState } from './ledger.ts'
 /** What processes tell one another. */
 export type Change =
   | { readonly kind: 'batch'; readonly id: BatchId; readonly state: BatchState | 'forgotten' }
-  /** A batch has another owner, or is left to workers. */
-  | { readonly kind: 'owner'; readonly id: BatchId }
   /** Feeding has something to do: the first lines are planned, the last one is, or every one has ended. */
   | { readonly kind: 'ready'; readonly id: BatchId }
   | { readonly kind: 'server'; readonly server: string }
@@ -26,7 +24,6 @@ const STATES = ['open', 'paused', 'cancelled', 'finished', 'forgotten'] as const
 
 const changeSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('batch'), id: z.string(), state: z.enum(STATES) }),
-  z.object({ kind: z.literal('owner'), id: z.string() }),
   z.object({ kind: z.literal('ready'), id: z.string() }),
   z.object({ kind: z.literal('server'), server: z.string() }),
 ])

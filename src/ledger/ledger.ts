@@ -92,14 +92,14 @@ export interface Ledger {
   list(): Promise<readonly LedgerEntry[]>
   setState(id: BatchId, state: BatchState, reason?: string): Promise<void>
   /**
-   * Makes `owner` the one process that works on a batch, and tells every process; renews the lease if it already is.
+   * Makes `owner` the one process that works on a batch; renews the lease if it already is.
    * @param instead id of an owner that is proven dead
    * @returns the present owner, if it was heard from within the last minute; undefined: `owner` has it now
    */
   attach(id: BatchId, owner: BatchOwner, instead?: string): Promise<BatchOwner | undefined>
   /** Releases an owner's batch, which then waits for its command or `detach`; does nothing to another owner's batch. */
   disown(id: BatchId, owner: string): Promise<void>
-  /** Leaves a batch to the workers of this Redis, and tells them. */
+  /** Leaves a batch to the workers of this Redis. */
   detach(id: BatchId, tokenServers: readonly string[]): Promise<void>
   /** Lines 0 … planned − 1 may be fed; `plannedBytes` is the sum of their known sizes. */
   setPlanned(id: BatchId, planned: number, plannedBytes: number, complete: boolean): Promise<void>

@@ -57,7 +57,6 @@ export class MemoryLedger implements Ledger, Changes {
     const has = batch.entry.owner
     if (has && has.id !== owner.id && has.id !== instead) return has
     batch.entry = { ...batch.entry, attached: true, owner }
-    if (has?.id !== owner.id) this.#tell({ kind: 'owner', id })
     return undefined
   }
 
@@ -69,7 +68,6 @@ export class MemoryLedger implements Ledger, Changes {
   async detach(id: BatchId, tokenServers: readonly string[]): Promise<void> {
     const batch = await this.#known(id)
     batch.entry = { ...batch.entry, attached: false, tokenServers, owner: undefined }
-    this.#tell({ kind: 'owner', id })
   }
 
   async setPlanned(id: BatchId, planned: number, plannedBytes: number, complete: boolean): Promise<void> {

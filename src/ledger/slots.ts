@@ -21,8 +21,6 @@ export interface Grant {
   readonly share: number
   /** Streams of all processes together: 0 while the server is paused or on hold, 1 while it is probed. */
   readonly budget: number
-  /** How long until the next look at a server on hold, in ms; 0: not on hold. */
-  readonly waitMs: number
   /** Something failed since the last success, so the next success must be reported. */
   readonly troubled: boolean
 }
@@ -64,8 +62,8 @@ export class Slots {
       [serverKey(this.#prefix, server), slotsKey(this.#prefix, server), suspectsKey(this.#prefix, server)],
       [process, wanted, inUse, usualLimit, leaseMs, TURN_MS, ...this.#telling(server), needed],
     )
-    const [granted = 0, share = 0, budget = 0, waitMs = 0, troubles = 0] = Array.isArray(reply) ? reply.map(Number) : []
-    return { granted, share, budget, waitMs, troubled: troubles > 0 }
+    const [granted = 0, share = 0, budget = 0, troubles = 0] = Array.isArray(reply) ? reply.map(Number) : []
+    return { granted, share, budget, troubled: troubles > 0 }
   }
 
   /** Gives up everything that `process` has at a server: it ends, or is proven dead. */

@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startDataverse, type StandIn } from '../fakes/dataverse/server.ts'
+import { expect, it } from 'vitest'
 import { World } from '../fakes/dataverse/world.ts'
 import { scriptedServer } from '../dataverse/scripted-server.ts'
 import { runInProcess } from './in-process.ts'
+import { useStandIn } from './use-stand-in.ts'
 
 const DATASET = 'doi:10.5072/FK2/ONE'
 const TABLE = { original: 'a,b\n1,x\n', header: ['a', 'b'], tab: '1\t"x"\n', originalName: 'table.csv' }
@@ -30,23 +29,14 @@ function world(): World {
   return made
 }
 
-let dataverse: StandIn
-let cwd: string
-beforeAll(async () => {
-  cwd = await mkdtemp(join(tmpdir(), 'df-access-'))
-  dataverse = await startDataverse({ world: world(), tokens: TOKENS })
-})
-afterAll(async () => {
-  await dataverse.close()
-  await rm(cwd, { recursive: true })
-})
+const here = useStandIn({ world: world(), tokens: TOKENS })
 
-function run(args: readonly string[], token?: string, server: string = dataverse.url) {
+function run(args: readonly string[], token?: string, server: string = here.dataverse.url) {
   const env = {
     ...(server !== '' && { DATAVERSE_SERVER: server }),
     ...(token !== undefined && { DATAVERSE_API_TOKEN: token }),
   }
-  return runInProcess(args, { cwd, env })
+  return runInProcess(args, { cwd: here.cwd, env })
 }
 
 it('access is asked for, seen, granted, revoked and rejected', async () => {
@@ -68,7 +58,7 @@ it('access is asked for, seen, granted, revoked and rejected', async () => {
   expect((await run(['access', 'reject', '12', '@jane'], 'admin')).stdout).toContain('rejected')
   expect((await run(['access', 'list', '12', '--history'], 'admin')).stdout).toContain('rejected')
   expect((await run(['access', 'allow', DATASET, '--off'], 'admin')).stdout).toContain('no longer')
-  const page = `${dataverse.url}/dataset.xhtml?persistentId=${DATASET}`
+  const page = `${here.dataverse.url}/dataset.xhtml?persistentId=${DATASET}`
   expect((await run(['access', 'allow', page], 'admin')).stdout).toContain('will now')
 })
 
@@ -91,9 +81,9 @@ it.each<[string[], RegExp]>([
   [['get', '31', '--guestbook', 'nowhere.json'], /--guestbook: nowhere.json/],
   [['url', `${DATASET}@2.0`], /does not name a single file/],
 ])('%j is explained before anything is sent', async (args, message) => {
-  const before = dataverse.requests.length
+  const before = here.dataverse.requests.length
   const { code, stderr } = await run(args, 'admin')
-  expect({ code, sent: dataverse.requests.length - before }).toEqual({ code: 2, sent: 0 })
+  expect({ code, sent: here.dataverse.requests.length - before }).toEqual({ code: 2, sent: 0 })
   expect(stderr).toMatch(message)
   expect(stderr).not.toContain('    at ')
 })
@@ -119,11 +109,11 @@ it('a rejected token is the machinery’s failure, and is not shown', async () =
 })
 
 it('an address on the command line names its server itself, and gets no token that was meant for another one', async () => {
-  const page = `${dataverse.url}/file.xhtml?fileId=10`
-  const elsewhere = await run(['get', page, '-o', join(cwd, 'page.txt')], 'admin', 'https://elsewhere.example')
+  const page = `${here.dataverse.url}/file.xhtml?fileId=10`
+  const elsewhere = await run(['get', page, '-o', join(here.cwd, 'page.txt')], 'admin', 'https://elsewhere.example')
   expect(elsewhere.code).toBe(0)
-  expect(await readFile(join(cwd, 'page.txt'), 'utf8')).toBe('Hello, Dataverse!')
-  expect(dataverse.requests.slice(-2).map(({ hasToken }) => hasToken)).toEqual([false, false])
+  expect(await readFile(join(here.cwd, 'page.txt'), 'utf8')).toBe('Hello, Dataverse!')
+  expect(here.dataverse.requests.slice(-2).map(({ hasToken }) => hasToken)).toEqual([false, false])
   const nowhere = await run(['get', '10'], undefined, '')
   expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringContaining('--server') as string })
 })
@@ -132,7 +122,7 @@ it('url prints an address that gives the file, and says when it is a secret', as
   const own = await run(['url', '11', '--format', 'original'])
   expect(own).toMatchObject({
     code: 0,
-    stdout: `'${dataverse.url}/api/access/datafile/11?format=original'\n`,
+    stdout: `'${here.dataverse.url}/api/access/datafile/11?format=original'\n`,
     stderr: '',
   })
   const stored = await run(['url', '13'])
@@ -157,28 +147,28 @@ async function shellReads(printed: string): Promise<string> {
 }
 
 it('columns that a table lacks are named, and nothing is fetched', async () => {
-  const before = dataverse.requests.length
-  const { code, stderr } = await run(['get', '11', '--variables', '11000,7', '-o', join(cwd, 'columns.tab')])
+  const before = here.dataverse.requests.length
+  const { code, stderr } = await run(['get', '11', '--variables', '11000,7', '-o', join(here.cwd, 'columns.tab')])
   expect(code).toBe(2)
   expect(stderr).toContain('File 11 has no variable 7. It has 11000 (a), 11001 (b).')
-  expect(dataverse.requests.slice(before).filter(({ url }) => url.includes('/access/'))).toEqual([])
-  const own = join(cwd, 'own.tab')
+  expect(here.dataverse.requests.slice(before).filter(({ url }) => url.includes('/access/'))).toEqual([])
+  const own = join(here.cwd, 'own.tab')
   expect((await run(['get', '11', '--variables', 'v11001', '-o', own])).code).toBe(0)
   expect(await readFile(own, 'utf8')).toBe('b\n"x"\n')
 })
 
 it('all forms of a file that is not tabular are refused before anything is fetched', async () => {
-  const before = dataverse.requests.length
-  const { code, stderr } = await run(['get', '10', '--bundle', '-o', join(cwd, 'forms.zip')])
+  const before = here.dataverse.requests.length
+  const { code, stderr } = await run(['get', '10', '--bundle', '-o', join(here.cwd, 'forms.zip')])
   expect(code).toBe(1)
   expect(stderr).toContain('File 10 (hello.txt) is not tabular')
-  expect(dataverse.requests.slice(before).filter(({ url }) => url.includes('/access/'))).toEqual([])
+  expect(here.dataverse.requests.slice(before).filter(({ url }) => url.includes('/access/'))).toEqual([])
 })
 
 it('a guestbook is answered from a file', async () => {
-  const answers = join(cwd, 'answers.json')
+  const answers = join(here.cwd, 'answers.json')
   await writeFile(answers, '{"name": "A", "email": "a@example.org"}')
-  const path = join(cwd, 'booked.txt')
+  const path = join(here.cwd, 'booked.txt')
   const { code, record } = await run(['get', '31', '--guestbook', answers, '-o', path, '--json'])
   expect(code).toBe(0)
   expect(record()).toMatchObject({ event: 'file', path, size: 6, verified: 'checksum' })

@@ -1,10 +1,9 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startDataverse, type StandIn } from '../fakes/dataverse/server.ts'
+import { describe, expect, it } from 'vitest'
 import { World } from '../fakes/dataverse/world.ts'
 import { runInProcess, type Ended } from './in-process.ts'
+import { useStandIn } from './use-stand-in.ts'
 
 const PID = 'doi:10.5072/FK2'
 
@@ -24,23 +23,14 @@ function world(): World {
   return made
 }
 
-let dataverse: StandIn
-let cwd: string
-beforeAll(async () => {
-  cwd = await mkdtemp(join(tmpdir(), 'df-find-'))
-  dataverse = await startDataverse({ world: world() })
-})
-afterAll(async () => {
-  await dataverse.close()
-  await rm(cwd, { recursive: true })
-})
+const here = useStandIn({ world: world() })
 
 let folders = 0
-const fresh = (): string => join(cwd, `to-${++folders}`)
+const fresh = (): string => join(here.cwd, `to-${++folders}`)
 
 async function plan(args: readonly string[], to = fresh()): Promise<Ended & { readonly to: string }> {
-  const env = { DATAVERSE_SERVER: dataverse.url }
-  return { ...(await runInProcess(['plan', ...args, '--to', to, '--json'], { cwd, env })), to }
+  const env = { DATAVERSE_SERVER: here.dataverse.url }
+  return { ...(await runInProcess(['plan', ...args, '--to', to, '--json'], { cwd: here.cwd, env })), to }
 }
 
 interface Recorded {
@@ -58,7 +48,7 @@ async function batchOf(to: string): Promise<Recorded & { readonly text: string; 
 }
 
 function searches(): number {
-  return dataverse.requests.filter(({ url }) => /\/api\/(?:search|dataverses)/.test(url)).length
+  return here.dataverse.requests.filter(({ url }) => /\/api\/(?:search|dataverses)/.test(url)).length
 }
 
 describe('--collection and --query', () => {
@@ -69,7 +59,7 @@ describe('--collection and --query', () => {
     const { id, manifest, text, files } = await batchOf(to)
     expect(id).toMatch(/^collection-climate-/)
     expect(manifest).toMatchObject({ name: 'collection climate', entries: 2 })
-    const rows = [`${PID}/B,${dataverse.url}`, `${PID}/C,${dataverse.url}`]
+    const rows = [`${PID}/B,${here.dataverse.url}`, `${PID}/C,${here.dataverse.url}`]
     expect(text.split('\n')).toEqual([
       expect.stringMatching(/^# collection climate, found 2/),
       'dataset,server',
@@ -117,15 +107,15 @@ describe('--collection and --query', () => {
     expect(await refused('--collection', 'https://x/y')).toContain('is not an alias')
     expect(await refused('--query', ' ')).toContain('--query is empty')
     expect(await refused()).toContain('No manifest is given')
-    const { stderr, code } = await runInProcess(['plan', '--collection', 'x', '--to', fresh()], { cwd })
+    const { stderr, code } = await runInProcess(['plan', '--collection', 'x', '--to', fresh()], { cwd: here.cwd })
     expect([code, stderr]).toEqual([2, expect.stringContaining('Name the server to search with --server')])
   })
 })
 
 describe('collections in a manifest', () => {
   async function contents(): Promise<string> {
-    const path = join(cwd, `contents-${++folders}.json`)
-    const answer = await fetch(`${dataverse.url}/api/dataverses/climate/contents`)
+    const path = join(here.cwd, `contents-${++folders}.json`)
+    const answer = await fetch(`${here.dataverse.url}/api/dataverses/climate/contents`)
     await writeFile(path, Buffer.from(await answer.arrayBuffer()))
     return path
   }
@@ -153,12 +143,12 @@ describe('a server that is away while it is searched', () => {
 
   it('is waited for, said once, and searched on', async () => {
     // The search is tried four times, and then the server itself, which does not answer either.
-    dataverse.fault({ path: '/api/search', steps: [status, status, status, status] })
-    dataverse.fault({ path: '/api/info/version', steps: [{ kind: 'fine' }, status] })
-    const env = { DATAVERSE_SERVER: dataverse.url, DATAFERRY_OUTAGE_FIRST: '20ms' }
+    here.dataverse.fault({ path: '/api/search', steps: [status, status, status, status] })
+    here.dataverse.fault({ path: '/api/info/version', steps: [{ kind: 'fine' }, status] })
+    const env = { DATAVERSE_SERVER: here.dataverse.url, DATAFERRY_OUTAGE_FIRST: '20ms' }
     const to = fresh()
-    const { code, stderr } = await runInProcess(['plan', '--query', 'Temperature', '--to', to], { cwd, env })
-    dataverse.clearFaults()
+    const { code, stderr } = await runInProcess(['plan', '--query', 'Temperature', '--to', to], { cwd: here.cwd, env })
+    here.dataverse.clearFaults()
     expect(stderr.match(/The search has been on hold since .*, next look at .*502/g)).toHaveLength(1)
     expect(code).toBe(0)
     expect((await batchOf(to)).files).toEqual(['doi-10.5072-FK2-B/2.txt', 'doi-10.5072-FK2-C/3.txt'])

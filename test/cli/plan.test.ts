@@ -1,10 +1,9 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startDataverse, type StandIn } from '../fakes/dataverse/server.ts'
+import { expect, it } from 'vitest'
 import { World } from '../fakes/dataverse/world.ts'
 import { runInProcess, type Ended } from './in-process.ts'
+import { useStandIn } from './use-stand-in.ts'
 
 const TABLE = { original: 'a,b\n1,x\n', header: ['a', 'b'], tab: '1\t"x"\n', originalName: 'table.dta' }
 const ONE = 'doi:10.5072/FK2/ONE'
@@ -22,25 +21,16 @@ function world(): World {
   return made
 }
 
-let dataverse: StandIn
-let cwd: string
-beforeAll(async () => {
-  cwd = await mkdtemp(join(tmpdir(), 'df-plan-'))
-  dataverse = await startDataverse({ world: world() })
-})
-afterAll(async () => {
-  await dataverse.close()
-  await rm(cwd, { recursive: true })
-})
+const here = useStandIn({ world: world() })
 
 let folders = 0
 function plan(...args: readonly string[]): Promise<Ended> {
-  const to = join(cwd, `to-${++folders}`)
-  return runInProcess(['plan', ...args, '--to', to], { cwd, env: { DATAVERSE_SERVER: dataverse.url } })
+  const to = join(here.cwd, `to-${++folders}`)
+  return runInProcess(['plan', ...args, '--to', to], { cwd: here.cwd, env: { DATAVERSE_SERVER: here.dataverse.url } })
 }
 
 async function manifest(name: string, text: string): Promise<string> {
-  const path = join(cwd, name)
+  const path = join(here.cwd, name)
   await writeFile(path, text)
   return path
 }
@@ -86,9 +76,10 @@ it('a misspelt column is refused, and ignored on demand', async () => {
 })
 
 it('filters are part of what makes a batch, counted in the plan, and refused when they make no sense', async () => {
-  const to = ['--to', join(cwd, 'filtered')]
-  const env = { DATAVERSE_SERVER: dataverse.url }
-  const run = (...args: readonly string[]): Promise<Ended> => runInProcess(['plan', ONE, ...to, ...args], { cwd, env })
+  const to = ['--to', join(here.cwd, 'filtered')]
+  const env = { DATAVERSE_SERVER: here.dataverse.url }
+  const run = (...args: readonly string[]): Promise<Ended> =>
+    runInProcess(['plan', ONE, ...to, ...args], { cwd: here.cwd, env })
   const batch = ({ record }: Ended): unknown => (record() as { batch: string }).batch
   const some = await run('--include', '*.txt', '--include', '*.dta', '--exclude', 'raw/', '--json')
   expect(some.record()).toMatchObject({ items: 1, filtered: 1 })
@@ -110,13 +101,13 @@ it('what is neither a file nor a reference is refused by name', async () => {
 })
 
 it('--list names every file with what would happen to it, sums that up, and ends with the command that does it', async () => {
-  const to = join(cwd, 'listed')
+  const to = join(here.cwd, 'listed')
   const table = await manifest('list.csv', `id,path\n10,there.txt\n10,same-size.txt\n12,held.txt\n11,t.tab\n99,gone\n`)
   await mkdir(to, { recursive: true })
   await writeFile(join(to, 'there.txt'), 'Hello, Dataverse!')
   await writeFile(join(to, 'same-size.txt'), 'Hello, dataverse!')
-  const args = ['plan', table, '--list', '--exclude', 'no such*', '--to', to, '--server', dataverse.url]
-  const { code, stdout } = await runInProcess(args, { cwd, env: {} })
+  const args = ['plan', table, '--list', '--exclude', 'no such*', '--to', to, '--server', here.dataverse.url]
+  const { code, stdout } = await runInProcess(args, { cwd: here.cwd, env: {} })
   expect(code).toBe(1)
   const lines = stdout.split('\n')
   expect(lines.slice(0, 5).map((line) => line.replaceAll(/ {2,}/g, '|'))).toEqual([
@@ -129,16 +120,16 @@ it('--list names every file with what would happen to it, sums that up, and ends
   expect(stdout).toMatch(/ 1 {2}fetch \(8 B\)\n +1 {2}withheld \(4 B\)\n +1 {2}there already \(17 B\)/)
   expect(lines.slice(-3)).toEqual([
     'To fetch them:',
-    `  dataferry run ${table} --exclude 'no such*' --server ${dataverse.url} --to ${to}`,
+    `  dataferry run ${table} --exclude 'no such*' --server ${here.dataverse.url} --to ${to}`,
     '',
   ])
 })
 
 it('--list --json has a record for each file, one for the totals and one for the plan', async () => {
-  const to = join(cwd, 'listed-json')
+  const to = join(here.cwd, 'listed-json')
   const { code, stdout } = await runInProcess(['plan', ONE, TWO, '--list', '--json', '--to', to], {
-    cwd,
-    env: { DATAVERSE_SERVER: dataverse.url },
+    cwd: here.cwd,
+    env: { DATAVERSE_SERVER: here.dataverse.url },
   })
   expect(code).toBe(0)
   const records = stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as object]))

@@ -46,9 +46,7 @@ describe('one process', () => {
     expect(await claim('a', 4)).toMatchObject({ granted: 0, budget: 0 })
     await servers.set(server, { paused: null })
     await servers.hold(server, { by: 'throttle', reason: 'busy', limits: { firstMs: 60_000, maxMs: 60_000 } })
-    const held = await claim('a', 4)
-    expect(held).toMatchObject({ granted: 0, budget: 0, troubled: true })
-    expect(held.waitMs).toBeGreaterThan(40_000)
+    expect(await claim('a', 4)).toMatchObject({ granted: 0, budget: 0, troubled: true })
   })
 })
 

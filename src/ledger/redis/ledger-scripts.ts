@@ -17,19 +17,18 @@ return 1
 `)
 
 /**
- * KEYS: batch. ARGV: channel, message, id of the owner, owner as JSON, id of an owner that may be replaced or '', longest silence
- * of an owner in ms. @returns the owner in the way as JSON; '': it is the new one; −1: unknown batch.
+ * KEYS: batch. ARGV: id of the owner, owner as JSON, id of an owner that may be replaced or '', longest silence of an owner in ms.
+ * @returns the owner in the way as JSON; '': it is the new one; −1: unknown batch.
  */
 export const ATTACH = script(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local has = redis.call('HMGET', KEYS[1], 'ownerId', 'ownerAt', 'owner')
-if has[1] and has[1] ~= ARGV[3] and has[1] ~= ARGV[5] and now - (tonumber(has[2]) or 0) <= tonumber(ARGV[6]) then
+if has[1] and has[1] ~= ARGV[1] and has[1] ~= ARGV[3] and now - (tonumber(has[2]) or 0) <= tonumber(ARGV[4]) then
   return has[3]
 end
-redis.call('HSET', KEYS[1], 'attached', 1, 'ownerId', ARGV[3], 'owner', ARGV[4], 'ownerAt', string.format('%.0f', now))
-if has[1] ~= ARGV[3] then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
+redis.call('HSET', KEYS[1], 'attached', 1, 'ownerId', ARGV[1], 'owner', ARGV[2], 'ownerAt', string.format('%.0f', now))
 return ''
 `)
 
@@ -38,12 +37,11 @@ export const DISOWN = script(`
 if redis.call('HGET', KEYS[1], 'ownerId') == ARGV[1] then redis.call('HDEL', KEYS[1], 'ownerId', 'ownerAt', 'owner') end
 `)
 
-/** KEYS: batch. ARGV: channel, message, servers that need a token as JSON. @returns −1: unknown batch. */
+/** KEYS: batch. ARGV: servers that need a token as JSON. @returns −1: unknown batch. */
 export const DETACH = script(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
-redis.call('HSET', KEYS[1], 'attached', 0, 'tokenServers', ARGV[3])
+redis.call('HSET', KEYS[1], 'attached', 0, 'tokenServers', ARGV[1])
 redis.call('HDEL', KEYS[1], 'ownerId', 'ownerAt', 'owner')
-redis.call('PUBLISH', ARGV[1], ARGV[2])
 return 1
 `)
 

@@ -110,7 +110,7 @@ export class RedisLedger implements Ledger {
   }
 
   async attach(id: BatchId, owner: BatchOwner, instead = ''): Promise<BatchOwner | undefined> {
-    const args = [...this.#telling({ kind: 'owner', id }), owner.id, JSON.stringify(owner), instead, OWNER_SILENT_MS]
+    const args = [owner.id, JSON.stringify(owner), instead, OWNER_SILENT_MS]
     const reply = await run(this.#client, ATTACH, [this.#keys(id).batch], args)
     if (reply === -1) throw unknownBatch(id)
     return parseOwner(String(reply))
@@ -121,8 +121,7 @@ export class RedisLedger implements Ledger {
   }
 
   async detach(id: BatchId, tokenServers: readonly string[]): Promise<void> {
-    const args = [...this.#telling({ kind: 'owner', id }), JSON.stringify(tokenServers)]
-    await this.#write(id, DETACH, [this.#keys(id).batch], args)
+    await this.#write(id, DETACH, [this.#keys(id).batch], [JSON.stringify(tokenServers)])
   }
 
   async setPlanned(id: BatchId, planned: number, plannedBytes: number, complete: boolean): Promise<void> {

@@ -9,7 +9,7 @@ import { script } from './script.ts'
  *
  * KEYS: state of the server, slots of the server, its suspects.
  * ARGV: process, wanted, in use, usual limit, lease in ms, turn in ms, channel, message, how many of the wanted it needs.
- * @returns granted, fair share, budget, ms until the next look at a server on hold, looks and suspects so far.
+ * @returns granted, fair share, budget, looks and suspects so far.
  */
 export const CLAIM = script(`
 local time = redis.call('TIME')
@@ -78,7 +78,7 @@ local short = granted < math.min(wanted, mine.share)
 if (waiting and granted < before.granted) or (short and wanted > before.wanted) then
   redis.call('PUBLISH', ARGV[7], ARGV[8])
 end
-return { granted, mine.share, budget, waitMs, (tonumber(state[5]) or 0) + redis.call('SCARD', KEYS[3]) }
+return { granted, mine.share, budget, (tonumber(state[5]) or 0) + redis.call('SCARD', KEYS[3]) }
 `)
 
 /** A process ends, or is proven dead. KEYS: slots of the server. ARGV: process, channel, message. */

@@ -1,14 +1,13 @@
 import { execFile } from 'node:child_process'
 import { createReadStream } from 'node:fs'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startDataverse, type StandIn } from '../../fakes/dataverse/server.ts'
+import { expect, it } from 'vitest'
 import { World } from '../../fakes/dataverse/world.ts'
 import { runInProcess, type Ended } from '../in-process.ts'
+import { useStandIn } from '../use-stand-in.ts'
 
 const TABLE = { original: 'a,b\n1,x\n', header: ['a', 'b'], tab: '1\t"x"\n', originalName: 'table.csv' }
 
@@ -37,21 +36,12 @@ function world(): World {
   return made
 }
 
-let dataverse: StandIn
-let cwd: string
-beforeAll(async () => {
-  cwd = await mkdtemp(join(tmpdir(), 'df-get-'))
-  dataverse = await startDataverse({ world: world() })
-})
-afterAll(async () => {
-  await dataverse.close()
-  await rm(cwd, { recursive: true })
-})
+const here = useStandIn({ world: world() })
 
-const at = (...names: string[]): string => join(cwd, ...names)
+const at = (...names: string[]): string => join(here.cwd, ...names)
 
 function get(...args: readonly string[]): Promise<Ended> {
-  return runInProcess(['get', ...args, '-q'], { cwd, env: { DATAVERSE_SERVER: dataverse.url } })
+  return runInProcess(['get', ...args, '-q'], { cwd: here.cwd, env: { DATAVERSE_SERVER: here.dataverse.url } })
 }
 
 it('another file in the way is refused and not touched, unless told otherwise', async () => {
@@ -84,11 +74,11 @@ it('what is at a name that the server chose is never replaced, and that name is 
 it('a name that wants out of the folder is made safe', async () => {
   expect((await get('17', '-o', `${at('safe')}/`)).code).toBe(0)
   expect(await readdir(at('safe'))).toEqual(['_.._evil_.txt'])
-  expect(await readdir(cwd)).not.toContain('evil?.txt')
+  expect(await readdir(here.cwd)).not.toContain('evil?.txt')
 })
 
 it('forms, ranges and archives: each under the name that the server gives it', async () => {
-  const page = `${dataverse.url}/file.xhtml?fileId=11`
+  const page = `${here.dataverse.url}/file.xhtml?fileId=11`
   const asked: readonly (readonly [string[], string, string?])[] = [
     [['11'], 'table.csv', TABLE.original],
     [[page, '--format', 'tab'], 'table.tab', 'a\tb\n1\t"x"\n'],
@@ -124,7 +114,7 @@ async function pipe(name: string): Promise<string> {
 }
 
 function getTo(output: string, id: string): Promise<Ended> {
-  return runInProcess(['get', id, '-o', output], { cwd, env: { DATAVERSE_SERVER: dataverse.url } })
+  return runInProcess(['get', id, '-o', output], { cwd: here.cwd, env: { DATAVERSE_SERVER: here.dataverse.url } })
 }
 
 it('a checksum of another form leaves the size to compare, to a file and to a pipe alike', async () => {
@@ -146,12 +136,12 @@ it('a target that cannot be opened is one sentence, and nothing is asked for', a
   // Root may write anywhere.
   if (process.getuid?.() !== 0) targets.push([`${at('locked')}/`, /^dataferry: Cannot .*EACCES/])
   for (const [target, said] of targets) {
-    const before = dataverse.requests.length
+    const before = here.dataverse.requests.length
     const { code, stderr } = await getTo(target, '10')
     expect(code).toBe(3)
     expect(stderr).toMatch(said)
     expect(stderr).not.toMatch(/\n {4}at |bug in dataferry/)
-    expect(dataverse.requests.slice(before).filter(({ url }) => url.includes('/access/'))).toEqual([])
+    expect(here.dataverse.requests.slice(before).filter(({ url }) => url.includes('/access/'))).toEqual([])
   }
 })
 

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { lstat, mkdir, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { diskSink, type DiskSink } from '../../../src/sinks/disk/disk-sink.ts'
 import {
   appendHashed,
@@ -9,29 +8,21 @@ import {
   chunked,
   contentOf,
   digestOf,
-  itemAt,
   listing,
   never,
   proofOf,
   store,
 } from '../../contracts/sink-bytes.ts'
 import { deadProcess } from './dead-process.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
+import { useDiskSink } from './use-disk-sink.ts'
 
 describe('a disk sink', () => {
-  let folder: Awaited<ReturnType<typeof temporaryFolder>>
+  const disk = useDiskSink()
+  const { at, begin, inFolder } = disk
   let sink: DiskSink
-  beforeEach(async () => {
-    folder = await temporaryFolder()
-    sink = diskSink(join(folder.path, 'data'))
+  beforeEach(() => {
+    sink = disk.sink
   })
-  afterEach(async () => {
-    await sink.close()
-    await folder[Symbol.asyncDispose]()
-  })
-
-  const at = (name: string): string => join(folder.path, 'data', name)
-  const begin = (path: string, size?: number) => sink.stage({ key: 'b1-0', item: itemAt(path, size), signal: never })
 
   it('makes nothing for those who only look', async () => {
     await sink.stat('a', 'b1-0', never)
@@ -61,37 +52,37 @@ describe('a disk sink', () => {
   })
 
   it('does not write through a link that leads out', async () => {
-    await mkdir(join(folder.path, 'outside'))
+    await mkdir(inFolder('outside'))
     await mkdir(at(''))
     await symlink('../outside', at('link'))
     await expect(begin('link/a')).rejects.toMatchObject({ code: 'SINK_DENIED' })
     await expect(begin('link/deeper/a')).rejects.toMatchObject({ code: 'SINK_DENIED' })
-    expect(await readdir(join(folder.path, 'outside'))).toEqual([])
+    expect(await readdir(inFolder('outside'))).toEqual([])
   })
 
   it('does not write through a link that appears while it fetches', async () => {
-    await mkdir(join(folder.path, 'outside'))
+    await mkdir(inFolder('outside'))
     await using stage = await begin('late/a')
     await stage.restart()
     await appendHashed(stage, chunked(bytesOf(100)))
     await symlink('../outside', at('late'))
     await expect(stage.commit(proofOf(bytesOf(100)))).rejects.toMatchObject({ code: 'SINK_DENIED' })
-    expect(await readdir(join(folder.path, 'outside'))).toEqual([])
+    expect(await readdir(inFolder('outside'))).toEqual([])
   })
 
   it('does not keep its own folder behind a link that leads out', async () => {
-    await mkdir(join(folder.path, 'outside'))
+    await mkdir(inFolder('outside'))
     await mkdir(at(''))
     await symlink('../outside', at('.dataferry'))
     await expect(begin('a')).rejects.toMatchObject({ code: 'SINK_DENIED' })
-    expect(await readdir(join(folder.path, 'outside'))).toEqual([])
+    expect(await readdir(inFolder('outside'))).toEqual([])
   })
 
   it('writes through a link that stays inside, and may itself be behind a link', async () => {
     await mkdir(at('real'), { recursive: true })
     await symlink('real', at('link'))
-    await symlink('data', join(folder.path, 'alias'))
-    const alias = diskSink(join(folder.path, 'alias'))
+    await symlink('data', inFolder('alias'))
+    const alias = diskSink(inFolder('alias'))
     await store(alias, 'link/a', bytesOf(100))
     await alias.close()
     expect(digestOf(await contentOf(sink, 'real/a'))).toBe(digestOf(bytesOf(100)))
@@ -99,11 +90,11 @@ describe('a disk sink', () => {
 
   it('replaces a link at the very path, and not what it points to', async () => {
     await mkdir(at(''))
-    await writeFile(join(folder.path, 'precious'), 'precious')
+    await writeFile(inFolder('precious'), 'precious')
     await symlink('../precious', at('a'))
     await store(sink, 'a', bytesOf(100))
     expect((await lstat(at('a'))).isFile()).toBe(true)
-    expect(await readFile(join(folder.path, 'precious'), 'utf8')).toBe('precious')
+    expect(await readFile(inFolder('precious'), 'utf8')).toBe('precious')
   })
 
   it('says so when a file is where a folder must be, before anything is fetched', async () => {

@@ -1,8 +1,7 @@
 import { mkdir, readFile, readdir, rename, symlink, unlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { verifyDestination } from '../../../src/batch/verify-destination.ts'
-import { diskSink, type DiskSink } from '../../../src/sinks/disk/disk-sink.ts'
+import type { DiskSink } from '../../../src/sinks/disk/disk-sink.ts'
 import { all, done, itemAt as plannedAt, plannedBatch, recorded } from '../../batch/fixtures.ts'
 import { checksumOf } from '../../contracts/hash.ts'
 import {
@@ -10,35 +9,29 @@ import {
   bytesOf,
   chunked,
   contentOf,
-  itemAt,
   listing,
   never,
   proofOf,
   store,
 } from '../../contracts/sink-bytes.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
+import { useDiskSink } from './use-disk-sink.ts'
 
 const BYTES = bytesOf(100)
 
 /** Somebody else on this machine who may write into the destination, and would like us to write elsewhere for them. */
 describe('a destination into which others may write', () => {
-  let folder: Awaited<ReturnType<typeof temporaryFolder>>
+  const disk = useDiskSink({ heartbeatMs: 1, staleMs: 30_000 })
+  const { at, begin, inFolder } = disk
   let sink: DiskSink
   beforeEach(async () => {
-    folder = await temporaryFolder()
-    sink = diskSink(join(folder.path, 'data'), { heartbeatMs: 1, staleMs: 30_000 })
-    await mkdir(join(folder.path, 'outside'))
-    await writeFile(join(folder.path, 'victim'), 'precious')
+    sink = disk.sink
+    await mkdir(inFolder('outside'))
+    await writeFile(inFolder('victim'), 'precious')
   })
   afterEach(async () => {
-    expect(await readFile(join(folder.path, 'victim'), 'utf8')).toBe('precious')
-    expect(await readdir(join(folder.path, 'outside'))).toEqual([])
-    await sink.close()
-    await folder[Symbol.asyncDispose]()
+    expect(await readFile(inFolder('victim'), 'utf8')).toBe('precious')
+    expect(await readdir(inFolder('outside'))).toEqual([])
   })
-
-  const at = (name: string): string => join(folder.path, 'data', name)
-  const begin = (path: string) => sink.stage({ key: 'b1-0', item: itemAt(path), signal: never })
 
   it('sends no file through a folder that was swapped for a link since it was checked', async () => {
     await store(sink, 'late/a', BYTES, { key: 'b1-1' })
@@ -67,7 +60,7 @@ describe('a destination into which others may write', () => {
     for (let n = 0; n < 60; n++) await store(sink, 'late/a', BYTES, { key: `b1-${n}` }).catch(() => undefined)
     over.abort()
     await attacks
-    expect(await readdir(join(folder.path, 'outside'))).toEqual([])
+    expect(await readdir(inFolder('outside'))).toEqual([])
   })
 
   it('has no line of a log follow a link', async () => {

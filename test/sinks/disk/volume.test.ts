@@ -1,6 +1,5 @@
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { diskSink, type DiskSink } from '../../../src/sinks/disk/disk-sink.ts'
 import { Volume } from '../../../src/sinks/disk/volume.ts'
 import { contractHash } from '../../contracts/hash.ts'
@@ -16,26 +15,19 @@ import {
   store,
 } from '../../contracts/sink-bytes.ts'
 import { itWithMounts, PRIVATE_MOUNTS } from '../../mounts.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
 import { SinkProcess } from './child-process.ts'
+import { useDiskSink } from './use-disk-sink.ts'
 
 const AWAY = { code: 'SINK_UNAVAILABLE', remedy: 'park' }
 const BYTES = bytesOf(100_000)
 
 describe('a destination on disk that goes away', () => {
-  let folder: Awaited<ReturnType<typeof temporaryFolder>>
+  const disk = useDiskSink()
+  const { inFolder: at, begin } = disk
   let sink: DiskSink
-  beforeEach(async () => {
-    folder = await temporaryFolder()
-    sink = diskSink(join(folder.path, 'data'))
+  beforeEach(() => {
+    sink = disk.sink
   })
-  afterEach(async () => {
-    await sink.close()
-    await folder[Symbol.asyncDispose]()
-  })
-
-  const at = (name: string): string => join(folder.path, name)
-  const begin = (path: string) => sink.stage({ key: 'b1-0', item: itemAt(path), signal: never })
 
   it.each(['gone', 'an empty mount point'])('is unavailable as a whole, and not made anew: %s', async (what) => {
     await store(sink, 'before', bytesOf(10), { key: 'b1-9' })
@@ -56,7 +48,7 @@ describe('a destination on disk that goes away', () => {
       message: expect.stringContaining('mounted?') as unknown,
     })
     if (what !== 'gone') expect(await readdir(at('data'))).toEqual([])
-    expect(await readdir(folder.path)).toHaveLength(what === 'gone' ? 1 : 2)
+    expect(await readdir(at(''))).toHaveLength(what === 'gone' ? 1 : 2)
 
     if (what !== 'gone') await rmdir(at('data'))
     await rename(at('unmounted'), at('data'))
@@ -80,7 +72,7 @@ describe('a destination on disk that goes away', () => {
       await expect(known.records.write('b1/plan.json', '{}')).rejects.toMatchObject(AWAY)
       await expect(known.records.appendTo('b1/items.ndjson')).rejects.toMatchObject(AWAY)
       if (what !== 'gone') expect(await readdir(at('data'))).toEqual([])
-      expect(await readdir(folder.path)).toHaveLength(what === 'gone' ? 1 : 2)
+      expect(await readdir(at(''))).toHaveLength(what === 'gone' ? 1 : 2)
       if (what !== 'gone') await rmdir(at('data'))
       await rename(at('unmounted'), at('data'))
       await Promise.all([late.check(), store(known, 'x/y', BYTES)])
@@ -120,7 +112,7 @@ describe('a destination on disk that goes away', () => {
   itWithMounts('is unavailable while it is read-only, and a single folder that is read-only denies', async () => {
     const mounted =
       'mount -t tmpfs none "$0" && mkdir "$0/locked" && mount -t tmpfs -o ro none "$0/locked" && exec "$@"'
-    await using child = await SinkProcess.start(folder.path, {}, [...PRIVATE_MOUNTS, mounted, folder.path])
+    await using child = await SinkProcess.start(at(''), {}, [...PRIVATE_MOUNTS, mounted, at('')])
     const bring = async (key: string, path: string): Promise<string> => {
       const begun = await child.tell({ do: 'stage', key, path })
       if (begun !== 'done') return begun
@@ -132,11 +124,11 @@ describe('a destination on disk that goes away', () => {
     expect(await bring('b1-0', 'a')).toBe('done')
     expect(await bring('b1-1', 'locked/deep/a')).toBe('SINK_DENIED')
     expect(await bring('b1-2', 'locked/a')).toBe('SINK_DENIED')
-    expect(await child.tell({ do: 'run', command: 'mount', args: ['-o', 'remount,ro', folder.path] })).toBe('done')
+    expect(await child.tell({ do: 'run', command: 'mount', args: ['-o', 'remount,ro', at('')] })).toBe('done')
     expect(await bring('b1-3', 'b')).toBe('SINK_UNAVAILABLE')
     expect(await bring('b1-4', 'locked/deep/a')).toBe('SINK_UNAVAILABLE')
     expect(await child.tell({ do: 'check' })).toBe('SINK_UNAVAILABLE')
-    expect(await child.tell({ do: 'run', command: 'mount', args: ['-o', 'remount,rw', folder.path] })).toBe('done')
+    expect(await child.tell({ do: 'run', command: 'mount', args: ['-o', 'remount,rw', at('')] })).toBe('done')
     expect(await child.tell({ do: 'check' })).toBe('done')
     expect(await bring('b1-3', 'b')).toBe('done')
   })
