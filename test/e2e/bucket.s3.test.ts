@@ -39,7 +39,7 @@ await describeWithS3('a batch to a bucket', (kind) => {
     await world.server.client.send(new PutObjectCommand({ Bucket: world.bucket, Key: replaced, Body: 'not mine' }))
     const found = await world.run('verify', world.destination, '--wanted', again)
     expect(found.code).toBe(1)
-    expect(found.stdout).toContain('asks for 2 files again')
+    expect(found.stdout).toContain('names 2 files')
     const { code, stdout } = await world.run('run', again, ...where(), '-e', 'overwrite-different', '--json')
     expect(code).toBe(0)
     expect(records(stdout).filter(({ event }) => event === 'summary')).toMatchObject([{ planned: 2, done: 2 }])
