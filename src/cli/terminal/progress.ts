@@ -96,6 +96,7 @@ function hasEnded(snapshot: ProgressSnapshot): boolean {
 
 function lines(out: Output, label: string): Display {
   let tenth = 0
+  let isOver = false
   let told: ReadonlySet<string> = new Set()
   return {
     due: (snapshot, ms) =>
@@ -107,7 +108,9 @@ function lines(out: Output, label: string): Display {
       told = new Set(snapshot.notices.map(noticeKey))
       // During planning the total grows: the share that is done may fall, and lines would come in bursts.
       tenth = Math.max(tenth, Math.floor(fraction(snapshot) * 10))
-      out.say(batchLine(label, snapshot, speed))
+      // Until the report is written there is nothing new to say.
+      if (!isOver || !hasEnded(snapshot)) out.say(batchLine(label, snapshot, speed))
+      isOver = hasEnded(snapshot)
     },
     close: () => undefined,
   }
