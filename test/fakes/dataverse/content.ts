@@ -39,7 +39,13 @@ function poolOffset(seed: number, index: number): number {
 /** Bytes held in memory. */
 export function bytes(data: Uint8Array | string): Content {
   const held = typeof data === 'string' ? Buffer.from(data) : data
-  return { size: held.length, key: undefined, chunks: (from, to) => (to > from ? [held.subarray(from, to)] : []) }
+  return {
+    size: held.length,
+    key: undefined,
+    *chunks(from, to) {
+      for (let at = from; at < to; at += BLOCK) yield held.subarray(at, Math.min(to, at + BLOCK))
+    },
+  }
 }
 
 /** `size` bytes that follow from `seed`, of any size and without memory: every range is a view of one shared pool. */

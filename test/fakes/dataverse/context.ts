@@ -29,7 +29,7 @@ export interface Context {
   readonly url: string
   readonly storageUrl: string
   readonly secret: string
-  readonly tokens: ReadonlyMap<string, User>
+  readonly tokens: Map<string, User>
   readonly memory: Memory
   /** Recorded downloads of a file. */
   readonly downloads: (file: number) => number
@@ -47,6 +47,8 @@ export interface Memory {
   readonly buckets: Map<string, { tokens: number; minute: number }>
   /** Datasets that were made by the API, as they are described now. */
   readonly written: Map<number, { readonly collection: string; readonly versions: readonly VersionSpec[] }>
+  /** Those of them that have neither terms nor licence. */
+  readonly withoutTerms: Set<number>
   /** Guestbooks that were made by the API. */
   readonly guestbooks: Map<number, GuestbookSpec>
   /** Listings so far: what makes paging unstable. */
@@ -60,6 +62,7 @@ export function freshMemory(): Memory {
     zipJobs: new Map(),
     buckets: new Map(),
     written: new Map(),
+    withoutTerms: new Set(),
     guestbooks: new Map(),
     listings: 0,
   }

@@ -4,6 +4,7 @@ import type { Reply } from './reply.ts'
 import { routeAccess } from './routes/access.ts'
 import { getCollections } from './routes/collections.ts'
 import { getDatasets } from './routes/datasets.ts'
+import { getExport } from './routes/exports.ts'
 import { getFiles } from './routes/files.ts'
 import { getGuestbooks, getInfo, getUsers } from './routes/info.ts'
 import { search } from './routes/search.ts'
@@ -23,6 +24,7 @@ async function route(visit: Visit, context: Context): Promise<Reply> {
   }
   switch (area) {
     case 'datasets':
+      if (rest.join('/') === 'export') return getExport(visit, context)
       return getDatasets(visit, rest, context)
     case 'files':
       return getFiles(visit, rest, context)

@@ -152,7 +152,7 @@ async function listen(server: Server, host: string | undefined, port = 0): Promi
   return `http://${host ?? '127.0.0.1'}:${address.port}`
 }
 
-function usersOf(tokens: Readonly<Record<string, TokenSpec>>): ReadonlyMap<string, User> {
+function usersOf(tokens: Readonly<Record<string, TokenSpec>>): Map<string, User> {
   return new Map(
     Object.entries(tokens).map(([token, spec]) => [
       token,

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { curates } from '../access.ts'
 import type { Context, Visit } from '../context.ts'
 import { parseJson } from '../guestbook.ts'
+import { ingested } from '../ingest.ts'
 import { requireDataset } from '../lookup.ts'
 import { failure, json, ok, Refusal, said, unknownRoute } from '../reply.ts'
 import type { Reply } from '../reply.ts'
@@ -9,8 +11,8 @@ import type { FileSpec, VersionSpec } from '../specs.ts'
 import type { Dataset } from '../world.ts'
 
 /**
- * What changes the world, as far as `npm run test:real` needs it: collections, datasets, files, versions. Files are not
- * ingested. A dataset is described anew with each change.
+ * What changes the world, as far as `npm run test:real` needs it: collections, datasets, files, versions. Tables
+ * are ingested at once. A dataset is described anew with each change.
  */
 export async function write(visit: Visit, context: Context): Promise<Reply> {
   const { call } = visit
@@ -27,7 +29,7 @@ export async function write(visit: Visit, context: Context): Promise<Reply> {
     case 'POST dataverses/actions/:publish':
       return ok({ alias: id })
     case 'POST dataverses/datasets':
-      return addDataset(id, context)
+      return addDataset(visit, id, context)
     case 'POST guestbooks/':
       return addGuestbook(visit, context)
     case 'DELETE files/':
@@ -43,6 +45,8 @@ export async function write(visit: Visit, context: Context): Promise<Reply> {
       return addFile(visit, dataset, context)
     case 'POST datasets/actions/:publish':
       return publish(dataset, context)
+    case 'POST datasets/privateUrl':
+      return previewUrl(dataset, context)
     case 'POST datasets/files/actions/:set-embargo':
       return embargo(visit, dataset, context)
     case 'PUT datasets/guestbook':
@@ -65,12 +69,24 @@ async function addCollection(visit: Visit, parent: string, context: Context): Pr
   return json(201, { status: 'OK', data: { id: made.id, alias } })
 }
 
-function addDataset(collection: string, context: Context): Reply {
+async function addDataset(visit: Visit, collection: string, context: Context): Promise<Reply> {
+  const { termsOfUse, metadataBlocks } = newDataset.parse(parseJson(await visit.call.body())).datasetVersion
+  const title = String(metadataBlocks.citation.fields.find(({ typeName }) => typeName === 'title')?.value)
   const id = context.world.freshId()
   const pid = `doi:10.5072/FK2/MADE${id}`
-  define(context, { id, pid, collection }, [{ state: 'DRAFT', files: [] }])
+  define(context, { id, pid, collection, title }, [{ state: 'DRAFT', files: [] }])
+  if (termsOfUse === undefined) context.memory.withoutTerms.add(id)
   return json(201, { status: 'OK', data: { id, persistentId: pid } })
 }
+
+const newDataset = z.object({
+  datasetVersion: z.object({
+    termsOfUse: z.string().optional(),
+    metadataBlocks: z.object({
+      citation: z.object({ fields: z.array(z.object({ typeName: z.string(), value: z.unknown() })) }),
+    }),
+  }),
+})
 
 async function addFile(visit: Visit, dataset: Dataset, context: Context): Promise<Reply> {
   const type = visit.call.header('content-type') ?? ''
@@ -80,19 +96,25 @@ async function addFile(visit: Visit, dataset: Dataset, context: Context): Promis
   const form = await answer.formData()
   const [file, jsonData] = [form.get('file'), form.get('jsonData')]
   if (!(file instanceof File)) throw new Refusal(failure(400, 'You must upload a file or provide a storageidentifier.'))
-  const about = z
-    .looseObject({ directoryLabel: z.string().optional(), restrict: z.union([z.boolean(), z.string()]).optional() })
-    .parse(parseJson(typeof jsonData === 'string' ? jsonData : '{}'))
+  const about = aboutFile.parse(parseJson(typeof jsonData === 'string' ? jsonData : '{}'))
+  // The server takes the form's headers for Latin-1.
+  const name = about.label ?? Buffer.from(file.name).toString('latin1')
+  const content = new Uint8Array(await file.arrayBuffer())
   const spec: FileSpec = {
     id: context.world.freshId(),
-    label: file.name,
-    content: new Uint8Array(await file.arrayBuffer()),
+    ...(ingested(name, file.type, content) ?? { label: name, content, contentType: file.type }),
     ...(about.directoryLabel !== undefined && { directory: about.directoryLabel }),
     ...(String(about.restrict) === 'true' && { restricted: true }),
   }
   changeDraft(dataset, context, (files) => [...files, spec])
-  return ok({ files: [{ label: spec.label, dataFile: { id: spec.id } }] })
+  return ok({ files: [{ label: name, dataFile: { id: spec.id } }] })
 }
+
+const aboutFile = z.looseObject({
+  label: z.string().optional(),
+  directoryLabel: z.string().optional(),
+  restrict: z.union([z.boolean(), z.string()]).optional(),
+})
 
 async function addGuestbook(visit: Visit, context: Context): Promise<Reply> {
   const required = { nameRequired: z.boolean(), emailRequired: z.boolean() }
@@ -137,11 +159,31 @@ async function restrict(visit: Visit, id: string, context: Context): Promise<Rep
 }
 
 function publish(dataset: Dataset, context: Context): Reply {
+  const { withoutTerms } = context.memory
   const versions = described(dataset, context)
   const draft = versions.at(-1)
+  if (withoutTerms.has(dataset.id))
+    throw new Refusal(
+      failure(409, 'Dataset must have a valid license or Custom Terms Of Use configured before it can be published.'),
+    )
   if (draft?.state !== 'DRAFT') throw new Refusal(failure(403, 'This dataset has no draft.'))
   define(context, dataset, [...versions.slice(0, -1), { number: `${versions.length}.0`, files: draft.files }])
   return ok({ id: dataset.id })
+}
+
+/** A link for people without an account, with a token that shows the draft. */
+function previewUrl({ pid }: Dataset, context: Context): Reply {
+  const token = randomUUID()
+  const link = `${context.url}/privateurl.xhtml?token=${token}`
+  const user = {
+    name: `#${token}`,
+    superuser: false,
+    grants: new Set<number>(),
+    curates: new Set([pid]),
+    preview: true,
+  }
+  context.tokens.set(token, user)
+  return json(201, { status: 'OK', data: { token, link } })
 }
 
 async function deaccession(visit: Visit, dataset: Dataset, number: string, context: Context): Promise<Reply> {
@@ -172,7 +214,7 @@ function described({ id }: Dataset, { memory }: Context): readonly VersionSpec[]
 
 function define(
   { world, memory }: Context,
-  { id, pid, ...more }: { readonly id: number; readonly pid: string; readonly collection?: unknown },
+  { id, pid, title, ...more }: Pick<Dataset, 'id' | 'pid' | 'title'> & { readonly collection?: unknown },
   versions: readonly VersionSpec[],
   guestbook = world.datasets.get(id)?.guestbook,
 ): void {
@@ -180,6 +222,6 @@ function define(
     typeof more.collection === 'string' ? more.collection : (memory.written.get(id)?.collection ?? 'root')
   const there = world.datasets.get(id)
   if (there) world.remove(there)
-  world.dataset(pid, { id, title: `Made by the API ${id}`, collection, versions, ...(guestbook && { guestbook }) })
+  world.dataset(pid, { id, title, collection, versions, ...(guestbook && { guestbook }) })
   memory.written.set(id, { collection, versions })
 }
