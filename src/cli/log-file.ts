@@ -1,4 +1,4 @@
-import { openSync, writeSync } from 'node:fs'
+import { constants, openSync, writeSync } from 'node:fs'
 import { DataferryError, messageOf } from '../errors.ts'
 
 /** Where log lines go. */
@@ -13,25 +13,29 @@ interface LogSheet {
  */
 export function openLogFile(path: string, onLoss: (reason: string) => void): LogSheet {
   const file = openForAppending(path)
-  let lost = false
+  let isCut = false
+  let isTold = false
   return {
     write: (line) => {
       try {
         // The rest of a line that broke off must not become part of this one.
-        const bytes = Buffer.from(lost ? `\n${line}` : line)
-        const written = writeSync(file, bytes)
-        lost = written < bytes.length
+        const bytes = Buffer.from(isCut ? `\n${line}` : line)
+        isCut = writeSync(file, bytes) < bytes.length
       } catch (error) {
-        if (!lost) onLoss(messageOf(error))
-        lost = true
+        isCut = true
+        if (!isTold) onLoss(messageOf(error))
+        isTold = true
       }
     },
   }
 }
 
+/** A pipe that nobody reads must stop nothing, either. */
+const APPENDING = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NONBLOCK
+
 function openForAppending(path: string): number {
   try {
-    return openSync(path, 'a', 0o600)
+    return openSync(path, APPENDING, 0o600)
   } catch (error) {
     const message = `The log file ${path} cannot be opened: ${messageOf(error)}.`
     throw new DataferryError('CONFIG_INVALID', message, { advice: 'Name another one with --log-file.', cause: error })

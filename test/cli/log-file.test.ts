@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -29,7 +30,9 @@ const linesOf = async (file: string): Promise<Record<string, unknown>[]> =>
     .map((line) => JSON.parse(line) as Record<string, unknown>)
 
 it('a log file that cannot be opened is said in one sentence, with exit code 2', async () => {
-  for (const path of [join(cwd, 'nowhere', 'x.log'), cwd]) {
+  const pipe = join(cwd, 'nobody-reads')
+  spawnSync('sh', ['-c', 'mkfifo "$1"', 'sh', pipe])
+  for (const path of [join(cwd, 'nowhere', 'x.log'), cwd, pipe]) {
     const { code, stderr } = await runInProcess(['config', '--log-file', path], { cwd })
     expect(code).toBe(2)
     expect(stderr).toMatch(
