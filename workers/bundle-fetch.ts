@@ -66,9 +66,9 @@ export class BundleFetch {
       eachConcurrently(this.left(), WRITES, async (item) => {
         signal.throwIfAborted()
         const place = { key: itemKey(batch.id, item.n), policy: batch.existing, earlier: find, signal }
-        const kept = await leftToGoSingly(keepExisting(item, sink, place))
+        const kept = await leftToGoIndividually(keepExisting(item, sink, place))
         if (!kept) missing.push(item)
-        else if (kept !== 'singly') this.#settle(kept)
+        else if (kept !== 'individually') this.#settle(kept)
       }),
     )
     return missing.sort((a, b) => a.n - b.n)
@@ -122,12 +122,12 @@ export class BundleFetch {
       ({ algorithm }) => algorithm === (item.expect.checksum?.algorithm ?? 'sha256'),
     )
     const proof = { size, verified, ...(note !== undefined && { note }) }
-    const receipt = await leftToGoSingly(
+    const receipt = await leftToGoIndividually(
       chunks && checksum
         ? commitWhole(item, { ...proof, chunks, checksum }, sink, run)
         : this.#transferHeld(item, bytes, proof),
     )
-    if (receipt !== 'singly') this.#settle(receipt)
+    if (receipt !== 'individually') this.#settle(receipt)
     this.#progress(-size)
   }
 
@@ -174,11 +174,11 @@ export class BundleFetch {
 }
 
 /** An error of one item concerns that item alone; one that would hold up everything does not. */
-async function leftToGoSingly<T>(step: Promise<T>): Promise<T | 'singly'> {
+async function leftToGoIndividually<T>(step: Promise<T>): Promise<T | 'individually'> {
   try {
     return await step
   } catch (error) {
-    if (error instanceof DataferryError && error.remedy !== 'park') return 'singly'
+    if (error instanceof DataferryError && error.remedy !== 'park') return 'individually'
     throw error
   }
 }

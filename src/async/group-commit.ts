@@ -14,7 +14,7 @@ export class GroupCommit<T> {
   readonly #waiting: Waiting<T>[] = []
   #draining: Promise<void> | undefined
 
-  /** @param most most entries in one write */
+  /** @param most entries in one write */
   constructor(write: (group: readonly T[]) => Promise<void>, most = Number.MAX_SAFE_INTEGER) {
     this.#write = write
     this.#most = most

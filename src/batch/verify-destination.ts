@@ -59,9 +59,9 @@ export interface VerifyProgress {
 export interface VerifyOptions {
   readonly hash: HashPath
   readonly signal: AbortSignal
-  /** Files looked at at the same time. Default 1. */
+  /** Files read at the same time. Default 1. */
   readonly concurrency?: number
-  /** Kept up to date for whoever shows it. */
+  /** Kept up to date for display. */
   readonly progress?: VerifyProgress
 }
 

@@ -33,7 +33,7 @@ export function unnamedServers(
 
 /**
  * A command that works when pasted into the shell that this one was typed in: the flags that say where things are
- * are repeated as they were typed; those from environment and config file need no repeating.
+ * appear in it as they were typed; those from environment and config file need no repeating.
  */
 export function pasted(
   { given, namedFile }: Pick<LoadedConfig, 'given' | 'namedFile'>,

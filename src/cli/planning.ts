@@ -25,13 +25,13 @@ export interface PlanningOptions {
   readonly onCheckpoint?: (state: PlanState) => Promise<void>
   /** Told why planning waits, and undefined when it goes on; by default people are told. */
   readonly onWait?: (wait: Wait | undefined) => void
-  /** Waits until one more question may be asked; by default any number may. */
+  /** Waits for a slot for one more request; by default there is no limit. */
   readonly takeSlot?: TakeSlot | undefined
 }
 
 /**
- * Plans what is left to plan of a batch, and waits while a server is away or the destination cannot be used. A complete plan is
- * returned as it is: it names fixed fixed.
+ * Finishes the plan of a batch, waiting while a server is away or the destination cannot be used. A complete plan is returned as
+ * it is: what it names is fixed.
  */
 export async function planBatch(
   context: Context,

@@ -95,11 +95,11 @@ function verification({ verified }: Report): string {
 }
 
 function notes(report: Report): readonly (readonly [number, string])[] {
-  const singly = report.leftOutPlanned ? ', fetched individually' : ''
+  const individually = report.leftOutPlanned ? ', fetched individually' : ''
   return [
     [report.missing, 'without an outcome'],
     [report.kept, `already there (${formatBytes(report.keptBytes)})`],
-    [report.leftOut, `left out of archives${singly}: left-out.csv`],
+    [report.leftOut, `left out of archives${individually}: left-out.csv`],
     [report.renamed, 'renamed to safe names: renamed.csv'],
     [report.duplicates, 'requested more than once, fetched once'],
     [report.filtered, 'left out by filters'],

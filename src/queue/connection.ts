@@ -80,7 +80,7 @@ function build(target: RedisTarget, { role, ca }: ConnectOptions): RedisClient {
     ...(target.tls ? { tls: ca === undefined ? {} : { ca } } : {}),
     maxRetriesPerRequest: role === 'worker' ? null : PRODUCER_RETRIES,
     // A server still loading its files after a restart counts as away: wait for it as long as for one that is down. A private
-    // one was started a moment ago by whoever waits for it, and has mostly loaded them at the second look.
+    // one was started a moment ago by the process that waits for it, and has mostly loaded them at the second look.
     maxLoadingRetryTime: target.socket === undefined ? RECONNECT_MAX_MS : LOADING_LOOK_MS,
   } satisfies RedisOptions
   const nodes = [...target.nodes]

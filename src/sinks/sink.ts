@@ -59,7 +59,7 @@ export interface Sink {
   stage(options: StageOptions): Promise<Stage>
   /**
    * Publishes a small file whose bytes are in memory and verified: at `item.path` in one step, durable when it resolves, in the
-   * place of what was there. No stage: there is no part to resume, and no claim, since whoever else brings the same item has
+   * place of what was there. No stage: there is no part to resume, and no claim, since another process with the same item has
    * verified it, too. Rejects with `SINK_BUSY` when the key has an open stage in this process, or when something else was put at
    * the path since `stat` looked there for this key: look again; otherwise as `Stage#commit`.
    */

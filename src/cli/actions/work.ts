@@ -51,7 +51,7 @@ export const run: Command['run'] = async (context) => {
 async function workHere(context: Context, runtime: Runtime): Promise<ExitCode> {
   const { config, out } = context
   const signal = AbortSignal.any([context.signal, supervisorGone()])
-  // Whoever is asked to stop while it starts takes no jobs that it would only hand back.
+  // A process that is asked to stop while it starts takes no jobs that it would only hand back.
   if (signal.aborted) return 0
   const sources = new Sources(context)
   try {
