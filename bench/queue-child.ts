@@ -14,12 +14,14 @@ import { createLogger } from '../src/log.ts'
 import type { Batch, PlanState } from '../src/model/batch.ts'
 import type { OpenSource } from '../src/model/source.ts'
 import { addItems, openQueues, startFeeding } from '../src/queue/queues.ts'
+import { RedisHold } from '../src/queue/redis-hold.ts'
 import { memoryPressure } from '../src/queue/redis-settings.ts'
 import { diskSink } from '../src/sinks/disk/disk-sink.ts'
 import { memorySink } from '../src/sinks/memory/memory-sink.ts'
 import type { Sink } from '../src/sinks/sink.ts'
 import { transfer } from '../src/transfer/transfer.ts'
 import { queueWorker } from '../workers/queue-workers.ts'
+import { Notices } from '../workers/notices.ts'
 import { startWorkers } from '../workers/run.ts'
 import { startRedis } from './redis.ts'
 
@@ -130,6 +132,7 @@ async function bullmqAlone(): Promise<number> {
     prefix: PREFIX,
     concurrency: jobs,
     retry,
+    hold,
     log,
   })
   const drained = new Promise<void>((resolve) => worker.once('drained', () => resolve()))
@@ -148,6 +151,12 @@ await using redis = await startRedis(join(folder, 'state'))
 const { client } = redis
 const changes = await redisChanges(client, PREFIX)
 const queues = openQueues({ connection: client, prefix: PREFIX })
+const hold = new RedisHold({
+  place: { url: 'unix:///private' },
+  probe: () => client.ping(),
+  tell: () => undefined,
+  signal: AbortSignal.abort(),
+})
 const ledger = new RedisLedger(client, { prefix: PREFIX })
 await reconcile(ledger, sink.records, batch, plan)
 await ledger.detach(BATCH, [])
@@ -161,6 +170,9 @@ const workers = await startWorkers(
     queues,
     ledger,
     changes,
+    notices: new Notices(log),
+    hold,
+    mayOpen: () => true,
     servers: new Servers(client, PREFIX),
     workers: new Workers(client, PREFIX),
     openSink: () => Promise.resolve(sink),

@@ -1,11 +1,12 @@
 import { z } from 'zod'
+import { batchIdSchema } from '../src/model/batch.ts'
 
 /** Several small items of one dataset and server, fetched in one ZIP: by their line numbers, ascending, each once. */
 export const bundleJobSchema = z.object({
   v: z.literal(1),
-  batch: z.string(),
-  ns: z.array(z.number().int().nonnegative()).min(1),
-  /** How often its process died while working on it. Absent: never. */
+  batch: batchIdSchema,
+  ns: z.array(z.number().int().nonnegative()).min(1).max(10_000),
+  /** How often its process died with it. Absent: never. */
   crashes: z.number().int().nonnegative().optional(),
 })
 export type BundleJob = Readonly<z.infer<typeof bundleJobSchema>>

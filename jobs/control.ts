@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { batchIdSchema } from '../src/model/batch.ts'
 import type { Scope } from './scope.ts'
 
 /** The queue of a scope. */
@@ -7,5 +8,5 @@ export function controlQueue(scope: Scope): string {
 }
 
 /** Writes the report of a batch whose every line has ended. */
-export const controlJobSchema = z.object({ v: z.literal(1), task: z.literal('report'), batch: z.string() })
+export const controlJobSchema = z.object({ v: z.literal(1), task: z.literal('report'), batch: batchIdSchema })
 export type ControlJob = Readonly<z.infer<typeof controlJobSchema>>

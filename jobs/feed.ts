@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { batchIdSchema } from '../src/model/batch.ts'
 import type { Scope } from './scope.ts'
 
 /** The queue of a scope. */
@@ -7,5 +8,5 @@ export function feedQueue(scope: Scope): string {
 }
 
 /** Keeps the window of one batch and server full until every line has ended. */
-export const feedJobSchema = z.object({ v: z.literal(1), batch: z.string(), server: z.string() })
+export const feedJobSchema = z.object({ v: z.literal(1), batch: batchIdSchema, server: z.string() })
 export type FeedJob = Readonly<z.infer<typeof feedJobSchema>>

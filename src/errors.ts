@@ -290,6 +290,25 @@ export const ERROR_CODES = {
     meaning: 'The folder for temporary files is full or cannot be written to.',
     advice: 'Make room in it, or set TMPDIR to a folder with more.',
   },
+  REDIS_FULL: {
+    group: 'system',
+    remedy: 'park',
+    meaning: 'Redis uses all the memory that its maxmemory allows, and takes no more writes.',
+    advice: 'Remove what else is in it, or raise its maxmemory.',
+  },
+  REDIS_READ_ONLY: {
+    group: 'system',
+    remedy: 'park',
+    meaning:
+      'Redis can be read and takes no writes: it is a replica, has too few replicas, or cannot save to its disk.',
+    advice: 'Give the primary with --redis or REDIS_URL, or correct what the message names.',
+  },
+  STATE_UNAVAILABLE: {
+    group: 'system',
+    remedy: 'park',
+    meaning: 'The private Redis cannot keep its files in the state folder: no space, no rights, a read-only disk.',
+    advice: 'Correct that, or give another folder with --state-dir, or a running Redis with --redis.',
+  },
   WORKER_CRASHED: {
     group: 'system',
     remedy: 'fail',

@@ -1,4 +1,5 @@
 import { itemScope } from '../jobs/scope.ts'
+import { DataferryError } from './errors.ts'
 import type { Ledger, LedgerEntry, Summary } from './ledger/ledger.ts'
 import type { Servers } from './ledger/servers.ts'
 import type { ServerState } from './ledger/server-state.ts'
@@ -67,7 +68,8 @@ export interface StatusSources {
 /** Everything visible from Redis, across all machines. */
 export async function readStatus({ ledger, servers, workers, queues }: StatusSources): Promise<Status> {
   const [entries, records] = await Promise.all([ledger.list(), workers.list()])
-  const batches = await Promise.all(entries.map((entry) => batchStatus(entry, ledger, records)))
+  const looked = await Promise.all(entries.map((entry) => batchStatus(entry, ledger, records).catch(unlessForgotten)))
+  const batches = looked.filter((batch) => batch !== undefined)
   const names = new Set(entries.flatMap((entry) => entry.servers))
   const states = await Promise.all([...names].sort().map((server) => serverStatus(server, entries, servers, queues)))
   const destinations = (await Promise.all(records.map(unlessDead))).flat()
@@ -86,6 +88,12 @@ export function destinationsOf({ host, pid, destinations }: WorkerRecord): Desti
     pid,
     hold: { reason, since: new Date(since), nextLookMs },
   }))
+}
+
+/** Somebody took it out of Redis just now. */
+function unlessForgotten(error: unknown): undefined {
+  if (error instanceof DataferryError && error.code === 'BATCH_NOT_FOUND') return undefined
+  throw error
 }
 
 async function batchStatus(entry: LedgerEntry, ledger: Ledger, workers: readonly WorkerRecord[]): Promise<BatchStatus> {

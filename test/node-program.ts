@@ -17,7 +17,11 @@ export function nodeProgram(source: string): string[] {
 }
 
 /** The same as a child with which messages are exchanged. */
-export function forkProgram(source: string, args: readonly string[]): ChildProcess {
+export function forkProgram(
+  source: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): ChildProcess {
   const program = nodeProgram(source)
-  return fork(program.at(-1) ?? '', args, { execArgv: program.slice(0, -1) })
+  return fork(program.at(-1) ?? '', args, { execArgv: program.slice(0, -1), env: { ...process.env, ...env } })
 }

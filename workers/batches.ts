@@ -1,5 +1,6 @@
 import { readKnownBatch } from '../src/batch/destination.ts'
 import { EarlierBatches } from '../src/batch/earlier-batches.ts'
+import { readPlanState } from '../src/batch/folder.ts'
 import { ItemsReader } from '../src/batch/items-file.ts'
 import { OutcomeWriter } from '../src/batch/outcome-log.ts'
 import { isUnreadable } from '../src/batch/record.ts'
@@ -19,21 +20,35 @@ export interface OpenBatch {
   readonly earlier: EarlierBatches
   /** Every line names the batch. */
   readonly log: Logger
+  /** How many of the first `lines` lines are planned at the destination, whatever Redis says. */
+  readonly planned: (lines: number) => Promise<number>
 }
 
-/** Opens each destination and batch once per process. */
+/**
+ * Opens each destination and batch once per process. Redis only says which batches there are and where: everything else is taken
+ * from `batch.json` of that id, and where that is missing nothing is written.
+ */
 export class Batches {
   readonly #ledger: Ledger
   readonly #openSink: (url: string) => Promise<Sink>
+  readonly #mayOpen: (url: string) => boolean
   /** Names this process's own file of receipts. */
   readonly #writer: string
   readonly #log: Logger
   readonly #sinks = new Map<string, Promise<Sink>>()
   readonly #batches = new Map<BatchId, Promise<OpenBatch | undefined>>()
 
-  constructor(ledger: Ledger, openSink: (url: string) => Promise<Sink>, writer: string, log: Logger) {
+  /** @param mayOpen whether this process works for a destination; another one is not even looked at. Default: for each */
+  constructor(
+    ledger: Ledger,
+    openSink: (url: string) => Promise<Sink>,
+    writer: string,
+    log: Logger,
+    mayOpen: (url: string) => boolean = () => true,
+  ) {
     this.#ledger = ledger
     this.#openSink = openSink
+    this.#mayOpen = mayOpen
     this.#writer = writer
     this.#log = log
   }
@@ -52,7 +67,7 @@ export class Batches {
 
   async #load(id: BatchId): Promise<OpenBatch | undefined> {
     const known = await this.#ledger.get(id)
-    if (!known) return undefined
+    if (!known || !this.#mayOpen(known.destination)) return undefined
     const sink = await this.sink(known.destination)
     const batch = await unlessUnreadable(this.#ledger, id, () => readKnownBatch(sink, id))
     if (!batch) return undefined
@@ -69,6 +84,9 @@ export class Batches {
       outcomes,
       receipts: new GroupSettle({ batch, sink, outcomes, log }, this.#ledger),
       earlier: new EarlierBatches(records, id),
+      planned: plannedAt(() =>
+        unlessUnreadable(this.#ledger, id, async () => (await readPlanState(records, id)).items),
+      ),
     }
   }
 
@@ -83,6 +101,19 @@ export class Batches {
     for (const id of [...this.#batches.keys()]) await this.release(id)
     for (const sink of this.#sinks.values()) await (await sink).close()
     this.#sinks.clear()
+  }
+}
+
+/**
+ * Asks again only for lines that were not planned when it was asked last.
+ * @param ask undefined: the plan cannot be read; 0: it is lost, and what Redis says is all there is
+ */
+function plannedAt(ask: () => Promise<number | undefined>): OpenBatch['planned'] {
+  let known = 0
+  return async (lines) => {
+    if (lines > known) known = (await ask()) ?? -1
+    if (known === 0) return lines
+    return Math.max(0, Math.min(lines, known))
   }
 }
 

@@ -6,10 +6,11 @@ import type { Item } from '../src/model/item.ts'
 import type { OpenBatch } from './batches.ts'
 import { BundleFetch } from './bundle-fetch.ts'
 import type { Bundling } from './bundling.ts'
+import { BLOCK } from './feed-blocks.ts'
 import type { ItemDeps } from './item.ts'
 import { runJob, type Attempt, type WorkUnderWay } from './run-job.ts'
 import type { Task } from './running.ts'
-import { settleProblem } from './settle.ts'
+import { problemOf, settleProblem } from './settle.ts'
 import { OVER, type Step } from './step.ts'
 
 export interface BundleDeps extends ItemDeps {
@@ -34,7 +35,9 @@ export async function processBundle(
   deps: BundleDeps,
 ): Promise<Step> {
   const entry = await deps.ledger.get(job.batch)
-  if (entry?.state !== 'open' || entry.attached !== deps.attached) return OVER
+  const { server, attached, withToken } = deps.taker
+  if (entry?.state !== 'open' || entry.attached !== attached) return OVER
+  if (!attached && entry.tokenServers.includes(server) !== withToken) return OVER
   return runJob({ job, attempt, lock }, deps, async (opened) => {
     const items = await openItems(job, opened, deps)
     const [first] = items
@@ -79,14 +82,17 @@ function isServersFault(error: unknown): boolean {
 }
 
 async function openItems({ batch, ns }: BundleJob, opened: OpenBatch, deps: BundleDeps): Promise<Item[]> {
-  const from = ns[0] ?? 0
-  const settled = await deps.ledger.settledIn(batch, from, (ns.at(-1) ?? from) + 1)
+  const from = Math.min(...ns)
+  const to = Math.max(...ns) + 1
+  // Redis is not believed: a bundle holds planned lines of one block.
+  if (to - from > BLOCK || (await opened.planned(to)) < to) return []
+  const settled = await deps.ledger.settledIn(batch, from, to)
   const items: Item[] = []
-  for (const n of ns) {
+  for (const n of new Set(ns)) {
     if (settled[n - from] === true) continue
     const item = await opened.items.item(n)
-    if (item.problem) await settleProblem(item, opened, deps)
-    else items.push(item)
+    if (problemOf(item, opened)) await settleProblem(item, opened, deps)
+    else if (item.server === deps.taker.server) items.push(item)
   }
   return items
 }

@@ -23,12 +23,18 @@ interface Hold {
 export class DestinationHolds {
   readonly #holds = new Map<string, Hold>()
   readonly #notices: Pick<Notices, 'set'>
-  readonly only: string | undefined
+  readonly mayOpen: ((url: string) => boolean) | undefined
 
-  /** @param only URL of the one destination that is worked for; undefined: any */
-  constructor(notices: Pick<Notices, 'set'>, only?: string) {
+  /** @param mayOpen whether a destination is worked for; undefined: each */
+  constructor(notices: Pick<Notices, 'set'>, mayOpen?: (url: string) => boolean) {
     this.#notices = notices
-    this.only = only
+    this.mayOpen = mayOpen
+  }
+
+  /** Says that this process does not work for a destination, and its jobs wait for one that does. */
+  leave(url: string): void {
+    const text = `What is enqueued for ${shownUrl(url)} is left to other workers: --to does not name it.`
+    this.#notices.set(`left ${url}`, text)
   }
 
   hold(url: string, error: DestinationError, neededBytes = 0): void {

@@ -7,7 +7,7 @@ import type { Ledger, LedgerEntry } from '../src/ledger/ledger.ts'
 import type { Item } from '../src/model/item.ts'
 import type { Batches, OpenBatch } from './batches.ts'
 import { BLOCK, blockJobs, windowOfBundles } from './feed-blocks.ts'
-import { settleProblem } from './settle.ts'
+import { problemOf, settleProblem } from './settle.ts'
 import { OVER, type Step } from './step.ts'
 
 export interface FeedDeps {
@@ -48,7 +48,7 @@ const MAX_MEMORY = 0.65
 /** How often feeding looks again for open lines whose job is gone or an orphan. */
 const REWIND_MS = 10_000
 
-/** How far feeding has got, and how fast its window drains. */
+/** How far feeding has got, and how fast its window drains; times by a monotonic clock. */
 interface Cursor {
   next: number
   rewoundAt: number
@@ -86,9 +86,12 @@ export class Feeder {
   /** One pass. @returns when the next one is due, or that the batch has ended */
   async pass({ batch, server }: FeedJob): Promise<Step> {
     const { ledger, batches } = this.#deps
-    const entry = await ledger.get(batch)
-    const opened = entry && (await batches.open(batch))
-    if (!opened || entry.state === 'cancelled' || entry.state === 'finished') return this.#forget(batch, server)
+    const known = await ledger.get(batch)
+    const opened = known && (await batches.open(batch))
+    // What stands at the destination is planned, whatever Redis says.
+    const entry = known && opened && { ...known, planned: await opened.planned(known.planned) }
+    if (!entry || entry.state === 'cancelled' || entry.state === 'finished') return this.#forget(batch, server)
+    if (!opened.batch.servers.includes(server)) return this.#forget(batch, server)
     // It was left to workers, or taken over by a command, and is fed there.
     if (itemScope(entry, server) !== this.#deps.scope) return this.#forget(batch, server)
     if (entry.state === 'paused' || this.#deps.isPaused(server)) {
@@ -132,7 +135,7 @@ export class Feeder {
     const room = size - before
     if (room <= 0) return wait(cursor, size)
     const clearing = fedAll && isDue(cursor.clearedAt)
-    if (clearing) cursor.clearedAt = Date.now()
+    if (clearing) cursor.clearedAt = performance.now()
     const place = { cursor, entry, opened, server, clearing }
     const added = bundles ? await this.#addBlocks(place, room, bundles) : await this.#addFrom(place, room)
     learn(cursor, added)
@@ -147,9 +150,9 @@ export class Feeder {
     const cursor: Cursor = {
       next: 0,
       rewoundAt: 0,
-      clearedAt: Date.now(),
+      clearedAt: performance.now(),
       bundled: new Set(),
-      drained: { at: Date.now(), perMs: 0 },
+      drained: { at: performance.now(), perMs: 0 },
     }
     await this.#rewind(cursor, batch)
     this.#cursors.set(key, cursor)
@@ -158,7 +161,7 @@ export class Feeder {
 
   async #rewind(cursor: Cursor, batch: string): Promise<void> {
     cursor.next = await this.#deps.ledger.firstOpen(batch)
-    cursor.rewoundAt = Date.now()
+    cursor.rewoundAt = performance.now()
   }
 
   async #add({ server, clearing }: Place, jobs: readonly ItemJob[]): Promise<void> {
@@ -206,7 +209,7 @@ export class Feeder {
     const items: Item[] = []
     for await (const item of opened.items.range(from, to)) {
       // A line that cannot be read names no server: the first feeder that comes to it ends it.
-      if (item.problem) {
+      if (problemOf(item, opened)) {
         if (settled[item.n - from] !== true) await settleProblem(item, opened, this.#deps)
       } else if (item.server === server) items.push(item)
     }
@@ -235,7 +238,7 @@ export class Feeder {
       if (settled[n - from] === true) continue
       if (items.length >= most) return { items, next: n }
       const item = await opened.items.item(n)
-      if (item.problem) await settleProblem(item, opened, this.#deps)
+      if (problemOf(item, opened)) await settleProblem(item, opened, this.#deps)
       else if (item.server === server) items.push(item)
     }
     return { items, next: to }
@@ -243,12 +246,12 @@ export class Feeder {
 }
 
 function isDue(lastAt: number): boolean {
-  return Date.now() - lastAt >= REWIND_MS
+  return performance.now() - lastAt >= REWIND_MS
 }
 
 /** Tracks how fast jobs leave: what was added now is what has left since the last pass. */
 function learn({ drained }: Cursor, added: number): void {
-  const now = Date.now()
+  const now = performance.now()
   drained.perMs = added / Math.max(1, now - drained.at)
   drained.at = now
 }

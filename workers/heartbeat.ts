@@ -18,7 +18,7 @@ export interface HeartbeatDeps {
   readonly scopes: readonly Scope[]
   readonly running: Pick<Running, 'held'>
   readonly destinations: Pick<DestinationHolds, 'list'>
-  readonly notices: Pick<Notices, 'set'>
+  readonly notices: Pick<Notices, 'set' | 'has'>
   readonly log: Logger
 }
 
@@ -64,7 +64,9 @@ export async function startHeartbeat(deps: HeartbeatDeps, everyMs = BEAT_MS, sil
   const watching = every(
     everyMs,
     () => {
-      const isSilent = performance.now() - last.at > silentMs
+      // A connection that is lost, and writes that are refused, are told already.
+      const isTold = ['redis away', 'redis refuses'].some((cause) => deps.notices.has(cause))
+      const isSilent = performance.now() - last.at > silentMs && !isTold
       deps.notices.set('redis', isSilent ? { what: 'Redis', reason, since: last.time, nextLook: last.time } : undefined)
     },
     () => undefined,

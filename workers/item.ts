@@ -1,6 +1,6 @@
 import type { ItemJob } from '../jobs/item.ts'
 import { DataferryError } from '../src/errors.ts'
-import type { Ledger } from '../src/ledger/ledger.ts'
+import type { Ledger, Taker } from '../src/ledger/ledger.ts'
 import type { Item } from '../src/model/item.ts'
 import { itemKey } from '../src/model/item-key.ts'
 import type { Outcome } from '../src/model/receipt.ts'
@@ -13,15 +13,15 @@ import { archiveReceipt } from './archive.ts'
 import type { OpenBatch } from './batches.ts'
 import { runJob, type Attempt, type JobDeps } from './run-job.ts'
 import type { Task } from './running.ts'
-import { crashed, failure, MAX_CRASHES, settle, settleProblem } from './settle.ts'
+import { crashed, failure, MAX_CRASHES, problemOf, settle, settleProblem } from './settle.ts'
 import { OVER, type Step } from './step.ts'
 
 export interface ItemDeps extends JobDeps {
   readonly ledger: Pick<Ledger, 'get' | 'isOpen' | 'settle' | 'setState'>
   /** The source of one server, for a task. Throws `CONFIG_INVALID` when this process may not contact it. */
   readonly openSource: (server: string, task: Pick<Task, 'waits'>) => OpenSource
-  /** Whether its jobs come from the queue of their own batch. */
-  readonly attached: boolean
+  /** Where its jobs come from. */
+  readonly taker: Taker
   readonly reconnect?: ReconnectOptions
   readonly segments?: Segments
 }
@@ -36,10 +36,12 @@ export async function processItem(
   lock: AbortSignal | undefined,
   deps: ItemDeps,
 ): Promise<Step> {
-  if (!(await deps.ledger.isOpen(job.batch, job.n, deps.attached))) return OVER
+  const { taker } = deps
+  if (!(await deps.ledger.isOpen(job.batch, job.n, taker))) return OVER
   return runJob({ job, attempt, lock }, deps, async (opened) => {
-    const item = await opened.items.item(job.n)
-    if (item.problem) {
+    const item = await plannedItem(job.n, opened, taker)
+    if (!item) return undefined
+    if (problemOf(item, opened)) {
       await settleProblem(item, opened, deps)
       return undefined
     }
@@ -58,6 +60,13 @@ export async function processItem(
       }),
     }
   })
+}
+
+/** @returns undefined for a line that is not planned, or of another server than that of the job's queue: Redis is not believed */
+async function plannedItem(n: number, opened: OpenBatch, { server }: Taker): Promise<Item | undefined> {
+  if ((await opened.planned(n + 1)) <= n) return undefined
+  const item = await opened.items.item(n)
+  return problemOf(item, opened) || item.server === server ? item : undefined
 }
 
 async function outcomeOf(

@@ -20,6 +20,10 @@ export class Notices {
     }
   }
 
+  has(cause: string): boolean {
+    return this.#notices.has(cause)
+  }
+
   list(): readonly Notice[] {
     return [...this.#notices.values()]
   }

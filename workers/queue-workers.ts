@@ -3,7 +3,11 @@ import { messageOf } from '../src/errors.ts'
 import type { RedisClient } from '../src/ledger/redis/client.ts'
 import type { BackoffLimits } from '../src/ledger/servers.ts'
 import type { Logger } from '../src/log.ts'
+import { run } from '../src/ledger/redis/script.ts'
+import { RENEW_LOCKS } from '../src/queue/lock-scripts.ts'
+import { LOCK_MS, STALLED_CHECK_MS } from '../src/queue/queues.ts'
 import { handBackLost, workerOf } from '../src/queue/reclaim.ts'
+import type { RedisHold } from '../src/queue/redis-hold.ts'
 import { MAX_CRASHES } from './settle.ts'
 
 export interface QueueWorkerOptions {
@@ -11,24 +15,25 @@ export interface QueueWorkerOptions {
   readonly prefix: string
   /** Wait before a job's second attempt, and the longest; each doubles the one before. */
   readonly retry: BackoffLimits
+  readonly hold: Pick<RedisHold, 'heard' | 'over' | 'onChange'>
   readonly log: Logger
 }
-
-/** A lock that its worker has not renewed for this long is up for grabs. */
-const LOCK_MS = 60_000
-const STALLED_CHECK_MS = 10_000
 
 /** The BullMQ workers of this process, and the jobs that run in it. */
 export class QueueWorkers {
   readonly #options: QueueWorkerOptions
   readonly #workers = new Map<string, Worker>()
-  /** Names of queues → ids of jobs. */
-  readonly #running = new Map<string, Set<string>>()
+  /** Names of queues → ids of jobs → tokens of their locks. */
+  readonly #running = new Map<string, Map<string, string>>()
   /** Tokens of locks that the last look found without a running job. */
   #suspects: ReadonlySet<string> = new Set()
 
   constructor(options: QueueWorkerOptions) {
     this.#options = options
+    // BullMQ repeats a refused question at once, again and again.
+    options.hold.onChange((isHeld) => {
+      for (const worker of this.#workers.values()) void (isHeld ? worker.pause(true) : worker.resume())
+    })
   }
 
   /** Adds a worker, which takes no jobs before `run`. */
@@ -58,6 +63,21 @@ export class QueueWorkers {
   }
 
   /**
+   * Renews the locks of running jobs, and stops jobs that another worker has by now. BullMQ's own renewal goes by the wall clock, and
+   * would stop for as long as that was set back.
+   */
+  async renewLocks(): Promise<void> {
+    for (const [queue, running] of this.#running) {
+      const worker = this.#workers.get(queue)
+      if (!worker || running.size === 0) continue
+      const keys = [worker.keys.active, worker.keys.stalled].map(String)
+      const jobs = [...running].flat()
+      const lost = await run(this.#options.client, RENEW_LOCKS, keys, [worker.toKey(''), LOCK_MS, ...jobs])
+      if (Array.isArray(lost)) for (const id of lost) worker.cancelJob(String(id))
+    }
+  }
+
+  /**
    * Hands back jobs that this process holds a lock of but does not run: a Redis that came back without its last second may say that
    * a job still runs that has long ended, and its lock would block it for a minute. Only at the second look in a
    * row, as at the first one the job may just have ended.
@@ -76,14 +96,17 @@ export class QueueWorkers {
   }
 
   #tracked(queue: string, processor: Processor): Processor {
-    const running = new Set<string>()
+    const running = new Map<string, string>()
     this.#running.set(queue, running)
     // Exactly three plain parameters: BullMQ gives the abort signal to no other.
     return async (job, token, signal): Promise<unknown> => {
       const id = job.id ?? ''
-      running.add(id)
+      running.set(id, token ?? '')
       try {
-        return await processor(job, token, signal)
+        const result: unknown = await processor(job, token, signal)
+        // The end of a job that Redis does not take now would be told as a failure.
+        await this.#options.hold.over()
+        return result
       } finally {
         running.delete(id)
       }
@@ -95,7 +118,7 @@ export class QueueWorkers {
 export function queueWorker(
   name: string,
   processor: Processor,
-  { client, prefix, concurrency, retry, log }: QueueWorkerOptions & { readonly concurrency: number },
+  { client, prefix, concurrency, retry, hold, log }: QueueWorkerOptions & { readonly concurrency: number },
 ): Worker {
   const worker = new Worker(name, processor, {
     connection: client,
@@ -103,17 +126,17 @@ export function queueWorker(
     concurrency,
     autorun: false,
     lockDuration: LOCK_MS,
+    // See `renewLocks`.
+    skipLockRenewal: true,
     stalledInterval: STALLED_CHECK_MS,
     maxStalledCount: MAX_CRASHES,
     removeOnComplete: { count: 0 },
     removeOnFail: { count: 0 },
     settings: { backoffStrategy: (attempts) => backoff(attempts, retry) },
   })
-  // BullMQ itself lets a job continue whose lock it could not renew.
-  worker.on('lockRenewalFailed', (ids: string[]) => {
-    for (const id of ids) worker.cancelJob(id)
+  worker.on('error', (error) => {
+    if (!hold.heard(error)) log.warn({ queue: name, problem: messageOf(error) }, 'queue error')
   })
-  worker.on('error', (error) => log.warn({ queue: name, problem: messageOf(error) }, 'queue error'))
   return worker
 }
 

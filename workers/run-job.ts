@@ -5,11 +5,11 @@ import type { BatchId } from '../src/model/batch.ts'
 import type { Item } from '../src/model/item.ts'
 import { itemKey } from '../src/model/item-key.ts'
 import { StreamRevoked } from '../src/model/source.ts'
-import type { Batches, OpenBatch } from './batches.ts'
+import type { OpenBatch } from './batches.ts'
 import type { Running, StopReason, Task } from './running.ts'
 import { OVER, type Step } from './step.ts'
 import { waitOut, type WaitDeps } from './wait-out.ts'
-import { withDestination } from './with-destination.ts'
+import { withDestination, type DestinationDeps } from './with-destination.ts'
 
 /** How a job got here, as BullMQ counts. */
 export interface Attempt {
@@ -28,9 +28,9 @@ export interface TakenJob {
   readonly lock: AbortSignal | undefined
 }
 
-export interface JobDeps extends WaitDeps {
+export interface JobDeps extends WaitDeps, DestinationDeps {
   readonly ledger: Pick<Ledger, 'get' | 'setState'>
-  readonly batches: Pick<Batches, 'open'>
+  readonly destinations: DestinationDeps['destinations']
   readonly running: Running
   readonly log: Logger
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import type { Queue } from 'bullmq'
 import { every, type Repeated } from '../src/async/every.ts'
 import { itemQueue } from '../jobs/item.ts'
 import { itemScope, type Scope, type Whose } from '../jobs/scope.ts'
@@ -8,13 +9,15 @@ import { noticeText } from '../src/model/notice.ts'
 import type { TakeSlot } from '../src/model/take-slot.ts'
 import type { Change } from '../src/ledger/change.ts'
 import type { LedgerEntry } from '../src/ledger/ledger.ts'
+import type { RedisClient } from '../src/ledger/redis/client.ts'
 import { Slots } from '../src/ledger/slots.ts'
+import { QueueClocks } from '../src/queue/clocks.ts'
 import { feedBatch, feedNow } from '../src/queue/queues.ts'
 import { readStatus } from '../src/status.ts'
 import { Batches } from './batches.ts'
 import { DestinationHolds } from './destination-holds.ts'
 import { startHeartbeat } from './heartbeat.ts'
-import { Notices } from './notices.ts'
+import type { Notices } from './notices.ts'
 import { QueueWorkers } from './queue-workers.ts'
 import { Reconciler } from './reconciler.ts'
 import { recoverCrashed } from './recover-crashed.ts'
@@ -37,6 +40,9 @@ export interface RunningWorkers {
 
 /** Between two looks for dead processes, and for limits whose change was missed. */
 const LOOK_MS = 2_000
+const CLOCKS_MS = 5_000
+/** A lock lasts 60 s. */
+const RENEW_MS = 10_000
 const RECONCILE_MS = 10_000
 const WATCH_MS = 30_000
 
@@ -63,6 +69,7 @@ class WorkerProcess implements RunningWorkers {
   readonly #id = newWriterId()
   readonly #batches: Batches
   readonly #queueWorkers: QueueWorkers
+  readonly #clocks: QueueClocks
   readonly #limits: ServerLimits
   readonly #destinations: DestinationHolds
   readonly #reconciler: Reconciler
@@ -73,12 +80,13 @@ class WorkerProcess implements RunningWorkers {
   #stopListening = (): void => undefined
 
   constructor(deps: WorkerDeps, options: WorkerOptions) {
-    const notices = new Notices(deps.log)
-    this.notices = notices
-    this.#destinations = new DestinationHolds(notices, options.onlyDestination)
+    const { notices } = deps
+    this.#destinations = new DestinationHolds(notices, deps.mayOpen)
     this.#deps = deps
+    this.notices = notices
     this.#options = options
-    this.#batches = new Batches(deps.ledger, deps.openSink, this.#id, deps.log)
+    this.#clocks = new QueueClocks(deps.client)
+    this.#batches = new Batches(deps.ledger, deps.openSink, this.#id, deps.log, deps.mayOpen)
     this.#queueWorkers = new QueueWorkers({ ...deps, ...options })
     this.#limits = new ServerLimits({
       ...deps,
@@ -120,6 +128,8 @@ class WorkerProcess implements RunningWorkers {
     this.#repeat(LOOK_MS, () => this.#recover())
     this.#repeat(LOOK_MS, () => this.#applyLimits())
     this.#repeat(LOOK_MS, () => this.#giveUpOverdue())
+    this.#repeat(CLOCKS_MS, () => this.#clocks.look(this.#queues))
+    this.#repeat(RENEW_MS, () => queueWorkers.renewLocks())
     this.#repeat(RECONCILE_MS, () => this.#reconciler.now())
     this.#repeat(WATCH_MS, () => this.#watch())
   }
@@ -129,11 +139,15 @@ class WorkerProcess implements RunningWorkers {
     const closing = this.#queueWorkers.close()
     this.running.shutDown()
     this.#stopListening()
-    await Promise.all(this.#repeated.map((one) => one.stop()))
-    await closing
-    await this.#limits.close()
-    await this.#batches.close()
-    await this.#deps.workers.remove(this.#id)
+    // Each of these may meet a Redis or a disk that is away: what matters is on record, and others find out that this one has ended.
+    const settled = async (ends: readonly Promise<unknown>[]): Promise<void> => {
+      for (const end of await Promise.allSettled(ends)) if (end.status === 'rejected') this.#log(end.reason)
+    }
+    // BullMQ waits for its connections, however long: not beyond ours, which is given up when an end is wanted and Redis stays away.
+    const given = whenEnded(this.#deps.client)
+    await Promise.race([settled([closing, ...this.#repeated.map((one) => one.stop())]), given])
+    await settled([this.#batches.close()])
+    await Promise.race([settled([this.#limits.close(), this.#deps.workers.remove(this.#id)]), given])
   }
 
   get gaveUp(): AbortSignal {
@@ -147,9 +161,13 @@ class WorkerProcess implements RunningWorkers {
     return [...new Set(this.#options.scopes.flatMap(({ servers }) => servers))]
   }
 
+  /** Queues whose jobs this process takes. */
+  get #queues(): readonly Queue[] {
+    return this.#options.scopes.flatMap(({ scope, servers }) => this.#deps.queues.in(scope).of(servers))
+  }
+
   #isOurs(batch: Whose & Pick<LedgerEntry, 'servers' | 'destination'>): boolean {
-    const { onlyDestination = batch.destination } = this.#options
-    if (batch.destination !== onlyDestination) return false
+    if (this.#deps.mayOpen?.(batch.destination) === false) return false
     return batch.servers.some((server) => this.#scopesOf(server).includes(itemScope(batch, server)))
   }
 
@@ -198,8 +216,8 @@ class WorkerProcess implements RunningWorkers {
   }
 
   async #recover(): Promise<void> {
-    const { client: connection, queues, workers, ledger } = this.#deps
-    const all = this.#options.scopes.flatMap(({ scope, servers }) => queues.in(scope).of(servers))
+    const { client: connection, workers, ledger } = this.#deps
+    const all = this.#queues
     const onDead = (id: string): Promise<void> => this.#limits.releaseOf(id)
     await recoverCrashed({ connection, workers, queues: all, ledger, batches: this.#batches, onDead })
     await this.#queueWorkers.handBackLost(all)
@@ -232,4 +250,12 @@ class WorkerProcess implements RunningWorkers {
   #log(error: unknown): void {
     this.#deps.log.warn({ problem: messageOf(error) }, 'background work failed')
   }
+}
+
+/** Resolves when a connection has ended for good. */
+function whenEnded(client: RedisClient): Promise<void> {
+  return new Promise((resolve) => {
+    if (client.status === 'end') resolve()
+    client.once('end', () => resolve())
+  })
 }

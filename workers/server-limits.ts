@@ -50,7 +50,8 @@ export class ServerLimits {
   readonly #paused = new Set<string>()
   /** Holds, by their beginning, during which a server answered. */
   readonly #upDuring = new Map<string, number>()
-  readonly #startedAt = Date.now()
+  /** When this process first found a server away, by a monotonic clock. */
+  readonly #awaySince = new Map<string, number>()
   readonly #asking = new Map<string, Promise<boolean>>()
 
   constructor(deps: ServerLimitsDeps) {
@@ -81,9 +82,12 @@ export class ServerLimits {
     this.#tell(server, hold)
     this.#pause(server, hold?.by === 'person')
     limitBandwidth(server, bandwidth === undefined ? undefined : bandwidth / (await this.#sharers()))
-    // This process has not waited through a hold that is older than itself.
-    const since = Math.max(hold?.since.getTime() ?? 0, this.#startedAt)
-    if (hold?.by === 'outage' && Date.now() - since > giveUpAfterMs) onGiveUp(server, hold)
+    if (hold?.by === 'outage') {
+      // This process has not waited through a hold that is older than itself.
+      const since = this.#awaySince.get(server) ?? performance.now()
+      this.#awaySince.set(server, since)
+      if (performance.now() - since > giveUpAfterMs) onGiveUp(server, hold)
+    } else this.#awaySince.delete(server)
     await this.streams(server).renew()
   }
 

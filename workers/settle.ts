@@ -26,9 +26,16 @@ export async function settle(
   logEnd(outcome, opened.log, began)
 }
 
-/** Settles an item that planning found unfetchable, without asking any server. */
+/** Why a line can never be fetched: planning found it unfetchable, or it names a server that its batch does not contact. */
+export function problemOf({ problem, server, n }: Item, { batch }: OpenBatch): Item['problem'] {
+  if (problem || batch.servers.includes(server)) return problem
+  const message = `Line ${n + 1} of the plan names ${server}, which is none of the servers of its batch.`
+  return { code: 'RECORD_UNREADABLE', message }
+}
+
+/** Settles an item with a problem, without asking any server. */
 export async function settleProblem(item: Item, opened: OpenBatch, deps: SettleDeps): Promise<void> {
-  const { code = 'SOURCE_NOT_FOUND', message = '' } = item.problem ?? {}
+  const { code = 'SOURCE_NOT_FOUND', message = '' } = problemOf(item, opened) ?? {}
   await settle(failureFor(item, code, message), opened, deps)
 }
 

@@ -1,5 +1,6 @@
 import { DelayedError, WaitingError, type Job } from 'bullmq'
 import { DataferryError, messageOf } from '../src/errors.ts'
+import type { Patiently } from '../src/ledger/redis/client.ts'
 
 /** What the queue does with a job after its processor is done. */
 export type Step =
@@ -19,15 +20,16 @@ export async function carryOut(
   step: Step,
   job: Pick<Job, 'moveToWait' | 'moveToDelayed'>,
   token: string,
+  patiently: Patiently,
 ): Promise<void> {
   switch (step.kind) {
     case 'over':
       return
     case 'hand-back':
-      await job.moveToWait(token)
+      await patiently(() => job.moveToWait(token))
       throw new WaitingError()
     case 'later':
-      await job.moveToDelayed(Date.now() + step.ms, token)
+      await patiently(() => job.moveToDelayed(Date.now() + step.ms, token))
       throw new DelayedError()
     case 'retry':
       throw codeFirst(step.error)

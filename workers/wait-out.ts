@@ -9,7 +9,7 @@ import { BUSY_MS } from './with-destination.ts'
 export interface WaitDeps {
   readonly ledger: Pick<Ledger, 'setState'>
   readonly limits: Pick<ServerLimits, 'throttled' | 'outage' | 'succeeded' | 'isPaused'>
-  readonly destinations: Pick<DestinationHolds, 'isOpen' | 'hold' | 'only'>
+  readonly destinations: Pick<DestinationHolds, 'isOpen' | 'hold' | 'mayOpen'>
 }
 
 /** What was in progress when an error came. */
@@ -47,6 +47,8 @@ export async function waitOut(
 ): Promise<Step | undefined> {
   // Redis was emptied or forgot the batch: the item is fed again when the ledger has been rebuilt from the destination.
   if (error.code === 'BATCH_NOT_FOUND') return OVER
+  // Only once this process was asked to stop: until then Redis is waited for.
+  if (error.code.startsWith('REDIS_') || error.code === 'STATE_UNAVAILABLE') return { kind: 'hand-back' }
   if (error.code === 'SINK_BUSY') return { kind: 'later', ms: BUSY_MS }
   if (error.remedy === 'throttle') {
     await limits.throttled(server, error)

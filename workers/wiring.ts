@@ -1,4 +1,5 @@
 import type { Job, Processor } from 'bullmq'
+import type { z } from 'zod'
 import { bundleJobSchema } from '../jobs/bundle.ts'
 import { controlQueue, controlJobSchema } from '../jobs/control.ts'
 import { feedQueue, feedJobSchema } from '../jobs/feed.ts'
@@ -21,6 +22,7 @@ import {
   type Queues,
   type ScopeQueues,
 } from '../src/queue/queues.ts'
+import type { RedisHold } from '../src/queue/redis-hold.ts'
 import type { Sink } from '../src/sinks/sink.ts'
 import type { ReconnectOptions } from '../src/transfer/resuming-reader.ts'
 import type { Segments } from '../src/transfer/segmented-reader.ts'
@@ -37,7 +39,7 @@ import type { Attempt } from './run-job.ts'
 import type { Running } from './running.ts'
 import type { ServerLimits } from './server-limits.ts'
 import { slottedSource } from './slotted-source.ts'
-import { carryOut, OVER } from './step.ts'
+import { carryOut, OVER, type Step } from './step.ts'
 import { withDestination } from './with-destination.ts'
 
 export interface WorkerDeps {
@@ -49,6 +51,8 @@ export interface WorkerDeps {
   readonly workers: Workers
   readonly changes: Changes
   readonly openSink: (url: string) => Promise<Sink>
+  /** Whether this process works for a destination; undefined: for each. */
+  readonly mayOpen?: ((url: string) => boolean) | undefined
   /** With the token of a server, unless the scope is `public`. */
   readonly openSource: (server: string, scope: Scope) => OpenSource
   /** Whether a server answers at all; never rejects. */
@@ -58,6 +62,10 @@ export interface WorkerDeps {
   /** Sets how fast this process may read from one server; undefined: as fast as it can. */
   readonly limitBandwidth: (server: string, bytesPerSecond: number | undefined) => void
   readonly memoryPressure: () => Promise<number | undefined>
+  /** What holds up the work of this process. */
+  readonly notices: Notices
+  /** Waits while Redis takes no writes. */
+  readonly hold: RedisHold
   readonly log: Logger
 }
 
@@ -81,8 +89,6 @@ export interface WorkerOptions {
   readonly outage: BackoffLimits
   /** `RunningWorkers#gaveUp` aborts after a server or destination has been away for so long. */
   readonly giveUpAfterMs: number
-  /** URL of the one destination that is worked for; undefined: any. */
-  readonly onlyDestination?: string | undefined
   /** Wait before an item's second attempt, and the longest; each doubles the one before. */
   readonly retry: BackoffLimits
   readonly reconnect?: ReconnectOptions
@@ -113,7 +119,8 @@ export function openQueueWorkers(deps: WorkerDeps, options: WorkerOptions, share
   for (const { scope, servers } of options.scopes) {
     const queues = deps.queues.in(scope)
     const wiring: Wiring = { deps, options, shared, bundling, queues }
-    for (const server of servers) queueWorkers.open(itemQueue(server, scope), options.jobs, itemProcessor(wiring))
+    for (const server of servers)
+      queueWorkers.open(itemQueue(server, scope), options.jobs, itemProcessor(wiring, server))
     queueWorkers.open(feedQueue(scope), 4, feedProcessor(wiring))
     queueWorkers.open(controlQueue(scope), 1, controlProcessor(wiring))
   }
@@ -128,7 +135,7 @@ interface Wiring {
   readonly queues: ScopeQueues
 }
 
-function itemDeps({ deps, options, shared, bundling, queues }: Wiring): BundleDeps {
+function itemDeps({ deps, options, shared, bundling, queues }: Wiring, from: string): BundleDeps {
   const { ledger, openSource, log } = deps
   const { batches, running, limits, destinations } = shared
   const { scope } = queues
@@ -136,7 +143,11 @@ function itemDeps({ deps, options, shared, bundling, queues }: Wiring): BundleDe
     ledger,
     batches,
     running,
-    attached: scope !== PUBLIC_SCOPE && scope !== TOKEN_SCOPE,
+    taker: {
+      server: from,
+      attached: scope !== PUBLIC_SCOPE && scope !== TOKEN_SCOPE,
+      withToken: scope === TOKEN_SCOPE,
+    },
     openSource: (server, task) =>
       slottedSource(
         answering(openSource(server, scope), server, limits),
@@ -145,7 +156,8 @@ function itemDeps({ deps, options, shared, bundling, queues }: Wiring): BundleDe
       ),
     limits,
     bundling,
-    addSingles: (server, jobs) => addItems(queues.items(server), jobs, { attempts: options.attempts }),
+    addSingles: (server, jobs) =>
+      deps.hold.patiently(() => addItems(queues.items(server), jobs, { attempts: options.attempts })),
     destinations,
     log,
     ...(options.reconnect && { reconnect: options.reconnect }),
@@ -162,8 +174,8 @@ function answering(open: OpenSource, server: string, limits: ServerLimits): Open
   }
 }
 
-function itemProcessor(wiring: Wiring): Processor {
-  const deps = itemDeps(wiring)
+function itemProcessor(wiring: Wiring, server: string): Processor {
+  const deps = itemDeps(wiring, server)
   // Exactly three plain parameters: a default or rest parameter would hide the abort signal from BullMQ.
   return async (job: Job, token: string | undefined, signal: AbortSignal | undefined): Promise<void> => {
     const attempt: Attempt = {
@@ -172,10 +184,23 @@ function itemProcessor(wiring: Wiring): Processor {
       stalled: job.stalledCounter,
     }
     const step = isBundle(job)
-      ? await processBundle(bundleJobSchema.parse(job.data), attempt, signal, deps)
-      : await processItem(itemJobSchema.parse(job.data), attempt, signal, deps)
-    await carryOut(step, job, token ?? '')
+      ? await withData(job, bundleJobSchema, deps, (data) => processBundle(data, attempt, signal, deps))
+      : await withData(job, itemJobSchema, deps, (data) => processItem(data, attempt, signal, deps))
+    await carryOut(step, job, token ?? '', wiring.deps.hold.patiently)
   }
+}
+
+/** Works on a job that can be read; any other is dropped, since no worker could ever work on it. */
+async function withData<T>(
+  { id, data, queueName }: Pick<Job<unknown>, 'id' | 'data' | 'queueName'>,
+  schema: z.ZodType<T>,
+  { log }: Pick<WorkerDeps, 'log'>,
+  work: (data: T) => Promise<Step>,
+): Promise<Step> {
+  const parsed = schema.safeParse(data)
+  if (parsed.success) return work(parsed.data)
+  log.warn({ queue: queueName, job: id?.slice(0, 200) }, 'a job that cannot be read was dropped')
+  return OVER
 }
 
 /** Earlier versions queued bundles as `archive`. */
@@ -185,6 +210,7 @@ function isBundle({ name }: Job): boolean {
 
 function feedProcessor({ deps, options, shared, bundling, queues }: Wiring): Processor {
   const { ledger, memoryPressure, servers } = deps
+  const { patiently } = deps.hold
   const { attempts, jobs } = options
   const feeder = new Feeder({
     scope: queues.scope,
@@ -192,11 +218,11 @@ function feedProcessor({ deps, options, shared, bundling, queues }: Wiring): Pro
     batches: shared.batches,
     isPaused: (server) => shared.limits.isPaused(server),
     queued: (server) => queues.windowSize(server),
-    add: (server, added) => addItems(queues.items(server), added, { attempts }),
+    add: (server, added) => patiently(() => addItems(queues.items(server), added, { attempts })),
     removeOrphans: (server, removed) => removeOrphans(queues.items(server), removed),
     bundles: {
       options: (...place) => bundling.options(...place),
-      add: (server, added) => addBundles(queues.items(server), added, { attempts }),
+      add: (server, added) => patiently(() => addBundles(queues.items(server), added, { attempts })),
       isQueued: (server, job) => isBundleQueued(queues.items(server), job),
     },
     askReport: (batch) => askReport(queues, batch),
@@ -205,24 +231,26 @@ function feedProcessor({ deps, options, shared, bundling, queues }: Wiring): Pro
     notice: (text) => shared.notices.set('memory', text),
   })
   return async (job: Job, token: string | undefined): Promise<void> => {
-    const place = feedJobSchema.parse(job.data)
-    const step = await withDestination(place.batch, { ledger, ...shared }, () => feeder.pass(place))
-    await carryOut(step, job, token ?? '')
+    const step = await withData(job, feedJobSchema, deps, (place) =>
+      withDestination(place.batch, { ledger, ...shared }, () => feeder.pass(place)),
+    )
+    await carryOut(step, job, token ?? '', patiently)
   }
 }
 
-function controlProcessor({ deps: { ledger, queues }, shared }: Wiring): Processor {
+function controlProcessor({ deps: { ledger, queues, hold, log }, shared }: Wiring): Processor {
   const feed = async (batch: string): Promise<void> => {
     const entry = await ledger.get(batch)
     if (entry) await feedBatch(queues, entry)
   }
   const deps = { ledger, ...shared, feed }
   return async (job: Job, token: string | undefined): Promise<void> => {
-    const asked = controlJobSchema.parse(job.data)
-    const step = await withDestination(asked.batch, deps, async () => {
-      await processControl(asked, deps)
-      return OVER
-    })
-    await carryOut(step, job, token ?? '')
+    const step = await withData(job, controlJobSchema, { log }, (asked) =>
+      withDestination(asked.batch, deps, async () => {
+        await processControl(asked, deps)
+        return OVER
+      }),
+    )
+    await carryOut(step, job, token ?? '', hold.patiently)
   }
 }

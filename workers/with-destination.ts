@@ -8,7 +8,7 @@ import type { Step } from './step.ts'
 export interface DestinationDeps {
   readonly ledger: Pick<Ledger, 'get'>
   readonly batches: Pick<Batches, 'open'>
-  readonly destinations: Pick<DestinationHolds, 'isOpen' | 'hold' | 'only'>
+  readonly destinations: Pick<DestinationHolds, 'isOpen' | 'hold' | 'leave' | 'mayOpen'>
 }
 
 /** How soon a job that waits for something at the destination is taken up again. */
@@ -25,9 +25,14 @@ export async function withDestination(
   { ledger, batches, destinations }: DestinationDeps,
   work: (opened: OpenBatch | undefined) => Promise<Step>,
 ): Promise<Step> {
-  const { only } = destinations
-  // The queue does not tell workers apart: it comes back for another one.
-  if (only !== undefined && ((await ledger.get(batch))?.destination ?? only) !== only) return LATER
+  if (destinations.mayOpen) {
+    const entry = await ledger.get(batch)
+    if (entry && !destinations.mayOpen(entry.destination)) {
+      // The queue does not tell workers apart: it comes back for another one.
+      destinations.leave(entry.destination)
+      return LATER
+    }
+  }
   try {
     const opened = await batches.open(batch)
     if (opened && !(await destinations.isOpen(opened.sink))) return LATER

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { DataferryError, isAboutDestination, type DestinationError } from '../errors.ts'
 import type { Batch, BatchId } from '../model/batch.ts'
 import type { Records, Sink } from '../sinks/sink.ts'
-import { readBatch } from './folder.ts'
+import { names, readBatch } from './folder.ts'
+import { unreadable } from './record.ts'
 
 /** Marks that dataferry keeps records here, and identifies the destination wherever its disk is mounted. */
 const NAME = 'destination.json'
@@ -26,6 +27,7 @@ export async function isDestination(records: Records): Promise<boolean> {
 export async function readKnownBatch({ records, url }: Sink, id: BatchId): Promise<Batch | undefined> {
   const batch = await readBatch(records, id)
   if (!batch && !(await isDestination(records))) throw lost(url, id)
+  if (batch && batch.id !== id) throw unreadable(`.dataferry/${names.batch(id)} is that of another batch.`)
   return batch
 }
 

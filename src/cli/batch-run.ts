@@ -35,7 +35,7 @@ export function runBatch(context: Context, sink: Sink, begun: BegunBatch, lazy: 
       await ownership.renew()
       await feed(runtime, id)
     }
-    const view = { held: () => workers.running.held(), notices: () => workers.notices.list() }
+    const view = { held: () => workers.running.held(), notices: () => runtime.notices.list() }
     let followed: Followed
     try {
       const stop = AbortSignal.any([signal, planning.failed, ownership.lost, workers.gaveUp])

@@ -1,6 +1,19 @@
 import type { LoadedConfig } from '../config/config.ts'
-import { openSink } from '../sinks/open-sink.ts'
+import { destinationUrl, openSink } from '../sinks/open-sink.ts'
 import type { Sink } from '../sinks/sink.ts'
+
+/** Whether a process works for a destination, by its URL. */
+export type MayOpen = (url: string) => boolean
+
+/**
+ * Those destinations that are named, and what is below them. Rejects with `CONFIG_INVALID`.
+ * @returns undefined where none is named: each may be opened
+ */
+export function namedDestinations(destinations: readonly string[], cwd: string): MayOpen | undefined {
+  const named = destinations.map((destination) => destinationUrl(destination, cwd))
+  if (named.length === 0) return undefined
+  return (url) => named.some((one) => url === one || url.startsWith(`${one.replace(/\/$/, '')}/`))
+}
 
 /**
  * Opens a destination with the settings of the command line; the `destination` setting unless another one is named.

@@ -18,6 +18,15 @@ export function exitCodeOf(error: unknown): ExitCode {
   }
 }
 
+/**
+ * Whether an error is only that a command stops as it was asked to: what Redis does not take any more then is brought in order at the
+ * next start.
+ */
+export function isStop(error: unknown, signal: AbortSignal): boolean {
+  if (!signal.aborted) return false
+  return isAbort(error) || (error instanceof DataferryError && ERROR_CODES[error.code].group === 'system')
+}
+
 /** Says in one sentence what happened and in the next one what to do; with `verbose` also where it came from. */
 export function reportError(error: unknown, out: Output, verbose: boolean): void {
   const code = error instanceof DataferryError ? error.code : 'UNEXPECTED'

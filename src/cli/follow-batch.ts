@@ -1,17 +1,18 @@
 import { every } from '../async/every.ts'
+import { untilAborted } from '../async/until-aborted.ts'
 import { DataferryError, isErrorCode } from '../errors.ts'
 import type { Changes } from '../ledger/change.ts'
-import type { Ledger, LedgerEntry } from '../ledger/ledger.ts'
+import type { Ledger, LedgerEntry, Summary } from '../ledger/ledger.ts'
 import type { HeldItem } from '../ledger/workers.ts'
 import type { Notice } from '../model/notice.ts'
 import { shortId } from './batch-names.ts'
 import type { Context } from './command.ts'
 import type { Followed } from './run-to-end.ts'
-import type { ProgressSnapshot } from './terminal/progress-snapshot.ts'
 import { startProgress } from './terminal/progress.ts'
 
 const LOOK_MS = 200
-const REMIND_MS = 1_000
+/** A look that takes longer waits for a Redis that is away. */
+const SILENT_MS = 1_000
 
 /** What is shown of the work on a batch. */
 export interface View {
@@ -33,46 +34,64 @@ export async function followBatch(
   signal: AbortSignal,
   restore: () => Promise<unknown>,
 ): Promise<Followed> {
-  const ids = (await ledger.list()).map((entry) => entry.id)
+  const ids = (await untilAborted(ledger.list(), signal)).map((entry) => entry.id)
   const begun = performance.now()
-  const before = (await ledger.summary(id)).bytes
   const progress = startProgress({ out, label: shortId(id, ids), logsToTerminal })
-  let last: ProgressSnapshot | undefined
-  const show = (snapshot: ProgressSnapshot): void => {
-    last = snapshot
-    progress.update(snapshot)
+  let before: number | undefined
+  let seen: Seen | undefined
+  const show = ({ entry, summary }: Seen): number => {
+    // What other processes told a moment ago may have ended by now.
+    const taken = entry.state === 'finished' ? [] : held()
+    const moving = taken.filter(({ waits }) => waits !== true)
+    const active = moving.map(({ path, bytes, size }) => ({ path, bytes, size }))
+    const bytes = taken.reduce((sum, file) => sum + file.bytes, summary.bytes)
+    progress.update({ batch: id, ...summary, bytes, active, notices: notices() })
+    return bytes
   }
-  // A look takes as long as Redis does not answer: meanwhile people see why nothing moves.
-  const reminding = every(
-    REMIND_MS,
-    () => last && show({ ...last, notices: notices() }),
-    () => undefined,
-  )
   try {
     for (;;) {
-      const entry = await ledger.get(id)
-      if (!entry) {
-        await restore()
+      const last = seen
+      // Redis may be away: what is waited for is shown all the same.
+      const showing = every(
+        SILENT_MS,
+        () => last && void show(last),
+        () => undefined,
+      )
+      seen = await untilAborted(look(ledger, id), signal).finally(() => showing.stop())
+      if (!seen) {
+        await untilAborted(restore(), signal)
         continue
       }
-      const summary = await ledger.summary(id)
-      // What other processes told a moment ago may have ended by now.
-      const taken = entry.state === 'finished' ? [] : held()
-      const moving = taken.filter(({ waits }) => waits !== true)
-      const active = moving.map(({ path, bytes, size }) => ({ path, bytes, size }))
-      const bytes = taken.reduce((sum, file) => sum + file.bytes, summary.bytes)
-      show({ batch: id, ...summary, bytes, active, notices: notices() })
+      const { entry, summary } = seen
+      before ??= summary.bytes
+      const bytes = show(seen)
       if (entry.state === 'finished') return { ms: performance.now() - begun, bytes: bytes - before, ids }
       refuseHeld(entry)
       await nextLook(changes, id, signal)
     }
   } finally {
-    await reminding.stop()
     progress.stop()
   }
 }
 
-/** Waits until the next look is due or the state of the batch changes. Rejects with the signal's reason. */
+interface Seen {
+  readonly entry: LedgerEntry
+  readonly summary: Summary
+}
+
+/** @returns undefined when Redis does not know the batch */
+async function look(ledger: Pick<Ledger, 'get' | 'summary'>, id: string): Promise<Seen | undefined> {
+  const entry = await ledger.get(id)
+  if (!entry) return undefined
+  try {
+    return { entry, summary: await ledger.summary(id) }
+  } catch (error) {
+    if (error instanceof DataferryError && error.code === 'BATCH_NOT_FOUND') return undefined
+    throw error
+  }
+}
+
+/** Waits for the time of the next look, or until the state of the batch changes. Rejects with the signal's reason. */
 async function nextLook(changes: Changes, id: string, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted()
   await new Promise<void>((resolve) => {

@@ -1,7 +1,7 @@
 import type { BegunBatch } from '../plan/begin-batch.ts'
-import { isAbort } from '../errors.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Context, ExitCode } from './command.ts'
+import { isStop } from './failure.ts'
 import { Sources } from './sources.ts'
 import { printSummary, type RunFacts } from './summary.ts'
 
@@ -25,7 +25,7 @@ export async function runToEnd(
   try {
     facts = { ...(await work(sources)), servers: batch.servers }
   } catch (error) {
-    if (!isAbort(error) || !context.signal.aborted) throw error
+    if (!isStop(error, context.signal)) throw error
     stopped()
     return 130
   } finally {

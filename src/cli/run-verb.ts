@@ -1,13 +1,15 @@
 import { load, type LoadedConfig } from '../config/config.ts'
 import { DATAFERRY_VERSION } from '../dataverse/version.ts'
-import { DataferryError, isAbort, messageOf } from '../errors.ts'
+import { DataferryError, messageOf } from '../errors.ts'
 import { createLogger, type Logger } from '../log.ts'
 import type { Command, ExitCode } from './command.ts'
 import type { Verb } from './commands.ts'
-import { exitCodeOf, reportError } from './failure.ts'
+import { isOfRedis, redisError } from '../queue/redis-error.ts'
+import { exitCodeOf, isStop, reportError } from './failure.ts'
 import { CTRL_C } from './interruption.ts'
 import { openLogFile } from './log-file.ts'
 import { parserFor, readArguments } from './parser.ts'
+import { redisPlace } from './redis-place.ts'
 import type { Output } from './terminal/output.ts'
 import { outputFor, type World } from './world.ts'
 
@@ -17,8 +19,9 @@ export async function runVerb(verb: Verb, rest: readonly string[], world: World)
   const typed = readArguments(parserFor(verb.name, verb.summary, command), command, rest)
   const out = outputFor(world, typed)
   let log: Logger | undefined
+  let config: LoadedConfig | undefined
   try {
-    const config = load({ flags: typed.settings, file: typed.config, env: world.env, cwd: world.cwd })
+    config = load({ flags: typed.settings, file: typed.config, env: world.env, cwd: world.cwd })
     for (const warning of config.warnings) out.warn(warning)
     log = openLog(config, typed.verbose, out)
     log.info({ command: verb.name, version: DATAFERRY_VERSION }, 'command begins')
@@ -27,9 +30,11 @@ export async function runVerb(verb: Verb, rest: readonly string[], world: World)
     const code = await command.run({ ...typed, config, out, log, logsToTerminal, signal: world.signal })
     log.info({ command: verb.name, code }, 'command ended')
     return code
-  } catch (error) {
-    const code = exitCodeOf(error)
-    if (isAbort(error) && world.signal.aborted) out.say(command.stop?.stopped ?? 'Stopped.')
+  } catch (thrown) {
+    const error = config && isOfRedis(thrown) ? redisError(thrown, redisPlace(config)) : thrown
+    const stopped = isStop(error, world.signal)
+    const code = stopped ? 130 : exitCodeOf(error)
+    if (stopped) out.say(command.stop?.stopped ?? 'Stopped.')
     else reportError(error, out, typed.verbose)
     log?.info({ command: verb.name, code, ...logged(error) }, 'command ended')
     return code

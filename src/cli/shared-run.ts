@@ -1,9 +1,10 @@
 import { PUBLIC_SCOPE, TOKEN_SCOPE, type Scope } from '../../jobs/scope.ts'
-import { Notices } from '../../workers/notices.ts'
+import type { RunningWorkers } from '../../workers/run.ts'
 import type { ScopeOfWork } from '../../workers/wiring.ts'
 import { every } from '../async/every.ts'
 import type { BegunBatch } from '../plan/begin-batch.ts'
 import { tokenFor, type LoadedConfig } from '../config/config.ts'
+import { messageOf } from '../errors.ts'
 import type { HeldItem } from '../ledger/workers.ts'
 import { livenessOf } from '../process/process-identity.ts'
 import type { Sink } from '../sinks/sink.ts'
@@ -21,6 +22,7 @@ import type { Sources } from './sources.ts'
 import { startWork } from './start-work.ts'
 
 const HELD_MS = 1_000
+const HELP_MS = 2_000
 
 /**
  * As `runBatch`, but the batch is open to every worker of this Redis; this process works only if there is none. Ctrl-C
@@ -33,12 +35,20 @@ export function runShared(context: Context, sink: Sink, begun: BegunBatch, lazy:
     const runtime = await lazy.get()
     await openToWorkers(context, runtime, sink, begun)
     const scope = tokenServers(config, servers).length > 0 ? TOKEN_SCOPE : PUBLIC_SCOPE
-    const helps = !(await somebodyWorks(runtime, scope))
-    const workers = helps ? await startWork(context, runtime, sources, openScopes(config, servers)) : undefined
-    if (helps) out.say('No worker is running: this command works until its batch has ended.')
-    await using slots = workers ? undefined : openQuestionSlots(context, runtime)
-    const notices = workers?.notices ?? new Notices(log)
-    const { takeSlot } = workers ?? slots ?? {}
+    const { notices } = runtime
+    const gaveUp = new AbortController()
+    let workers: RunningWorkers | undefined
+    const help = async (): Promise<void> => {
+      if (workers || (await somebodyWorks(runtime, scope))) return
+      out.say('No worker is running: this command works until its batch has ended.')
+      const started = await startWork(context, runtime, sources, openScopes(config, servers))
+      workers = started
+      started.gaveUp.addEventListener('abort', () => gaveUp.abort(started.gaveUp.reason), { once: true })
+    }
+    const workersNow = (): RunningWorkers | undefined => workers
+    await help()
+    await using slots = workersNow() ? undefined : openQuestionSlots(context, runtime)
+    const { takeSlot } = workersNow() ?? slots ?? {}
     const planning = startPlanning(context, sink, begun, sources, runtime, { takeSlot, notices })
     const elsewhere = new HoldsElsewhere(runtime.servers, notices)
     let held: readonly HeldItem[] = []
@@ -51,15 +61,17 @@ export function runShared(context: Context, sink: Sink, begun: BegunBatch, lazy:
     }
     // The next look makes up for one that fails.
     const looking = every(HELD_MS, look, () => undefined)
+    // Those that were there when it began may die.
+    const helping = every(HELP_MS, help, (error) => log.warn({ problem: messageOf(error) }, 'could not help'))
     const view = { held: () => held, notices: () => notices.list() }
     const restore = (): Promise<unknown> => openToWorkers(context, runtime, sink, begun)
     try {
-      const stop = AbortSignal.any([signal, planning.failed, ...(workers ? [workers.gaveUp] : [])])
+      const stop = AbortSignal.any([signal, planning.failed, gaveUp.signal])
       return await followBatch(context, runtime, id, view, stop, restore)
     } finally {
-      await looking.stop()
+      await Promise.all([looking.stop(), helping.stop()])
       await planning.stop()
-      await workers?.close()
+      await workersNow()?.close()
     }
   }
   const stopped = (): void => {
@@ -95,10 +107,13 @@ export function openScopes(config: LoadedConfig, servers: readonly string[]): re
   return named.length === 0 ? [all] : [all, { scope: TOKEN_SCOPE, servers: named }]
 }
 
-/** Whether a worker that takes the jobs of a scope may be alive. */
+/** A worker that has not reported for this long has lost its streams, too. */
+const SILENT_MS = 30_000
+
+/** Whether a worker that takes the jobs of a scope is alive: it reported recently, and is not proven dead. */
 export async function somebodyWorks({ workers }: Pick<Runtime, 'workers'>, scope: Scope): Promise<boolean> {
-  const open = (await workers.list()).filter(({ scopes }) => scopes.includes(scope))
-  const lives = await Promise.all(open.map(livenessOf))
+  const heard = (await workers.list()).filter(({ scopes, silentMs }) => scopes.includes(scope) && silentMs < SILENT_MS)
+  const lives = await Promise.all(heard.map(livenessOf))
   return lives.some((life) => life !== 'dead')
 }
 

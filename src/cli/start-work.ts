@@ -5,18 +5,18 @@ import type { ScopeOfWork } from '../../workers/wiring.ts'
 import type { Context } from './command.ts'
 import type { Runtime } from './runtime.ts'
 import type { Sources } from './sources.ts'
-import { openDestination } from './destination.ts'
+import { openDestination, type MayOpen } from './destination.ts'
 
 /**
  * Starts this process's workers with the settings of the command line.
- * @param onlyDestination URL of the one destination that is worked for; undefined: any
+ * @param mayOpen whether they work for a destination; undefined: for each
  */
 export function startWork(
   { config, log }: Pick<Context, 'config' | 'log'>,
   runtime: Runtime,
   sources: Sources,
   scopes: readonly ScopeOfWork[],
-  onlyDestination?: string,
+  mayOpen?: MayOpen,
 ): Promise<RunningWorkers> {
   const { segments, bundleFiles, bundleBytes, outageFirstMs, outageMaxMs, giveUpAfterMs } = config.settings
   const { prefix, jobs, retries, throttleFirstMs, throttleMaxMs, retryFirstMs, retryMaxMs } = config.settings
@@ -24,6 +24,7 @@ export function startWork(
     {
       ...runtime,
       openSink: (url) => openDestination(config, url),
+      mayOpen,
       openSource: (server, scope) => sources.source(server, scope !== PUBLIC_SCOPE),
       isUp: (server) => sources.isUp(server),
       zipLimit: (server) => sources.native(server).zipDownloadLimit(),
@@ -40,7 +41,6 @@ export function startWork(
       outage: { firstMs: outageFirstMs, maxMs: outageMaxMs },
       giveUpAfterMs,
       segments,
-      onlyDestination,
       retry: { firstMs: retryFirstMs, maxMs: retryMaxMs },
       bundles: { files: bundleFiles, bytes: bundleBytes },
     },

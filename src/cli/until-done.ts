@@ -6,22 +6,22 @@ import type { Ledger, LedgerEntry } from '../ledger/ledger.ts'
 import type { BatchId } from '../model/batch.ts'
 import { shownUrl } from '../model/shown-url.ts'
 import type { Context } from './command.ts'
-import { openDestination } from './destination.ts'
+import { openDestination, type MayOpen } from './destination.ts'
 
 const LOOK_MS = 500
 
 /**
  * Resolves when no batch is open any more that a worker with this command line can bring to its end. Says once of every other
  * one why it is left out, and what is waited for where no worker can help.
- * @param only URL of the one destination that is worked for
+ * @param mayOpen whether a destination is worked for; undefined: each
  */
 export async function untilDone(
   context: Pick<Context, 'config' | 'out'>,
   { ledger }: { readonly ledger: Pick<Ledger, 'list' | 'summary'> },
-  only: string | undefined,
+  mayOpen: MayOpen | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const judge = new Judge(context, only)
+  const judge = new Judge(context, mayOpen)
   while (!signal.aborted) {
     let waiting = 0
     for (const batch of await ledger.list()) {
@@ -50,15 +50,15 @@ function unplanned(id: BatchId): string {
 /** Which batches can be brought to their end from here. */
 class Judge {
   readonly #context: Pick<Context, 'config' | 'out'>
-  readonly #only: string | undefined
+  readonly #mayOpen: MayOpen | undefined
   readonly #told = new Set<string>()
   /** Batches whose destination has been reached: should it be away later, it is waited for. */
   readonly #reached = new Set<BatchId>()
   readonly #unreached = new Map<BatchId, { readonly why: string; readonly at: number }>()
 
-  constructor(context: Pick<Context, 'config' | 'out'>, only: string | undefined) {
+  constructor(context: Pick<Context, 'config' | 'out'>, mayOpen: MayOpen | undefined) {
     this.#context = context
-    this.#only = only
+    this.#mayOpen = mayOpen
   }
 
   tell(batch: BatchId, text: string): void {
@@ -75,12 +75,10 @@ class Judge {
     if (state === 'paused') return `it is paused${reason === undefined ? '' : ` (${reason})`}.`
     if (attached) return 'it belongs to the command that began it.'
     const unnamed = servers.find((server) => !config.servers.includes(server))
-    if (unnamed !== undefined) return `it needs ${unnamed}, which is not named with --server.`
+    if (unnamed !== undefined) return `it needs ${unnamed}, which is not given with --server.`
     const secret = tokenServers.find((server) => tokenFor(config, server) === undefined)
     if (secret !== undefined) return `it needs a token for ${secret}, and this command has none.`
-    if (this.#only !== undefined && destination !== this.#only) {
-      return `its destination ${shownUrl(destination)} is not the one of --to.`
-    }
+    if (this.#mayOpen?.(destination) === false) return `its destination ${shownUrl(destination)} is none of --to.`
     return this.#whyUnreached(batch)
   }
 

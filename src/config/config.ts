@@ -1,5 +1,5 @@
-import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { userInfo } from 'node:os'
+import { dirname, isAbsolute, join } from 'node:path'
 import type { z } from 'zod'
 import { environment, type Environment } from './environment.ts'
 import { expandPath, readConfigFile, type ConfigFile, type Surroundings } from './file.ts'
@@ -60,7 +60,8 @@ export function tokenFor(config: LoadedConfig, server: string): string | undefin
  * Throws one `CONFIG_INVALID` that names every problem with its flag, variable or key.
  */
 export function load(options: LoadOptions = {}): LoadedConfig {
-  const at = { cwd: options.cwd ?? process.cwd(), home: options.home ?? homedir(), env: options.env ?? environment() }
+  const env = options.env ?? environment()
+  const at = { cwd: options.cwd ?? process.cwd(), home: options.home ?? homeOf(env), env }
   const problems: string[] = []
   const warnings: string[] = []
   const file = readConfigFile(at, options.file, problems)
@@ -90,6 +91,16 @@ export function load(options: LoadOptions = {}): LoadedConfig {
     file: file.path,
     warnings,
     tokens,
+  }
+}
+
+/** The user's home folder: as HOME says, else as the system knows; `/` for a user that has none. */
+function homeOf({ HOME = '' }: Environment): string {
+  if (isAbsolute(HOME)) return HOME
+  try {
+    return userInfo().homedir
+  } catch {
+    return '/'
   }
 }
 

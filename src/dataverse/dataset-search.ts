@@ -5,7 +5,8 @@ import { answerParts } from './answer-parts.ts'
 import { parseIdentifier } from './identifier.ts'
 import type { Installation } from './installation.ts'
 import { checkData } from './json-call.ts'
-import { ONCE, pause, waitBeforeRetry, type Patiently, type RetryPolicy } from './retry.ts'
+import { pause } from '../async/pause.ts'
+import { ONCE, waitBeforeRetry, type Patiently, type RetryPolicy } from './retry.ts'
 import type { Query, Route } from './route.ts'
 
 /** The scope of a search. */

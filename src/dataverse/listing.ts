@@ -5,7 +5,8 @@ import { listedFile, mislistedFile, servedElementSchema } from '../model/file-el
 import type { ListedFile, MislistedFile } from '../model/listing.ts'
 import type { Installation } from './installation.ts'
 import { answerParts } from './answer-parts.ts'
-import { pause, waitBeforeRetry, type RetryPolicy } from './retry.ts'
+import { pause } from '../async/pause.ts'
+import { waitBeforeRetry, type RetryPolicy } from './retry.ts'
 import { datasetRoute, encodePath, type Query, type Route } from './route.ts'
 
 /** Files per page. */

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import pRetry from 'p-retry'
+import { pause } from '../async/pause.ts'
 import { DataferryError } from '../errors.ts'
 
 /** How often and how soon to retry. */
@@ -59,14 +59,4 @@ export async function withRetries<T>(
       return true
     },
   })
-}
-
-/** Waits; rejects with the signal's reason when aborted. */
-export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await sleep(ms, undefined, signal ? { signal } : {})
-  } catch (error) {
-    signal?.throwIfAborted()
-    throw error
-  }
 }

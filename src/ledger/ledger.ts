@@ -26,6 +26,15 @@ export const batchOwnerSchema = processIdentitySchema.extend({
 })
 export type BatchOwner = Readonly<z.infer<typeof batchOwnerSchema>>
 
+/** Who asks for an item: a process that takes the jobs of one server from one of its queues. */
+export interface Taker {
+  readonly server: string
+  /** The queue is the batch's own. */
+  readonly attached: boolean
+  /** The queue is that of workers which have the server's token. */
+  readonly withToken: boolean
+}
+
 export interface LedgerEntry extends LedgerBatch {
   readonly state: BatchState
   /** Only its owner works on it; otherwise every worker of this Redis does. */
@@ -104,11 +113,10 @@ export interface Ledger {
   /** Lines 0 … planned − 1 may be fed; `plannedBytes` is the sum of their known sizes. */
   setPlanned(id: BatchId, planned: number, plannedBytes: number, complete: boolean): Promise<void>
   /**
-   * Whether a worker may work on this line: its batch is open, the worker may still work on it, and the line has not ended. One round trip
-   * per job.
-   * @param attached whether the job comes from the batch's own queue
+   * Whether a worker may take this line up: its batch is open and still waits in the queue that the job came from, and the line is
+   * planned and has not ended. One question for each job.
    */
-  isOpen(id: BatchId, n: number, attached: boolean): Promise<boolean>
+  isOpen(id: BatchId, n: number, taker: Taker): Promise<boolean>
   /** For lines `from` … `to` − 1: whether each has ended. */
   settledIn(id: BatchId, from: number, to: number): Promise<readonly boolean[]>
   /** Counts an outcome exactly once. @returns false: it had ended before, nothing was counted. */

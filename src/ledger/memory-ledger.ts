@@ -11,6 +11,7 @@ import {
   type Settled,
   type SettledLine,
   type Summary,
+  type Taker,
   unknownBatch,
 } from './ledger.ts'
 
@@ -78,9 +79,10 @@ export class MemoryLedger implements Ledger, Changes {
     if (before === 0 || complete) this.#tell({ kind: 'ready', id })
   }
 
-  isOpen(id: BatchId, n: number, attached: boolean): Promise<boolean> {
-    const batch = this.#batches.get(id)
-    return Promise.resolve(batch?.entry.state === 'open' && batch.entry.attached === attached && !batch.ends.has(n))
+  isOpen(id: BatchId, n: number, { server, attached, withToken }: Taker): Promise<boolean> {
+    const { entry, ends } = this.#batches.get(id) ?? {}
+    const isTheirs = entry?.attached === attached && (attached || entry.tokenServers.includes(server) === withToken)
+    return Promise.resolve(isTheirs && entry.state === 'open' && n < entry.planned && !ends?.has(n))
   }
 
   settledIn(id: BatchId, from: number, to: number): Promise<readonly boolean[]> {

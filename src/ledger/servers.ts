@@ -1,9 +1,9 @@
-import type { RedisClient } from './redis/client.ts'
+import { once, type Patiently, type RedisClient } from './redis/client.ts'
 import { changeMessage } from './change.ts'
 import { DEFAULT_PREFIX, eventsChannel, serverKey, serversKey, suspectsKey } from './redis/keys.ts'
 import { parseServer, type ServerState } from './server-state.ts'
-import { HOLD, READ_SERVER, SUCCEEDED, SUSPECT, WRITE_SERVER } from './redis/server-scripts.ts'
-import { run, runForNumber } from './redis/script.ts'
+import { HOLD, LONGEST_HOLD_MS, READ_SERVER, SUCCEEDED, SUSPECT, WRITE_SERVER } from './redis/server-scripts.ts'
+import { run, type Script } from './redis/script.ts'
 
 export interface BackoffLimits {
   /** Time to the first look; each further interval is twice as long. */
@@ -35,8 +35,6 @@ export interface Hold {
   readonly since: Date
 }
 
-/** Longest time between two looks, whatever a server asks for. */
-const LONGEST_MS = 3_600_000
 const REASON_LENGTH = 300
 /** Older failures say nothing about the present. */
 const SUSPECT_MS = 600_000
@@ -57,10 +55,13 @@ export interface ServerSettings {
 export class Servers {
   readonly #client: RedisClient
   readonly #prefix: string
+  readonly #patiently: Patiently
 
-  constructor(client: RedisClient, prefix = DEFAULT_PREFIX) {
+  /** @param patiently runs everything that writes; default: once */
+  constructor(client: RedisClient, prefix = DEFAULT_PREFIX, patiently: Patiently = once) {
     this.#client = client
     this.#prefix = prefix
+    this.#patiently = patiently
   }
 
   async get(server: string): Promise<ServerState> {
@@ -80,7 +81,7 @@ export class Servers {
       ...(bandwidth === undefined ? [] : ['bandwidth', bandwidth ?? '']),
       ...(paused === undefined ? [] : ['paused', paused ?? '']),
     ]
-    await run(this.#client, WRITE_SERVER, this.#keys(server), [...this.#change(server), ...fields])
+    await this.#run(WRITE_SERVER, this.#keys(server), [...this.#change(server), ...fields])
   }
 
   /**
@@ -90,23 +91,27 @@ export class Servers {
   async hold(server: string, { by, reason, limits: { firstMs, maxMs }, leastMs = 0 }: HoldReport): Promise<Hold> {
     // Up to a quarter less, so that several fleets do not come back at the same moment.
     const jitter = 1 - Math.random() / 4
-    const least = Math.min(LONGEST_MS, Math.max(0, Math.ceil(leastMs)))
+    const least = Math.min(LONGEST_HOLD_MS, Math.max(0, Math.ceil(leastMs)))
     const args = [...this.#change(server), firstMs, maxMs, least, jitter, by, reason.slice(0, REASON_LENGTH)]
-    const reply = await run(this.#client, HOLD, this.#keys(server), args)
+    const reply = await this.#run(HOLD, this.#keys(server), args)
     const [waitMs = 0, looks = 0, began = 0, since = 0] = Array.isArray(reply) ? reply.map(Number) : []
     return { waitMs, looks, began: began === 1, since: new Date(since) }
   }
 
   /** Reports that an item failed as if the server were down. @returns how many did so since the last success */
   async suspect(server: string, item: string): Promise<number> {
-    return runForNumber(this.#client, SUSPECT, [suspectsKey(this.#prefix, server)], [item, SUSPECT_MS])
+    return Number(await this.#run(SUSPECT, [suspectsKey(this.#prefix, server)], [item, SUSPECT_MS]))
   }
 
   /** Reports an answer that shows that the server works: ends a hold, unless the answer predates the hold. */
   async succeeded(server: string): Promise<void> {
     const [, channel, message] = this.#change(server)
     const keys = [serverKey(this.#prefix, server), suspectsKey(this.#prefix, server)]
-    await run(this.#client, SUCCEEDED, keys, [channel, message])
+    await this.#run(SUCCEEDED, keys, [channel, message])
+  }
+
+  #run(script: Script, keys: string[], args: readonly (string | number)[]): Promise<unknown> {
+    return this.#patiently(() => run(this.#client, script, keys, args))
   }
 
   #keys(server: string): string[] {

@@ -3,6 +3,8 @@ import { parseJson } from '../json/parse-json.ts'
 import { processIdentitySchema } from '../process/process-identity.ts'
 import type { RedisClient } from './redis/client.ts'
 import { DEFAULT_PREFIX, workerKey, workersKey } from './redis/keys.ts'
+import { run } from './redis/script.ts'
+import { LIST_WORKERS } from './redis/worker-scripts.ts'
 
 /** A process that works on items, as it last described itself. Holds no secret. */
 const workerSchema = processIdentitySchema.extend({
@@ -48,6 +50,12 @@ const workerSchema = processIdentitySchema.extend({
 })
 export type WorkerRecord = Readonly<z.infer<typeof workerSchema>>
 export type HeldDestination = WorkerRecord['destinations'][number]
+
+/** A process as others see it. */
+export interface HeardWorker extends WorkerRecord {
+  /** Since it was last heard, by the clock of Redis. */
+  readonly silentMs: number
+}
 export type HeldItem = WorkerRecord['holds'][number]
 
 /** Long enough for a process that starts after a crash to find out which process held the jobs. */
@@ -79,14 +87,19 @@ export class Workers {
       .exec()
   }
 
-  /** Every process that reported in the last five minutes, alive or not. */
-  async list(): Promise<readonly WorkerRecord[]> {
-    const ids = await this.#client.smembers(workersKey(this.#prefix))
-    if (ids.length === 0) return []
-    const texts = await this.#client.mget(ids.map((id) => workerKey(this.#prefix, id)))
-    const gone = ids.filter((_, i) => !texts[i])
-    if (gone.length > 0) await this.#client.srem(workersKey(this.#prefix), ...gone)
-    return texts.flatMap((text) => (text ? (workerSchema.safeParse(parseJson(text)).data ?? []) : []))
+  /** Every process heard in the last five minutes, alive or not. Records that cannot be read are none. */
+  async list(): Promise<readonly HeardWorker[]> {
+    const reply = await run(
+      this.#client,
+      LIST_WORKERS,
+      [workersKey(this.#prefix)],
+      [`${workersKey(this.#prefix)}:`, KEPT_MS],
+    )
+    const pairs = z.array(z.tuple([z.string(), z.number()])).parse(reply)
+    return pairs.flatMap(([text, leftMs]): HeardWorker[] => {
+      const record = workerSchema.safeParse(parseJson(text)).data
+      return record ? [{ ...record, silentMs: KEPT_MS - leftMs }] : []
+    })
   }
 
   /** Removes a record: called by a process that ends, and by one that took over from a dead one. */

@@ -7,8 +7,9 @@ import { FORMATS } from './item.ts'
 const bundleSchema = z.union([z.literal('auto'), z.literal('off'), z.number().int().positive()])
 export type Bundle = z.infer<typeof bundleSchema>
 
-/** A name that is safe as a folder, in a Redis key and in a job id: `[a-z0-9][a-z0-9._-]*`, never all digits. */
-export type BatchId = string
+/** A name that is safe as a folder, in a Redis key and in a job id. */
+export const batchIdSchema = z.string().regex(/^(?!\d+$)[a-z0-9][a-z0-9._-]{0,199}$/)
+export type BatchId = z.infer<typeof batchIdSchema>
 
 /**
  * `batch.json`: what was asked for. Written once, before planning; never holds a secret.

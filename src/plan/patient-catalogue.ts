@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { pause } from '../async/pause.ts'
 import { DataferryError } from '../errors.ts'
 import type { Catalogue, ListedFile, MislistedFile } from '../model/listing.ts'
 import type { Wait } from '../model/notice.ts'
@@ -71,7 +71,8 @@ class Waiting {
   readonly #signal: AbortSignal
   #failures = 0
   #looks = 0
-  #since: Date | undefined
+  /** For people, and by a clock that nobody can set. */
+  #since: { readonly date: Date; readonly at: number } | undefined
 
   constructor(patience: Patience, signal: AbortSignal) {
     this.#patience = patience
@@ -92,14 +93,14 @@ class Waiting {
       throw new DataferryError('SOURCE_NOT_LISTED', error.message, { cause: error })
     }
     this.#signal.throwIfAborted()
-    this.#since ??= new Date()
-    const waited = Date.now() - this.#since.getTime()
+    this.#since ??= { date: new Date(), at: performance.now() }
+    const waited = performance.now() - this.#since.at
     const { what, firstMs, maxMs, giveUpAfterMs, onWait } = this.#patience
     const ms = Math.max(error.retryAfterMs ?? 0, Math.min(maxMs, firstMs * 2 ** Math.min(this.#looks, 20)))
     if (waited + ms > giveUpAfterMs) throw error
     this.#looks += 1
-    onWait({ what, reason: error.message, since: this.#since, nextLook: new Date(Date.now() + ms) })
-    await sleep(ms, undefined, { signal: this.#signal }).catch(() => this.#signal.throwIfAborted())
+    onWait({ what, reason: error.message, since: this.#since.date, nextLook: new Date(Date.now() + ms) })
+    await pause(ms, this.#signal)
   }
 }
 

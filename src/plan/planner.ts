@@ -58,7 +58,7 @@ class Planner {
   readonly #resolvers = new Map<string, Resolver>()
   readonly #wanted: FileFilter
   readonly #counts = { dataset: () => this.#lines.countDataset(), filtered: () => this.#lines.countFiltered() }
-  #lastCheckpoint = { items: 0, at: Date.now() }
+  #lastCheckpoint = { items: 0, at: performance.now() }
 
   private constructor(request: PlanRequest, lines: PlanLines) {
     this.#request = request
@@ -109,7 +109,7 @@ class Planner {
   #isCheckpointDue(): boolean {
     const { items, at } = this.#lastCheckpoint
     const { checkpointItems = CHECKPOINT_ITEMS } = this.#request
-    return this.#lines.state.items - items >= checkpointItems || Date.now() - at >= CHECKPOINT_MS
+    return this.#lines.state.items - items >= checkpointItems || performance.now() - at >= CHECKPOINT_MS
   }
 
   /** The order matters: lines are durable before the state says that they count. */
@@ -118,7 +118,7 @@ class Planner {
     await this.#lines.flush()
     const state: PlanState = { entries, complete, ...this.#lines.state }
     await writePlanState(records, batch, state)
-    this.#lastCheckpoint = { items: state.items, at: Date.now() }
+    this.#lastCheckpoint = { items: state.items, at: performance.now() }
     await onCheckpoint?.(state)
     return state
   }

@@ -1,12 +1,12 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
-import { DataferryError, isAbort, messageOf, systemCode } from '../errors.ts'
+import { isAbort, messageOf } from '../errors.ts'
 import type { RedisClient } from '../ledger/redis/client.ts'
 import type { Logger } from '../log.ts'
+import type { Wait } from '../model/notice.ts'
+import { redisName, refusalOf, unavailable, withoutSecrets, type RedisPlace } from './redis-error.ts'
 import { parseRedisUrl, redisLabel, type RedisTarget } from './redis-url.ts'
 
-export interface ConnectOptions {
-  /** See `parseRedisUrl` for the forms. */
-  readonly url: string
+export interface ConnectOptions extends RedisPlace {
   /**
    * - `worker`: commands wait for ever while Redis is away; needed by BullMQ's workers
    * - `producer`: commands fail after about two seconds without Redis; for commands that a person waits for
@@ -16,9 +16,12 @@ export interface ConnectOptions {
   readonly ca?: string
   /** How long to wait for the first connection; by default 3 s for a producer, 30 s for a worker. */
   readonly patienceMs?: number
+  /** Ends the wait for the first connection; later on, one that is lost is not made again, and its commands reject. */
   readonly signal?: AbortSignal
   /** Is told when the connection is lost and restored. */
   readonly log?: Logger
+  /** Told what is waited for while the connection is lost, and undefined when it is back. */
+  readonly tell?: (wait: Wait | undefined) => void
 }
 
 const PATIENCE_MS = { producer: 3_000, worker: 30_000 }
@@ -46,34 +49,18 @@ export async function connect(options: ConnectOptions): Promise<RedisClient> {
   const timer = AbortSignal.timeout(patienceMs)
   const stop = options.signal ? AbortSignal.any([options.signal, timer]) : timer
   try {
-    await firstAnswer(client, stop)
+    await firstAnswer(client, stop, options)
+    if (options.tell) tellOfLosses(client, options, options.tell)
     return client
   } catch (error) {
     client.disconnect()
     options.signal?.throwIfAborted()
-    throw unavailable(target, isAbort(error) || error === timer.reason ? (last ?? error) : error)
+    throw unavailable(options, isAbort(error) || error === timer.reason ? (last ?? error) : error)
   }
 }
 
-/**
- * Turns what a Redis command rejected with into `REDIS_UNAVAILABLE`, when Redis is the reason: away, full or refusing.
- * Any other error is returned as it is.
- */
-export function redisError(error: unknown, url: string): unknown {
-  if (!(error instanceof Error) || error instanceof DataferryError) return error
-  const known = [
-    'MaxRetriesPerRequestError',
-    'ReplyError',
-    'ClusterAllFailedError',
-    'AbortError',
-    'ConnectionClosedError',
-  ]
-  const isRedis =
-    known.includes(error.name) || systemCode(error) !== undefined || /connection is closed/i.test(error.message)
-  return isRedis ? unavailable(parseRedisUrl(url), error) : error
-}
-
-function build(target: RedisTarget, { role, ca }: ConnectOptions): RedisClient {
+function build(target: RedisTarget, { role, ca, signal }: ConnectOptions): RedisClient {
+  const again = (times: number): number | null => (signal?.aborted ? null : pause(times))
   const common = {
     ...(target.username === undefined ? {} : { username: target.username }),
     ...(target.password === undefined ? {} : { password: target.password }),
@@ -85,14 +72,14 @@ function build(target: RedisTarget, { role, ca }: ConnectOptions): RedisClient {
   } satisfies RedisOptions
   const nodes = [...target.nodes]
   if (target.kind === 'cluster') {
-    return new Cluster(nodes, { clusterRetryStrategy: pause, redisOptions: common, slotsRefreshTimeout: 5_000 })
+    return new Cluster(nodes, { clusterRetryStrategy: again, redisOptions: common, slotsRefreshTimeout: 5_000 })
   }
-  const own = { ...common, db: target.db, retryStrategy: pause }
+  const own = { ...common, db: target.db, retryStrategy: again }
   if (target.kind === 'sentinel') {
     const tls = target.tls ? { enableTLSForSentinelMode: true, sentinelTLS: common.tls ?? {} } : {}
     // Sentinels without a password accept any.
     const login = target.password === undefined ? {} : { sentinelPassword: target.password }
-    const group = { sentinels: nodes, name: target.group ?? '', sentinelRetryStrategy: pause }
+    const group = { sentinels: nodes, name: target.group ?? '', sentinelRetryStrategy: again }
     return new Redis({ ...own, ...tls, ...login, ...group })
   }
   if (target.socket !== undefined) return new Redis({ ...own, path: target.socket })
@@ -106,13 +93,15 @@ function pause(times: number): number {
 }
 
 /** Resolves when Redis answers a command; rejects at once for errors that waiting cannot cure. */
-async function firstAnswer(client: RedisClient, stop: AbortSignal): Promise<void> {
+async function firstAnswer(client: RedisClient, stop: AbortSignal, place: RedisPlace): Promise<void> {
   for (;;) {
     const attempt = new AbortController()
     try {
       await Promise.race([client.ping(), whenHopeless(client, attempt.signal), whenAborted(stop, attempt.signal)])
       return
     } catch (error) {
+      // It answers: what it can be read for is not refused.
+      if (refusalOf(error, place)) return
       // A producer's command gives up earlier than its caller.
       if (stop.aborted || !(error instanceof Error) || error.name !== 'MaxRetriesPerRequestError') throw error
     } finally {
@@ -144,25 +133,16 @@ function whenAborted(stop: AbortSignal, done: AbortSignal): Promise<never> {
   })
 }
 
-function unavailable(target: RedisTarget, error: unknown): DataferryError {
-  const why = withoutSecrets(reasonOf(error), target)
-  const message = `Redis at ${redisLabel(target)} cannot be used: ${why}. Start it, or give another with --redis.`
-  // Not the error itself: what Redis rejects with carries the command, and the command may be AUTH.
-  return new DataferryError('REDIS_UNAVAILABLE', message, { cause: new Error(why) })
-}
-
-function reasonOf(error: unknown): string {
-  const nested = error instanceof Error && 'lastNodeError' in error ? error.lastNodeError : undefined
-  const text = messageOf(nested ?? error)
-  const inner = nested ?? error
-  if (text === '' && inner instanceof AggregateError) return inner.errors.map(messageOf).join('; ')
-  if (inner instanceof Error && inner.name === 'TimeoutError') return 'it did not answer in time'
-  if (inner instanceof Error && inner.name === 'MaxRetriesPerRequestError')
-    return 'the connection was lost and did not come back in time'
-  // ioredis wraps a sentinel's error into a sentence about its own plans.
-  return text.replace(/^.*Last error: /, '').replace(/[.\s]+$/, '')
-}
-
-function withoutSecrets(text: string, { password }: RedisTarget): string {
-  return password === undefined ? text : text.replaceAll(password, '[hidden]')
+/** Says that the connection is lost, and that it is back. */
+function tellOfLosses(client: RedisClient, place: RedisPlace, tell: (wait: Wait | undefined) => void): void {
+  let since: Date | undefined
+  client.on('close', () => {
+    since ??= new Date()
+    const nextLook = new Date(Date.now() + RECONNECT_MAX_MS)
+    tell({ what: redisName(place), reason: 'its connection was lost, and it does not answer.', since, nextLook })
+  })
+  client.on('ready', () => {
+    since = undefined
+    tell(undefined)
+  })
 }

@@ -1,4 +1,4 @@
-import { Queue, type JobsOptions, type QueueOptions as QueueSettings } from 'bullmq'
+import { Queue, type Job, type JobsOptions, type QueueOptions as QueueSettings } from 'bullmq'
 import pRetry from 'p-retry'
 import { bundleJobId, type BundleJob } from '../../jobs/bundle.ts'
 import { controlQueue, type ControlJob } from '../../jobs/control.ts'
@@ -26,6 +26,11 @@ export interface QueueOptions {
 
 /** Kept or failed jobs would block their ids and fill Redis: the ledger knows what has ended. */
 const JOB_OPTIONS = { removeOnComplete: true, removeOnFail: true, stackTraceLimit: 0 } satisfies JobsOptions
+
+/** A lock that its worker has not renewed for this long is up for grabs. */
+export const LOCK_MS = 60_000
+/** Between two looks of all workers for jobs whose lock has run out. */
+export const STALLED_CHECK_MS = 10_000
 
 /** `workers/` gives the strategy of this name: exponential, capped, with jitter. */
 const BACKOFF = 'dataferry'
@@ -187,7 +192,8 @@ async function addAll(
       minTimeout: 100,
       maxTimeout: 10_000,
       randomize: true,
-      shouldRetry: ({ error }) => !/^(?:OOM|NOPERM|WRONGPASS|READONLY|Custom Id)/.test(messageOf(error)),
+      shouldRetry: ({ error }) =>
+        !/^(?:OOM|NOPERM|WRONGPASS|READONLY|MISCONF|NOREPLICAS|EXECABORT|Custom Id)/.test(messageOf(error)),
       ...(signal && { signal }),
     })
   }
@@ -218,7 +224,12 @@ export async function feedBatch(queues: Queues, batch: Whose & { readonly server
 /** Makes the next pass of feeding happen now if it is delayed. */
 export async function feedNow(queues: ScopeQueues, batch: string, server: string): Promise<void> {
   const job = await queues.feed.getJob(feedJobId(batch, server))
-  await job?.promote().catch((error: unknown) => {
+  if (job) await promote(job)
+}
+
+/** Makes a delayed job ready at once; does nothing to any other. */
+export async function promote(job: Pick<Job, 'promote'>): Promise<void> {
+  await job.promote().catch((error: unknown) => {
     // It is not delayed: it never was, another process was faster, or its time came.
     if (!/not in the delayed state|Missing key for job/.test(messageOf(error))) throw error
   })

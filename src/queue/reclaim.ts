@@ -4,6 +4,7 @@ import { itemJobSchema, type ItemJob } from '../../jobs/item.ts'
 import type { RedisClient } from '../ledger/redis/client.ts'
 import type { HeldItem, Workers } from '../ledger/workers.ts'
 import { livenessOf } from '../process/process-identity.ts'
+import { readJobs } from './read-jobs.ts'
 
 export interface ReclaimOptions {
   readonly connection: RedisClient
@@ -41,6 +42,9 @@ export async function reclaim({ connection, workers, queues, onDead }: ReclaimOp
   return items.flat().map((item) => ({ ...item, progressed: held.some((one) => isProgress(one, item)) }))
 }
 
+/** Jobs of a queue that are looked at: more than all machines together run. */
+const MOST_ACTIVE = 100_000
+
 function isProgress({ batch, n, received }: HeldItem, item: ItemJob): boolean {
   return batch === item.batch && n === item.n && (received ?? 0) > 0
 }
@@ -63,7 +67,7 @@ export async function handBackLost(
   isLost: (token: string, jobId: string) => boolean,
   before: (job: Job) => Promise<void> = () => Promise.resolve(),
 ): Promise<ItemJob[]> {
-  const active = (await queue.getActive()).flatMap((job) => (job.id === undefined ? [] : [{ job, id: job.id }]))
+  const active = await readJobs(queue, redis, 'active', MOST_ACTIVE)
   if (active.length === 0) return []
   // BullMQ keeps the token of a job's lock beside the job.
   const tokens = await redis.mget(active.map(({ id }) => `${queue.toKey(id)}:lock`))

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { pause } from '../async/pause.ts'
 import type { OpenSource } from '../model/source.ts'
 
 /** Shares a number of bytes per second among all streams that take from it. */
@@ -23,8 +23,7 @@ export class RateLimit {
     this.#paidAt = Math.max(now, this.#paidAt) + (bytes / this.#bytesPerSecond) * 1_000
     const waitMs = this.#paidAt - now
     if (waitMs <= 5) return
-    // The timer rejects with an error of its own.
-    await sleep(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted())
+    await pause(waitMs, signal)
   }
 }
 

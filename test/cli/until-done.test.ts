@@ -57,8 +57,8 @@ it('with --to only what goes there is waited for', async () => {
   const ledger = new MemoryLedger()
   await ledger.open({ id: 'served', destination: at('here'), servers: [SERVER], createdAt })
   const { stderr, of } = context()
-  await untilDone(of, { ledger }, at('there'), never)
-  expect(stderr.text).toBe(`served is left out: its destination ${join(folder, 'here')} is not the one of --to.\n`)
+  await untilDone(of, { ledger }, (url) => url === at('there'), never)
+  expect(stderr.text).toBe(`served is left out: its destination ${join(folder, 'here')} is none of --to.\n`)
 })
 
 it('a batch that can be served is waited for, and what only its planning command can do is named once', async () => {

@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { BatchOwner, Ledger, LedgerBatch, Settled } from '../../src/ledger/ledger.ts'
+import type { BatchOwner, Ledger, LedgerBatch, Settled, Taker } from '../../src/ledger/ledger.ts'
 
+const PUBLIC: Taker = { server: 'https://a.example', attached: false, withToken: false }
+const TOKEN: Taker = { ...PUBLIC, withToken: true }
+const OWN: Taker = { ...PUBLIC, attached: true }
 const DONE: Settled = { state: 'done', bytes: 10 }
 const KEPT: Settled = { state: 'kept', bytes: 7 }
 const FAILED: Settled = {
@@ -80,12 +83,16 @@ export function describeLedger(name: string, make: () => Ledger): void {
     it('jobs of workers end unseen while a batch is attached, and those of its owner once it is left to workers', async () => {
       const owner = { id: 'a', host: 'h', space: 's', pid: 7, startTime: '1' }
       await ledger.setPlanned(id, 1, 1, true)
-      const open = async (): Promise<boolean[]> => [await ledger.isOpen(id, 0, false), await ledger.isOpen(id, 0, true)]
-      expect(await open()).toEqual([true, false])
+      const open = (): Promise<boolean[]> =>
+        Promise.all([PUBLIC, TOKEN, OWN].map((taker) => ledger.isOpen(id, 0, taker)))
+      expect(await open()).toEqual([true, false, false])
       await ledger.attach(id, owner)
-      expect(await open()).toEqual([false, true])
+      expect(await open()).toEqual([false, false, true])
+      await ledger.detach(id, ['https://b.example'])
+      expect(await open()).toEqual([true, false, false])
+      // Left to workers again, now in the name of a token: the jobs that wait in everybody's queue are none any more.
       await ledger.detach(id, ['https://a.example'])
-      expect(await open()).toEqual([true, false])
+      expect(await open()).toEqual([false, true, false])
       expect(await ledger.get(id)).toMatchObject({ owner: undefined, tokenServers: ['https://a.example'] })
     })
 
@@ -211,18 +218,20 @@ export function describeLedger(name: string, make: () => Ledger): void {
       )
     })
 
-    it('a line may be taken up while its batch is open and it has not ended', async () => {
-      expect(await ledger.isOpen(id, 3, false)).toBe(true)
+    it('a line may be taken up while its batch is open, and it is planned and has not ended', async () => {
+      await ledger.setPlanned(id, 5, 50, true)
+      const open = (n: number): Promise<boolean> => ledger.isOpen(id, n, PUBLIC)
+      expect([await open(3), await open(5)]).toEqual([true, false])
       await ledger.settle(id, 3, FAILED)
-      expect([await ledger.isOpen(id, 3, false), await ledger.isOpen(id, 4, false)]).toEqual([false, true])
+      expect([await open(3), await open(4)]).toEqual([false, true])
       await ledger.reopen(id, [3])
-      expect(await ledger.isOpen(id, 3, false)).toBe(true)
+      expect(await open(3)).toBe(true)
       for (const state of ['paused', 'cancelled', 'finished'] as const) {
         await ledger.setState(id, state)
-        expect(await ledger.isOpen(id, 3, false)).toBe(false)
+        expect(await open(3)).toBe(false)
       }
       await ledger.forget(id)
-      expect(await ledger.isOpen(id, 3, false)).toBe(false)
+      expect(await open(3)).toBe(false)
     })
 
     it('crashes add up until the line ends well', async () => {

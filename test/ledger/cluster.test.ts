@@ -52,7 +52,7 @@ it('changes, server states and worker records work in a cluster too', async () =
   }
   const workers = new Workers(client, prefix)
   await workers.beat(record)
-  expect(await workers.list()).toEqual([record])
+  expect(await workers.list()).toMatchObject([record])
 })
 
 it('items are queued and worked on in a cluster too', async () => {

@@ -75,3 +75,48 @@ it('a server that lost its scripts gets them again', async () => {
   expect(await ledger.settle(batch.id, 1, { state: 'done', bytes: 1 })).toBe(true)
   await ledger.forget(batch.id)
 })
+
+it('an entry that cannot be read is told and left out, and is made anew when its batch is opened', async () => {
+  const malformed: string[] = []
+  const ledger = new RedisLedger(redis.client, { prefix: redis.prefix, onDamaged: (id) => malformed.push(id) })
+  await ledger.open(batch)
+  const key = (id: string): string => batchKeys(redis.prefix, id).batch
+  const whole = { destination: 'file:///x', servers: '[]', createdAt: 'now', state: 'open' }
+  const broken: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+    'no-fields': { state: 'open' },
+    'no-list': { ...whole, servers: '{not json' },
+    'no-state': { ...whole, state: 'whatever' },
+    'too-long': { ...whole, planned: '1e300' },
+    '../../etc': whole,
+  }
+  for (const [id, fields] of Object.entries(broken)) {
+    await redis.client.sadd(`${redis.prefix}:L`, id)
+    await redis.client.hset(key(id), fields)
+  }
+  await redis.client.sadd(`${redis.prefix}:L`, 'no-hash')
+  await redis.client.set(key('no-hash'), 'text')
+  const listed = (await ledger.list()).map(({ id }) => id)
+  expect(listed).toContain(batch.id)
+  for (const id of [...Object.keys(broken), 'no-hash']) expect(listed).not.toContain(id)
+  expect(malformed.sort()).toEqual([...Object.keys(broken), 'no-hash'].sort())
+  for (const id of ['no-fields', 'no-hash']) {
+    await ledger.open({ ...batch, id })
+    expect(await ledger.get(id)).toMatchObject({ id, state: 'open', destination: batch.destination })
+  }
+  await redis.client.hset(batchKeys(redis.prefix, batch.id).counters, { done: 'x', failed: '-1' })
+  expect(await ledger.summary(batch.id)).toMatchObject({ done: 0, failed: 0 })
+  for (const id of [...Object.keys(broken), 'no-hash', batch.id]) await ledger.forget(id)
+})
+
+it('an owner that cannot be read, or was heard in a future that the clock was set back from, keeps nobody away for long', async () => {
+  const ledger = make()
+  await ledger.open(batch)
+  const owner = { id: 'a', host: 'h', space: 's', pid: 7, startTime: '1' }
+  const key = batchKeys(redis.prefix, batch.id).batch
+  await redis.client.hset(key, { ownerId: 'x', ownerAt: String(Date.now()), owner: '{not json' })
+  expect(await ledger.attach(batch.id, owner)).toBeUndefined()
+  await redis.client.hincrby(key, 'ownerAt', 86_400_000)
+  expect(await ledger.attach(batch.id, { ...owner, id: 'b' })).toEqual(owner)
+  expect(Number(await redis.client.hget(key, 'ownerAt'))).toBeLessThanOrEqual(Date.now() + 1_000)
+  await ledger.forget(batch.id)
+})

@@ -160,3 +160,39 @@ async function untilLater(): Promise<void> {
     if (Number(s) * 1000 + Math.floor(Number(m) / 1000) > at) return
   }
 }
+
+it('a dead process loses its place after its lease, though the clock of Redis was set back a day', async () => {
+  const leased = new Slots(redis.client, { usualLimit: 4, leaseMs: 300, prefix: redis.prefix })
+  const key = `${redis.prefix}:slots:${server}`
+  await leased.claim(server, 'dead', { wanted: 4, inUse: 4 })
+  const [granted, wanted, seen, since] = ((await redis.client.hget(key, 'dead')) ?? '').split(' ').map(Number)
+  const tomorrow = 86_400_000
+  await redis.client.hset(key, 'dead', [granted, wanted, (seen ?? 0) + tomorrow, (since ?? 0) + tomorrow].join(' '))
+  expect(await leased.claim(server, 'a', { wanted: 4, inUse: 0 })).toMatchObject({ granted: 0 })
+  await expect
+    .poll(async () => (await leased.claim(server, 'a', { wanted: 4, inUse: 0 })).granted, { interval: 50 })
+    .toBe(4)
+})
+
+it('a hold lasts no longer than it was to, though the clock of Redis was set back a day', async () => {
+  await servers.hold(server, { by: 'throttle', reason: 'busy', limits: { firstMs: 200, maxMs: 200 } })
+  const key = `${redis.prefix}:S:${server}`
+  await redis.client.hincrby(key, 'until', 86_400_000)
+  expect((await servers.get(server)).hold?.nextLookMs).toBeLessThanOrEqual(200)
+  await expect.poll(async () => (await claim('a', 1)).granted, { interval: 50 }).toBe(1)
+})
+
+it('fields of a server that cannot be read count as absent', async () => {
+  const broken = {
+    concurrency: 'many',
+    bandwidth: '-1',
+    until: 'soon',
+    throttles: 'x',
+    since: 'y',
+    by: 'nobody',
+    pausedAt: 'z',
+  }
+  await redis.client.hset(`${redis.prefix}:S:${server}`, broken)
+  expect(await servers.get(server)).toMatchObject({ hold: undefined, concurrency: undefined, bandwidth: undefined })
+  expect(await claim('a', 9)).toMatchObject({ granted: 4 })
+})

@@ -24,7 +24,7 @@ it('whoever beats is listed with what it holds, as it said last', async () => {
   expect(await workers.list()).toEqual([])
   await workers.beat(record)
   await workers.beat({ ...record, holds: [] })
-  expect(await workers.list()).toEqual([{ ...record, holds: [] }])
+  expect(await workers.list()).toMatchObject([{ ...record, holds: [] }])
   await workers.remove('w1')
   expect(await workers.list()).toEqual([])
 })
@@ -54,4 +54,32 @@ it('a process with thousands of items tells of a few', async () => {
   const workers = new Workers(redis.client, redis.prefix)
   await workers.beat({ ...record, holds: Array.from({ length: 3000 }, (_, n) => ({ ...held, n })) })
   expect((await workers.list())[0]?.holds).toHaveLength(50)
+})
+
+it('how long a process is silent is told by the clock of Redis, and measured anew when that was set back a day', async () => {
+  const workers = new Workers(redis.client, redis.prefix)
+  await workers.beat(record)
+  const key = workerKey(redis.prefix, 'w1')
+  await redis.client.pexpire(key, 300_000 - 45_000)
+  expect((await workers.list())[0]?.silentMs).toBeGreaterThanOrEqual(45_000)
+  await redis.client.pexpire(key, 300_000 + 86_400_000)
+  expect((await workers.list())[0]?.silentMs).toBe(0)
+  expect(await redis.client.pttl(key)).toBeLessThanOrEqual(300_000)
+  await workers.remove('w1')
+})
+
+it('a record that cannot be read hides nobody else', async () => {
+  const workers = new Workers(redis.client, redis.prefix)
+  await workers.beat(record)
+  for (const [id, text] of [
+    ['w2', '{not json'],
+    ['w3', '{"id":7}'],
+  ] as const) {
+    await redis.client.sadd(workersKey(redis.prefix), id)
+    await redis.client.set(workerKey(redis.prefix, id), text, 'PX', 60_000)
+  }
+  await redis.client.sadd(workersKey(redis.prefix), 'w4')
+  await redis.client.hset(workerKey(redis.prefix, 'w4'), 'a', 'b')
+  expect((await workers.list()).map(({ id }) => id)).toEqual(['w1'])
+  for (const id of ['w1', 'w2', 'w3', 'w4']) await workers.remove(id)
 })

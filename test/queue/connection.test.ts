@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { DataferryError } from '../../src/errors.ts'
 import type { RedisClient } from '../../src/ledger/redis/client.ts'
-import { connect, redisError, type ConnectOptions } from '../../src/queue/connection.ts'
+import { connect, type ConnectOptions } from '../../src/queue/connection.ts'
+import { redisError } from '../../src/queue/redis-error.ts'
 import { socketUrl } from '../../src/queue/redis-url.ts'
 import { stopServer } from '../redis.ts'
 import { freePort, useRedisServers } from './redis-servers.ts'
@@ -84,7 +85,7 @@ describe('without Redis', () => {
     await stopServer(server)
     await lost
     const waiting = worker.set('key', 'value')
-    const failure = await producer.get('key').catch((error: unknown) => redisError(error, url))
+    const failure = await producer.get('key').catch((error: unknown) => redisError(error, { url }))
     expect(failure).toMatchObject({ code: 'REDIS_UNAVAILABLE' })
     await servers.start(settings)
     expect(await waiting).toBe('OK')

@@ -62,7 +62,7 @@ export async function deskFor(
     batches,
     running,
     openSource: () => source.open,
-    attached: false,
+    taker: { server: servers[0] ?? '', attached: false, withToken: false },
     limits: {
       throttled: (_server, { code }) => Promise.resolve(void reported.push(code)),
       outage: (_server, _item, { code }) => Promise.resolve(reported.push(code)).then(() => judged.as),

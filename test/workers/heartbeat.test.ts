@@ -32,7 +32,7 @@ it('heartbeats do not pile up while Redis does not answer, and go on when it doe
       queueWorkers: { ids: () => ['b1'] },
       running: { held: () => [] },
       destinations: { list: () => [] },
-      notices: { set: (_, notice) => notices.push(notice) },
+      notices: { set: (_, notice) => notices.push(notice), has: () => false },
       log: createLogger('silent'),
     },
     EVERY_MS,

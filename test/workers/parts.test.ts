@@ -22,7 +22,7 @@ describe('a step', () => {
       moveToWait: (token?: string) => note(`wait ${token}`),
       moveToDelayed: (_at: number, token?: string) => note(`delay ${token}`).then(() => undefined),
     }
-    const thrown = await carryOut(step, job, 't').catch((error: unknown) => error)
+    const thrown = await carryOut(step, job, 't', (work) => work()).catch((error: unknown) => error)
     return { calls, thrown }
   }
 

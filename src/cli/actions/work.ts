@@ -3,9 +3,8 @@ import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { every } from '../../async/every.ts'
 import { DataferryError } from '../../errors.ts'
-import { destinationUrl } from '../../sinks/open-sink.ts'
 import type { Command, Context, ExitCode } from '../command.ts'
-import { openDestination } from '../destination.ts'
+import { namedDestinations, openDestination, type MayOpen } from '../destination.ts'
 import { plural } from '../terminal/format.ts'
 import { tellOnce } from '../tell-notices.ts'
 import { HoldsElsewhere } from '../holds-elsewhere.ts'
@@ -17,7 +16,6 @@ import { untilDone } from '../until-done.ts'
 import type { Notice } from '../../model/notice.ts'
 import { ownProcess } from '../../process/process-identity.ts'
 import { Batches } from '../../../workers/batches.ts'
-import { Notices } from '../../../workers/notices.ts'
 import { recoverCrashed } from '../../../workers/recover-crashed.ts'
 import { newWriterId } from '../../../workers/run.ts'
 import { supervise } from '../../../workers/supervisor.ts'
@@ -43,25 +41,22 @@ export const run: Command['run'] = async (context) => {
     )
   }
   const processes = config.settings.processes ?? Math.max(1, availableParallelism() - 1)
+  const mayOpen = namedDestinations(context.texts('to'), process.cwd())
   await using runtime = await openRuntime(context, 'worker')
-  return processes === 1 ? await workHere(context, runtime) : await workBelow(context, runtime, processes)
+  return processes === 1
+    ? await workHere(context, runtime, mayOpen)
+    : await workBelow(context, runtime, processes, mayOpen)
 }
 
 /** Works in this process until it is asked to stop. */
-async function workHere(context: Context, runtime: Runtime): Promise<ExitCode> {
+async function workHere(context: Context, runtime: Runtime, mayOpen: MayOpen | undefined): Promise<ExitCode> {
   const { config, out } = context
   const signal = AbortSignal.any([context.signal, supervisorGone()])
   // A process that is asked to stop while it starts takes no jobs that it would only hand back.
   if (signal.aborted) return 0
   const sources = new Sources(context)
   try {
-    const workers = await startWork(
-      context,
-      runtime,
-      sources,
-      openScopes(config, config.servers),
-      onlyDestination(context),
-    )
+    const workers = await startWork(context, runtime, sources, openScopes(config, config.servers), mayOpen)
     try {
       out.say(`Working for ${config.servers.join(', ')}. Ctrl-C parks files in flight.`)
       // Of several processes, which are quiet, the supervisor tells what it sees by itself.
@@ -69,7 +64,7 @@ async function workHere(context: Context, runtime: Runtime): Promise<ExitCode> {
       const isSeen = (notice: Notice): boolean => typeof notice !== 'string' && notice.what !== 'Redis'
       const look = (): void => tell(workers.notices.list().filter((one) => !isSupervised() || !isSeen(one)))
       const telling = every(LOOK_MS, look, (error) => context.log.warn({ err: error }))
-      await untilStopped(context, runtime, signal).finally(() => telling.stop())
+      await untilStopped(context, runtime, signal, mayOpen).finally(() => telling.stop())
     } finally {
       // While Redis is away jobs cannot be handed back. What was fetched is kept all the same, so nothing is waited for.
       await within(GRACE_MS - MARGIN_MS, workers.close())
@@ -101,26 +96,37 @@ async function within(ms: number, work: Promise<void>): Promise<void> {
 }
 
 /** Keeps worker processes alive, each the same command with `--processes 1`. */
-async function workBelow(context: Context, runtime: Runtime, count: number): Promise<ExitCode> {
+async function workBelow(
+  context: Context,
+  runtime: Runtime,
+  count: number,
+  mayOpen: MayOpen | undefined,
+): Promise<ExitCode> {
   const { out, log, config, signal } = context
   const stop = new AbortController()
-  const ended = untilStopped(context, runtime, signal).finally(() => stop.abort())
+  const ended = untilStopped(context, runtime, signal, mayOpen).finally(() => stop.abort())
   out.say(`${plural(count, 'worker process', 'worker processes')} for ${config.servers.join(', ')}.`)
   const { client: connection, workers, ledger } = runtime
   const queues = openScopes(config, config.servers).flatMap(({ scope, servers }) =>
     runtime.queues.in(scope).of(servers),
   )
-  const notices = new Notices(log)
+  const { notices } = runtime
   const elsewhere = new HoldsElsewhere(runtime.servers, notices)
   const tell = tellOnce(out)
   const { space } = await ownProcess()
   const look = async (): Promise<void> => {
     const own = (await workers.list()).filter((record) => record.space === space)
     await elsewhere.look(config.servers, own, () => true)
-    tell(notices.list())
+    await runtime.hold.check()
   }
-  const telling = every(TELL_MS, look, (error) => log.debug({ err: error }))
-  const batches = new Batches(ledger, (url) => openDestination(config, url), newWriterId(), log)
+  const looking = every(TELL_MS, look, (error) => log.debug({ err: error }))
+  // On its own, since a look waits for a Redis that is away.
+  const telling = every(
+    LOOK_MS,
+    () => tell(notices.list()),
+    (error) => log.debug({ err: error }),
+  )
+  const batches = new Batches(ledger, (url) => openDestination(config, url), newWriterId(), log, mayOpen)
   try {
     await supervise({
       count,
@@ -131,7 +137,7 @@ async function workBelow(context: Context, runtime: Runtime, count: number): Pro
       log,
     })
   } finally {
-    await telling.stop()
+    await Promise.all([looking.stop(), telling.stop()])
     await batches.close()
   }
   await ended
@@ -151,18 +157,17 @@ function startChild(): ChildProcess {
 }
 
 /** Resolves at the signal, even while Redis is away, or with `--until-done` when there is nothing left to do here. */
-async function untilStopped(context: Context, runtime: Runtime, signal: AbortSignal): Promise<void> {
+async function untilStopped(
+  context: Context,
+  runtime: Runtime,
+  signal: AbortSignal,
+  mayOpen: MayOpen | undefined,
+): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
     if (signal.aborted) resolve()
     signal.addEventListener('abort', () => resolve(), { once: true })
   })
   if (!context.has('until-done')) return stopped
-  await Promise.race([stopped, untilDone(context, runtime, onlyDestination(context), signal)])
+  await Promise.race([stopped, untilDone(context, runtime, mayOpen, signal)])
   if (!signal.aborted) context.out.say('Nothing is left to do here.')
-}
-
-/** The one destination that is worked for, as its URL. Only a flag narrows: what `run` takes for its default does not. */
-function onlyDestination({ config }: Pick<Context, 'config'>): string | undefined {
-  const { destination } = config.settings
-  return config.sourceOf('destination').kind === 'flag' ? destinationUrl(destination, process.cwd()) : undefined
 }

@@ -9,11 +9,11 @@ export const command: Command = {
   ],
   about:
     'Runs until SIGTERM or Ctrl-C; then it parks files in flight, hands its jobs back and exits with 0. ' +
-    'Every machine must see the destinations under the same path or URL; with --to it works for that one alone.',
+    'Every machine must see the destinations under the same path or URL; with --to it works for those alone.',
   operands: [],
   settings: [
     ...SERVER_SETTINGS,
-    ...DESTINATION_SETTINGS,
+    ...DESTINATION_SETTINGS.filter((name) => name !== 'destination'),
     'jobs',
     'segments',
     'processes',
@@ -34,6 +34,11 @@ export const command: Command = {
     {
       flags: '--until-done',
       help: 'end when no batch that can be brought to its end from here has anything left to do',
+    },
+    {
+      flags: '--to <destination>',
+      help: 'work only for this destination and those below it; may be repeated',
+      many: true,
     },
   ],
   run: async (context) => (await import('../actions/work.ts')).run(context),

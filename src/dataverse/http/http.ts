@@ -17,6 +17,7 @@ import {
   type Network,
 } from './private-address.ts'
 import { unreachable } from './unreachable.ts'
+import { LONGEST_TIMER_MS } from '../../async/pause.ts'
 
 /** How long to wait, in milliseconds; 0 means for ever. */
 export interface Timeouts {
@@ -112,7 +113,13 @@ export class Http {
   }: HttpOptions = {}) {
     this.#onRequest = onRequest
     this.#proxies = dispatcher === undefined ? proxies : NO_PROXIES
-    this.#timeouts = { connectMs: 30_000, headersMs: 300_000, idleMs: 60_000, slowMs: 60_000, totalMs: 0, ...timeouts }
+    this.#timeouts = {
+      connectMs: timer(timeouts.connectMs, 30_000),
+      headersMs: timer(timeouts.headersMs, 300_000),
+      idleMs: timer(timeouts.idleMs, 60_000),
+      slowMs: timer(timeouts.slowMs, 60_000),
+      totalMs: timer(timeouts.totalMs, 0),
+    }
     watchConnectionEnds()
     this.#own = dispatcher === undefined
     this.#ca = ca
@@ -360,4 +367,9 @@ function splitUrl(url: string): { origin: string; path: string } {
   const path = match[2] ?? ''
   if (!/^[\x21-\x7e]*$/.test(path)) return { origin, path: pathname + search }
   return { origin, path: path.startsWith('/') ? path : `/${path}` }
+}
+
+/** A timeout as Node.js can keep it: longer than 24 days is as good as that. */
+function timer(ms: number | undefined, usual: number): number {
+  return Math.min(ms ?? usual, LONGEST_TIMER_MS)
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { parseJson } from '../../json/parse-json.ts'
-import type { BatchId } from '../../model/batch.ts'
+import { batchIdSchema, type BatchId } from '../../model/batch.ts'
 import {
   batchOwnerSchema,
   type BatchOwner,
@@ -10,22 +10,33 @@ import {
   type Summary,
 } from '../ledger.ts'
 
+/** Characters of a value that is JSON. */
+const LONGEST_JSON = 1 << 20
+
 /** Hashes in Redis hold text only: these schemas bring numbers and lists back. */
-const count = z.coerce.number().int().default(0)
-const listSchema = z.string().transform(parseJson).pipe(z.array(z.string()))
+const count = z.coerce.number().int().nonnegative().default(0)
+/** More lines than a bitmap in Redis has bits cannot be counted. */
+const lines = z.coerce
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 32)
+  .default(0)
+const listSchema = z.string().max(LONGEST_JSON).transform(parseJson).pipe(z.array(z.string()).max(1_000))
 const aboutSchema = z.object({
   state: z.enum(['open', 'paused', 'cancelled', 'finished']),
   reason: z.string().default(''),
   destination: z.string(),
   servers: listSchema,
   createdAt: z.string(),
-  planned: count,
+  planned: lines,
   plannedBytes: count,
   planComplete: count,
   attached: count,
   tokenServers: listSchema.prefault('[]'),
   owner: z.string().optional(),
 })
+/** They are put right when a batch has ended. */
 const counter = count.catch(0)
 const countersSchema = z.object({
   done: counter,
@@ -47,7 +58,7 @@ export function entryFields({ destination, servers, createdAt, attached = false 
 /** @returns undefined for what is no batch: the empty hash, which is how Redis says that there is none, or a damaged one */
 export function parseEntry(id: BatchId, hash: Hash): LedgerEntry | undefined {
   const parsed = aboutSchema.safeParse(hash)
-  if (!parsed.success) return undefined
+  if (!parsed.success || !batchIdSchema.safeParse(id).success) return undefined
   const { state, reason, destination, servers, createdAt, planned, planComplete, ...about } = parsed.data
   return {
     id,

@@ -25,9 +25,15 @@ if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local has = redis.call('HMGET', KEYS[1], 'ownerId', 'ownerAt', 'owner')
-if has[1] and has[1] ~= ARGV[1] and has[1] ~= ARGV[3] and now - (tonumber(has[2]) or 0) <= tonumber(ARGV[4]) then
-  return has[3]
+local heard = tonumber(has[2]) or 0
+if heard > now then
+  -- The clock was set back: from here on the silence is measured anew.
+  heard = now
+  redis.call('HSET', KEYS[1], 'ownerAt', string.format('%.0f', now))
 end
+local readable, owner = pcall(cjson.decode, has[3] or '')
+local isOwned = readable and type(owner) == 'table' and type(owner.pid) == 'number'
+if isOwned and has[1] ~= ARGV[1] and has[1] ~= ARGV[3] and now - heard <= tonumber(ARGV[4]) then return has[3] end
 redis.call('HSET', KEYS[1], 'attached', 1, 'ownerId', ARGV[1], 'owner', ARGV[2], 'ownerAt', string.format('%.0f', now))
 return ''
 `)
@@ -46,15 +52,22 @@ return 1
 `)
 
 /**
- * KEYS: batch, settled. ARGV: whether it comes from the batch's own queue, then lines.
- * @returns for each line 1: the batch is open and attached or not as said, and the line has not ended.
+ * KEYS: batch, settled. ARGV: whether it comes from the batch's own queue, its server as JSON, whether from the queue of those that have
+ * its token, then lines.
+ * @returns for each line 1: the batch is open, its lines wait in that queue, and this one is planned and has not ended.
  */
 export const ARE_OPEN = script(`
-local batch = redis.call('HMGET', KEYS[1], 'state', 'attached')
+local batch = redis.call('HMGET', KEYS[1], 'state', 'attached', 'tokenServers', 'planned')
 local open = batch[1] == 'open' and (batch[2] or '0') == ARGV[1]
+local needsToken = string.find(batch[3] or '', ARGV[2], 1, true) and '1' or '0'
+if ARGV[1] == '0' and needsToken ~= ARGV[3] then open = false end
+local planned = tonumber(batch[4]) or 0
 local lines = {}
 -- A line that cannot be is not open, and keeps the others from no answer.
-for i = 2, #ARGV do lines[i - 1] = open and redis.pcall('GETBIT', KEYS[2], ARGV[i]) == 0 and 1 or 0 end
+for i = 4, #ARGV do
+  local isOpen = open and tonumber(ARGV[i]) < planned and redis.pcall('GETBIT', KEYS[2], ARGV[i]) == 0
+  lines[i - 3] = isOpen and 1 or 0
+end
 return lines
 `)
 

@@ -3,7 +3,7 @@ import { GroupCommit } from '../../async/group-commit.ts'
 import { messageOf } from '../../errors.ts'
 import type { BatchId } from '../../model/batch.ts'
 import { bitsIn, setBits } from './redis-bits.ts'
-import type { RedisClient } from './client.ts'
+import { once, type Patiently, type RedisClient } from './client.ts'
 import { changeMessage } from '../change.ts'
 import { entryFields, parseEntry, parseError, parseOwner, parseSummary } from './fields.ts'
 import { batchesKey, batchKeys, DEFAULT_PREFIX, eventsChannel } from './keys.ts'
@@ -19,6 +19,7 @@ import {
   type Settled,
   type SettledLine,
   type Summary,
+  type Taker,
   unknownBatch,
 } from '../ledger.ts'
 import {
@@ -35,7 +36,7 @@ import {
   SETTLE_ALL,
   UPDATE,
 } from './ledger-scripts.ts'
-import { run, runForNumber, type Script } from './script.ts'
+import { run, type Script } from './script.ts'
 
 /** Most errors kept for each batch. Beyond that only the counters and the records have them. */
 const KEPT_ERRORS = 100_000
@@ -62,6 +63,8 @@ const OPEN_STATE: InitialState = { state: 'open', reason: '' }
 export interface RedisLedgerOptions {
   /** Of every key; `{dataferry}` unless several dataferry deployments share one Redis. */
   readonly prefix?: string
+  /** Runs everything that writes. Default: once. */
+  readonly patiently?: Patiently
   /** Told each time that what stands where a batch should be is none: it counts as unknown, and is replaced when it is opened. */
   readonly onDamaged?: (id: BatchId) => void
 }
@@ -73,21 +76,24 @@ export interface RedisLedgerOptions {
 export class RedisLedger implements Ledger {
   readonly #client: RedisClient
   readonly #prefix: string
+  readonly #patiently: Patiently
   readonly #onDamaged: (id: BatchId) => void
   /** Of the batches that are being worked on; two of one batch do no harm. */
   readonly #questions = new LRUCache<string, GroupCommit<Line>>({ max: ASKED_BATCHES })
 
-  constructor(client: RedisClient, { prefix = DEFAULT_PREFIX, onDamaged }: RedisLedgerOptions = {}) {
+  constructor(client: RedisClient, options: RedisLedgerOptions = {}) {
+    const { prefix = DEFAULT_PREFIX, patiently = once, onDamaged = () => undefined } = options
     this.#client = client
     this.#prefix = prefix
-    this.#onDamaged = onDamaged ?? (() => undefined)
+    this.#patiently = patiently
+    this.#onDamaged = onDamaged
   }
 
   async open(batch: LedgerBatch, { state, reason }: InitialState = OPEN_STATE): Promise<void> {
     const { batch: key } = this.#keys(batch.id)
     const fields = [...entryFields(batch), 'state', state, 'reason', reason]
-    if ((await this.#look(batch.id)) === 'damaged') await this.#client.del(key)
-    await run(this.#client, OPEN, [batchesKey(this.#prefix), key], [batch.id, ...fields])
+    if ((await this.#look(batch.id)) === 'damaged') await this.#patiently(() => this.#client.del(key))
+    await this.#run(OPEN, [batchesKey(this.#prefix), key], [batch.id, ...fields])
   }
 
   async get(id: BatchId): Promise<LedgerEntry | undefined> {
@@ -111,13 +117,13 @@ export class RedisLedger implements Ledger {
 
   async attach(id: BatchId, owner: BatchOwner, instead = ''): Promise<BatchOwner | undefined> {
     const args = [owner.id, JSON.stringify(owner), instead, OWNER_SILENT_MS]
-    const reply = await run(this.#client, ATTACH, [this.#keys(id).batch], args)
+    const reply = await this.#run(ATTACH, [this.#keys(id).batch], args)
     if (reply === -1) throw unknownBatch(id)
     return parseOwner(String(reply))
   }
 
   async disown(id: BatchId, owner: string): Promise<void> {
-    await run(this.#client, DISOWN, [this.#keys(id).batch], [owner])
+    await this.#run(DISOWN, [this.#keys(id).batch], [owner])
   }
 
   async detach(id: BatchId, tokenServers: readonly string[]): Promise<void> {
@@ -129,9 +135,9 @@ export class RedisLedger implements Ledger {
     await this.#write(id, PLANNED, [this.#keys(id).batch], args)
   }
 
-  async isOpen(id: BatchId, n: number, attached: boolean): Promise<boolean> {
+  async isOpen(id: BatchId, n: number, taker: Taker): Promise<boolean> {
     const line: Line = { n, isOpen: false }
-    await this.#questionsAbout(id, attached).add(line)
+    await this.#questionsAbout(id, taker).add(line)
     return line.isOpen
   }
 
@@ -211,12 +217,13 @@ export class RedisLedger implements Ledger {
 
   async correct(id: BatchId, counts: Counts): Promise<void> {
     const { done, kept, failed, bytes, keptBytes } = counts
-    await this.#client.hset(this.#keys(id).counters, { done, kept, failed, doneBytes: bytes, keptBytes })
+    const counters = { done, kept, failed, doneBytes: bytes, keptBytes }
+    await this.#patiently(() => this.#client.hset(this.#keys(id).counters, counters))
   }
 
   async forget(id: BatchId): Promise<void> {
     const keys = [batchesKey(this.#prefix), ...Object.values(this.#keys(id))]
-    await run(this.#client, FORGET, keys, [id, ...this.#telling({ kind: 'batch', id, state: 'forgotten' })])
+    await this.#run(FORGET, keys, [id, ...this.#telling({ kind: 'batch', id, state: 'forgotten' })])
   }
 
   async #look(id: BatchId): Promise<LedgerEntry | 'damaged' | undefined> {
@@ -238,14 +245,14 @@ export class RedisLedger implements Ledger {
   }
 
   /** Asks about several lines in one call, those that come while another one is under way. */
-  #questionsAbout(id: BatchId, attached: boolean): GroupCommit<Line> {
-    const key = `${id} ${attached}`
+  #questionsAbout(id: BatchId, { server, attached, withToken }: Taker): GroupCommit<Line> {
+    const key = `${id} ${attached} ${withToken} ${server}`
     const known = this.#questions.get(key)
     if (known) return known
     const { batch, settled } = this.#keys(id)
     const questions = new GroupCommit<Line>(async (lines) => {
-      const args = [attached ? 1 : 0, ...lines.map(({ n }) => n)]
-      const answers = await run(this.#client, ARE_OPEN, [batch, settled], args)
+      const args = [attached ? 1 : 0, JSON.stringify(server), withToken ? 1 : 0, ...lines.map(({ n }) => n)]
+      const answers = await this.#run(ARE_OPEN, [batch, settled], args)
       for (const [i, line] of lines.entries()) line.isOpen = Array.isArray(answers) && answers[i] === 1
     }, LINES_A_CALL)
     this.#questions.set(key, questions)
@@ -258,9 +265,13 @@ export class RedisLedger implements Ledger {
   }
 
   async #write(id: BatchId, script: Script, keys: string[], args: readonly (string | number)[]): Promise<number> {
-    const result = await runForNumber(this.#client, script, keys, args)
+    const result = Number(await this.#run(script, keys, args))
     if (result < 0) throw unknownBatch(id)
     return result
+  }
+
+  #run(script: Script, keys: string[], args: readonly (string | number)[]): Promise<unknown> {
+    return this.#patiently(() => run(this.#client, script, keys, args))
   }
 
   async #errorsOf(key: string, lines: readonly number[]): Promise<LedgerError[]> {

@@ -28,13 +28,3 @@ export async function run(
     return await client.eval(lua, keys.length, ...keys, ...args)
   }
 }
-
-/** Runs a script that answers with a whole number. */
-export async function runForNumber(
-  client: RedisClient,
-  what: Script,
-  keys: readonly string[],
-  args: readonly (string | number)[],
-): Promise<number> {
-  return Number(await run(client, what, keys, args))
-}

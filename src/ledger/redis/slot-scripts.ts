@@ -1,35 +1,42 @@
 import { script } from './script.ts'
+import { LEFT_OF_HOLD } from './server-scripts.ts'
 
 /**
  * One process reports how many streams of a server it could use and has open, and gets how many it may have.
  *
  * Every live process has a record `granted wanted seen since`: times in ms by Redis's clock, `since` when it last got more or
- * began to wait. Fair shares are max-min: none gets more than it can use, and what one leaves is divided among the others. What
- * cannot be divided goes to those that have waited longest, for a while at a time, so that it rotates without thrashing.
+ * began to wait. Fair shares are max-min: nobody gets more than it can use, and what one leaves is divided among the others. What
+ * cannot be divided goes to those who have waited longest, for a while at a time, so that it wanders and does not flutter.
+ * A time that is yet to come was written before the clock of Redis was set back: it counts as now.
  *
  * KEYS: state of the server, slots of the server, its suspects.
  * ARGV: process, wanted, in use, usual limit, lease in ms, turn in ms, channel, message, how many of the wanted it needs.
  * @returns granted, fair share, budget, looks and suspects so far.
  */
-export const CLAIM = script(`
+export const CLAIM = script(`${LEFT_OF_HOLD}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local me, wanted, inUse = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local lease, turn = tonumber(ARGV[5]), tonumber(ARGV[6])
 
-local state = redis.call('HMGET', KEYS[1], 'concurrency', 'paused', 'until', 'by', 'throttles')
-local waitMs = math.max(0, (tonumber(state[3]) or 0) - now)
+local state = redis.call('HMGET', KEYS[1], 'concurrency', 'paused', 'by', 'throttles')
 local budget = tonumber(state[1]) or tonumber(ARGV[4])
-if state[2] or waitMs > 0 then budget = 0 elseif state[4] == 'outage' then budget = 1 end
+if state[2] or leftOfHold(KEYS[1], now) > 0 then budget = 0 elseif state[3] == 'outage' then budget = 1 end
 
 local all, mine = {}, nil
 local records = redis.call('HGETALL', KEYS[2])
 for i = 1, #records, 2 do
   local granted, want, seen, since = string.match(records[i + 1], '^(%d+) (%d+) (%d+) (%d+)$')
-  local one = { id = records[i], granted = tonumber(granted) or 0, wanted = tonumber(want) or 0, since = tonumber(since) or now }
+  local one = { id = records[i], granted = tonumber(granted) or 0, wanted = tonumber(want) or 0 }
+  one.since = math.min(now, tonumber(since) or now)
   if one.id == me then mine = one
   elseif not seen or now - tonumber(seen) > lease then redis.call('HDEL', KEYS[2], one.id)
-  else all[#all + 1] = one end
+  else
+    all[#all + 1] = one
+    if tonumber(seen) > now then
+      redis.call('HSET', KEYS[2], one.id, string.format('%d %d %.0f %.0f', one.granted, one.wanted, now, one.since))
+    end
+  end
 end
 -- What is beyond the need is wanted only while others leave it.
 local needed, left = tonumber(ARGV[9]), budget
@@ -78,7 +85,7 @@ local short = granted < math.min(wanted, mine.share)
 if (waiting and granted < before.granted) or (short and wanted > before.wanted) then
   redis.call('PUBLISH', ARGV[7], ARGV[8])
 end
-return { granted, mine.share, budget, (tonumber(state[5]) or 0) + redis.call('SCARD', KEYS[3]) }
+return { granted, mine.share, budget, (tonumber(state[4]) or 0) + redis.call('SCARD', KEYS[3]) }
 `)
 
 /** A process ends, or is proven dead. KEYS: slots of the server. ARGV: process, channel, message. */

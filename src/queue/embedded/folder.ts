@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { chmod, lstat, mkdir, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
-import { DataferryError, messageOf, systemCode } from '../../errors.ts'
+import { systemCode } from '../../errors.ts'
+import { stateUnavailable } from '../redis-error.ts'
 
 /** Where the parts of an embedded Redis are. */
 export interface EmbeddedFolder {
@@ -28,7 +29,8 @@ const SOCKET_PATH_MAX = 103
 export async function prepareFolder(stateDir: string): Promise<EmbeddedFolder> {
   const root = resolve(stateDir, 'redis')
   const clients = join(root, 'clients')
-  await mkdir(clients, { recursive: true, mode: 0o700 })
+  await mkdir(stateDir, { recursive: true, mode: 0o700 })
+  for (const folder of [root, clients]) await ownFolder(stateDir, folder)
   await chmod(root, 0o700)
   const socket = join(await socketFolder(root), 'redis.sock')
   const at = (name: string): string => join(root, name)
@@ -59,7 +61,19 @@ export async function writeConfig({ root, socket, config, log }: EmbeddedFolder)
     ['maxmemory', '512mb'],
     ['maxmemory-policy', 'noeviction'],
   ]
-  await writeFile(config, settings.map((pair) => pair.join(' ')).join('\n') + '\n', { mode: 0o600 })
+  // Made anew: a link in its place is not followed.
+  await rm(config, { force: true })
+  await writeFile(config, settings.map((pair) => pair.join(' ')).join('\n') + '\n', { mode: 0o600, flag: 'wx' })
+}
+
+/** Makes a folder. A link or a folder of somebody else in its place is not trusted, and its rights are left alone. */
+async function ownFolder(stateDir: string, folder: string): Promise<void> {
+  await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
+    if (systemCode(error) !== 'EEXIST') throw error
+  })
+  const found = await lstat(folder)
+  if (!found.isDirectory()) throw stateUnavailable(stateDir, `${folder} is not a folder`)
+  if (found.uid !== userInfo().uid) throw stateUnavailable(stateDir, `${folder} belongs to another user`)
 }
 
 async function socketFolder(root: string): Promise<string> {
@@ -68,41 +82,12 @@ async function socketFolder(root: string): Promise<string> {
   const hash = createHash('sha256').update(root).digest('hex').slice(0, 12)
   const name = `dataferry-${userInfo().uid}-${hash}`
   const folder = [join(tmpdir(), name), join('/tmp', name)].find(fits)
-  if (folder === undefined) throw unusable(root, 'its path is too long for a unix socket')
+  if (folder === undefined) throw stateUnavailable(root, 'its path is too long for a unix socket')
   await mkdir(folder, { mode: 0o700 }).catch(() => undefined)
   const { uid, mode, isReal } = await lstat(folder).then((s) => ({ uid: s.uid, mode: s.mode, isReal: s.isDirectory() }))
-  // In a shared temporary folder anybody could create a folder of this name first, and would own the socket in it.
-  if (!isReal || uid !== userInfo().uid || (mode & 0o077) !== 0) throw unusable(folder, 'it is not this user’s alone')
+  // Anybody may make a folder of this name before us in a shared temporary folder, and would own the socket in it.
+  if (!isReal || uid !== userInfo().uid || (mode & 0o077) !== 0) throw stateUnavailable(folder, 'it is not ours alone')
   return folder
-}
-
-function unusable(folder: string, why: string, cause?: unknown): DataferryError {
-  const message = `Redis cannot be started in ${folder}: ${why}.`
-  const advice =
-    'Make room there or correct its rights; or choose another folder with --state-dir, or a Redis with --redis.'
-  return new DataferryError('REDIS_UNAVAILABLE', message, { advice, cause })
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOSPC: 'no space is left there',
-  EDQUOT: 'no space is left there for this user',
-  EROFS: 'it is on a file system that is read-only',
-  EACCES: 'this user may not write there',
-  EPERM: 'this user may not write there',
-  ENOTDIR: 'there is something in its way that is no folder',
-  EEXIST: 'there is something in its way that is no folder',
-}
-
-/** Does what needs the folder of an embedded Redis. What the file system refuses there is `REDIS_UNAVAILABLE`. */
-export async function inStateFolder<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    const code = systemCode(error)
-    if (code === undefined || error instanceof DataferryError) throw error
-    const why = Object.hasOwn(REASONS, code) ? REASONS[code] : messageOf(error)
-    throw unusable(stateDir, `${why} (${code})`, error)
-  }
 }
 
 /** @see redis.conf: double quotes with backslash escapes, as in the Redis protocol's inline commands. */

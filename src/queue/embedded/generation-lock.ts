@@ -18,8 +18,8 @@ const UNSEEN_MS = 90_000
  * @returns a function that releases it. Rejects with `REDIS_UNAVAILABLE` after `patienceMs`.
  */
 export async function takeLock(folder: string, patienceMs: number): Promise<() => Promise<void>> {
-  const deadline = Date.now() + patienceMs
-  while (Date.now() < deadline) {
+  const deadline = performance.now() + patienceMs
+  while (performance.now() < deadline) {
     const n = await highest(folder)
     if (n === 0 || (await isFree(join(folder, `lock.${n}`)))) {
       const mine = join(folder, `lock.${n + 1}`)
@@ -51,7 +51,7 @@ async function isFree(path: string): Promise<boolean> {
     const holder = parseIdentity(await readFile(path, 'utf8'))
     if (!holder) return true
     const life = await livenessOf(holder)
-    return life === 'dead' || (life === 'unknown' && Date.now() - (await stat(path)).mtimeMs > UNSEEN_MS)
+    return life === 'dead' || (life === 'unknown' && Math.abs(Date.now() - (await stat(path)).mtimeMs) > UNSEEN_MS)
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return false
     throw error

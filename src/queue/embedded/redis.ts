@@ -2,12 +2,15 @@ import { randomBytes } from 'node:crypto'
 import { readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { every, type Repeated } from '../../async/every.ts'
-import { messageOf } from '../../errors.ts'
+import { messageOf, systemCode } from '../../errors.ts'
 import type { Logger } from '../../log.ts'
 import { connect } from '../connection.ts'
-import { inStateFolder, prepareFolder, type EmbeddedFolder } from './folder.ts'
+import { prepareFolder, type EmbeddedFolder } from './folder.ts'
 import { age, listens, moved, startServer, stopServer, UNSEEN_MS, type ServerOptions } from './server.ts'
 import { takeLock } from './generation-lock.ts'
+import { startKeeper } from './keeper.ts'
+import { redisName, stateError } from '../redis-error.ts'
+import type { Wait } from '../../model/notice.ts'
 import { livenessOf, ownProcess, readIdentity } from '../../process/process-identity.ts'
 import { findRedisBinary, noRedisBinary } from './redis-binary.ts'
 import { socketUrl } from '../redis-url.ts'
@@ -22,6 +25,8 @@ export interface EmbeddedOptions {
   /** How often to look for an abandoned server, which is stopped at the second look in a row. Default: 15. */
   readonly keeperSeconds?: number
   readonly log?: Logger
+  /** Told what is waited for while the server cannot be kept up, and undefined when it can again. */
+  readonly tell?: (wait: Wait | undefined) => void
 }
 
 export interface EmbeddedRedis {
@@ -32,6 +37,8 @@ export interface EmbeddedRedis {
 
 const PATIENCE_MS = 60_000
 const HEAL_MS = 2_000
+/** A keeper that has left out so many is taken for dead. */
+const MISSED_BEATS = 3
 
 /**
  * Gives this process a private Redis: starts one, or joins the one that other processes on this state folder use.
@@ -40,19 +47,22 @@ const HEAL_MS = 2_000
  * - left: the file is gone; the last one to leave stops the server
  * - killed: the file stays but does not count, as its process is dead; a keeper stops the server when only such are left
  *
- * The server has a session of its own, so signals from a terminal do not reach it, and no TCP port. Its folder belongs to this user
- * alone (0700). Rejects with `REDIS_UNAVAILABLE` when there is no binary, the folder cannot be used or it does not start,
- * saying what to do.
+ * The server has a session of its own, so signals to a terminal do not reach it, and no TCP port. Its folder is ours
+ * alone (0700). Rejects with `REDIS_UNAVAILABLE` when there is no binary or it does not start, and with `STATE_UNAVAILABLE` when
+ * the folder cannot be used, saying what to do.
  */
 export async function startEmbeddedRedis(options: EmbeddedOptions): Promise<EmbeddedRedis> {
-  const binary = options.binary ?? (await findRedisBinary(options.path))
+  const { path, stateDir, keeperSeconds = 15, log, tell } = options
+  const binary = options.binary ?? (await findRedisBinary(path))
   if (binary === undefined) throw await noRedisBinary()
-  return inStateFolder(options.stateDir, async () => {
-    const folder = await prepareFolder(options.stateDir)
-    const member = new Member(folder, { binary, keeperSeconds: options.keeperSeconds ?? 15, log: options.log })
+  try {
+    const folder = await prepareFolder(stateDir)
+    const member = new Member(folder, { binary, path, keeperSeconds, log }, stateDir, tell)
     await member.join()
     return { url: socketUrl(folder.socket), release: () => member.leave() }
-  })
+  } catch (error) {
+    throw stateError(error, stateDir)
+  }
 }
 
 class Member {
@@ -61,10 +71,20 @@ class Member {
   #file = ''
   #healing: Repeated | undefined
   #leaving: Promise<void> | undefined
+  readonly #stateDir: string
+  readonly #tell: (wait: Wait | undefined) => void
+  #awaySince: Date | undefined
 
-  constructor(folder: EmbeddedFolder, options: ServerOptions) {
+  constructor(
+    folder: EmbeddedFolder,
+    options: ServerOptions,
+    stateDir: string,
+    tell: EmbeddedOptions['tell'] = () => undefined,
+  ) {
     this.#folder = folder
     this.#options = options
+    this.#stateDir = stateDir
+    this.#tell = tell
   }
 
   async join(): Promise<void> {
@@ -78,13 +98,26 @@ class Member {
     }
     this.#healing = every(
       HEAL_MS,
-      () => this.#heal(),
-      (error) => this.#options.log?.warn({ problem: messageOf(error) }, 'The embedded Redis could not be checked'),
+      async () => {
+        await this.#heal()
+        this.#awaySince = undefined
+        this.#tell(undefined)
+      },
+      (error) => {
+        this.#options.log?.warn({ problem: messageOf(error) }, 'The embedded Redis could not be checked')
+        const since = (this.#awaySince ??= new Date())
+        const what = redisName({ url: socketUrl(this.#folder.socket), folder: this.#stateDir })
+        const reason = messageOf(stateError(error, this.#stateDir))
+        this.#tell({ what, reason, since, nextLook: new Date(Date.now() + HEAL_MS) })
+      },
     )
   }
 
   leave(): Promise<void> {
-    this.#leaving ??= this.#leave()
+    // On a disk that takes no changes the file stays; it counts for nothing once this process has ended.
+    this.#leaving ??= this.#leave().catch((error: unknown) => {
+      if (systemCode(error) === undefined) throw error
+    })
     return this.#leaving
   }
 
@@ -108,9 +141,20 @@ class Member {
   async #heal(): Promise<void> {
     const now = new Date()
     await utimes(this.#file, now, now)
-    if (this.#leaving || (await listens(this.#folder.socket))) return
+    if (this.#leaving) return
+    if (await listens(this.#folder.socket)) return this.#keepKept()
     this.#options.log?.warn('The embedded Redis no longer listens; restarting it')
     await this.#ensure()
+  }
+
+  /** A server whose keeper was killed would outlive those that use it. */
+  async #keepKept(): Promise<void> {
+    const { path, keeperSeconds: everySeconds } = this.#options
+    const { beat, server } = this.#folder
+    if ((await age(beat)) < MISSED_BEATS * everySeconds * 1_000 + HEAL_MS) return
+    const redis = await readIdentity(server)
+    if (redis && (await livenessOf(redis)) === 'alive')
+      startKeeper(this.#folder, redis.pid, { path, space: redis.space, everySeconds })
   }
 
   async #leave(): Promise<void> {

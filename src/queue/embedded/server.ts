@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process'
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { connect as openSocket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,7 +6,8 @@ import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import type { Logger } from '../../log.ts'
 import { connect } from '../connection.ts'
 import { writeConfig, type EmbeddedFolder } from './folder.ts'
-import { startKeeper } from './keeper.ts'
+import { spawnServer } from './keeper.ts'
+import { stateUnavailable } from '../redis-error.ts'
 import {
   describeProcess,
   livenessOf,
@@ -19,6 +19,8 @@ import { socketUrl } from '../redis-url.ts'
 
 export interface ServerOptions {
   readonly binary: string
+  /** In the form of `PATH`. */
+  readonly path: string
   readonly keeperSeconds: number
   readonly log: Logger | undefined
 }
@@ -26,7 +28,9 @@ export interface ServerOptions {
 const START_MS = 60_000
 const STOP_MS = 10_000
 const POLL_MS = 10
-/** A process that cannot be seen from here counts as gone when its file was not touched for this long. */
+/** With less room than this Redis cannot even begin its files. */
+const LEAST_ROOM = 64 << 10
+/** What cannot be seen from here counts as gone when its file was not touched for this long. */
 export const UNSEEN_MS = 60_000
 
 /** Starts the server of a folder unless one listens there already. Only the holder of the folder's lock may call it. */
@@ -36,6 +40,8 @@ export async function startServer(folder: EmbeddedFolder, options: ServerOptions
   if (problem === undefined) return
   const again = (await setDamagedAside(folder, problem, options.log)) ? await launch(folder, options) : problem
   if (again === undefined) return
+  const { bavail, bsize } = await statfs(folder.root)
+  if (bavail * bsize < LEAST_ROOM) throw stateUnavailable(folder.root, 'no space is left on its disk')
   const message = `Redis could not be started in ${folder.root}: ${again}. Correct that, or give a running one with --redis.`
   throw new DataferryError('REDIS_UNAVAILABLE', message)
 }
@@ -43,8 +49,8 @@ export async function startServer(folder: EmbeddedFolder, options: ServerOptions
 /** Stops a server cleanly and resolves when its process is gone. */
 export async function stopServer({ closing }: EmbeddedFolder, server: ProcessIdentity): Promise<void> {
   signal(server.pid, 'SIGTERM')
-  const deadline = Date.now() + STOP_MS
-  while ((await livenessOf(server)) !== 'dead' && Date.now() < deadline) await sleep(POLL_MS)
+  const deadline = performance.now() + STOP_MS
+  while ((await livenessOf(server)) !== 'dead' && performance.now() < deadline) await sleep(POLL_MS)
   await rm(closing, { force: true })
 }
 
@@ -71,24 +77,24 @@ export async function moved(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Milliseconds since a file was touched; Infinity when it is missing. */
+/** Milliseconds since a file was touched, or to its time where the clock was set back since; Infinity when it is missing. */
 export async function age(path: string): Promise<number> {
   return stat(path).then(
-    ({ mtimeMs }) => Date.now() - mtimeMs,
+    ({ mtimeMs }) => Math.abs(Date.now() - mtimeMs),
     () => Infinity,
   )
 }
 
 /** Waits until an earlier server is gone, since two must never write the same files. @returns true: it listens. */
 async function predecessorListens({ root, socket, closing, server, beat }: EmbeddedFolder): Promise<boolean> {
-  const deadline = Date.now() + STOP_MS
+  const deadline = performance.now() + STOP_MS
   for (;;) {
     if (await listens(socket)) return true
     const old = await readIdentity(server)
     const life = old ? await livenessOf(old) : 'dead'
     if (old && life === 'unknown' && (await age(beat)) < UNSEEN_MS) throw inUse(root, old.host)
     if (!old || life !== 'alive') return false
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       // The process that was stopping it died in between: restore the name. Or the socket was removed: end the server.
       if ((await listens(closing)) && (await moved(closing, socket))) continue
       signal(old.pid, 'SIGKILL')
@@ -98,24 +104,23 @@ async function predecessorListens({ root, socket, closing, server, beat }: Embed
 }
 
 /** @returns why it did not start; undefined: it listens. */
-async function launch(folder: EmbeddedFolder, { binary, keeperSeconds }: ServerOptions): Promise<string | undefined> {
-  const { root, config, server, socket, closing, log } = folder
-  await Promise.all([rm(socket, { force: true }), rm(closing, { force: true }), rm(log, { force: true })])
+async function launch(folder: EmbeddedFolder, options: ServerOptions): Promise<string | undefined> {
+  const { server, socket, closing, log } = folder
+  const { binary, path, keeperSeconds: everySeconds } = options
+  await Promise.all([socket, closing, log, server].map((file) => rm(file, { force: true })))
   await writeConfig(folder)
-  const args = ['-c', 'umask 077; exec "$0" "$1"', binary, config]
-  const child = spawn('/bin/sh', args, { cwd: root, detached: true, stdio: 'ignore' })
+  const child = spawnServer(folder, binary, { path, space: (await ownProcess()).space, everySeconds })
   const waiting = new AbortController()
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message))
     child.once('exit', (code, by) => resolve(`${binary} ended with ${code ?? by ?? 'an error'}`))
   })
   child.unref()
-  if (child.pid !== undefined) await writeFile(server, JSON.stringify(await describeProcess(child.pid)))
+  const identity = child.pid === undefined ? undefined : JSON.stringify(await describeProcess(child.pid))
+  if (identity !== undefined) await writeFile(server, identity, { flag: 'wx' })
   const problem = await Promise.race([ended, answers(socket, waiting.signal)])
   waiting.abort()
-  if (problem !== undefined || child.pid === undefined) return (await lastWords(log)) || problem
-  startKeeper(folder, child.pid, (await ownProcess()).space, keeperSeconds)
-  return undefined
+  return problem === undefined ? undefined : (await lastWords(log)) || problem
 }
 
 /** What the server stored can be rebuilt from the destinations, so damaged files must not be fatal. */
@@ -132,8 +137,8 @@ async function setDamagedAside({ root }: EmbeddedFolder, problem: string, log: L
 
 /** Redis listens before it has read its files; only its first answer shows that they are sound. */
 async function answers(socket: string, done: AbortSignal): Promise<string | undefined> {
-  const deadline = Date.now() + START_MS
-  while (!(await listens(socket)) && Date.now() < deadline && !done.aborted) await sleep(POLL_MS)
+  const deadline = performance.now() + START_MS
+  while (!(await listens(socket)) && performance.now() < deadline && !done.aborted) await sleep(POLL_MS)
   try {
     const client = await connect({ url: socketUrl(socket), role: 'producer', patienceMs: START_MS, signal: done })
     client.disconnect()

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -81,6 +81,65 @@ it('a server that everybody left by being killed is stopped by its keeper', asyn
   expect(await listens(join(stateDir, 'redis', 'redis.sock'))).toBe(false)
 })
 
+it('neither the server nor its keeper has anything of the environment that could be a secret', async () => {
+  await child('0.1', {
+    DATAVERSE_API_TOKEN: 'hunter2',
+    AWS_SECRET_ACCESS_KEY: 'hunter2',
+    REDIS_URL: 'redis://:hunter2@h',
+  })
+  const server = await serverOf()
+  const kept = await keepersOf(server)
+  expect(kept).toHaveLength(1)
+  for (const pid of [server.pid, ...kept]) {
+    const environment = await readFile(`/proc/${pid}/environ`, 'latin1')
+    expect(environment).not.toMatch(/hunter2|TOKEN|AWS/)
+  }
+  expect(await readFile(`/proc/${kept[0]}/environ`, 'latin1')).toMatch(/^PATH=[^\0]*\0(PWD=[^\0]*\0)?$/)
+})
+
+it('a keeper that is killed is replaced, so that the server does not outlive those that use it', async () => {
+  const { process: only } = await child('0.1')
+  const server = await serverOf()
+  for (const keeper of await keepersOf(server)) process.kill(keeper, 'SIGKILL')
+  await until(async () => (await keepersOf(server)).length === 1)
+  await kill(only)
+  await gone(server)
+})
+
+it('a process that got the number of a killed one does not keep the server alive', async () => {
+  const { process: only } = await child('0.1')
+  const server = await serverOf()
+  const { space } = server
+  const reused = JSON.stringify({ ...server, pid: process.pid, startTime: '1' })
+  await writeFile(join(stateDir, 'redis', 'clients', `${space}.0000.${process.pid}`), reused)
+  await kill(only)
+  await gone(server)
+})
+
+it('a server whose starter is killed at any moment does not stay', async () => {
+  for (let i = 0; i < 8; i += 1) {
+    const starting = forkProgram(CHILD, [stateDir, PATH, '0.1'])
+    children.push(starting)
+    await until(async () => (await readdir(stateDir)).includes('redis') || starting.exitCode !== null)
+    await new Promise((resolve) => setTimeout(resolve, i * 12))
+    await kill(starting)
+    await until(async () => (await processesIn(stateDir)).length === 0)
+  }
+})
+
+it('what somebody planted in the state folder is not followed, and its rights are left alone', async () => {
+  const elsewhere = join(stateDir, 'elsewhere')
+  await mkdir(elsewhere, { mode: 0o755 })
+  await symlink(elsewhere, join(stateDir, 'redis'))
+  await expect(start()).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' })
+  expect((await stat(elsewhere)).mode & 0o777).toBe(0o755)
+  await rm(join(stateDir, 'redis'))
+  await mkdir(join(stateDir, 'redis'))
+  for (const name of ['redis.conf', 'server.json']) await symlink(join(elsewhere, name), join(stateDir, 'redis', name))
+  await write('works', await start())
+  expect(await readdir(elsewhere)).toEqual([])
+})
+
 it('a killed server is started again by the next to come, and again under those who use it', async () => {
   const first = await start()
   await write('kept', first)
@@ -132,7 +191,7 @@ it('a state folder with a long path gets its socket in a short one of its own', 
   await redis.release()
   await rm(folder, { recursive: true })
   await symlink(tmpdir(), folder)
-  await expect(start()).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE' })
+  await expect(start()).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' })
   await rm(folder)
   stateDir = join(stateDir, '../..')
 })
@@ -152,9 +211,8 @@ it('a state folder that cannot be used is named, with what is wrong and what to 
   await writeFile(join(stateDir, 'file'), '')
   const folder = join(stateDir, 'file', 'below')
   await expect(startEmbeddedRedis({ stateDir: folder, path: PATH })).rejects.toMatchObject({
-    code: 'REDIS_UNAVAILABLE',
-    message: `Redis cannot be started in ${folder}: there is something in its way that is no folder (ENOTDIR).`,
-    advice: expect.stringContaining('--state-dir') as string,
+    code: 'STATE_UNAVAILABLE',
+    message: `The state folder ${folder} cannot be used: a part of its path is not a folder.`,
   })
 })
 
@@ -178,8 +236,30 @@ async function start(): Promise<EmbeddedRedis> {
   return redis
 }
 
-async function child(seconds = '15'): Promise<{ url: string; process: ChildProcess }> {
-  const process = forkProgram(CHILD, [stateDir, PATH, seconds])
+/** Keepers of a server: its child, or a shell with a session of its own. What a keeper forks is neither. */
+async function keepersOf(server: ProcessIdentity): Promise<number[]> {
+  const found: number[] = []
+  for (const pid of (await processesIn(stateDir)).map(Number)) {
+    const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')
+    const [state, parent, , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const leads = Number(parent) === server.pid || (pid !== server.pid && Number(session) === pid)
+    if (state !== 'Z' && leads) found.push(pid)
+  }
+  return found
+}
+
+/** Processes that work in a state folder: servers and keepers. */
+async function processesIn(folder: string): Promise<string[]> {
+  const names = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const folders = await Promise.all(names.map((name) => readlink(`/proc/${name}/cwd`).catch(() => '')))
+  return names.filter((_, i) => folders[i] === join(folder, 'redis'))
+}
+
+async function child(
+  seconds = '15',
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ url: string; process: ChildProcess }> {
+  const process = forkProgram(CHILD, [stateDir, PATH, seconds], env)
   children.push(process)
   const [message] = (await once(process, 'message')) as [{ url?: string; error?: string }]
   if (message.url === undefined) throw new Error(message.error)
