@@ -43,6 +43,12 @@ module.exports = {
       to: { path: '^(workers|jobs)/|^src/(queue|cli|dashboard|config)' },
     },
     {
+      name: 'mirror-asks-through-the-model',
+      severity: 'error',
+      from: { path: '^src/mirror/' },
+      to: { path: '^(workers|jobs)/|^src/(dataverse|manifest|ledger|archive|transfer|queue|cli|config)' },
+    },
+    {
       name: 'transfer-imports-types-only-from-adapters',
       severity: 'error',
       from: { path: '^src/transfer/' },
@@ -72,7 +78,8 @@ module.exports = {
       from: { path: '^src/cli/commands/' },
       to: {
         dynamic: false,
-        pathNot: '^src/(cli/(commands/|command\\.ts|shared-flags\\.ts|access-table\\.ts)|config/about-settings\\.ts)',
+        pathNot:
+          '^src/(cli/(commands/|command\\.ts|shared-flags\\.ts|access-table\\.ts|mirror/action-names\\.ts)|config/about-settings\\.ts)',
       },
     },
     { name: 'nothing-imports-cli', severity: 'error', from: { pathNot: '^src/cli/' }, to: { path: '^src/cli/' } },

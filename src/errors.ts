@@ -266,6 +266,18 @@ export const ERROR_CODES = {
     advice:
       '`dataferry status --all` shows the batches of this Redis; `dataferry resume` restores those of a destination from its records.',
   },
+  MIRROR_NOT_FOUND: {
+    group: 'system',
+    remedy: 'fail',
+    meaning: 'The destination has no mirror of this name.',
+    advice: 'See which ones there are with `dataferry mirror list --to DEST`.',
+  },
+  MIRROR_BUSY: {
+    group: 'system',
+    remedy: 'park',
+    meaning: 'Another command is running this mirror, or an earlier run of it has not ended.',
+    advice: 'Wait until it has ended, or stop it; `dataferry mirror run` goes on where it was.',
+  },
   BATCH_OWNED: {
     group: 'system',
     remedy: 'park',

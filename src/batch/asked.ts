@@ -7,7 +7,8 @@ import { names } from './folder.ts'
 import { parseRecord } from './record.ts'
 
 const size = z.number().int().nonnegative().exactOptional()
-const askedFileSchema = z.object({
+/** A file as a listing described it, as far as it must be known later. */
+export const listedFileSchema = z.object({
   id: z.number().int(),
   label: z.string(),
   directory: z.string(),
@@ -22,7 +23,7 @@ const askedFileSchema = z.object({
 })
 const askedSchema = z.object({
   /** As their dataset's listing described them when the archive was planned. */
-  files: z.array(askedFileSchema),
+  files: z.array(listedFileSchema),
   /** Ids that the server does not know: not requested, since one of them may spoil the whole archive. */
   unknown: z.array(z.number().int()),
 })

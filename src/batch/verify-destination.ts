@@ -3,6 +3,7 @@ import { DataferryError } from '../errors.ts'
 import type { BatchId, PlanState } from '../model/batch.ts'
 import { sameChecksum, type Checksum } from '../model/checksum.ts'
 import { itemKey } from '../model/item-key.ts'
+import type { Receipt } from '../model/receipt.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { EMPTY_PLAN, listBatches, names, readPlanState } from './folder.ts'
 import { readHold } from './hold.ts'
@@ -63,6 +64,8 @@ export interface VerifyOptions {
   readonly concurrency?: number
   /** Kept up to date for display. */
   readonly progress?: VerifyProgress
+  /** What is there by other records than those of batches, by a name for those. */
+  readonly also?: AsyncIterable<{ readonly id: BatchId; readonly receipts: AsyncIterable<Receipt> }>
 }
 
 /** Files that are looked at while an earlier, larger one is not finished: findings come in order. */
@@ -78,7 +81,7 @@ export function newVerifyProgress(): VerifyProgress {
  * there is nothing to compare with, and with `TEMP_UNUSABLE`.
  */
 export async function* verifyDestination(sink: Sink, options: VerifyOptions): AsyncGenerator<Finding> {
-  const { hash, signal, concurrency = 1, progress = newVerifyProgress() } = options
+  const { hash, signal, concurrency = 1, progress = newVerifyProgress(), also } = options
   const damaged: Finding[] = []
   const batches = await readBatches(sink, (name, { message }) => {
     damaged.push({ state: 'unreadable', path: `.dataferry/${name}`, message })
@@ -87,6 +90,18 @@ export async function* verifyDestination(sink: Sink, options: VerifyOptions): As
   for (const { plan } of batches) progress.planned += plan?.items ?? 0
   await using known = new KnownPaths()
   for (const batch of batches) await addBatch(known, sink, batch, signal, progress)
+  let others = 0
+  for await (const { id, receipts } of also ?? []) {
+    others++
+    for await (const receipt of receipts) {
+      signal.throwIfAborted()
+      await known.addReceipt(id, receipt)
+      progress.receipts++
+    }
+  }
+  if (batches.length + others === 0) {
+    throw new DataferryError('NO_RECORDS', `There is nothing to compare with: ${sink.url} has no records of dataferry.`)
+  }
   progress.phase = 'listing'
   for await (const { path, size } of sink.list(signal)) {
     signal.throwIfAborted()
@@ -120,7 +135,7 @@ interface RecordedBatch {
 
 /** Oldest first; those of which nothing but the name can be read come last. */
 async function readBatches(
-  { records, url }: Sink,
+  { records }: Sink,
   onDamage: (name: string, error: DataferryError) => void,
 ): Promise<RecordedBatch[]> {
   const damaged: BatchId[] = []
@@ -138,8 +153,7 @@ async function readBatches(
     })
     batches.push({ id, plan, isCancelled })
   }
-  if (batches.length > 0) return batches
-  throw new DataferryError('NO_RECORDS', `There is nothing to compare with: ${url} has no records of dataferry.`)
+  return batches
 }
 
 async function addBatch(

@@ -12,13 +12,20 @@ import type { LazyRuntime } from './runtime.ts'
 import { runToEnd, type Followed } from './run-to-end.ts'
 import type { Sources } from './sources.ts'
 import { startWork } from './start-work.ts'
+import { printSummary } from './summary.ts'
 
 /**
  * Runs a batch to its end in this process: plans, feeds and works at the same time, shows the progress, and prints the
  * summary. The batch belongs to this command alone: no other process works on it. When asked to stop,
  * it first parks everything in flight at its byte.
  */
-export function runBatch(context: Context, sink: Sink, begun: BegunBatch, lazy: LazyRuntime): Promise<ExitCode> {
+export function runBatch(
+  context: Context,
+  sink: Sink,
+  begun: BegunBatch,
+  lazy: LazyRuntime,
+  summary = printSummary,
+): Promise<ExitCode> {
   const { config, signal, log, out } = context
   const { id, servers } = begun.batch
   const work = async (sources: Sources): Promise<Followed> => {
@@ -51,5 +58,5 @@ export function runBatch(context: Context, sink: Sink, begun: BegunBatch, lazy: 
     out.say('Parked. The same command continues where it stopped; so does:')
     out.command(pasted(config, 'resume', [placeFor(out, sink.url)]))
   }
-  return runToEnd(context, sink, begun, work, stopped)
+  return runToEnd(context, sink, begun, work, stopped, summary)
 }

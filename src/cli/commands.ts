@@ -40,6 +40,11 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./commands/work.ts')).command,
   },
   {
+    name: 'mirror',
+    summary: 'keep a collection, a search or a list of datasets at home, version by version',
+    load: async () => (await import('./commands/mirror.ts')).command,
+  },
+  {
     name: 'pause',
     summary: 'pause a batch or a server; files in flight are parked',
     load: async () => (await import('./commands/pause.ts')).command,

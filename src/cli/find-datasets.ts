@@ -81,7 +81,7 @@ function walk(defaultServer: string, collections: readonly CollectionEntry[]): F
     async *find({ api, patiently, signal }) {
       for (const { collection, server = defaultServer } of collections) {
         const walked = api(server).walk(collection, signal, patiently(server))
-        for await (const dataset of walked) yield { dataset, server }
+        for await (const { pid } of walked) yield { dataset: pid, server }
       }
     },
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { every } from '../async/every.ts'
-import { DataferryError } from '../errors.ts'
-import type { BatchOwner } from '../ledger/ledger.ts'
+import { DataferryError, type ErrorCode } from '../errors.ts'
+import type { BatchOwner, Ledger } from '../ledger/ledger.ts'
 import type { BatchId } from '../model/batch.ts'
 import { livenessOf, ownProcess } from '../process/process-identity.ts'
 import type { Logger } from '../log.ts'
@@ -21,21 +21,34 @@ export interface Ownership extends AsyncDisposable {
  * Makes this process the owner of a batch: at once when it has no owner or its owner is proven dead, or has not been heard from for a
  * minute. Rejects with `BATCH_OWNED` while another process works on it.
  */
-export async function own({ ledger }: Pick<Runtime, 'ledger'>, id: BatchId, log: Logger): Promise<Ownership> {
+export function own({ ledger }: Pick<Runtime, 'ledger'>, id: BatchId, log: Logger): Promise<Ownership> {
+  return claim(ledger, id, log, (other) => owned(id, other))
+}
+
+/** Who may be the one owner of something. */
+type Claims = Pick<Ledger, 'attach' | 'disown'>
+
+/** @param refusal the error for what another process has; its code is that of `lost` as well */
+export async function claim(
+  claims: Claims,
+  id: string,
+  log: Logger,
+  refusal: (other: BatchOwner) => DataferryError,
+): Promise<Ownership> {
   const me: BatchOwner = { id: randomUUID(), ...(await ownProcess()) }
   const lost = new AbortController()
   const renew = async (instead?: string): Promise<void> => {
-    const other = await ledger.attach(id, me, instead)
+    const other = await claims.attach(id, me, instead)
     if (!other) return
     if (instead === undefined && (await livenessOf(other)) === 'dead') return renew(other.id)
-    throw owned(id, other)
+    throw refusal(other)
   }
   await renew()
   const renewing = every(
     RENEW_MS,
     () => renew(),
     (error) => {
-      if (error instanceof DataferryError && error.code === 'BATCH_OWNED') lost.abort(error)
+      if (error instanceof DataferryError && OWNED.includes(error.code)) lost.abort(error)
       else log.debug({ err: error }, 'the ownership could not be renewed')
     },
   )
@@ -44,10 +57,12 @@ export async function own({ ledger }: Pick<Runtime, 'ledger'>, id: BatchId, log:
     renew: () => renew(),
     async [Symbol.asyncDispose]() {
       await renewing.stop()
-      await ledger.disown(id, me.id).catch(() => undefined)
+      await claims.disown(id, me.id).catch(() => undefined)
     },
   }
 }
+
+const OWNED: readonly ErrorCode[] = ['BATCH_OWNED', 'MIRROR_BUSY']
 
 function owned(id: BatchId, { host, pid }: BatchOwner): DataferryError {
   return new DataferryError(

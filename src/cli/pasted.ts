@@ -21,6 +21,7 @@ export const NEEDED = {
   cancel: CONTROL,
   forget: REDIS,
   status: REDIS,
+  mirror: FETCH,
 } as const satisfies Readonly<Record<string, readonly SettingName[]>>
 
 /** The flags for servers that neither the command line nor the settings name. */

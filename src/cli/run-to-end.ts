@@ -12,6 +12,7 @@ export type Followed = Omit<RunFacts, 'servers'>
  * The frame around a command that waits for its batch: opens the servers, does the work, prints the summary.
  * @param work resolves once the report is written
  * @param stopped says how to continue, when Ctrl-C ended the work
+ * @param summary tells how the batch ended
  */
 export async function runToEnd(
   context: Context,
@@ -19,6 +20,7 @@ export async function runToEnd(
   { batch }: BegunBatch,
   work: (sources: Sources) => Promise<Followed>,
   stopped: () => void,
+  summary = printSummary,
 ): Promise<ExitCode> {
   const sources = new Sources(context, batch.servers)
   let facts: RunFacts
@@ -31,5 +33,5 @@ export async function runToEnd(
   } finally {
     await sources.close()
   }
-  return printSummary(context, sink, batch.id, facts)
+  return summary(context, sink, batch.id, facts)
 }

@@ -23,7 +23,7 @@ export const SERVER_SETTINGS = [
 ] as const satisfies readonly SettingName[]
 
 /** Flags that narrow what a manifest names. */
-const FILTER_FLAGS: Command['flags'] = [
+export const FILTER_FLAGS: Command['flags'] = [
   {
     flags: '--include <glob>',
     help: 'only files whose path in the dataset matches, e.g. *.csv or raw/**; repeat for more',

@@ -2,8 +2,10 @@ import { tokenFor, type LoadedConfig } from '../config/config.ts'
 import { DataAccessApi } from '../dataverse/data-access-api.ts'
 import { Http, type Timeouts } from '../dataverse/http/http.ts'
 import type { InstallationOptions } from '../dataverse/installation.ts'
+import { MirrorApi } from '../dataverse/mirror-api.ts'
 import { NativeApi } from '../dataverse/native-api.ts'
 import { DataferryError } from '../errors.ts'
+import type { MirrorSource } from '../model/mirror-source.ts'
 import type { OpenSource } from '../model/source.ts'
 import type { TakeSlot } from '../model/take-slot.ts'
 import type { Patience } from '../plan/patient-catalogue.ts'
@@ -97,6 +99,11 @@ export class Sources {
    */
   native(server: string, takeSlot?: TakeSlot): NativeApi {
     return new NativeApi({ ...this.#installation(server), throttleMs: this.#config.settings.throttleFirstMs, takeSlot })
+  }
+
+  /** What a mirror asks one server; `takeSlot` as in `native`. Throws `CONFIG_INVALID` for one that nobody named. */
+  mirror(server: string, takeSlot?: TakeSlot): MirrorSource {
+    return new MirrorApi({ ...this.#installation(server), throttleMs: this.#config.settings.throttleFirstMs, takeSlot })
   }
 
   /** Whether a server answers as a Dataverse does, in one request without a token; never rejects. */

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
 import { joinedPid } from '../model/dataset-pid.ts'
 import type { JsonShape } from '../json/json-parts.ts'
+import type { FoundDataset } from '../model/mirror-source.ts'
 import { answerParts } from './answer-parts.ts'
 import { pidPiecesSchema } from './dataset-element.ts'
 import type { Installation } from './installation.ts'
@@ -12,7 +13,7 @@ import { encodePath, type Route } from './route.ts'
 const ANSWER: JsonShape = { members: { data: { each: {} } } }
 const content = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('dataverse'), id: z.number().int().positive() }),
-  z.looseObject({ type: z.literal('dataset'), ...pidPiecesSchema.shape }),
+  z.looseObject({ type: z.literal('dataset'), id: z.number().int().positive(), ...pidPiecesSchema.shape }),
 ])
 
 /** Several times as many as the largest installation has. */
@@ -20,7 +21,7 @@ const MOST_COLLECTIONS = 200_000
 
 /**
  * The datasets of a collection and of all collections in it, from the database instead of the index: up to date, but
- * without linked datasets. Each PID comes once. One request per collection.
+ * without linked datasets. One request per collection.
  * @param collection its id or alias
  * @param patiently asks for the contents of a collection again while it is worth waiting
  * @param most collections that there can be: a server that names ever more of them is refused with `SOURCE_UNEXPECTED`
@@ -33,7 +34,7 @@ export async function* walkCollection(
   signal: AbortSignal,
   patiently: Patiently,
   most = MOST_COLLECTIONS,
-): AsyncGenerator<string, void> {
+): AsyncGenerator<FoundDataset, void> {
   const open: (number | string)[] = [collection]
   const seen = new Set<number | string>()
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
@@ -50,7 +51,7 @@ export async function* walkCollection(
 }
 
 interface Contents {
-  readonly datasets: readonly string[]
+  readonly datasets: readonly FoundDataset[]
   readonly collections: number[]
 }
 
@@ -64,14 +65,14 @@ async function contents(
   const route: Route = { path: `dataverses/${encodePath(String(collection))}/contents`, query: [], what }
   return withRetries(
     async () => {
-      const datasets: string[] = []
+      const datasets: FoundDataset[] = []
       const collections: number[] = []
       let isList = false
       for await (const { kind, path, value } of answerParts(installation, { route, signal }, ANSWER)) {
         if (kind === 'list') isList = true
         if (path !== 'data[]') continue
         const one = checkData(value, content, installation.host, what)
-        if (one.type === 'dataset') datasets.push(joinedPid(one))
+        if (one.type === 'dataset') datasets.push({ id: one.id, pid: joinedPid(one) })
         else collections.push(one.id)
       }
       if (isList) return { datasets, collections }

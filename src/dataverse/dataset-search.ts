@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
 import type { JsonShape } from '../json/json-parts.ts'
+import type { SearchScope } from '../model/mirror-source.ts'
 import { answerParts } from './answer-parts.ts'
 import { parseIdentifier } from './identifier.ts'
 import type { Installation } from './installation.ts'
@@ -10,11 +11,7 @@ import { ONCE, waitBeforeRetry, type Patiently, type RetryPolicy } from './retry
 import type { Query, Route } from './route.ts'
 
 /** The scope of a search. */
-export interface SearchScope {
-  /** Alias of a collection: with everything below it, and what is linked into it. Default: the whole installation. */
-  readonly collection?: string
-  /** In Solr's syntax, as in the search field of the pages. Default: everything. */
-  readonly query?: string
+export interface SearchOptions extends SearchScope {
   /** Whether to request also what is not in the index (`updatedAt`, the version's number), which costs the server more. */
   readonly details?: boolean
 }
@@ -31,7 +28,7 @@ const item = z.looseObject({
   fileCount: z.number().nullish(),
 })
 /** A dataset as the search describes it, with the names of the API. */
-export type FoundDataset = z.infer<typeof item>
+export type SearchItem = z.infer<typeof item>
 
 const pageSchema = z.looseObject({
   status: z.literal('OK'),
@@ -71,10 +68,10 @@ export class DatasetSearch {
    * @param patiently asks for a page again while it is worth waiting
    */
   async *pages(
-    scope: SearchScope,
+    scope: SearchOptions,
     signal: AbortSignal,
     { after = 0, patiently = ONCE }: { readonly after?: number; readonly patiently?: Patiently } = {},
-  ): AsyncGenerator<readonly FoundDataset[], void> {
+  ): AsyncGenerator<readonly SearchItem[], void> {
     const progress: Progress = { last: after, found: 0, step: 0 }
     for (;;) {
       const page = await patiently(() => this.#page(scope, progress, signal))
@@ -86,7 +83,7 @@ export class DatasetSearch {
     }
   }
 
-  async #page(scope: SearchScope, progress: Progress, signal: AbortSignal): Promise<readonly FoundDataset[]> {
+  async #page(scope: SearchOptions, progress: Progress, signal: AbortSignal): Promise<readonly SearchItem[]> {
     for (let failures = 1; ; failures += 1) {
       try {
         return await this.#attempt(scope, progress.last, PAGE_SIZES[progress.step] ?? 100, signal)
@@ -101,13 +98,13 @@ export class DatasetSearch {
   }
 
   async #attempt(
-    scope: SearchScope,
+    scope: SearchOptions,
     after: number,
     size: number,
     signal: AbortSignal,
-  ): Promise<readonly FoundDataset[]> {
+  ): Promise<readonly SearchItem[]> {
     const request = { route: ROUTE, query: queryOf(scope, after, size), signal }
-    const found: FoundDataset[] = []
+    const found: SearchItem[] = []
     let rest: unknown
     for await (const { kind, path, value } of answerParts(this.#installation, request, ANSWER)) {
       if (kind === 'whole' && path !== '') found.push(checkData(value, item, this.#installation.host, ROUTE.what))
@@ -127,7 +124,7 @@ export class DatasetSearch {
   }
 
   /** An overloaded index and a wrong query get the same answer, so both are retried. */
-  #judged(error: unknown, { collection }: SearchScope): unknown {
+  #judged(error: unknown, { collection }: SearchOptions): unknown {
     if (!(error instanceof DataferryError) || error.status !== 400) return error
     if (/could not find dataverse with alias/i.test(error.message)) {
       const message = `${this.#installation.host} knows no collection ${collection ?? ''}: give the alias at the end of its URL.`
@@ -138,7 +135,7 @@ export class DatasetSearch {
   }
 
   /** @param accepted whether the server has answered this search before, so the search itself is right */
-  #final(error: unknown, { query }: SearchScope, accepted: boolean): unknown {
+  #final(error: unknown, { query }: SearchOptions, accepted: boolean): unknown {
     const unclear = error instanceof DataferryError && error.message.includes(SYNTAX)
     if (!unclear || query === undefined || accepted) return error
     const message = `${error.message} Correct the search, or try later: an overloaded server gives the same answer.`
@@ -161,7 +158,7 @@ interface Progress {
 const ROUTE: Route = { path: 'search', query: [], what: 'a search for datasets' }
 const SYNTAX = 'Search Syntax Error'
 
-function queryOf({ collection, query, details = false }: SearchScope, after: number, size: number): Query {
+function queryOf({ collection, query, details = false }: SearchOptions, after: number, size: number): Query {
   return [
     ['q', query ?? '*'],
     ['type', 'dataset'],

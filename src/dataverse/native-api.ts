@@ -4,7 +4,8 @@ import { joinedPid } from '../model/dataset-pid.ts'
 import { listedFile, servedElementSchema } from '../model/file-element.ts'
 import type { Catalogue, ListedFile, ListedVersion, MislistedFile } from '../model/listing.ts'
 import { walkCollection } from './collection-walk.ts'
-import { DatasetSearch, type SearchScope } from './dataset-search.ts'
+import type { FoundDataset, SearchScope } from '../model/mirror-source.ts'
+import { DatasetSearch } from './dataset-search.ts'
 import { parseIdentifier } from './identifier.ts'
 import { pidPiecesSchema } from './dataset-element.ts'
 import { Installation, type InstallationOptions } from './installation.ts'
@@ -96,12 +97,12 @@ export class NativeApi implements Catalogue {
     for await (const page of search.pages(scope, signal, { patiently })) yield page.map(({ global_id: pid }) => pid)
   }
 
-  /** PIDs of all datasets in a collection, by its id or alias, and in the collections in it. `patiently` as in `search`. */
+  /** All datasets in a collection, by its id or alias, and in the collections in it. `patiently` as in `search`. */
   walk(
     collection: number | string,
     signal: AbortSignal,
     patiently: <T>(call: () => Promise<T>) => Promise<T> = ONCE,
-  ): AsyncGenerator<string, void> {
+  ): AsyncGenerator<FoundDataset, void> {
     return walkCollection(this.#installation, this.#policy, collection, signal, patiently)
   }
 

@@ -18,7 +18,7 @@ const versionSchema = z
     reason: notes.deaccessionNote ?? notes.versionNote,
     link: notes.deaccessionLink ?? notes.archiveNote,
   }))
-type Deaccession = Partial<Pick<z.infer<typeof versionSchema>, 'reason' | 'link'>>
+export type Deaccession = Partial<Pick<z.infer<typeof versionSchema>, 'reason' | 'link'>>
 const datasetSchema = z.looseObject({ latestVersion: z.unknown().optional() })
 
 /**
@@ -68,7 +68,8 @@ const LONGEST_REASON = 300
 const IN_NO_VERSION = /file metadata for file with id .{1,300} not found/i
 const UNKNOWN = /dataset with (?:persistent )?id .{1,300} not found/i
 
-async function deaccessioned(
+/** What was said when a version was withdrawn; undefined when it was not. Guests are told, too. */
+export async function deaccessioned(
   calls: JsonCalls,
   dataset: number | string,
   selector: string,

@@ -29,6 +29,7 @@ export const fileElementSchema = z.looseObject({
     tabularData: z.boolean().nullish(),
     embargo: z.looseObject({ dateAvailable: text }).nullish(),
     retention: z.looseObject({ dateUnavailable: text }).nullish(),
+    previousDataFileId: count,
   }),
 })
 /** -1 stands for unknown. */
@@ -59,6 +60,9 @@ export function listedFile(element: FileElement, today: string): ListedFile {
     tabular,
     ...(tabular ? { original: originalOf(dataFile) } : {}),
     ...some('withheld', withheld(element, today)),
+    ...some('availableFrom', embargoEnd(element, today)),
+    // −1 stands for none.
+    ...some('replaces', atLeast(1, dataFile.previousDataFileId)),
   }
 }
 
@@ -113,6 +117,13 @@ function withheld({ dataFile, restricted }: FileElement, today: string): Withhel
   if (from && today < from) return 'embargoed'
   return restricted ? 'restricted' : undefined
 }
+
+function embargoEnd({ dataFile }: FileElement, today: string): string | undefined {
+  const from = dataFile.embargo?.dateAvailable
+  return from && ISO_DAY.test(from) && today < from ? from : undefined
+}
+
+const ISO_DAY = /^\d{4}-\d{2}-\d{2}$/
 
 /** The text, unless it is empty. */
 export function filled(value: string | null | undefined): string | undefined {

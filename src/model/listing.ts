@@ -18,6 +18,10 @@ export interface ListedFile {
   /** Only of tabular files. */
   readonly original?: { readonly name?: string; readonly size?: number; readonly contentType?: string }
   readonly withheld?: Withheld
+  /** The first day (UTC) on which an embargoed file may be had. */
+  readonly availableFrom?: string
+  /** Id of the file that this one replaced. */
+  readonly replaces?: number
 }
 
 /** An entry of a listing that cannot be a file, such as one without an id, as far as it can be understood. */

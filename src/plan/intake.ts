@@ -5,6 +5,7 @@ import { MANIFEST_FORMATS } from '../manifest/detect-format.ts'
 import { openManifest } from '../manifest/read-manifest.ts'
 import type { Batch } from '../model/batch.ts'
 import type { Entry } from '../model/entry.ts'
+import { MIRROR_FORMAT, mirrorEntries } from './mirror-entries.ts'
 
 type Manifest = Batch['manifest']
 type Part = NonNullable<Manifest['parts']>[number]
@@ -139,6 +140,10 @@ export async function* entriesOf(
   servers: readonly string[],
 ): AsyncGenerator<PlacedEntry> {
   let from = 0
+  if (manifest.format === MIRROR_FORMAT) {
+    for await (const placed of mirrorEntries(open(0))) yield { ...placed, manifest: manifest.name }
+    return
+  }
   for (const part of manifest.parts ?? [{ ...manifest, bytes: Infinity }]) {
     const format = MANIFEST_FORMATS.find((known) => known === part.format) ?? 'auto'
     const bytes = firstBytes(open(from), part.bytes)

@@ -49,7 +49,8 @@ export function promises(file: ListedFile, format: Format, { entry, manifest, li
   }
 }
 
-function published(file: ListedFile, format: Format): Expectation {
+/** What the listing alone promises. */
+export function published(file: ListedFile, format: Format): Expectation {
   if (file.tabular && format === 'archival') return {}
   const size = file.tabular ? file.original?.size : file.size
   return { ...(size !== undefined && { size }), ...(file.checksum && { checksum: file.checksum }) }

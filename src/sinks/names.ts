@@ -21,6 +21,15 @@ export function checkPath(path: string): void {
   }
 }
 
+/** What a mirror keeps aside: `.dataferry/mirrors/<name>/superseded/…` and `…/moving/…`. */
+const ASIDE = /^\.dataferry\/mirrors\/[a-z0-9][a-z0-9._-]{0,63}\/(?:superseded|moving)\/./
+
+/** As `checkPath`, for places of committed files that a mirror keeps aside as well. Throws `ARGUMENT_INVALID`. */
+export function checkPlace(place: string): void {
+  if (ASIDE.test(place)) checkSegments(place, 'path')
+  else checkPath(place)
+}
+
 /** Checks the name of a record or of a folder of records, relative to `.dataferry/`. Throws `ARGUMENT_INVALID`. */
 export function checkRecordName(name: string): void {
   const first = checkSegments(name, 'record name').at(0)

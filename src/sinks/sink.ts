@@ -75,6 +75,16 @@ export interface Sink {
    * @returns how many parts and uploads were dropped
    */
   sweep(batch: string | undefined, signal: AbortSignal): Promise<number>
+  /**
+   * Puts a committed file elsewhere within the destination, durable and in one step each, replacing what is there. Places are
+   * paths of files, or those that a mirror keeps aside (`checkPlace`).
+   * @returns false: nothing is at `from`
+   */
+  move(from: string, to: string, signal: AbortSignal): Promise<boolean>
+  /** As `move`, and the file stays where it is, too: a hard link or a copy made by the store; where there is neither, a copy. */
+  link(from: string, to: string, signal: AbortSignal): Promise<boolean>
+  /** Removes a committed file; nothing there is no error. */
+  remove(place: string): Promise<void>
   /** Every committed file with its size, in no order, without the `.dataferry` folder; for `verify`. */
   list(signal: AbortSignal): AsyncIterable<{ readonly path: string; readonly size: number }>
   /**
@@ -129,8 +139,11 @@ export interface Records {
   write(name: string, content: AsyncIterable<Uint8Array> | Uint8Array | string): Promise<void>
   /** Files (not folders) below a folder, at any depth. A log is one name, whatever it is made of. */
   list(folder: string): Promise<readonly string[]>
-  /** Names directly below `.dataferry/` that hold a record: the batches. A folder vanishes with its last record. */
-  folders(): Promise<readonly string[]>
+  /**
+   * Names of the folders directly below `.dataferry/`, which are the batches, or below a folder in it. A folder vanishes with
+   * its last record.
+   */
+  folders(below?: string): Promise<readonly string[]>
   /** Removes a file or log; a missing one is not an error. */
   remove(name: string): Promise<void>
   /**

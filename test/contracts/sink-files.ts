@@ -51,6 +51,44 @@ export function describeFiles(make: MakeSink): void {
     })
     afterEach(() => place.close())
 
+    it('move, also to a place that a mirror keeps aside and back, and replace what is there', async () => {
+      const aside = '.dataferry/mirrors/m/superseded/d/v1.0/a.txt'
+      await store(place.sink, 'd/a.txt', bytesOf(5), { key: 'b1-1' })
+      await store(place.sink, 'e/b.txt', bytesOf(7), { key: 'b1-2' })
+      expect(await place.sink.move('d/a.txt', aside, never)).toBe(true)
+      expect(await listing(place.sink)).toEqual({ 'e/b.txt': 7 })
+      expect((await place.sink.stat(aside, 'b1-1', never))?.size).toBe(5)
+      expect(digestOf(await contentOf(place.sink, aside))).toBe(digestOf(bytesOf(5)))
+      expect(await place.sink.move(aside, 'e/b.txt', never)).toBe(true)
+      expect(await listing(place.sink)).toEqual({ 'e/b.txt': 5 })
+      expect(await place.sink.move('d/a.txt', 'e/b.txt', never)).toBe(false)
+      expect(await listing(place.sink)).toEqual({ 'e/b.txt': 5 })
+    })
+
+    it('get a further path by a link, and keep it when the first one goes', async () => {
+      await store(place.sink, 'v1/a.txt', bytesOf(9), { key: 'b1-1' })
+      for (let again = 0; again < 2; again++) expect(await place.sink.link('v1/a.txt', 'v2/x/a.txt', never)).toBe(true)
+      expect(await place.sink.link('v1/none', 'v2/none', never)).toBe(false)
+      expect(await listing(place.sink)).toEqual({ 'v1/a.txt': 9, 'v2/x/a.txt': 9 })
+      await place.sink.remove('v1/a.txt')
+      await place.sink.remove('v1/a.txt')
+      expect(digestOf(await contentOf(place.sink, 'v2/x/a.txt'))).toBe(digestOf(bytesOf(9)))
+      expect(await listing(place.sink)).toEqual({ 'v2/x/a.txt': 9 })
+    })
+
+    it('go nowhere within .dataferry but where mirrors keep files', async () => {
+      await store(place.sink, 'a', bytesOf(1), { key: 'b1-1' })
+      for (const bad of [
+        ...BAD_NAMES,
+        '.dataferry/b1/x',
+        '.dataferry/mirrors/m/runs/x',
+        '.dataferry/mirrors/m/moving/../x',
+      ]) {
+        await expect(place.sink.move('a', bad, never)).rejects.toThrow(/.+/)
+        await expect(place.sink.link(bad, 'b', never)).rejects.toThrow(/.+/)
+      }
+    })
+
     it('have the names they were given, however odd', async () => {
       for (const [at, name] of ODD_NAMES.entries()) await store(place.sink, name, bytesOf(at + 1), { key: `b1-${at}` })
       expect(await listing(place.sink)).toEqual(Object.fromEntries(ODD_NAMES.map((name, at) => [name, at + 1])))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { DatasetSearch, type FoundDataset, type SearchScope } from '../../src/dataverse/dataset-search.ts'
+import { DatasetSearch, type SearchItem, type SearchOptions } from '../../src/dataverse/dataset-search.ts'
 import { Installation } from '../../src/dataverse/installation.ts'
 import { NativeApi } from '../../src/dataverse/native-api.ts'
 import { startDataverse, type StandIn, type StandInOptions } from '../fakes/dataverse/server.ts'
@@ -30,10 +30,10 @@ async function withServer(options: StandInOptions, work: (server: StandIn) => Pr
   }
 }
 
-async function sweep(url: string, scope: SearchScope = {}, policy = POLICY): Promise<FoundDataset[]> {
+async function sweep(url: string, scope: SearchOptions = {}, policy = POLICY): Promise<SearchItem[]> {
   const installation = new Installation({ baseUrl: url })
   try {
-    const found: FoundDataset[] = []
+    const found: SearchItem[] = []
     for await (const page of new DatasetSearch(installation, policy).pages(scope, signal)) found.push(...page)
     return found
   } finally {
@@ -41,7 +41,7 @@ async function sweep(url: string, scope: SearchScope = {}, policy = POLICY): Pro
   }
 }
 
-const ids = (found: readonly FoundDataset[]): readonly number[] => found.map(({ entity_id: id }) => id)
+const ids = (found: readonly SearchItem[]): readonly number[] => found.map(({ entity_id: id }) => id)
 
 describe('a search for datasets', () => {
   it('finds each released dataset once, over all pages, and no draft or harvested one', async () => {
@@ -169,7 +169,7 @@ describe('the walk through a collection', () => {
       const api = new NativeApi({ baseUrl: url })
       const walk = async (collection: number | string): Promise<string[]> => {
         const found: string[] = []
-        for await (const pid of api.walk(collection, signal)) found.push(pid)
+        for await (const { pid } of api.walk(collection, signal)) found.push(pid)
         return found
       }
       expect(await walk('sub')).toEqual(['doi:10.5072/FK2/D3', 'doi:10.5072/FK2/D6'])

@@ -64,7 +64,7 @@ const QUESTIONS: readonly Question[] = [
     must(new Set(pids).size <= pids.length, 'no list')
   },
   async (api, _, signal) => {
-    for await (const pid of api.walk('x', signal)) must(pid.includes(':'), `no PID: ${pid}`)
+    for await (const { pid } of api.walk('x', signal)) must(pid.includes(':'), `no PID: ${pid}`)
   },
   async (api, _, signal) => {
     const limit = await api.zipDownloadLimit(signal)

@@ -96,7 +96,6 @@ function hasEnded(snapshot: ProgressSnapshot): boolean {
 
 function lines(out: Output, label: string): Display {
   let tenth = 0
-  let isOver = false
   let told: ReadonlySet<string> = new Set()
   return {
     due: (snapshot, ms) =>
@@ -108,9 +107,7 @@ function lines(out: Output, label: string): Display {
       told = new Set(snapshot.notices.map(noticeKey))
       // During planning the total grows: the share that is done may fall, and lines would come in bursts.
       tenth = Math.max(tenth, Math.floor(fraction(snapshot) * 10))
-      // Until the report is written there is nothing new to say.
-      if (!isOver || !hasEnded(snapshot)) out.say(batchLine(label, snapshot, speed))
-      isOver = hasEnded(snapshot)
+      out.say(batchLine(label, snapshot, speed))
     },
     close: () => undefined,
   }

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { newVerifyProgress, verifyDestination, type Finding } from '../../batch/verify-destination.ts'
+import { mirrorReceipts, verifyMetadata } from '../../mirror/proof.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { openDestination } from '../destination.ts'
 import { shownUrl } from '../../model/shown-url.ts'
@@ -30,6 +31,7 @@ export async function verify(context: Context): Promise<ExitCode> {
       signal,
       concurrency: isQuick ? LOOKS_AT_ONCE : FILES_AT_ONCE,
       progress,
+      also: mirrorReceipts(sink.records),
     })
     const shown = showProgress(context, () => ({
       progress,
@@ -42,6 +44,10 @@ export async function verify(context: Context): Promise<ExitCode> {
         if ('size' in finding) bytes += finding.size
         report(context, finding)
         await wanted?.add(finding)
+      }
+      for await (const finding of verifyMetadata(sink.records)) {
+        counts[finding.state]++
+        report(context, finding)
       }
     } finally {
       await shown.stop()

@@ -13,10 +13,11 @@ import { isWithin, parentOf } from './folders.ts'
 import { MARKS_FOLDER, openWorkspace, type DiskSinkOptions, type Workspace } from './workspace.ts'
 import { readMark } from './marks.ts'
 import { publishFile } from './publish-file.ts'
+import { Places } from './places.ts'
 import { DiskRecords } from './records.ts'
 import { DiskStage } from './stage.ts'
 import { Volume } from './volume.ts'
-import { checkKey, checkPath, RECORDS_FOLDER } from '../names.ts'
+import { checkKey, checkPath, checkPlace, RECORDS_FOLDER } from '../names.ts'
 import type { Committed, Sink, Stage, StageOptions, Statement } from '../sink.ts'
 
 export type { DiskSinkOptions } from './workspace.ts'
@@ -85,7 +86,7 @@ export class DiskSink implements Sink {
   }
 
   async stat(path: string, key: string, signal: AbortSignal): Promise<Committed | undefined> {
-    checkPath(path)
+    checkPlace(path)
     checkKey(key)
     signal.throwIfAborted()
     return this.#volume.run(`look at ${path}`, async () => {
@@ -98,7 +99,7 @@ export class DiskSink implements Sink {
   }
 
   async read(path: string, signal: AbortSignal): Promise<Readable> {
-    checkPath(path)
+    checkPlace(path)
     signal.throwIfAborted()
     const handle = await this.#volume.run(`read ${path}`, () =>
       unless([...ABSENT, 'ELOOP'], openPlain(join(this.#root, path), constants.O_RDONLY)),
@@ -163,6 +164,18 @@ export class DiskSink implements Sink {
     })
   }
 
+  async move(from: string, to: string, signal: AbortSignal): Promise<boolean> {
+    return this.#rearrange(`move ${from} to ${to}`, [from, to], signal, (places) => places.move(from, to))
+  }
+
+  async link(from: string, to: string, signal: AbortSignal): Promise<boolean> {
+    return this.#rearrange(`link ${from} to ${to}`, [from, to], signal, (places) => places.link(from, to))
+  }
+
+  async remove(place: string): Promise<void> {
+    await this.#rearrange(`remove ${place}`, [place], undefined, (places) => places.remove(place))
+  }
+
   async *list(signal: AbortSignal): AsyncGenerator<{ path: string; size: number }> {
     try {
       yield* walk(this.#root, '', signal)
@@ -223,6 +236,17 @@ export class DiskSink implements Sink {
     // The last process to leave removes what others could not. If the disk is away, the next one to come does.
     await workspace.claims.tidy().catch(() => undefined)
     await workspace.heartbeat.stop().catch(() => undefined)
+  }
+
+  async #rearrange<T>(
+    doing: string,
+    places: readonly string[],
+    signal: AbortSignal | undefined,
+    work: (places: Places) => Promise<T>,
+  ): Promise<T> {
+    for (const place of places) checkPlace(place)
+    signal?.throwIfAborted()
+    return this.#volume.run(doing, async () => work(new Places(this.#root, await this.#open())))
   }
 
   async #stage(key: string, path: string, expected: number): Promise<DiskStage> {

@@ -1,10 +1,10 @@
 import { constants } from 'node:fs'
-import { access, lstat, mkdir, open, readlink, realpath, stat, type FileHandle } from 'node:fs/promises'
+import { access, lstat, mkdir, open, readlink, realpath, rmdir, stat, type FileHandle } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import { GroupCommit } from '../../async/group-commit.ts'
 import { DataferryError, systemCode } from '../../errors.ts'
-import { unless } from './errors.ts'
+import { ABSENT, OCCUPIED, unless } from './errors.ts'
 import { RECORDS_FOLDER } from '../names.ts'
 
 /** Folders remembered as checked; a forgotten one costs a few system calls. */
@@ -100,6 +100,21 @@ export class Folders {
   /** Makes what happened to a folder's names durable. */
   sync(folder: string): Promise<void> {
     return this.#join(folder, () => Promise.resolve())
+  }
+
+  /** Removes a folder and those above it as far as they are empty, and makes durable what was removed. */
+  async prune(folder: string): Promise<void> {
+    let name = folder
+    while (!isGiven(name) && (await this.#isRemoved(name))) name = parentOf(name)
+    // Somebody else may remove this one, too.
+    await unless(ABSENT, this.sync(name))
+  }
+
+  /** Whether a folder is not there any more. */
+  async #isRemoved(folder: string): Promise<boolean> {
+    this.forget(folder)
+    const removing = unless(ABSENT, rmdir(this.path(folder))).then(() => true)
+    return (await unless(OCCUPIED, removing)) ?? false
   }
 
   /** Forgets a folder and its parents: one of them was removed. */

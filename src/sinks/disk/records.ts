@@ -1,10 +1,10 @@
 import { constants } from 'node:fs'
-import { readdir, rmdir, unlink, type FileHandle } from 'node:fs/promises'
+import { readdir, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { DataferryError } from '../../errors.ts'
 import { openPlain, readAt, readPlain, writeAt } from './bytes.ts'
-import { ABSENT, OCCUPIED, unless } from './errors.ts'
-import { parentOf, type Folders } from './folders.ts'
+import { ABSENT, unless } from './errors.ts'
+import { parentOf } from './folders.ts'
 import { publishFile } from './publish-file.ts'
 import type { Volume } from './volume.ts'
 import type { Workspace } from './workspace.ts'
@@ -56,11 +56,12 @@ export class DiskRecords implements Records {
     })
   }
 
-  async folders(): Promise<readonly string[]> {
-    return this.#volume.run('list the batches', async () => {
-      const found = await unless(ABSENT, readdir(this.#base, { withFileTypes: true }))
+  async folders(below?: string): Promise<readonly string[]> {
+    const path = below === undefined ? this.#base : this.#path(below)
+    return this.#volume.run(`list the folders in ${path}`, async () => {
+      const found = await unless(ABSENT, readdir(path, { withFileTypes: true }))
       const folders = (found ?? []).filter((entry) => entry.isDirectory()).map((entry) => entry.name)
-      return folders.filter((name) => !RESERVED_FOLDERS.includes(name)).sort()
+      return folders.filter((name) => below !== undefined || !RESERVED_FOLDERS.includes(name)).sort()
     })
   }
 
@@ -73,9 +74,7 @@ export class DiskRecords implements Records {
       )
       if (!removed) return
       const { folders } = await this.#workspace()
-      let folder = recordFolder(name)
-      while (folder !== RECORDS_FOLDER && (await removedIfEmpty(folders, folder))) folder = parentOf(folder)
-      await folders.sync(folder)
+      await folders.prune(recordFolder(name))
     })
   }
 
@@ -160,15 +159,6 @@ async function writeContent(
     await writeAt(handle, piece, position)
     position += piece.length
   }
-}
-
-async function removedIfEmpty(folders: Folders, folder: string): Promise<boolean> {
-  folders.forget(folder)
-  const removed = await unless(
-    [...ABSENT, ...OCCUPIED],
-    rmdir(folders.path(folder)).then(() => true),
-  )
-  return removed ?? false
 }
 
 /** Cuts a log to `length` if given. @returns its length */

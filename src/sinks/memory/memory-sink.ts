@@ -3,7 +3,7 @@ import { DataferryError } from '../../errors.ts'
 import type { Hash } from '../../model/hash.ts'
 import { batchOfKey } from '../../model/item-key.ts'
 import { memoryRecords, type MemoryRecord } from './records.ts'
-import { checkKey, checkPath } from '../names.ts'
+import { checkKey, checkPath, checkPlace, RECORDS_FOLDER } from '../names.ts'
 import type { Committed, Proof, Records, Sink, Stage, StageOptions, Statement } from '../sink.ts'
 
 interface MemoryFile {
@@ -57,7 +57,7 @@ class MemorySink implements Sink {
   }
 
   async stat(path: string, key: string, signal: AbortSignal): Promise<Committed | undefined> {
-    checkPath(path)
+    checkPlace(path)
     checkKey(key)
     signal.throwIfAborted()
     const file = this.#store.files.get(path)
@@ -68,7 +68,7 @@ class MemorySink implements Sink {
   }
 
   async read(path: string, signal: AbortSignal): Promise<Readable> {
-    checkPath(path)
+    checkPlace(path)
     signal.throwIfAborted()
     const file = this.#store.files.get(path)
     if (!file) throw new DataferryError('SINK_FAILED', `Cannot read ${path}: there is no such file.`)
@@ -120,11 +120,32 @@ class MemorySink implements Sink {
     return Promise.resolve(idle.length)
   }
 
+  async move(from: string, to: string, signal: AbortSignal): Promise<boolean> {
+    const found = await this.link(from, to, signal)
+    if (found && from !== to) await this.remove(from)
+    return found
+  }
+
+  async link(from: string, to: string, signal: AbortSignal): Promise<boolean> {
+    checkPlace(from)
+    checkPlace(to)
+    signal.throwIfAborted()
+    const file = this.#store.files.get(from)
+    if (file) this.#store.files.set(to, file)
+    return Promise.resolve(file !== undefined)
+  }
+
+  async remove(place: string): Promise<void> {
+    checkPlace(place)
+    this.#store.files.delete(place)
+    return Promise.resolve()
+  }
+
   async *list(signal: AbortSignal): AsyncGenerator<{ path: string; size: number }> {
     for (const [path, { bytes }] of this.#store.files) {
       await Promise.resolve()
       signal.throwIfAborted()
-      yield { path, size: bytes.length }
+      if (!path.startsWith(`${RECORDS_FOLDER}/`)) yield { path, size: bytes.length }
     }
   }
 

@@ -26,10 +26,11 @@ export function memoryRecords(records: Map<string, MemoryRecord>): Records {
       checkRecordName(folder)
       return Promise.resolve([...records.keys()].filter((name) => name.startsWith(`${folder}/`)).sort())
     },
-    async folders() {
+    async folders(below) {
+      const prefix = below === undefined ? '' : `${below}/`
       const folders = [...records.keys()]
-        .filter((name) => name.includes('/'))
-        .map((name) => name.split('/', 1).join(''))
+        .filter((name) => name.startsWith(prefix) && name.slice(prefix.length).includes('/'))
+        .map((name) => name.slice(prefix.length).split('/', 1).join(''))
       return Promise.resolve([...new Set(folders)].sort())
     },
     async remove(name) {

@@ -1,5 +1,5 @@
 import { DataferryError } from '../../errors.ts'
-import { checkPath, checkRecordName, RECORDS_FOLDER } from '../names.ts'
+import { checkPath, checkPlace, checkRecordName, RECORDS_FOLDER } from '../names.ts'
 
 /** Longest object key, in bytes of UTF-8. @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
 const MAX_KEY_BYTES = 1024
@@ -28,6 +28,12 @@ export class Location {
   objectKey(path: string): string {
     checkPath(path)
     return fitting(this.prefix + path)
+  }
+
+  /** As `objectKey`, also of a file that a mirror keeps aside. */
+  placeKey(place: string): string {
+    checkPlace(place)
+    return fitting(this.prefix + place)
   }
 
   /** The key of a file in the batch folder. Throws as `objectKey` does. */

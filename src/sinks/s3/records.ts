@@ -49,7 +49,8 @@ export class S3Records implements Records {
     return [...names]
   }
 
-  async folders(): Promise<readonly string[]> {
+  async folders(below?: string): Promise<readonly string[]> {
+    if (below !== undefined) return this.#bucket.folders(`${this.#key(below)}/`)
     const names = await this.#bucket.folders(this.#bucket.location.ownKey(''))
     return names.filter((name) => !RESERVED_FOLDERS.includes(name))
   }

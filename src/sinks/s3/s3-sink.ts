@@ -13,6 +13,7 @@ import {
 import { Bucket, type Condition } from './bucket.ts'
 import { UploadClaim, type ClaimTerms } from './upload-claim.ts'
 import { createClient, type S3Options } from './client.ts'
+import { copyObject } from './copy-object.ts'
 import { ByteBudget, PartBuffers } from './part-buffers.ts'
 import { layoutFor, partsHeld } from './part-layout.ts'
 import { parseLocation } from './location.ts'
@@ -84,14 +85,14 @@ export class S3Sink implements Sink {
   }
 
   async stat(path: string, key: string, signal: AbortSignal): Promise<Committed | undefined> {
-    const head = await this.#bucket.head(this.#bucket.location.objectKey(path), signal)
+    const head = await this.#bucket.head(this.#bucket.location.placeKey(path), signal)
     this.#seen.set(key, head ? { etag: head.etag } : 'absent')
     if (!head) return undefined
     return { size: head.size, proof: proofOf(head) ?? (await this.#marks.find(key, head, signal)) }
   }
 
   async read(path: string, signal: AbortSignal): Promise<Readable> {
-    const object = this.#bucket.location.objectKey(path)
+    const object = this.#bucket.location.placeKey(path)
     const found = await this.#bucket.get(object, undefined, signal)
     if (!found) throw new DataferryError('SINK_FAILED', `${this.#bucket.location.urlOf(object)} does not exist.`)
     return found.body
@@ -129,6 +130,26 @@ export class S3Sink implements Sink {
     if (this.#clean.delete(key)) return
     await abortRecorded(this.#terms, key)
     await this.#marks.remove(key)
+  }
+
+  async move(from: string, to: string, signal: AbortSignal): Promise<boolean> {
+    const found = await this.link(from, to, signal)
+    if (found && from !== to) await this.remove(from)
+    return found
+  }
+
+  async link(from: string, to: string, signal: AbortSignal): Promise<boolean> {
+    const { location } = this.#bucket
+    const [source, target] = [location.placeKey(from), location.placeKey(to)]
+    const head = await this.#bucket.head(source, signal)
+    if (!head) return false
+    if (source !== target)
+      await copyObject(this.#bucket, this.#uploads, { source, target, head }, this.#options, signal)
+    return true
+  }
+
+  async remove(place: string): Promise<void> {
+    await this.#bucket.delete(this.#bucket.location.placeKey(place))
   }
 
   async *list(signal: AbortSignal): AsyncGenerator<{ readonly path: string; readonly size: number }> {

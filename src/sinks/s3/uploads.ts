@@ -5,6 +5,7 @@ import {
   ListMultipartUploadsCommand,
   ListPartsCommand,
   UploadPartCommand,
+  UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
 import { abort, type Bucket, type Condition, type ObjectHeaders } from './bucket.ts'
 import { isMissing, isNoSuchUpload, nameOf } from './errors.ts'
@@ -59,6 +60,29 @@ export class Uploads {
       }
       const answer = await bucket.client.send(new UploadPartCommand(input), abort(signal))
       return { number, etag: answer.ETag ?? '', size: body.byteLength }
+    })
+  }
+
+  /** As `send`, of bytes `from` … `to` − 1 of an object that the store has already. */
+  async copy(
+    key: string,
+    uploadId: string,
+    number: number,
+    { source, from, to }: { readonly source: string; readonly from: number; readonly to: number },
+    signal: AbortSignal,
+  ): Promise<Part> {
+    const bucket = this.#bucket
+    return await bucket.call('s3:PutObject', key, signal, async () => {
+      const input = {
+        Bucket: bucket.location.bucket,
+        Key: key,
+        UploadId: uploadId,
+        PartNumber: number,
+        CopySource: copySource(bucket.location.bucket, source),
+        CopySourceRange: `bytes=${from}-${to - 1}`,
+      }
+      const answer = await bucket.client.send(new UploadPartCopyCommand(input), abort(signal))
+      return { number, etag: answer.CopyPartResult?.ETag ?? '', size: to - from }
     })
   }
 
@@ -126,6 +150,11 @@ export class Uploads {
       markers = page.IsTruncated ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker } : {}
     } while (markers.KeyMarker !== undefined)
   }
+}
+
+/** How a copy names its source: percent-encoded, but for slashes. */
+export function copySource(bucket: string, key: string): string {
+  return `${bucket}/${encodeURIComponent(key).replaceAll('%2F', '/')}`
 }
 
 interface Markers {

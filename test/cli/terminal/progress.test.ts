@@ -173,15 +173,6 @@ describe('elsewhere', () => {
     expect(stderr.lines).toHaveLength(3)
   })
 
-  it('the end is told once, however long the report takes', () => {
-    const { at, progress, stderr } = display()
-    at(0, {})
-    at(5000, { done: 200, bytes: 1000 * MIB })
-    at(16_000, { done: 200, bytes: 1000 * MIB })
-    progress.stop()
-    expect(stderr.lines).toHaveLength(2)
-  })
-
   it('a pause is told once, at once', () => {
     const { at, stderr } = display()
     const notices = ['a server asked for a pause']

@@ -6,6 +6,7 @@ import { getCollections } from './routes/collections.ts'
 import { getDatasets } from './routes/datasets.ts'
 import { getExport } from './routes/exports.ts'
 import { getFiles } from './routes/files.ts'
+import { getSet } from './routes/export.ts'
 import { getGuestbooks, getInfo, getUsers } from './routes/info.ts'
 import { search } from './routes/search.ts'
 import { write } from './routes/write.ts'
@@ -34,6 +35,8 @@ async function route(visit: Visit, context: Context): Promise<Reply> {
       return search(visit, context)
     case 'info':
       return getInfo(visit, rest, context)
+    case 'harvest':
+      return getSet(visit, rest, context)
     case 'users':
       return getUsers(visit, rest)
     case 'guestbooks':

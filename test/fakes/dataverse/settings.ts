@@ -35,6 +35,10 @@ export const settingsSchema = z.strictObject({
   /** Routes that the operators blocked, e.g. `search`. */
   blocked: z.array(z.string()).default([]),
   searchNeedsToken: z.boolean().default(false),
+  /** The index does not answer: `overloaded` is the 400 that a wrong query gets as well. */
+  searchFails: z.enum(['overloaded', 'away']).optional(),
+  /** The search that defines each OAI set. */
+  oaiSets: z.record(z.string(), z.string()).default({}),
   /** Versions that a listing of versions gives without a `limit`; undefined: all. */
   versionsPerPage: z.number().int().positive().optional(),
   chaos: chaosSchema.nullish(),

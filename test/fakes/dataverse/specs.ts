@@ -61,6 +61,8 @@ export interface FileSpec {
   readonly store?: Store
   readonly description?: string
   readonly categories?: readonly string[]
+  /** Id of the file that it replaced. */
+  readonly replaces?: number
   readonly auxiliary?: readonly AuxiliarySpec[]
 }
 
@@ -68,13 +70,20 @@ export const VERSION_STATES = ['RELEASED', 'DRAFT', 'DEACCESSIONED'] as const
 export type VersionState = (typeof VERSION_STATES)[number]
 
 export interface VersionSpec {
+  /** Default: the next of a series of its own. */
+  readonly id?: number
   /** `1.0`; ignored for a draft. */
   readonly number?: string
   /** Default RELEASED. */
   readonly state?: VersionState
   /** Why a deaccessioned version is none any more, and where to look instead. */
-  readonly deaccession?: { readonly note: string; readonly link?: string }
+  readonly deaccession?: { readonly note: string; readonly link?: string } | undefined
   readonly files: readonly FileSpec[]
+  /** Seconds, UTC; default: the time of all that is not said. */
+  readonly lastUpdateTime?: string
+  readonly releaseTime?: string
+  /** Counts changes of the row. */
+  readonly counter?: number
 }
 
 export interface GuestbookSpec {
@@ -106,6 +115,10 @@ interface DatasetBasics {
   readonly fileAccessRequest?: boolean
   /** Aliases of collections that show it although it is not theirs. */
   readonly linkedTo?: readonly string[]
+  /** When anything in it was changed, a draft included. */
+  readonly modifiedAt?: string
+  /** The version that exports are of; default: the newest. */
+  readonly exported?: string | undefined
 }
 
 /** A dataset: all its versions, or one released version 1.0 given as a list or as a function of the index. */

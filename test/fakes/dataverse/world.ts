@@ -25,7 +25,13 @@ export interface Version {
   readonly state: VersionState
   readonly deaccession: VersionSpec['deaccession']
   readonly files: FileList
+  readonly lastUpdateTime: string
+  readonly releaseTime: string
+  readonly counter: number
 }
+
+/** When everything happened of which nothing else is said. */
+export const LONG_AGO = '2025-02-10T09:00:00Z'
 
 export interface Dataset {
   readonly id: number
@@ -38,6 +44,8 @@ export interface Dataset {
   readonly harvested: boolean
   readonly fileAccessRequest: boolean
   readonly linkedTo: readonly string[]
+  readonly modifiedAt: string
+  readonly exported: string | undefined
 }
 
 export interface Collection {
@@ -63,6 +71,7 @@ export class World {
   readonly #filesByPid = new Map<string, DataFile>()
   readonly #filesByFolded = new Map<string, DataFile>()
   readonly #lazy: LazyRange[] = []
+  #index: readonly Dataset[] | undefined
   #lastVersionId = 0
   #nextId = 1
 
@@ -93,6 +102,8 @@ export class World {
       harvested: spec.harvested ?? false,
       fileAccessRequest: spec.fileAccessRequest ?? true,
       linkedTo: spec.linkedTo ?? [],
+      modifiedAt: spec.modifiedAt ?? LONG_AGO,
+      exported: spec.exported,
     }
     if ('count' in spec) versions.push(this.#lazyVersion(made, spec.count, spec.fileAt))
     else versions.push(...this.#eagerVersions(made, 'versions' in spec ? spec.versions : [{ files: spec.files }]))
@@ -132,7 +143,21 @@ export class World {
     return this.#filesByPid.get(pid) ?? (folded ? this.#filesByFolded.get(foldedDoi(pid)) : undefined)
   }
 
-  /** Versions, and what else is no object of the repository, have a series of their own. */
+  /** An id for a version. They, and what else is no object of the repository, have a series of their own. */
+  freshVersionId(): number {
+    return this.#takeVersionId()
+  }
+
+  /** What the search index holds: the datasets as they were when it was last brought up to date, if it is not. */
+  get indexed(): Iterable<Dataset> {
+    return this.#index ?? this.datasets.values()
+  }
+
+  /** Lets the index fall behind, or brings it up to date. */
+  freezeIndex(frozen: boolean): void {
+    this.#index = frozen ? (this.#index ?? [...this.datasets.values()]) : undefined
+  }
+
   #takeVersionId(): number {
     return (this.#lastVersionId += 1)
   }
@@ -152,7 +177,8 @@ export class World {
     }
     this.#lazy.push({ first, count, fileAt })
     const files = { length: count, at: (index: number) => metaOf(fileAt(index)), sorted: true }
-    return { id: this.#takeVersionId(), number: '1.0', state: 'RELEASED', deaccession: undefined, files }
+    const times = { lastUpdateTime: LONG_AGO, releaseTime: LONG_AGO, counter: 1 }
+    return { id: this.#takeVersionId(), number: '1.0', state: 'RELEASED', deaccession: undefined, files, ...times }
   }
 
   #eagerVersions(dataset: Dataset, specs: readonly VersionSpec[]): Version[] {
@@ -182,7 +208,9 @@ export class World {
       const files = { length: metas.length, at: (at: number) => inBounds(metas, at), sorted: false }
       const state = version.state ?? 'RELEASED'
       const number = version.number ?? `${index + 1}.0`
-      return { id: this.#takeVersionId(), number, state, deaccession: version.deaccession, files }
+      const { id = this.#takeVersionId(), deaccession, lastUpdateTime = LONG_AGO, counter = 1 } = version
+      const releaseTime = version.releaseTime ?? lastUpdateTime
+      return { id, number, state, deaccession, files, lastUpdateTime, releaseTime, counter }
     })
   }
 

@@ -9,11 +9,13 @@ import { notPermitted, requireDataset, requireVersion } from '../lookup.ts'
 import { failure, html, ok, Refusal, unknownRoute, unless } from '../reply.ts'
 import type { Reply } from '../reply.ts'
 import { draftOf, releasedVersions } from '../world.ts'
-import type { Dataset, FileMeta, Version } from '../world.ts'
+import { exportDataset } from './export.ts'
+import type { Collection, Dataset, FileMeta, Version } from '../world.ts'
 
 /** `GET /api/datasets/{id}/...` */
 export function getDatasets(visit: Visit, segments: readonly string[], context: Context): Reply {
   const [id = '', section, selector, ...rest] = segments
+  if (id === 'export') return exportDataset(visit, context)
   const dataset = requireDataset(visit.call, id, context)
   if (section === undefined) return getDataset(visit, dataset, context)
   if (section === 'locks') return ok([])
@@ -30,10 +32,16 @@ function getDataset(visit: Visit, dataset: Dataset, context: Context): Reply {
   const published = dataset.versions.some(({ state }) => state !== 'DRAFT')
   if (!published && !permitted) throw new Refusal(failure(401, notPermitted(visit.user)))
   const version = (permitted ? draftOf(dataset) : undefined) ?? latestReleased(dataset)
-  const basics = datasetElement(dataset)
+  const owners = flag(visit.call, 'returnOwners') ? { isPartOf: partOf(dataset.collection) } : {}
+  const basics = { ...datasetElement(dataset), ...owners }
   if (!version) return ok(basics)
   const head = JSON.stringify({ status: 'OK', data: { ...basics, latestVersion: versionElement(version, dataset) } })
   return withFiles(`${head.slice(0, -3)},"files":[`, ']}}}', version)
+}
+
+/** A collection with those above it. */
+export function partOf({ alias, title, parent }: Collection): unknown {
+  return { type: 'DATAVERSE', identifier: alias, displayName: title, ...(parent && { isPartOf: partOf(parent) }) }
 }
 
 /** What listings say of a dataset itself. */

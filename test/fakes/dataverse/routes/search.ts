@@ -5,7 +5,7 @@ import { publishedChecksum } from '../datafile.ts'
 import { failure, ok, Refusal, unknownRoute } from '../reply.ts'
 import type { Reply } from '../reply.ts'
 import { filterOf, orderBy, SolrError, type SolrDocument } from '../solr.ts'
-import { draftOf } from '../world.ts'
+import { draftOf, LONG_AGO } from '../world.ts'
 import type { Collection, Dataset, FileMeta, Version } from '../world.ts'
 import { metasOf } from './datasets.ts'
 
@@ -14,8 +14,6 @@ const TYPES = ['dataverse', 'dataset', 'file']
 /** Names for fields that people sort by, and the direction that each has unless told. */
 const SORT_NAMES: Readonly<Record<string, string>> = { relevance: 'score', name: 'nameSort', date: 'dateSort' }
 const DESCENDING = ['score', 'dateSort']
-/** Everything was released at the same time: nothing is known of minor releases in this index. */
-const RELEASED = '2025-02-10T09:00:00Z'
 
 /**
  * `GET /api/search`: collections, and datasets and files of released versions; for curators also of drafts, as entries of
@@ -28,6 +26,7 @@ export async function search(visit: Visit, context: Context): Promise<Reply> {
     throw new Refusal(
       failure(401, 'Please provide a key query parameter (?key=XXX) or via the HTTP header X-Dataverse-key'),
     )
+  refuseIfBroken(context)
   const q = call.query.get('q')
   if (q === null) throw new Refusal(failure(400, 'q parameter is missing'))
   const perPage = rows(visit)
@@ -36,6 +35,11 @@ export async function search(visit: Visit, context: Context): Promise<Reply> {
   const found = matches(visit, q, context)
   const items = await Promise.all(found.slice(start, start + perPage).map((hit) => hit.item()))
   return ok({ q, total_count: found.length, start, spelling_alternatives: {}, items, count_in_response: items.length })
+}
+
+function refuseIfBroken({ settings: { searchFails } }: Context): void {
+  if (searchFails === 'overloaded') throw badRequest('Search Syntax Error: Error from server: Service Unavailable')
+  if (searchFails === 'away') throw new Refusal(failure(500, 'Exception running search: the index is away'))
 }
 
 function rows({ call }: Visit): number {
@@ -83,9 +87,15 @@ function matches(visit: Visit, q: string, context: Context): readonly Hit[] {
   }
 }
 
-/** `*`, a field query, or words that a name or PID must hold. */
+/** `*`, a field query, several of these in parentheses with AND between, or words that a name or PID must hold. */
 function asked(q: string): (document: SolrDocument) => boolean {
   if (q === '*') return () => true
+  const parts = /^\((.+)\) AND \((.+)\)$/.exec(q)
+  if (parts) {
+    const both = [asked(parts[1] ?? ''), asked(parts[2] ?? '')]
+    return (document) => both.every((holds) => holds(document))
+  }
+  if (/^\w+:\([\w ]+\)$/.test(q)) return filterOf(q)
   if (/^\w+:(?!")\S+$/.test(q)) return filterOf(q)
   const wanted = q
     .replace(/^\w+:(?=")/, '')
@@ -109,11 +119,11 @@ function hits(visit: Visit, roots: readonly Collection[], context: Context): Hit
   const found: Hit[] = []
   for (const collection of context.world.collections.values())
     if (has('dataverse') && collection.parent && within(collection.parent, roots)) found.push(collectionHit(collection))
-  for (const dataset of context.world.datasets.values()) {
+  for (const dataset of context.world.indexed) {
     const homes = [dataset.collection, ...dataset.linkedTo.map((alias) => context.world.collections.get(alias))]
     if (!homes.some((home) => home && within(home, roots))) continue
     for (const entry of entriesOf(dataset, visit)) {
-      if (has('dataset')) found.push(datasetHit(dataset, entry, visit))
+      if (has('dataset')) found.push(datasetHit(dataset, entry, visit, context))
       if (!has('file') || entry.status === 'Deaccessioned') continue
       for (const meta of metasOf(entry.version)) found.push(fileHit(meta, dataset, entry, visit, context))
     }
@@ -151,11 +161,11 @@ function collectionHit({ id, title, alias, parent }: Collection): Hit {
   }
 }
 
-function datasetHit(dataset: Dataset, entry: IndexEntry, visit: Visit): Hit {
+function datasetHit(dataset: Dataset, entry: IndexEntry, visit: Visit, context: Context): Hit {
   const { id, title, pid, collection, harvested } = dataset
   return {
     document: { ...documentOf('datasets', id, title, pid, collection.id, entry.status), isHarvested: harvested },
-    item: () => datasetItem(dataset, entry, visit),
+    item: () => datasetItem(dataset, entry, visit, context),
   }
 }
 
@@ -185,28 +195,38 @@ function documentOf(
     ...(parentId !== undefined && { parentId }),
     publicationStatus: [status, ...(status === 'Draft' ? ['Unpublished'] : [])],
     isHarvested: false,
-    dateSort: RELEASED,
+    dateSort: LONG_AGO,
     score: 1,
   }
 }
 
-function datasetItem(dataset: Dataset, { version, status }: IndexEntry, { call, user }: Visit): unknown {
+/** Half of it is what the index has, the other half is read from the database, as far as there is anything. */
+function datasetItem(
+  dataset: Dataset,
+  { version, status }: IndexEntry,
+  { call, user }: Visit,
+  context: Context,
+): unknown {
+  const live = context.world.datasets.get(dataset.id)
+  const row = live?.versions.find(({ id }) => id === version.id)
   const [majorVersion, minorVersion] = version.number.split('.').map(Number)
   return {
     name: dataset.title,
     type: 'dataset',
     url: `https://doi.org/${dataset.pid.replace(/^\w+:/, '')}`,
     global_id: dataset.pid,
-    published_at: RELEASED,
+    published_at: LONG_AGO,
     identifier_of_dataverse: dataset.collection.alias,
     name_of_dataverse: dataset.collection.title,
     publicationStatuses: [status],
     fileCount: version.files.length,
-    versionId: version.id,
-    versionState: version.state,
-    ...(status === 'Published' && { majorVersion, minorVersion }),
-    createdAt: RELEASED,
-    updatedAt: RELEASED,
+    ...(row && {
+      versionId: row.id,
+      versionState: row.state,
+      ...(status === 'Published' && { majorVersion, minorVersion }),
+      createdAt: LONG_AGO,
+      updatedAt: live?.modifiedAt,
+    }),
     ...(flag(call, 'show_entity_ids') && { entity_id: dataset.id }),
     ...(curates(user, dataset) && { userRoles: ['Curator'] }),
   }

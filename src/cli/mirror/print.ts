@@ -1,0 +1,209 @@
+import { changeSchema, type Change } from '../../mirror/changes.ts'
+import { names, type MirrorOrder } from '../../mirror/order.ts'
+import { logName, type PendingRun } from '../../mirror/pending.ts'
+import { listRuns, readRun, type RunReport } from '../../mirror/report.ts'
+import { heldDatasets, isHeld, readFiles, readLines, readState } from '../../mirror/state.ts'
+import { splitRecord } from '../../manifest/record.ts'
+import type { Records, Sink } from '../../sinks/sink.ts'
+import type { Context, ExitCode } from '../command.ts'
+import { placeFor } from '../places.ts'
+import { formatBytes, formatCount, formatDuration, plural } from '../terminal/format.ts'
+import { scopeText } from './create.ts'
+
+/** Rows that are shown of a run; the rest is counted. */
+const SHOWN = 50
+
+/** How a run ended. @returns 0 only when the mirror equals what the server releases to this user */
+export async function printRun(
+  { out }: Context,
+  sink: Sink,
+  { name }: MirrorOrder,
+  report: RunReport,
+): Promise<ExitCode> {
+  out.record({ event: 'mirror-run', destination: sink.url, ...report })
+  if (out.json) return report.complete ? 0 : 1
+  const ms = Date.parse(report.finishedAt) - Date.parse(report.startedAt)
+  out.paragraph(`${headline(report)} (${formatDuration(ms)})`, report.complete ? 'good' : 'bad')
+  for (const [count, text] of happenings(report)) if (count > 0) out.paragraph(`${padded(count)} ${text}`)
+  if (report.refused !== undefined) {
+    out.paragraph(
+      `${plural(report.refused, 'dataset')} would leave in one run, which is more than --max-removals lets: all were ` +
+        'kept as they are. If that is right, consent for one run with --max-removals 100%.',
+      'bad',
+    )
+  }
+  for (const { dataset, code, message } of report.problems.slice(0, SHOWN)) {
+    out.line(`    ${dataset}`)
+    out.paragraph(`      ${message} (${code})`)
+  }
+  if (report.files.failed > 0) await printMissing(out, sink.records, name)
+  const files = placeFor(out, sink.url)
+  out.line(`files    ${files}`)
+  out.line(`records  ${files}/.dataferry/${names.run(name, report.run, '').slice(0, -1)}`)
+  return report.complete ? 0 : 1
+}
+
+function headline({ states, complete }: RunReport): string {
+  const current = states.current ?? 0
+  if (complete)
+    return current === 1 ? 'The dataset is up to date' : `All ${formatCount(current)} datasets are up to date`
+  return `Not all of ${plural(current, 'dataset')} could be brought up to date`
+}
+
+function happenings({ datasets, files, bytesFetched }: RunReport): readonly (readonly [number, string])[] {
+  return [
+    [datasets.added ?? 0, 'new'],
+    [datasets.updated ?? 0, 'updated'],
+    [datasets.returned ?? 0, 'returned'],
+    [datasets.unchanged ?? 0, 'unchanged'],
+    [datasets.deaccessioned ?? 0, 'deaccessioned; what was held stays'],
+    [datasets.gone ?? 0, 'gone from the server; what was held stays'],
+    [datasets.denied ?? 0, 'not shown to this user any more; what was held stays'],
+    [datasets['out-of-scope'] ?? 0, 'not in this scope any more; what was held stays'],
+    [datasets.failed ?? 0, 'could not be looked at'],
+    [files.fetched, `${files.fetched === 1 ? 'file' : 'files'} fetched (${formatBytes(bytesFetched)})`],
+    [files.moved, `${files.moved === 1 ? 'file' : 'files'} moved`],
+    [files.linked, `${files.linked === 1 ? 'file' : 'files'} linked`],
+    [files.superseded, `${files.superseded === 1 ? 'file' : 'files'} kept aside`],
+    [files.failed, `${files.failed === 1 ? 'file' : 'files'} failed`],
+    [files.missing, `${files.missing === 1 ? 'file' : 'files'} missing`],
+  ]
+}
+
+async function printMissing(out: Context['out'], records: Records, mirror: string): Promise<void> {
+  let shown = 0
+  for await (const { path, code } of missingFiles(records, mirror)) {
+    if (++shown > SHOWN) break
+    out.line(`    ${path}`)
+    out.paragraph(`      ${code ?? 'not tried yet'}`)
+  }
+}
+
+async function* missingFiles(
+  records: Records,
+  mirror: string,
+): AsyncGenerator<{ readonly path: string; readonly code: string | undefined; readonly dataset: string }> {
+  for await (const { id, pid, files } of heldDatasets(records, mirror)) {
+    if (files.missing === 0) continue
+    for (const file of await readFiles(records, mirror, id)) {
+      if (!isHeld(file)) yield { path: file.path, code: file.code, dataset: pid }
+    }
+  }
+}
+
+function padded(count: number): string {
+  return formatCount(count).padStart(4)
+}
+
+/** What a run would do. */
+export async function printPreview(
+  { out }: Context,
+  sink: Sink,
+  { name }: MirrorOrder,
+  { progress, refused, sweep }: PendingRun,
+): Promise<ExitCode> {
+  const { items: fetch, moves } = progress
+  const shown = await printChanges(out, readLines(sink.records, logName(name, 'changes'), changeSchema))
+  out.record({ event: 'mirror-preview', mirror: name, sweep, fetch, moves, changes: shown, refused: refused ?? 0 })
+  if (shown === 0) out.line('Nothing has changed.')
+  out.line(`${plural(fetch, 'file')} would be fetched, ${formatCount(moves)} moved.`)
+  if (refused !== undefined)
+    out.line(`${plural(refused, 'dataset')} would leave: more than --max-removals lets.`, 'bad')
+  return refused === undefined ? 0 : 1
+}
+
+/** @returns how many there are */
+async function printChanges(out: Context['out'], changes: AsyncIterable<Change>): Promise<number> {
+  let count = 0
+  for await (const change of changes) {
+    count++
+    out.record({ event: 'change', ...change })
+    if (count > SHOWN) continue
+    const { change: what, dataset, version, path, detail } = change
+    const where = [dataset, version, path].filter((text) => text !== undefined).join(' ')
+    out.line(`${what}  ${where}${detail === undefined ? '' : `  (${detail})`}`)
+  }
+  if (count > SHOWN) out.line(`… and ${formatCount(count - SHOWN)} more.`)
+  return count
+}
+
+/** What a mirror holds, and how its last run ended. */
+export async function printStatus(
+  { out }: Context,
+  sink: Sink,
+  order: MirrorOrder,
+  pending: PendingRun | undefined,
+): Promise<void> {
+  const { records } = sink
+  const { name, server } = order
+  const state = await readState(records, name)
+  const last = state && (await readRun(records, name, state.run))
+  const sums = { current: 0, bytes: 0, aside: 0, missing: 0 }
+  const states: Record<string, number> = {}
+  for await (const { files, state: is } of heldDatasets(records, name)) {
+    states[is] = (states[is] ?? 0) + 1
+    for (const key of ['current', 'bytes', 'aside', 'missing'] as const) sums[key] += files[key]
+  }
+  const fullSweep = state?.swept.reduce((first, time) => (time < first ? time : first))
+  out.record({
+    event: 'mirror-status',
+    mirror: name,
+    server,
+    scope: order.scope,
+    states,
+    files: sums,
+    last: last ?? null,
+    fullSweepSince: fullSweep ?? null,
+    unfinished: pending ? { startedAt: pending.startedAt, phase: pending.phase } : null,
+  })
+  if (out.json) {
+    for await (const missing of missingFiles(records, name)) out.record({ event: 'missing', ...missing })
+    return
+  }
+  out.line(`${name}: ${scopeText(order)} on ${server}`, 'bold')
+  for (const [is, count] of Object.entries(states))
+    out.line(`${padded(count)} ${count === 1 ? 'dataset' : 'datasets'} ${is}`)
+  out.line(
+    `${padded(sums.current)} files (${formatBytes(sums.bytes)}), ${formatCount(sums.aside)} kept aside, ${formatCount(sums.missing)} missing`,
+  )
+  await printMissing(out, records, name)
+  if (last) out.line(`last run    ${last.finishedAt}, ${last.complete ? 'complete' : 'not complete'}`)
+  else out.line('It has not been run yet.')
+  if (fullSweep !== undefined) out.line(`full sweep  every dataset was looked at since ${fullSweep}`)
+  if (pending) out.line(`unfinished  a run that began at ${pending.startedAt}: \`mirror run\` goes on with it`, 'warn')
+}
+
+/** What a run changed; the last one unless another is named. @returns undefined: there is none */
+export async function printRunChanges(
+  { out }: Context,
+  sink: Sink,
+  name: string,
+  run: string | undefined,
+): Promise<RunReport | undefined> {
+  const { records } = sink
+  const runs = await listRuns(records, name)
+  const wanted = run === undefined ? (await readState(records, name))?.run : runs.findLast((one) => one.startsWith(run))
+  const report = wanted === undefined ? undefined : await readRun(records, name, wanted)
+  if (!report) return undefined
+  const bytes = await records.read(names.run(name, report.run, 'changes.csv'))
+  const table = Buffer.from(bytes ?? []).toString('utf8')
+  out.record({ event: 'mirror-run', ...report })
+  if (!out.json) out.text(table.replaceAll('\r\n', '\n').trimEnd())
+  for (const change of rowsOf(table)) out.record({ event: 'change', ...change })
+  return report
+}
+
+/** The rows of a table, by the names of its columns. Cells may hold line ends. */
+function* rowsOf(table: string): Generator<Readonly<Record<string, string>>> {
+  let header: readonly string[] | undefined
+  let record = ''
+  for (const line of table.trimEnd().split('\r\n')) {
+    record = record === '' ? line : `${record}\n${line}`
+    const split = splitRecord(record, ',')
+    if (split.state !== 'whole') continue
+    record = ''
+    const cells = split.cells
+    if (header) yield Object.fromEntries(header.map((name, at) => [name, cells[at] ?? '']))
+    else header = cells
+  }
+}

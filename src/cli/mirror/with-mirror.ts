@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto'
+import { isDestination } from '../../batch/destination.ts'
+import { DataferryError } from '../../errors.ts'
+import { Claims } from '../../ledger/claims.ts'
+import { checkMirrorName, listMirrors, readOrder, type MirrorOrder } from '../../mirror/order.ts'
+import type { Sink } from '../../sinks/sink.ts'
+import type { Context, ExitCode } from '../command.ts'
+import { openDestination } from '../destination.ts'
+import { claim, type Ownership } from '../ownership.ts'
+import { pasted } from '../pasted.ts'
+import { shownUrl } from '../../model/shown-url.ts'
+import type { Runtime } from '../runtime.ts'
+
+/** Opens the destination, and closes it when the work has ended. */
+export async function withSink(context: Context, work: (sink: Sink) => Promise<ExitCode>): Promise<ExitCode> {
+  const sink = await openDestination(context.config)
+  try {
+    return await work(sink)
+  } finally {
+    await sink.close()
+  }
+}
+
+/** The mirror that a command line names. Rejects with `MIRROR_NOT_FOUND`. */
+export async function namedMirror(context: Context, sink: Sink): Promise<MirrorOrder> {
+  const name = checkMirrorName(context.args[1] ?? '')
+  const order = await readOrder(sink.records, name)
+  if (order) return order
+  const place = shownUrl(sink.url)
+  if (!(await isDestination(sink.records))) {
+    const message = `There is nothing of dataferry at ${place}, so no mirror ${name} either: is its disk mounted?`
+    throw new DataferryError('SINK_UNAVAILABLE', message)
+  }
+  const others = await listMirrors(sink.records)
+  const known = others.length === 0 ? 'no mirror' : `only ${others.join(', ')}`
+  throw new DataferryError('MIRROR_NOT_FOUND', `${place} has no mirror ${name}: it has ${known}.`, {
+    command: pasted(context.config, 'mirror', ['list']),
+  })
+}
+
+/** Makes this process the one that works on a mirror. Rejects with `MIRROR_BUSY` while another one does. */
+export function ownMirror(
+  { config, log }: Context,
+  { client }: Pick<Runtime, 'client'>,
+  { name }: MirrorOrder,
+  { url }: Sink,
+): Promise<Ownership> {
+  const place = createHash('sha256').update(url).digest('hex').slice(0, 32)
+  const claims = new Claims(client, config.settings.prefix)
+  return claim(claims, `mirror:${place}:${name}`, log, ({ host, pid }) => {
+    const message = `Process ${pid} on ${host} is running mirror ${name}. Wait until it has ended, or stop it.`
+    return new DataferryError('MIRROR_BUSY', message)
+  })
+}

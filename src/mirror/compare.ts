@@ -1,0 +1,352 @@
+import { z } from 'zod'
+import { DataferryError } from '../errors.ts'
+import type { FoundDataset } from '../model/mirror-source.ts'
+import { PathRegistry } from '../model/path-registry.ts'
+import { safePath } from '../model/path.ts'
+import { datasetFolder } from '../plan/file-item.ts'
+import { formatMirrorLine } from '../plan/mirror-entries.ts'
+import type { Records } from '../sinks/sink.ts'
+import { isDay } from './calendar.ts'
+import type { Change } from './changes.ts'
+import { isErrorOf } from './errors.ts'
+import { foundSchema } from './found.ts'
+import { askAbout, Membership, type Departure, type Leaving } from './leaving.ts'
+import { LineWriter } from './line-writer.ts'
+import { Looker, type Looked } from './look.ts'
+import type { LookOptions } from './metadata.ts'
+import { filesName, logName, LOGS, type LogName, type PendingRun, type Progress } from './pending.ts'
+import { HAPPENED, type Happened } from './report.ts'
+import {
+  countsOf,
+  datasetSchema,
+  heldDatasets,
+  PARTS,
+  readLines,
+  writeFilesRecord,
+  type MirroredDataset,
+} from './state.ts'
+
+/** A line of `pending/datasets.ndjson`. */
+export const comparedSchema = z.object({
+  dataset: datasetSchema,
+  happened: z.enum(HAPPENED),
+  /** Its files are in `pending/files/`. */
+  touched: z.boolean(),
+  problem: z.object({ code: z.string(), message: z.string() }).optional(),
+})
+export type Compared = Readonly<z.infer<typeof comparedSchema>>
+
+/** A dataset that was found, that is held, or both. */
+interface Pair {
+  readonly id: number
+  readonly found: FoundDataset | undefined
+  readonly old: MirroredDataset | undefined
+}
+
+/** What was found and what is held, joined by id. Both ascend. */
+export async function* pairs(records: Records, mirror: string): AsyncGenerator<Pair> {
+  const held = heldDatasets(records, mirror)
+  const found = readLines(records, logName(mirror, 'found'), foundSchema)
+  try {
+    let [old, one] = [await next(held), await next(found)]
+    while (old || one) {
+      const id = Math.min(old?.id ?? Infinity, one?.id ?? Infinity)
+      const pair: Pair = { id, found: one?.id === id ? one : undefined, old: old?.id === id ? old : undefined }
+      yield pair
+      if (pair.old) old = await next(held)
+      if (pair.found) one = await next(found)
+    }
+  } finally {
+    await Promise.all([held.return(), found.return()])
+  }
+}
+
+async function next<T>(values: AsyncGenerator<T, void>): Promise<T | undefined> {
+  const result = await values.next()
+  return result.done === true ? undefined : result.value
+}
+
+export interface CompareOptions extends LookOptions {
+  readonly run: PendingRun
+  readonly leaving: Leaving
+  /** Called after each checkpoint: what was compared until then counts. */
+  readonly onProgress: (progress: Progress) => Promise<void>
+}
+
+/** Datasets between two checkpoints at most, and how long one waits for the next. */
+const CHECKPOINT_DATASETS = 1_000
+const CHECKPOINT_MS = 2_000
+
+/** Finds what became of every dataset, and what is to be done for it; goes on after what counts already. */
+export async function compare(options: CompareOptions): Promise<Progress> {
+  const comparison = await Comparison.open(options)
+  try {
+    return await comparison.run()
+  } finally {
+    await comparison.close()
+  }
+}
+
+class Comparison {
+  readonly #options: CompareOptions
+  readonly #logs: Readonly<Record<LogName, LineWriter>>
+  readonly #looker: Looker
+  readonly #membership: Membership
+  readonly #folders = new PathRegistry()
+  #progress: Progress
+  #last = { datasets: 0, at: Date.now() }
+
+  private constructor(options: CompareOptions, logs: Readonly<Record<LogName, LineWriter>>) {
+    const { source, order, signal, run } = options
+    this.#options = options
+    this.#logs = logs
+    this.#looker = new Looker(options)
+    this.#membership = new Membership(source, order, signal)
+    this.#progress = run.progress
+  }
+
+  static async open(options: CompareOptions): Promise<Comparison> {
+    const { records, order, run } = options
+    const open: Partial<Record<LogName, LineWriter>> = {}
+    try {
+      for (const log of LOGS) {
+        open[log] = new LineWriter(await records.appendTo(logName(order.name, log), run.progress.lengths[log]))
+      }
+      const { datasets, changes, moves, links, manifest } = open
+      if (datasets && changes && moves && links && manifest) {
+        return new Comparison(options, { datasets, changes, moves, links, manifest })
+      }
+      throw new Error('a log is missing')
+    } catch (error) {
+      await Promise.all(Object.values(open).map((log) => log.close()))
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Object.values(this.#logs).map((log) => log.close()))
+  }
+
+  async run(): Promise<Progress> {
+    const { records, order, signal } = this.#options
+    // Folders that are taken, before any new one is given out.
+    for await (const { folder } of heldDatasets(records, order.name)) this.#folders.claim(folder)
+    if (this.#progress.after > 0) {
+      const compared = readLines(records, logName(order.name, 'datasets'), comparedSchema)
+      for await (const { dataset } of compared) this.#folders.claim(dataset.folder)
+    }
+    const { after } = this.#progress
+    let since = 0
+    for await (const pair of pairs(records, order.name)) {
+      signal.throwIfAborted()
+      if (pair.id <= after) continue
+      await this.#add(pair)
+      this.#progress = { ...this.#progress, after: pair.id }
+      since++
+      if (since - this.#last.datasets >= CHECKPOINT_DATASETS || Date.now() - this.#last.at >= CHECKPOINT_MS) {
+        await this.#checkpoint(since)
+      }
+    }
+    await this.#checkpoint(since)
+    return this.#progress
+  }
+
+  /** The order matters: lines are durable before the run says that they count. */
+  async #checkpoint(since: number): Promise<void> {
+    const { datasets, changes, moves, links, manifest } = this.#logs
+    for (const log of Object.values(this.#logs)) await log.flush()
+    const lengths = {
+      datasets: datasets.length,
+      changes: changes.length,
+      moves: moves.length,
+      links: links.length,
+      manifest: manifest.length,
+    }
+    this.#progress = { ...this.#progress, lengths }
+    this.#last = { datasets: since, at: Date.now() }
+    await this.#options.onProgress(this.#progress)
+  }
+
+  async #add({ found, old }: Pair): Promise<void> {
+    if (found) await this.#found(found, old)
+    else if (old) await this.#notFound(old)
+  }
+
+  async #found(found: FoundDataset, old: MirroredDataset | undefined): Promise<void> {
+    const { run } = this.#options
+    if (old?.state === 'purged') {
+      await this.#unchanged(old)
+      return
+    }
+    const inFull = run.parts.includes(found.id % PARTS)
+    if (old && !inFull && isUnchanged(found, old, this.#options.now)) {
+      await this.#unchanged(old)
+      return
+    }
+    try {
+      if (!(await this.#membership.has(found))) {
+        await this.#linked(found, old)
+        return
+      }
+      const folder = old && old.state !== 'linked' ? old.folder : this.#folders.claim(folderOf(found.pid))
+      const looked = await this.#looker.look(found, old, folder, inFull)
+      if (looked) await this.#looked(looked, old)
+      else await this.#hidden(old)
+    } catch (error) {
+      if (isErrorOf(error, 'SOURCE_NOT_FOUND', 'SOURCE_DENIED')) await this.#hidden(old)
+      else await this.#failed(error, found, old)
+    }
+  }
+
+  async #looked(
+    { dataset, changes, arrangement, mislisted: [mislisted] }: Looked,
+    old: MirroredDataset | undefined,
+  ): Promise<void> {
+    if (arrangement) await this.#arrange(dataset, arrangement)
+    await this.#changes(changes)
+    const happened = !old || old.state === 'linked' ? 'added' : old.state !== 'current' ? 'returned' : undefined
+    const isUpdated = changes.length > 0 || (arrangement?.fetch.length ?? 0) > 0
+    await this.#write({
+      dataset,
+      happened: happened ?? (isUpdated ? 'updated' : 'unchanged'),
+      touched: arrangement !== undefined,
+      ...(mislisted !== undefined && { problem: { code: 'SOURCE_MISLISTED', message: mislisted } }),
+    })
+  }
+
+  async #arrange({ id, pid }: MirroredDataset, arrangement: NonNullable<Looked['arrangement']>): Promise<void> {
+    const { records, order } = this.#options
+    const { items, moves, touched } = this.#progress
+    const files = arrangement.files.map((file) => ({
+      ...file,
+      ...(file.item !== undefined && { item: file.item + items }),
+      ...(file.link !== undefined && { link: file.link + items }),
+    }))
+    await writeFilesRecord(records, filesName(order.name, id), id, files)
+    let n = moves
+    for (const move of arrangement.moves) await this.#logs.moves.add({ n: n++, ...move })
+    for (const link of arrangement.links) await this.#logs.links.add(link)
+    for (const { path, version, file } of arrangement.fetch) {
+      await this.#logs.manifest.text(formatMirrorLine({ path, dataset: pid, version, file }))
+    }
+    this.#progress = {
+      ...this.#progress,
+      items: items + arrangement.fetch.length,
+      moves: n,
+      touched: touched + 1,
+    }
+  }
+
+  /** Found where it is only linked: nothing of it is fetched, and what was held when it was owned stays. */
+  async #linked(found: FoundDataset, old: MirroredDataset | undefined): Promise<void> {
+    const { id, pid, owner, seen } = found
+    const kept: MirroredDataset = old ?? {
+      id,
+      pid,
+      folder: folderOf(pid),
+      state: 'linked',
+      versions: [],
+      files: countsOf([]),
+    }
+    const isHeld = kept.state !== 'linked'
+    if (isHeld && kept.state === 'current') {
+      await this.#changes([{ change: 'dataset-out-of-scope', dataset: pid }])
+      const dataset: MirroredDataset = { ...kept, state: 'out-of-scope', leftAt: this.#options.now.toISOString() }
+      return this.#write({ dataset, happened: 'out-of-scope', touched: false })
+    }
+    const dataset = { ...kept, ...(owner !== undefined && { owner }), ...(seen && { seen }) }
+    await this.#write({ dataset, happened: 'unchanged', touched: false })
+  }
+
+  /** It was found, and the server shows nothing of it: an index lags, or it was withdrawn. */
+  async #hidden(old: MirroredDataset | undefined): Promise<void> {
+    if (!old) return
+    if (old.state !== 'current') return this.#unchanged(old)
+    const { order, source, signal, leaving } = this.#options
+    const departure = await askAbout(old, order, source, signal)
+    const { hidden, refused } = this.#progress
+    if (departure.state === 'current') return this.#departed({ ...old, again: true }, departure)
+    if (!leaving.mayLeave(hidden + 1)) {
+      this.#progress = { ...this.#progress, refused: refused + 1 }
+      return this.#write({ dataset: { ...old, again: true }, happened: 'unchanged', touched: false })
+    }
+    this.#progress = { ...this.#progress, hidden: hidden + 1 }
+    await this.#departed(old, departure)
+  }
+
+  async #notFound(old: MirroredDataset): Promise<void> {
+    const departure = this.#options.leaving.departures.get(old.id)
+    if (old.state !== 'current' || !departure) await this.#unchanged(old)
+    else await this.#departed(old, departure)
+  }
+
+  async #departed(old: MirroredDataset, departure: Departure): Promise<void> {
+    const { state, reason, forward, unknownRuns } = departure
+    if (state === 'current') {
+      const dataset = { ...old, unknownRuns }
+      return this.#write({ dataset, happened: 'unchanged', touched: false })
+    }
+    const said = { ...(reason !== undefined && { reason }), ...(forward !== undefined && { forward }) }
+    const detail = [reason, forward].filter((text) => text !== undefined).join(' ')
+    const change: Change['change'] = CHANGE_OF[state] ?? 'dataset-gone'
+    await this.#changes([{ change, dataset: old.pid, ...(detail !== '' && { detail }) }])
+    const dataset: MirroredDataset = {
+      ...old,
+      unknownRuns: undefined,
+      again: undefined,
+      state,
+      leftAt: this.#options.now.toISOString(),
+      ...said,
+    }
+    await this.#write({ dataset, happened: HAPPENED.find((one) => one === state) ?? 'gone', touched: false })
+  }
+
+  /** What one dataset alone cannot be looked at for is reported, and the next run looks again. */
+  async #failed(error: unknown, { id, pid }: FoundDataset, old: MirroredDataset | undefined): Promise<void> {
+    if (!(error instanceof DataferryError) || error.remedy !== 'fail') throw error
+    const problem = { code: error.code, message: error.message }
+    const dataset = old ?? {
+      id,
+      pid,
+      folder: this.#folders.claim(folderOf(pid)),
+      state: 'current' as const,
+      versions: [],
+      files: countsOf([]),
+    }
+    await this.#write({ dataset: { ...dataset, again: true }, happened: 'failed', touched: false, problem })
+  }
+
+  async #unchanged(dataset: MirroredDataset): Promise<void> {
+    await this.#write({ dataset, happened: 'unchanged', touched: false })
+  }
+
+  async #changes(changes: readonly Change[]): Promise<void> {
+    for (const change of changes) await this.#logs.changes.add(change)
+  }
+
+  async #write(compared: Compared): Promise<void> {
+    await this.#logs.datasets.add(compared)
+  }
+}
+
+const CHANGE_OF: Readonly<Partial<Record<Happened | MirroredDataset['state'], Change['change']>>> = {
+  deaccessioned: 'dataset-deaccessioned',
+  gone: 'dataset-gone',
+  denied: 'dataset-denied',
+  'out-of-scope': 'dataset-out-of-scope',
+}
+
+function folderOf(pid: string): string {
+  return safePath(datasetFolder(pid)).path
+}
+
+/** Whether the search says of a dataset what it said when it was last looked at. */
+function isUnchanged({ seen, owner }: FoundDataset, old: MirroredDataset, now: Date): boolean {
+  if (old.again || old.retry || !seen || !old.seen) return false
+  if (old.state !== 'current' && old.state !== 'linked') return false
+  if (old.due !== undefined && isDay(old.due, now)) return false
+  if (owner !== undefined && old.owner !== undefined && owner !== old.owner) return false
+  return (
+    seen.versionId === old.seen.versionId && seen.number === old.seen.number && seen.updatedAt === old.seen.updatedAt
+  )
+}

@@ -1,0 +1,94 @@
+import type { FoundDataset, MirrorSource } from '../model/mirror-source.ts'
+import type { MirrorOrder } from './order.ts'
+import type { DatasetState, MirroredDataset } from './state.ts'
+
+/** Datasets that may leave in one run, however few are held. */
+const FEW = 10
+const SHARE = 0.05
+
+/** What became of a dataset that a sweep does not find any more. */
+export interface Departure {
+  /** `current`: it stays, as the index may be at fault, or one more run has to say the same. */
+  readonly state: DatasetState
+  readonly reason?: string | undefined
+  readonly forward?: string | undefined
+  readonly unknownRuns?: number
+}
+
+/** Whether so many datasets may leave in one run. A share that was asked for is not rounded. */
+export function mayLeave(leaving: number, held: number, share: number | undefined): boolean {
+  if (share !== undefined) return leaving <= share * held
+  return leaving <= FEW || leaving <= SHARE * held
+}
+
+/** What became of the datasets that are not found any more, and how many more may leave. */
+export interface Leaving {
+  /** By id; none where too many would leave. */
+  readonly departures: ReadonlyMap<number, Departure>
+  /** Whether so many more may leave. */
+  readonly mayLeave: (more: number) => boolean
+}
+
+/** Asks the server itself about a dataset that the sweep did not find. */
+export async function askAbout(
+  { id, unknownRuns = 0 }: MirroredDataset,
+  { scope }: MirrorOrder,
+  source: MirrorSource,
+  signal: AbortSignal,
+): Promise<Departure> {
+  const answer = await source.ask(id, signal)
+  switch (answer.state) {
+    case 'deaccessioned':
+      return { state: 'deaccessioned', reason: answer.reason, forward: answer.forward }
+    case 'denied':
+      return { state: 'denied' }
+    case 'unknown':
+      // Two runs have to agree that it was destroyed.
+      return unknownRuns > 0 ? { state: 'gone' } : { state: 'current', unknownRuns: 1 }
+    case 'released':
+      return { state: (await isOutside(id, answer.owners, scope, source, signal)) ? 'out-of-scope' : 'current' }
+  }
+}
+
+async function isOutside(
+  id: number,
+  owners: readonly string[],
+  scope: MirrorOrder['scope'],
+  source: MirrorSource,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (scope.kind === 'datasets') return false
+  if (scope.kind === 'collections' && !scope.linked && owners.length > 0) {
+    return !scope.collections.some((alias) => owners.includes(alias))
+  }
+  // An index that knows it and does not find it is right; one that does not know it lags.
+  return (await source.indexed(id, signal)) === 'own'
+}
+
+/** Which datasets of a search belong to a scope: a search finds what is only linked into a collection as well. */
+export class Membership {
+  readonly #source: MirrorSource
+  readonly #scope: MirrorOrder['scope']
+  readonly #signal: AbortSignal
+  /** Aliases of collections, each once asked about. */
+  readonly #inside = new Map<string, boolean>()
+
+  constructor(source: MirrorSource, { scope }: MirrorOrder, signal: AbortSignal) {
+    this.#source = source
+    this.#scope = scope
+    this.#signal = signal
+  }
+
+  async has({ id, owner }: FoundDataset): Promise<boolean> {
+    const scope = this.#scope
+    // Without an owner it was found where it lies.
+    if (scope.kind !== 'collections' || scope.linked || owner === undefined) return true
+    if (scope.collections.includes(owner)) return true
+    const known = this.#inside.get(owner)
+    if (known !== undefined) return known
+    const answer = await this.#source.ask(id, this.#signal)
+    const inside = answer.state === 'released' && answer.owners.some((alias) => scope.collections.includes(alias))
+    this.#inside.set(owner, inside)
+    return inside
+  }
+}

@@ -1,0 +1,268 @@
+import { createHash } from 'node:crypto'
+import type { ListedFile, MislistedFile } from '../model/listing.ts'
+import type { FoundDataset, ReleasedVersion } from '../model/mirror-source.ts'
+import { safeFilePath } from '../model/path.ts'
+import { PathRegistry } from '../model/path-registry.ts'
+import { fileFilter, type FileFilter } from '../plan/file-filter.ts'
+import { originalName } from '../plan/file-item.ts'
+import { published } from '../plan/promises.ts'
+import { arrange, type Arrangement, type Wanted } from './arrange.ts'
+import { fileChanges, type Change, type ShownFile } from './changes.ts'
+import { isDay } from './calendar.ts'
+import { keepMetadata, type LookOptions } from './metadata.ts'
+import { places } from './order.ts'
+import { countsOf, isHeld, isShown, readFiles, type HeldFile, type HeldVersion, type MirroredDataset } from './state.ts'
+
+const FORMAT = 'original'
+
+/** What a look at a dataset has shown. */
+export interface Looked {
+  readonly dataset: MirroredDataset
+  readonly changes: readonly Change[]
+  /** Entries of its listings that cannot be files, one sentence each. */
+  readonly mislisted: readonly string[]
+  /** Absent: its files stay as they are. */
+  readonly arrangement?: Arrangement
+}
+
+/** Asks a server what became of a dataset, and finds what is to be done so that the mirror has the same. */
+export class Looker {
+  readonly #options: LookOptions
+  readonly #filter: FileFilter
+
+  constructor(options: LookOptions) {
+    this.#options = options
+    this.#filter = fileFilter(options.order.filters ?? {})
+  }
+
+  /**
+   * @param old what is held of it; undefined: nothing yet
+   * @param folder its folder at the destination
+   * @param inFull list the files of its newest version whatever the versions say
+   */
+  async look(
+    found: FoundDataset,
+    old: MirroredDataset | undefined,
+    folder: string,
+    inFull: boolean,
+  ): Promise<Looked | undefined> {
+    const { source, order, signal, now } = this.#options
+    const released = await source.versions(found.id, signal)
+    const [newest] = released
+    // It was released a moment ago: what became of it is asked when it is not found any more.
+    if (!newest) return undefined
+    const mirrored = order.versions === 'all' ? released : [newest]
+    const known = new Map(old?.versions.map((version) => [version.id, version]))
+    const returned = old !== undefined && old.state !== 'current' && old.state !== 'linked'
+    const isDue = returned || (old?.due !== undefined && isDay(old.due, now))
+    const isListedAnew = isDue || old?.retry === true
+    const listed = new Map<number, readonly ListedFile[]>()
+    const versions: HeldVersion[] = []
+    const mislisted: string[] = []
+    for (const version of mirrored) {
+      const before = known.get(version.id)
+      const isListed =
+        isListedAnew ||
+        (inFull && version === newest) ||
+        !before ||
+        changed(before, version) ||
+        before.listing === undefined
+      const files = isListed ? await collected(source.files(found.id, version.number, signal), mislisted) : undefined
+      if (files) listed.set(version.id, files)
+      versions.push({
+        ...plain(version),
+        listing: files ? fingerprint(files) : before?.listing,
+        ...(before?.metadata && { metadata: before.metadata }),
+      })
+    }
+    for (const version of old?.versions ?? []) {
+      const isThere = released.some(({ id }) => id === version.id)
+      if (order.versions === 'all' && !isThere) versions.push({ ...version, withdrawn: true })
+      if (order.versions === 'latest' && version.id !== newest.id && version.metadata) {
+        versions.push({ ...version, past: true })
+      }
+    }
+    const metadata = await keepMetadata(this.#options, { found, folder, versions, newest: newest.id, known })
+    const arrangement = await this.#arrangement(found.id, old, folder, versions, listed, isDue)
+    const files = arrangement?.files
+    const isUpToDate = found.seen === undefined || found.seen.versionId === newest.id
+    const again = !isUpToDate || metadata.again || isFresh(newest, now)
+    const dataset: MirroredDataset = {
+      id: found.id,
+      pid: found.pid,
+      folder,
+      state: 'current',
+      ...((found.owner ?? old?.owner) !== undefined && { owner: found.owner ?? old?.owner }),
+      ...(found.seen && isUpToDate && { seen: found.seen }),
+      versions: metadata.versions,
+      files: files ? countsOf(files) : (old?.files ?? countsOf([])),
+      ...due(listed, old, now),
+      ...(again && { again: true as const }),
+    }
+    const changes = this.#changes(old, dataset, files, await this.#before(old), metadata.changed)
+    return { dataset, changes, mislisted, ...(arrangement && { arrangement }) }
+  }
+
+  /** The files of a dataset where any of them was listed anew. */
+  async #arrangement(
+    id: number,
+    old: MirroredDataset | undefined,
+    folder: string,
+    versions: readonly HeldVersion[],
+    listed: ReadonlyMap<number, readonly ListedFile[]>,
+    isDue: boolean,
+  ): Promise<Arrangement | undefined> {
+    if (listed.size === 0) return undefined
+    const { records, order, now } = this.#options
+    const held = old ? await readFiles(records, order.name, id) : []
+    const before = new Map(old?.versions.map((version) => [version.number, version.listing]))
+    const wanted: Wanted[] = []
+    const kept: HeldFile[] = []
+    for (const version of versions.filter(({ past }) => !past)) {
+      const files = listed.get(version.id)
+      if (files) wanted.push(...this.#wanted(folder, version.number, files))
+      else kept.push(...held.filter((file) => file.version === version.number && (isShown(file) || !isHeld(file))))
+    }
+    const isKept = new Set(kept)
+    const registry = new PathRegistry()
+    for (const file of held) if (isHeld(file) && !isShown(file)) registry.claim(file.path)
+    const aside = ({ path, version }: HeldFile): string =>
+      registry.claim(`${places.superseded(order.name, folder, version)}/${this.#inDataset(path, folder, version)}`)
+    const arrangement = arrange(
+      held.filter((file) => !isKept.has(file)),
+      wanted,
+      {
+        aside,
+        isDue: (missing, { version }) =>
+          missing.withheld !== true || isDue || before.get(version) !== listingOf(versions, version),
+        now: now.toISOString(),
+        also: kept,
+      },
+    )
+    return { ...arrangement, files: [...kept, ...arrangement.files] }
+  }
+
+  /** The files of a version that are wanted, each with its place. */
+  #wanted(folder: string, version: string, files: readonly ListedFile[]): readonly Wanted[] {
+    const registry = new PathRegistry()
+    const top = this.#topOf(folder, version)
+    // By id, so that a file keeps its name when another one of that name comes.
+    const sorted = files.filter((file) => this.#filter(file, FORMAT)).sort((a, b) => a.id - b.id)
+    return sorted.map((file) => {
+      const name = file.tabular ? originalName(file) : file.label
+      const path = `${top}/${registry.claim(safeFilePath(file.directory, name).path)}`
+      return { path, file, version, expect: published(file, FORMAT) }
+    })
+  }
+
+  #topOf(folder: string, version: string): string {
+    return this.#options.order.versions === 'all' ? `${folder}/v${version}` : folder
+  }
+
+  #inDataset(path: string, folder: string, version: string): string {
+    return path.slice(this.#topOf(folder, version).length + 1)
+  }
+
+  async #before(old: MirroredDataset | undefined): Promise<readonly HeldFile[]> {
+    return old ? readFiles(this.#options.records, this.#options.order.name, old.id) : []
+  }
+
+  #changes(
+    old: MirroredDataset | undefined,
+    dataset: MirroredDataset,
+    files: readonly HeldFile[] | undefined,
+    before: readonly HeldFile[],
+    metadata: readonly string[],
+  ): readonly Change[] {
+    const { pid, folder } = dataset
+    if (!old || old.state === 'linked') return [{ change: 'dataset-added', dataset: pid, ...newestNumber(dataset) }]
+    const changes: Change[] = []
+    if (old.state !== 'current') changes.push({ change: 'dataset-returned', dataset: pid, ...newestNumber(dataset) })
+    const known = new Map(old.versions.map((version) => [version.id, version]))
+    for (const version of dataset.versions) {
+      const was = known.get(version.id)
+      if (version.withdrawn || version.past) continue
+      if (!was) changes.push({ change: 'version-added', dataset: pid, version: version.number })
+      else if (changed(was, version)) changes.push({ change: 'version-updated', dataset: pid, version: version.number })
+      if (was && metadata.includes(version.number)) {
+        changes.push({ change: 'metadata-updated', dataset: pid, version: version.number })
+      }
+    }
+    if (!files) return changes
+    const [was, is] = [old.versions[0]?.number, dataset.versions[0]?.number]
+    const shown = (some: readonly HeldFile[], version: string | undefined): readonly ShownFile[] =>
+      some
+        .filter((file) => file.version === version && (isShown(file) || !isHeld(file)))
+        .map(({ file, path }) => ({ file, path: this.#inDataset(path, folder, version ?? '') }))
+    const rows = fileChanges(shown(before, was), shown(files, is))
+    return [...changes, ...rows.map((row) => ({ ...row, dataset: pid, ...newestNumber(dataset) }))]
+  }
+}
+
+function newestNumber({ versions: [newest] }: MirroredDataset): { readonly version?: string } {
+  return newest ? { version: newest.number } : {}
+}
+
+function listingOf(versions: readonly HeldVersion[], number: string): string | undefined {
+  return versions.find((version) => version.number === number)?.listing
+}
+
+function plain({ id, number, lastUpdateTime, releaseTime, counter }: ReleasedVersion): HeldVersion {
+  return {
+    id,
+    number,
+    ...(lastUpdateTime !== undefined && { lastUpdateTime }),
+    ...(releaseTime !== undefined && { releaseTime }),
+    ...(counter !== undefined && { counter }),
+  }
+}
+
+/** Whether a version was changed under its number, or is another one. */
+function changed(before: HeldVersion, now: ReleasedVersion): boolean {
+  return (
+    before.number !== now.number ||
+    before.lastUpdateTime !== now.lastUpdateTime ||
+    before.releaseTime !== now.releaseTime ||
+    before.withdrawn === true ||
+    before.past === true ||
+    before.counter !== now.counter
+  )
+}
+
+/** Two changes within one second look like one: a version that was changed just now is looked at again. */
+function isFresh({ lastUpdateTime }: ReleasedVersion, now: Date): boolean {
+  const at = Date.parse(lastUpdateTime ?? '')
+  return !Number.isNaN(at) && Math.abs(now.getTime() - at) < 2_000
+}
+
+/** The first day on which something may be had that may not now. */
+function due(
+  listed: ReadonlyMap<number, readonly ListedFile[]>,
+  old: MirroredDataset | undefined,
+  now: Date,
+): { readonly due?: string } {
+  const days = [...listed.values()].flat().flatMap(({ availableFrom }) => availableFrom ?? [])
+  if (old?.due !== undefined && !isDay(old.due, now)) days.push(old.due)
+  const [first] = days.sort()
+  return first === undefined ? {} : { due: first }
+}
+
+/** @param mislisted is given the sentence about each entry that cannot be a file */
+async function collected(
+  files: AsyncIterable<ListedFile | MislistedFile>,
+  mislisted: string[],
+): Promise<readonly ListedFile[]> {
+  const all: ListedFile[] = []
+  for await (const file of files) {
+    if ('mislisted' in file) mislisted.push(file.mislisted)
+    else all.push(file)
+  }
+  return all
+}
+
+/** Of all that a listing says, in any order. */
+function fingerprint(files: readonly ListedFile[]): string {
+  const hash = createHash('sha256')
+  for (const file of [...files].sort((a, b) => a.id - b.id)) hash.update(JSON.stringify(file))
+  return hash.digest('hex')
+}

@@ -1,0 +1,142 @@
+import { recordText } from '../batch/record.ts'
+import { csvRow } from '../batch/wanted-rows.ts'
+import { DataferryError } from '../errors.ts'
+import type { Sink } from '../sinks/sink.ts'
+import { LineWriter } from './line-writer.ts'
+import { names, type MirrorOrder } from './order.ts'
+import { readPending } from './pending.ts'
+import type { RunReport } from './report.ts'
+import {
+  countsOf,
+  heldDatasets,
+  isHeld,
+  isShown,
+  readFiles,
+  readState,
+  writeFilesRecord,
+  writeState,
+  type HeldFile,
+  type MirroredDataset,
+} from './state.ts'
+
+/** A file that is kept aside, with the dataset that it was of. */
+export interface Aside {
+  readonly dataset: MirroredDataset
+  readonly file: HeldFile
+}
+
+/** Files that left before a time and are kept aside since. */
+export async function* asideSince(sink: Sink, order: MirrorOrder, before: Date): AsyncGenerator<Aside> {
+  for await (const dataset of heldDatasets(sink.records, order.name)) {
+    if (dataset.files.aside === 0) continue
+    for (const file of await readFiles(sink.records, order.name, dataset.id)) {
+      if (isDropped(file, before)) yield { dataset, file }
+    }
+  }
+}
+
+/** Drops what left before a time and is kept aside. @returns how many files */
+export async function prune(sink: Sink, order: MirrorOrder, before: Date, now: Date): Promise<number> {
+  const { records } = sink
+  let dropped = 0
+  await rewrite(sink, order, now, async (dataset) => {
+    if (dataset.files.aside === 0) return dataset
+    const files = await readFiles(records, order.name, dataset.id)
+    const gone = files.filter((file) => isDropped(file, before))
+    if (gone.length === 0) return dataset
+    for (const { path } of gone) await sink.remove(path)
+    dropped += gone.length
+    const kept = files.filter((file) => !gone.includes(file))
+    await writeFilesRecord(records, names.files(order.name, dataset.id), dataset.id, kept)
+    return { ...dataset, files: countsOf(kept) }
+  })
+  return dropped
+}
+
+/**
+ * Takes a dataset down for good: its files and metadata go, and its name stays, so that it does not come back.
+ * @returns how many files went; undefined: the mirror does not hold it
+ */
+export async function purge(sink: Sink, order: MirrorOrder, pid: string, now: Date): Promise<number | undefined> {
+  const { records } = sink
+  let found: MirroredDataset | undefined
+  await rewrite(sink, order, now, (dataset) => {
+    if (dataset.pid !== pid) return Promise.resolve(dataset)
+    found = dataset
+    const { id, folder, owner } = dataset
+    const leftAt = dataset.state === 'purged' ? dataset.leftAt : now.toISOString()
+    return Promise.resolve({
+      id,
+      pid,
+      folder,
+      ...(owner !== undefined && { owner }),
+      state: 'purged',
+      versions: [],
+      files: countsOf([]),
+      ...(leftAt !== undefined && { leftAt }),
+    })
+  })
+  if (!found) return undefined
+  const files = (await readFiles(records, order.name, found.id)).filter(isHeld)
+  for (const { path } of files) await sink.remove(path)
+  for (const name of await records.list(`mirrors/${order.name}/metadata/${found.folder}`)) await records.remove(name)
+  // Last, as it says what else there is to remove.
+  await records.remove(names.files(order.name, found.id))
+  return files.length
+}
+
+function isDropped(file: HeldFile, before: Date): boolean {
+  return isHeld(file) && !isShown(file) && file.leftAt !== undefined && Date.parse(file.leftAt) < before.getTime()
+}
+
+/** Makes another state of the present one, as a run of its own. */
+async function rewrite(
+  { records }: Sink,
+  order: MirrorOrder,
+  now: Date,
+  change: (dataset: MirroredDataset) => Promise<MirroredDataset>,
+): Promise<void> {
+  const pending = await readPending(records, order.name)
+  if (pending) {
+    const message = `A run of mirror ${order.name} that began at ${pending.startedAt} has not ended: bring it to its end first.`
+    throw new DataferryError('MIRROR_BUSY', message)
+  }
+  const state = await readState(records, order.name)
+  if (!state) return
+  const startedAt = now.toISOString()
+  const run = startedAt.replaceAll(':', '-')
+  const states: RunReport['states'] = {}
+  const files = { fetched: 0, kept: 0, linked: 0, moved: 0, superseded: 0, failed: 0, missing: 0 }
+  const log = new LineWriter(await records.appendTo(names.run(order.name, run, 'datasets.ndjson'), 0))
+  try {
+    for await (const before of heldDatasets(records, order.name)) {
+      const dataset = await change(before)
+      states[dataset.state] = (states[dataset.state] ?? 0) + 1
+      files.kept += dataset.files.current
+      files.missing += dataset.files.missing
+      await log.add(dataset)
+    }
+    await log.flush()
+  } finally {
+    await log.close()
+  }
+  const header = csvRow(['change', 'dataset', 'version', 'path', 'file', 'detail'])
+  await records.write(names.run(order.name, run, 'changes.csv'), header)
+  const report: RunReport = {
+    v: 1,
+    mirror: order.name,
+    run,
+    startedAt,
+    finishedAt: startedAt,
+    complete: true,
+    sweep: 'none',
+    states,
+    datasets: {},
+    files,
+    bytesFetched: 0,
+    requests: {},
+    problems: [],
+  }
+  await records.write(names.run(order.name, run, 'run.json'), recordText(report))
+  await writeState(records, order.name, { ...state, run })
+}

@@ -1,0 +1,99 @@
+import { z } from 'zod'
+import { parseRecord, recordText } from '../batch/record.ts'
+import type { Records } from '../sinks/sink.ts'
+import { names } from './order.ts'
+
+/**
+ * What a run does next.
+ * - `sweep`: find every dataset · `compare`: find what became of each · `clear`: take files away from where they were
+ * - `place`: put them where they are now · `fetch`: a batch · `link`: further paths · `publish`: the new state and the report
+ */
+const PHASES = ['sweep', 'compare', 'clear', 'place', 'fetch', 'link', 'publish'] as const
+export type Phase = (typeof PHASES)[number]
+
+/** Logs of a run; each line counts once the run says so. */
+export const LOGS = ['datasets', 'changes', 'moves', 'links', 'manifest'] as const
+export type LogName = (typeof LOGS)[number]
+
+const count = z.number().int().nonnegative()
+const progressSchema = z.object({
+  /** Id of the last dataset that was compared. */
+  after: count,
+  /** Bytes of each log that count. */
+  lengths: z.object({ datasets: count, changes: count, moves: count, links: count, manifest: count }),
+  /** Lines of `manifest` and `moves`. */
+  items: count,
+  moves: count,
+  touched: count,
+  /** Datasets that were found, and have left all the same; and those that may not, as too many would. */
+  hidden: count,
+  refused: count,
+})
+export type Progress = Readonly<z.infer<typeof progressSchema>>
+
+export const NO_PROGRESS: Progress = {
+  after: 0,
+  lengths: { datasets: 0, changes: 0, moves: 0, links: 0, manifest: 0 },
+  items: 0,
+  moves: 0,
+  touched: 0,
+  hidden: 0,
+  refused: 0,
+}
+
+/** `pending/run.json`: a run that has not ended. The same command goes on with it. */
+const pendingSchema = z.object({
+  v: z.literal(1),
+  /** Its name: when it began. */
+  run: z.string(),
+  startedAt: z.string(),
+  sweep: z.enum(['quick', 'full']),
+  /** Why a sweep is in full that was not asked for so. */
+  why: z.string().optional(),
+  /** Remainders of ids whose datasets are looked at in full. */
+  parts: z.array(count),
+  phase: z.enum(PHASES),
+  progress: progressSchema,
+  /** Datasets that would have left, where those are too many: then none did. */
+  refused: count.optional(),
+  /** What was planned to be fetched. */
+  batch: z.string().optional(),
+  /** Places that held nothing where a file was to be taken from. */
+  lost: z.array(z.string()),
+  arranged: z.object({ moved: count, superseded: count }),
+  /** Files that got a further path. */
+  linked: count,
+  /** Requests so far, by kind. */
+  requests: z.record(z.string(), count),
+})
+export type PendingRun = Readonly<z.infer<typeof pendingSchema>>
+
+const RECORD = 'run.json'
+
+/** The run of a mirror that has not ended; undefined: none. Rejects with `RECORD_UNREADABLE`. */
+export async function readPending(records: Records, mirror: string): Promise<PendingRun | undefined> {
+  const name = names.pending(mirror, RECORD)
+  const bytes = await records.read(name)
+  return bytes && parseRecord(pendingSchema, bytes, name)
+}
+
+export async function writePending(records: Records, mirror: string, run: PendingRun): Promise<void> {
+  await records.write(names.pending(mirror, RECORD), recordText(run))
+}
+
+/** Drops what a run that has ended, or never began, left. Its record goes last. */
+export async function dropPending(records: Records, mirror: string): Promise<void> {
+  const last = names.pending(mirror, RECORD)
+  for (const name of await records.list(names.allPending(mirror))) if (name !== last) await records.remove(name)
+  await records.remove(last)
+}
+
+/** `found.ndjson`, or one of `LOGS`. */
+export function logName(mirror: string, log: LogName | 'found'): string {
+  return names.pending(mirror, `${log}.ndjson`)
+}
+
+/** The files of a dataset as they will be. */
+export function filesName(mirror: string, dataset: number): string {
+  return names.pending(mirror, `files/${dataset}.json`)
+}

@@ -1,0 +1,70 @@
+import { z } from 'zod'
+import { parseRecord } from '../batch/record.ts'
+import type { Records } from '../sinks/sink.ts'
+import { names } from './order.ts'
+import { DATASET_STATES } from './state.ts'
+
+const count = z.number().int().nonnegative()
+
+/** What happened to a dataset in a run. */
+export const HAPPENED = [
+  'added',
+  'updated',
+  'unchanged',
+  'returned',
+  'deaccessioned',
+  'gone',
+  'denied',
+  'out-of-scope',
+  'failed',
+] as const
+export type Happened = (typeof HAPPENED)[number]
+
+/** `run.json`: what a run of a mirror did. Written last: a run without it has not ended. */
+const runReportSchema = z.object({
+  v: z.literal(1),
+  mirror: z.string(),
+  run: z.string(),
+  startedAt: z.string(),
+  finishedAt: z.string(),
+  /** The mirror equals what the server releases, as far as this user may have it. */
+  complete: z.boolean(),
+  /** `none`: no run on the server, but files that were dropped here. */
+  sweep: z.enum(['quick', 'full', 'none']),
+  why: z.string().optional(),
+  /** Datasets by state. */
+  states: z.partialRecord(z.enum(DATASET_STATES), count),
+  /** Datasets by what happened to them in this run. */
+  datasets: z.partialRecord(z.enum(HAPPENED), count),
+  files: z.object({
+    fetched: count,
+    /** Held before, and still. */
+    kept: count,
+    linked: count,
+    moved: count,
+    superseded: count,
+    failed: count,
+    /** Not here, in this run or before. */
+    missing: count,
+  }),
+  bytesFetched: count,
+  requests: z.record(z.string(), count),
+  /** Datasets that would have left, where those were too many: then none did. */
+  refused: count.optional(),
+  /** Datasets that could not be looked at. */
+  problems: z.array(z.object({ dataset: z.string(), code: z.string(), message: z.string() })),
+  batch: z.string().optional(),
+})
+export type RunReport = Readonly<z.infer<typeof runReportSchema>>
+
+/** @returns undefined when there is no such run, or it has not ended. Rejects with `RECORD_UNREADABLE`. */
+export async function readRun(records: Records, mirror: string, run: string): Promise<RunReport | undefined> {
+  const name = names.run(mirror, run, 'run.json')
+  const bytes = await records.read(name)
+  return bytes && parseRecord(runReportSchema, bytes, name)
+}
+
+/** Names of the runs of a mirror, oldest first. */
+export async function listRuns(records: Records, mirror: string): Promise<readonly string[]> {
+  return [...(await records.folders(names.runs(mirror)))].sort()
+}

@@ -1,0 +1,354 @@
+import { z } from 'zod'
+import { createHash } from 'node:crypto'
+import { eachConcurrently } from '../async/each-concurrently.ts'
+import { DataferryError } from '../errors.ts'
+import type { FoundDataset, MirrorSource } from '../model/mirror-source.ts'
+import type { Sink } from '../sinks/sink.ts'
+import { compare, pairs } from './compare.ts'
+import { isErrorOf } from './errors.ts'
+import { foundSchema, merged, searchScope, walkScope } from './found.ts'
+import { askAbout, mayLeave, type Departure, type Leaving } from './leaving.ts'
+import { LineWriter } from './line-writer.ts'
+import { places, type MirrorOrder } from './order.ts'
+import { dropPending, logName, NO_PROGRESS, readPending, writePending, type Phase, type PendingRun } from './pending.ts'
+import { publish } from './publish.ts'
+import type { RunReport } from './report.ts'
+import { heldDatasets, PARTS, readLines, readState, type MirroredDataset } from './state.ts'
+
+/** How long what the search does not show may go unseen. */
+const FULL_AFTER_MS = 7 * 24 * 60 * 60 * 1000
+const ALL_PARTS = Array.from({ length: PARTS }, (_, part) => part)
+/** Files that are moved or linked at the same time. */
+const AT_A_TIME = 8
+/** A key for looks at paths that belong to no batch. */
+const KEY = 'mirror'
+
+/** What is to be fetched: lines of `mirror-entries.ts`. */
+export interface Lacking {
+  readonly sha256: string
+  readonly files: number
+  readonly bytes: () => AsyncIterable<Uint8Array>
+}
+
+export interface MirrorRunOptions {
+  readonly order: MirrorOrder
+  readonly sink: Sink
+  readonly source: MirrorSource
+  /** Look at every dataset, whatever the search says. */
+  readonly full: boolean
+  /** Share of the datasets that may leave in this run; default: as the order says. */
+  readonly maxRemovals?: number | undefined
+  readonly now: () => Date
+  readonly signal: AbortSignal
+  /** Told what is done next. */
+  readonly onPhase: (phase: Phase, run: PendingRun) => void
+  /** Requests so far, by kind. */
+  readonly requests: () => Readonly<Record<string, number>>
+  /**
+   * Brings what is lacking home as a batch, or goes on with it.
+   * @param batch the one that an earlier command began
+   * @param begun is told the id of the batch before anything is fetched
+   */
+  readonly fetch: (
+    lacking: Lacking,
+    batch: string | undefined,
+    begun: (batch: string) => Promise<void>,
+  ) => Promise<'ended' | 'parked'>
+}
+
+/**
+ * One run of a mirror, or the rest of one that was cut short: finds what the server has, compares it with what is held, brings
+ * home what is lacking, and records the new state and what changed. Every step can be repeated.
+ * @returns undefined when fetching was parked
+ */
+export async function runMirror(options: MirrorRunOptions): Promise<RunReport | undefined> {
+  return new MirrorRun(options, await pendingOrNew(options)).run()
+}
+
+/** What a run would change, without changing anything. Rejects with `MIRROR_BUSY` where an earlier run has not ended. */
+export async function previewMirror(options: MirrorRunOptions): Promise<PendingRun> {
+  const { sink, order } = options
+  const earlier = await readPending(sink.records, order.name)
+  if (earlier && earlier.phase !== 'sweep' && earlier.phase !== 'compare') {
+    const message = `A run of mirror ${order.name} that began at ${earlier.startedAt} has not ended: bring it to its end first.`
+    throw new DataferryError('MIRROR_BUSY', message)
+  }
+  if (earlier) await dropPending(sink.records, order.name)
+  return new MirrorRun(options, await newRun(options)).preview()
+}
+
+async function pendingOrNew(options: MirrorRunOptions): Promise<PendingRun> {
+  const { sink, order } = options
+  return (await readPending(sink.records, order.name)) ?? newRun(options)
+}
+
+async function newRun({ sink, order, full, now }: MirrorRunOptions): Promise<PendingRun> {
+  const startedAt = now().toISOString()
+  const state = await readState(sink.records, order.name)
+  const due = state ? dueParts(state.swept, now()) : []
+  const parts = full ? ALL_PARTS : due
+  return {
+    v: 1,
+    run: startedAt.replaceAll(':', '-'),
+    startedAt,
+    sweep: parts.length === PARTS ? 'full' : 'quick',
+    ...(parts.length === PARTS && !full && { why: 'The last full sweep was more than 7 days ago.' }),
+    parts,
+    phase: 'sweep',
+    progress: NO_PROGRESS,
+    lost: [],
+    arranged: { moved: 0, superseded: 0 },
+    linked: 0,
+    requests: {},
+  }
+}
+
+/** Parts of the datasets that were not looked at for a week. */
+function dueParts(swept: readonly string[], now: Date): number[] {
+  return swept.flatMap((time, part) => (now.getTime() - Date.parse(time) >= FULL_AFTER_MS ? [part] : []))
+}
+
+class MirrorRun {
+  readonly #options: MirrorRunOptions
+  #run: PendingRun
+
+  constructor(options: MirrorRunOptions, run: PendingRun) {
+    this.#options = options
+    this.#run = run
+  }
+
+  async run(): Promise<RunReport | undefined> {
+    const { sink, order } = this.#options
+    await this.#prepare(true)
+    await this.#phase('clear', 'place', () => this.#clear())
+    await this.#phase('place', 'fetch', () => this.#place())
+    if (this.#run.phase === 'fetch') {
+      this.#tell()
+      if ((await this.#fetch()) === 'parked') return undefined
+      await this.#save({ phase: 'link' })
+    }
+    const unlinked = new Set<string>()
+    if (this.#run.phase === 'link' || this.#run.phase === 'publish') {
+      this.#tell()
+      await this.#link(unlinked)
+      await this.#save({ phase: 'publish' })
+    }
+    const report = await publish({ records: sink.records, order, run: this.#run, unlinked, now: this.#options.now() })
+    await dropPending(sink.records, order.name)
+    return report
+  }
+
+  async preview(): Promise<PendingRun> {
+    await this.#prepare(false)
+    return this.#run
+  }
+
+  /** Finds out what is to be done. */
+  async #prepare(keeps: boolean): Promise<void> {
+    if (this.#run.phase === 'sweep') {
+      this.#tell()
+      await this.#save({})
+      await this.#sweep()
+      await this.#save({ phase: 'compare' })
+    }
+    if (this.#run.phase !== 'compare') return
+    this.#tell()
+    const { order, sink, source, now, signal } = this.#options
+    const leaving = await this.#leaving()
+    const { refused } = await compare({
+      order,
+      source,
+      records: sink.records,
+      now: now(),
+      keeps,
+      signal,
+      run: this.#run,
+      leaving,
+      onProgress: (progress) => this.#save({ progress }),
+    })
+    await this.#save({ phase: 'clear', ...(refused > 0 && { refused: (this.#run.refused ?? 0) + refused }) })
+  }
+
+  async #phase(phase: Phase, next: Phase, work: () => Promise<void>): Promise<void> {
+    if (this.#run.phase !== phase) return
+    this.#tell()
+    await work()
+    await this.#save({ phase: next })
+  }
+
+  #tell(): void {
+    this.#options.onPhase(this.#run.phase, this.#run)
+  }
+
+  async #save(change: Partial<PendingRun>): Promise<void> {
+    const { sink, order, requests } = this.#options
+    this.#run = { ...this.#run, ...change, requests: { ...requests() } }
+    await writePending(sink.records, order.name, this.#run)
+  }
+
+  /** Writes down every dataset that is found; where the index does not answer, what the database holds. */
+  async #sweep(): Promise<void> {
+    try {
+      await this.#writeFound(true)
+    } catch (error) {
+      if (!isErrorOf(error, ...NO_SEARCH)) throw error
+      if (this.#options.order.scope.kind !== 'collections') {
+        const message = `Only a search can tell what mirror ${this.#options.order.name} is of, and it fails: ${error.message}`
+        throw new DataferryError('SOURCE_FAILED', message, { cause: error })
+      }
+      await this.#sweepInFull(`The search did not answer: ${error.message}`)
+      await this.#writeFound(false)
+    }
+  }
+
+  async #sweepInFull(why: string): Promise<void> {
+    await this.#save({ sweep: 'full', parts: ALL_PARTS, why })
+  }
+
+  /** By ascending id, going on after the last one that is there. */
+  async #writeFound(searches: boolean): Promise<void> {
+    const { sink, order } = this.#options
+    const name = logName(order.name, 'found')
+    let after = 0
+    let length = 0
+    for await (const found of readLines(sink.records, name, foundSchema)) {
+      after = found.id
+      length += Buffer.byteLength(`${JSON.stringify(found)}\n`)
+    }
+    const log = new LineWriter(await sink.records.appendTo(name, length))
+    try {
+      for await (const found of await this.#find(after, searches)) await log.add(foundSchema.parse(found))
+    } finally {
+      // What was found before a failure need not be found again.
+      await log.flush().finally(() => log.close())
+    }
+  }
+
+  async #find(after: number, searches: boolean): Promise<AsyncIterable<FoundDataset>> {
+    const { source, order, signal, sink } = this.#options
+    const idOf = new Map<string, number>()
+    if (order.scope.kind === 'datasets') {
+      for await (const { pid, id } of heldDatasets(sink.records, order.name)) idOf.set(pid, id)
+    }
+    const searched = searches ? [searchScope(source, order.scope, after, idOf, signal)] : []
+    const walks = this.#run.parts.length > 0 || !searches
+    const walked = walks ? await walkScope(source, order.scope, after, signal) : undefined
+    if (!walked) return merged(searched)
+    const isLinked = order.scope.kind === 'collections' && order.scope.linked
+    const ids = new Set(walked.map(({ id }) => id))
+    // The database decides what there is; the index alone knows what is only linked.
+    const known = searched.map((found) => (isLinked ? found : among(found, ids)))
+    return merged([...known, this.#own(walked, searches)])
+  }
+
+  /** Datasets of the database that are this installation's own: harvested ones have their files elsewhere. */
+  async *#own(walked: readonly FoundDataset[], hasIndex: boolean): AsyncGenerator<FoundDataset, void> {
+    const { source, sink, order, signal } = this.#options
+    const held = new Set<number>()
+    for await (const { id } of heldDatasets(sink.records, order.name)) held.add(id)
+    for (const found of walked) {
+      const isHarvested = hasIndex && !held.has(found.id) && (await source.indexed(found.id, signal)) === 'harvested'
+      if (!isHarvested) yield found
+    }
+  }
+
+  /** What became of datasets that were not found. Empty where more would leave than may. */
+  async #leaving(): Promise<Leaving> {
+    const { sink, order, source, signal, maxRemovals = order.maxRemovals } = this.#options
+    const left = new Map<number, Departure>()
+    let held = 0
+    let leaving = 0
+    const missing: MirroredDataset[] = []
+    for await (const { found, old } of pairs(sink.records, order.name)) {
+      if (old?.state !== 'current') continue
+      held++
+      if (!found) missing.push(old)
+    }
+    if (
+      this.#run.sweep === 'quick' &&
+      order.scope.kind === 'collections' &&
+      !mayLeave(missing.length, held, undefined)
+    ) {
+      // The phase first: without what was found, everything would seem to have gone.
+      await this.#save({ phase: 'sweep' })
+      await sink.records.remove(logName(order.name, 'found'))
+      await this.#sweepInFull(`The search did not find ${missing.length} of ${held} datasets that are held.`)
+      await this.#sweep()
+      await this.#save({ phase: 'compare' })
+      return this.#leaving()
+    }
+    for (const old of missing) {
+      const departure = await askAbout(old, order, source, signal)
+      left.set(old.id, departure)
+      if (departure.state !== 'current') leaving++
+      if (!mayLeave(leaving, held, maxRemovals)) {
+        await this.#save({ refused: missing.length })
+        return { departures: new Map(), mayLeave: () => false }
+      }
+    }
+    return { departures: left, mayLeave: (more) => mayLeave(leaving + more, held, maxRemovals) }
+  }
+
+  /** Takes files away from where they were: afterwards every place that another file is to have is free. */
+  async #clear(): Promise<void> {
+    const { sink, order, signal } = this.#options
+    await eachConcurrently(this.#moves(), AT_A_TIME, async ({ n, from }) => {
+      const moving = places.moving(order.name, n)
+      if (await sink.stat(moving, KEY, signal)) await sink.remove(from)
+      else await sink.move(from, moving, signal)
+    })
+  }
+
+  async #place(): Promise<void> {
+    const { sink, order, signal } = this.#options
+    const lost: string[] = []
+    let superseded = 0
+    await eachConcurrently(this.#moves(), AT_A_TIME, async ({ n, to }) => {
+      if (to.startsWith('.dataferry/')) superseded++
+      const placed = await sink.move(places.moving(order.name, n), to, signal)
+      if (!placed && !(await sink.stat(to, KEY, signal))) lost.push(to)
+    })
+    await this.#save({ lost, arranged: { superseded, moved: this.#run.progress.moves - superseded } })
+  }
+
+  async #fetch(): Promise<'ended' | 'parked'> {
+    const { sink, order, fetch } = this.#options
+    const { items: files } = this.#run.progress
+    if (files === 0) return 'ended'
+    const bytes = (): AsyncIterable<Uint8Array> => sink.records.streamLog(logName(order.name, 'manifest'), 0)
+    const hash = createHash('sha256')
+    for await (const chunk of bytes()) hash.update(chunk)
+    const lacking = { sha256: hash.digest('hex'), files, bytes }
+    return fetch(lacking, this.#run.batch, (batch) => this.#save({ batch }))
+  }
+
+  /** Gives files their further paths. What cannot be linked, as its file did not come, is missing. */
+  async #link(unlinked: Set<string>): Promise<void> {
+    const { sink, order, signal } = this.#options
+    let linked = 0
+    const links = readLines(sink.records, logName(order.name, 'links'), linkSchema)
+    await eachConcurrently(links, AT_A_TIME, async ({ from, to }) => {
+      if (await sink.link(from, to, signal)) linked++
+      else unlinked.add(to)
+    })
+    if (linked > 0) await this.#save({ linked })
+  }
+
+  #moves(): AsyncIterable<z.infer<typeof moveSchema>> {
+    const { sink, order } = this.#options
+    return readLines(sink.records, logName(order.name, 'moves'), moveSchema)
+  }
+}
+
+async function* among(
+  found: AsyncIterable<FoundDataset>,
+  ids: ReadonlySet<number>,
+): AsyncGenerator<FoundDataset, void> {
+  for await (const one of found) if (ids.has(one.id)) yield one
+}
+
+const linkSchema = z.object({ from: z.string(), to: z.string() })
+const moveSchema = linkSchema.extend({ n: z.number().int().nonnegative() })
+
+/** What a search ends with where there is no index, or a broken one. */
+const NO_SEARCH = ['SOURCE_NOT_LISTED', 'SOURCE_NOT_FOUND', 'SOURCE_REJECTED', 'SOURCE_MISLISTED'] as const

@@ -1,0 +1,109 @@
+import type { Repository } from '../fakes/dataverse/repository.ts'
+import type { FileSpec } from '../fakes/dataverse/specs.ts'
+
+/** A repeatable series of numbers: the same seed gives the same history. */
+export class Chance {
+  #state: number
+
+  constructor(seed: number) {
+    this.#state = seed >>> 0 || 1
+  }
+
+  /** 0 … below − 1. @see Marsaglia, Xorshift RNGs (2003) */
+  next(below: number): number {
+    let x = this.#state
+    x ^= x << 13
+    x ^= x >>> 17
+    x ^= x << 5
+    this.#state = x >>> 0
+    return this.#state % below
+  }
+
+  pick<T>(values: readonly T[]): T | undefined {
+    return values.length === 0 ? undefined : values[this.next(values.length)]
+  }
+}
+
+const COLLECTIONS = ['climate', 'ice', 'other']
+
+/** Random work of the people of a repository. Every file has contents that no other one has. */
+export class History {
+  readonly #repository: Repository
+  readonly #chance: Chance
+  #files = 0
+  #datasets = 0
+
+  constructor(repository: Repository, chance: Chance) {
+    this.#repository = repository
+    this.#chance = chance
+  }
+
+  deposit(): void {
+    const files = Array.from({ length: this.#chance.next(4) }, () => this.#file())
+    const collection = this.#chance.pick(COLLECTIONS) ?? 'climate'
+    this.#repository.deposit(`doi:10.5072/FK2/D${++this.#datasets}`, files, { collection })
+  }
+
+  /** Anything that may happen. */
+  step(): void {
+    const pid = this.#chance.pick(this.#repository.pids)
+    if (pid === undefined) {
+      this.deposit()
+      return
+    }
+    const repository = this.#repository
+    const isReleased = repository.released(pid) !== undefined
+    switch (this.#chance.next(10)) {
+      case 0:
+        this.deposit()
+        return
+      case 1:
+        if (isReleased) repository.deaccession(pid, 'taken back')
+        return
+      case 2:
+        if (isReleased) repository.bringBack(pid)
+        return
+      case 3:
+        if (this.#chance.next(3) === 0) repository.destroy(pid)
+        return
+      case 4:
+        repository.move(pid, this.#chance.pick(COLLECTIONS) ?? 'climate')
+        return
+      case 5:
+        if (isReleased) repository.edit(pid)
+        return
+      case 6:
+        if (isReleased) repository.updateCurrent(pid, (files) => files.map((file) => this.#renamed(file)))
+        return
+      default:
+        if (isReleased) repository.publish(pid, (files) => this.#next(files), this.#chance.next(2) === 0)
+    }
+  }
+
+  #next(files: readonly FileSpec[]): readonly FileSpec[] {
+    const kept = files.flatMap((file) => {
+      switch (this.#chance.next(6)) {
+        case 0:
+          return []
+        case 1:
+          return [{ ...this.#file(), label: file.label, replaces: file.id ?? 0 }]
+        case 2:
+          return [this.#renamed(file)]
+        case 3:
+          return [{ ...file, directory: `d${this.#chance.next(3)}` }]
+        default:
+          return [file]
+      }
+    })
+    return this.#chance.next(2) === 0 ? [...kept, this.#file()] : kept
+  }
+
+  /** Names are few, so that files take over one another's. */
+  #renamed(file: FileSpec): FileSpec {
+    return { ...file, label: `n${this.#chance.next(6)}` }
+  }
+
+  #file(): FileSpec {
+    return { label: `n${this.#chance.next(6)}`, content: `content ${++this.#files}` }
+  }
+}

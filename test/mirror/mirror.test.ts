@@ -1,0 +1,319 @@
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { FileSpec } from '../fakes/dataverse/specs.ts'
+import { mirrorHomes, type MirrorHome } from './home.ts'
+
+const A = 'doi:10.5072/FK2/A'
+const B = 'doi:10.5072/FK2/B'
+const ASIDE = '.dataferry/mirrors/m/superseded'
+
+const homeOf = mirrorHomes()
+let home: MirrorHome
+beforeEach(async () => {
+  home = await homeOf()
+  home.repository.deposit(A, [file('a.txt', 'alpha'), file('b.txt', 'beta', 'sub')], { collection: 'climate' })
+  home.repository.deposit(B, [file('c.txt', 'gamma')], { collection: 'ice' })
+})
+afterEach(() => home.close())
+
+function file(label: string, content: string, directory?: string): FileSpec {
+  return { label, content, ...(directory !== undefined && { directory }) }
+}
+
+async function create(...more: readonly string[]): Promise<void> {
+  const args = more.length === 0 || more[0]?.startsWith('--versions') ? ['--collection', 'climate', ...more] : more
+  const { code, stderr } = await home.cli('mirror', 'create', 'm', '--to', home.destination, ...args)
+  expect(stderr).toBe('')
+  expect(code).toBe(0)
+}
+
+describe('the first run', () => {
+  it('brings every released file of a collection and of those within, and says so', async () => {
+    home.repository.deposit('doi:10.5072/FK2/ELSE', [file('x', 'x')], { collection: 'other' })
+    await create()
+    const { code, report } = await home.run()
+    expect(code).toBe(0)
+    expect(report).toMatchObject({ complete: true, sweep: 'quick', datasets: { added: 2 }, files: { fetched: 3 } })
+    expect(home.files()).toEqual({
+      'doi-10.5072-FK2-A/a.txt': 'alpha',
+      'doi-10.5072-FK2-A/sub/b.txt': 'beta',
+      'doi-10.5072-FK2-B/c.txt': 'gamma',
+    })
+    expect(home.changes()).toEqual([`dataset-added,${A},1.0,"","",""`, `dataset-added,${B},1.0,"","",""`])
+    const records = join(home.destination, '.dataferry')
+    expect(readdirSync(records).sort()).toEqual(['destination.json', 'marks', 'mirrors', 'parts'])
+    expect(existsSync(join(records, 'mirrors/m/metadata/doi-10.5072-FK2-A/v1.0/dataset.json'))).toBe(true)
+    expect(existsSync(join(records, 'mirrors/m/pending'))).toBe(false)
+  })
+})
+
+describe('a further run', () => {
+  beforeEach(async () => {
+    await create()
+    expect((await home.run()).code).toBe(0)
+  })
+
+  it('asks only the search where nothing has changed, and fetches nothing', async () => {
+    const { code, report } = await home.run()
+    expect(code).toBe(0)
+    expect(report).toMatchObject({
+      datasets: { unchanged: 2 },
+      requests: { search: 2 },
+      files: { fetched: 0, kept: 3 },
+    })
+    expect(Object.keys(report.requests)).toEqual(['search'])
+    expect(home.changes()).toEqual([])
+  })
+
+  it('fetches only what is new in a version, moves what moved, and keeps aside what was replaced or removed', async () => {
+    const [a, b] = home.repository.files(A)
+    expect([a?.label, b?.label]).toEqual(['a.txt', 'b.txt'])
+    home.repository.publish(A, (files) => [
+      { label: 'a.txt', content: 'alpha 2', replaces: files[0]?.id ?? 0 },
+      ...files.slice(1).map((one) => ({ ...one, directory: 'moved' })),
+      file('new.txt', 'delta'),
+    ])
+    home.repository.publish(B, () => [])
+    const { code, report } = await home.run()
+    expect(code).toBe(0)
+    expect(report).toMatchObject({ datasets: { updated: 2 }, files: { fetched: 2, moved: 1, superseded: 2 } })
+    expect(home.files()).toEqual({
+      'doi-10.5072-FK2-A/a.txt': 'alpha 2',
+      'doi-10.5072-FK2-A/moved/b.txt': 'beta',
+      'doi-10.5072-FK2-A/new.txt': 'delta',
+    })
+    expect(home.files(ASIDE)).toEqual({
+      'doi-10.5072-FK2-A/v1.0/a.txt': 'alpha',
+      'doi-10.5072-FK2-B/v1.0/c.txt': 'gamma',
+    })
+    const ids = home.repository.files(A).map(({ id }) => String(id))
+    expect(home.changes().slice(0, 4)).toEqual([
+      `version-added,${A},2.0,"","",""`,
+      `file-moved,${A},2.0,moved/b.txt,${ids[1]},from sub/b.txt`,
+      `file-replaced,${A},2.0,a.txt,${ids[0]},replaces ${String(a?.id)}`,
+      `file-added,${A},2.0,new.txt,${ids[2]},""`,
+    ])
+  })
+
+  it('sees a version that was changed under its number', async () => {
+    home.repository.updateCurrent(A, (files) => files.map((one) => ({ ...one, label: `x-${one.label}` })))
+    const { code, report } = await home.run()
+    expect([code, report.files['fetched'], report.files['moved']]).toEqual([0, 0, 2])
+    expect(Object.keys(home.files())).toContain('doi-10.5072-FK2-A/x-a.txt')
+    expect(home.changes()[0]).toBe(`version-updated,${A},1.0,"","",""`)
+  })
+
+  it('asks once more about a draft that somebody works on, and fetches nothing', async () => {
+    home.repository.edit(A)
+    const { code, report } = await home.run()
+    expect([code, report.requests, report.files['fetched']]).toEqual([0, { search: 2, versions: 1 }, 0])
+    expect((await home.run()).report.requests).toEqual({ search: 2 })
+  })
+
+  it('keeps the files of a dataset that was deaccessioned, with what was said of it, and takes it back', async () => {
+    home.repository.deaccession(A, 'Wrong units.', { link: 'https://example.org/new' })
+    const { code, report } = await home.run()
+    expect([code, report.states]).toEqual([0, { current: 1, deaccessioned: 1 }])
+    expect(home.changes()).toEqual([`dataset-deaccessioned,${A},"","","",Wrong units. https://example.org/new`])
+    expect(Object.keys(home.files())).toHaveLength(3)
+    home.repository.bringBack(A)
+    expect((await home.run()).report).toMatchObject({ states: { current: 2 }, files: { fetched: 0 } })
+    expect(home.changes()[0]).toBe(`dataset-returned,${A},1.0,"","",""`)
+  })
+
+  it('calls a dataset gone only when two runs and a direct question agree', async () => {
+    home.repository.destroy(B)
+    expect((await home.run()).report.states).toEqual({ current: 2 })
+    expect((await home.run()).report.states).toEqual({ current: 1, gone: 1 })
+    expect(home.changes()).toEqual([`dataset-gone,${B},"","","",""`])
+    expect(Object.keys(home.files())).toHaveLength(3)
+  })
+
+  it('tells a dataset that left the collection from one that the index has lost', async () => {
+    home.repository.move(B, 'other')
+    expect((await home.run()).report.states).toEqual({ current: 1, 'out-of-scope': 1 })
+    expect(home.changes()).toEqual([`dataset-out-of-scope,${B},"","","",""`])
+    home.repository.move(B, 'climate')
+    expect((await home.run()).report.states).toEqual({ current: 2 })
+  })
+
+  it('is not misled by an index that lags', async () => {
+    home.server.world.freezeIndex(true)
+    home.repository.publish(A, (files) => [...files, file('late.txt', 'late')])
+    home.repository.deposit('doi:10.5072/FK2/NEW', [file('n', 'n')], { collection: 'climate' })
+    expect((await home.run()).code).toBe(0)
+    home.server.world.freezeIndex(false)
+    expect((await home.run()).code).toBe(0)
+    expect(home.files()).toMatchObject({ 'doi-10.5072-FK2-A/late.txt': 'late', 'doi-10.5072-FK2-NEW/n': 'n' })
+    expect((await home.run()).report.requests).toEqual({ search: 2 })
+  })
+
+  it('looks at everything where the search does not answer, and says why', async () => {
+    home.server.set({ searchFails: 'overloaded' })
+    home.repository.publish(A, (files) => [...files, file('late.txt', 'late')])
+    const { code, report } = await home.run()
+    expect([code, report.sweep, report['why']]).toEqual([0, 'full', expect.stringContaining('did not answer')])
+    expect(home.files()).toMatchObject({ 'doi-10.5072-FK2-A/late.txt': 'late' })
+  })
+
+  it('finds with --full what the search never tells, such as a file that was restricted by a superuser', async () => {
+    const restricted = home.repository.files(A).map((one) => ({ ...one, restricted: true }))
+    home.repository.publish(A, () => restricted, true)
+    expect((await home.run('--full')).report).toMatchObject({ sweep: 'full', files: { fetched: 0 } })
+    expect(home.files()).toMatchObject({ 'doi-10.5072-FK2-A/a.txt': 'alpha' })
+  })
+
+  it('keeps all as it is where too much would leave, and lets it go with consent', async () => {
+    for (let n = 0; n < 12; n++) home.repository.deposit(`${A}${n}`, [file('x', 'x')], { collection: 'climate' })
+    await home.run()
+    for (let n = 0; n < 11; n++) home.repository.move(`${A}${n}`, 'other')
+    const refused = await home.run()
+    expect([refused.code, refused.report.states]).toEqual([1, { current: 14 }])
+    expect((await home.run('--max-removals', '100%')).report.states).toEqual({ current: 3, 'out-of-scope': 11 })
+  })
+
+  it('shows with -n what would change, and changes nothing', async () => {
+    home.repository.publish(A, (files) => [...files, file('new.txt', 'new')])
+    const before = home.files()
+    const { code, stdout } = await home.cli('mirror', 'run', 'm', '-n', '--to', home.destination)
+    expect(code).toBe(0)
+    expect(stdout).toContain('file-added')
+    expect(stdout).toContain('1 file would be fetched, 0 moved.')
+    expect(home.files()).toEqual(before)
+    expect((await home.run()).report.files['fetched']).toBe(1)
+  })
+})
+
+describe('restricted and failing files', () => {
+  it('are missing with their code: a right counts in the run that asked, a failure is tried again', async () => {
+    home.repository.publish(A, (files) => [...files, { ...file('secret', 's'), restricted: true }])
+    home.repository.publish(B, (files) => [...files, { ...file('lost', 'l'), store: 'missing' }])
+    await create()
+    const first = await home.run('--retries', '1')
+    expect([first.code, first.report.files['failed']]).toEqual([1, 2])
+    const second = await home.run('--retries', '1')
+    expect([second.code, second.report.files['failed'], second.report.files['missing']]).toEqual([1, 1, 2])
+    const { stdout } = await home.cli('mirror', 'status', 'm', '--to', home.destination)
+    expect(stdout).toContain('SOURCE_DENIED')
+    expect(stdout).toContain('SOURCE_BYTES_MISSING')
+  })
+})
+
+describe('a mirror of all versions', () => {
+  it('has a folder for each, and fetches bytes that are in several once', async () => {
+    home.repository.publish(A, (files) => [...files, file('new.txt', 'new')])
+    await create('--versions', 'all')
+    const { code, report } = await home.run()
+    expect([code, report.files['fetched'], report.files['linked']]).toEqual([0, 4, 2])
+    const inode = (path: string): number => statSync(join(home.destination, path)).ino
+    expect(inode('doi-10.5072-FK2-A/v1.0/a.txt')).toBe(inode('doi-10.5072-FK2-A/v2.0/a.txt'))
+    home.repository.publish(A, (files) => files.slice(1))
+    const next = await home.run()
+    expect([next.code, next.report.files['fetched'], next.report.files['linked']]).toEqual([0, 0, 2])
+    expect(Object.keys(home.files('doi-10.5072-FK2-A')).sort()).toEqual([
+      'v1.0/a.txt',
+      'v1.0/sub/b.txt',
+      'v2.0/a.txt',
+      'v2.0/new.txt',
+      'v2.0/sub/b.txt',
+      'v3.0/new.txt',
+      'v3.0/sub/b.txt',
+    ])
+  })
+})
+
+describe('metadata', () => {
+  it('is kept in all forms, each only once it is of the newest version', async () => {
+    home.repository.exportsLag = true
+    home.repository.publish(A, (files) => files)
+    await create('--collection', 'climate', '--metadata', 'all')
+    await home.run()
+    const at = join(home.destination, '.dataferry/mirrors/m/metadata/doi-10.5072-FK2-A/v2.0')
+    expect(readdirSync(at)).toEqual(['dataset.json'])
+    home.repository.reexport(A)
+    await home.run()
+    expect(readdirSync(at)).toEqual(
+      ['croissant.json', 'dataset.json', 'datacite.xml', 'ddi.xml', 'oai-ore.jsonld', 'schema-org.json'].sort(),
+    )
+  })
+})
+
+describe('other scopes', () => {
+  it.each([
+    ['a search', ['--query', 'name:"Dataset doi:10.5072/FK2/B"']],
+    ['an OAI set', ['--oai-set', 'ice']],
+    ['a list', ['--datasets', 'LIST']],
+  ])('may be %s', async (_, scope) => {
+    home.server.set({ oaiSets: { ice: 'name:"Dataset doi:10.5072/FK2/B"' } })
+    const list = join(home.destination, '..', 'list.txt')
+    writeFileSync(list, `${B}\n`)
+    await create(...scope.map((word) => (word === 'LIST' ? list : word)))
+    expect((await home.run()).report).toMatchObject({ complete: true, states: { current: 1 }, files: { fetched: 1 } })
+    expect(Object.keys(home.files())).toEqual(['doi-10.5072-FK2-B/c.txt'])
+    expect((await home.run()).report).toMatchObject({ datasets: { unchanged: 1 }, files: { fetched: 0 } })
+  })
+})
+
+describe('files that are kept aside', () => {
+  it('go with prune after their time, and a dataset with purge for good', async () => {
+    await create()
+    await home.run()
+    home.repository.publish(A, (files) => files.slice(1))
+    await home.run()
+    const to = ['--to', home.destination]
+    expect((await home.cli('mirror', 'prune', 'm', '--removed-for', '1d', ...to)).stdout).toContain('0 files')
+    expect((await home.cli('mirror', 'prune', 'm', '--removed-for', '0d', ...to)).stdout).toContain('1 file ')
+    expect(Object.keys(home.files(ASIDE))).toHaveLength(1)
+    expect((await home.cli('mirror', 'prune', 'm', '--removed-for', '0d', '--yes', ...to)).code).toBe(0)
+    expect(existsSync(join(home.destination, ASIDE))).toBe(false)
+    expect((await home.cli('mirror', 'purge', 'm', A, '--yes', ...to)).code).toBe(0)
+    const { report } = await home.run()
+    expect(report).toMatchObject({ states: { current: 1, purged: 1 }, files: { fetched: 0 } })
+    expect(Object.keys(home.files())).toEqual(['doi-10.5072-FK2-B/c.txt'])
+  })
+})
+
+describe('verify', () => {
+  it('knows what a mirror shows, keeps aside and says about its datasets', async () => {
+    await create()
+    await home.run()
+    home.repository.publish(A, (files) => files.slice(1))
+    await home.run()
+    const good = await home.cli('verify', home.destination)
+    expect([good.code, good.stdout]).toEqual([0, expect.stringContaining('6 right')])
+    writeFileSync(join(home.destination, ASIDE, 'doi-10.5072-FK2-A/v1.0/a.txt'), 'alphA')
+    rmSync(join(home.destination, 'doi-10.5072-FK2-B/c.txt'))
+    writeFileSync(join(home.destination, '.dataferry/mirrors/m/metadata/doi-10.5072-FK2-B/v1.0/dataset.json'), '{}')
+    const bad = await home.cli('verify', home.destination)
+    expect(bad.code).toBe(1)
+    expect(bad.stdout).toMatch(/changed {2}\.dataferry\/mirrors\/m\/superseded\S+a\.txt/)
+    expect(bad.stdout).toMatch(/changed {2}\.dataferry\/mirrors\/m\/metadata\S+dataset\.json/)
+    expect(bad.stdout).toContain('missing  doi-10.5072-FK2-B/c.txt')
+    expect(bad.stdout).toContain('3 right')
+  })
+})
+
+describe('mirror create', () => {
+  it('refuses a scope that overlaps another mirror of the same destination', async () => {
+    await create()
+    for (const scope of [
+      ['--collection', 'ice'],
+      ['--collection', 'root'],
+      ['--query', '*'],
+    ]) {
+      const { code, stderr } = await home.cli('mirror', 'create', 'n', '--to', home.destination, ...scope)
+      expect([code, stderr]).toEqual([2, expect.stringContaining('mirror m')])
+    }
+    expect((await home.cli('mirror', 'create', 'n', '--to', home.destination, '--collection', 'other')).code).toBe(0)
+  })
+
+  it('names what is wrong: no scope, an unknown collection, a name that is taken', async () => {
+    const to = ['--to', home.destination]
+    expect((await home.cli('mirror', 'create', 'm', ...to)).code).toBe(2)
+    expect((await home.cli('mirror', 'create', 'm', '--collection', 'nowhere', ...to)).code).toBe(3)
+    await create()
+    expect((await home.cli('mirror', 'create', 'm', '--collection', 'other', ...to)).code).toBe(2)
+    expect((await home.cli('mirror', 'run', 'x', ...to)).stderr).toContain('it has only m')
+  })
+})
