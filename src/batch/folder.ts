@@ -1,7 +1,7 @@
 import type { DataferryError } from '../errors.ts'
 import { batchSchema, planStateSchema, type Batch, type BatchId, type PlanState } from '../model/batch.ts'
 import type { Records } from '../sinks/sink.ts'
-import { isUnreadable, parseRecord, recordText } from './record.ts'
+import { isUnreadable, parseRecord, recordText, unreadable } from './record.ts'
 
 /** The names in a batch folder, relative to `.dataferry/`. */
 export const names = {
@@ -53,7 +53,9 @@ export async function writeBatch(records: Records, batch: Batch): Promise<void> 
 /** @returns undefined when there is no such batch. Rejects with `RECORD_UNREADABLE`. */
 export async function readBatch(records: Records, id: BatchId): Promise<Batch | undefined> {
   const bytes = await records.read(names.batch(id))
-  return bytes && parseRecord(batchSchema, bytes, names.batch(id))
+  const batch = bytes && parseRecord(batchSchema, bytes, names.batch(id))
+  if (batch && batch.id !== id) throw unreadable(`.dataferry/${names.batch(id)} is damaged: it names another batch.`)
+  return batch
 }
 
 export async function writePlanState(records: Records, id: BatchId, state: PlanState): Promise<void> {

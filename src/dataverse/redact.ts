@@ -1,3 +1,5 @@
+import { visibleText } from '../model/visible-text.ts'
+
 const URL_WITH_SECRETS = /\b(https?:\/\/)(?:[^\s/?#@"'<>]*@)?([^\s?#"'<>\\]*)(\?[^\s"'<>]*)?/gi
 const SECRET_PARAMETER =
   /(?<![A-Za-z0-9])(?:(?:[a-z]+-)?(?:api[-_]?)?key|(?:api[-_]?)?token|x-amz-[a-z-]+|signature|sig|awsaccesskeyid)=[^&\s"'<>\\]*/gi
@@ -20,7 +22,7 @@ export function redact(text: string, secrets: readonly string[]): string {
   for (const secret of secrets) {
     safe = safe.replaceAll(secret, '[hidden]').replaceAll(encodeURIComponent(secret), '[hidden]')
   }
-  safe = safe
+  const cleaned = safe
     .replaceAll(
       URL_WITH_SECRETS,
       (_, scheme: string, place: string, query?: string) => scheme + place + (query ? '?…' : ''),
@@ -28,7 +30,9 @@ export function redact(text: string, secrets: readonly string[]): string {
     .replaceAll(SECRET_PARAMETER, '[hidden]')
     .replaceAll(SECRET_HEADER, '$1: [hidden]')
     .trim()
-  return safe.length > LONGEST || text.length > LONGEST_READ ? `${safe.slice(0, LONGEST)}…` : safe
+  // Before it is cut, as what is made visible is several times as long.
+  const shown = visibleText(cleaned)
+  return shown.length > LONGEST || text.length > LONGEST_READ ? `${shown.slice(0, LONGEST)}…` : shown
 }
 
 /** Ends with a whole word, since half a secret would not be recognised. */

@@ -56,7 +56,9 @@ export const JSON_FORMS: readonly JsonForm[] = [
   {
     what: 'a dataset version without its files (`versionState`)',
     taken: 'the files of that version',
-    is: (value) => 'versionState' in value && ('datasetPersistentId' in value || 'versionNumber' in value),
+    is: (value) =>
+      ('versionState' in value && ('datasetPersistentId' in value || 'versionNumber' in value)) ||
+      ('versionMinorNumber' in value && 'datasetId' in value),
     read: readVersionElement,
   },
   {

@@ -37,6 +37,14 @@ async function damagedPlan(count: number, damage: (lines: string[]) => string[])
   return { records, ...planned }
 }
 
+it.each(['', 'b2', '../b1'])('a batch that says to be %j is damaged, and stands in nobody’s way', async (id) => {
+  const { records } = memorySink()
+  const { batch } = await plannedBatch(records, lines(1))
+  await records.write(names.batch('b1'), JSON.stringify({ ...batch, id }))
+  await expect(readBatch(records, 'b1')).rejects.toMatchObject(UNREADABLE)
+  expect(await listBatches(records)).toEqual([])
+})
+
 it('a plan that counts a billion lines is damaged, and nobody goes through them', async () => {
   const sink = memorySink()
   const { plan } = await plannedBatch(sink.records, lines(3))

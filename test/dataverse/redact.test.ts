@@ -28,6 +28,7 @@ describe('redact', () => {
 
   it('lets nothing through that a terminal acts on, and keeps messages short', () => {
     expect(redact('a\u001b[2Jb\r\nc\u202ed', [])).toBe('a [2Jb c d')
+    expect(redact('\ud800'.repeat(500), [])).toHaveLength(501)
     expect(redact('x '.repeat(5000), []).length).toBeLessThan(600)
   })
 
