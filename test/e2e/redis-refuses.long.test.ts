@@ -33,7 +33,7 @@ it.each([
     'CONFIG',
     ['SET', 'min-replicas-to-write', '1'],
     ['SET', 'min-replicas-to-write', '0'],
-    'min-replicas-to-write',
+    'fewer replicas are connected',
   ],
 ] as const)(
   'a Redis that becomes %s in mid-run is waited for, for longer than a lock lasts',
