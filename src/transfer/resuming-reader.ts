@@ -13,7 +13,7 @@ export interface ReadOptions {
   readonly reconnect: ReconnectOptions
   /** First byte that is not wanted; undefined: all to the end. */
   readonly to?: number | undefined
-  /** As in `OpenOptions`: the reading ends with `StreamRevoked` when others need its place. */
+  /** As in `OpenOptions`: once begun, the reading ends when its connection breaks, or with `StreamRevoked` when others need its place. */
   readonly spare?: boolean
   /** Shared by all that read parts of the same file. Default: its own. */
   readonly identity?: Identity
@@ -89,6 +89,8 @@ export async function* readFrom(
       return
     } catch (error) {
       options.signal.throwIfAborted()
+      // Reconnecting, it would wait for a slot and keep its part from connections that have one.
+      if (options.spare) throw error
       if (ref.kind !== 'file' || !(isWorthReconnecting(error) || isRevoked(error, options))) throw error
     } finally {
       await rest.return()

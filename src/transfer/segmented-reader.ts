@@ -15,7 +15,7 @@ export interface SegmentOptions extends ReadOptions {
   readonly ahead?: number | undefined
   /** Bytes for which one connection is enough. */
   readonly enough: number
-  /** How long a further connection rests after it failed. Default one minute. */
+  /** How long a further connection rests after it could not begin. Default one minute. */
   readonly restMs?: number | undefined
 }
 
@@ -160,6 +160,8 @@ export class SegmentedReader {
       this.#leave(held, spare)
       if (!problem || problem.error instanceof StreamRevoked || line.isStopped) continue
       if (!(problem.error instanceof DataferryError) || problem.error.remedy !== 'retry') return
+      // It brought something: any other one may go on there at once.
+      if (line.hasBegun) continue
       await sleep(this.#options.restMs ?? REST_MS, undefined, { signal: this.#stop.signal })
     }
   }

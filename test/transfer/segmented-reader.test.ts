@@ -149,14 +149,19 @@ describe('a file in segments', () => {
     expect(source.asked.filter(({ from }) => from === 2000)).toHaveLength(1)
   })
 
+  it('waits for no place of a connection that broke: the first one goes on there', async () => {
+    const cut: Step = { stored: true, cutAfter: 1_200 }
+    const source = scriptedSource(BYTES, [{ ...STORE, turns: 5 }, cut, cut, cut], CHUNKS, STORE)
+    const open: ScriptedSource['open'] = (ref, from, options) =>
+      options.spare && source.asked.length > 3 ? noPlace(options.signal) : source.open(ref, from, options)
+    expect((await read({ ...source, open })).bytes.equals(BYTES)).toBe(true)
+    expect(source.asked.filter(({ spare }) => !spare).map(({ from }) => from)).toContain(3200)
+  })
+
   it('waits for no place: what others have not begun, the first connection brings', async () => {
     const source = scriptedSource(BYTES, [], CHUNKS, STORE)
     const open: ScriptedSource['open'] = (ref, from, options) =>
-      options.spare
-        ? new Promise((_, reject) =>
-            options.signal.addEventListener('abort', () => reject(options.signal.reason as Error)),
-          )
-        : source.open(ref, from, options)
+      options.spare ? noPlace(options.signal) : source.open(ref, from, options)
     expect((await read({ ...source, open })).bytes.equals(BYTES)).toBe(true)
     expect(source.asked.map(({ from, to }) => [from, to])).toEqual([[0, undefined]])
   })
@@ -194,6 +199,10 @@ describe('a file in segments', () => {
 
 function refused(step: Step): boolean {
   return step.refuse !== undefined
+}
+
+function noPlace(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
 }
 
 async function* revokedAtEnd(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -8,9 +8,13 @@ import { parseContentLength, header, type Headers } from './headers.ts'
 const READ = 512 * 1024
 /** A read of fewer bytes is copied, so that a slow connection does not hold much memory with little in it. */
 const WORTH_KEEPING = 128 * 1024
+/** Tells the parser to read no body. */
+const NO_BODY = 1
 /** Buffers kept for the next connection. */
 const KEPT = 16
 const free: Buffer[] = []
+/** As undici reads headers: a byte, a character. */
+HTTPParser.encoding = 'latin1'
 
 /** A GET request, as undici takes it. */
 export interface DirectRequest {
@@ -27,6 +31,10 @@ export interface DirectOptions {
   /** Certificate authorities in PEM; undefined: those of Node.js. */
   readonly ca: readonly string[] | undefined
   readonly lookup: LookupFunction | undefined
+  /** Called once the exchange is over. */
+  readonly onOver: () => void
+  /** Called instead of the handler, after `onOver`, for an answer that has to be asked for by other means. */
+  readonly onUnfit: () => void
 }
 
 /** What undici tells its handlers, with memory that may be given back. */
@@ -41,7 +49,8 @@ export interface DirectHandler {
 /**
  * Sends a request on a connection of its own, which ends with the answer. A body of known length is read straight from the
  * socket into few large buffers: half of what the same bytes cost through undici, which reads 64 KiB at a time. Whatever else
- * comes goes through the parser. Errors are those of undici.
+ * comes goes through the parser, except a body in chunks or of an odd length: the parser trusts those, so undici asks for
+ * them again. Errors are those of undici.
  *
  * States: *connecting* → *head* (everything goes to the parser) → *body* (so many bytes, past the parser) → *over*.
  */
@@ -50,7 +59,7 @@ export class DirectExchange implements Dispatcher.DispatchController {
   readonly #request: DirectRequest
   readonly #socket: Socket
   readonly #parser = new HTTPParser(HTTPParser.RESPONSE)
-  readonly #onOver: () => void
+  readonly #options: DirectOptions
   #timer: NodeJS.Timeout | undefined
   /** What the socket reads into. */
   #memory: Buffer | undefined
@@ -61,10 +70,10 @@ export class DirectExchange implements Dispatcher.DispatchController {
   #paused = false
   #reason: Error | null = null
 
-  constructor(request: DirectRequest, handler: DirectHandler, options: DirectOptions, onOver: () => void) {
+  constructor(request: DirectRequest, handler: DirectHandler, options: DirectOptions) {
     this.#request = request
     this.#handler = handler
-    this.#onOver = onOver
+    this.#options = options
     const { protocol, hostname, port } = new URL(request.origin)
     const host = hostname.replace(/^\[|\]$/g, '')
     const isSecure = protocol === 'https:'
@@ -126,11 +135,21 @@ export class DirectExchange implements Dispatcher.DispatchController {
   #readHead(): void {
     this.#parser.onHeadersComplete = ({ statusCode, headers: flat }) => {
       const headers = byName(flat)
+      const length = parseContentLength(header(headers, 'content-length'))
+      const isOdd =
+        header(headers, 'transfer-encoding') !== undefined ||
+        (header(headers, 'content-length') !== undefined && length === undefined)
+      // A redirect may have been counted, and nobody reads its body.
+      const isRedirect = statusCode >= 300 && statusCode < 400
+      if (isOdd && !isRedirect) {
+        if (this.#finish()) this.#options.onUnfit()
+        return NO_BODY
+      }
       this.#begun = statusCode >= 200
       this.#handler.onResponseStart(this, statusCode, headers)
-      const length = parseContentLength(header(headers, 'content-length'))
-      const isSized = statusCode === 200 || statusCode === 206
-      if (isSized && length !== undefined && header(headers, 'transfer-encoding') === undefined) this.#left = length
+      if (isOdd) return NO_BODY
+      if (statusCode === 200 || statusCode === 206) this.#left = length
+      return undefined
     }
     this.#parser.onBody = (chunk, from, length) => {
       if (this.#left !== undefined) this.#left -= length
@@ -201,7 +220,7 @@ export class DirectExchange implements Dispatcher.DispatchController {
     this.#over = true
     clearTimeout(this.#timer)
     this.#socket.destroy()
-    this.#onOver()
+    this.#options.onOver()
     return true
   }
 }

@@ -161,19 +161,21 @@ export class Http {
       const exchange = new Exchange({ origin, via }, this.#timeouts, this.#pool, { resolve, reject }, request.signal)
       const { method, headers, body } = request
       const { headersMs: headersTimeout, idleMs: bodyTimeout } = this.#timeouts
+      const ask = (): void => {
+        try {
+          const dispatcher = request.outside ? this.#outside : this.#dispatcher
+          dispatcher.dispatch(
+            { origin, path, method, headers: { ...headers }, body: body ?? null, headersTimeout, bodyTimeout },
+            exchange,
+          )
+        } catch (error) {
+          exchange.onResponseError(undefined, error instanceof Error ? error : new Error(String(error)))
+        }
+      }
       if (request.large && this.#own && proxy === undefined && !this.#closed) {
-        this.#askDirectly({ origin, path, headers, headersTimeout, bodyTimeout }, exchange, request.outside === true)
-        return
-      }
-      try {
-        const dispatcher = request.outside ? this.#outside : this.#dispatcher
-        dispatcher.dispatch(
-          { origin, path, method, headers: { ...headers }, body: body ?? null, headersTimeout, bodyTimeout },
-          exchange,
-        )
-      } catch (error) {
-        exchange.onResponseError(undefined, error instanceof Error ? error : new Error(String(error)))
-      }
+        const direct = { origin, path, headers, headersTimeout, bodyTimeout }
+        this.#askDirectly(direct, exchange, request.outside === true, ask)
+      } else ask()
     })
   }
 
@@ -194,10 +196,15 @@ export class Http {
     if (this.#own) await Promise.all([this.#dispatcher.destroy(), this.#outside.destroy()])
   }
 
-  #askDirectly(request: DirectRequest, exchange: Exchange, outside: boolean): void {
+  #askDirectly(request: DirectRequest, exchange: Exchange, outside: boolean, askAgain: () => void): void {
     const lookup = outside ? publicLookup(this.#network) : undefined
-    const options = { connectMs: this.#timeouts.connectMs, ca: this.#ca, lookup }
-    const direct = new DirectExchange(request, exchange, options, () => this.#direct.delete(direct))
+    const onOver = (): void => void this.#direct.delete(direct)
+    const onUnfit = (): void => {
+      exchange.restart()
+      askAgain()
+    }
+    const options = { connectMs: this.#timeouts.connectMs, ca: this.#ca, lookup, onOver, onUnfit }
+    const direct = new DirectExchange(request, exchange, options)
     this.#direct.add(direct)
   }
 
@@ -240,6 +247,11 @@ class Exchange implements Dispatcher.DispatchHandler {
     signal?.addEventListener('abort', this.#onAbort, { once: true })
     const { totalMs } = timeouts
     if (totalMs > 0) this.#total = setTimeout(() => this.#stop(this.#tookTooLong(totalMs)), totalMs)
+  }
+
+  /** Nothing of an answer was used, and the request is sent once more. */
+  restart(): void {
+    this.#controller = undefined
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:https'
+import { createServer as createTcpServer } from 'node:net'
 import { expect, it } from 'vitest'
 import { Http, type HttpOptions } from '../../../src/dataverse/http/http.ts'
 import { NO_PROXIES } from '../../../src/model/proxies.ts'
@@ -74,3 +75,66 @@ it.each<[string, number]>([
   })
   for (const pad of [0, 5000]) expect((await fetched(`${server.url}/${pad}`, {})).equals(BYTES)).toBe(true)
 })
+
+it.each<[string, string, 'SHORT_BODY' | 'SOURCE_UNREACHABLE']>([
+  ['a negative chunk size', 'Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n-5\r\nXXXX', 'SHORT_BODY'],
+  ['a chunk size that is no number', 'Transfer-Encoding: chunked\r\n\r\n1\r\na\r\nzz\r\n\r\n', 'SHORT_BODY'],
+  ['a negative length', 'Content-Length: -5\r\n\r\nXXXX', 'SOURCE_UNREACHABLE'],
+])('an answer with %s fails, whatever it is read by', async (_, rest, code) => {
+  await using server = await rawServer(`HTTP/1.1 200 OK\r\n${rest}`)
+  for (const large of [false, true]) {
+    await expect(answered(server.url, large)).rejects.toMatchObject({ code })
+  }
+})
+
+it.each<[string, string]>([
+  ['in chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'],
+  ['in compressed chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'],
+  ['with raw UTF-8 in its head', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Name: počasí\r\n\r\nhello'],
+])('an answer %s is the same, whatever it is read by', async (_, raw) => {
+  await using server = await rawServer(raw)
+  const [shared, own] = [await answered(server.url, false), await answered(server.url, true)]
+  expect(shared.bytes.toString()).toBe('hello')
+  expect(own).toEqual(shared)
+})
+
+it('a redirect is asked for once, however its body is sent', async () => {
+  const head = 'HTTP/1.1 303 See Other\r\nLocation: https://store.invalid/é\r\n'
+  await using server = await rawServer(`${head}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`)
+  const own = await answered(server.url, true)
+  expect(server.requests()).toBe(1)
+  expect(own).toEqual(await answered(server.url, false))
+})
+
+async function answered(url: string, large: boolean) {
+  const http = new Http()
+  try {
+    const { status, headers, body } = await http.send({ method: 'GET', url, headers: {}, large })
+    return { status, headers, bytes: await bytesOf(body.batches()) }
+  } finally {
+    await http.close()
+  }
+}
+
+/** Answers every connection's request with these bytes, and ends it. */
+async function rawServer(answer: string) {
+  let requests = 0
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => undefined)
+    socket.once('data', () => {
+      requests++
+      socket.end(answer)
+    })
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  return {
+    url: `http://127.0.0.1:${port}`,
+    requests: () => requests,
+    async [Symbol.asyncDispose]() {
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
