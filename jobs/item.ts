@@ -12,7 +12,7 @@ export const itemJobSchema = z.object({
   v: z.literal(1),
   batch: batchIdSchema,
   n: z.number().int().nonnegative(),
-  /** The server has already counted this download, as part of a bundle that lacked it. */
+  /** The server has already counted this download: in an earlier attempt, or as part of a bundle that lacked it. */
   counted: z.literal(true).optional(),
 })
 export type ItemJob = Readonly<z.infer<typeof itemJobSchema>>

@@ -37,8 +37,11 @@ export async function processItem(
   deps: ItemDeps,
 ): Promise<Step> {
   const { taker } = deps
+  const { counted } = deps.running
+  const key = itemKey(job.batch, job.n)
+  if (job.counted) counted.set(key, true)
   if (!(await deps.ledger.isOpen(job.batch, job.n, taker))) return OVER
-  return runJob({ job, attempt, lock }, deps, async (opened) => {
+  const step = await runJob({ job, attempt, lock }, deps, async (opened) => {
     const item = await plannedItem(job.n, opened, taker)
     if (!item) return undefined
     if (problemOf(item, opened)) {
@@ -48,18 +51,24 @@ export async function processItem(
     return {
       item,
       begin: (task) => ({
-        run: async () => settle(await outcomeOf(item, opened, { job, attempt, task }, deps), opened, deps, task.began),
+        run: async () => {
+          await settle(await outcomeOf(item, opened, attempt, task, deps), opened, deps, task.began)
+          counted.delete(key)
+        },
         openBytes: () => (item.expect.size ?? 0) - task.bytes,
         mayRetry: ({ remedy }) => remedy !== 'fail',
         giveUp: async (error) => {
           await settle(failure(item, error), opened, deps, task.began)
+          counted.delete(key)
           // The bytes before the server lost the rest are good: `retry` continues from there.
           const isWorthKeeping = error instanceof DataferryError && error.code === 'SOURCE_BYTES_MISSING'
-          if (!isWorthKeeping) await opened.sink.forget(itemKey(job.batch, job.n))
+          if (!isWorthKeeping) await opened.sink.forget(key)
         },
       }),
     }
   })
+  const isNews = counted.has(key) && job.counted !== true && step.kind !== 'over' && !lock?.aborted
+  return isNews ? { ...step, counted: true } : step
 }
 
 /** @returns undefined for a line that is not planned, or of another server than that of the job's queue: Redis is not believed */
@@ -72,7 +81,8 @@ async function plannedItem(n: number, opened: OpenBatch, { server }: Taker): Pro
 async function outcomeOf(
   item: Item,
   opened: OpenBatch,
-  { job, attempt, task }: { readonly job: ItemJob; readonly attempt: Attempt; readonly task: Task },
+  attempt: Attempt,
+  task: Task,
   deps: ItemDeps,
 ): Promise<Outcome> {
   if (attempt.stalled >= MAX_CRASHES) return crashed(item)
@@ -89,7 +99,9 @@ async function outcomeOf(
   const run: Run = {
     key,
     signal,
-    count: job.counted !== true && (attempt.made === 0 || 'if-unfinished'),
+    // A worker that died could not tell.
+    count: !deps.running.counted.has(key) && (attempt.stalled === 0 || 'if-unfinished'),
+    onCounted: () => deps.running.counted.set(key, true),
     onProgress: (bytes) => task.progress(bytes),
     ...(deps.reconnect && { reconnect: deps.reconnect }),
     ...(deps.segments !== undefined && { segments: deps.segments }),

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { DataferryError } from '../src/errors.ts'
 import type { HeldItem } from '../src/ledger/workers.ts'
 import type { Item } from '../src/model/item.ts'
@@ -49,6 +50,11 @@ export class Task {
 
 /** What this process works on now, and how to stop it. */
 export class Running {
+  /**
+   * Items by key whose download the server has counted, until they end: one that is held loses its job, which would
+   * remember it.
+   */
+  readonly counted = new LRUCache<string, true>({ max: 10_000 })
   readonly #tasks = new Set<Task>()
   #shutdown = false
 

@@ -3,7 +3,12 @@ import { DataferryError, messageOf } from '../src/errors.ts'
 import type { Patiently } from '../src/ledger/redis/client.ts'
 
 /** What the queue does with a job after its processor is done. */
-export type Step =
+export type Step = Move & {
+  /** The server has counted the download meanwhile, which the job has to remember. */
+  readonly counted?: true
+}
+
+type Move =
   /** The job is over: its item has ended, or the feeder will queue it again when it may continue. */
   | { readonly kind: 'over' }
   /** Back to the front for the next worker; uses no attempt. */
@@ -18,10 +23,11 @@ export const OVER: Step = { kind: 'over' }
 /** Carries out a step in BullMQ's terms: returns, or throws what BullMQ understands. */
 export async function carryOut(
   step: Step,
-  job: Pick<Job, 'moveToWait' | 'moveToDelayed'>,
+  job: Pick<Job<object>, 'data' | 'updateData' | 'moveToWait' | 'moveToDelayed'>,
   token: string,
   patiently: Patiently,
 ): Promise<void> {
+  if (step.counted) await patiently(() => job.updateData({ ...job.data, counted: true }))
   switch (step.kind) {
     case 'over':
       return

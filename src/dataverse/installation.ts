@@ -4,6 +4,7 @@ import { header } from './http/headers.ts'
 import { Http, type HttpAnswer, type HttpOptions, type HttpRequest } from './http/http.ts'
 import { redact } from './redact.ts'
 import { isElsewhere, nextHop, type Hop } from './http/redirect.ts'
+import { afterCounting } from '../model/source.ts'
 import type { TakeSlot, TakenSlot } from '../model/take-slot.ts'
 import { encodeQuery, type Query, type Route } from './route.ts'
 import { DATAFERRY_VERSION } from './version.ts'
@@ -172,14 +173,8 @@ export class Installation {
     for (let hops = 0; hops <= MOST_HOPS; hops += 1) {
       const { origin, host } = new URL(hop.url)
       const authenticated = hop.withCredentials && this.hasToken
-      const answer = await this.#http.send({
-        method: hop.method,
-        url: hop.url,
-        headers: this.#headers(hop, request.range),
-        body: hop.body?.text,
-        outside: await this.#mustBeOutside(hop.url),
-        large: request.large === true && hop.method === 'GET',
-        signal: request.signal,
+      const answer = await this.#sendHop(hop, request).catch((error: unknown) => {
+        throw stored ? afterCounting(error) : error
       })
       const seen = {
         ...answer,
@@ -200,6 +195,18 @@ export class Installation {
     }
     const message = `${this.host} redirected more than ${MOST_HOPS} times for ${request.route.what}.`
     throw new DataferryError('SOURCE_UNEXPECTED', message)
+  }
+
+  async #sendHop(hop: Hop, request: ApiRequest): Promise<HttpAnswer> {
+    return this.#http.send({
+      method: hop.method,
+      url: hop.url,
+      headers: this.#headers(hop, request.range),
+      body: hop.body?.text,
+      outside: await this.#mustBeOutside(hop.url),
+      large: request.large === true && hop.method === 'GET',
+      signal: request.signal,
+    })
   }
 
   /** Whether a foreign URL must not lead into a private network. */

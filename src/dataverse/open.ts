@@ -1,6 +1,6 @@
 import { DataferryError } from '../errors.ts'
 import type { Ref } from '../model/item.ts'
-import type { OpenBody, OpenOptions, StoreLink } from '../model/source.ts'
+import { afterCounting, type OpenBody, type OpenOptions, type StoreLink } from '../model/source.ts'
 import { contentEncoding, decodedBody } from './decode.ts'
 import { impostor, partialExtent, silentExtent, wholeExtent, type Extent } from './file-answer.ts'
 import { header, strongEtag } from './http/headers.ts'
@@ -85,7 +85,10 @@ export async function openFile(installation: Installation, request: FileRequest)
   const link = request.link && links.get(request.link)
   const asked = { ...request, range }
   const answer = link === undefined ? installation.send(asked) : installation.sendStored(link, asked)
-  return openedFrom(installation, await answer, request)
+  const come = await answer
+  return openedFrom(installation, come, request).catch((error: unknown) => {
+    throw come.stored ? afterCounting(error) : error
+  })
 }
 
 /** Judges an answer to `request`, as `openFile` does. */

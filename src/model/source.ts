@@ -67,6 +67,18 @@ export interface OpenOptions {
  */
 export type OpenSource = (ref: Ref, from: number, options: OpenOptions) => Promise<OpenBody>
 
+const counted = new WeakSet<Error>()
+
+/** Marks an error that came after the server had counted the download: it handed out a link, and the store failed. */
+export function afterCounting<T>(error: T): T {
+  if (error instanceof Error) counted.add(error)
+  return error
+}
+
+export function isAfterCounting(error: unknown): boolean {
+  return error instanceof Error && counted.has(error)
+}
+
 /**
  * A stream was closed so that others get their share of a server. Nothing is wrong: its reader reopens it at the same
  * byte once it has a slot again.

@@ -19,6 +19,8 @@ import { judge, type Accepted } from './verify.ts'
 export interface Reading {
   readonly signal: AbortSignal
   readonly count: Counting
+  /** Called once the server has counted the download, as far as can be known; maybe more than once. */
+  readonly onCounted?: (() => void) | undefined
   readonly reconnect?: ReconnectOptions
   /** Default one connection. */
   readonly segments?: Segments
@@ -81,12 +83,19 @@ export class Incoming {
 
   /** The chunks, once; each is valid until the next one is asked for. Rejects as `readFrom`, and with `LONG_BODY` or `ENDLESS_BODY`. */
   passing(): AsyncGenerator<Uint8Array, void, undefined> {
-    const { signal, reconnect = DEFAULT_RECONNECT, segments = 1, ahead, enough = ENOUGH_FOR_ONE } = this.#reading
-    // Kept bytes came with a request that did not finish. Without any, an earlier request may have finished.
-    const count = this.#from === 0 ? this.#reading.count === true : this.#reading.count && 'if-unfinished'
+    const {
+      signal,
+      onCounted,
+      reconnect = DEFAULT_RECONNECT,
+      segments = 1,
+      ahead,
+      enough = ENOUGH_FOR_ONE,
+    } = this.#reading
+    // Kept bytes came with a request that did not finish.
+    const count = this.#from === 0 ? this.#reading.count : this.#reading.count && 'if-unfinished'
     const { size: expectedSize, checksum } = this.#item.expect
     const continuable = checksum !== undefined
-    const reading: ReadOptions = { signal, expectedSize, count, continuable, reconnect }
+    const reading: ReadOptions = { signal, expectedSize, count, onCounted, continuable, reconnect }
     const isWorthMore = continuable && this.#form === 'as-sent' && (expectedSize ?? Infinity) > enough
     if (segments === 1 || !isWorthMore)
       return this.#meter.through(readFrom(this.#open, this.#item.ref, this.#from, reading))
@@ -111,6 +120,7 @@ export class Incoming {
   /** What was received, after the last byte. Rejects as `judge`. */
   async judged(): Promise<Received & Accepted> {
     this.#ended = true
+    if (this.#reading.count !== false) this.#reading.onCounted?.()
     const received = await this.#meter.result()
     const served = { open: this.#open, size: this.#servedSize }
     return { ...received, ...(await judge(this.#item, received, served, this.#reading.signal)) }

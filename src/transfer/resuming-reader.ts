@@ -1,13 +1,15 @@
 import pRetry from 'p-retry'
 import { DataferryError } from '../errors.ts'
 import type { Ref } from '../model/item.ts'
-import { StreamRevoked, type OpenBody, type OpenSource, type StoreLink } from '../model/source.ts'
+import { isAfterCounting, StreamRevoked, type OpenBody, type OpenSource, type StoreLink } from '../model/source.ts'
 
 export interface ReadOptions {
   readonly signal: AbortSignal
   /** Expected length of the whole; undefined: unknown. A hint for judging answers, not a requirement. */
   readonly expectedSize: number | undefined
   readonly count: Counting
+  /** Called when a server has counted the download with a link to a store. */
+  readonly onCounted?: (() => void) | undefined
   /** Whether the stream may make way for others and continue later, since a published checksum will verify the whole. */
   readonly continuable?: boolean
   readonly reconnect: ReconnectOptions
@@ -177,13 +179,20 @@ async function openCounted(
       ...(link && { link }),
       ...(expectedSize !== undefined && { expectedSize }),
     })
+  const wasCounted = (): void => {
+    // A request that was kept out of the count says nothing, unless an earlier one has been made.
+    if (identity.count === false || (identity.count === true && !isCounted)) return
+    identity.count = false
+    options.onCounted?.()
+  }
   const body = await ask(identity.count === true).catch((error: unknown) => {
+    if (isAfterCounting(error)) wasCounted()
     // It may have expired: the next connection asks for another one.
     if (error instanceof DataferryError && identity.link === link) identity.link = undefined
     throw error
   })
   identity.link = body.link
-  if (body.counted) identity.count = false
+  if (body.counted) wasCounted()
   if (identity.count !== 'if-unfinished') return body
   await leave(body)
   identity.count = true

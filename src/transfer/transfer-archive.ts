@@ -29,7 +29,7 @@ export async function transferArchive(
   run: Run,
   inspect: Inspect,
 ): Promise<Receipt> {
-  const { key, signal, count, onProgress } = run
+  const { key, signal, count, onCounted, onProgress } = run
   const hash = createHash({ algorithm: 'sha256', size: undefined, saveable: sink.needsHashState })
   try {
     await using stage = await sink.stage({ key, item, signal })
@@ -37,6 +37,8 @@ export async function transferArchive(
     // Before the stream is open: one that is never read from would not be closed.
     const free = await roomFor(item, sink)
     const { body, size: servedSize } = await open(item.ref, 0, { signal, count: count === true })
+    // The server counts each file as it reaches it.
+    onCounted?.()
     const { passing, result } = tap(body, (bytes) => inspect(bytes, signal))
     const room = servedSize === undefined ? free : undefined
     const meter = new Meter(hash, 0, (bytes) => refuseEndless(bytes, room), onProgress)

@@ -1,7 +1,8 @@
+import type { ServerResponse } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { DataAccessApi } from '../../src/dataverse/data-access-api.ts'
 import type { Ref } from '../../src/model/item.ts'
-import type { OpenOptions } from '../../src/model/source.ts'
+import { isAfterCounting, type OpenOptions } from '../../src/model/source.ts'
 import { bytesOf, scriptedServer, sendFile, sendJson } from './scripted-server.ts'
 import { BYTES, DATASET, PROFILES, TABLE, withStandIn } from './stand-in.ts'
 
@@ -33,6 +34,23 @@ describe.each(PROFILES)('open on %s', (profile) => {
         expect(server.records.leaks).toBe(0)
       }),
     )
+  })
+
+  it('tells of a store that fails that its link was counted', async () => {
+    let stored: (response: ServerResponse) => void = (response) => response.destroy()
+    await using store = await scriptedServer((_, response) => stored(response))
+    await using server = await scriptedServer((_, response) => {
+      response.writeHead(303, { location: `${store.url}/x` }).end()
+    })
+    await withApi(server.url, async (api) => {
+      const failed = () => api.open(file(10), 0, COUNTED).catch(isAfterCounting)
+      expect(await failed()).toBe(true)
+      stored = (response) => response.writeHead(503).end()
+      expect(await failed()).toBe(true)
+    })
+    await withApi(store.url, async (api) => {
+      expect(await api.open(file(10), 0, COUNTED).catch(isAfterCounting)).toBe(false)
+    })
   })
 
   it('goes on from a byte, and the continuation is not counted', async () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DataferryError } from '../../src/errors.ts'
 import type { Ref } from '../../src/model/item.ts'
+import { afterCounting } from '../../src/model/source.ts'
 import { readFrom, type ReadOptions } from '../../src/transfer/resuming-reader.ts'
 import { bytesOf, collect, never } from '../contracts/sink-bytes.ts'
 import { AT_ONCE, broken, scriptedSource, type ScriptedSource, type Step } from './scripted-source.ts'
@@ -137,6 +138,12 @@ describe('reading a source', () => {
       [4005, true],
     ])
     expect(server.closed()).toBe(3)
+  })
+
+  it('counts nothing again when the store that a counted link led to fails', async () => {
+    const source = scriptedSource(BYTES, [{ refuse: broken() }, { refuse: afterCounting(broken()) }])
+    await read(source)
+    expect(source.asked.map(({ count }) => count)).toEqual([true, true, false])
   })
 
   it('counts nothing that was counted', async () => {

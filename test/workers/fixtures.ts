@@ -31,7 +31,7 @@ export interface Desk {
   readonly notices: (string | undefined)[]
   /** What a failure that looks like an outage is taken for. */
   readonly judged: { as: 'alone' | 'probe' | 'outage' }
-  work(job: Pick<ItemJob, 'n'>, attempt?: Attempt, lock?: AbortSignal): Promise<Step>
+  work(job: Pick<ItemJob, 'n' | 'counted'>, attempt?: Attempt, lock?: AbortSignal): Promise<Step>
   outcomes(): Promise<Outcome[]>
 }
 

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Outcomes } from '../../src/batch/outcomes.ts'
 import { DataferryError, type ErrorCode } from '../../src/errors.ts'
+import { afterCounting } from '../../src/model/source.ts'
 import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
 import { memorySink, memoryStore } from '../../src/sinks/memory/memory-sink.ts'
 import type { Sink } from '../../src/sinks/sink.ts'
@@ -69,11 +70,41 @@ describe('the work on an item', () => {
     expect(source.asked).toHaveLength(1)
   })
 
-  it('has its download counted by the first attempt alone', async () => {
+  it('has its download counted by the attempt that brings the last byte, where the server sends the bytes', async () => {
     const source = scriptedSource(BYTES, [{ cutAfter: 0 }, { cutAfter: 0 }])
     const desk = await deskFor([UNPROVEN], source)
-    for (const made of [0, 1, 2]) await desk.work({ n: 0 }, { ...FIRST, made })
-    expect(source.asked.map(({ count }) => count)).toEqual([true, false, false])
+    for (const made of [0, 1]) expect(await desk.work({ n: 0 }, { ...FIRST, made })).not.toHaveProperty('counted')
+    expect(await desk.work({ n: 0 }, { ...FIRST, made: 2 })).toEqual(OVER)
+    expect(source.asked.map(({ count }) => count)).toEqual([true, true, true])
+  })
+
+  it('remembers that its download was counted, where nothing of it is kept', async () => {
+    const stored = scriptedSource(BYTES, [{ counted: true, cutAfter: 0 }])
+    const failed = scriptedSource(BYTES, [{ refuse: afterCounting(broken()) }])
+    for (const source of [stored, failed]) {
+      const desk = await deskFor([ITEM], source)
+      expect(await desk.work({ n: 0 })).toMatchObject({ kind: 'retry', counted: true })
+      expect(await desk.work({ n: 0, counted: true }, { ...FIRST, made: 1 })).toEqual(OVER)
+      expect(source.asked.map(({ count }) => count)).toEqual([true, false])
+    }
+  })
+
+  it('is not counted again when its last byte came and the bytes were wrong', async () => {
+    const source = scriptedSource(Buffer.alloc(10_000, 1))
+    const desk = await deskFor([ITEM], source)
+    expect(await desk.work({ n: 0 })).toMatchObject({ kind: 'retry', counted: true })
+    expect(await desk.work({ n: 0, counted: true }, LAST)).toEqual(OVER)
+    expect(source.asked.filter(({ count }) => count)).toHaveLength(1)
+  })
+
+  it.each([
+    ['a store', true, [false]],
+    ['the server itself', false, [false, true]],
+  ] as const)('is counted once after a crash, which left nothing of it: %s', async (_, counted, asked) => {
+    const source = scriptedSource(BYTES, [{ counted }])
+    const desk = await deskFor([ITEM], source)
+    expect(await desk.work({ n: 0 }, { ...FIRST, stalled: 1 })).toEqual(OVER)
+    expect(source.asked.map(({ count }) => count)).toEqual(asked)
   })
 })
 
@@ -292,11 +323,28 @@ describe('being asked to stop', () => {
     expect(await desk.outcomes()).toMatchObject([{ resumedFrom: 6000, verified: 'checksum' }])
   })
 
+  it('leaves a small item to be counted by the next attempt, unless a store counted it with its link', async () => {
+    for (const counted of [true, false]) {
+      const stop = (): void => desk.running.stopWhere(() => true, 'shutdown')
+      const desk = await deskFor([ITEM], scriptedSource(BYTES, [{ counted, cutAfter: 5000, then: stop }]))
+      expect(await desk.work({ n: 0 })).toEqual({ kind: 'hand-back', ...(counted && { counted }) })
+    }
+  })
+
+  it('does not have a store count a small item again that was held, and so has another job', async () => {
+    const stop = (): void => desk.running.stopWhere(() => true, 'held')
+    const source = scriptedSource(BYTES, [{ counted: true, cutAfter: 5000, then: stop }])
+    const desk = await deskFor([ITEM], source)
+    for (let job = 0; job < 2; job++) expect(await desk.work({ n: 0 })).toEqual(OVER)
+    expect(source.asked.map(({ count }) => count)).toEqual([true, false])
+    expect(desk.running.counted.size).toBe(0)
+  })
+
   it('leaves nothing of a small item, which is fetched again', async () => {
     const store = memoryStore()
     const stop = (): void => desk.running.stopWhere(() => true, 'shutdown')
     const desk = await deskFor([ITEM], scriptedSource(BYTES, [{ then: stop }]), { sink: memorySink(store) })
-    expect(await desk.work({ n: 0 })).toEqual({ kind: 'hand-back' })
+    expect(await desk.work({ n: 0 })).toMatchObject({ kind: 'hand-back' })
     expect(await listing(desk.sink)).toEqual({})
     expect(store.parts.size).toBe(0)
     expect(await desk.work({ n: 0 })).toEqual(OVER)

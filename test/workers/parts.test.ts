@@ -19,6 +19,8 @@ describe('a step', () => {
     const calls: string[] = []
     const note = (call: string): Promise<number> => Promise.resolve(calls.push(call))
     const job = {
+      data: { n: 1 },
+      updateData: (data: object) => note(`data ${JSON.stringify(data)}`).then(() => undefined),
       moveToWait: (token?: string) => note(`wait ${token}`),
       moveToDelayed: (_at: number, token?: string) => note(`delay ${token}`).then(() => undefined),
     }
@@ -37,6 +39,11 @@ describe('a step', () => {
     const later = await carriedOut({ kind: 'later', ms: 5 })
     expect(later.calls).toEqual(['delay t'])
     expect(later.thrown).toBeInstanceOf(DelayedError)
+  })
+
+  it('has its job remember that the download was counted, before another worker may have it', async () => {
+    const { calls } = await carriedOut({ kind: 'hand-back', counted: true })
+    expect(calls).toEqual(['data {"n":1,"counted":true}', 'wait t'])
   })
 
   it('that uses an attempt puts the code first, as only the text is kept', async () => {

@@ -53,7 +53,7 @@ export interface Ran {
 }
 
 interface Queued {
-  readonly job: ItemJob | BundleJob
+  job: ItemJob | BundleJob
   made: number
 }
 
@@ -171,6 +171,7 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
     for (const [key, queued] of [...queue]) {
       const step = await work(queued.job, { made: queued.made, allowed: attempts, stalled: 0 })
       if (step.kind === 'over') queue.delete(key)
+      if (step.counted) queued.job = { ...queued.job, counted: true }
       if (step.kind !== 'retry') continue
       queued.made++
       retries['ns' in queued.job ? 'bundles' : 'items']++

@@ -47,9 +47,10 @@ async function listedFile(run: GetRun, target: FileTarget, listed: ListedDownloa
   const { context, api, request, sources } = run
   const item: Item = { ...listed.item, path: target.name ?? nameFor(listed.name) }
   const open = wholeSource(sources.source(request.server), api, request)
-  return tryAgain(context, async (count) => {
+  let count = true
+  return tryAgain(context, async () => {
     const kept = await existing(run, target, item, sink)
-    return kept ?? (await bring(run, item, open, sink, count))
+    return kept ?? (await bring(run, item, open, sink, count, () => (count = false)))
   })
 }
 
@@ -70,12 +71,19 @@ async function answered(run: GetRun, target: FileTarget, sink: Sink): Promise<Re
   })
 }
 
-async function bring(run: GetRun, item: Item, open: OpenSource, sink: Sink, count: boolean): Promise<Receipt> {
+async function bring(
+  run: GetRun,
+  item: Item,
+  open: OpenSource,
+  sink: Sink,
+  count: boolean,
+  onCounted?: () => void,
+): Promise<Receipt> {
   const { context, progress } = run
   const key = outputKey(item)
-  const counting = count || 'if-unfinished'
   const { segments } = context.config.settings
-  const details: Run = { key, signal: context.signal, count: counting, segments, onProgress: progress(item) }
+  const { signal } = context
+  const details: Run = { key, signal, count, onCounted, segments, onProgress: progress(item) }
   if (item.ref.kind !== 'file') {
     const check = new ArchiveCheck(item.ref)
     const receipt = await transferArchive(item, { open, sink }, details, check.inspect)
