@@ -22,7 +22,7 @@ export type { AuxiliaryFile, CitationFormat, MetadataOptions } from './dataverse
 
 /** Listings and facts of an installation. */
 export { NativeApi } from './dataverse/native-api.ts'
-export type { FoundDataset, SearchScope } from './model/mirror-source.ts'
+export type { FoundDataset, SearchScope, SeenVersion } from './model/mirror-source.ts'
 export type { NativeApiOptions, TokenUser } from './dataverse/native-api.ts'
 export type { Catalogue, ListedFile, ListedVersion, MislistedFile } from './model/listing.ts'
 

@@ -180,7 +180,7 @@ class Comparison {
     }
     const inFull = run.parts.includes(found.id % PARTS)
     if (old && !inFull && isUnchanged(found, old, this.#options.now)) {
-      await this.#unchanged(old)
+      await this.#unchanged({ ...old, unknownRuns: undefined })
       return
     }
     try {
@@ -207,7 +207,8 @@ class Comparison {
     const happened = !old || old.state === 'linked' ? 'added' : old.state !== 'current' ? 'returned' : undefined
     const isUpdated = changes.length > 0 || (arrangement?.fetch.length ?? 0) > 0
     await this.#write({
-      dataset,
+      // Listed again until it can be understood.
+      dataset: mislisted === undefined ? dataset : { ...dataset, retry: true },
       happened: happened ?? (isUpdated ? 'updated' : 'unchanged'),
       touched: arrangement !== undefined,
       ...(mislisted !== undefined && { problem: { code: 'SOURCE_MISLISTED', message: mislisted } }),
@@ -239,36 +240,28 @@ class Comparison {
 
   /** Found where it is only linked: nothing of it is fetched, and what was held when it was owned stays. */
   async #linked(found: FoundDataset, old: MirroredDataset | undefined): Promise<void> {
+    if (old?.state === 'current') return this.#leave(old, { state: 'out-of-scope' })
     const { id, pid, owner, seen } = found
-    const kept: MirroredDataset = old ?? {
-      id,
-      pid,
-      folder: folderOf(pid),
-      state: 'linked',
-      versions: [],
-      files: countsOf([]),
-    }
-    const isHeld = kept.state !== 'linked'
-    if (isHeld && kept.state === 'current') {
-      await this.#changes([{ change: 'dataset-out-of-scope', dataset: pid }])
-      const dataset: MirroredDataset = { ...kept, state: 'out-of-scope', leftAt: this.#options.now.toISOString() }
-      return this.#write({ dataset, happened: 'out-of-scope', touched: false })
-    }
-    const dataset = { ...kept, ...(owner !== undefined && { owner }), ...(seen && { seen }) }
-    await this.#write({ dataset, happened: 'unchanged', touched: false })
+    const kept = old ?? { id, pid, folder: folderOf(pid), state: 'linked' as const, versions: [], files: countsOf([]) }
+    await this.#unchanged({ ...kept, ...(owner !== undefined && { owner }), ...(seen && { seen }) })
   }
 
   /** It was found, and the server shows nothing of it: an index lags, or it was withdrawn. */
   async #hidden(old: MirroredDataset | undefined): Promise<void> {
     if (!old) return
     if (old.state !== 'current') return this.#unchanged(old)
-    const { order, source, signal, leaving } = this.#options
+    const { order, source, signal } = this.#options
     const departure = await askAbout(old, order, source, signal)
-    const { hidden, refused } = this.#progress
     if (departure.state === 'current') return this.#departed({ ...old, again: true }, departure)
-    if (!leaving.mayLeave(hidden + 1)) {
+    await this.#leave(old, departure)
+  }
+
+  /** A dataset that was found, and leaves all the same, unless too many would. */
+  async #leave(old: MirroredDataset, departure: Departure): Promise<void> {
+    const { hidden, refused } = this.#progress
+    if (!this.#options.leaving.mayLeave(hidden + 1)) {
       this.#progress = { ...this.#progress, refused: refused + 1 }
-      return this.#write({ dataset: { ...old, again: true }, happened: 'unchanged', touched: false })
+      return this.#unchanged({ ...old, again: true })
     }
     this.#progress = { ...this.#progress, hidden: hidden + 1 }
     await this.#departed(old, departure)

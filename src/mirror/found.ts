@@ -16,16 +16,23 @@ export const foundSchema = z.object({
 /** Datasets of a list that are asked for in one search: a longer address would be refused. */
 const IDS_AT_A_TIME = 100
 
+/** What is known of a list of datasets. */
+export interface KnownList {
+  /** Ids of datasets that an earlier run knew, by PID. */
+  readonly idOf: ReadonlyMap<string, number>
+  /** Told of each PID that the server does not show. */
+  readonly onUnknown: (pid: string) => void
+}
+
 /**
  * What the index knows of a scope, by ascending id, each once, from after an id on. A list is asked for by ids, as far as
  * those are known.
- * @param idOf the id of a dataset that an earlier run knew
  */
 export async function* searchScope(
   source: MirrorSource,
   scope: MirrorScope,
   after: number,
-  idOf: ReadonlyMap<string, number>,
+  { idOf, onUnknown }: KnownList,
   signal: AbortSignal,
 ): AsyncGenerator<FoundDataset, void> {
   switch (scope.kind) {
@@ -39,7 +46,7 @@ export async function* searchScope(
       yield* searched(source, { query: await source.setDefinition(scope.set, signal) }, after, signal)
       return
     case 'datasets':
-      yield* listed(source, scope.datasets, after, idOf, signal)
+      yield* listed(source, scope.datasets, after, { idOf, onUnknown }, signal)
   }
 }
 
@@ -93,14 +100,15 @@ async function* listed(
   source: MirrorSource,
   pids: readonly string[],
   after: number,
-  idOf: ReadonlyMap<string, number>,
+  { idOf, onUnknown }: KnownList,
   signal: AbortSignal,
 ): AsyncGenerator<FoundDataset, void> {
   const known: FoundDataset[] = []
   for (const pid of new Set(pids)) {
     const id = idOf.get(pid)
     const found = id === undefined ? await source.find(pid, signal) : { id, pid }
-    if (found && found.id > after) known.push(found)
+    if (!found) onUnknown(pid)
+    else if (found.id > after) known.push(found)
   }
   known.sort((a, b) => a.id - b.id)
   for (let from = 0; from < known.length; from += IDS_AT_A_TIME) {

@@ -59,7 +59,7 @@ async function isOutside(
 ): Promise<boolean> {
   if (scope.kind === 'datasets') return false
   if (scope.kind === 'collections' && !scope.linked && owners.length > 0) {
-    return !scope.collections.some((alias) => owners.includes(alias))
+    return !isAmong(owners, scope.collections)
   }
   // An index that knows it and does not find it is right; one that does not know it lags.
   return (await source.indexed(id, signal)) === 'own'
@@ -79,16 +79,26 @@ export class Membership {
     this.#signal = signal
   }
 
-  async has({ id, owner }: FoundDataset): Promise<boolean> {
+  async has({ owner }: FoundDataset): Promise<boolean> {
     const scope = this.#scope
     // Without an owner it was found where it lies.
     if (scope.kind !== 'collections' || scope.linked || owner === undefined) return true
-    if (scope.collections.includes(owner)) return true
     const known = this.#inside.get(owner)
     if (known !== undefined) return known
-    const answer = await this.#source.ask(id, this.#signal)
-    const inside = answer.state === 'released' && answer.owners.some((alias) => scope.collections.includes(alias))
+    const inside = isAmong([owner], scope.collections) || (await this.#isWithin(owner, scope.collections))
     this.#inside.set(owner, inside)
     return inside
   }
+
+  async #isWithin(owner: string, collections: readonly string[]): Promise<boolean> {
+    const owners = await this.#source.owners(owner, this.#signal)
+    // Servers before 6.1 do not tell what a collection lies in: there, what a search finds belongs to it.
+    return owners.length < 2 || isAmong(owners, collections)
+  }
+}
+
+/** Servers compare aliases without case. */
+function isAmong(owners: readonly string[], collections: readonly string[]): boolean {
+  const known = new Set(collections.map((alias) => alias.toLowerCase()))
+  return owners.some((alias) => known.has(alias.toLowerCase()))
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { basename } from 'node:path/posix'
 import type { ListedFile, MislistedFile } from '../model/listing.ts'
 import type { FoundDataset, ReleasedVersion } from '../model/mirror-source.ts'
 import { safeFilePath } from '../model/path.ts'
@@ -124,10 +125,9 @@ export class Looker {
       else kept.push(...held.filter((file) => file.version === version.number && (isShown(file) || !isHeld(file))))
     }
     const isKept = new Set(kept)
-    const registry = new PathRegistry()
-    for (const file of held) if (isHeld(file) && !isShown(file)) registry.claim(file.path)
-    const aside = ({ path, version }: HeldFile): string =>
-      registry.claim(`${places.superseded(order.name, folder, version)}/${this.#inDataset(path, folder, version)}`)
+    const asides = new Asides((version) => places.superseded(order.name, folder, version))
+    for (const file of held) if (isHeld(file) && !isShown(file)) asides.add(file)
+    const aside = ({ path, version }: HeldFile): string => asides.claim(version, this.#inDataset(path, folder, version))
     const arrangement = arrange(
       held.filter((file) => !isKept.has(file)),
       wanted,
@@ -196,6 +196,36 @@ export class Looker {
         .map(({ file, path }) => ({ file, path: this.#inDataset(path, folder, version ?? '') }))
     const rows = fileChanges(shown(before, was), shown(files, is))
     return [...changes, ...rows.map((row) => ({ ...row, dataset: pid, ...newestNumber(dataset) }))]
+  }
+}
+
+/** Bytes of a path in a dataset that is kept aside: with all that stands before it, it has to fit into a key of a store. */
+const LONGEST_ASIDE = 600
+
+/** Free paths for files that are kept aside, in a folder for each version. */
+class Asides {
+  readonly #folderOf: (version: string) => string
+  readonly #taken = new Map<string, PathRegistry>()
+
+  constructor(folderOf: (version: string) => string) {
+    this.#folderOf = folderOf
+  }
+
+  add({ path, version }: HeldFile): void {
+    const folder = `${this.#folderOf(version)}/`
+    if (path.startsWith(folder)) this.#of(version).claim(path.slice(folder.length))
+  }
+
+  claim(version: string, path: string): string {
+    const isLong = Buffer.byteLength(path) > LONGEST_ASIDE
+    const fitting = isLong ? `${createHash('sha256').update(path).digest('hex').slice(0, 16)}/${basename(path)}` : path
+    return `${this.#folderOf(version)}/${this.#of(version).claim(fitting)}`
+  }
+
+  #of(version: string): PathRegistry {
+    const known = this.#taken.get(version) ?? new PathRegistry()
+    this.#taken.set(version, known)
+    return known
   }
 }
 

@@ -135,6 +135,7 @@ async function rewrite(
     files,
     bytesFetched: 0,
     requests: {},
+    inTheWay: [],
     problems: [],
   }
   await records.write(names.run(order.name, run, 'run.json'), recordText(report))

@@ -24,8 +24,6 @@ const EXPORTS: readonly (readonly [exporter: string, file: string])[] = [
   ['croissant', 'croissant.json'],
 ]
 const OWN_FORM = 'dataset.json'
-/** Stands for the hash of a form that the server has not got. */
-const NONE = 'none'
 
 interface Subject {
   readonly found: FoundDataset
@@ -95,8 +93,9 @@ async function keepExports(
   let complete = true
   for (const [exporter, file] of open) {
     const exported = await source.export(pid, exporter, signal)
-    if (!exported) metadata[file] = NONE
-    else if (isOf(exported.version, number, witness))
+    // One that the server refuses is asked for again when the dataset is looked at again.
+    if (!exported) continue
+    if (isOf(exported.version, number, witness))
       metadata[file] = await keep(options, subject, number, file, exported.bytes)
     else complete = false
   }

@@ -59,7 +59,9 @@ export const names = {
 export const places = {
   superseded: (mirror: string, folder: string, version: string) =>
     `.dataferry/${MIRRORS}/${mirror}/superseded/${folder}/v${version}`,
-  moving: (mirror: string, n: number) => `.dataferry/${MIRRORS}/${mirror}/moving/${n}`,
+  inTheWay: (mirror: string, run: string, path: string) =>
+    `.dataferry/${MIRRORS}/${mirror}/superseded/in-the-way/${run}/${path}`,
+  moving: (mirror: string, run: string, n: number) => `.dataferry/${MIRRORS}/${mirror}/moving/${run}/${n}`,
 } as const
 
 /** A name that is safe as a folder everywhere. */

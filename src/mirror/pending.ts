@@ -7,8 +7,9 @@ import { names } from './order.ts'
  * What a run does next.
  * - `sweep`: find every dataset · `compare`: find what became of each · `clear`: take files away from where they were
  * - `place`: put them where they are now · `fetch`: a batch · `link`: further paths · `publish`: the new state and the report
+ * - `done`: it has ended: what it left is dropped
  */
-const PHASES = ['sweep', 'compare', 'clear', 'place', 'fetch', 'link', 'publish'] as const
+const PHASES = ['sweep', 'compare', 'clear', 'place', 'fetch', 'link', 'publish', 'done'] as const
 export type Phase = (typeof PHASES)[number]
 
 /** Logs of a run; each line counts once the run says so. */
@@ -60,7 +61,13 @@ const pendingSchema = z.object({
   batch: z.string().optional(),
   /** Places that held nothing where a file was to be taken from. */
   lost: z.array(z.string()),
+  /** Paths that could not be linked. */
+  unlinked: z.array(z.string()),
   arranged: z.object({ moved: count, superseded: count }),
+  /** PIDs of a list that the server does not know. */
+  unknown: z.array(z.string()),
+  /** Files of somebody else that were where the mirror's belong: moved aside. */
+  inTheWay: z.array(z.string()),
   /** Files that got a further path. */
   linked: count,
   /** Requests so far, by kind. */

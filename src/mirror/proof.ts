@@ -33,7 +33,6 @@ export async function* verifyMetadata(records: Records): AsyncGenerator<Finding>
     for await (const { id, folder, versions } of heldDatasets(records, mirror)) {
       for (const { number, metadata = {} } of versions) {
         for (const [file, expected] of Object.entries(metadata)) {
-          if (!/^[0-9a-f]{64}$/.test(expected)) continue
           const name = names.metadata(mirror, folder, number, file)
           yield compare(await records.read(name), expected, {
             path: `.dataferry/${name}`,

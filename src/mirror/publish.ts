@@ -32,8 +32,6 @@ export interface PublishOptions {
   readonly records: Records
   readonly order: MirrorOrder
   readonly run: PendingRun
-  /** Paths that could not be linked. */
-  readonly unlinked: ReadonlySet<string>
   readonly now: Date
 }
 
@@ -59,6 +57,9 @@ export async function publish(options: PublishOptions): Promise<RunReport> {
     await log.close()
   }
   await records.write(names.run(order.name, run.run, 'changes.csv'), changeRows(records, order.name))
+  for (const pid of run.unknown) {
+    tally.problem({ dataset: pid, code: 'SOURCE_NOT_FOUND', message: `${order.server} knows no dataset ${pid}.` })
+  }
   const report = tally.report(options, fetched.bytes)
   await records.write(names.run(order.name, run.run, 'run.json'), recordText(report))
   await writeState(records, order.name, {
@@ -72,22 +73,22 @@ export async function publish(options: PublishOptions): Promise<RunReport> {
 
 /** The files of a dataset once the batch has ended, on record. */
 async function settled(
-  { records, order, run, unlinked }: PublishOptions,
+  { records, order, run }: PublishOptions,
   dataset: MirroredDataset,
   fetched: Fetched,
   tally: Tally,
 ): Promise<MirroredDataset> {
   const planned = await readFilesRecord(records, filesName(order.name, dataset.id))
-  const lost = new Set(run.lost)
+  const lost = new Set([...run.lost, ...run.unlinked])
   const files = planned.map((file) => {
     const ended = fetched.settle(file)
-    const after = isHeld(ended) && (lost.has(file.path) || unlinked.has(file.path)) ? gone(ended) : ended
+    const after = isHeld(ended) && lost.has(file.path) ? gone(ended) : ended
     tally.file(file, after)
     return after
   })
   await writeFilesRecord(records, names.files(order.name, dataset.id), dataset.id, files)
   const fails = files.some((file) => !isHeld(file) && file.withheld !== true)
-  return { ...dataset, files: countsOf(files), retry: fails ? true : undefined }
+  return { ...dataset, files: countsOf(files), retry: fails || dataset.retry ? true : undefined }
 }
 
 /** A file that was held by the records, and was not there when it was to be moved or linked. */
@@ -146,7 +147,11 @@ class Tally {
     this.#happened[happened] = (this.#happened[happened] ?? 0) + 1
     this.#files.kept += dataset.files.current
     this.#files.missing += dataset.files.missing
-    if (problem && this.#problems.length < SHOWN_PROBLEMS) this.#problems.push({ dataset: dataset.pid, ...problem })
+    if (problem) this.problem({ dataset: dataset.pid, ...problem })
+  }
+
+  problem(problem: RunReport['problems'][number]): void {
+    if (this.#problems.length < SHOWN_PROBLEMS) this.#problems.push(problem)
   }
 
   file(before: HeldFile, after: HeldFile): void {
@@ -171,6 +176,7 @@ class Tally {
       bytesFetched,
       requests: { ...run.requests },
       ...(run.refused !== undefined && { refused: run.refused }),
+      inTheWay: [...run.inTheWay],
       problems: this.#problems,
       ...(run.batch !== undefined && { batch: run.batch }),
     }

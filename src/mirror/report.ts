@@ -52,6 +52,8 @@ const runReportSchema = z.object({
   /** Datasets that would have left, where those were too many: then none did. */
   refused: count.optional(),
   /** Datasets that could not be looked at. */
+  /** Where files of somebody else lie now that were where the mirror's belong. */
+  inTheWay: z.array(z.string()).default([]),
   problems: z.array(z.object({ dataset: z.string(), code: z.string(), message: z.string() })),
   batch: z.string().optional(),
 })

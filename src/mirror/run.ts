@@ -12,7 +12,7 @@ import { LineWriter } from './line-writer.ts'
 import { places, type MirrorOrder } from './order.ts'
 import { dropPending, logName, NO_PROGRESS, readPending, writePending, type Phase, type PendingRun } from './pending.ts'
 import { publish } from './publish.ts'
-import type { RunReport } from './report.ts'
+import { readRun, type RunReport } from './report.ts'
 import { heldDatasets, PARTS, readLines, readState, type MirroredDataset } from './state.ts'
 
 /** How long what the search does not show may go unseen. */
@@ -54,6 +54,8 @@ export interface MirrorRunOptions {
     batch: string | undefined,
     begun: (batch: string) => Promise<void>,
   ) => Promise<'ended' | 'parked'>
+  /** Drops a batch whose outcome is in the state of the mirror. Repeatable. */
+  readonly forget: (batch: string) => Promise<void>
 }
 
 /**
@@ -65,8 +67,11 @@ export async function runMirror(options: MirrorRunOptions): Promise<RunReport | 
   return new MirrorRun(options, await pendingOrNew(options)).run()
 }
 
-/** What a run would change, without changing anything. Rejects with `MIRROR_BUSY` where an earlier run has not ended. */
-export async function previewMirror(options: MirrorRunOptions): Promise<PendingRun> {
+/**
+ * A run that only looks at what would change; who asked for it drops what it left. Rejects with `MIRROR_BUSY` where an earlier
+ * run has begun to change something.
+ */
+export async function beginPreview(options: MirrorRunOptions): Promise<Pick<MirrorRun, 'preview'>> {
   const { sink, order } = options
   const earlier = await readPending(sink.records, order.name)
   if (earlier && earlier.phase !== 'sweep' && earlier.phase !== 'compare') {
@@ -74,7 +79,7 @@ export async function previewMirror(options: MirrorRunOptions): Promise<PendingR
     throw new DataferryError('MIRROR_BUSY', message)
   }
   if (earlier) await dropPending(sink.records, order.name)
-  return new MirrorRun(options, await newRun(options)).preview()
+  return new MirrorRun(options, await newRun(options))
 }
 
 async function pendingOrNew(options: MirrorRunOptions): Promise<PendingRun> {
@@ -99,6 +104,9 @@ async function newRun({ sink, order, full, now }: MirrorRunOptions): Promise<Pen
     lost: [],
     arranged: { moved: 0, superseded: 0 },
     linked: 0,
+    unlinked: [],
+    unknown: [],
+    inTheWay: [],
     requests: {},
   }
 }
@@ -110,10 +118,13 @@ function dueParts(swept: readonly string[], now: Date): number[] {
 
 class MirrorRun {
   readonly #options: MirrorRunOptions
+  /** Requests of earlier processes that had this run. */
+  readonly #before: PendingRun['requests']
   #run: PendingRun
 
   constructor(options: MirrorRunOptions, run: PendingRun) {
     this.#options = options
+    this.#before = run.requests
     this.#run = run
   }
 
@@ -127,13 +138,14 @@ class MirrorRun {
       if ((await this.#fetch()) === 'parked') return undefined
       await this.#save({ phase: 'link' })
     }
-    const unlinked = new Set<string>()
-    if (this.#run.phase === 'link' || this.#run.phase === 'publish') {
-      this.#tell()
-      await this.#link(unlinked)
-      await this.#save({ phase: 'publish' })
+    await this.#phase('link', 'publish', () => this.#link())
+    if (this.#run.phase === 'publish') {
+      await publish({ records: sink.records, order, run: this.#run, now: this.#options.now() })
+      // From here on nothing of the run is read any more: the state is that of its end.
+      await this.#save({ phase: 'done' })
     }
-    const report = await publish({ records: sink.records, order, run: this.#run, unlinked, now: this.#options.now() })
+    const report = await readRun(sink.records, order.name, this.#run.run)
+    if (this.#run.batch !== undefined) await this.#options.forget(this.#run.batch)
     await dropPending(sink.records, order.name)
     return report
   }
@@ -154,6 +166,8 @@ class MirrorRun {
     if (this.#run.phase !== 'compare') return
     this.#tell()
     const { order, sink, source, now, signal } = this.#options
+    // What an earlier process refused is judged anew.
+    this.#run = { ...this.#run, refused: undefined }
     const leaving = await this.#leaving()
     const { refused } = await compare({
       order,
@@ -182,7 +196,7 @@ class MirrorRun {
 
   async #save(change: Partial<PendingRun>): Promise<void> {
     const { sink, order, requests } = this.#options
-    this.#run = { ...this.#run, ...change, requests: { ...requests() } }
+    this.#run = { ...this.#run, ...change, requests: added(this.#before, requests()) }
     await writePending(sink.records, order.name, this.#run)
   }
 
@@ -197,6 +211,8 @@ class MirrorRun {
         throw new DataferryError('SOURCE_FAILED', message, { cause: error })
       }
       await this.#sweepInFull(`The search did not answer: ${error.message}`)
+      // What the index had told so far may lack what the database has.
+      await this.#options.sink.records.remove(logName(this.#options.order.name, 'found'))
       await this.#writeFound(false)
     }
   }
@@ -217,20 +233,24 @@ class MirrorRun {
     }
     const log = new LineWriter(await sink.records.appendTo(name, length))
     try {
-      for await (const found of await this.#find(after, searches)) await log.add(foundSchema.parse(found))
+      const unknown: string[] = []
+      for await (const found of await this.#find(after, searches, unknown)) await log.add(foundSchema.parse(found))
+      await this.#save({ unknown })
     } finally {
       // What was found before a failure need not be found again.
       await log.flush().finally(() => log.close())
     }
   }
 
-  async #find(after: number, searches: boolean): Promise<AsyncIterable<FoundDataset>> {
+  async #find(after: number, searches: boolean, unknown: string[]): Promise<AsyncIterable<FoundDataset>> {
     const { source, order, signal, sink } = this.#options
     const idOf = new Map<string, number>()
     if (order.scope.kind === 'datasets') {
       for await (const { pid, id } of heldDatasets(sink.records, order.name)) idOf.set(pid, id)
     }
-    const searched = searches ? [searchScope(source, order.scope, after, idOf, signal)] : []
+    const searched = searches
+      ? [searchScope(source, order.scope, after, { idOf, onUnknown: (pid) => unknown.push(pid) }, signal)]
+      : []
     const walks = this.#run.parts.length > 0 || !searches
     const walked = walks ? await walkScope(source, order.scope, after, signal) : undefined
     if (!walked) return merged(searched)
@@ -293,7 +313,7 @@ class MirrorRun {
   async #clear(): Promise<void> {
     const { sink, order, signal } = this.#options
     await eachConcurrently(this.#moves(), AT_A_TIME, async ({ n, from }) => {
-      const moving = places.moving(order.name, n)
+      const moving = places.moving(order.name, this.#run.run, n)
       if (await sink.stat(moving, KEY, signal)) await sink.remove(from)
       else await sink.move(from, moving, signal)
     })
@@ -302,13 +322,29 @@ class MirrorRun {
   async #place(): Promise<void> {
     const { sink, order, signal } = this.#options
     const lost: string[] = []
+    const inTheWay: string[] = []
     let superseded = 0
     await eachConcurrently(this.#moves(), AT_A_TIME, async ({ n, to }) => {
       if (to.startsWith('.dataferry/')) superseded++
-      const placed = await sink.move(places.moving(order.name, n), to, signal)
+      const moving = places.moving(order.name, this.#run.run, n)
+      // While ours still waits, whatever is there is somebody else's.
+      if (await sink.stat(moving, KEY, signal)) await this.#makeWay(to, inTheWay)
+      const placed = await sink.move(moving, to, signal)
       if (!placed && !(await sink.stat(to, KEY, signal))) lost.push(to)
     })
-    await this.#save({ lost, arranged: { superseded, moved: this.#run.progress.moves - superseded } })
+    await this.#save({
+      lost,
+      inTheWay: [...this.#run.inTheWay, ...inTheWay],
+      arranged: { superseded, moved: this.#run.progress.moves - superseded },
+    })
+  }
+
+  /** Moves a file aside that is no file of the mirror. */
+  async #makeWay(path: string, moved: string[]): Promise<void> {
+    const { sink, order, signal } = this.#options
+    if (path.startsWith('.dataferry/')) return
+    const aside = places.inTheWay(order.name, this.#run.run, path)
+    if (await sink.move(path, aside, signal)) moved.push(aside)
   }
 
   async #fetch(): Promise<'ended' | 'parked'> {
@@ -323,15 +359,20 @@ class MirrorRun {
   }
 
   /** Gives files their further paths. What cannot be linked, as its file did not come, is missing. */
-  async #link(unlinked: Set<string>): Promise<void> {
+  async #link(): Promise<void> {
     const { sink, order, signal } = this.#options
+    const unlinked: string[] = []
+    const inTheWay: string[] = []
     let linked = 0
     const links = readLines(sink.records, logName(order.name, 'links'), linkSchema)
     await eachConcurrently(links, AT_A_TIME, async ({ from, to }) => {
+      const [held, there] = [await sink.stat(from, KEY, signal), await sink.stat(to, KEY, signal)]
+      // One of the same size was put there before this was repeated.
+      if (held && there && there.size !== held.size) await this.#makeWay(to, inTheWay)
       if (await sink.link(from, to, signal)) linked++
-      else unlinked.add(to)
+      else unlinked.push(from, to)
     })
-    if (linked > 0) await this.#save({ linked })
+    await this.#save({ linked, unlinked, inTheWay: [...this.#run.inTheWay, ...inTheWay] })
   }
 
   #moves(): AsyncIterable<z.infer<typeof moveSchema>> {
@@ -349,6 +390,12 @@ async function* among(
 
 const linkSchema = z.object({ from: z.string(), to: z.string() })
 const moveSchema = linkSchema.extend({ n: z.number().int().nonnegative() })
+
+function added(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): Record<string, number> {
+  const sum = { ...a }
+  for (const [kind, count] of Object.entries(b)) sum[kind] = (sum[kind] ?? 0) + count
+  return sum
+}
 
 /** What a search ends with where there is no index, or a broken one. */
 const NO_SEARCH = ['SOURCE_NOT_LISTED', 'SOURCE_NOT_FOUND', 'SOURCE_REJECTED', 'SOURCE_MISLISTED'] as const

@@ -12,7 +12,7 @@ export interface FoundDataset {
 }
 
 /** The newest release as the search shows it: a hint, since the index may lag. */
-interface SeenVersion {
+export interface SeenVersion {
   readonly versionId: number
   /** `2.1`; undefined where the server does not say. */
   readonly number?: string | undefined

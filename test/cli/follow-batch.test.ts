@@ -7,8 +7,6 @@ import { MemoryLedger } from '../../src/ledger/memory-ledger.ts'
 import type { Notice } from '../../src/model/notice.ts'
 import { Recorder } from './recorder.ts'
 
-/** Nobody waits for a second look. */
-const signal = AbortSignal.abort()
 const changes: Changes = { onChange: () => () => undefined, close: () => Promise.resolve() }
 const SINCE = new Date('2026-11-27T03:00:00Z')
 
@@ -24,11 +22,21 @@ async function told(notices: readonly Notice[] = [], state: BatchState = 'open')
     { batch: 'b1', n: 0, path: 'moves', bytes: 70, size: 100 },
     { batch: 'b1', n: 1, path: 'waits for a stream', bytes: 5, size: 200, waits: true as const },
   ]
-  const view = { held: () => held, notices: () => notices }
+  const stop = new AbortController()
+  const { signal } = stop
+  const reason = new Error('Seen.')
+  // Nobody waits for a second look.
+  const view = {
+    held: () => held,
+    notices: () => {
+      if (state === 'open') stop.abort(reason)
+      return notices
+    },
+  }
   const following = followBatch({ out, logsToTerminal: false }, { ledger, changes }, 'b1', view, signal, () =>
     Promise.resolve(),
   )
-  await (state === 'open' ? expect(following).rejects.toBe(signal.reason) : following)
+  await (state === 'open' ? expect(following).rejects.toBe(reason) : following)
   return JSON.parse(stdout.lines.at(-1) ?? '') as unknown
 }
 

@@ -204,13 +204,16 @@ describe('the network', () => {
     expect(ca.length).toBeGreaterThan(50)
     expect(ca.filter((one) => one === readFileSync(AUTHORITY_FILE, 'utf8'))).toHaveLength(2)
     writeFileSync(join(cwd, 'no.pem'), 'nothing')
-    expect(problems({ DATAFERRY_CA_FILE: join(cwd, 'no.pem') })).toContain('holds no certificate')
+    expect(problems({ DATAFERRY_CA_FILE: join(cwd, 'no.pem') })).toContain('contains no certificate')
     expect(problems({ DATAFERRY_CA_FILE: join(cwd, 'none.pem') })).toContain('cannot be read')
   })
 
   it('servers are told who asks', async () => {
     const run = async (...args: readonly string[]) => {
-      await runInProcess(['get', '1', '--server', dataverse.url, '-e', 'overwrite', ...args], { cwd })
+      await runInProcess(
+        ['get', '1', '-o', join(cwd, 'got.bin'), '--server', dataverse.url, '-e', 'overwrite', ...args],
+        { cwd },
+      )
       return dataverse.requests.at(-1)?.userAgent
     }
     expect(await run('--contact', 'archive@example.edu')).toMatch(/^dataferry\/[\d.]+ \(archive@example\.edu\)$/)

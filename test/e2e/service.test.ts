@@ -97,7 +97,7 @@ test('a worker with --to brings what goes there, and leaves everything else to o
   const [here, there] = [await service.enqueue('here', '32'), await service.enqueue('there', '33')]
   const { code, stderr } = await service.work(0, '--until-done', '--to', service.at('here')).ended
   expect(code).toBe(0)
-  expect(stderr).toContain(`${there} is left out: its destination ${service.at('there')} is not the one of --to.`)
+  expect(stderr).toContain(`${there} is left out: its destination ${service.at('there')} is none of --to.`)
   expect(await service.batch(here)).toMatchObject({ state: 'finished', done: 1 })
   expect(await service.batch(there)).toMatchObject({ state: 'open', done: 0 })
   expect((await service.work(1, '--until-done').ended).code).toBe(0)

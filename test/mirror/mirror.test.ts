@@ -1,6 +1,10 @@
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { readOrder } from '../../src/mirror/order.ts'
+import { NO_PROGRESS, writePending } from '../../src/mirror/pending.ts'
+import { runMirror } from '../../src/mirror/run.ts'
+import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
 import type { FileSpec } from '../fakes/dataverse/specs.ts'
 import { mirrorHomes, type MirrorHome } from './home.ts'
 
@@ -271,6 +275,83 @@ describe('files that are kept aside', () => {
     const { report } = await home.run()
     expect(report).toMatchObject({ states: { current: 1, purged: 1 }, files: { fetched: 0 } })
     expect(Object.keys(home.files())).toEqual(['doi-10.5072-FK2-B/c.txt'])
+  })
+})
+
+describe('what is in nobody’s plan', () => {
+  it('a kill while a run that has ended is tidied up loses nothing', async () => {
+    await create()
+    const { report } = await home.run()
+    const sink = diskSink(home.destination)
+    const pending = { v: 1 as const, run: report.run, startedAt: new Date().toISOString(), sweep: 'quick' as const }
+    const rest = { parts: [], lost: [], unlinked: [], unknown: [], inTheWay: [], linked: 0, requests: {} }
+    const arranged = { moved: 0, superseded: 0 }
+    await writePending(sink.records, 'm', { ...pending, ...rest, arranged, phase: 'done', progress: NO_PROGRESS })
+    await sink.close()
+    expect((await home.run()).report.states).toEqual({ current: 2 })
+    expect((await home.run()).report).toMatchObject({ states: { current: 2 }, files: { fetched: 0, kept: 3 } })
+  })
+
+  it('a file of somebody else is moved aside, not overwritten', async () => {
+    await create()
+    await home.run()
+    writeFileSync(join(home.destination, 'doi-10.5072-FK2-A/z.txt'), 'my own')
+    home.repository.publish(A, (files) => files.map((one, at) => (at === 0 ? { ...one, label: 'z.txt' } : one)))
+    const { code, report } = await home.run()
+    expect([code, report['inTheWay']]).toEqual([0, [expect.stringContaining('in-the-way')]])
+    expect(home.files()).toMatchObject({ 'doi-10.5072-FK2-A/z.txt': 'alpha' })
+    expect(Object.values(home.files(ASIDE))).toContain('my own')
+  })
+
+  it('a preview changes nothing of a run that was stopped while it moved files', async () => {
+    await create()
+    await home.run()
+    home.repository.publish(A, (files) => files.map((one) => ({ ...one, directory: 'else' })))
+    const sink = diskSink(home.destination)
+    const name = '.dataferry/mirrors/m/pending'
+    const stopped = new AbortController()
+    const order = await readOrder(sink.records, 'm')
+    if (!order) throw new Error('no mirror')
+    const run = runMirror({
+      order,
+      sink,
+      source: home.api,
+      full: false,
+      now: () => new Date(),
+      signal: stopped.signal,
+      onPhase: (phase) => phase === 'place' && stopped.abort(new Error('stopped')),
+      requests: () => ({}),
+      fetch: () => Promise.resolve('ended'),
+      forget: () => Promise.resolve(),
+    })
+    await expect(run).rejects.toThrow('stopped')
+    await sink.close()
+    expect((await home.cli('mirror', 'run', 'm', '-n', '--to', home.destination)).code).toBe(3)
+    expect(existsSync(join(home.destination, name, 'run.json'))).toBe(true)
+    expect((await home.run()).code).toBe(0)
+    expect(Object.keys(home.files()).sort()).toEqual([
+      'doi-10.5072-FK2-A/else/a.txt',
+      'doi-10.5072-FK2-A/else/b.txt',
+      'doi-10.5072-FK2-B/c.txt',
+    ])
+  })
+
+  it('a dataset of a list that the server does not know is a failure', async () => {
+    const list = join(home.destination, '..', 'list.txt')
+    writeFileSync(list, `${B}\ndoi:10.5072/FK2/NOWHERE\n`)
+    await create('--datasets', list)
+    const { code, report } = await home.run()
+    expect([code, report['problems']]).toEqual([1, [expect.objectContaining({ code: 'SOURCE_NOT_FOUND' })]])
+  })
+
+  it('one dataset that was withdrawn does not take its collection along', async () => {
+    home.repository.deposit('doi:10.5072/FK2/I', [file('i', 'i')], { collection: 'ice' })
+    home.server.world.freezeIndex(true)
+    home.repository.deaccession(B, 'gone')
+    await create()
+    expect((await home.run()).report.states).toEqual({ current: 2 })
+    expect(home.files()).toMatchObject({ 'doi-10.5072-FK2-I/i': 'i' })
+    home.server.world.freezeIndex(false)
   })
 })
 

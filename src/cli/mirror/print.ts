@@ -32,6 +32,8 @@ export async function printRun(
       'bad',
     )
   }
+  for (const place of report.inTheWay.slice(0, SHOWN))
+    out.warn(`A file of somebody else was in the way, and lies here now: ${place}`)
   for (const { dataset, code, message } of report.problems.slice(0, SHOWN)) {
     out.line(`    ${dataset}`)
     out.paragraph(`      ${message} (${code})`)

@@ -2,9 +2,9 @@ import { isReported, readReport } from '../../batch/report.ts'
 import { names as batchNames, readBatch } from '../../batch/folder.ts'
 import { DataferryError, isAbort } from '../../errors.ts'
 import { markDestination } from '../../batch/destination.ts'
-import { dropPending, readPending, type Phase, type PendingRun } from '../../mirror/pending.ts'
+import { dropPending, type Phase, type PendingRun } from '../../mirror/pending.ts'
 import { patientSource } from '../../mirror/patient-source.ts'
-import { previewMirror, runMirror, type Lacking, type MirrorRunOptions } from '../../mirror/run.ts'
+import { beginPreview, runMirror, type Lacking, type MirrorRunOptions } from '../../mirror/run.ts'
 import type { MirrorOrder } from '../../mirror/order.ts'
 import type { MirrorSource } from '../../model/mirror-source.ts'
 import { beginBatch, type BatchRequest, type BegunBatch } from '../../plan/begin-batch.ts'
@@ -15,7 +15,7 @@ import { runBatch } from '../batch-run.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { pasted } from '../pasted.ts'
 import { openQuestionSlots } from '../open-question-slots.ts'
-import { lazyRuntime, type LazyRuntime, type Runtime } from '../runtime.ts'
+import { lazyRuntime, type LazyRuntime } from '../runtime.ts'
 import { Sources } from '../sources.ts'
 import { tellWait } from '../tell-notices.ts'
 import { plural } from '../terminal/format.ts'
@@ -34,9 +34,7 @@ export function runNamedMirror(context: Context): Promise<ExitCode> {
     const asking = await Asking.open({ ...context, signal }, runtime, order)
     const options = optionsOf({ ...context, signal }, { sink, order, runtime, asking })
     try {
-      return context.has('dry-run')
-        ? await preview(context, sink, options)
-        : await bring(context, sink, options, opened)
+      return context.has('dry-run') ? await preview(context, sink, options) : await bring(context, sink, options)
     } catch (error) {
       if (!isAbort(error) || !context.signal.aborted) throw error
       context.out.say('Parked. The same command goes on where it was:')
@@ -48,33 +46,19 @@ export function runNamedMirror(context: Context): Promise<ExitCode> {
   })
 }
 
-async function bring(
-  context: Context,
-  sink: Sink,
-  options: MirrorRunOptions,
-  { ledger }: Pick<Runtime, 'ledger'>,
-): Promise<ExitCode> {
+async function bring(context: Context, sink: Sink, options: MirrorRunOptions): Promise<ExitCode> {
   const report = await runMirror(options)
   if (!report) return 130
-  if (report.batch !== undefined) {
-    await ledger.forget(report.batch)
-    await forgetBatch(sink, report.batch)
-  }
   return printRun(context, sink, options.order, report)
 }
 
 async function preview(context: Context, sink: Sink, options: MirrorRunOptions): Promise<ExitCode> {
+  const run = await beginPreview(options)
   try {
-    return await printPreview(context, sink, options.order, await previewMirror(options))
+    return await printPreview(context, sink, options.order, await run.preview())
   } finally {
-    const pending = await readPending(sink.records, options.order.name)
-    if (pending && isBefore(pending)) await dropPending(sink.records, options.order.name)
+    await dropPending(sink.records, options.order.name)
   }
-}
-
-/** Whether nothing was done yet but to look. */
-function isBefore({ phase, batch }: PendingRun): boolean {
-  return batch === undefined && ['sweep', 'compare', 'clear'].includes(phase)
 }
 
 interface Parts {
@@ -99,6 +83,10 @@ function optionsOf(context: Context, { sink, order, runtime, asking }: Parts): M
       // The batch has workers of its own.
       await asking.close()
       return fetchLacking(context, { sink, order, runtime, asking }, lacking, { batch, begun })
+    },
+    forget: async (batch) => {
+      await (await runtime.get()).ledger.forget(batch)
+      await forgetBatch(sink, batch)
     },
   }
 }

@@ -38,7 +38,6 @@ export class Repository {
       ...about,
       modifiedAt: now,
       versions: [this.#version('1.0', files, now)],
-      ...(this.exportsLag && { exported: '0.0' }),
     })
     return id
   }

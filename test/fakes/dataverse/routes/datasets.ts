@@ -9,13 +9,11 @@ import { notPermitted, requireDataset, requireVersion } from '../lookup.ts'
 import { failure, html, ok, Refusal, unknownRoute, unless } from '../reply.ts'
 import type { Reply } from '../reply.ts'
 import { draftOf, releasedVersions } from '../world.ts'
-import { exportDataset } from './export.ts'
 import type { Collection, Dataset, FileMeta, Version } from '../world.ts'
 
 /** `GET /api/datasets/{id}/...` */
 export function getDatasets(visit: Visit, segments: readonly string[], context: Context): Reply {
   const [id = '', section, selector, ...rest] = segments
-  if (id === 'export') return exportDataset(visit, context)
   const dataset = requireDataset(visit.call, id, context)
   if (section === undefined) return getDataset(visit, dataset, context)
   if (section === 'locks') return ok([])

@@ -14,11 +14,19 @@ export async function getExport({ call }: Visit, { world, features, url }: Conte
   const pid = call.query.get('persistentId') ?? ''
   const dataset = world.datasetByPid(pid, features.foldedDois)
   if (!dataset) throw new Refusal(failure(404, `A dataset with the persistentId ${pid} could not be found.`))
-  const version = latestReleased(dataset)
+  // A cache that lags behind a publication; see the mirroring note §3.
+  const version = dataset.versions.find(({ number }) => number === dataset.exported) ?? latestReleased(dataset)
   if (!version) throw new Refusal(failure(400, 'Unable to look up dataset based on version.'))
+  const xml = XML[call.query.get('exporter') ?? '']
+  if (xml) return text(200, 'application/xml', xml(...version.number.split('.')))
   const exporter = EXPORTERS[call.query.get('exporter') ?? '']
   if (!exporter) throw new Refusal(failure(403, 'Export Failed'))
   return text(200, 'application/json', JSON.stringify(await exporter(dataset, version, url)))
+}
+
+const XML: Readonly<Record<string, (major?: string, minor?: string) => string>> = {
+  Datacite: (major = '', minor = '') => `<resource><version>${major}.${minor}</version></resource>`,
+  ddi: (major = '') => `<codeBook><version date="2025-02-10" type="RELEASED">${major}</version></codeBook>`,
 }
 
 const EXPORTERS: Readonly<Record<string, Exporter>> = {

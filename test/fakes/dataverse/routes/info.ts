@@ -33,3 +33,12 @@ export function getGuestbooks({ call }: Visit, segments: readonly string[], cont
     if (dataset.guestbook && String(dataset.guestbook.id) === segments[0]) return ok(guestbookJson(dataset.guestbook))
   throw new Refusal(failure(404, `Guestbook with ID ${segments[0] ?? ''} not found.`))
 }
+
+/** `GET /api/harvest/server/oaisets/{spec}`: what defines an OAI set. */
+export function getSet({ call }: Visit, segments: readonly string[], { settings }: Context): Reply {
+  const [server, area, spec = ''] = segments
+  if (server !== 'server' || area !== 'oaisets') throw unknownRoute(call)
+  const definition = settings.oaiSets[spec]
+  if (definition === undefined) throw new Refusal(failure(404, `No such set ${spec}.`))
+  return ok({ name: spec, spec, definition, description: spec })
+}
