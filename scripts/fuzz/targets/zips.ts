@@ -37,7 +37,8 @@ export const target: FuzzTarget = {
     if (zip === whole) must(isSafe === (atRest !== undefined), `a whole archive is ${isSafe ? 'refused' : 'accepted'}`)
     must(!past || atRest !== undefined, 'accepted going past, refused at rest')
     const packed = new Set(entries.map((entry) => dataOf(entry).toString('base64')))
-    for (const bytes of found)
+    // Damage can make a header of zeros, which fits no bytes at all: their CRC-32 is 0.
+    for (const bytes of found.filter(({ length }) => length > 0))
       must(packed.has(bytes.toString('base64')), `an entry of ${bytes.length} bytes that was never packed`)
     const { text } = given(dice.pick(MANIFESTS).repeat(dice.between(1, 5)), dice)
     const read = await linear(text, () => parseManifestTxt(decodeManifestTxt(Buffer.from(text))))
