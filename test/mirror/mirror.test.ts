@@ -355,6 +355,17 @@ describe('what is in nobody’s plan', () => {
   })
 })
 
+describe('two runs at the same time', () => {
+  it('are one: the second one says whose the mirror is, and ends with 3', async () => {
+    await create()
+    home.server.set({ latencyMs: 50 })
+    const runs = await Promise.all([1, 2].map(() => home.cli('mirror', 'run', 'm', '--to', home.destination)))
+    const [first, second] = runs.toSorted((a, b) => a.code - b.code)
+    expect([first?.code, second?.code]).toEqual([0, 3])
+    expect(second?.stderr).toContain('is running mirror m')
+  })
+})
+
 describe('verify', () => {
   it('knows what a mirror shows, keeps aside and says about its datasets', async () => {
     await create()
