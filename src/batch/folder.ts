@@ -45,6 +45,12 @@ export const EMPTY_PLAN: PlanState = {
   },
 }
 
+/** Removes the records of a folder, the one that says what the folder is last: after a crash it is removed again. */
+export async function removeFolder(records: Records, folder: string, last: string): Promise<void> {
+  for (const name of await records.list(folder)) if (name !== last) await records.remove(name)
+  await records.remove(last)
+}
+
 /** Writes `batch.json`: from then on the batch exists. */
 export async function writeBatch(records: Records, batch: Batch): Promise<void> {
   await records.write(names.batch(batch.id), recordText(batch))

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { removeFolder } from '../batch/folder.ts'
 import { parseRecord, recordText } from '../batch/record.ts'
 import type { Records } from '../sinks/sink.ts'
 import { names } from './order.ts'
@@ -90,9 +91,7 @@ export async function writePending(records: Records, mirror: string, run: Pendin
 
 /** Drops what a run that has ended, or never began, left. Its record goes last. */
 export async function dropPending(records: Records, mirror: string): Promise<void> {
-  const last = names.pending(mirror, RECORD)
-  for (const name of await records.list(names.allPending(mirror))) if (name !== last) await records.remove(name)
-  await records.remove(last)
+  await removeFolder(records, names.allPending(mirror), names.pending(mirror, RECORD))
 }
 
 /** `found.ndjson`, or one of `LOGS`. */

@@ -1,5 +1,5 @@
 import { isReported, readReport } from '../../batch/report.ts'
-import { names as batchNames, readBatch } from '../../batch/folder.ts'
+import { names as batchNames, readBatch, removeFolder } from '../../batch/folder.ts'
 import { DataferryError, isAbort } from '../../errors.ts'
 import { markDestination } from '../../batch/destination.ts'
 import { dropPending, type Phase, type PendingRun } from '../../mirror/pending.ts'
@@ -86,7 +86,8 @@ function optionsOf(context: Context, { sink, order, runtime, asking }: Parts): M
     },
     forget: async (batch) => {
       await (await runtime.get()).ledger.forget(batch)
-      await forgetBatch(sink, batch)
+      // Once folded into the state of its mirror it leaves no folder: years of nights would leave thousands.
+      await removeFolder(sink.records, batch, batchNames.batch(batch))
     },
   }
 }
@@ -145,13 +146,6 @@ async function openBatch(
   }
   await markDestination(sink.records)
   return beginBatch(sink, request, bytes, false)
-}
-
-/** A batch that is folded into the state of its mirror leaves no folder: years of nights would leave thousands. */
-async function forgetBatch({ records }: Sink, batch: string): Promise<void> {
-  const last = batchNames.batch(batch)
-  for (const name of await records.list(batch)) if (name !== last) await records.remove(name)
-  await records.remove(last)
 }
 
 /** The server of a mirror, asked within its streams; told of waits. */
