@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { dataferryOptions, toolOptions, type Bench } from './bench.ts'
 import { contest, median, type Contender, type Result } from './contest.ts'
 import { dataferry, type DataferryCost } from './dataferry.ts'
-import { emit, say, standings, table } from './output.ts'
+import { emit, report, say, standings } from './output.ts'
 import { run, type ProcessOptions } from './process.ts'
 import { scratch } from './scratch.ts'
 import { startServer, type BenchFile } from './stand-in.ts'
@@ -43,8 +43,8 @@ async function throttled(bench: Bench, bytesPerSecond: number): Promise<void> {
     ...(await tools(bench, file, clean, SEGMENTED)),
   ]
   const rows = standings(await contest(contenders, options.repeat), mib)
-  for (const row of rows) emit({ benchmark: 'large', mib, throttle: bytesPerSecond, unit: 'MiB/s', ...row })
-  table(`One file of ${mib} MiB, ${bytesPerSecond / MIB} MiB/s a connection`, 'MiB/s', rows)
+  const title = `One file of ${mib} MiB, ${bytesPerSecond / MIB} MiB/s a connection`
+  report({ title, unit: 'MiB/s', amount: mib }, rows, { benchmark: 'large', mib, throttle: bytesPerSecond })
 }
 
 async function unlimited(bench: Bench): Promise<void> {
@@ -72,7 +72,7 @@ async function unlimited(bench: Bench): Promise<void> {
     { name: 'dataferry, engine alone', run: () => clean((to) => engine(server.url, file, toolOptions(bench, to))) },
     ...(await tools(bench, file, clean, SCRIPTS)),
   ]
-  report(bench, await contest(contenders, options.repeat), runs, folder.memory)
+  tell(bench, await contest(contenders, options.repeat), runs, folder.memory)
 }
 
 type Clean = (work: (to: string) => Promise<Cost>) => Promise<Cost>
@@ -141,7 +141,7 @@ function md5Limit(bytes: number): number {
   return Math.max(...rates)
 }
 
-function report({ options }: Bench, results: readonly Result[], runs: readonly DataferryCost[], memory: boolean): void {
+function tell({ options }: Bench, results: readonly Result[], runs: readonly DataferryCost[], memory: boolean): void {
   const mib = options.size / MIB
   const rows = standings(
     results.filter(({ name }) => name !== START_UP),
@@ -158,9 +158,9 @@ function report({ options }: Bench, results: readonly Result[], runs: readonly D
     engineOfMd5: rate('dataferry, engine alone') / limit,
     peakRssMiB: median(runs.map(({ peakRss }) => peakRss)) / MIB,
   }
-  for (const row of rows) emit({ benchmark: 'large', mib, inMemory: memory, unit: 'MiB/s', ...row })
-  emit({ benchmark: 'large', mib, ...summary })
-  table(`One file of ${mib} MiB`, 'MiB/s', rows)
+  const about = { benchmark: 'large', mib, inMemory: memory }
+  report({ title: `One file of ${mib} MiB`, unit: 'MiB/s', amount: mib }, rows, about)
+  emit({ ...about, ...summary })
   say(
     `  MD5 of one core: ${limit.toFixed(0)} MiB/s; dataferry reaches ${summary.ofMd5.toFixed(2)} of it, its engine alone ${summary.engineOfMd5.toFixed(2)}`,
     `  dataferry without its start-up of ${summary.startUpSeconds.toFixed(2)} s: ${summary.withoutStartUp.toFixed(0)} MiB/s`,

@@ -8,6 +8,7 @@ import { machine, readOptions, USAGE, type Name } from './options.ts'
 import { emit, say } from './output.ts'
 import { queue } from './queue.ts'
 import { s3 } from './s3.ts'
+import { scale } from './scale.ts'
 import { small } from './small.ts'
 import { start } from './start.ts'
 import { verify } from './verify.ts'
@@ -25,6 +26,7 @@ const BENCHMARKS: Readonly<Record<Name, (bench: Bench) => Promise<void>>> = {
   s3,
   verify,
   start,
+  scale,
 }
 
 const stopping = new AbortController()

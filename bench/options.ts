@@ -5,7 +5,7 @@ import { byteCount } from '../src/config/setting-values.ts'
 import { S3_PROGRAMS } from '../test/s3-process.ts'
 
 /** The benchmarks by name, in the order in which they run. */
-export const NAMES = ['large', 'small', 'bundle', 'queue', 'manifest', 's3', 'verify', 'start'] as const
+export const NAMES = ['large', 'small', 'bundle', 'queue', 'manifest', 's3', 'verify', 'start', 'scale'] as const
 export type Name = (typeof NAMES)[number]
 
 /** Which form of the program is measured: the compiled one that people get, or the sources through `tsx`. */
@@ -25,7 +25,7 @@ const optionsSchema = z.object({
   size: count(1).default(2048 * MIB),
   /** Bytes a second of each connection of `large`, such as 10M, which is then measured with several of them. */
   throttle: byteCount.optional(),
-  /** Files of `small`. */
+  /** Files of `small` and `scale`. */
   files: count(1).default(5000),
   /** Bytes of each file of `small`. */
   'file-size': count(0).default(20 * 1024),

@@ -39,19 +39,30 @@ export function standings(results: readonly Result[], amount: number): Standing[
   }))
 }
 
-/** Prints a table of standings on standard error. */
-export function table(title: string, unit: string, rows: readonly Standing[]): void {
-  say(
-    '',
-    title,
-    `  ${'contender'.padEnd(26)}${'seconds'.padStart(10)}${unit.padStart(12)}${'CPU s'.padStart(9)}  dataferry is`,
-  )
-  for (const { name, seconds, perSecond, cpuSeconds, dataferryIs } of rows) {
-    const numbers = [
-      seconds.toFixed(2).padStart(10),
-      perSecond.toFixed(1).padStart(12),
-      cpuSeconds.toFixed(2).padStart(9),
-    ]
-    say(`  ${name.padEnd(26)}${numbers.join('')}  ${name === 'dataferry' ? '' : `${dataferryIs.toFixed(2)} ×`}`)
+/** What is compared: the unit of the rate, and the processor time that one unit of the work takes. */
+export interface Measure {
+  readonly title: string
+  readonly unit: 'MiB/s' | 'files/s'
+  /** Work of one run, in MiB or files. */
+  readonly amount: number
+}
+
+/** Seconds a GiB, or milliseconds a file. */
+const COST: Readonly<Record<Measure['unit'], { readonly name: string; readonly factor: number }>> = {
+  'MiB/s': { name: 'CPU s/GiB', factor: 1024 },
+  'files/s': { name: 'CPU ms/file', factor: 1000 },
+}
+
+/** Prints a table of standings on standard error, and each of them as a JSON line with what else is known `about` them. */
+export function report({ title, unit, amount }: Measure, rows: readonly Standing[], about: Row): void {
+  const cost = COST[unit]
+  const head = ['seconds'.padStart(10), unit.padStart(12), cost.name.padStart(14)].join('')
+  say('', title, `  ${'contender'.padEnd(28)}${head}  dataferry is`)
+  for (const { name, seconds, best, perSecond, cpuSeconds, dataferryIs } of rows) {
+    const cpu = (cpuSeconds * cost.factor) / amount
+    emit({ ...about, title, unit, name, seconds, best, cpuSeconds, perSecond, dataferryIs, [cost.name]: cpu })
+    const numbers = [seconds.toFixed(2).padStart(10), perSecond.toFixed(1).padStart(12), cpu.toFixed(2).padStart(14)]
+    const ahead = name === 'dataferry' ? '' : `${dataferryIs.toFixed(2)} ×`
+    say(`  ${name.padEnd(28)}${numbers.join('')}  ${ahead}`.trimEnd())
   }
 }

@@ -5,7 +5,7 @@ import { ACCESS_KEY, findBinary, SECRET_KEY, startProcess, type S3Server } from 
 import { dataferryOptions, toolOptions, type Bench } from './bench.ts'
 import { contest, median, type Contender, type Result } from './contest.ts'
 import { dataferry, type DataferryCost } from './dataferry.ts'
-import { emit, say, standings, table } from './output.ts'
+import { emit, report, say, standings } from './output.ts'
 import { toolEnvironment } from './process.ts'
 import { scratch } from './scratch.ts'
 import { startServer, type BenchFile } from './stand-in.ts'
@@ -48,7 +48,7 @@ export async function s3(bench: Bench): Promise<void> {
       { name: START_UP, run: () => own(tiny) },
       ...(await tools(bench, store, file, clean)),
     ]
-    report(bench, await contest(contenders, options.repeat), folder.memory)
+    tell(bench, await contest(contenders, options.repeat), folder.memory)
   } finally {
     await store.stop()
   }
@@ -141,24 +141,27 @@ async function tools(
   return found
 }
 
-function report({ options }: Bench, results: readonly Result<ToolCost>[], memory: boolean): void {
+function tell({ options }: Bench, results: readonly Result<ToolCost>[], memory: boolean): void {
   const mib = options.size / MIB
   const about = { benchmark: 's3', store: options.store, mib }
   const rows = standings(
     results.filter(({ name }) => name !== START_UP),
     mib,
   )
-  for (const row of rows)
-    emit({ ...about, inMemory: memory, unit: 'MiB/s', ...row, peakRssMiB: peakRssMiB(results, row.name) })
+  report({ title: `One file of ${mib} MiB to ${options.store}`, unit: 'MiB/s', amount: mib }, rows, {
+    ...about,
+    inMemory: memory,
+  })
   const secondsOf = (name: string): number => results.find((one) => one.name === name)?.seconds ?? NaN
   const startUpSeconds = secondsOf(START_UP)
   const withoutStartUp = mib / (secondsOf('dataferry') - startUpSeconds)
   emit({ ...about, startUpSeconds, withoutStartUp })
-  table(`One file of ${mib} MiB to ${options.store}`, 'MiB/s', rows)
   say(`  dataferry without its start-up of ${startUpSeconds.toFixed(2)} s: ${withoutStartUp.toFixed(0)} MiB/s`)
   for (const { name } of rows) {
     const peak = peakRssMiB(results, name)
-    if (peak !== undefined) say(`  peak memory of ${name.split(/[ ,]/, 1).join('')} (${name}): ${peak.toFixed(0)} MiB`)
+    if (peak === undefined) continue
+    emit({ ...about, name, peakRssMiB: peak })
+    say(`  peak memory of ${name.split(/[ ,]/, 1).join('')} (${name}): ${peak.toFixed(0)} MiB`)
   }
 }
 

@@ -5,7 +5,7 @@ import { WORLD_PID } from '../test/fakes/dataverse/worlds.ts'
 import { dataferryOptions, toolOptions, type Bench } from './bench.ts'
 import { contest, median, type Contender } from './contest.ts'
 import { dataferry, type DataferryCost } from './dataferry.ts'
-import { emit, say, standings, table, type Row } from './output.ts'
+import { emit, report, say, standings, type Row } from './output.ts'
 import { scratch } from './scratch.ts'
 import { peakBytes } from './scratch-space.ts'
 import { startServer, type BenchFile, type BenchServer } from './stand-in.ts'
@@ -81,11 +81,11 @@ async function compare(
   }
   const rows = standings(await contest(contenders, repeat), files)
   const about = { benchmark: 'small', files, bytes: size, streams, latencyMs, inMemory: memory }
-  for (const row of rows) emit({ ...about, unit: 'files/s', ...row })
+  const title = `${files} files of ${size} bytes, ${latencyMs} ms before each answer, ${streams} streams`
+  report({ title, unit: 'files/s', amount: files }, rows, about)
   const peakRssMiB = median(costs.map(({ peakRss }) => peakRss)) / MIB
   const cpuMsPerFile = (median(costs.map(({ cpuSeconds }) => cpuSeconds)) * 1000) / files
   emit({ ...about, steadyFilesPerSecond: median(steady), cpuMsPerFile, peakRssMiB })
-  table(`${files} files of ${size} bytes, ${latencyMs} ms before each answer, ${streams} streams`, 'files/s', rows)
   say(
     `  dataferry between its first and last receipt: ${median(steady).toFixed(1)} files/s; ${cpuMsPerFile.toFixed(2)} ms CPU a file; peak memory ${peakRssMiB.toFixed(0)} MiB`,
   )

@@ -14,7 +14,7 @@ import type { Sink } from '../src/sinks/sink.ts'
 import { dataferryOptions, toolOptions, type Bench } from './bench.ts'
 import { contest, type Contender } from './contest.ts'
 import { dataferry } from './dataferry.ts'
-import { emit, say, standings, table } from './output.ts'
+import { emit, report, say, standings } from './output.ts'
 import { scratch } from './scratch.ts'
 import { shell, type Cost } from './tools.ts'
 
@@ -147,7 +147,8 @@ async function largeFiles(bench: Bench): Promise<void> {
     { name: 'md5sum', run: tools('md5sum large-* > ../sums') },
     { name: 'xargs -P, md5sum', run: tools('printf "%s\\n" large-* | xargs -n 1 -P "$1" md5sum > ../sums') },
   ]
-  const rows = standings(await contest(contenders, repeat), (each * files.length) / MIB)
-  for (const row of rows) emit({ benchmark: 'verify', part: 'large', ...row })
-  table(`${files.length} files of ${Math.round(each / MIB)} MiB read and compared`, 'MiB/s', rows)
+  const amount = (each * files.length) / MIB
+  const title = `${files.length} files of ${Math.round(each / MIB)} MiB read and compared`
+  const rows = standings(await contest(contenders, repeat), amount)
+  report({ title, unit: 'MiB/s', amount }, rows, { benchmark: 'verify', part: 'large' })
 }
