@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises'
+import { readdir, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { LoadedConfig } from '../../config/config.ts'
 import { DataferryError, messageOf } from '../../errors.ts'
+import { makeFolders } from '../../make-folders.ts'
 import type { Records, Sink } from '../../sinks/sink.ts'
 import { openDestination } from '../destination.ts'
 import { shownUrl } from '../../model/shown-url.ts'
@@ -45,7 +46,7 @@ async function space(sink: Sink): Promise<Finding> {
 
 /** Removes the folders it had to make. */
 async function tryFolder(folder: string, name: string): Promise<void> {
-  const made = await mkdir(folder, { recursive: true })
+  const made = await makeFolders(folder)
   const path = join(folder, name)
   try {
     await writeFile(path, TEXT, { flag: 'wx' })

@@ -3,6 +3,7 @@ import { chmod, lstat, mkdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { systemCode } from '../../errors.ts'
+import { makeFolders } from '../../make-folders.ts'
 import { stateUnavailable } from '../redis-error.ts'
 
 /** Where the parts of an embedded Redis are. */
@@ -29,7 +30,7 @@ const SOCKET_PATH_MAX = 103
 export async function prepareFolder(stateDir: string): Promise<EmbeddedFolder> {
   const root = resolve(stateDir, 'redis')
   const clients = join(root, 'clients')
-  await mkdir(stateDir, { recursive: true, mode: 0o700 })
+  await makeFolders(stateDir, 0o700)
   for (const folder of [root, clients]) await ownFolder(stateDir, folder)
   await chmod(root, 0o700)
   const socket = join(await socketFolder(root), 'redis.sock')

@@ -4,6 +4,7 @@ import { dirname, join, sep } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import { GroupCommit } from '../../async/group-commit.ts'
 import { DataferryError, systemCode } from '../../errors.ts'
+import { makeFolders } from '../../make-folders.ts'
 import { ABSENT, OCCUPIED, unless } from './errors.ts'
 import { RECORDS_FOLDER } from '../names.ts'
 
@@ -136,8 +137,8 @@ export class Folders {
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') throw error
       if (!(await lstat(this.path(folder))).isDirectory()) await this.#checkLink(folder)
-      return
     }
+    // Also where it was there: another process may have made it a moment ago.
     await this.sync(parent)
   }
 
@@ -237,7 +238,7 @@ export function parentOf(name: string): string {
 
 /** Creates an absolute folder with its parents, durable, and resolves to its real path. */
 async function makeRoot(root: string): Promise<string> {
-  const first = await mkdir(root, { recursive: true })
+  const first = await makeFolders(root)
   if (first !== undefined) {
     for (let folder = dirname(root); folder.length >= dirname(first).length; folder = dirname(folder)) {
       await syncFolder(folder)

@@ -51,6 +51,15 @@ describe('a disk sink', () => {
     expect((await lstat(at('a'))).mode).toBe((await lstat(at('plain'))).mode)
   })
 
+  it.runIf(process.platform === 'linux')(
+    'fails where the file system takes no folders, and does not wait',
+    async () => {
+      const nowhere = diskSink('/proc/nothing/here')
+      await expect(store(nowhere, 'a', bytesOf(10))).rejects.toThrow('/proc/nothing')
+      await nowhere.close()
+    },
+  )
+
   it('does not write through a link that leads out', async () => {
     await mkdir(inFolder('outside'))
     await mkdir(at(''))
