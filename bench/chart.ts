@@ -18,13 +18,13 @@ type Standing = z.infer<typeof standingSchema>
 /** It shows what the server can deliver, and brings nothing home. */
 const NO_PEER = 'curl to nowhere'
 
-const WIDTH = 760
+const WIDTH = 820
 const LABELS = 210
 const BAR = 14
 const LINE = 22
 const TITLE = 34
 /** Room for the figures behind the longest bar. */
-const FIGURES = 190
+const FIGURES = 235
 
 const STYLE = `text { font: 13px system-ui, sans-serif; fill: #24292f }
 .title { font-weight: 600 } .figures { fill: #57606a } .bar { fill: #b6c2cf } .own { fill: #1769aa }
