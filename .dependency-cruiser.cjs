@@ -33,7 +33,7 @@ module.exports = {
       from: { path: `^src/${adapter}/` },
       to: {
         path: '^(src|workers|jobs)/',
-        pathNot: `^src/(async/|json/|model/|process/|errors\\.ts|log\\.ts|${adapter}/)`,
+        pathNot: `^src/(async/|json/|model/|process/|errors\\.ts|log\\.ts|make-folders\\.ts|${adapter}/)`,
       },
     })),
     {
