@@ -103,14 +103,15 @@ async function* listed(
   { idOf, onUnknown }: KnownList,
   signal: AbortSignal,
 ): AsyncGenerator<FoundDataset, void> {
-  const known: FoundDataset[] = []
+  const byId = new Map<number, FoundDataset>()
   for (const pid of new Set(pids)) {
     const id = idOf.get(pid)
     const found = id === undefined ? await source.find(pid, signal) : { id, pid }
     if (!found) onUnknown(pid)
-    else if (found.id > after) known.push(found)
+    else if (found.id > after) byId.set(found.id, found)
   }
-  known.sort((a, b) => a.id - b.id)
+  // A list may name a dataset in several spellings.
+  const known = [...byId.values()].sort((a, b) => a.id - b.id)
   for (let from = 0; from < known.length; from += IDS_AT_A_TIME) {
     const some = known.slice(from, from + IDS_AT_A_TIME)
     const query = `entityId:(${some.map(({ id }) => id).join(' OR ')})`

@@ -73,7 +73,7 @@ export class Membership {
   /** Aliases of collections, each once asked about. */
   readonly #inside = new Map<string, boolean>()
 
-  constructor(source: MirrorSource, { scope }: MirrorOrder, signal: AbortSignal) {
+  constructor(source: MirrorSource, { scope }: Pick<MirrorOrder, 'scope'>, signal: AbortSignal) {
     this.#source = source
     this.#scope = scope
     this.#signal = signal

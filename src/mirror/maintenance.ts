@@ -1,6 +1,7 @@
 import { recordText } from '../batch/record.ts'
 import { csvRow } from '../batch/wanted-rows.ts'
 import { DataferryError } from '../errors.ts'
+import { pidKey } from '../model/dataset-pid.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { LineWriter } from './line-writer.ts'
 import { names, type MirrorOrder } from './order.ts'
@@ -57,13 +58,13 @@ export async function prune(sink: Sink, order: MirrorOrder, before: Date, now: D
  * Takes a dataset down for good: its files and metadata go, and its name stays, so that it does not come back.
  * @returns how many files went; undefined: the mirror does not hold it
  */
-export async function purge(sink: Sink, order: MirrorOrder, pid: string, now: Date): Promise<number | undefined> {
+export async function purge(sink: Sink, order: MirrorOrder, named: string, now: Date): Promise<number | undefined> {
   const { records } = sink
   let found: MirroredDataset | undefined
   await rewrite(sink, order, now, (dataset) => {
-    if (dataset.pid !== pid) return Promise.resolve(dataset)
+    if (pidKey(dataset.pid) !== pidKey(named)) return Promise.resolve(dataset)
     found = dataset
-    const { id, folder, owner } = dataset
+    const { id, pid, folder, owner } = dataset
     const leftAt = dataset.state === 'purged' ? dataset.leftAt : now.toISOString()
     return Promise.resolve({
       id,

@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { createHash } from 'node:crypto'
 import { eachConcurrently } from '../async/each-concurrently.ts'
 import { DataferryError } from '../errors.ts'
+import { sameChecksum } from '../model/checksum.ts'
 import type { FoundDataset, MirrorSource } from '../model/mirror-source.ts'
-import type { Sink } from '../sinks/sink.ts'
+import type { Committed, Sink } from '../sinks/sink.ts'
 import { compare, pairs } from './compare.ts'
 import { isErrorOf } from './errors.ts'
 import { foundSchema, merged, searchScope, walkScope } from './found.ts'
@@ -327,8 +328,9 @@ class MirrorRun {
     await eachConcurrently(this.#moves(), AT_A_TIME, async ({ n, to }) => {
       if (to.startsWith('.dataferry/')) superseded++
       const moving = places.moving(order.name, this.#run.run, n)
-      // While ours still waits, whatever is there is somebody else's.
-      if (await sink.stat(moving, KEY, signal)) await this.#makeWay(to, inTheWay)
+      const [ours, there] = [await sink.stat(moving, KEY, signal), await sink.stat(to, KEY, signal)]
+      // While ours still waits, whatever is there is somebody else's, unless a store had made the copy before this was repeated.
+      if (ours && there && !isCopy(ours, there)) await this.#makeWay(to, inTheWay)
       const placed = await sink.move(moving, to, signal)
       if (!placed && !(await sink.stat(to, KEY, signal))) lost.push(to)
     })
@@ -386,6 +388,11 @@ async function* among(
   ids: ReadonlySet<number>,
 ): AsyncGenerator<FoundDataset, void> {
   for await (const one of found) if (ids.has(one.id)) yield one
+}
+
+function isCopy(one: Committed, other: Committed): boolean {
+  if (!one.proof || !other.proof || one.size !== other.size) return false
+  return sameChecksum(one.proof.checksum, other.proof.checksum)
 }
 
 const linkSchema = z.object({ from: z.string(), to: z.string() })

@@ -17,6 +17,14 @@ export function joinedPid({ protocol, authority, identifier, separator, persiste
   return pidInUrl(persistentUrl) ?? `${protocol}:${authority}${separator ?? '/'}${identifier}`
 }
 
+/**
+ * What two spellings of one PID have in common: DOIs are compared without case.
+ * @see https://www.doi.org/doi-handbook/HTML/case-sensitivity.html
+ */
+export function pidKey(pid: string): string {
+  return pid.startsWith('doi:') ? pid.toUpperCase() : pid
+}
+
 function pidInUrl(url: string | undefined): string | undefined {
   if (url === undefined || !URL.canParse(url)) return undefined
   return new URL(url).searchParams.get('persistentId') ?? undefined

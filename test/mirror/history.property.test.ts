@@ -1,85 +1,183 @@
-import { afterEach, describe, expect, it } from 'vitest'
-import type { FileSpec } from '../fakes/dataverse/specs.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { makeHome, type Home } from '../e2e/cli.ts'
+import type { Fault, FaultStep } from '../fakes/dataverse/faults.ts'
+import type { Released } from '../fakes/dataverse/repository.ts'
 import { rounds } from '../rounds.ts'
-import { Chance, History } from './history.ts'
+import { Chance, History, pathOf } from './history.ts'
 import { mirrorHomes, type MirrorHome } from './home.ts'
 
-/** Histories of `npm test`; the long tests have more, longer ones, of more datasets. */
-const { numRuns: HISTORIES } = rounds(1)
-const IS_LONG = HISTORIES > 1
-const [DATASETS, RUNS] = IS_LONG ? [30, 20] : [8, 6]
+/** Histories of `npm test`; the long tests have more, of more datasets and runs, and kill some of these. */
+const { numRuns: HISTORIES } = rounds(2)
+const IS_LONG = HISTORIES > 2
+const [DATASETS, RUNS] = IS_LONG ? [30, 20] : [6, 4]
+/** Requests of one run that meet a fault. */
+const MOST_FAULTS = 12
 
 const homeOf = mirrorHomes()
 let home: MirrorHome
-afterEach(() => home.close())
+let shell: Home
+beforeEach(async () => {
+  home = await homeOf()
+  shell = await makeHome()
+})
+afterEach(async () => {
+  await home.close()
+  await shell[Symbol.asyncDispose]()
+})
 
-describe('whatever happens on the server', () => {
-  it.each(Array.from({ length: HISTORIES }, (_, n) => [n + 1]))(
-    'a mirror that says it is complete equals what is released, fetches nothing twice and loses nothing (seed %i)',
-    async (seed) => {
-      home = await homeOf()
+describe('whatever happens on the server, on the way and to the run', () => {
+  it.each(Array.from({ length: HISTORIES }, (_, n) => [n % 2 === 0 ? 'latest' : 'all', n + 1] as const))(
+    'a mirror of %s that says it is complete equals what is released, fetches nothing twice and loses nothing (seed %i)',
+    async (versions, seed) => {
       const chance = new Chance(seed * 7919)
       const { repository, server } = home
       const history = new History(repository, chance)
       for (let n = 0; n < DATASETS; n++) history.deposit()
-      const versions = chance.next(2) === 0 ? 'latest' : 'all'
-      const scope = ['--collection', 'climate', '--versions', versions, '--max-removals', '100%']
+      const scope = ['--collection', 'climate', '--versions', versions, '--metadata', 'all', '--max-removals', '100%']
       expect((await home.cli('mirror', 'create', 'm', '--to', home.destination, ...scope)).code).toBe(0)
-      const held = new Set<string>()
+      const held = new Holdings(home)
       for (let run = 0; run < RUNS; run++) {
         const lags = chance.next(3) === 0
         server.world.freezeIndex(lags)
-        const steps = chance.next(DATASETS)
-        for (let n = 0; n < steps; n++) history.step()
-        server.set({ searchFails: IS_LONG && chance.next(10) === 0 ? 'overloaded' : undefined })
+        repository.exportsLag = chance.next(3) === 0
+        for (let n = chance.next(DATASETS); n > 0; n--) history.step()
+        const isHit = chance.next(2) === 0
+        if (isHit) for (const fault of trouble(chance)) server.fault(fault)
+        if (IS_LONG && chance.next(3) === 0) {
+          await killed(chance)
+          await held.look()
+        }
         const { code, report } = await home.run(...(chance.next(5) === 0 ? ['--full'] : []))
-        expect([code, report.complete, report['problems'], report.refused]).toEqual([0, true, [], undefined])
-        for (const content of Object.values(everything(home))) held.add(content)
-        expect(new Set(Object.values(everything(home)))).toEqual(held)
-        if (!lags && versions === 'latest') expect(shown(home)).toEqual(released(home))
+        await held.look()
+        if (!isHit)
+          expect([code, report.complete, report['problems'], report.refused]).toEqual([0, true, [], undefined])
+        expect(report.complete).toBe(code === 0)
+        if (code === 0 && !lags) await expectReleased(versions)
+        server.clearFaults()
       }
       server.world.freezeIndex(false)
-      server.set({ searchFails: undefined })
-      for (let n = 0; n < 2; n++) expect((await home.run()).code).toBe(0)
-      if (versions === 'latest') expect(shown(home)).toEqual(released(home))
-      const end = server.world.freshId()
-      for (let id = 1; id < end; id++) expect(server.records.file(id).counted).toBeLessThan(2)
+      for (const pid of repository.pids) repository.reexport(pid)
+      // The first of them may still be the rest of a run that was killed.
+      for (let n = 0; n < 3; n++) expect((await home.run()).code).toBe(0)
+      await held.look()
+      await expectReleased(versions)
+      await expectMetadata()
+      expect((await home.cli('verify', home.destination)).code).toBe(0)
     },
     15 * 60_000,
   )
 })
 
-/** Contents of all that was ever held, wherever it is now. */
-function everything(home: MirrorHome): Readonly<Record<string, string>> {
-  return { ...home.files(), ...withPrefix('aside', home.files('.dataferry/mirrors/m/superseded')) }
-}
-
-function withPrefix(prefix: string, files: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(files).map(([path, content]) => [`${prefix}/${path}`, content]))
-}
-
-/** Contents of each dataset that is current by the mirror's own state; a destroyed one may be so for one more run. */
-function shown(home: MirrorHome): Record<string, readonly string[]> {
+/** Each dataset that is released in the collection is current, and exactly what it shows is at its place. */
+async function expectReleased(versions: 'latest' | 'all'): Promise<void> {
   const { repository } = home
-  const all = Object.entries(home.files())
-  const found: Record<string, readonly string[]> = {}
-  for (const { folder, pid } of home.datasets('current')) {
-    if (!repository.pids.includes(pid)) continue
-    found[pid] = all.flatMap(([path, content]) => (path.startsWith(`${folder}/`) ? [content] : [])).sort()
+  const files = Object.entries(await home.files())
+  const shown: Record<string, Record<string, string>> = {}
+  const released: Record<string, Record<string, string>> = {}
+  const current = (await home.datasets('current')).filter(({ pid }) => repository.pids.includes(pid))
+  for (const { pid, folder } of current) {
+    const found = files.flatMap(([path, content]) =>
+      path.startsWith(`${folder}/`) ? [[path.slice(folder.length + 1), content] as const] : [],
+    )
+    const expected = versionsOf(pid, versions)
+    // Versions that were withdrawn since stay.
+    const isExpected = (path: string): boolean =>
+      versions === 'latest' || expected.some(({ number }) => path.startsWith(`v${number}/`))
+    shown[pid] = Object.fromEntries(found.filter(([path]) => isExpected(path)))
   }
-  return found
-}
-
-/** Contents of each dataset of the collection that is released now. */
-function released({ repository }: MirrorHome): Record<string, readonly string[]> {
-  const found: Record<string, readonly string[]> = {}
   for (const pid of repository.pids) {
-    const files = repository.released(pid)?.files
-    if (files && repository.collectionOf(pid) !== 'other') found[pid] = files.map(contentsOf).sort()
+    if (repository.released(pid) === undefined || repository.collectionOf(pid) === 'other') continue
+    released[pid] = Object.fromEntries(versionsOf(pid, versions).flatMap((one) => filesOf(one, versions)))
   }
-  return found
+  expect(shown).toEqual(released)
 }
 
-function contentsOf({ content }: FileSpec): string {
-  return typeof content === 'string' ? content : ''
+function versionsOf(pid: string, versions: 'latest' | 'all'): readonly Released[] {
+  const all = home.repository.releasedVersions(pid)
+  return versions === 'all' ? all : all.slice(-1)
+}
+
+function filesOf({ number, files }: Released, versions: 'latest' | 'all'): readonly (readonly [string, string])[] {
+  const top = versions === 'all' ? `v${number}/` : ''
+  return files.map((file) => [`${top}${pathOf(file)}`, typeof file.content === 'string' ? file.content : ''])
+}
+
+/** Of each newest version every form is kept, and names that version. */
+async function expectMetadata(): Promise<void> {
+  const metadata = await home.files('.dataferry/mirrors/m/metadata')
+  for (const { pid, folder } of await home.datasets('current')) {
+    const number = home.repository.released(pid)?.number
+    if (number === undefined) continue
+    const forms = Object.keys(metadata).filter((path) => path.startsWith(`${folder}/v${number}/`))
+    expect([pid, forms.length]).toEqual([pid, 6])
+    expect(metadata[`${folder}/v${number}/datacite.xml`]).toContain(`<version>${number}</version>`)
+  }
+}
+
+/** What a mirror has ever held: it stays, wherever it is now, and is asked for no more. */
+class Holdings {
+  readonly #home: MirrorHome
+  /** Downloads of each file when it was first seen whole, by its content. */
+  readonly #downloads = new Map<string, { readonly id: number; readonly counted: number }>()
+  readonly #idOf = new Map<string, number>()
+
+  constructor(mirror: MirrorHome) {
+    this.#home = mirror
+  }
+
+  async look(): Promise<void> {
+    const { repository, server } = this.#home
+    for (const pid of repository.pids) {
+      for (const { files } of repository.releasedVersions(pid)) {
+        for (const { id, content } of files) if (typeof content === 'string' && id) this.#idOf.set(content, id)
+      }
+    }
+    const own = '.dataferry/mirrors/m'
+    const places = [undefined, `${own}/superseded`, `${own}/moving`]
+    const there = new Set<string>()
+    for (const place of places) for (const content of Object.values(await this.#home.files(place))) there.add(content)
+    for (const content of there) {
+      const id = this.#idOf.get(content)
+      if (id === undefined || this.#downloads.has(content)) continue
+      this.#downloads.set(content, { id, counted: server.records.file(id).counted })
+    }
+    for (const [content, { id, counted }] of this.#downloads) {
+      expect([content, there.has(content)]).toEqual([content, true])
+      expect([content, server.records.file(id).counted]).toEqual([content, counted])
+    }
+  }
+}
+
+/** Kills a run after some request, or a moment later: then it asks for nothing any more. */
+async function killed(chance: Chance): Promise<void> {
+  let left = 1 + chance.next(80)
+  const { child, ended } = shell.start(['mirror', 'run', 'm', '--to', home.destination], home.env)
+  const reached = new Promise<void>((resolve) => {
+    const when = (): boolean => {
+      if (--left === 0) resolve()
+      return false
+    }
+    home.server.fault({ when, steps: [{ kind: 'fine' }] })
+  })
+  await Promise.race([ended, reached])
+  await Promise.race([ended, sleep(chance.next(4) === 0 ? 0 : chance.next(200))])
+  child.kill('SIGKILL')
+  await ended
+}
+
+/** What a server, its network and what stands between do to a few requests. */
+function trouble(chance: Chance): readonly Fault[] {
+  let hits = 0
+  const when = (): boolean => hits < MOST_FAULTS && chance.next(12) === 0 && ++hits > 0
+  const steps: readonly FaultStep[] = [
+    { kind: 'status', status: 500, body: 'json' },
+    { kind: 'status', status: 503, body: 'html' },
+    { kind: 'status', status: 429, body: 'json', retryAfter: '0' },
+    { kind: 'reset' },
+    { kind: 'cut', after: 3 },
+    { kind: 'early-end', after: 4 },
+    { kind: 'flip' },
+  ]
+  return steps.map((step) => ({ when, steps: [step], repeat: true }))
 }

@@ -39,7 +39,7 @@ export class History {
   }
 
   deposit(): void {
-    const files = Array.from({ length: this.#chance.next(4) }, () => this.#file())
+    const files = distinct(Array.from({ length: this.#chance.next(4) }, () => this.#file()))
     const collection = this.#chance.pick(COLLECTIONS) ?? 'climate'
     this.#repository.deposit(`doi:10.5072/FK2/D${++this.#datasets}`, files, { collection })
   }
@@ -73,7 +73,7 @@ export class History {
         if (isReleased) repository.edit(pid)
         return
       case 6:
-        if (isReleased) repository.updateCurrent(pid, (files) => files.map((file) => this.#renamed(file)))
+        if (isReleased) repository.updateCurrent(pid, (files) => distinct(files.map((file) => this.#renamed(file))))
         return
       default:
         if (isReleased) repository.publish(pid, (files) => this.#next(files), this.#chance.next(2) === 0)
@@ -81,7 +81,7 @@ export class History {
   }
 
   #next(files: readonly FileSpec[]): readonly FileSpec[] {
-    const kept = files.flatMap((file) => {
+    const kept = files.flatMap((file): FileSpec[] => {
       switch (this.#chance.next(6)) {
         case 0:
           return []
@@ -95,7 +95,7 @@ export class History {
           return [file]
       }
     })
-    return this.#chance.next(2) === 0 ? [...kept, this.#file()] : kept
+    return distinct(this.#chance.next(2) === 0 ? [...kept, this.#file()] : kept)
   }
 
   /** Names are few, so that files take over one another's. */
@@ -106,4 +106,20 @@ export class History {
   #file(): FileSpec {
     return { label: `n${this.#chance.next(6)}`, content: `content ${++this.#files}` }
   }
+}
+
+/** A file's path in its dataset. */
+export function pathOf({ directory = '', label }: FileSpec): string {
+  return directory === '' ? label : `${directory}/${label}`
+}
+
+/** No server lets two files of a version have the same path: the later one gets a name that nobody has. */
+function distinct(files: readonly FileSpec[]): readonly FileSpec[] {
+  const taken = new Set<string>()
+  return files.map((file) => {
+    let named = file
+    for (let n = 6; taken.has(pathOf(named)); n++) named = { ...file, label: `n${n}` }
+    taken.add(pathOf(named))
+    return named
+  })
 }

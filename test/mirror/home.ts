@@ -1,33 +1,42 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { MirrorApi } from '../../src/dataverse/mirror-api.ts'
+import { heldDatasets, type DatasetState, type MirroredDataset } from '../../src/mirror/state.ts'
+import type { Records } from '../../src/sinks/sink.ts'
 import { runInProcess, type Ended } from '../cli/in-process.ts'
 import { Repository } from '../fakes/dataverse/repository.ts'
 import { startDataverse, type StandIn } from '../fakes/dataverse/server.ts'
 import { World } from '../fakes/dataverse/world.ts'
 import { useRedis } from '../redis.ts'
+import { changesOfLastRun, folderPlace, withRecords, type Place } from './place.ts'
 
 /** A repository that people work in, a mirror of it, and the command line. */
 export interface MirrorHome {
   readonly repository: Repository
   readonly server: StandIn
+  readonly place: Place
+  /** `place.url` */
   readonly destination: string
+  /** A folder for a test's own files, where commands run. */
+  readonly folder: string
+  /** Of every command. */
+  readonly env: Readonly<Record<string, string>>
   readonly api: MirrorApi
   cli(...args: readonly string[]): Promise<Ended>
+  /** The same with other settings. */
+  with(env: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<Ended>
   /** `mirror run NAME --json`, with what it reports. */
   run(...args: readonly string[]): Promise<{ readonly code: number; readonly report: Report; readonly stderr: string }>
-  /** Rows of a record of the last run. */
-  changes(): readonly string[]
+  /** Rows of `changes.csv` of the last run. */
+  changes(): Promise<readonly string[]>
   /** The datasets that the mirror has in a state. */
-  datasets(state: string): readonly z.infer<typeof datasetSchema>[]
-  /** Files at the destination, or below a folder of it, by path, with their contents. */
-  files(folder?: string): Readonly<Record<string, string>>
+  datasets(state: DatasetState): Promise<readonly MirroredDataset[]>
+  files: Place['files']
   close(): Promise<void>
 }
 
-const datasetSchema = z.looseObject({ pid: z.string(), folder: z.string(), state: z.string() })
 const reportSchema = z.looseObject({
   run: z.string(),
   complete: z.boolean(),
@@ -41,30 +50,52 @@ const reportSchema = z.looseObject({
 type Report = z.infer<typeof reportSchema>
 
 /** Waits are short in tests. */
-const SHORT = { DATAFERRY_OUTAGE_FIRST: '10ms', DATAFERRY_OUTAGE_MAX: '20ms', DATAFERRY_RETRY_WAIT: '10ms' }
+const SHORT = {
+  DATAFERRY_OUTAGE_FIRST: '10ms',
+  DATAFERRY_OUTAGE_MAX: '20ms',
+  DATAFERRY_RETRY_WAIT: '10ms',
+  DATAFERRY_RETRY_MAX_WAIT: '50ms',
+  DATAFERRY_THROTTLE_FIRST: '10ms',
+  DATAFERRY_THROTTLE_MAX: '50ms',
+}
 
-/** Call at the top of a test file: gives homes, whose Redis is shared. */
-export function mirrorHomes(): (name?: string) => Promise<MirrorHome> {
+const onDisk = (folder: string): Promise<Place> => Promise.resolve(folderPlace(join(folder, 'data')))
+
+/**
+ * Call at the top of a test file: gives homes, whose Redis is shared.
+ * @param newPlace an empty place to mirror to; default: a folder
+ */
+export function mirrorHomes(newPlace: (folder: string) => Promise<Place> = onDisk): () => Promise<MirrorHome> {
   const redis = useRedis()
-  return async (name = 'm') => {
+  return async () => {
     const world = new World()
     world.collection('climate')
     world.collection('ice', { parent: 'climate' })
     world.collection('other')
     const server = await startDataverse({ world })
-    const folder = mkdtempSync(join(tmpdir(), 'df-mirror-'))
-    const destination = join(folder, 'data')
-    const env = { REDIS_URL: redis.url, DATAFERRY_PREFIX: redis.prefix, DATAVERSE_SERVER: server.url, ...SHORT }
-    const cli = (...args: readonly string[]): Promise<Ended> => runInProcess(args, { cwd: folder, env })
-    const at = join(destination, '.dataferry', 'mirrors', name)
+    const folder = await mkdtemp(join(tmpdir(), 'df-mirror-'))
+    const place = await newPlace(folder)
+    const env = {
+      REDIS_URL: redis.url,
+      DATAFERRY_PREFIX: redis.prefix,
+      DATAVERSE_SERVER: server.url,
+      ...SHORT,
+      ...place.env,
+    }
+    const withEnv: MirrorHome['with'] = (more, ...args) => runInProcess(args, { cwd: folder, env: { ...env, ...more } })
+    const cli = (...args: readonly string[]): Promise<Ended> => withEnv({}, ...args)
     return {
       repository: new Repository(world),
       server,
-      destination,
+      place,
+      destination: place.url,
+      folder,
+      env,
       api: new MirrorApi({ baseUrl: server.url, retries: 0 }),
       cli,
+      with: withEnv,
       run: async (...args) => {
-        const { code, stdout, stderr } = await cli('mirror', 'run', name, '--to', destination, '--json', ...args)
+        const { code, stdout, stderr } = await cli('mirror', 'run', 'm', '--to', place.url, '--json', ...args)
         const last = stdout
           .trim()
           .split('\n')
@@ -72,39 +103,19 @@ export function mirrorHomes(): (name?: string) => Promise<MirrorHome> {
         if (last === undefined) throw new Error(`The run ended with ${code}: ${stderr}`)
         return { code, stderr, report: reportSchema.parse(JSON.parse(last)) }
       },
-      changes: () => {
-        const last = readdirSync(join(at, 'runs')).sort().at(-1) ?? ''
-        const rows = readFileSync(join(at, 'runs', last, 'changes.csv'), 'utf8')
-          .trim()
-          .split('\r\n')
-        return rows.join('\n').split('\n').slice(1)
-      },
-      datasets: (state) => {
-        const last = readdirSync(join(at, 'runs')).sort().at(-1) ?? ''
-        const lines = readFileSync(join(at, 'runs', last, 'datasets.ndjson'), 'utf8')
-          .split('\n')
-          .filter(Boolean)
-        return lines.map((line) => datasetSchema.parse(JSON.parse(line))).filter((dataset) => dataset.state === state)
-      },
-      files: (below = '') => contents(join(destination, below)),
+      changes: () => changesOfLastRun(place),
+      datasets: (state) => withRecords(place, (records) => datasetsIn(records, state)),
+      files: (below) => place.files(below),
       close: async () => {
         await server.close()
-        rmSync(folder, { recursive: true, force: true })
+        await rm(folder, { recursive: true, force: true })
       },
     }
   }
 }
 
-/** Every file below a folder, but for what dataferry keeps there for itself. */
-function contents(folder: string, path = ''): Record<string, string> {
-  const found: Record<string, string> = {}
-  if (!existsSync(join(folder, path))) return found
-  for (const name of readdirSync(join(folder, path))) {
-    const inner = path === '' ? name : `${path}/${name}`
-    if (inner === '.dataferry') continue
-    const isFolder = statSync(join(folder, inner)).isDirectory()
-    if (isFolder) Object.assign(found, contents(folder, inner))
-    else found[inner] = readFileSync(join(folder, inner), 'utf8')
-  }
+async function datasetsIn(records: Records, state: DatasetState): Promise<readonly MirroredDataset[]> {
+  const found: MirroredDataset[] = []
+  for await (const dataset of heldDatasets(records, 'm')) if (dataset.state === state) found.push(dataset)
   return found
 }

@@ -1,13 +1,14 @@
 import { once } from 'node:events'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { makeHome, type Home } from '../e2e/cli.ts'
 import { Repository } from '../fakes/dataverse/repository.ts'
 import { startDataverse, type StandIn } from '../fakes/dataverse/server.ts'
 import { World } from '../fakes/dataverse/world.ts'
+import { describeWithOneS3, type S3Server } from '../s3-server.ts'
 import { Chance, History } from './history.ts'
+import { bucketPlace, changesOfLastRun, folderPlace, type Place } from './place.ts'
 
 const KILLS = 20
 const DATASETS = 25
@@ -18,7 +19,29 @@ afterEach(async () => {
   for (const one of open.splice(0)) await one[Symbol.asyncDispose]()
 })
 
+interface Mirror {
+  readonly home: Home
+  readonly place: Place
+  readonly server: StandIn
+}
+
 it('a run that is killed again and again ends as an undisturbed one, byte for byte and row for row', async () => {
+  await compareWithKilled(({ data }) => Promise.resolve(folderPlace(data)), KILLS)
+})
+
+await describeWithOneS3('a mirror in a bucket', (kind) => {
+  let store: S3Server
+  beforeAll(async () => {
+    store = await kind.start()
+  })
+  afterAll(() => store.stop())
+
+  it('whose run is killed again and again ends as an undisturbed one, too', async () => {
+    await compareWithKilled(() => bucketPlace(store), KILLS / 2)
+  })
+})
+
+async function compareWithKilled(newPlace: (home: Home) => Promise<Place>, kills: number): Promise<void> {
   const world = new World()
   for (const alias of ['climate', 'ice', 'other']) world.collection(alias)
   const server = await startDataverse({ world, latencyMs: 15 })
@@ -26,29 +49,31 @@ it('a run that is killed again and again ends as an undisturbed one, byte for by
   const chance = new Chance(42)
   const history = new History(new Repository(world), chance)
   for (let n = 0; n < DATASETS; n++) history.deposit()
-  const [calm, hit] = [await homeOf(server), await homeOf(server)]
+  const [calm, hit] = [await mirrorOf(server, newPlace), await mirrorOf(server, newPlace)]
   for (let round = 0; round < 3; round++) {
-    expect((await calm.run(['mirror', 'run', 'm', ...to(calm, server)])).code).toBe(0)
-    await killed(hit, server, chance, round === 0 ? KILLS : KILLS / 4)
-    expect(tree(hit)).toEqual(tree(calm))
-    expect(changes(hit)).toEqual(changes(calm))
+    expect((await calm.home.run(['mirror', 'run', 'm', ...to(calm)], calm.place.env)).code).toBe(0)
+    await killed(hit, chance, round === 0 ? kills : kills / 4)
+    expect(await tree(hit.place)).toEqual(await tree(calm.place))
+    expect(await changesOfLastRun(hit.place)).toEqual(await changesOfLastRun(calm.place))
     for (let n = 0; n < DATASETS; n++) history.step()
   }
-})
-
-async function homeOf(server: StandIn): Promise<Home> {
-  const home = await makeHome()
-  open.push(home)
-  const args = ['mirror', 'create', 'm', '--collection', 'root', '--metadata', 'all', '--max-removals', '100%']
-  expect((await home.run([...args, ...to(home, server)])).code).toBe(0)
-  return home
 }
 
-/** Kills the run so often, each time a little later in it, and lets it go on to its end. */
-async function killed(home: Home, server: StandIn, chance: Chance, kills: number): Promise<void> {
-  const args = ['mirror', 'run', 'm', ...to(home, server)]
+async function mirrorOf(server: StandIn, newPlace: (home: Home) => Promise<Place>): Promise<Mirror> {
+  const home = await makeHome()
+  open.push(home)
+  const mirror = { home, server, place: await newPlace(home) }
+  const args = ['mirror', 'create', 'm', '--collection', 'root', '--metadata', 'all', '--max-removals', '100%']
+  expect((await home.run([...args, ...to(mirror)], mirror.place.env)).code).toBe(0)
+  return mirror
+}
+
+/** Kills the run so often, each time at another moment of it, and lets it go on to its end. */
+async function killed(mirror: Mirror, chance: Chance, kills: number): Promise<void> {
+  const { home, place } = mirror
+  const args = ['mirror', 'run', 'm', ...to(mirror)]
   for (let kill = 0; kill < kills; kill++) {
-    const { child, ended } = home.start(args)
+    const { child, ended } = home.start(args, place.env)
     const done = await Promise.race([ended, sleep(600 + chance.next(2_000))])
     if (done) {
       expect(done.code).toBe(0)
@@ -57,28 +82,17 @@ async function killed(home: Home, server: StandIn, chance: Chance, kills: number
     child.kill('SIGKILL')
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
   }
-  const { code, stderr } = await home.run(args)
+  const { code, stderr } = await home.run(args, place.env)
   expect([code, stderr]).toEqual([0, expect.any(String)])
 }
 
-function to(home: Home, server: StandIn): readonly string[] {
-  return ['--to', home.data, '--server', server.url]
+function to({ place, server }: Mirror): readonly string[] {
+  return ['--to', place.url, '--server', server.url]
 }
 
 /** Every file of the mirror with its content, but for what tells of runs and times. */
-function tree({ data }: Pick<Home, 'data'>, path = ''): Record<string, string> {
-  const found: Record<string, string> = {}
-  for (const name of readdirSync(join(data, path))) {
-    const inner = path === '' ? name : `${path}/${name}`
-    if (/^\.dataferry\/(?:destination\.json|parts|marks)$|\/(?:runs|state\.json|mirror\.json|files)$/.test(inner))
-      continue
-    if (statSync(join(data, inner)).isDirectory()) Object.assign(found, tree({ data }, inner))
-    else found[inner] = readFileSync(join(data, inner), 'utf8')
-  }
-  return found
-}
-
-function changes({ data }: Home): string {
-  const runs = join(data, '.dataferry', 'mirrors', 'm', 'runs')
-  return readFileSync(join(runs, readdirSync(runs).sort().at(-1) ?? '', 'changes.csv'), 'utf8')
+async function tree(place: Place): Promise<Record<string, string>> {
+  const own = await place.files('.dataferry/mirrors/m')
+  const kept = Object.entries(own).filter(([path]) => !/^(?:runs|files)\/|^(?:state|mirror)\.json$/.test(path))
+  return { ...(await place.files()), ...Object.fromEntries(kept.map(([path, text]) => [join('own', path), text])) }
 }

@@ -7,6 +7,9 @@ type Described = Omit<DatasetSpec, 'files' | 'count' | 'fileAt' | 'versions'> & 
   readonly versions: readonly (VersionSpec & { readonly id: number; readonly number: string })[]
 }
 
+/** A released version. */
+export type Released = Pick<Described['versions'][number], 'number' | 'files'>
+
 /** A file that is deposited: its id is given out where it has none. */
 export type Deposit = FileSpec
 
@@ -126,11 +129,14 @@ export class Repository {
   }
 
   /** What is released now, or undefined: the newest released version. */
-  released(pid: string): { readonly number: string; readonly files: readonly FileSpec[] } | undefined {
-    return this.#datasets
-      .get(pid)
-      ?.versions.filter(({ state = 'RELEASED' }) => state === 'RELEASED')
-      .at(-1)
+  released(pid: string): Released | undefined {
+    return this.releasedVersions(pid).at(-1)
+  }
+
+  /** Every version that is released now, oldest first. */
+  releasedVersions(pid: string): readonly Released[] {
+    const { versions = [] } = this.#datasets.get(pid) ?? {}
+    return versions.filter(({ state = 'RELEASED' }) => state === 'RELEASED')
   }
 
   get pids(): readonly string[] {
