@@ -51,10 +51,11 @@ export function fraction(snapshot: ProgressSnapshot): number {
 /** A rate over fewer seconds than this is too uncertain. */
 const STEADY_MS = 5_000
 
-/** Milliseconds left at this speed; undefined while that would be a guess, and when nothing is left. */
+/** Milliseconds left at this speed; undefined while that would be a guess, as during a hold, and when nothing is left. */
 export function remainingMs(snapshot: ProgressSnapshot, speed: Speed | undefined): number | undefined {
   const left = bytesToFetch(snapshot) - snapshot.bytes
-  if (!snapshot.planComplete || left <= 0) return undefined
+  const isOnHold = snapshot.notices.some((notice) => typeof notice !== 'string')
+  if (!snapshot.planComplete || isOnHold || left <= 0) return undefined
   if (speed === undefined || speed.overMs < STEADY_MS || speed.bytesPerSecond <= 0) return undefined
   return (left / speed.bytesPerSecond) * 1000
 }

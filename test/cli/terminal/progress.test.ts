@@ -217,6 +217,12 @@ describe('what is left', () => {
     ])
   })
 
+  it('is not told while something is on hold, since nobody knows how long', () => {
+    const wait = { what: 'https://demo.example', reason: 'it is away.', since: new Date(), nextLook: new Date() }
+    const held = { ...IDLE, bytes: 250 * MIB, notices: [wait] }
+    expect(picture('b1', held, FAST, { columns: 100, rows: 2 })[0]).not.toContain('left')
+  })
+
   it('a rate is that of the last 15 seconds', () => {
     const { at, screen } = display({ columns: 80 })
     at(0, {})
