@@ -14,7 +14,7 @@ import type { Output } from './terminal/output.ts'
 import { pad } from './terminal/text.ts'
 
 /** What would happen to a file if the plan were carried out now, in the order of the totals. */
-const OUTLOOKS = ['fetch', 'withheld', 'there already', 'in the way', 'cannot be planned'] as const
+const OUTLOOKS = ['fetch', 'withheld', 'already there', 'in the way', 'cannot be planned'] as const
 type Outlook = (typeof OUTLOOKS)[number]
 
 interface Sum {
@@ -58,7 +58,7 @@ export async function printList(
 async function outlookOf(item: Item, look: () => Promise<unknown>): Promise<Outlook> {
   if (item.problem) return 'cannot be planned'
   try {
-    if (await look()) return 'there already'
+    if (await look()) return 'already there'
   } catch (error) {
     if (error instanceof DataferryError && IN_THE_WAY.has(error.code)) return 'in the way'
     throw error

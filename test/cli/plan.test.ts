@@ -111,13 +111,13 @@ it('--list names every file with what would happen to it, sums that up, and ends
   expect(code).toBe(1)
   const lines = stdout.split('\n')
   expect(lines.slice(0, 5).map((line) => line.replaceAll(/ {2,}/g, '|'))).toEqual([
-    expect.stringMatching(/^there already\|17 B\|md5:[0-9a-f]{32}\|there\.txt$/),
+    expect.stringMatching(/^already there\|17 B\|md5:[0-9a-f]{32}\|there\.txt$/),
     expect.stringMatching(/^in the way\|17 B\|md5:[0-9a-f]{32}\|same-size\.txt$/),
     expect.stringMatching(/^withheld\|4 B\|md5:[0-9a-f]{32}\|held\.txt$/),
     expect.stringMatching(/^fetch\|8 B\|md5:[0-9a-f]{32}\|t\.dta$/),
     expect.stringMatching(/^cannot be planned\|\?\|-\|gone$/),
   ])
-  expect(stdout).toMatch(/ 1 {2}fetch \(8 B\)\n +1 {2}withheld \(4 B\)\n +1 {2}there already \(17 B\)/)
+  expect(stdout).toMatch(/ 1 {2}fetch \(8 B\)\n +1 {2}withheld \(4 B\)\n +1 {2}already there \(17 B\)/)
   expect(lines.slice(-3)).toEqual([
     'To fetch them:',
     `  dataferry run ${table} --exclude 'no such*' --server ${here.dataverse.url} --to ${to}`,
