@@ -180,6 +180,11 @@ const workers = await startWorkers(
     workers: new Workers(client, PREFIX),
     openSink: () => Promise.resolve(sink),
     openSource: () => instantSource,
+    access: () => {
+      throw new Error('Nothing is withheld here.')
+    },
+    tokens: { placeOf: () => undefined, renew: () => false, isAccepted: () => Promise.resolve(true) },
+    tokenExpiry: () => Promise.resolve(undefined),
     zipLimit: () => Promise.resolve(undefined),
     limitBandwidth: () => undefined,
     memoryPressure: () => memoryPressure(client),
@@ -193,6 +198,7 @@ const workers = await startWorkers(
     throttle: { firstMs: 1000, maxMs: 1000 },
     outage: { firstMs: 1000, maxMs: 1000 },
     giveUpAfterMs: 60_000,
+    lookEveryMs: 3_600_000,
     retry,
   },
 )

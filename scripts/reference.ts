@@ -28,7 +28,7 @@ async function cliPage(): Promise<string> {
       ['Code', 'Meaning'],
       [
         ['0', 'everything requested is there'],
-        ['1', 'something failed; the report says what, why and what to do'],
+        ['1', 'something failed or still waits; the report says what, why and what to do'],
         ['2', 'the command line, a setting or the manifest cannot be used; nothing was fetched'],
         ['3', 'it cannot start or continue: Redis, the destination or the server'],
         ['130', 'interrupted; the same command continues where it stopped'],
@@ -37,7 +37,7 @@ async function cliPage(): Promise<string> {
     '## Settings',
     'A flag beats the environment, which beats `dataferry.config.json` in the current folder (or the file of `--config`), which beats the default. `dataferry config` shows the settings in force and where each came from.',
     table(['Key in the file', 'Flag', 'Environment', 'Default', 'Meaning'], SETTING_NAMES.map(settingRow)),
-    'Durations carry their unit: `500ms`, `60s`, `30m`, `1h`.',
+    'Durations carry their unit: `500ms`, `60s`, `30m`, `1h`, `90d`.',
     '## Tokens',
     'An API token is never given on the command line or in the config file itself. The token of the default server comes from `DATAVERSE_API_TOKEN`, `DATAVERSE_KEY` or a file; those of further servers come from files or variables that the config file names:',
     fenced(CONFIG_EXAMPLE, 'json'),

@@ -62,7 +62,31 @@ export const ERROR_CODES = {
     group: 'source',
     remedy: 'fail',
     meaning: 'The server does not let this user have the file (403): it is restricted, embargoed or unpublished.',
-    advice: 'Request access to the file on the server, and set DATAVERSE_API_TOKEN.',
+    advice: 'Request access to the file on the server, or run it with --request-access; set DATAVERSE_API_TOKEN.',
+  },
+  SOURCE_EMBARGOED: {
+    group: 'source',
+    remedy: 'fail',
+    meaning: 'The file is under embargo: the server lets nobody download it before the day that the message names.',
+    advice: 'Run `dataferry retry` after that day, or run it with --wait-for embargo.',
+  },
+  SOURCE_RETENTION_OVER: {
+    group: 'source',
+    remedy: 'fail',
+    meaning: 'The retention period of the file has ended: the server lets nobody download it any more.',
+    advice: 'Ask the dataset’s contact, or remove the file from the manifest.',
+  },
+  ACCESS_REJECTED: {
+    group: 'source',
+    remedy: 'fail',
+    meaning: 'Access to the restricted file was requested, and the request was rejected.',
+    advice: 'Ask the dataset’s contact; once you have access, run `dataferry retry`.',
+  },
+  ACCESS_UNANSWERED: {
+    group: 'source',
+    remedy: 'fail',
+    meaning: 'Access to the restricted file was requested, and nobody answered within --access-timeout.',
+    advice: 'Ask the dataset’s contact; once you have access, run `dataferry retry`.',
   },
   SOURCE_BLOCKED: {
     group: 'source',

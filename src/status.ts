@@ -24,6 +24,8 @@ export interface BatchStatus extends Summary {
   readonly active: number
   /** Planned items that have not ended. */
   readonly open: number
+  /** When it is looked next whether what waits may continue; undefined: nothing waits. */
+  readonly nextLook: Date | undefined
 }
 
 /** Jobs of one server, and its limits. */
@@ -100,7 +102,8 @@ async function batchStatus(entry: LedgerEntry, ledger: Ledger, workers: readonly
   const summary = await ledger.summary(entry.id)
   const { id, state, reason, destination, servers, createdAt, attached, tokenServers } = entry
   const owner = entry.owner && (await livenessOf(entry.owner)) === 'dead' ? undefined : entry.owner
-  const { done, kept, failed, planned } = summary
+  const { done, kept, failed, waiting, planned } = summary
+  const looks = waiting === 0 ? [] : [...(await ledger.nextLooks(id)).values()]
   const active = workers.flatMap((worker) => worker.holds).filter((held) => held.batch === id).length
   return {
     id,
@@ -113,7 +116,8 @@ async function batchStatus(entry: LedgerEntry, ledger: Ledger, workers: readonly
     tokenServers,
     owner,
     active,
-    open: planned - done - kept - failed,
+    open: planned - done - kept - failed - waiting,
+    nextLook: looks.length === 0 ? undefined : new Date(Math.min(...looks)),
     ...summary,
   }
 }

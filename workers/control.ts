@@ -16,7 +16,7 @@ export interface ControlDeps {
 const CLEAN_UP_MS = 60_000
 
 /**
- * Ends a batch whose every line has ended: its proof is written first, then the ledger says so. A batch that also
+ * Ends a batch whose every line has ended, or lets it wait with those that do: its proof is written first, then the ledger says so. A batch that also
  * fetches what archives left out first gets those files as further lines, and ends when they have. Repeatable.
  */
 export async function processControl({ batch: id }: ControlJob, deps: ControlDeps): Promise<void> {
@@ -32,8 +32,15 @@ export async function processControl({ batch: id }: ControlJob, deps: ControlDep
     return
   }
   const report = await writeReport(sink.records, batch, plan)
-  const { done, kept, failed, bytes, keptBytes } = report
-  await ledger.correct(id, { done, kept, failed, bytes, keptBytes })
+  const { done, kept, failed, waiting, bytes, keptBytes } = report
+  await ledger.correct(id, { done, kept, failed, waiting, bytes, keptBytes })
+  if (waiting > 0) {
+    await ledger.setState(id, 'waiting')
+    opened.log.info({ ...report.waitingFor }, 'batch waits')
+    // Feeding looks whether something may continue.
+    await deps.feed(id)
+    return
+  }
   // Leftovers cost only space: a store that does not let us look for them must not keep a batch from ending.
   await sink.sweep(id, AbortSignal.timeout(CLEAN_UP_MS)).catch(() => 0)
   await ledger.setState(id, 'finished')

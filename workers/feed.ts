@@ -7,6 +7,7 @@ import type { Ledger, LedgerEntry } from '../src/ledger/ledger.ts'
 import type { Item } from '../src/model/item.ts'
 import type { Batches, OpenBatch } from './batches.ts'
 import { BLOCK, blockJobs, windowOfBundles } from './feed-blocks.ts'
+import type { Looks } from './looks.ts'
 import { problemOf, settleProblem } from './settle.ts'
 import { OVER, type Step } from './step.ts'
 
@@ -29,6 +30,8 @@ export interface FeedDeps {
   /** Share of Redis' memory that is in use; undefined: unlimited. */
   readonly memoryPressure: () => Promise<number | undefined>
   readonly notice: (message: string | undefined) => void
+  /** Looks for what waits. */
+  readonly looks: Pick<Looks, 'due' | 'isLooking'>
   /** Bundles small files of one dataset. */
   readonly bundles?: {
     /** Undefined: not in this batch, or no longer on this server. */
@@ -41,6 +44,8 @@ export interface FeedDeps {
 const IDLE_MS = 250
 const HELD_MS = 1_000
 const MIN_WAIT_MS = 10
+/** Longest time between two passes where everything that is left waits. */
+const WAITING_MS = 5_000
 /** Lines looked at in one pass, so that a pass is short even where all have ended. */
 const LINES_PER_PASS = 20_000
 const CHUNK = 1_000
@@ -99,10 +104,17 @@ export class Feeder {
       this.#forget(batch, server)
       return { kind: 'later', ms: HELD_MS }
     }
+    const nextLookMs = await this.#deps.looks.due(entry, opened, server)
     if (await this.#hasEnded(entry)) {
+      if (entry.state === 'waiting' && nextLookMs !== undefined)
+        return { kind: 'later', ms: Math.min(nextLookMs, WAITING_MS) }
+      // A report would only say what is about to change.
+      if (this.#deps.looks.isLooking(batch)) return { kind: 'later', ms: IDLE_MS }
       await this.#deps.askReport(batch)
       return this.#forget(batch, server)
     }
+    // Something that waited may continue.
+    if (entry.state === 'waiting') await ledger.setState(batch, 'open')
     return { kind: 'later', ms: await this.#fill(entry, opened, server) }
   }
 

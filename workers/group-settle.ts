@@ -61,11 +61,14 @@ export class GroupSettle {
 /** @param began when the work on it began, by `performance.now()` */
 export function logEnd(outcome: Outcome, log: Logger, began: number | undefined): void {
   const { n, path, state } = outcome
-  const how =
-    outcome.state === 'failed'
-      ? { code: outcome.code, problem: outcome.message }
-      : { bytes: outcome.size, verified: outcome.verified }
-  log.info({ n, path, state, ...how, ...(began !== undefined && { ms: msSince(began) }) }, 'item ended')
+  const ms = began === undefined ? {} : { ms: msSince(began) }
+  log.info({ n, path, state, ...howEnded(outcome), ...ms }, outcome.state === 'waiting' ? 'item waits' : 'item ended')
+}
+
+function howEnded(outcome: Outcome): Readonly<Record<string, unknown>> {
+  if (outcome.state === 'failed') return { code: outcome.code, problem: outcome.message }
+  if (outcome.state === 'waiting') return { for: outcome.for, until: outcome.until }
+  return { bytes: outcome.size, verified: outcome.verified }
 }
 
 function msSince(began: number): number {

@@ -15,8 +15,9 @@ import { runJob, type Attempt, type JobDeps } from './run-job.ts'
 import type { Task } from './running.ts'
 import { crashed, failure, MAX_CRASHES, problemOf, settle, settleProblem } from './settle.ts'
 import { OVER, type Step } from './step.ts'
+import { whenDenied, type AccessDeps } from './when-denied.ts'
 
-export interface ItemDeps extends JobDeps {
+export interface ItemDeps extends JobDeps, AccessDeps {
   readonly ledger: Pick<Ledger, 'get' | 'isOpen' | 'settle' | 'setState'>
   /** The source of one server, for a task. Throws `CONFIG_INVALID` when this process may not contact it. */
   readonly openSource: (server: string, task: Pick<Task, 'waits'>) => OpenSource
@@ -106,9 +107,12 @@ async function outcomeOf(
     ...(deps.reconnect && { reconnect: deps.reconnect }),
     ...(deps.segments !== undefined && { segments: deps.segments }),
   }
-  const receipt =
-    item.ref.kind === 'file'
-      ? (kept ?? (await transfer(item, { open: deps.openSource(item.server, task), sink }, run)))
-      : await archiveReceipt(item, opened, kept, run, deps.openSource(item.server, task))
-  return receipt
+  if (item.ref.kind !== 'file') return archiveReceipt(item, opened, kept, run, deps.openSource(item.server, task))
+  if (kept) return kept
+  return transfer(item, { open: deps.openSource(item.server, task), sink }, run).catch(async (error: unknown) => {
+    const outcome = await whenDenied(error, { item, opened, bytes: task.bytes, signal }, deps)
+    // A refusal is an answer.
+    deps.limits.succeeded(item.server)
+    return outcome
+  })
 }

@@ -55,7 +55,7 @@ export class Reconciler {
   async #keepFed(entry: LedgerEntry): Promise<void> {
     const before = this.#unfinished.get(entry.id)
     this.#remember(entry)
-    if (entry.state !== 'open') return
+    if (entry.state !== 'open' && entry.state !== 'waiting') return
     if (!entry.planComplete && before?.planned === entry.planned) await this.#learnPlan(entry)
     await this.#deps.feed(entry)
   }

@@ -9,7 +9,7 @@ import type { OpenBatch } from './batches.ts'
 import type { Running, StopReason, Task } from './running.ts'
 import { OVER, type Step } from './step.ts'
 import { waitOut, type WaitDeps } from './wait-out.ts'
-import { withDestination, type DestinationDeps } from './with-destination.ts'
+import { BUSY_MS, withDestination, type DestinationDeps } from './with-destination.ts'
 
 /** How a job got here, as BullMQ counts. */
 export interface Attempt {
@@ -66,7 +66,9 @@ export async function runJob(
 ): Promise<Step> {
   return withDestination(taken.job.batch, deps, async (opened) => {
     const work = opened && (await prepare(opened))
-    return work && !deps.limits.isPaused(work.item.server) ? doWork(work, opened, taken, deps) : OVER
+    if (!work || deps.limits.isPaused(work.item.server)) return OVER
+    if (!(await deps.tokens.isOpen(work.item.server))) return { kind: 'later', ms: BUSY_MS }
+    return doWork(work, opened, taken, deps)
   })
 }
 

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import type { Queue } from 'bullmq'
 import { every, type Repeated } from '../src/async/every.ts'
 import { itemQueue } from '../jobs/item.ts'
-import { itemScope, type Scope, type Whose } from '../jobs/scope.ts'
+import { itemScope, PUBLIC_SCOPE, TOKEN_SCOPE, type Scope, type Whose } from '../jobs/scope.ts'
 import { DataferryError, messageOf } from '../src/errors.ts'
 import { noticeText } from '../src/model/notice.ts'
 import type { TakeSlot } from '../src/model/take-slot.ts'
@@ -17,12 +17,14 @@ import { readStatus } from '../src/status.ts'
 import { Batches } from './batches.ts'
 import { DestinationHolds } from './destination-holds.ts'
 import { startHeartbeat } from './heartbeat.ts'
+import { Looks } from './looks.ts'
 import type { Notices } from './notices.ts'
 import { QueueWorkers } from './queue-workers.ts'
 import { Reconciler } from './reconciler.ts'
 import { recoverCrashed } from './recover-crashed.ts'
 import { Running } from './running.ts'
 import { ServerLimits } from './server-limits.ts'
+import { TokenHolds } from './token-holds.ts'
 import { Watchdog } from './watchdog.ts'
 import { openQueueWorkers, type WorkerDeps, type WorkerOptions } from './wiring.ts'
 
@@ -45,6 +47,9 @@ const CLOCKS_MS = 5_000
 const RENEW_MS = 10_000
 const RECONCILE_MS = 10_000
 const WATCH_MS = 30_000
+const EXPIRY_MS = 12 * 3_600_000
+/** So long before a token expires people are told. */
+const WARNED_MS = 7 * 86_400_000
 
 const GAVE_UP = 'What was fetched is kept. Run the same command again when it is back: it continues where it stopped.'
 
@@ -72,6 +77,8 @@ class WorkerProcess implements RunningWorkers {
   readonly #clocks: QueueClocks
   readonly #limits: ServerLimits
   readonly #destinations: DestinationHolds
+  readonly #looks: Looks
+  readonly #tokens: TokenHolds
   readonly #reconciler: Reconciler
   readonly #watchdog = new Watchdog()
   #silence: string | undefined
@@ -82,6 +89,14 @@ class WorkerProcess implements RunningWorkers {
   constructor(deps: WorkerDeps, options: WorkerOptions) {
     const { notices } = deps
     this.#destinations = new DestinationHolds(notices, deps.mayOpen)
+    this.#tokens = new TokenHolds(deps.tokens, notices)
+    this.#looks = new Looks({
+      ...deps,
+      // What waits for access was requested with a token.
+      access: (server) => deps.access(server, TOKEN_SCOPE, this.takeSlot),
+      now: () => new Date(),
+      everyMs: options.lookEveryMs,
+    })
     this.#deps = deps
     this.notices = notices
     this.#options = options
@@ -118,7 +133,9 @@ class WorkerProcess implements RunningWorkers {
     const destinations = this.#destinations
     this.#stopListening = this.#deps.changes.onChange((change) => this.#heard(change))
     await this.#recover()
-    openQueueWorkers(this.#deps, this.#options, { batches, running, notices, destinations, limits, queueWorkers })
+    const [looks, tokens, takeSlot] = [this.#looks, this.#tokens, this.takeSlot]
+    const shared = { batches, running, notices, destinations, limits, looks, tokens, takeSlot, queueWorkers }
+    openQueueWorkers(this.#deps, this.#options, shared)
     await this.#applyLimits()
     // Before the first job is taken: should this process die, its registration is how its jobs are found.
     const shown = { scopes, queueWorkers, running, destinations, notices }
@@ -132,6 +149,8 @@ class WorkerProcess implements RunningWorkers {
     this.#repeat(RENEW_MS, () => queueWorkers.renewLocks())
     this.#repeat(RECONCILE_MS, () => this.#reconciler.now())
     this.#repeat(WATCH_MS, () => this.#watch())
+    this.#inBackground(this.#warnOfExpiry())
+    this.#repeat(EXPIRY_MS, () => this.#warnOfExpiry())
   }
 
   async close(): Promise<void> {
@@ -145,7 +164,7 @@ class WorkerProcess implements RunningWorkers {
     }
     // BullMQ waits for its connections, however long: not beyond ours, which is given up when an end is wanted and Redis stays away.
     const given = whenEnded(this.#deps.client)
-    await Promise.race([settled([closing, ...this.#repeated.map((one) => one.stop())]), given])
+    await Promise.race([settled([closing, this.#looks.close(), ...this.#repeated.map((one) => one.stop())]), given])
     await settled([this.#batches.close()])
     await Promise.race([settled([this.#limits.close(), this.#deps.workers.remove(this.#id)]), given])
   }
@@ -180,7 +199,8 @@ class WorkerProcess implements RunningWorkers {
       case 'batch':
         if (change.state === 'forgotten') this.#reconciler.forget(change.id)
         else this.#inBackground(this.#reconciler.notice(change.id))
-        if (change.state !== 'open' && change.state !== 'finished') this.#hold(change.id)
+        if (change.state === 'paused' || change.state === 'cancelled' || change.state === 'forgotten')
+          this.#hold(change.id)
         return
       case 'ready':
         this.#inBackground(this.#reconciler.notice(change.id))
@@ -224,8 +244,22 @@ class WorkerProcess implements RunningWorkers {
   }
 
   #giveUpOverdue(): void {
-    const overdue = this.#destinations.overdue(this.#options.giveUpAfterMs)
+    const { giveUpAfterMs } = this.#options
+    const overdue = this.#destinations.overdue(giveUpAfterMs) ?? this.#tokens.overdue(giveUpAfterMs)
     if (overdue) this.#gaveUp.abort(overdue)
+  }
+
+  async #warnOfExpiry(): Promise<void> {
+    for (const server of this.#servers) {
+      if (this.#scopesOf(server).every((scope) => scope === PUBLIC_SCOPE)) continue
+      const expires = await this.#deps.tokenExpiry(server)
+      const isSoon = expires && expires.getTime() - Date.now() < WARNED_MS
+      const place = this.#deps.tokens.placeOf(server)
+      const where = place === undefined ? 'Get a new one' : `Put a new one into ${place}`
+      const day = expires?.toISOString().slice(0, 10) ?? ''
+      const text = `The API token for ${server} expires on ${day}. ${where} before that.`
+      this.notices.set(`expiry ${server}`, isSoon ? text : undefined)
+    }
   }
 
   async #watch(): Promise<void> {

@@ -10,7 +10,7 @@ export interface SettleDeps {
 }
 
 /**
- * Ends an item: recorded, then counted, then cleaned up. Repeatable.
+ * Ends an item, or lets it wait: recorded, then counted, then cleaned up. Repeatable.
  * @param began when the work on it began, by `performance.now()`
  */
 export async function settle(
@@ -19,8 +19,13 @@ export async function settle(
   { ledger }: SettleDeps,
   began?: number,
 ): Promise<void> {
-  if (outcome.state !== 'failed') return opened.receipts.settle(outcome, began)
+  if (outcome.state !== 'failed' && outcome.state !== 'waiting') return opened.receipts.settle(outcome, began)
   await opened.outcomes.record(outcome)
+  if (outcome.state === 'waiting') {
+    await ledger.settle(opened.batch.id, outcome.n, { state: 'waiting', bytes: 0 })
+    logEnd(outcome, opened.log, began)
+    return
+  }
   const { n, code, message, path } = outcome
   await ledger.settle(opened.batch.id, n, { state: 'failed', bytes: 0, error: { code, message, path } })
   logEnd(outcome, opened.log, began)

@@ -3,6 +3,7 @@ import type { Ledger } from '../src/ledger/ledger.ts'
 import type { OpenBatch } from './batches.ts'
 import type { DestinationHolds } from './destination-holds.ts'
 import type { ServerLimits } from './server-limits.ts'
+import type { TokenHolds } from './token-holds.ts'
 import { OVER, type Step } from './step.ts'
 import { BUSY_MS } from './with-destination.ts'
 
@@ -10,6 +11,7 @@ export interface WaitDeps {
   readonly ledger: Pick<Ledger, 'setState'>
   readonly limits: Pick<ServerLimits, 'throttled' | 'outage' | 'succeeded' | 'isPaused'>
   readonly destinations: Pick<DestinationHolds, 'isOpen' | 'hold' | 'mayOpen'>
+  readonly tokens: Pick<TokenHolds, 'isOpen' | 'hold'>
 }
 
 /** What was in progress when an error came. */
@@ -43,7 +45,7 @@ const OUTAGE_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export async function waitOut(
   error: DataferryError,
   { server, item, opened, openBytes }: Interrupted,
-  { ledger, limits, destinations }: WaitDeps,
+  { ledger, limits, destinations, tokens }: WaitDeps,
 ): Promise<Step | undefined> {
   // Redis was emptied or forgot the batch: the item is fed again when the ledger has been rebuilt from the destination.
   if (error.code === 'BATCH_NOT_FOUND') return OVER
@@ -64,6 +66,7 @@ export async function waitOut(
     destinations.hold(opened.sink.url, error, openBytes)
     return { kind: 'later', ms: BUSY_MS }
   }
+  if (error.code === 'TOKEN_REJECTED' && tokens.hold(server, error)) return { kind: 'later', ms: BUSY_MS }
   await ledger.setState(opened.batch.id, 'paused', `${error.code}: ${error.message}`)
   return OVER
 }

@@ -11,7 +11,9 @@ import type { RedisClient } from '../src/ledger/redis/client.ts'
 import type { BackoffLimits, Servers } from '../src/ledger/servers.ts'
 import type { Workers } from '../src/ledger/workers.ts'
 import type { Logger } from '../src/log.ts'
+import type { FileAccess } from '../src/model/file-access.ts'
 import type { OpenSource } from '../src/model/source.ts'
+import type { TakeSlot } from '../src/model/take-slot.ts'
 import {
   addBundles,
   addItems,
@@ -33,6 +35,7 @@ import { processControl } from './control.ts'
 import { Feeder } from './feed.ts'
 import type { DestinationHolds } from './destination-holds.ts'
 import { processItem } from './item.ts'
+import type { Looks } from './looks.ts'
 import type { Notices } from './notices.ts'
 import type { QueueWorkers } from './queue-workers.ts'
 import type { Attempt } from './run-job.ts'
@@ -40,6 +43,7 @@ import type { Running } from './running.ts'
 import type { ServerLimits } from './server-limits.ts'
 import { slottedSource } from './slotted-source.ts'
 import { carryOut, OVER, type Step } from './step.ts'
+import type { TokenHolds, TokenKeeper } from './token-holds.ts'
 import { withDestination } from './with-destination.ts'
 
 export interface WorkerDeps {
@@ -55,6 +59,11 @@ export interface WorkerDeps {
   readonly mayOpen?: ((url: string) => boolean) | undefined
   /** With the token of a server, unless the scope is `public`. */
   readonly openSource: (server: string, scope: Scope) => OpenSource
+  /** Questions about access to files of a server, with its token unless the scope is `public`. */
+  readonly access: (server: string, scope: Scope, takeSlot: TakeSlot) => FileAccess
+  readonly tokens: TokenKeeper
+  /** When the token for a server expires; undefined: there is none, or the server does not say. Never rejects. */
+  readonly tokenExpiry: (server: string) => Promise<Date | undefined>
   /** Whether a server answers at all; never rejects. */
   readonly isUp: (server: string) => Promise<boolean>
   /** Bytes that one ZIP of a server may hold; undefined: it does not say. */
@@ -89,6 +98,8 @@ export interface WorkerOptions {
   readonly outage: BackoffLimits
   /** `RunningWorkers#gaveUp` aborts after a server or destination has been away for so long. */
   readonly giveUpAfterMs: number
+  /** Time between two looks at what waits. */
+  readonly lookEveryMs: number
   /** Wait before an item's second attempt, and the longest; each doubles the one before. */
   readonly retry: BackoffLimits
   readonly reconnect?: ReconnectOptions
@@ -105,6 +116,9 @@ export interface Shared {
   readonly notices: Notices
   readonly destinations: DestinationHolds
   readonly limits: ServerLimits
+  readonly looks: Looks
+  readonly tokens: TokenHolds
+  readonly takeSlot: TakeSlot
   readonly queueWorkers: QueueWorkers
 }
 
@@ -136,8 +150,8 @@ interface Wiring {
 }
 
 function itemDeps({ deps, options, shared, bundling, queues }: Wiring, from: string): BundleDeps {
-  const { ledger, openSource, log } = deps
-  const { batches, running, limits, destinations } = shared
+  const { ledger, openSource, access, log } = deps
+  const { batches, running, limits, destinations, tokens, takeSlot } = shared
   const { scope } = queues
   return {
     ledger,
@@ -154,7 +168,10 @@ function itemDeps({ deps, options, shared, bundling, queues }: Wiring, from: str
         limits.streams(server),
         (waits) => (task.waits = waits),
       ),
+    access: (server) => access(server, scope, takeSlot),
+    now: () => new Date(),
     limits,
+    tokens: scope === PUBLIC_SCOPE ? NO_TOKEN : tokens,
     bundling,
     addSingles: (server, jobs) =>
       deps.hold.patiently(() => addItems(queues.items(server), jobs, { attempts: options.attempts })),
@@ -164,6 +181,9 @@ function itemDeps({ deps, options, shared, bundling, queues }: Wiring, from: str
     ...(options.segments !== undefined && { segments: options.segments }),
   }
 }
+
+/** What is public is asked for without a token. */
+const NO_TOKEN: BundleDeps['tokens'] = { isOpen: () => Promise.resolve(true), hold: () => false }
 
 /** Reports that a server works as soon as it answers. */
 function answering(open: OpenSource, server: string, limits: ServerLimits): OpenSource {
@@ -229,6 +249,7 @@ function feedProcessor({ deps, options, shared, bundling, queues }: Wiring): Pro
     window: async (server) => Math.max(200, 20 * ((await servers.get(server)).concurrency ?? jobs)),
     memoryPressure,
     notice: (text) => shared.notices.set('memory', text),
+    looks: shared.looks,
   })
   return async (job: Job, token: string | undefined): Promise<void> => {
     const step = await withData(job, feedJobSchema, deps, (place) =>

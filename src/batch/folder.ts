@@ -16,6 +16,9 @@ export const names = {
   failures: (id: BatchId) => `${id}/failures.csv`,
   renamed: (id: BatchId) => `${id}/renamed.csv`,
   leftOut: (id: BatchId) => `${id}/left-out.csv`,
+  waiting: (id: BatchId) => `${id}/waiting.csv`,
+  /** That access was requested to the file on line `n`, and what became of it. */
+  request: (id: BatchId, n: number) => `${id}/requests/${n}.json`,
   /** What the archive on line `n` should contain. */
   asked: (id: BatchId, n: number) => `${id}/asked/${n}.json`,
   /** One file for each server that gets no more requests for bundles in this batch. */

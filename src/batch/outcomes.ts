@@ -1,5 +1,13 @@
 import type { BatchId } from '../model/batch.ts'
-import { logLineSchema, type Failure, type LogLine, type Receipt, type Verified } from '../model/receipt.ts'
+import {
+  logLineSchema,
+  type Failure,
+  type LogLine,
+  type Receipt,
+  type Verified,
+  type Waiting,
+  type WaitsFor,
+} from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { ExternalSort } from './external-sort.ts'
 import { EMPTY_PLAN, readPlanState } from './folder.ts'
@@ -13,6 +21,9 @@ export interface Tally {
   readonly done: number
   readonly kept: number
   readonly failed: number
+  /** Items that can perhaps be fetched later. */
+  readonly waiting: number
+  readonly waitingFor: Readonly<Record<WaitsFor, number>>
   /** Bytes of items `done`. */
   readonly bytes: number
   readonly keptBytes: number
@@ -26,7 +37,8 @@ export interface Tally {
 }
 
 /**
- * The one outcome of each item: a receipt beats failures, the first `done` beats `kept`, the last failure counts.
+ * The one outcome of each item: a receipt beats everything else, the first `done` beats `kept`, and of failures and waits the last
+ * counts.
  * Reads the records up to twice for each question instead of keeping them; memory is a few bits an item. A line counts only
  * if it is of this plan: its number is planned, for its path.
  */
@@ -75,8 +87,18 @@ export class Outcomes {
     }
   }
 
-  /** The last failure of every item that has no receipt and was not reopened since, in no order. */
+  /** The failure of every item that failed at last, has no receipt and was not reopened since, in no order. */
   async *failures(): AsyncGenerator<Failure> {
+    for await (const line of this.#unfetched()) if (line.state === 'failed') yield line
+  }
+
+  /** Every item that waits, in no order. */
+  async *waiting(): AsyncGenerator<Waiting> {
+    for await (const line of this.#unfetched()) if (line.state === 'waiting') yield line
+  }
+
+  /** The last line of every item that has no receipt and was not reopened since. */
+  async *#unfetched(): AsyncGenerator<Failure | Waiting> {
     const ended = new LineSet()
     const once = new LineSet()
     /** Items with several lines, of which the last one counts. */
@@ -90,11 +112,11 @@ export class Outcomes {
     for await (const line of this.#lines()) {
       if (isReceipt(line) || ended.has(line.n)) continue
       if (often.has(line.n)) await several.add(String(line.n), line)
-      else if (line.state === 'failed') yield line
+      else if (line.state !== 'reopened') yield line
     }
     for await (const { values } of several.groups()) {
       const last = values.reduce((known, line) => (known.finishedAt <= line.finishedAt ? line : known))
-      if (last.state === 'failed') yield last
+      if (last.state === 'failed' || last.state === 'waiting') yield last
     }
   }
 
@@ -115,7 +137,7 @@ export class Outcomes {
 
   async tally(): Promise<Tally> {
     const verified: Record<Verified, number> = { checksum: 0, size: 0, structure: 0, nothing: 0 }
-    const sum = { done: 0, kept: 0, failed: 0, bytes: 0, keptBytes: 0, resumed: 0, leftOut: 0 }
+    const sum = { done: 0, kept: 0, failed: 0, waiting: 0, bytes: 0, keptBytes: 0, resumed: 0, leftOut: 0 }
     const algorithms = new Set<string>()
     for await (const receipt of this.receipts()) {
       sum[receipt.state]++
@@ -127,11 +149,17 @@ export class Outcomes {
       if (receipt.checksum) algorithms.add(receipt.checksum.algorithm)
     }
     const failures = new Map<string, number>()
-    for await (const { code } of this.failures()) {
+    const waitingFor: Record<WaitsFor, number> = { access: 0, embargo: 0 }
+    for await (const line of this.#unfetched()) {
+      if (line.state === 'waiting') {
+        sum.waiting++
+        waitingFor[line.for]++
+        continue
+      }
       sum.failed++
-      failures.set(code, (failures.get(code) ?? 0) + 1)
+      failures.set(line.code, (failures.get(line.code) ?? 0) + 1)
     }
-    return { ...sum, verified, failures: Object.fromEntries(failures), algorithms }
+    return { ...sum, waitingFor, verified, failures: Object.fromEntries(failures), algorithms }
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Batch, PlanState } from '../model/batch.ts'
-import type { Failure, Receipt } from '../model/receipt.ts'
+import type { Outcome } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { readHold } from './hold.ts'
 import { Outcomes } from './outcomes.ts'
@@ -22,12 +22,14 @@ export async function reconcile(ledger: Ledger, records: Records, batch: Batch, 
   let learned = 0
   for await (const some of chunks(outcomes.receipts())) learned += await settleAll(ledger, id, some)
   for await (const some of chunks(outcomes.failures())) learned += await settleAll(ledger, id, some)
+  for await (const some of chunks(outcomes.waiting())) learned += await settleAll(ledger, id, some)
   return learned
 }
 
-async function settleAll(ledger: Ledger, id: string, outcomes: readonly (Receipt | Failure)[]): Promise<number> {
+async function settleAll(ledger: Ledger, id: string, outcomes: readonly Outcome[]): Promise<number> {
   const isNew = await Promise.all(
     outcomes.map((outcome) => {
+      if (outcome.state === 'waiting') return ledger.settle(id, outcome.n, { state: 'waiting', bytes: 0 })
       if (outcome.state !== 'failed') return ledger.settle(id, outcome.n, { state: outcome.state, bytes: outcome.size })
       const { code, message, path, n } = outcome
       return ledger.settle(id, n, { state: 'failed', bytes: 0, error: { code, message, path } })

@@ -32,6 +32,9 @@ const fieldsSchema = z.object({
   done: count,
   kept: count,
   failed: count,
+  /** Files that can perhaps be fetched later: with any, the batch has not ended. Named in `waiting.csv`. */
+  waiting: count.default(0),
+  waitingFor: z.object({ access: count, embargo: count }).default({ access: 0, embargo: 0 }),
   bytes: count,
   keptBytes: count,
   resumed: count,
@@ -65,13 +68,15 @@ export async function readReport(records: Records, id: BatchId): Promise<Report 
   }
 }
 
+/** Whether a batch has its last report: nothing of it waits. */
 export async function isReported(records: Records, id: BatchId): Promise<boolean> {
-  return (await readReport(records, id)) !== undefined
+  return (await readReport(records, id))?.waiting === 0
 }
 
 /**
  * Writes the proof of a batch from its receipts alone: checksum files for the usual tools, `failures.csv` (itself a
- * manifest), `renamed.csv`, and last `report.json`, whose presence says that the batch has ended. Repeatable.
+ * manifest), `waiting.csv`, `renamed.csv`, and last `report.json`, which says that the batch has ended unless files of it wait.
+ * Repeatable.
  */
 export async function writeReport(records: Records, batch: Batch, plan: PlanState): Promise<Report> {
   const outcomes = new Outcomes(records, batch.id, plan.items)
@@ -81,10 +86,12 @@ export async function writeReport(records: Records, batch: Batch, plan: PlanStat
   }
   const reader = new ItemsReader(records, batch.id)
   await records.write(names.failures(batch.id), failureRows(outcomes, reader))
+  if (tally.waiting > 0) await records.write(names.waiting(batch.id), waitingRows(outcomes, reader))
+  else await records.remove(names.waiting(batch.id))
   if (plan.totals.renamed > 0) await records.write(names.renamed(batch.id), renamedRows(records, batch.id, plan.items))
   if (tally.leftOut > 0) await records.write(names.leftOut(batch.id), leftOutRows(records, batch.id, plan.items))
   const leftOutPlanned = plan.leftOutFrom !== undefined
-  const ended = tally.done + tally.kept + tally.failed
+  const ended = tally.done + tally.kept + tally.failed + tally.waiting
   const report: Report = {
     v: 1,
     batch: batch.id,
@@ -119,6 +126,14 @@ async function* failureRows(outcomes: Outcomes, items: ItemsReader): AsyncGenera
   for await (const { n, code, message } of outcomes.failures()) {
     const item = await items.item(n)
     if (canBeAsked(item)) yield wantedRow(item, code, message)
+  }
+}
+
+/** As failures: a manifest that fetches these files. */
+async function* waitingRows(outcomes: Outcomes, items: ItemsReader): AsyncGenerator<Uint8Array> {
+  yield WANTED_HEADER
+  for await (const { n, for: what, message } of outcomes.waiting()) {
+    yield wantedRow(await items.item(n), `WAITING_${what.toUpperCase()}`, message)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { BegunBatch } from '../plan/begin-batch.ts'
 import { resumeQueues } from '../queue/queues.ts'
 import type { Sink } from '../sinks/sink.ts'
+import { stayer } from './batch-access.ts'
 import type { Context, ExitCode } from './command.ts'
 import { followBatch } from './follow-batch.ts'
 import { own } from './ownership.ts'
@@ -42,7 +43,8 @@ export function runBatch(
       await ownership.renew()
       await feed(runtime, id)
     }
-    const view = { held: () => workers.running.held(), notices: () => runtime.notices.list() }
+    const stays = stayer(context, sink, begun.batch)
+    const view = { held: () => workers.running.held(), notices: () => runtime.notices.list(), stays }
     let followed: Followed
     try {
       const stop = AbortSignal.any([signal, planning.failed, ownership.lost, workers.gaveUp])

@@ -8,7 +8,7 @@ import type { Notice } from '../model/notice.ts'
 import { shortId } from './batch-names.ts'
 import type { Context } from './command.ts'
 import type { Followed } from './run-to-end.ts'
-import { startProgress } from './terminal/progress.ts'
+import { startProgress, type Progress } from './terminal/progress.ts'
 
 const LOOK_MS = 200
 /** A look that takes longer waits for a Redis that is away. */
@@ -20,28 +20,32 @@ export interface View {
   readonly held: () => readonly HeldItem[]
   /** Reasons to wait. */
   readonly notices: () => readonly Notice[]
+  /** Asked when everything that is left waits: whether to stay. */
+  readonly stays: () => Promise<boolean>
 }
 
 /**
- * Shows the progress of a batch until its report is written. Rejects when it is paused or cancelled, and with the signal's reason.
+ * Shows the progress of a batch until its report is written, or everything that is left waits and the command does not stay.
+ * Rejects when it is paused or cancelled, and with the signal's reason.
  * @param restore called when Redis came back empty, or older than the batch: the destination knows everything
  */
 export async function followBatch(
   { out, logsToTerminal }: Pick<Context, 'out' | 'logsToTerminal'>,
   { ledger, changes }: { readonly ledger: Pick<Ledger, 'list' | 'get' | 'summary'>; readonly changes: Changes },
   id: string,
-  { held, notices }: View,
+  { held, notices, stays }: View,
   signal: AbortSignal,
   restore: () => Promise<unknown>,
 ): Promise<Followed> {
   const ids = (await untilAborted(ledger.list(), signal)).map((entry) => entry.id)
   const begun = performance.now()
-  const progress = startProgress({ out, label: shortId(id, ids), logsToTerminal })
+  const start = (): Progress => startProgress({ out, label: shortId(id, ids), logsToTerminal })
+  let progress = start()
   let before: number | undefined
   let seen: Seen | undefined
   const show = ({ entry, summary }: Seen): number => {
     // What other processes told a moment ago may have ended by now.
-    const taken = entry.state === 'finished' ? [] : held()
+    const taken = hasReport(entry) ? [] : held()
     const moving = taken.filter(({ waits }) => waits !== true)
     const active = moving.map(({ path, bytes, size }) => ({ path, bytes, size }))
     const bytes = taken.reduce((sum, file) => sum + file.bytes, summary.bytes)
@@ -63,15 +67,23 @@ export async function followBatch(
         continue
       }
       const { entry, summary } = seen
+      const isNew = entry.state !== last?.entry.state
       before ??= summary.bytes
       const bytes = show(seen)
-      if (entry.state === 'finished') return { ms: performance.now() - begun, bytes: bytes - before, ids }
+      if (entry.state === 'waiting' && isNew) progress.stop()
+      const isOver = entry.state === 'finished' || (entry.state === 'waiting' && isNew && !(await stays()))
+      if (isOver) return { ms: performance.now() - begun, bytes: bytes - before, ids }
+      if (entry.state === 'waiting' && isNew) progress = start()
       refuseHeld(entry)
       await nextLook(changes, id, signal)
     }
   } finally {
     progress.stop()
   }
+}
+
+function hasReport({ state }: LedgerEntry): boolean {
+  return state === 'finished' || state === 'waiting'
 }
 
 interface Seen {

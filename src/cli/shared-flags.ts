@@ -55,6 +55,18 @@ export const PLANNING_FLAGS: Command['flags'] = [
   { flags: '--new', help: 'begin a new batch even if an unfinished one of this manifest exists' },
 ]
 
+/** What is done about files that cannot be downloaded yet. */
+export const ACCESS_SETTINGS = [
+  'requestAccess',
+  'accessTimeoutMs',
+  'waitFor',
+  'waitAtMostMs',
+] as const satisfies readonly SettingName[]
+
+export const ACCESS_FLAGS: Command['flags'] = [
+  { flags: '-y, --yes', help: 'request access without asking on the terminal first' },
+]
+
 /** Flags that choose the form of one file. */
 export const FORM_FLAGS: Command['flags'] = [
   { flags: '--format <form>', help: 'original, tab, RData or prep; for tabular files' },

@@ -8,6 +8,7 @@ import { messageOf } from '../errors.ts'
 import type { HeldItem } from '../ledger/workers.ts'
 import { livenessOf } from '../process/process-identity.ts'
 import type { Sink } from '../sinks/sink.ts'
+import { stayer } from './batch-access.ts'
 import type { Context, ExitCode } from './command.ts'
 import { followBatch } from './follow-batch.ts'
 import { HoldsElsewhere } from './holds-elsewhere.ts'
@@ -63,7 +64,8 @@ export function runShared(context: Context, sink: Sink, begun: BegunBatch, lazy:
     const looking = every(HELD_MS, look, () => undefined)
     // Those that were there when it began may die.
     const helping = every(HELP_MS, help, (error) => log.warn({ problem: messageOf(error) }, 'could not help'))
-    const view = { held: () => held, notices: () => notices.list() }
+    const stays = stayer(context, sink, begun.batch)
+    const view = { held: () => held, notices: () => notices.list(), stays }
     const restore = (): Promise<unknown> => openToWorkers(context, runtime, sink, begun)
     try {
       const stop = AbortSignal.any([signal, planning.failed, gaveUp.signal])

@@ -1,14 +1,18 @@
 import { tokenFor, type LoadedConfig } from '../config/config.ts'
+import { normalServer } from '../config/setting-values.ts'
 import { DataAccessApi } from '../dataverse/data-access-api.ts'
+import { FileAccessApi } from '../dataverse/file-access-api.ts'
 import { Http, type Timeouts } from '../dataverse/http/http.ts'
 import type { InstallationOptions } from '../dataverse/installation.ts'
 import { MirrorApi } from '../dataverse/mirror-api.ts'
 import { NativeApi } from '../dataverse/native-api.ts'
 import { DataferryError } from '../errors.ts'
+import type { FileAccess } from '../model/file-access.ts'
 import type { MirrorSource } from '../model/mirror-source.ts'
 import type { OpenSource } from '../model/source.ts'
 import type { TakeSlot } from '../model/take-slot.ts'
 import type { Patience } from '../plan/patient-catalogue.ts'
+import type { TokenKeeper } from '../../workers/token-holds.ts'
 import type { Context } from './command.ts'
 import { limitedSource, RateLimit } from '../transfer/rate-limit.ts'
 
@@ -99,6 +103,45 @@ export class Sources {
    */
   native(server: string, takeSlot?: TakeSlot): NativeApi {
     return new NativeApi({ ...this.#installation(server), throttleMs: this.#config.settings.throttleFirstMs, takeSlot })
+  }
+
+  /** Questions about access to files of one server. Throws `CONFIG_INVALID` for one that was not configured. */
+  fileAccess(server: string, withToken: boolean, takeSlot: TakeSlot): FileAccess {
+    const installation = this.#installation(server)
+    const { throttleFirstMs: throttleMs } = this.#config.settings
+    // What fails is asked again with the next look or attempt.
+    const calls = { throttleMs, retries: 0, takeSlot }
+    return new FileAccessApi({ ...installation, ...(!withToken && { apiToken: undefined }), ...calls })
+  }
+
+  /** The tokens of this process, which may come anew from their files. */
+  readonly tokens: TokenKeeper = {
+    placeOf: (server) => this.#config.tokens.fileOf(normalServer(server) ?? server),
+    renew: (server) => {
+      const isNew = this.#config.tokens.renew(normalServer(server) ?? server)
+      // The next download is opened with it.
+      if (isNew) this.#open.delete(`token ${server}`)
+      return isNew
+    },
+    isAccepted: (server) =>
+      this.#briefly(server)
+        .tokenUser(AbortSignal.timeout(IS_UP_MS))
+        .then(
+          () => true,
+          () => false,
+        ),
+  }
+
+  /** When the token for a server expires; undefined where there is none, or the server does not say. Never rejects. */
+  async tokenExpiry(server: string): Promise<Date | undefined> {
+    if (tokenFor(this.#config, server) === undefined) return undefined
+    return this.#briefly(server)
+      .tokenExpiry(AbortSignal.timeout(IS_UP_MS))
+      .catch(() => undefined)
+  }
+
+  #briefly(server: string): NativeApi {
+    return new NativeApi({ ...this.#installation(server), retries: 0 })
   }
 
   /** What a mirror asks one server; `takeSlot` as in `native`. Throws `CONFIG_INVALID` for one that nobody named. */

@@ -18,7 +18,15 @@ export function startWork(
   scopes: readonly ScopeOfWork[],
   mayOpen?: MayOpen,
 ): Promise<RunningWorkers> {
-  const { segments, bundleFiles, bundleBytes, outageFirstMs, outageMaxMs, giveUpAfterMs } = config.settings
+  const {
+    accessLookMs: lookEveryMs,
+    segments,
+    bundleFiles,
+    bundleBytes,
+    outageFirstMs,
+    outageMaxMs,
+    giveUpAfterMs,
+  } = config.settings
   const { prefix, jobs, retries, throttleFirstMs, throttleMaxMs, retryFirstMs, retryMaxMs } = config.settings
   return startWorkers(
     {
@@ -26,6 +34,9 @@ export function startWork(
       openSink: (url) => openDestination(config, url),
       mayOpen,
       openSource: (server, scope) => sources.source(server, scope !== PUBLIC_SCOPE),
+      access: (server, scope, takeSlot) => sources.fileAccess(server, scope !== PUBLIC_SCOPE, takeSlot),
+      tokens: sources.tokens,
+      tokenExpiry: (server) => sources.tokenExpiry(server),
       isUp: (server) => sources.isUp(server),
       zipLimit: (server) => sources.native(server).zipDownloadLimit(),
       limitBandwidth: (server, bytesPerSecond) => sources.limit(server, bytesPerSecond),
@@ -40,6 +51,7 @@ export function startWork(
       throttle: { firstMs: throttleFirstMs, maxMs: throttleMaxMs },
       outage: { firstMs: outageFirstMs, maxMs: outageMaxMs },
       giveUpAfterMs,
+      lookEveryMs,
       segments,
       retry: { firstMs: retryFirstMs, maxMs: retryMaxMs },
       bundles: { files: bundleFiles, bytes: bundleBytes },

@@ -43,6 +43,7 @@ export async function printSummary(
   const files = placeFor(out, sink.url)
   out.paragraph(`${headline(report)}${figures(report, facts)}${verification(report)}`, report.complete ? 'good' : 'bad')
   await printFailures(out, outcomes, report)
+  if (report.waiting > 0) printWaiting(out, report)
   // An error in the manifest stays, however often it is retried.
   const lasting = ['MANIFEST_MISMATCH', 'COLLECTION_SKIPPED'].reduce(
     (sum, code) => sum + (report.failures[code] ?? 0),
@@ -70,6 +71,17 @@ function headline({ complete, planned, done, kept, leftOut }: Report): string {
   if (!complete && there === planned) return `${plural(leftOut, 'file')} ${isOrAre(leftOut)} missing from the archives`
   if (!complete) return `${formatCount(there)} of ${plural(planned, 'file')} ${isOrAre(there)} there`
   return planned === 1 ? 'The file is there' : `All ${plural(planned, 'file')} are there`
+}
+
+/** What waits, and how to go on with it. */
+function printWaiting(out: Output, { waitingFor: { access, embargo } }: Report): void {
+  if (access > 0)
+    out.line(`${padded(access)} ${access === 1 ? 'waits' : 'wait'} for access, which was requested`, 'warn')
+  if (embargo > 0) out.line(`${padded(embargo)} ${embargo === 1 ? 'waits' : 'wait'} for the end of an embargo`, 'warn')
+  out.paragraph(
+    '    waiting.csv names them. The same command looks again and fetches what can be downloaded by then; with ' +
+      `--wait-for ${access > 0 ? 'access' : 'embargo'} it stays.`,
+  )
 }
 
 function isOrAre(count: number): string {
@@ -153,4 +165,5 @@ function padded(count: number): string {
 async function recordItems(out: Output, outcomes: Outcomes): Promise<void> {
   for await (const receipt of outcomes.receipts()) out.record({ event: 'item', ...receipt })
   for await (const failure of outcomes.failures()) out.record({ event: 'item', ...failure })
+  for await (const waiting of outcomes.waiting()) out.record({ event: 'item', ...waiting })
 }

@@ -26,6 +26,13 @@ export async function untilDone(
     let waiting = 0
     for (const batch of await ledger.list()) {
       if (batch.state === 'finished' || batch.state === 'cancelled') continue
+      if (batch.state === 'waiting') {
+        judge.tell(
+          batch.id,
+          `${batch.id} is left out: what is left of it waits for access, or for the end of an embargo.`,
+        )
+        continue
+      }
       const why = await judge.whyLeftOut(batch)
       if (why !== undefined) judge.tell(batch.id, `${batch.id} is left out: ${why}`)
       else waiting += 1
@@ -39,8 +46,8 @@ export async function untilDone(
 /** Whether all that is planned has ended, and the plan goes on: only the command that plans can go on with it. */
 async function lacksPlan({ id, planComplete }: LedgerEntry, ledger: Pick<Ledger, 'summary'>): Promise<boolean> {
   if (planComplete) return false
-  const { planned, done, kept, failed } = await ledger.summary(id)
-  return planned === done + kept + failed
+  const { planned, done, kept, failed, waiting } = await ledger.summary(id)
+  return planned === done + kept + failed + waiting
 }
 
 function unplanned(id: BatchId): string {

@@ -112,6 +112,38 @@ const SETTINGS = {
     env: ['DATAFERRY_SHARE'],
     fallback: 'no',
   },
+  requestAccess: {
+    help: 'request access to restricted files that allow it, once each, in the name of the token; on a terminal you are asked first',
+    flags: ['--request-access'],
+    env: ['DATAFERRY_REQUEST_ACCESS'],
+    fallback: 'no',
+  },
+  accessTimeoutMs: {
+    help: 'how long an answer to such a request is waited for; then the file fails',
+    flags: ['--access-timeout <time>'],
+    env: ['DATAFERRY_ACCESS_TIMEOUT'],
+    fallback: '90d',
+    unit: 'ms',
+  },
+  accessLookMs: {
+    help: 'time between two looks whether access was granted',
+    env: ['DATAFERRY_ACCESS_LOOK'],
+    fallback: '1h',
+    unit: 'ms',
+  },
+  waitFor: {
+    help: 'stay for files that cannot be downloaded yet: embargo (until it ends) or access (until it is granted); repeat for both. Without it a run ends when only such files are left',
+    flags: ['--wait-for <what>'],
+    env: ['DATAFERRY_WAIT_FOR'],
+    many: true,
+  },
+  waitAtMostMs: {
+    help: 'the longest an embargo is waited for; a file whose embargo lasts longer fails',
+    flags: ['--wait-at-most <time>'],
+    env: ['DATAFERRY_WAIT_AT_MOST'],
+    fallback: '30d',
+    unit: 'ms',
+  },
   limitRate: {
     help: 'most bytes per second for all files of a process, e.g. 500K or 10M (K = 1024)',
     flags: ['--limit-rate <rate>'],

@@ -70,15 +70,15 @@ function bytesOf(text: string): number | undefined {
   return bytes > 0 ? bytes : undefined
 }
 
-const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /**
- * A duration with its unit, in milliseconds: `500ms`, `60s`, `30m`, `1h`. A number without a unit is refused, as `60` may
+ * A duration with its unit, in milliseconds: `500ms`, `60s`, `30m`, `1h`, `90d`. A number without a unit is refused, as `60` may
  * mean seconds to one reader and milliseconds to the next.
  */
 export function durationMs(atLeast: number) {
   return value('a duration with its unit, such as 500ms, 60s or 30m', (text) => {
-    const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? []
+    const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) ?? []
     const ms = Math.round(Number(number) * (DURATION_UNITS[unit] ?? NaN))
     return ms >= atLeast ? ms : undefined
   })
@@ -115,6 +115,11 @@ function listOf<T extends z.ZodType<unknown, string | number>>(one: T, error: st
 
 /** See `normalServer`; several of them. */
 export const serverUrls = listOf(serverUrl, 'expected a URL or a list of URLs')
+
+/** Several words out of a few. */
+export function choices<const T extends readonly [string, ...string[]]>(words: T) {
+  return listOf(choice(words), `expected ${words.join(', ')}`)
+}
 
 /** Hosts, each a name or an address, with or without a port. */
 export const hosts = listOf(

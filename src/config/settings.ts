@@ -1,12 +1,14 @@
 import { z } from 'zod'
 import { EXISTING } from '../model/existing.ts'
 import { FORMATS } from '../model/item.ts'
+import { WAITS } from '../model/receipt.ts'
 import { LOG_LEVELS, type SettingName } from './about-settings.ts'
 import {
   autoOrWhole,
   bundleSize,
   byteCount,
   choice,
+  choices,
   durationMs,
   hosts,
   Secret,
@@ -32,6 +34,11 @@ export const settingsSchema = z.object({
   bundleFiles: whole(2, 200),
   bundleBytes: byteCount,
   share: yesOrNo(),
+  requestAccess: yesOrNo(),
+  accessTimeoutMs: durationMs(1),
+  accessLookMs: durationMs(1),
+  waitFor: choices(WAITS),
+  waitAtMostMs: durationMs(1),
   limitRate: byteCount.optional(),
   tokenFile: word('a file').optional(),
   allowHost: hosts,

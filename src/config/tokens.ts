@@ -19,16 +19,37 @@ export interface TokenPlace {
   readonly text: string | undefined
 }
 
+interface Kept {
+  readonly token: string
+  readonly source: Source
+  readonly file: string | undefined
+}
+
 /**
  * API tokens by base URL. A token is given out for exactly the installation it was meant for, and nothing that prints,
  * inspects or serialises this object shows one.
  */
 export class Tokens {
-  readonly #byServer = new Map<string, { readonly token: string; readonly source: Source }>()
+  readonly #byServer = new Map<string, Kept>()
 
   /** Keeps a token unless its installation has one already: places come by precedence. */
-  add(server: string, token: string, source: Source): void {
-    if (!this.#byServer.has(server)) this.#byServer.set(server, { token, source })
+  add(server: string, token: string, source: Source, file?: string): void {
+    if (!this.#byServer.has(server)) this.#byServer.set(server, { token, source, file })
+  }
+
+  /** The file that the token of this installation came from; undefined: it came from elsewhere. */
+  fileOf(server: string): string | undefined {
+    return this.#byServer.get(server)?.file
+  }
+
+  /** Reads that file again. @returns whether it holds another token now; what it holds may be none */
+  renew(server: string): boolean {
+    const kept = this.#byServer.get(server)
+    if (kept?.file === undefined) return false
+    const token = tokenIn(kept.file)
+    if (token === undefined || token === kept.token) return false
+    this.#byServer.set(server, { ...kept, token })
+    return true
   }
 
   get(server: string): string | undefined {
@@ -62,11 +83,23 @@ export function readTokens(places: readonly TokenPlace[], problems: string[], wa
       place.file === undefined ? place.text : readTokenFile(place.file, place.source.name, problems, warnings)
     const token = text?.trim()
     if (!token || place.server === undefined) continue
-    // Anything else could smuggle a second header into a request.
-    if (/^[\x21-\x7e]+$/.test(token)) tokens.add(place.server, token, place.source)
+    if (TOKEN.test(token)) tokens.add(place.server, token, place.source, place.file)
     else problems.push(`${place.source.name}: expected one API token on one line, without spaces`)
   }
   return tokens
+}
+
+/** Anything else could smuggle a second header into a request. */
+const TOKEN = /^[\x21-\x7e]+$/
+
+/** The token in a file; undefined while there is none, as while somebody writes it. */
+function tokenIn(path: string): string | undefined {
+  try {
+    const token = readFileSync(path, 'utf8').trim()
+    return TOKEN.test(token) ? token : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function readTokenFile(path: string, name: string, problems: string[], warnings: string[]): string | undefined {

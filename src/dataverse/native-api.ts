@@ -6,6 +6,7 @@ import type { Catalogue, ListedFile, ListedVersion, MislistedFile } from '../mod
 import { walkCollection } from './collection-walk.ts'
 import type { FoundDataset, SearchScope } from '../model/mirror-source.ts'
 import { DatasetSearch } from './dataset-search.ts'
+import { envelopeMessage } from './envelope.ts'
 import { parseIdentifier } from './identifier.ts'
 import { pidPiecesSchema } from './dataset-element.ts'
 import { Installation, type InstallationOptions } from './installation.ts'
@@ -143,6 +144,15 @@ export class NativeApi implements Catalogue {
       if (error instanceof DataferryError && error.status === 400 && NO_ACCOUNT.test(error.message)) return undefined
       throw error
     })
+  }
+
+  /** When the token expires, as precisely as a day; undefined where the server does not say. Rejects as `tokenUser`. */
+  async tokenExpiry(signal?: AbortSignal): Promise<Date | undefined> {
+    const route = infoRoute('users/token', 'the expiry of the token')
+    const said = envelopeMessage(await this.#calls.envelope({ route, signal }))
+    // Server-local, without a zone.
+    const [, day] = /expires on (\d{4}-\d{2}-\d{2})/.exec(said ?? '') ?? []
+    return day === undefined ? undefined : new Date(`${day}T00:00:00Z`)
   }
 
   /** Closes the connections, unless they were passed in. */

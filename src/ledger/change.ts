@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { parseJson } from '../json/parse-json.ts'
 import type { BatchId } from '../model/batch.ts'
-import type { BatchState } from './ledger.ts'
+import { BATCH_STATES, type BatchState } from './ledger.ts'
 
 /** What processes tell one another. */
 export type Change =
@@ -20,7 +20,7 @@ export interface Changes {
   close(): Promise<void>
 }
 
-const STATES = ['open', 'paused', 'cancelled', 'finished', 'forgotten'] as const satisfies (BatchState | 'forgotten')[]
+const STATES = [...BATCH_STATES, 'forgotten'] as const
 
 const changeSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('batch'), id: z.string(), state: z.enum(STATES) }),

@@ -6,8 +6,13 @@ import { processIdentitySchema } from '../process/process-identity.ts'
 /** An owner that has been silent for this long loses its batch to the next process that asks for it. */
 export const OWNER_SILENT_MS = 60_000
 
-/** - `open`: being worked on · `paused`: nothing starts, running work parks · `cancelled`: as paused, for good · `finished`: the report is written */
-export type BatchState = 'open' | 'paused' | 'cancelled' | 'finished'
+/**
+ * - `open`: being worked on · `paused`: nothing starts, running work parks · `cancelled`: as paused, for good
+ * - `waiting`: every line has ended or waits, and a report says so; it opens again when something may continue
+ * - `finished`: every line has ended, and the report is written
+ */
+export const BATCH_STATES = ['open', 'waiting', 'paused', 'cancelled', 'finished'] as const
+export type BatchState = (typeof BATCH_STATES)[number]
 
 /** What workers must know about a batch without reading its folder. Holds no secret. */
 export interface LedgerBatch {
@@ -50,9 +55,9 @@ export interface LedgerEntry extends LedgerBatch {
   readonly planComplete: boolean
 }
 
-/** How an item ended, as far as the index needs it. */
+/** How an item ended, or that it waits, as far as the index needs it. */
 export interface Settled {
-  readonly state: 'done' | 'kept' | 'failed'
+  readonly state: 'done' | 'kept' | 'failed' | 'waiting'
   /** Of the committed file. */
   readonly bytes: number
   /** For `failed`: code and message. */
@@ -71,6 +76,8 @@ export interface Counts {
   readonly done: number
   readonly kept: number
   readonly failed: number
+  /** For access, or the end of an embargo. */
+  readonly waiting: number
   /** Bytes of items `done`. */
   readonly bytes: number
   /** Bytes of items `kept`. */
@@ -117,21 +124,24 @@ export interface Ledger {
    * planned and has not ended. One question for each job.
    */
   isOpen(id: BatchId, n: number, taker: Taker): Promise<boolean>
-  /** For lines `from` … `to` − 1: whether each has ended. */
+  /** For lines `from` … `to` − 1: whether each has ended or waits. */
   settledIn(id: BatchId, from: number, to: number): Promise<readonly boolean[]>
   /** Counts an outcome exactly once. @returns false: it had ended before, nothing was counted. */
   settle(id: BatchId, n: number, end: Settled): Promise<boolean>
   /** As `settle` for items that did not fail, in one step; a few hundred at most. @returns how many were counted */
   settleAll(id: BatchId, ends: readonly SettledLine[]): Promise<number>
-  /** Clears the failed state of these lines, so that they are fed again; lines that did not fail are left alone. @returns how many */
+  /** Opens those of these lines that failed or wait, so that they are fed again; others are left alone. @returns how many */
   reopen(id: BatchId, lines: readonly number[]): Promise<number>
-  /** The first line that has not ended, where feeding always continues. May be ≥ planned. */
+  /** The first line that neither has ended nor waits, where feeding always continues. May be ≥ planned. */
   firstOpen(id: BatchId): Promise<number>
   /** Line numbers that failed, ascending. */
   failed(id: BatchId): AsyncIterable<number>
   /** The kept errors of failed items: at most 100,000. */
   errors(id: BatchId): AsyncIterable<LedgerError>
   summary(id: BatchId): Promise<Summary>
+  /** When each server is looked at next for what waits, in ms since 1970; a server without an entry is due. */
+  nextLooks(id: BatchId): Promise<ReadonlyMap<string, number>>
+  setNextLook(id: BatchId, server: string, at: number): Promise<void>
   /** Counts one more crash of a worker that had this line. @returns crashes so far. */
   crashed(id: BatchId, n: number): Promise<number>
   /**

@@ -21,6 +21,7 @@ interface Kept {
   corrected?: Counts
   readonly ends: Map<number, Settled>
   readonly crashes: Map<number, number>
+  readonly looks: Map<string, number>
 }
 
 /** A ledger in the memory of one process, for tests. It keeps the contract of `Ledger`, and is its own `Changes`. */
@@ -33,7 +34,7 @@ export class MemoryLedger implements Ledger, Changes {
       const { state, reason } = hold ?? { state: 'open', reason: undefined }
       const whose = { attached: batch.attached ?? false, tokenServers: [], owner: undefined }
       const entry: LedgerEntry = { ...batch, ...whose, state, reason, planned: 0, planComplete: false }
-      this.#batches.set(batch.id, { entry, plannedBytes: 0, ends: new Map(), crashes: new Map() })
+      this.#batches.set(batch.id, { entry, plannedBytes: 0, ends: new Map(), crashes: new Map(), looks: new Map() })
     }
     return Promise.resolve()
   }
@@ -95,7 +96,7 @@ export class MemoryLedger implements Ledger, Changes {
     const { entry, ends, crashes } = await this.#known(id)
     if (ends.has(n)) return false
     ends.set(n, end)
-    if (end.state !== 'failed') crashes.delete(n)
+    if (end.state === 'done' || end.state === 'kept') crashes.delete(n)
     if (entry.planComplete && ends.size >= entry.planned) this.#tell({ kind: 'ready', id })
     return true
   }
@@ -107,12 +108,12 @@ export class MemoryLedger implements Ledger, Changes {
 
   async reopen(id: BatchId, lines: readonly number[]): Promise<number> {
     const { ends, crashes } = await this.#known(id)
-    const failed = new Set(lines.filter((n) => ends.get(n)?.state === 'failed'))
-    for (const n of failed) {
+    const closed = new Set(lines.filter((n) => ['failed', 'waiting'].includes(ends.get(n)?.state ?? '')))
+    for (const n of closed) {
       ends.delete(n)
       crashes.delete(n)
     }
-    return failed.size
+    return closed.size
   }
 
   firstOpen(id: BatchId): Promise<number> {
@@ -134,7 +135,7 @@ export class MemoryLedger implements Ledger, Changes {
     const { entry, plannedBytes, ends, corrected } = await this.#known(id)
     const of = (state: Settled['state']): Settled[] => [...ends.values()].filter((end) => end.state === state)
     const bytes = (some: Settled[]): number => some.reduce((sum, end) => sum + end.bytes, 0)
-    const [done, kept, failed] = [of('done'), of('kept'), of('failed')]
+    const [done, kept, failed, waiting] = [of('done'), of('kept'), of('failed'), of('waiting')]
     return {
       planned: entry.planned,
       planComplete: entry.planComplete,
@@ -142,10 +143,20 @@ export class MemoryLedger implements Ledger, Changes {
       done: done.length,
       kept: kept.length,
       failed: failed.length,
+      waiting: waiting.length,
       bytes: bytes(done),
       keptBytes: bytes(kept),
       ...corrected,
     }
+  }
+
+  async nextLooks(id: BatchId): Promise<ReadonlyMap<string, number>> {
+    return (await this.#known(id)).looks
+  }
+
+  async setNextLook(id: BatchId, server: string, at: number): Promise<void> {
+    const { looks } = await this.#known(id)
+    looks.set(server, at)
   }
 
   async crashed(id: BatchId, n: number): Promise<number> {

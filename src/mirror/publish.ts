@@ -26,7 +26,13 @@ import {
 /** Problems that a report names; the rest is counted with the datasets that failed. */
 const SHOWN_PROBLEMS = 1_000
 /** Codes that say that this user may not have a file: it is not asked for in every run. */
-const RIGHTS: readonly string[] = ['SOURCE_DENIED', 'SOURCE_GUESTBOOK', 'SOURCE_DEACCESSIONED']
+const RIGHTS: readonly string[] = [
+  'SOURCE_DENIED',
+  'SOURCE_EMBARGOED',
+  'SOURCE_RETENTION_OVER',
+  'SOURCE_GUESTBOOK',
+  'SOURCE_DEACCESSIONED',
+]
 
 export interface PublishOptions {
   readonly records: Records

@@ -2,10 +2,24 @@ import { z } from 'zod'
 import { filtersSchema } from './filters.ts'
 import { EXISTING } from './existing.ts'
 import { FORMATS } from './item.ts'
+import { WAITS } from './receipt.ts'
 
 /** `off`, `auto`, or the bytes up to which a file counts as small. */
 const bundleSchema = z.union([z.literal('auto'), z.literal('off'), z.number().int().positive()])
 export type Bundle = z.infer<typeof bundleSchema>
+
+/** What a batch does about files that it may not download yet. */
+const batchAccessSchema = z.object({
+  /** Access is requested to restricted files that allow it, once each. */
+  request: z.boolean(),
+  /** How long an answer to a request is waited for, from the request on. */
+  timeoutMs: z.number().int().positive(),
+  /** What its command stays for; embargoed files wait only if it is named here. */
+  waitFor: z.array(z.enum(WAITS)),
+  /** The longest an embargo is waited for, from the moment it was met. */
+  waitAtMostMs: z.number().int().positive(),
+})
+export type BatchAccess = Readonly<z.infer<typeof batchAccessSchema>>
 
 /** A name that is safe as a folder, in a Redis key and in a job id. */
 export const batchIdSchema = z.string().regex(/^(?!\d+$)[a-z0-9][a-z0-9._-]{0,199}$/)
@@ -37,6 +51,8 @@ export const batchSchema = z.object({
   recursive: z.boolean().optional(),
   /** Absent: everything that the manifest names is wanted. */
   filters: filtersSchema.optional(),
+  /** Absent: nothing is requested, and nothing waits. */
+  access: batchAccessSchema.optional(),
   manifest: z.object({
     /** As the user gave it, `-` for standard input; the copy is `manifest` in the batch folder. */
     name: z.string(),

@@ -61,6 +61,7 @@ export function listedFile(element: FileElement, today: string): ListedFile {
     ...(tabular ? { original: originalOf(dataFile) } : {}),
     ...some('withheld', withheld(element, today)),
     ...some('availableFrom', embargoEnd(element, today)),
+    ...some('availableUntil', retentionEnd(element, today)),
     // −1 stands for none.
     ...some('replaces', atLeast(1, dataFile.previousDataFileId)),
   }
@@ -121,6 +122,11 @@ function withheld({ dataFile, restricted }: FileElement, today: string): Withhel
 function embargoEnd({ dataFile }: FileElement, today: string): string | undefined {
   const from = dataFile.embargo?.dateAvailable
   return from && ISO_DAY.test(from) && today < from ? from : undefined
+}
+
+function retentionEnd({ dataFile }: FileElement, today: string): string | undefined {
+  const until = dataFile.retention?.dateUnavailable
+  return until && ISO_DAY.test(until) && today > until ? until : undefined
 }
 
 const ISO_DAY = /^\d{4}-\d{2}-\d{2}$/

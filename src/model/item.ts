@@ -77,6 +77,8 @@ export const itemSchema = z.object({
     .optional(),
   contentType: z.string().optional(),
   withheld: z.enum(WITHHELD).optional(),
+  /** First day of an embargoed file, last day of one with a retention period, as they were listed: `2027-01-01`, UTC. */
+  withheldDay: z.string().optional(),
   /** The server's own path, if `path` had to differ. */
   renamedFrom: z.string().optional(),
   /** Line of the manifest that requested it, from 1. */

@@ -18,8 +18,10 @@ export interface ListedFile {
   /** Only of tabular files. */
   readonly original?: { readonly name?: string; readonly size?: number; readonly contentType?: string }
   readonly withheld?: Withheld
-  /** The first day (UTC) on which an embargoed file may be had. */
+  /** The first day (UTC) on which an embargoed file can be downloaded. */
   readonly availableFrom?: string
+  /** The last day (UTC) on which a file whose retention period has ended could be downloaded. */
+  readonly availableUntil?: string
   /** Id of the file that this one replaced. */
   readonly replaces?: number
 }

@@ -30,7 +30,7 @@ export function noticeKey(notice: Notice): string {
 }
 
 /** A local time for people at the screen: `04:05:09`, and with its day when that is not today: `2026-11-27 04:05`. */
-function clockTime(at: Date, now: Date): string {
+export function clockTime(at: Date, now = new Date()): string {
   const two = (part: number): string => String(part).padStart(2, '0')
   const clock = [at.getHours(), at.getMinutes(), at.getSeconds()].map(two)
   if (at.toDateString() === now.toDateString()) return clock.join(':')

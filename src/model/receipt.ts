@@ -45,6 +45,33 @@ const failureSchema = z.object({
   finishedAt: z.string(),
 })
 
+/** What a file can wait for: that its owners grant access, or that its embargo ends. */
+export const WAITS = ['access', 'embargo'] as const
+/**
+ * One of `WAITS`.
+ * @useDeclaredType
+ */
+export type WaitsFor = (typeof WAITS)[number]
+
+/** See `Waiting`. */
+export const waitingSchema = z.object({
+  state: z.literal('waiting'),
+  n: z.number().int().nonnegative(),
+  path: z.string(),
+  for: z.enum(WAITS),
+  /** For people. */
+  message: z.string(),
+  server: z.string(),
+  /** Database id or PID. */
+  file: z.union([z.number().int().nonnegative(), z.string()]),
+  /** PID of its dataset, where the plan knows it. */
+  dataset: z.string().optional(),
+  since: z.string(),
+  /** When it is tried again in any case: the embargo has ended, or access has been waited for long enough. */
+  until: z.string(),
+  finishedAt: z.string(),
+})
+
 /** A failed item that is to be retried: cancels earlier failures. */
 const reopenedSchema = z.object({
   state: z.literal('reopened'),
@@ -52,13 +79,36 @@ const reopenedSchema = z.object({
   finishedAt: z.string(),
 })
 
-/** One line of `receipts/*.ndjson`. Of several lines for one item a receipt beats failures, and the last of those counts. */
-export const logLineSchema = z.union([receiptSchema, failureSchema, reopenedSchema])
+/** One line of `receipts/*.ndjson`. Of several lines for one item a receipt beats all others, and of those the last one counts. */
+export const logLineSchema = z.union([receiptSchema, failureSchema, waitingSchema, reopenedSchema])
 export type LogLine = Readonly<z.infer<typeof logLineSchema>>
 export type Receipt = Readonly<z.infer<typeof receiptSchema>>
 export type Failure = Readonly<z.infer<typeof failureSchema>>
-/** How an item ended. */
-export type Outcome = Receipt | Failure
+/** An item that cannot be fetched yet: nothing is done about it until somebody has looked whether it can. */
+export type Waiting = Readonly<z.infer<typeof waitingSchema>>
+/** How an item ended, or that it waits. */
+export type Outcome = Receipt | Failure | Waiting
+
+/** The record that an item waits, as of now. */
+export function waitingFor(
+  what: WaitsFor,
+  { n, path, server, ref, origin }: Item,
+  known: Pick<Waiting, 'message' | 'since' | 'until'>,
+): Waiting {
+  const file = ref.kind === 'file' ? ref.file : 0
+  const dataset = origin?.dataset
+  return {
+    state: 'waiting',
+    n,
+    path,
+    for: what,
+    ...known,
+    server,
+    file,
+    ...(dataset !== undefined && { dataset }),
+    finishedAt: new Date().toISOString(),
+  }
+}
 
 type Named = Pick<Item, 'n' | 'path'>
 /** What is known about the bytes at an item's path. */

@@ -59,6 +59,7 @@ export function listedItem(file: ListedFile, version: ListedVersion | undefined,
   const ref: Ref = { kind: 'file', file: file.id, format, ...(file.tabular && { tabular: true as const }) }
   const expect = promises(file, format, context)
   const contentType = file.tabular && format === 'original' ? file.original?.contentType : file.contentType
+  const withheldDay = file.availableUntil ?? file.availableFrom
   return {
     server,
     ref,
@@ -72,6 +73,7 @@ export function listedItem(file: ListedFile, version: ListedVersion | undefined,
     },
     ...(contentType !== undefined && { contentType }),
     ...(file.withheld && { withheld: file.withheld }),
+    ...(withheldDay !== undefined && { withheldDay }),
   }
 }
 

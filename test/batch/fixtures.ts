@@ -3,7 +3,7 @@ import { ItemsWriter } from '../../src/batch/items-file.ts'
 import { OutcomeWriter } from '../../src/batch/outcome-log.ts'
 import type { Batch, PlanState } from '../../src/model/batch.ts'
 import type { Item } from '../../src/model/item.ts'
-import type { Failure, Receipt } from '../../src/model/receipt.ts'
+import { waitingFor, type Failure, type Outcome, type Receipt, type Waiting } from '../../src/model/receipt.ts'
 import type { Records } from '../../src/sinks/sink.ts'
 import { checksumOf } from '../contracts/hash.ts'
 
@@ -76,10 +76,19 @@ export function failed(n: number, code: string, path = `p${n}`, second = 1): Fai
   return { state: 'failed', n, path, code, message: `It was "bad", ${code}.`, finishedAt }
 }
 
+export function waits(n: number, path = `p${n}`, second = 1): Waiting {
+  const known = {
+    message: 'Access to it was requested.',
+    since: '2026-01-01T00:00:00.000Z',
+    until: '2026-04-01T00:00:00.000Z',
+  }
+  return { ...waitingFor('access', { ...itemAt(path), n }, known), finishedAt: `2026-01-01T00:00:0${second}.000Z` }
+}
+
 /** Records outcomes as one process. */
 export async function recorded(
   records: Records,
-  outcomes: readonly (Receipt | Failure)[],
+  outcomes: readonly Outcome[],
   writer = 'w1',
   batch = 'b1',
 ): Promise<void> {

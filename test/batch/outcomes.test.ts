@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { OutcomeWriter, readOutcomes } from '../../src/batch/outcome-log.ts'
 import { Outcomes } from '../../src/batch/outcomes.ts'
+import { reconcile } from '../../src/batch/reconcile.ts'
 import { DataferryError } from '../../src/errors.ts'
+import { MemoryLedger } from '../../src/ledger/memory-ledger.ts'
 import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
 import type { Records } from '../../src/sinks/sink.ts'
 import { bytesOf } from '../contracts/sink-bytes.ts'
-import { all, done, failed, recorded } from './fixtures.ts'
+import { all, done, failed, itemAt, plannedBatch, recorded, waits } from './fixtures.ts'
 
 const BYTES = bytesOf(100)
 
@@ -104,6 +106,24 @@ describe('the one outcome of an item', () => {
       0: 'SOURCE_DENIED',
       1: 'SHORT_BODY',
     })
+  })
+
+  it('is a wait, unless it has failed or come since', async () => {
+    const { records } = memorySink()
+    await recorded(records, [waits(0), waits(1), waits(2), failed(3, 'X', 'p3', 1), waits(4, 'p4', 1)], 'w1')
+    await recorded(records, [done(1, 'p1', BYTES), failed(2, 'X', 'p2', 3), waits(3, 'p3', 3), waits(4, 'p4', 3)], 'w2')
+    const outcomes = new Outcomes(records, 'b1')
+    const waiting = await all(outcomes.waiting())
+    expect(waiting.map(({ n }) => n).sort()).toEqual([0, 3, 4])
+    expect(await all(outcomes.failures())).toEqual([failed(2, 'X', 'p2', 3)])
+    expect(await outcomes.tally()).toMatchObject({ done: 1, failed: 1, waiting: 3, waitingFor: { access: 3 } })
+    const ledger = new MemoryLedger()
+    const { batch, plan } = await plannedBatch(
+      records,
+      [0, 1, 2, 3, 4].map((n) => itemAt(`p${n}`)),
+    )
+    expect(await reconcile(ledger, records, batch, plan)).toBe(5)
+    expect(await ledger.summary('b1')).toMatchObject({ done: 1, failed: 1, waiting: 3 })
   })
 
   it('is counted once', async () => {

@@ -26,7 +26,7 @@ describe('a ledger that knows nothing', () => {
     const ledger = new MemoryLedger()
     expect(await reconcile(ledger, records, batch, plan)).toBe(1202)
     const summary = { planned: 1300, planComplete: true, plannedBytes: 13_000, done: 1200, kept: 1, failed: 1 }
-    expect(await ledger.summary(batch.id)).toEqual({ ...summary, bytes: 120_000, keptBytes: 100 })
+    expect(await ledger.summary(batch.id)).toEqual({ ...summary, waiting: 0, bytes: 120_000, keptBytes: 100 })
     expect(await ledger.firstOpen(batch.id)).toBe(1202)
     expect(await all(ledger.errors(batch.id))).toMatchObject([{ n: 1201, code: 'SOURCE_DENIED' }])
     expect(await reconcile(ledger, records, batch, plan)).toBe(0)

@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { names } from '../../src/batch/folder.ts'
 import { ItemsReader } from '../../src/batch/items-file.ts'
-import { readReport, writeReport } from '../../src/batch/report.ts'
+import { isReported, readReport, writeReport } from '../../src/batch/report.ts'
 import { readManifest } from '../../src/manifest/read-manifest.ts'
 import { ALGORITHMS } from '../../src/model/checksum.ts'
 import type { Entry, Target } from '../../src/model/entry.ts'
@@ -17,7 +17,7 @@ import { bytesOf, store } from '../contracts/sink-bytes.ts'
 import { catalogueOf } from '../plan/catalogue.ts'
 import { BATCH, planAll } from '../plan/planning.ts'
 import { temporaryFolder } from '../sinks/temporary-folder.ts'
-import { all, batchOf, done, failed, itemAt, plannedBatch, recorded, SERVER } from './fixtures.ts'
+import { all, batchOf, done, failed, itemAt, plannedBatch, recorded, SERVER, waits } from './fixtures.ts'
 
 const BYTES = bytesOf(100)
 
@@ -47,6 +47,23 @@ describe('the report', () => {
     await recorded(records, [done(2, 'c', BYTES), done(3, 'd', BYTES), done(4, 'e', BYTES)], 'w2')
     const whole = await writeReport(records, batch, plan)
     expect(whole).toMatchObject({ done: 4, kept: 1, failed: 0, missing: 0, complete: true })
+  })
+
+  it('counts what waits, names it in a table that is a manifest, and does not end the batch', async () => {
+    const { records } = memorySink()
+    const { batch, plan } = await plannedBatch(records, [itemAt('a'), itemAt('b')])
+    await recorded(records, [done(0, 'a', BYTES), waits(1, 'b')])
+    const report = await writeReport(records, batch, plan)
+    expect(report).toMatchObject({ done: 1, failed: 0, waiting: 1, missing: 0, complete: false })
+    expect(report.waitingFor).toEqual({ access: 1, embargo: 0 })
+    expect(await isReported(records, batch.id)).toBe(false)
+    expect(String(await records.read(names.waiting(batch.id)))).toMatch(
+      /b,.*WAITING_ACCESS,Access to it was requested\./,
+    )
+    await recorded(records, [done(1, 'b', BYTES)], 'w2')
+    expect(await writeReport(records, batch, plan)).toMatchObject({ waiting: 0, complete: true })
+    expect(await isReported(records, batch.id)).toBe(true)
+    expect(await records.read(names.waiting(batch.id))).toBeUndefined()
   })
 
   it('of a version that called bundles archives is read as well', async () => {

@@ -43,7 +43,7 @@ describe('a printed command works when it is pasted', () => {
   it('retry, at the end of a run with failures, once the cause is gone', async () => {
     const run = await cli(['run', '1', '2', ...place()])
     expect(run.code).toBe(1)
-    expect(run.stdout).toContain('Request access to the file on the server, and set DATAVERSE_API_TOKEN.')
+    expect(run.stdout).toContain('Request access to the file on the server, or')
     const again = await cli(printed(run.stdout, 'retry'), { DATAVERSE_API_TOKEN: TOKEN })
     expect([again.code, again.stdout]).toEqual([0, expect.stringContaining('All 2 files are there')])
   })

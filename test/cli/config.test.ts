@@ -147,6 +147,22 @@ describe('tokens', () => {
     expect(tokenFor(loaded, 'https://a.example')).toBeUndefined()
   })
 
+  it('a token file is read again for a new token, and what is none is not taken', () => {
+    const path = tokenFile()
+    const loaded = config({ flags: { server: flag('--server', [DEMO]), tokenFile: flag('--token-file', path) } })
+    expect(loaded.tokens.fileOf(DEMO)).toBe(path)
+    expect(loaded.tokens.renew(DEMO)).toBe(false)
+    for (const none of ['', 'two words']) {
+      file('token', none)
+      expect(loaded.tokens.renew(DEMO)).toBe(false)
+      expect(tokenFor(loaded, DEMO)).toBe(CANARY)
+    }
+    file('token', 'another\n')
+    expect(loaded.tokens.renew(DEMO)).toBe(true)
+    expect(tokenFor(loaded, DEMO)).toBe('another')
+    expect(config({ env: { DATAVERSE_SERVER: DEMO, DATAVERSE_API_TOKEN: 'x' } }).tokens.renew(DEMO)).toBe(false)
+  })
+
   it('a token in the config file itself is refused, and not repeated', () => {
     file('dataferry.config.json', { token: CANARY, servers: [{ url: DEMO, apiToken: CANARY }] })
     expect(problems()).toMatch(/key "token": a token does not belong[^]*key "servers\[0\]\.apiToken": a token does not/)

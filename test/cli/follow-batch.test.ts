@@ -32,6 +32,7 @@ async function told(notices: readonly Notice[] = [], state: BatchState = 'open')
       if (state === 'open') stop.abort(reason)
       return notices
     },
+    stays: () => Promise.resolve(false),
   }
   const following = followBatch({ out, logsToTerminal: false }, { ledger, changes }, 'b1', view, signal, () =>
     Promise.resolve(),
@@ -46,6 +47,10 @@ it('a file that waits for a stream is not shown as under way, and what came of i
 
 it('of a batch that has ended nothing is under way, whatever was told of it a moment ago', async () => {
   expect(await told([], 'finished')).toMatchObject({ bytes: 0, active: [] })
+})
+
+it('a batch of which everything left waits ends where its command does not stay', async () => {
+  expect(await told([], 'waiting')).toMatchObject({ bytes: 0, active: [] })
 })
 
 it('what is waited for is told with reason, since when and the next look', async () => {

@@ -20,6 +20,7 @@ const NOTHING = {
   done: 0,
   kept: 0,
   failed: 0,
+  waiting: 0,
   bytes: 0,
   keptBytes: 0,
 }
@@ -54,6 +55,32 @@ export function describeLedger(name: string, make: () => Ledger): void {
       }
       expect(await ledger.get(id)).toEqual(entry)
       expect(await ledger.settledIn(id, 0, 1)).toEqual([true])
+    })
+
+    it('a line that waits counts as such, is fed to nobody, and opens again like one that failed', async () => {
+      await ledger.setPlanned(id, 3, 30, true)
+      expect(await ledger.settle(id, 1, { state: 'waiting', bytes: 0 })).toBe(true)
+      expect(await ledger.settle(id, 1, DONE)).toBe(false)
+      await ledger.settle(id, 0, DONE)
+      await ledger.settle(id, 2, FAILED)
+      expect(await ledger.summary(id)).toMatchObject({ done: 1, failed: 1, waiting: 1 })
+      expect(await ledger.isOpen(id, 1, PUBLIC)).toBe(false)
+      expect(await ledger.firstOpen(id)).toBe(3)
+      expect(await ledger.reopen(id, [0, 1])).toBe(1)
+      expect(await ledger.firstOpen(id)).toBe(1)
+      expect(await ledger.settle(id, 1, DONE)).toBe(true)
+      expect(await ledger.summary(id)).toMatchObject({ done: 2, failed: 1, waiting: 0 })
+    })
+
+    it('the next look at a server is known until the batch is forgotten', async () => {
+      expect([...(await ledger.nextLooks(id))]).toEqual([])
+      await ledger.setNextLook(id, 'https://a.example', 5)
+      await ledger.setNextLook(id, 'https://a.example', 9_000)
+      expect([...(await ledger.nextLooks(id))]).toEqual([['https://a.example', 9_000]])
+      await ledger.setState(id, 'waiting')
+      expect(await ledger.get(id)).toMatchObject({ state: 'waiting' })
+      await ledger.forget(id)
+      await expect(ledger.setNextLook(id, 'https://a.example', 1)).rejects.toMatchObject({ code: 'BATCH_NOT_FOUND' })
     })
 
     it('a batch may be paused from the first moment, and only from that', async () => {
@@ -145,7 +172,7 @@ export function describeLedger(name: string, make: () => Ledger): void {
       await ledger.settle(id, 1, DONE)
       await ledger.settle(id, 2, KEPT)
       await ledger.settle(id, 3, FAILED)
-      const expected = { planned: 4, planComplete: true, plannedBytes: 4000, done: 2, kept: 1, failed: 1 }
+      const expected = { planned: 4, planComplete: true, plannedBytes: 4000, done: 2, kept: 1, failed: 1, waiting: 0 }
       expect(await ledger.summary(id)).toEqual({ ...expected, bytes: 20, keptBytes: 7 })
     })
 

@@ -25,6 +25,8 @@ export interface Service extends AsyncDisposable {
   readonly client: RedisClient
   readonly queues: Queues
   readonly workers: Workers
+  /** What commands see that are started from now on. */
+  readonly env: Record<string, string>
   /** Starts `work` on a machine. */
   work(machine: 0 | 1, ...args: string[]): Started
   /** Starts `work` with mounts of its own, which a shell command makes and which go with it. */
@@ -70,10 +72,14 @@ export async function startService(options: ProcessOptions): Promise<Service> {
   const queues = openQueues({ connection: client })
   const ledger = new RedisLedger(client)
   const workers = new Workers(client)
-  const env = { REDIS_URL: redis.url, DATAFERRY_PREFIX: '{dataferry}', DATAVERSE_SERVER: dataverse.url }
+  const env: Record<string, string> = {
+    REDIS_URL: redis.url,
+    DATAFERRY_PREFIX: '{dataferry}',
+    DATAVERSE_SERVER: dataverse.url,
+  }
   const started: Started[] = []
   const start = (home: Home, args: readonly string[]): Started => {
-    const one = home.start(args, env)
+    const one = home.start(args, { ...env })
     started.push(one)
     return one
   }
@@ -90,6 +96,7 @@ export async function startService(options: ProcessOptions): Promise<Service> {
     client,
     queues,
     workers,
+    env,
     work: (machine, ...args) => start(homes[machine], ['work', ...args]),
     workIn: (mount, ...args) => startIn([...PRIVATE_MOUNTS, `${mount} && exec "$@"`, 'sh'], ['work', ...args]),
     runIn: (pid, ...args) => startIn(['nsenter', '--target', String(pid), '--user', '--mount', '--'], args).ended,

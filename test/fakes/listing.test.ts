@@ -253,7 +253,7 @@ describe('collections and search', () => {
     expect(at(files, 'data', 'items', 0)).toMatchObject({
       file_id: '1',
       dataset_persistent_id: PID,
-      canDownloadFile: true,
+      canDownloadFile: false,
     })
   })
 

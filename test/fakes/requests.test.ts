@@ -90,3 +90,19 @@ it('allowing access requests needs edit rights, else 400', async () => {
     200, 400, 400,
   ])
 })
+
+it('a decision is notified to whom it concerns, the newest first: it names the dataset and not the file', async () => {
+  const dv = await begin()
+  await act(dv, 'PUT', '1/requestAccess', 'jane')
+  await act(dv, 'PUT', '1/rejectAccess/@jane', 'cur')
+  const all = (key: string): Promise<Answer> =>
+    ask(`${dv.url}/api/notifications/all?inAppNotificationFormat=true&limit=1&key=${key}`)
+  const told = await all('jane')
+  expect(at(told, 'totalCount')).toBe(2)
+  expect(at(told, 'data', 0)).toMatchObject({
+    type: 'REJECTFILEACCESS',
+    datasetPersistentIdentifier: PID,
+  })
+  expect(Date.parse(String(at(told, 'data', 0, 'sentTimestamp')))).toBeGreaterThan(Date.now() - 120_000)
+  expect(at(await all('cur'), 'totalCount')).toBe(0)
+})

@@ -64,7 +64,7 @@ test('whatever a server leaves out or cuts off, every allowed file is there once
         new Set(
           given.files.flatMap((one) => {
             if (one.withheld === 'allowed') return []
-            return `${TOP}/${pathOf(one)} ${one.withheld === 'missing' ? 'SOURCE_BYTES_MISSING' : 'SOURCE_DENIED'}`
+            return `${TOP}/${pathOf(one)} ${CODES[one.withheld] ?? 'SOURCE_DENIED'}`
           }),
         ),
       )
@@ -115,6 +115,13 @@ async function brought(given: Situation, target: Target, bundle: 'auto' | 'off')
   } finally {
     await server.close()
   }
+}
+
+/** What each reason is told as, where that is not `SOURCE_DENIED`. */
+const CODES: Readonly<Partial<Record<Withheld, string>>> = {
+  missing: 'SOURCE_BYTES_MISSING',
+  embargoed: 'SOURCE_EMBARGOED',
+  'retention-expired': 'SOURCE_RETENTION_OVER',
 }
 
 function specOf({ label, directory, text, checksum, withheld }: RandomFile): FileSpec {

@@ -13,6 +13,7 @@ import type { Attempt } from '../../workers/run-job.ts'
 import { Running } from '../../workers/running.ts'
 import { DestinationHolds } from '../../workers/destination-holds.ts'
 import type { Step } from '../../workers/step.ts'
+import type { FileAccess, FileFacts, Rejection, Requested } from '../../src/model/file-access.ts'
 import { batchOf, plannedBatch, type Unnumbered } from '../batch/fixtures.ts'
 import { AT_ONCE, type ScriptedSource } from '../transfer/scripted-source.ts'
 
@@ -36,6 +37,11 @@ export interface Desk {
 }
 
 interface DeskOptions {
+  /** Default: the server answers nothing about access. */
+  readonly access?: FileAccess
+  readonly now?: () => Date
+  /** Default: no other token can come. */
+  readonly tokens?: ItemDeps['tokens']
   readonly sink?: Sink
   readonly batch?: Partial<Batch>
 }
@@ -44,7 +50,13 @@ interface DeskOptions {
 export async function deskFor(
   items: readonly Unnumbered[],
   source: Pick<ScriptedSource, 'open'>,
-  { sink = memorySink(), batch: more = {} }: DeskOptions = {},
+  {
+    sink = memorySink(),
+    batch: more = {},
+    access = new ScriptedAccess(),
+    now = () => new Date(),
+    tokens = ONE_TOKEN,
+  }: DeskOptions = {},
 ): Promise<Desk> {
   const { batch, plan } = await plannedBatch(sink.records, items, batchOf('b1', more))
   const ledger = new MemoryLedger()
@@ -70,6 +82,9 @@ export async function deskFor(
       succeeded: () => void reported.push('an answer'),
     },
     destinations: new DestinationHolds(noticesInto(notices)),
+    access: () => access,
+    now,
+    tokens,
     reconnect: { ...AT_ONCE, retries: 0 },
     log,
   }
@@ -88,6 +103,48 @@ export async function deskFor(
       for await (const line of readOutcomes(sink.records, id)) if (line.state !== 'reopened') found.push(line)
       return found
     },
+  }
+}
+
+export const ONE_TOKEN: ItemDeps['tokens'] = { isOpen: () => Promise.resolve(true), hold: () => false }
+
+/** A server that says about access what a test tells it to, and remembers what it was asked. */
+export class ScriptedAccess implements FileAccess {
+  answer: Requested = { kind: 'made' }
+  about: FileFacts = {}
+  readonly asked: string[] = []
+  readonly granted = new Set<number>()
+  rejected: Rejection[] = []
+  everRequested = false
+  /** What fails, with its error. */
+  fails: Partial<Record<'facts' | 'request' | 'permitted', Error>> = {}
+
+  facts(): Promise<FileFacts> {
+    this.asked.push('facts')
+    return this.fails.facts ? Promise.reject(this.fails.facts) : Promise.resolve(this.about)
+  }
+
+  request(file: number | string): Promise<Requested> {
+    this.asked.push(`request ${file}`)
+    return this.fails.request ? Promise.reject(this.fails.request) : Promise.resolve(this.answer)
+  }
+
+  hasRequested(): Promise<boolean> {
+    this.asked.push('requested?')
+    return Promise.resolve(this.everRequested)
+  }
+
+  permitted(
+    files: readonly number[],
+  ): Promise<{ readonly yes: ReadonlySet<number>; readonly no: ReadonlySet<number> }> {
+    this.asked.push(`permitted ${files.join(' ')}`)
+    if (this.fails.permitted) return Promise.reject(this.fails.permitted)
+    const no = new Set(files.filter((file) => !this.granted.has(file)))
+    return Promise.resolve({ yes: this.granted, no })
+  }
+
+  rejections(): Promise<readonly Rejection[]> {
+    return Promise.resolve(this.rejected)
   }
 }
 

@@ -6,8 +6,18 @@ import { Watchdog } from '../../workers/watchdog.ts'
 const SERVER = 'https://demo.invalid'
 const BATCH: BatchStatus = {
   ...{ id: 'b1', state: 'open', reason: undefined, destination: '/data', servers: [SERVER], createdAt: '' },
-  ...{ planned: 5, planComplete: true, plannedBytes: 50, done: 2, kept: 0, failed: 0, bytes: 20, keptBytes: 0 },
-  ...{ active: 1, open: 3, attached: false, tokenServers: [], owner: undefined },
+  ...{
+    planned: 5,
+    planComplete: true,
+    plannedBytes: 50,
+    done: 2,
+    kept: 0,
+    failed: 0,
+    waiting: 0,
+    bytes: 20,
+    keptBytes: 0,
+  },
+  ...{ active: 1, open: 3, nextLook: undefined, attached: false, tokenServers: [], owner: undefined },
 }
 const IDLE: Status['servers'][number] = {
   ...{ looks: 0, concurrency: undefined, bandwidth: undefined, hold: undefined },
@@ -24,6 +34,7 @@ function status(batch: Partial<BatchStatus> = {}, bytes = 7, server: Partial<Sta
     space: '',
     pid: 9,
     startTime: '',
+    nextLook: undefined,
     id: 'w',
     tokens: [],
     scopes: ['public'],

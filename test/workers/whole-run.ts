@@ -4,6 +4,7 @@ import { EMPTY_PLAN, readPlanState, writeBatch } from '../../src/batch/folder.ts
 import { readReport, type Report } from '../../src/batch/report.ts'
 import { Outcomes } from '../../src/batch/outcomes.ts'
 import { DataAccessApi } from '../../src/dataverse/data-access-api.ts'
+import { FileAccessApi } from '../../src/dataverse/file-access-api.ts'
 import { NativeApi } from '../../src/dataverse/native-api.ts'
 import { MemoryLedger } from '../../src/ledger/memory-ledger.ts'
 import { createLogger } from '../../src/log.ts'
@@ -25,6 +26,7 @@ import type { Attempt } from '../../workers/run-job.ts'
 import { Running } from '../../workers/running.ts'
 import type { Step } from '../../workers/step.ts'
 import type { StandIn } from '../fakes/dataverse/server.ts'
+import { ONE_TOKEN } from './fixtures.ts'
 
 export interface Wanted {
   readonly server: StandIn
@@ -79,6 +81,7 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
   const installation = { baseUrl: server.url, apiToken, throttleMs: 1, retries: 0 }
   const catalogue = new NativeApi(installation)
   const source = new DataAccessApi(installation)
+  const access = new FileAccessApi(installation)
   await writeBatch(sink.records, batch)
   const planned = await plan({
     batch: id,
@@ -128,6 +131,7 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
     window: () => Promise.resolve(1_000),
     memoryPressure: () => Promise.resolve(undefined),
     notice: () => undefined,
+    looks: { due: () => Promise.resolve(undefined), isLooking: () => false },
     bundles: {
       options: (...place) => bundling.options(...place),
       add: addAll,
@@ -147,6 +151,9 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
       succeeded: () => undefined,
       isPaused: () => false,
     },
+    access: () => access,
+    now: () => new Date(),
+    tokens: ONE_TOKEN,
     destinations: {
       mayOpen: undefined,
       isOpen: () => Promise.resolve(true),
@@ -180,7 +187,7 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
     if (queue.size === 0 && state === 'paused') await ledger.setState(id, 'open')
   }
   await batches.close()
-  await Promise.all([catalogue.close(), source.close()])
+  await Promise.all([catalogue.close(), source.close(), access.close()])
   return { store, notices, retries, ...(await results(store, id)) }
 }
 

@@ -1,6 +1,7 @@
 import type { BegunBatch } from '../../plan/begin-batch.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Command, ExitCode } from '../command.ts'
+import { withAccess } from '../batch-access.ts'
 import { openQuestionSlots } from '../open-question-slots.ts'
 import { untilDurable } from '../../queue/durable.ts'
 import { planBatch, printPlan } from '../planning.ts'
@@ -13,7 +14,8 @@ import { withPlanning } from '../with-planning.ts'
 /** What `dataferry enqueue` does. */
 export const run: Command['run'] = async (context) => {
   await using lazy = lazyRuntime(context, 'producer')
-  const enqueue = async (sink: Sink, begun: BegunBatch, sources: Sources): Promise<ExitCode> => {
+  const enqueue = async (sink: Sink, taken: BegunBatch, sources: Sources): Promise<ExitCode> => {
+    const begun = await withAccess(context, sink, taken)
     const { config, out } = context
     const { id } = begun.batch
     const runtime = await lazy.get()

@@ -1,3 +1,4 @@
+import { withAccess } from '../batch-access.ts'
 import { runBatch } from '../batch-run.ts'
 import { runShared } from '../shared-run.ts'
 import type { Command } from '../command.ts'
@@ -15,7 +16,8 @@ export const run: Command['run'] = async (context) => {
   try {
     const dryRun = context.has('dry-run')
     await using runtime = lazyRuntime(context, 'worker')
-    const opened = await takeIn(context, sink, dryRun ? undefined : runtime)
+    const taken = await takeIn(context, sink, dryRun ? undefined : runtime)
+    const opened = dryRun ? taken : await withAccess(context, sink, taken)
     const { batch, resumed } = opened
     if (!dryRun) {
       out.say(

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isAbort } from '../../errors.ts'
 import { readStatus, type BatchStatus, type DestinationStatus, type ServerStatus, type Status } from '../../status.ts'
 import { waitOf } from '../../ledger/server-state.ts'
-import { holdText } from '../../model/notice.ts'
+import { clockTime, holdText } from '../../model/notice.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import type { Command, Context } from '../command.ts'
 import { knownBatch } from '../control.ts'
@@ -63,6 +63,7 @@ function print({ out, config }: Context, status: Status, all: boolean): void {
   else out.line(hidden === 0 ? 'This Redis knows no batch.' : 'There is no unfinished batch.')
   if (hidden > 0)
     out.line(`${plural(hidden, 'finished batch', 'finished batches')}: ${pasted(config, 'status', ['--all'])}`)
+  for (const batch of shown) if (batch.waiting > 0) out.paragraph(waitText(batch))
   if (status.servers.length > 0) out.table(SERVER_COLUMNS, status.servers.map(serverRow))
   if (status.destinations.length > 0) out.table(DESTINATION_COLUMNS, status.destinations.map(destinationRow))
   for (const { host, pid, holds } of status.workers) {
@@ -72,6 +73,17 @@ function print({ out, config }: Context, status: Status, all: boolean): void {
       out.line(`  ${path}  ${formatBytes(bytes)}${size === undefined ? '' : ` of ${formatBytes(size)}`}`)
     }
   }
+}
+
+function waitText(batch: BatchStatus): string {
+  const { id, waiting, nextLook } = batch
+  const files = plural(waiting, 'file waits', 'files wait')
+  const next = isParked(batch)
+    ? 'its command looks again when it is given again'
+    : nextLook === undefined
+      ? 'a look is due'
+      : `next look at ${clockTime(nextLook)}`
+  return `${id}: ${files} for access or for the end of an embargo; ${next}.`
 }
 
 /** Files are shown where they move; the others wait for a stream. */
@@ -91,7 +103,7 @@ function urgency({ state, attached, owner, failed }: BatchStatus): number {
 
 /** It belongs to a command that is not running. */
 function isParked({ state, attached, owner }: Pick<BatchStatus, 'state' | 'attached' | 'owner'>): boolean {
-  return state === 'open' && attached && owner === undefined
+  return (state === 'open' || state === 'waiting') && attached && owner === undefined
 }
 
 const right = (title: string) => ({ title, align: 'right' as const })
@@ -103,6 +115,7 @@ const BATCH_COLUMNS = [
   right('FETCHED'),
   right('KEPT'),
   right('FAILED'),
+  right('WAITING'),
   right('OPEN'),
   right('BYTES'),
   { title: 'DESTINATION' },
@@ -114,7 +127,7 @@ const DESTINATION_COLUMNS = [{ title: 'DESTINATION' }, { title: 'SEEN FROM' }, {
 
 function batchRow(batch: BatchStatus): { text: string; tone?: 'good' | 'bad' | 'warn' }[] {
   const state = isParked(batch) ? 'parked' : batch.state
-  const { id, reason, planned, planComplete, done, kept, failed, open, bytes, destination } = batch
+  const { id, reason, planned, planComplete, done, kept, failed, waiting, open, bytes, destination } = batch
   return [
     { text: id },
     {
@@ -125,6 +138,7 @@ function batchRow(batch: BatchStatus): { text: string; tone?: 'good' | 'bad' | '
     { text: formatCount(done) },
     { text: formatCount(kept) },
     { text: formatCount(failed), ...(failed > 0 && { tone: 'bad' as const }) },
+    { text: formatCount(waiting), ...(waiting > 0 && { tone: 'warn' as const }) },
     { text: formatCount(open) },
     { text: formatBytes(bytes) },
     { text: shownUrl(destination) },

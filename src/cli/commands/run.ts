@@ -1,6 +1,6 @@
 import { PARKS, type Command } from '../command.ts'
 import { command as planCommand } from './plan.ts'
-import { PLANNING_FLAGS } from '../shared-flags.ts'
+import { ACCESS_FLAGS, ACCESS_SETTINGS, PLANNING_FLAGS } from '../shared-flags.ts'
 
 /** `dataferry run`: plans, fetches, waits and reports. */
 export const command: Command = {
@@ -15,6 +15,7 @@ export const command: Command = {
   operands: planCommand.operands,
   settings: [
     ...planCommand.settings,
+    ...ACCESS_SETTINGS,
     'share',
     'jobs',
     'segments',
@@ -27,6 +28,7 @@ export const command: Command = {
   ],
   flags: [
     ...PLANNING_FLAGS,
+    ...ACCESS_FLAGS,
     { flags: '-n, --dry-run', help: 'only plan: print the totals and fetch nothing' },
     { flags: '--complete', help: 'fetch files that the server leaves out of a ZIP individually, beside the archive' },
   ],

@@ -28,6 +28,7 @@ export const command: Command = {
     'throttleMaxMs',
     'outageFirstMs',
     'outageMaxMs',
+    'accessLookMs',
   ],
   stop: { stopping: 'files in flight are parked.' },
   flags: [

@@ -30,7 +30,7 @@ export function fileProgress({ out, logsToTerminal }: Context): {
   const shown = startProgress({ out, label: 'download', logsToTerminal })
   const of: GetRun['progress'] = ({ path, expect: { size } }) => {
     const fixed = { batch: path, planned: 1, planComplete: size !== undefined, plannedBytes: size ?? 0 }
-    const ended = { done: 0, kept: 0, failed: 0, keptBytes: 0, notices: [] }
+    const ended = { done: 0, kept: 0, failed: 0, waiting: 0, keptBytes: 0, notices: [] }
     const begun = performance.now()
     return (bytes) => {
       if (performance.now() - begun < SHOWN_AFTER_MS) return

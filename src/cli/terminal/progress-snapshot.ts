@@ -15,6 +15,8 @@ export interface ProgressSnapshot {
   /** Items that were already at the destination. */
   readonly kept: number
   readonly failed: number
+  /** Items that cannot be downloaded yet. */
+  readonly waiting: number
   /** Bytes of items done, and of those in progress so far. */
   readonly bytes: number
   /** Bytes of items kept: planned, but not to be fetched. */
@@ -31,9 +33,9 @@ export interface ActiveFile {
   readonly size: number | undefined
 }
 
-/** Items that have ended, however they did. */
-export function settledCount({ done, kept, failed }: ProgressSnapshot): number {
-  return done + kept + failed
+/** Items that have ended, however they did, or wait. */
+export function settledCount({ done, kept, failed, waiting }: ProgressSnapshot): number {
+  return done + kept + failed + waiting
 }
 
 /** Bytes that this batch has to fetch in all, as far as sizes are known. */

@@ -48,6 +48,7 @@ export function batchLine(
     ...some(left !== undefined, 3, `${formatDuration(left ?? 0)} left`),
     ...some(snapshot.kept > 0, 8, `${formatCount(snapshot.kept)} already there`),
     ...some(snapshot.failed > 0, 4, `${formatCount(snapshot.failed)} failed`),
+    ...some(snapshot.waiting > 0, 4, `${formatCount(snapshot.waiting)} waiting`),
   ]
   const name = `${visibleText(label)}  `
   for (let rank = 8; rank > 0; rank--) {

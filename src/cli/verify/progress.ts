@@ -45,7 +45,7 @@ export function showProgress(
   }
 }
 
-const NOTHING = { failed: 0, kept: 0, bytes: 0, plannedBytes: 0, keptBytes: 0, active: [], notices: [] }
+const NOTHING = { failed: 0, waiting: 0, kept: 0, bytes: 0, plannedBytes: 0, keptBytes: 0, active: [], notices: [] }
 
 function snapshot({ progress, wrong, reading }: VerifyView): ProgressSnapshot {
   const { phase, planned, receipts, files, bytes, filesSeen, bytesSeen } = progress

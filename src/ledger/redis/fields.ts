@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { parseJson } from '../../json/parse-json.ts'
 import { batchIdSchema, type BatchId } from '../../model/batch.ts'
 import {
+  BATCH_STATES,
   batchOwnerSchema,
   type BatchOwner,
   type LedgerBatch,
@@ -24,7 +25,7 @@ const lines = z.coerce
   .default(0)
 const listSchema = z.string().max(LONGEST_JSON).transform(parseJson).pipe(z.array(z.string()).max(1_000))
 const aboutSchema = z.object({
-  state: z.enum(['open', 'paused', 'cancelled', 'finished']),
+  state: z.enum(BATCH_STATES),
   reason: z.string().default(''),
   destination: z.string(),
   servers: listSchema,
@@ -42,6 +43,7 @@ const countersSchema = z.object({
   done: counter,
   kept: counter,
   failed: counter,
+  waiting: counter,
   doneBytes: counter,
   keptBytes: counter,
 })

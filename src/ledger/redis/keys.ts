@@ -11,6 +11,10 @@ export type BatchKeys = {
   readonly settled: string
   /** Bitmap: line n has failed. */
   readonly failed: string
+  /** Bitmap: line n waits. */
+  readonly waiting: string
+  /** Hash: server → when it is looked at next for what waits, in ms since 1970. */
+  readonly looks: string
   /** Hash: items by outcome, and their bytes. */
   readonly counters: string
   /** Hash: line → error as JSON. */
@@ -25,6 +29,8 @@ export function batchKeys(prefix: string, id: BatchId): BatchKeys {
     batch,
     settled: `${batch}:settled`,
     failed: `${batch}:failed`,
+    waiting: `${batch}:waiting`,
+    looks: `${batch}:looks`,
     counters: `${batch}:counters`,
     errors: `${batch}:errors`,
     crashes: `${batch}:crashes`,

@@ -89,16 +89,16 @@ local function tellEnd(batch, counters, channel, message)
   local plan = redis.call('HMGET', batch, 'planComplete', 'planned')
   if plan[1] ~= '1' then return end
   local ended = 0
-  for _, count in ipairs(redis.call('HMGET', counters, 'done', 'kept', 'failed')) do ended = ended + (tonumber(count) or 0) end
+  for _, count in ipairs(redis.call('HMGET', counters, 'done', 'kept', 'failed', 'waiting')) do ended = ended + (tonumber(count) or 0) end
   if ended >= tonumber(plan[2]) then redis.call('PUBLISH', channel, message) end
 end
 `
 
 /**
  * Counts an outcome exactly once: nothing changes unless the bit was clear.
- * KEYS: batch, settled, failed, counters, errors, crashes. ARGV: line, state, bytes, error as JSON or '', cap of errors,
- * channel, message.
- * @returns −1: unknown batch; 0: had ended; 1: counted.
+ * KEYS: batch, settled, failed, counters, errors, crashes, waiting. ARGV: line, state, bytes, error as JSON or '', cap of
+ * errors, channel, message.
+ * @returns −1: unknown batch; 0: had ended or waits; 1: counted.
  */
 export const SETTLE = script(`${TELL_END}
 if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
@@ -108,6 +108,8 @@ redis.call('HINCRBY', KEYS[4], state, 1)
 if state == 'failed' then
   redis.call('SETBIT', KEYS[3], n, 1)
   if ARGV[4] ~= '' and redis.call('HLEN', KEYS[5]) < tonumber(ARGV[5]) then redis.call('HSET', KEYS[5], n, ARGV[4]) end
+elseif state == 'waiting' then
+  redis.call('SETBIT', KEYS[7], n, 1)
 else
   redis.call('HINCRBY', KEYS[4], state .. 'Bytes', ARGV[3])
   redis.call('HDEL', KEYS[6], n)
@@ -143,23 +145,33 @@ return counted
 `)
 
 /**
- * Reopens failed lines. KEYS: batch, settled, failed, counters, errors, crashes. ARGV: lines.
- * @returns −1: unknown batch, else how many had failed.
+ * Reopens lines that failed or wait. KEYS: batch, settled, failed, counters, errors, crashes, waiting. ARGV: lines.
+ * @returns −1: unknown batch, else how many there were.
  */
 export const REOPEN = script(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
 local reopened = 0
-for _, n in ipairs(ARGV) do
-  if redis.call('GETBIT', KEYS[3], n) == 1 then
-    redis.call('SETBIT', KEYS[3], n, 0)
-    redis.call('SETBIT', KEYS[2], n, 0)
-    redis.call('HDEL', KEYS[5], n)
-    redis.call('HDEL', KEYS[6], n)
-    reopened = reopened + 1
+for state, bits in pairs({ failed = KEYS[3], waiting = KEYS[7] }) do
+  local count = 0
+  for _, n in ipairs(ARGV) do
+    if redis.call('GETBIT', bits, n) == 1 then
+      redis.call('SETBIT', bits, n, 0)
+      redis.call('SETBIT', KEYS[2], n, 0)
+      redis.call('HDEL', KEYS[5], n)
+      redis.call('HDEL', KEYS[6], n)
+      count = count + 1
+    end
   end
+  if count > 0 then redis.call('HINCRBY', KEYS[4], state, -count) end
+  reopened = reopened + count
 end
-if reopened > 0 then redis.call('HINCRBY', KEYS[4], 'failed', -reopened) end
 return reopened
+`)
+
+/** KEYS: batch, looks. ARGV: server, time. @returns −1: unknown batch. */
+export const SET_LOOK = script(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
+return redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 `)
 
 /** KEYS: batch, crashes. ARGV: line. @returns −1: unknown batch, else crashes so far. */

@@ -32,6 +32,7 @@ import {
   OPEN,
   PLANNED,
   REOPEN,
+  SET_LOOK,
   SETTLE,
   SETTLE_ALL,
   UPDATE,
@@ -149,8 +150,8 @@ export class RedisLedger implements Ledger {
 
   async settle(id: BatchId, n: number, { state, bytes, error }: Settled): Promise<boolean> {
     const kept = error && JSON.stringify({ ...error, message: error.message.slice(0, MESSAGE_LENGTH) })
-    const { batch, settled, failed, counters, errors, crashes } = this.#keys(id)
-    const keys = [batch, settled, failed, counters, errors, crashes]
+    const { batch, settled, failed, counters, errors, crashes, waiting } = this.#keys(id)
+    const keys = [batch, settled, failed, counters, errors, crashes, waiting]
     const args = [n, state, bytes, kept ?? '', KEPT_ERRORS, ...this.#telling({ kind: 'ready', id })]
     return (await this.#write(id, SETTLE, keys, args)) === 1
   }
@@ -164,11 +165,12 @@ export class RedisLedger implements Ledger {
   }
 
   async reopen(id: BatchId, lines: readonly number[]): Promise<number> {
-    const { batch, settled, failed, counters, errors, crashes } = this.#keys(id)
+    const { batch, settled, failed, counters, errors, crashes, waiting } = this.#keys(id)
+    const keys = [batch, settled, failed, counters, errors, crashes, waiting]
     let reopened = 0
     for (let i = 0; i < lines.length; i += LINES_A_CALL) {
       const some = lines.slice(i, i + LINES_A_CALL)
-      reopened += await this.#write(id, REOPEN, [batch, settled, failed, counters, errors, crashes], some)
+      reopened += await this.#write(id, REOPEN, keys, some)
     }
     return reopened
   }
@@ -210,14 +212,24 @@ export class RedisLedger implements Ledger {
     return summary
   }
 
+  async nextLooks(id: BatchId): Promise<ReadonlyMap<string, number>> {
+    const looks = (await this.#hash(this.#keys(id).looks)) ?? {}
+    return new Map(Object.entries(looks).map(([server, at]) => [server, Number(at) || 0]))
+  }
+
+  async setNextLook(id: BatchId, server: string, at: number): Promise<void> {
+    const { batch, looks } = this.#keys(id)
+    await this.#write(id, SET_LOOK, [batch, looks], [server, at])
+  }
+
   async crashed(id: BatchId, n: number): Promise<number> {
     const { batch, crashes } = this.#keys(id)
     return this.#write(id, CRASHED, [batch, crashes], [n])
   }
 
   async correct(id: BatchId, counts: Counts): Promise<void> {
-    const { done, kept, failed, bytes, keptBytes } = counts
-    const counters = { done, kept, failed, doneBytes: bytes, keptBytes }
+    const { done, kept, failed, waiting, bytes, keptBytes } = counts
+    const counters = { done, kept, failed, waiting, doneBytes: bytes, keptBytes }
     await this.#patiently(() => this.#client.hset(this.#keys(id).counters, counters))
   }
 

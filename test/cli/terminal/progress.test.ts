@@ -15,6 +15,7 @@ const IDLE: ProgressSnapshot = {
   planComplete: true,
   plannedBytes: 1000 * MIB,
   done: 0,
+  waiting: 0,
   kept: 0,
   failed: 0,
   bytes: 0,

@@ -10,7 +10,8 @@ export function curates(user: User | undefined, dataset: Dataset): boolean {
   return user !== undefined && (user.superuser || user.curates === 'all' || user.curates.has(dataset.pid))
 }
 
-function today(context: Context): string {
+/** The day by the clock of the installation. */
+export function today(context: Context): string {
   return new Date(context.clock()).toISOString().slice(0, 10)
 }
 
@@ -34,6 +35,11 @@ function allowed(file: DataFile, user: User | undefined, context: Context): bool
   if (retentionExpired(file, context)) return false
   if (!file.released) return curates(user, file.dataset)
   if (!file.spec.restricted && !embargoed(file, context)) return true
+  return curates(user, file.dataset) || user?.grants.has(file.id) === true
+}
+
+/** Whether somebody made this user one who may download the file: what the search says, of public files, too (note §1.1). */
+export function hasRole(file: DataFile, user: User | undefined): boolean {
   return curates(user, file.dataset) || user?.grants.has(file.id) === true
 }
 

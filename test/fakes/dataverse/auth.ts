@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { today } from './access.ts'
 import type { Call } from './call.ts'
 import type { Context, User, Visit } from './context.ts'
 import { failure, Refusal } from './reply.ts'
@@ -11,7 +12,8 @@ export function identify(call: Call, context: Context): Omit<Visit, 'count'> {
   const token = call.header('x-dataverse-key') ?? call.query.get('key')
   if (token !== null) {
     const user = context.tokens.get(token)
-    if (!user) throw new Refusal(failure(401, 'Bad API key'))
+    const isOver = user?.expires !== undefined && today(context) >= user.expires
+    if (!user || isOver) throw new Refusal(failure(401, 'Bad API key'))
     return { call, user, signed: false }
   }
   if (!call.query.has('token')) return { call, user: undefined, signed: false }

@@ -13,6 +13,8 @@ export interface User {
   readonly grants: Set<number>
   /** PIDs of datasets with all rights (view unpublished, edit, manage file permissions); `'all'` for every one. */
   readonly curates: ReadonlySet<string> | 'all'
+  /** The day from which on the token is not accepted. */
+  readonly expires?: string | undefined
   /** The bearer of a preview-URL token: may look at what `curates` names, and has no account. */
   readonly preview: boolean
 }
@@ -35,12 +37,24 @@ export interface Context {
   readonly downloads: (file: number) => number
 }
 
+/** A message of the installation to one of its users. */
+export interface Notification {
+  readonly id: number
+  /** Assignee. */
+  readonly user: string
+  readonly type: 'REQUESTEDFILEACCESS' | 'GRANTFILEACCESS' | 'REJECTFILEACCESS'
+  /** PID: not even a rejection names the file. */
+  readonly dataset: string
+  readonly at: number
+}
+
 /** What requests leave behind. */
 export interface Memory {
   /** Guestbook responses by id. */
   readonly responses: Map<number, { readonly guestbook: number | undefined; readonly at: number }>
   /** Access requests: file → user → state. */
   readonly accessRequests: Map<number, Map<string, 'created' | 'granted' | 'rejected'>>
+  readonly notifications: Notification[]
   /** Jobs of the external ZIP service. */
   readonly zipJobs: Map<string, { readonly files: readonly number[]; readonly at: number }>
   /** Limiter buckets. */
@@ -59,6 +73,7 @@ export function freshMemory(): Memory {
   return {
     responses: new Map(),
     accessRequests: new Map(),
+    notifications: [],
     zipJobs: new Map(),
     buckets: new Map(),
     written: new Map(),

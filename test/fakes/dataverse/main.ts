@@ -16,6 +16,7 @@ const tokenSchema = z.strictObject({
   grants: z.array(z.number()).exactOptional(),
   curates: z.union([z.literal('all'), z.array(z.string())]).exactOptional(),
   preview: z.boolean().exactOptional(),
+  expires: z.string().exactOptional(),
 })
 
 /** What the process takes as JSON, by `--options` or, with `--stdin`, on standard input. */

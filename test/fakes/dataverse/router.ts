@@ -6,7 +6,7 @@ import { getCollections } from './routes/collections.ts'
 import { getDatasets } from './routes/datasets.ts'
 import { getExport } from './routes/exports.ts'
 import { getFiles } from './routes/files.ts'
-import { getGuestbooks, getInfo, getSet, getUsers } from './routes/info.ts'
+import { getGuestbooks, getInfo, getNotifications, getSet, getUsers } from './routes/info.ts'
 import { search } from './routes/search.ts'
 import { write } from './routes/write.ts'
 
@@ -37,7 +37,9 @@ async function route(visit: Visit, context: Context): Promise<Reply> {
     case 'harvest':
       return getSet(visit, rest, context)
     case 'users':
-      return getUsers(visit, rest)
+      return getUsers(visit, rest, context)
+    case 'notifications':
+      return getNotifications(visit, rest, context)
     case 'guestbooks':
       return getGuestbooks(visit, rest, context)
     default:

@@ -26,6 +26,8 @@ export interface TokenSpec {
   readonly grants?: readonly number[]
   /** PIDs of datasets with all rights, drafts included. */
   readonly curates?: readonly string[] | 'all'
+  /** A day: from then on the token is not accepted. */
+  readonly expires?: string
   /** A preview-URL token: it shows the dataset in `curates`, and belongs to no account. */
   readonly preview?: boolean
 }
@@ -36,7 +38,7 @@ export interface StandInOptions extends SettingsInput {
   readonly profile?: Profile
   readonly tokens?: Readonly<Record<string, TokenSpec>>
   readonly faults?: readonly Fault[]
-  /** Milliseconds since 1970; default the real time. */
+  /** Milliseconds since 1970; default the real time, and what the settings say on top. */
   readonly clock?: () => number
   /**
    * The name under which other containers reach it: then it listens on all addresses, and its URLs have this name.
@@ -99,7 +101,7 @@ export async function startDataverse(options: StandInOptions): Promise<StandIn> 
     world,
     features: features(profile ?? '6.11'),
     settings,
-    clock: clock ?? Date.now,
+    clock: clock ?? (() => Date.now() + settings.clockAheadMs),
     url,
     storageUrl,
     secret: 'stand-in',
@@ -162,6 +164,7 @@ function usersOf(tokens: Readonly<Record<string, TokenSpec>>): Map<string, User>
         grants: new Set(spec.grants),
         curates: spec.curates === 'all' ? 'all' : new Set(spec.curates),
         preview: spec.preview ?? false,
+        expires: spec.expires,
       },
     ]),
   )

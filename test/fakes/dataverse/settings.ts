@@ -3,6 +3,8 @@ import { chaosSchema } from './chaos.ts'
 
 /** What can be changed while the stand-in runs. Everything is plain JSON. */
 export const settingsSchema = z.strictObject({
+  /** How far the clock of the installation is ahead of the real one. */
+  clockAheadMs: z.number().default(0),
   /** Wait before every answer. */
   latencyMs: z.number().nonnegative().default(0),
   /** Upper bound of the speed of one answer; 0: none. */

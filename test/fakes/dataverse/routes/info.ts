@@ -1,6 +1,7 @@
+import { flag, integer } from '../call.ts'
 import type { Context, Visit } from '../context.ts'
 import { guestbookJson } from '../guestbook.ts'
-import { failure, ok, Refusal, unknownRoute, unless } from '../reply.ts'
+import { failure, ok, Refusal, said, unknownRoute, unless } from '../reply.ts'
 import type { Reply } from '../reply.ts'
 
 /** `GET /api/info/...` */
@@ -16,14 +17,55 @@ export function getInfo({ call }: Visit, segments: readonly string[], context: C
   }
 }
 
-/** `GET /api/users/:me`: who a token belongs to. */
-export function getUsers({ call, user }: Visit, segments: readonly string[]): Reply {
+/** `GET /api/users/:me`: who a token belongs to. `GET /api/users/token`: when it expires. */
+export function getUsers(visit: Visit, segments: readonly string[], context: Context): Reply {
+  const { call, user } = visit
+  if (segments.join('/') === 'token') return tokenExpiry(visit, context)
   if (segments.join('/') !== ':me') throw unknownRoute(call)
   const token = call.header('x-dataverse-key') ?? call.query.get('key') ?? 'null'
   if (!user || user.preview) throw new Refusal(failure(400, `User with token ${token} not found.`))
   const { name, superuser } = user
   const data = { id: 2, identifier: name, displayName: name.slice(1), email: `${name.slice(1)}@example.org`, superuser }
   return ok(data)
+}
+
+/** In a sentence that holds the token itself. Tokens live for a year. */
+function tokenExpiry({ call, user }: Visit, { settings: { topLevelMessages }, clock }: Context): Reply {
+  const token = call.header('x-dataverse-key') ?? call.query.get('key')
+  if (!user || user.preview || token === null) throw new Refusal(failure(404, `Token not found.`))
+  const day = user.expires ?? new Date(clock() + YEAR_MS).toISOString().slice(0, 10)
+  return said(`Token ${token} expires on ${day} 00:00:00.0`, topLevelMessages)
+}
+
+const YEAR_MS = 365 * 86_400_000
+
+/**
+ * `GET /api/notifications/all`, the newest first. Since 6.9 in the format of the application, a page at a time; else as a list of
+ * texts. @see the mirroring note §4
+ */
+export function getNotifications({ call, user }: Visit, segments: readonly string[], context: Context): Reply {
+  if (segments.join('/') !== 'all') throw unknownRoute(call)
+  if (!user || user.preview) throw new Refusal(failure(401, 'You must be authenticated.'))
+  const own = context.memory.notifications.filter((one) => one.user === user.name).reverse()
+  const shown = own.map(({ id, type, at }) => ({ id, type, sentTimestamp: sentAt(at) }))
+  if (!flag(call, 'inAppNotificationFormat') || !context.features.totalCount) return ok({ notifications: shown })
+  const [limit, offset] = [integer(call.query.get('limit')), integer(call.query.get('offset'))]
+  if (limit === 'bad' || offset === 'bad') throw unknownRoute(call)
+  const from = offset ?? 0
+  const page = own.slice(from, from + (limit ?? own.length)).map(({ dataset }, i) => ({
+    ...shown[from + i],
+    displayAsRead: false,
+    datasetPersistentIdentifier: dataset,
+  }))
+  return ok(page, own.length)
+}
+
+/** `November 27, 2026 6:38 PM UTC` */
+function sentAt(ms: number): string {
+  const at = new Date(ms)
+  const day = at.toLocaleString('en-US', { dateStyle: 'long', timeZone: 'UTC' })
+  const time = at.toLocaleString('en-US', { hour: 'numeric', minute: '2-digit', timeZone: 'UTC' })
+  return `${day} ${time.replaceAll(/\s/g, ' ')} UTC`
 }
 
 /** `GET /api/guestbooks/{id}` */

@@ -1,5 +1,5 @@
 import { curates, denied, embargoed, latestReleased, retentionExpired, versionHolds } from '../access.ts'
-import type { Context, User, Visit } from '../context.ts'
+import type { Context, Notification, User, Visit } from '../context.ts'
 import type { DataFile } from '../datafile.ts'
 import { demandedGuestbook, storeResponse } from '../guestbook.ts'
 import { findDataFile, requireDataset } from '../lookup.ts'
@@ -71,6 +71,7 @@ async function requestAccess(visit: Visit, file: DataFile | undefined, id: strin
   if (body !== '' && demandedGuestbook(file.dataset, visit.user, context))
     storeResponse(body, file.label, file.dataset, visit.user, context)
   context.memory.accessRequests.set(file.id, states.set(visit.user.name, 'created'))
+  notify(visit.user, 'REQUESTEDFILEACCESS', file, context)
   return said(`Access to File ${file.label} requested.`, context.settings.topLevelMessages)
 }
 
@@ -124,7 +125,14 @@ function applied(
     throw new Refusal(failure(400, `Request for access to ${file.label} not found.`))
   states.set(grantee.name, action === 'grantAccess' ? 'granted' : 'rejected')
   if (action === 'grantAccess') grantee.grants.add(file.id)
+  notify(grantee, action === 'grantAccess' ? 'GRANTFILEACCESS' : 'REJECTFILEACCESS', file, context)
   return done(action === 'grantAccess' ? 'granted' : 'rejected')
+}
+
+/** By the API there is one for each file, which names its dataset (Access, rejectFileAccess). */
+function notify({ name: user }: User, type: Notification['type'], { dataset }: DataFile, context: Context): void {
+  const { notifications } = context.memory
+  notifications.push({ id: notifications.length + 1, user, type, dataset: dataset.pid, at: context.clock() })
 }
 
 /** The static query: not the download gate. Blind to embargo and retention, and to older releases (note §1.7). */

@@ -1,4 +1,4 @@
-import { curates, denied, latestReleased } from '../access.ts'
+import { curates, hasRole, latestReleased } from '../access.ts'
 import { flag, integer } from '../call.ts'
 import type { Context, Visit } from '../context.ts'
 import { publishedChecksum } from '../datafile.ts'
@@ -253,6 +253,6 @@ async function fileItem(
     dataset_persistent_id: dataset.pid,
     restricted,
     ...(flag(call, 'show_entity_ids') && { entity_id: file.id }),
-    canDownloadFile: denied(file, user, context) === undefined,
+    ...(context.features.totalCount && { canDownloadFile: hasRole(file, user) }),
   }
 }

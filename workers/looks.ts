@@ -1,0 +1,221 @@
+import { ExternalSort } from '../src/batch/external-sort.ts'
+import { readAccessRequest, writeAccessRequest, type AccessRequest } from '../src/batch/access-request.ts'
+import { Outcomes } from '../src/batch/outcomes.ts'
+import { messageOf } from '../src/errors.ts'
+import type { Ledger, LedgerEntry } from '../src/ledger/ledger.ts'
+import type { Logger } from '../src/log.ts'
+import type { BatchId } from '../src/model/batch.ts'
+import type { FileAccess, Rejection } from '../src/model/file-access.ts'
+import { waitingSchema, type Waiting } from '../src/model/receipt.ts'
+import type { OpenBatch } from './batches.ts'
+import type { Notices } from './notices.ts'
+import type { AccessDeps } from './when-denied.ts'
+
+export interface LooksDeps extends AccessDeps {
+  readonly ledger: Pick<Ledger, 'nextLooks' | 'reopen' | 'setNextLook' | 'setState' | 'summary'>
+  readonly notices: Pick<Notices, 'set'>
+  /** Time between two looks at a server. */
+  readonly everyMs: number
+  readonly log: Logger
+}
+
+/** While a look is under way. */
+const BUSY_MS = 1_000
+/** After a look that failed. */
+const AGAIN_MS = 5 * 60_000
+/** Times in notifications are in whole minutes. */
+const MINUTE_MS = 60_000
+/** A server that does not tell who may download a file is asked for the file itself, so many looks apart. */
+const LOOKS_A_PROBE = 24
+
+/**
+ * Looks, now and then, whether what waits at a server may continue, and opens it again: embargoes that have ended, access that was
+ * granted, requests that were rejected or that nobody answered. What is open again is asked for as any other file: only the
+ * server's answer to that decides. Repeatable; one look at a time for each batch and server.
+ */
+export class Looks {
+  readonly #deps: LooksDeps
+  readonly #running = new Map<string, Promise<void>>()
+  /** What this process has looked at: its command begins with a look. */
+  readonly #seen = new Set<string>()
+  readonly #closing = new AbortController()
+
+  constructor(deps: LooksDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * Begins a look at a server when one is due; the owner of a batch looks at all of its servers.
+   * @returns time until the next one, in ms; undefined: nothing of the batch waits
+   */
+  async due(entry: LedgerEntry, opened: OpenBatch, server: string): Promise<number | undefined> {
+    const servers = entry.attached ? entry.servers : [server]
+    if ((await this.#deps.ledger.summary(entry.id)).waiting === 0) {
+      for (const one of servers) this.#tell(keyOf(entry.id, one), undefined)
+      return undefined
+    }
+    const looks = await this.#deps.ledger.nextLooks(entry.id)
+    const times: number[] = []
+    for (const one of servers) times.push(await this.#begin(entry, opened, one, looks.get(one) ?? 0))
+    return Math.min(...times)
+  }
+
+  /** Whether a look at any server of a batch is under way here: what it finds is not known yet. */
+  isLooking(batch: BatchId): boolean {
+    return [...this.#running.keys()].some((key) => key.startsWith(keyOf(batch, '')))
+  }
+
+  async #begin(entry: LedgerEntry, opened: OpenBatch, server: string, next: number): Promise<number> {
+    const { ledger, now, everyMs } = this.#deps
+    const key = keyOf(entry.id, server)
+    if (this.#running.has(key)) return BUSY_MS
+    const at = now().getTime()
+    // One that is further away was set before a clock was set back.
+    const isLater = next > at && next <= at + everyMs
+    if (isLater && (!entry.attached || this.#seen.has(key))) return next - at
+    this.#seen.add(key)
+    // Nobody else looks meanwhile.
+    await ledger.setNextLook(entry.id, server, at + Math.min(everyMs, AGAIN_MS))
+    const looking = this.#look(entry, opened, server)
+      .catch((error: unknown) => this.#failed(entry, server, error))
+      .finally(() => this.#running.delete(key))
+    this.#running.set(key, looking)
+    return BUSY_MS
+  }
+
+  /** Resolves when the looks under way have ended. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#running.values())
+  }
+
+  /** Ends the looks under way. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await this.settled()
+  }
+
+  async #failed({ id }: LedgerEntry, server: string, error: unknown): Promise<void> {
+    if (this.#closing.signal.aborted) return
+    const { ledger, log, now, everyMs } = this.#deps
+    log.warn({ batch: id, server, problem: messageOf(error) }, 'looking for access failed')
+    const at = now().getTime() + Math.min(everyMs, AGAIN_MS)
+    // Where Redis is away, the look is due when it is back.
+    await ledger.setNextLook(id, server, at).catch(() => undefined)
+  }
+
+  async #look(entry: LedgerEntry, opened: OpenBatch, server: string): Promise<void> {
+    const { ledger, now, everyMs, access } = this.#deps
+    const { id } = entry
+    await using waiting = new ExternalSort(waitingSchema)
+    let all = 0
+    let earliest: string | undefined
+    for await (const line of new Outcomes(opened.sink.records, id, entry.planned).waiting()) {
+      all++
+      if (line.server !== server) continue
+      await waiting.add(line.dataset ?? '', line)
+      if (line.for === 'access' && (earliest === undefined || line.since < earliest)) earliest = line.since
+    }
+    // Redis was set back, and counts as waiting what has ended since: the report puts that right.
+    if (all === 0) {
+      await ledger.setState(id, 'open')
+      return
+    }
+    const signal = this.#closing.signal
+    const api = access(server)
+    const rejections = earliest === undefined ? [] : await api.rejections(sinceMinute(earliest), signal)
+    const at = now().getTime()
+    let next = at + everyMs
+    const left = { access: 0, embargo: 0 }
+    for await (const { key, values } of waiting.groups()) {
+      const ready = new Set(values.filter(({ until }) => Date.parse(until) <= at))
+      const asked = values.filter((line) => line.for === 'access' && !ready.has(line))
+      const { granted, unknown } = await this.#permitted(asked, api, signal)
+      const open = asked.filter((line) => !granted.has(line))
+      const rejected = new Set(isRejected(key, open, rejections) ? open : [])
+      for (const line of granted) await decide(line, 'granted', opened)
+      for (const line of rejected) await decide(line, 'rejected', opened)
+      const lines = values.filter(
+        (line) => ready.has(line) || granted.has(line) || rejected.has(line) || this.#isProbeDue(line, unknown),
+      )
+      await ledger.reopen(
+        id,
+        lines.map(({ n }) => n),
+      )
+      for (const line of values) {
+        if (lines.includes(line)) continue
+        left[line.for]++
+        next = Math.min(next, Date.parse(line.until))
+      }
+    }
+    await ledger.setNextLook(id, server, next)
+    this.#tell(keyOf(id, server), { left, since: earliest, next })
+  }
+
+  /** Those that this user may download by now, and those that the server says nothing about. */
+  async #permitted(
+    lines: readonly Waiting[],
+    api: FileAccess,
+    signal: AbortSignal,
+  ): Promise<Record<'granted' | 'unknown', ReadonlySet<Waiting>>> {
+    const ids = lines.flatMap(({ file }) => (typeof file === 'number' ? [file] : []))
+    const { yes, no } = ids.length === 0 ? { yes: NO_FILES, no: NO_FILES } : await api.permitted(ids, signal)
+    const isIn = (files: ReadonlySet<number>, { file }: Waiting): boolean => typeof file === 'number' && files.has(file)
+    return {
+      granted: new Set(lines.filter((line) => isIn(yes, line))),
+      unknown: new Set(lines.filter((line) => !isIn(yes, line) && !isIn(no, line))),
+    }
+  }
+
+  #isProbeDue(line: Waiting, unknown: ReadonlySet<Waiting>): boolean {
+    const { now, everyMs } = this.#deps
+    return unknown.has(line) && now().getTime() - Date.parse(line.finishedAt) >= LOOKS_A_PROBE * everyMs
+  }
+
+  #tell(
+    key: string,
+    waits: { readonly left: Record<Waiting['for'], number>; since: string | undefined; next: number } | undefined,
+  ): void {
+    const { access = 0, embargo = 0 } = waits?.left ?? {}
+    const { notices } = this.#deps
+    const nextLook = new Date(waits?.next ?? 0)
+    const since = new Date(waits?.since ?? nextLook)
+    const reason = 'it was requested, and is not granted yet.'
+    const what = `Access to ${access} ${access === 1 ? 'file' : 'files'}`
+    notices.set(`access ${key}`, access === 0 ? undefined : { what, reason, since, nextLook })
+    const files = embargo === 1 ? '1 file waits' : `${embargo} files wait`
+    notices.set(
+      `embargo ${key}`,
+      embargo === 0 ? undefined : `${files} for the end of an embargo: waiting.csv has the days.`,
+    )
+  }
+}
+
+function keyOf(batch: BatchId, server: string): string {
+  return `${batch} ${server}`
+}
+
+const NO_FILES: ReadonlySet<number> = new Set()
+
+function sinceMinute(time: string): Date {
+  return new Date(Date.parse(time) - MINUTE_MS)
+}
+
+/**
+ * Whether all open requests of a dataset were rejected. The server names the dataset and not the file, so only that is
+ * certain: at least as many rejections as open requests, since the first of them.
+ */
+function isRejected(dataset: string, open: readonly Waiting[], rejections: readonly Rejection[]): boolean {
+  if (dataset === '' || open.length === 0) return false
+  const first = open.reduce((known, { since }) => (since < known ? since : known), open[0]?.since ?? '')
+  const of = rejections.filter((one) => one.dataset === dataset && one.at >= sinceMinute(first))
+  return of.length >= open.length
+}
+
+async function decide(
+  { n, since }: Waiting,
+  state: AccessRequest['state'],
+  { sink: { records }, batch }: OpenBatch,
+): Promise<void> {
+  const { at } = (await readAccessRequest(records, batch.id, n)) ?? { at: since }
+  await writeAccessRequest(records, batch.id, n, { state, at })
+}
