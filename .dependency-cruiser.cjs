@@ -79,13 +79,23 @@ module.exports = {
       to: {
         dynamic: false,
         pathNot:
-          '^src/(cli/(commands/|command\\.ts|shared-flags\\.ts|access-table\\.ts|mirror/action-names\\.ts)|config/about-settings\\.ts)',
+          '^src/(cli/(commands/|command\\.ts|shared-flags\\.ts|access-table\\.ts|mirror/action-names\\.ts|schedule/action-names\\.ts)|config/about-settings\\.ts)',
+      },
+    },
+    {
+      name: 'schedule-stands-on-the-ledger',
+      severity: 'error',
+      from: { path: '^src/schedule/' },
+      to: {
+        path: '^(src|workers|jobs)/',
+        pathNot: '^src/(schedule|async|process|ledger|model)/|^src/(errors|log)\\.ts',
       },
     },
     { name: 'nothing-imports-cli', severity: 'error', from: { pathNot: '^src/cli/' }, to: { path: '^src/cli/' } },
     only('bullmq-in-workers-queue-status', 'bullmq', '^(workers/|src/queue/|src/status\\.ts)'),
     only('ioredis-in-queue-and-ledger', 'ioredis', '^src/(queue|ledger)/'),
     only('aws-sdk-in-s3', '@aws-sdk', '^src/sinks/s3/'),
+    only('cron-parser-in-schedule', 'cron-parser', '^src/schedule/'),
     only('undici-in-http', 'undici', '^src/dataverse/http/'),
   ],
   options: {

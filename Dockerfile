@@ -35,9 +35,9 @@ WORKDIR /app
 # Owned by root: the process cannot change its own program, even where the root file system can be written to.
 COPY LICENSE package.json ./
 COPY --from=build /app/dist/bin dist/bin
-# A named volume mounted on /data for the first time takes its owner from here.
+# A named volume mounted on /data or /state for the first time takes its owner from here.
 RUN ln -s /app/dist/bin/dataferry.js /usr/local/bin/dataferry \
- && mkdir /data /work && chown node:node /data
+ && mkdir /data /state /work && chown node:node /data /state
 VOLUME /data
 # Where relative manifests and dataferry.config.json are looked for.
 WORKDIR /work

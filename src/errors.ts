@@ -296,6 +296,18 @@ export const ERROR_CODES = {
     meaning: 'The destination has no mirror of this name.',
     advice: 'See which ones there are with `dataferry mirror list --to DEST`.',
   },
+  SCHEDULE_NOT_FOUND: {
+    group: 'input',
+    remedy: 'fail',
+    meaning: 'The state folder has no schedule of this name.',
+    advice: '`dataferry schedule list` shows those that there are; --state-dir names another folder.',
+  },
+  SCHEDULE_BUSY: {
+    group: 'system',
+    remedy: 'park',
+    meaning: 'A run of this schedule still goes, on this machine or another one.',
+    advice: 'Wait until it has ended; `dataferry schedule show` tells how far it is.',
+  },
   MIRROR_BUSY: {
     group: 'system',
     remedy: 'park',
@@ -350,6 +362,12 @@ export const ERROR_CODES = {
     remedy: 'fail',
     meaning: 'Several workers in a row died or froze while working on this item.',
     advice: 'Look at the workers’ logs and memory limits.',
+  },
+  LIMIT_REACHED: {
+    group: 'system',
+    remedy: 'park',
+    meaning: 'The command has reached --max-duration or --max-transfer, or the hours of its schedule have ended.',
+    advice: 'Run the same command again: it continues where it stopped.',
   },
   INTERRUPTED: {
     group: 'system',
@@ -420,9 +438,11 @@ export function isAboutDestination(error: unknown): error is DestinationError {
 export function isAbort(error: unknown): boolean {
   return (
     error instanceof Error &&
-    (error.name === 'AbortError' || (error instanceof DataferryError && error.code === 'INTERRUPTED'))
+    (error.name === 'AbortError' || (error instanceof DataferryError && STOPS.has(error.code)))
   )
 }
+
+const STOPS: ReadonlySet<ErrorCode> = new Set(['INTERRUPTED', 'LIMIT_REACHED'])
 
 /** The `code` of a Node.js system error such as `ENOENT`, or undefined. */
 export function systemCode(error: unknown): string | undefined {

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { Scope } from '../jobs/scope.ts'
 import { every, type Repeated } from '../src/async/every.ts'
 import { messageOf } from '../src/errors.ts'
 import type { Workers } from '../src/ledger/workers.ts'
@@ -9,13 +8,14 @@ import type { DestinationHolds } from './destination-holds.ts'
 import type { Notices } from './notices.ts'
 import type { QueueWorkers } from './queue-workers.ts'
 import type { Running } from './running.ts'
+import type { ScopeOfWork } from './wiring.ts'
 
 export interface HeartbeatDeps {
   readonly workers: Pick<Workers, 'beat'>
   /** New for each start. */
   readonly id: string
   readonly queueWorkers: Pick<QueueWorkers, 'ids'>
-  readonly scopes: readonly Scope[]
+  readonly scopes: readonly ScopeOfWork[]
   readonly running: Pick<Running, 'held'>
   readonly destinations: Pick<DestinationHolds, 'list'>
   readonly notices: Pick<Notices, 'set' | 'has'>
@@ -41,7 +41,8 @@ export async function startHeartbeat(deps: HeartbeatDeps, everyMs = BEAT_MS, sil
       ...(await ownProcess()),
       id,
       tokens: [...queueWorkers.ids()],
-      scopes: [...scopes],
+      scopes: scopes.map(({ scope }) => scope),
+      serves: scopes.map(({ scope, servers }) => ({ scope, servers: [...servers] })),
       since,
       at,
       holds: running.held(),

@@ -128,7 +128,7 @@ class WorkerProcess implements RunningWorkers {
 
   async start(): Promise<void> {
     const { running, notices } = this
-    const scopes = this.#options.scopes.map(({ scope }) => scope)
+    const { scopes } = this.#options
     const [batches, queueWorkers, limits] = [this.#batches, this.#queueWorkers, this.#limits]
     const destinations = this.#destinations
     this.#stopListening = this.#deps.changes.onChange((change) => this.#heard(change))

@@ -4,7 +4,7 @@ import type { Logger } from '../src/log.ts'
 
 export interface SupervisorOptions {
   readonly count: number
-  /** Starts one worker process. */
+  /** Starts one process. */
   readonly spawn: () => ChildProcess
   /** Recovers the jobs of dead processes; see `recoverCrashed`. */
   readonly recover: () => Promise<void>
@@ -35,7 +35,7 @@ async function keepOne(options: SupervisorOptions): Promise<void> {
     const startedAt = performance.now()
     const how = await lifeOfOne(options)
     if (options.signal.aborted) return
-    log.warn({ how }, 'a worker process ended; starting another')
+    log.warn({ how }, 'a process ended; starting another')
     await recover().catch((error: unknown) => log.warn({ err: error }, 'recovering crashed jobs failed'))
     pauseMs = performance.now() - startedAt > HEALTHY_MS ? RESTART_FIRST_MS : Math.min(RESTART_MAX_MS, pauseMs * 2)
     await sleep(pauseMs, undefined, { signal }).catch(() => undefined)

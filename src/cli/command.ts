@@ -1,13 +1,14 @@
 import type { LoadedConfig } from '../config/config.ts'
 import type { Logger } from '../log.ts'
 import type { SettingName } from '../config/about-settings.ts'
+import type { StopLimits } from './stop-limits.ts'
 import type { Output } from './terminal/output.ts'
 
 /**
  * What the shell gets: 0 all there · 1 something failed · 2 usage, config or manifest · 3 cannot start (Redis, sink,
- * server) · 130 interrupted; the same command continues.
+ * server) · 10 a stop limit was reached · 130 interrupted; the same command continues.
  */
-export type ExitCode = 0 | 1 | 2 | 3 | 130
+export type ExitCode = 0 | 1 | 2 | 3 | 10 | 130
 
 /** What was typed after the verb. Names are those of the long flags, without dashes: `dry-run`. */
 export interface Given {
@@ -26,10 +27,13 @@ export interface Context extends Given {
   readonly config: LoadedConfig
   readonly out: Output
   /**
-   * Aborts at the first Ctrl-C, SIGTERM or SIGHUP. The command then parks what is in flight, says how to go on and ends
-   * with 130, or lets the signal's reason (`INTERRUPTED`) through. A second Ctrl-C ends the process at once.
+   * Aborts at the first Ctrl-C, SIGTERM or SIGHUP, and at a stop limit. The command then parks what is in flight, says how to
+   * go on and ends with 130, or lets the signal's reason (`INTERRUPTED`, `LIMIT_REACHED`) through. A second Ctrl-C ends the
+   * process at once.
    */
   readonly signal: AbortSignal
+  /** What ends this command before its work has ended. */
+  readonly limits: StopLimits
   readonly log: Logger
   /** Log lines and a live picture would draw over one another. */
   readonly logsToTerminal: boolean

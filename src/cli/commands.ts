@@ -45,6 +45,16 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./commands/mirror.ts')).command,
   },
   {
+    name: 'schedule',
+    summary: 'run mirrors, manifests and checks at their times',
+    load: async () => (await import('./commands/schedule.ts')).command,
+  },
+  {
+    name: 'serve',
+    summary: 'work and run schedules, as a service',
+    load: async () => (await import('./commands/serve.ts')).command,
+  },
+  {
     name: 'pause',
     summary: 'pause a batch or a server; files in flight are parked',
     load: async () => (await import('./commands/pause.ts')).command,

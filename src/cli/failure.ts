@@ -4,7 +4,7 @@ import type { Output } from './terminal/output.ts'
 
 /** The exit code for an error that ended a command. What happens to individual items is not decided here. */
 export function exitCodeOf(error: unknown): ExitCode {
-  if (isAbort(error)) return 130
+  if (isAbort(error)) return stopCode(error)
   if (!(error instanceof DataferryError)) return 1
   switch (ERROR_CODES[error.code].group) {
     case 'input':
@@ -16,6 +16,21 @@ export function exitCodeOf(error: unknown): ExitCode {
     case 'system':
       return 3
   }
+}
+
+/** The exit code of a command that was stopped. @param reason of its signal */
+export function stopCode(reason: unknown): 10 | 130 {
+  return isLimit(reason) ? 10 : 130
+}
+
+/** The exit code of a command that runs until it is stopped. */
+export function endCode({ signal }: { readonly signal: AbortSignal }): ExitCode {
+  return isLimit(signal.reason) ? 10 : 0
+}
+
+/** Whether a command stops, or stopped, by a limit and not because somebody wanted it to. */
+export function isLimit(reason: unknown): boolean {
+  return reason instanceof DataferryError && reason.code === 'LIMIT_REACHED'
 }
 
 /**

@@ -18,7 +18,7 @@ export async function programHelp(verbs: readonly Verb[]): Promise<string> {
     main === undefined ? '' : `${examples(await main.load())}\n`,
     parser.helpInformation(),
     'Flags of a command: dataferry <command> --help',
-    'Exit codes: 0 all there, 1 something failed, 2 usage, settings or manifest, 3 cannot start or continue, 130 interrupted',
+    'Exit codes: 0 all there, 1 something failed, 2 usage, settings or manifest, 3 cannot start or continue, 10 a stop limit was reached, 130 interrupted',
   ]
   return lines.join('\n').trim()
 }

@@ -22,6 +22,8 @@ export const NEEDED = {
   forget: REDIS,
   status: REDIS,
   mirror: FETCH,
+  schedule: REDIS,
+  serve: FETCH,
 } as const satisfies Readonly<Record<string, readonly SettingName[]>>
 
 /** The flags for servers that neither the command line nor the settings name. */

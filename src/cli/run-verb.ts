@@ -5,11 +5,13 @@ import { createLogger, type Logger } from '../log.ts'
 import type { Command, ExitCode } from './command.ts'
 import type { Verb } from './commands.ts'
 import { isOfRedis, redisError } from '../queue/redis-error.ts'
-import { exitCodeOf, isStop, reportError } from './failure.ts'
+import { exitCodeOf, isStop, reportError, stopCode } from './failure.ts'
 import { CTRL_C } from './interruption.ts'
 import { openLogFile } from './log-file.ts'
 import { parserFor, readArguments } from './parser.ts'
 import { redisPlace } from './redis-place.ts'
+import { StopLimits } from './stop-limits.ts'
+import { supervision, tellSupervisor } from './supervision.ts'
 import type { Output } from './terminal/output.ts'
 import { outputFor, type World } from './world.ts'
 
@@ -20,25 +22,42 @@ export async function runVerb(verb: Verb, rest: readonly string[], world: World)
   const out = outputFor(world, typed)
   let log: Logger | undefined
   let config: LoadedConfig | undefined
+  let { signal } = world
+  let limits: StopLimits | undefined
   try {
     config = load({ flags: typed.settings, file: typed.config, env: world.env, cwd: world.cwd })
     for (const warning of config.warnings) out.warn(warning)
     log = openLog(config, typed.verbose, out)
     log.info({ command: verb.name, version: DATAFERRY_VERSION }, 'command begins')
-    world.signal.addEventListener('abort', () => out.interrupted(stopping(command, world.signal)), { once: true })
+    limits = limitsOf(command, config)
+    signal = AbortSignal.any([world.signal, limits.signal])
+    // Of several processes, the supervisor says it.
+    if (!supervision()) {
+      signal.addEventListener('abort', () => out.interrupted(stopping(command, signal)), { once: true })
+    }
     const logsToTerminal = config.settings.logFile === undefined && log.level !== 'silent'
-    const code = await command.run({ ...typed, config, out, log, logsToTerminal, signal: world.signal })
-    log.info({ command: verb.name, code }, 'command ended')
-    return code
+    const code = await command.run({ ...typed, config, out, log, logsToTerminal, signal, limits })
+    const ended = code === 130 ? stopCode(signal.reason) : code
+    log.info({ command: verb.name, code: ended }, 'command ended')
+    return ended
   } catch (thrown) {
     const error = config && isOfRedis(thrown) ? redisError(thrown, redisPlace(config)) : thrown
-    const stopped = isStop(error, world.signal)
-    const code = stopped ? 130 : exitCodeOf(error)
+    const stopped = isStop(error, signal)
+    const code = stopped ? stopCode(signal.reason) : exitCodeOf(error)
     if (stopped) out.say(command.stop?.stopped ?? 'Stopped.')
     else reportError(error, out, typed.verbose)
     log?.info({ command: verb.name, code, ...logged(error) }, 'command ended')
     return code
+  } finally {
+    limits?.end()
   }
+}
+
+/** A child leaves the limits to its supervisor, and tells it what it received. */
+function limitsOf({ settings }: Command, config: LoadedConfig): StopLimits {
+  if (supervision()) return new StopLimits({ onReceived: tellSupervisor() })
+  const applies = settings.includes('maxDurationMs')
+  return new StopLimits(applies ? config.settings : {})
 }
 
 /** Nothing is logged unless asked for: people get sentences. A file asks for what happens, as does `--verbose`. */

@@ -5,11 +5,15 @@ import { every } from '../async/every.ts'
 import type { BegunBatch } from '../plan/begin-batch.ts'
 import { tokenFor, type LoadedConfig } from '../config/config.ts'
 import { messageOf } from '../errors.ts'
-import type { HeldItem } from '../ledger/workers.ts'
+import { writeHold } from '../batch/hold.ts'
+import type { LedgerEntry } from '../ledger/ledger.ts'
+import type { HeldItem, WorkerRecord } from '../ledger/workers.ts'
+import type { BatchId } from '../model/batch.ts'
 import { livenessOf } from '../process/process-identity.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { stayer } from './batch-access.ts'
 import type { Context, ExitCode } from './command.ts'
+import { isLimit } from './failure.ts'
 import { followBatch } from './follow-batch.ts'
 import { HoldsElsewhere } from './holds-elsewhere.ts'
 import { openQuestionSlots } from './open-question-slots.ts'
@@ -21,26 +25,32 @@ import type { LazyRuntime, Runtime } from './runtime.ts'
 import { runToEnd, type Followed } from './run-to-end.ts'
 import type { Sources } from './sources.ts'
 import { startWork } from './start-work.ts'
+import { printSummary } from './summary.ts'
 
 const HELD_MS = 1_000
 const HELP_MS = 2_000
 
 /**
  * As `runBatch`, but the batch is open to every worker of this Redis; this process works only if there is none. Ctrl-C
- * leaves it to the workers.
+ * leaves it to the workers; a stop limit pauses it for them, too.
  */
-export function runShared(context: Context, sink: Sink, begun: BegunBatch, lazy: LazyRuntime): Promise<ExitCode> {
-  const { config, signal, out, log } = context
+export function runShared(
+  context: Context,
+  sink: Sink,
+  begun: BegunBatch,
+  lazy: LazyRuntime,
+  summary = printSummary,
+): Promise<ExitCode> {
+  const { config, signal, limits, out, log } = context
   const { id, servers } = begun.batch
   const work = async (sources: Sources): Promise<Followed> => {
     const runtime = await lazy.get()
     await openToWorkers(context, runtime, sink, begun)
-    const scope = tokenServers(config, servers).length > 0 ? TOKEN_SCOPE : PUBLIC_SCOPE
     const { notices } = runtime
     const gaveUp = new AbortController()
     let workers: RunningWorkers | undefined
     const help = async (): Promise<void> => {
-      if (workers || (await somebodyWorks(runtime, scope))) return
+      if (workers || (await somebodyWorks(runtime, { servers, tokenServers: tokenServers(config, servers) }))) return
       out.say('No worker is running: this command works until its batch has ended.')
       const started = await startWork(context, runtime, sources, openScopes(config, servers))
       workers = started
@@ -53,11 +63,14 @@ export function runShared(context: Context, sink: Sink, begun: BegunBatch, lazy:
     const planning = startPlanning(context, sink, begun, sources, runtime, { takeSlot, notices })
     const elsewhere = new HoldsElsewhere(runtime.servers, notices)
     let held: readonly HeldItem[] = []
+    const { bytes: before } = await runtime.ledger.summary(id)
     const look = async (): Promise<void> => {
       const others = await runtime.workers.list()
       const told = others.flatMap(({ holds }) => holds).filter(({ batch }) => batch === id)
       const hasEnded = await Promise.all(told.map(({ n }) => runtime.ledger.settledIn(id, n, n + 1)))
       held = told.filter((_, at) => hasEnded[at]?.[0] !== true)
+      const { bytes } = await runtime.ledger.summary(id)
+      limits.transferred(held.reduce((sum, { received = 0 }) => sum + received, bytes - before))
       if (!workers) await elsewhere.look(servers, others, (url) => url === sink.url)
     }
     // The next look makes up for one that fails.
@@ -70,6 +83,9 @@ export function runShared(context: Context, sink: Sink, begun: BegunBatch, lazy:
     try {
       const stop = AbortSignal.any([signal, planning.failed, gaveUp.signal])
       return await followBatch(context, runtime, id, view, stop, restore)
+    } catch (error) {
+      if (isLimit(signal.reason)) await holdBatch(runtime, sink, id)
+      throw error
     } finally {
       await Promise.all([looking.stop(), helping.stop()])
       await planning.stop()
@@ -77,10 +93,19 @@ export function runShared(context: Context, sink: Sink, begun: BegunBatch, lazy:
     }
   }
   const stopped = (): void => {
-    out.say('The workers of this Redis continue it. To see how far it is:')
-    out.command(pasted(config, 'status', [id]))
+    const isHeld = isLimit(signal.reason)
+    if (isHeld) out.say('Parked. The same command continues where it stopped; so does:')
+    else out.say('The workers of this Redis continue it. To see how far it is:')
+    out.command(pasted(config, isHeld ? 'continue' : 'status', [id]))
   }
-  return runToEnd(context, sink, begun, work, stopped)
+  return runToEnd(context, sink, begun, work, stopped, summary)
+}
+
+/** Has every worker park what it has of a batch, until a command continues it. */
+async function holdBatch({ ledger }: Runtime, { records }: Sink, id: BatchId): Promise<void> {
+  const reason = 'by a stop limit of its command'
+  await ledger.setState(id, 'paused', reason)
+  await writeHold(records, id, { state: 'paused', reason })
 }
 
 /** Leaves a batch that no other command works on to the workers. @returns how many items Redis did not know to have ended */
@@ -112,11 +137,27 @@ export function openScopes(config: LoadedConfig, servers: readonly string[]): re
 /** A worker that has not reported for this long has lost its streams, too. */
 const SILENT_MS = 30_000
 
-/** Whether a worker that takes the jobs of a scope is alive: it reported recently, and is not proven dead. */
-export async function somebodyWorks({ workers }: Pick<Runtime, 'workers'>, scope: Scope): Promise<boolean> {
-  const heard = (await workers.list()).filter(({ scopes, silentMs }) => scopes.includes(scope) && silentMs < SILENT_MS)
+/**
+ * Whether workers are alive, which reported recently and are not proven dead, that fetch a batch left to them: from each of its
+ * servers, and with the token where it has one.
+ */
+export async function somebodyWorks(
+  { workers }: Pick<Runtime, 'workers'>,
+  batch: Pick<LedgerEntry, 'servers' | 'tokenServers'>,
+): Promise<boolean> {
+  const heard = (await workers.list()).filter(({ silentMs }) => silentMs < SILENT_MS)
   const lives = await Promise.all(heard.map(livenessOf))
-  return lives.some((life) => life !== 'dead')
+  const alive = heard.filter((_, at) => lives[at] !== 'dead')
+  return batch.servers.every((server) => {
+    const scope = batch.tokenServers.includes(server) ? TOKEN_SCOPE : PUBLIC_SCOPE
+    return alive.some((worker) => takes(worker, scope, server))
+  })
+}
+
+/** Workers of an earlier version do not say from which servers they fetch. */
+function takes({ scopes, serves }: WorkerRecord, scope: Scope, server: string): boolean {
+  if (serves === undefined) return scopes.includes(scope)
+  return serves.some((one) => one.scope === scope && one.servers.includes(server))
 }
 
 /** The servers whose token this command has. */

@@ -11,9 +11,11 @@ import type { FileAccess } from '../model/file-access.ts'
 import type { MirrorSource } from '../model/mirror-source.ts'
 import type { OpenSource } from '../model/source.ts'
 import type { TakeSlot } from '../model/take-slot.ts'
+import { shareOf } from '../model/timetable.ts'
 import type { Patience } from '../plan/patient-catalogue.ts'
 import type { TokenKeeper } from '../../workers/token-holds.ts'
 import type { Context } from './command.ts'
+import { supervision } from './supervision.ts'
 import { limitedSource, RateLimit } from '../transfer/rate-limit.ts'
 
 /** What connecting to servers needs from a command. */
@@ -51,15 +53,17 @@ export class Sources {
   readonly #limits = new Map<string, RateLimit>()
   /** Shared by all downloads of this process. */
   readonly #rate: RateLimit
+  readonly #onReceived: (bytes: number) => void
 
   /** @param alsoAllowed servers that a batch was planned for, which its user named then */
-  constructor(reach: Reach, alsoAllowed: readonly string[] = []) {
-    const { config } = reach
+  constructor(reach: Reach & Pick<Context, 'limits'>, alsoAllowed: readonly string[] = []) {
+    const { config, limits } = reach
     const { limitRate } = config.settings
     this.#config = config
     this.#allowed = new Set([...config.servers, ...alsoAllowed])
     this.#http = httpFor(reach, MOST_CONNECTIONS)
-    this.#rate = new RateLimit(limitRate)
+    this.#rate = new RateLimit(shareOf(limitRate, supervision()?.processes))
+    this.#onReceived = (bytes) => limits.received(bytes)
   }
 
   /**
@@ -72,7 +76,7 @@ export class Sources {
     if (known) return known
     const installation = this.#installation(server)
     const api = new DataAccessApi(withToken ? installation : { ...installation, apiToken: undefined })
-    const source = limitedSource(limitedSource(api.open, this.#limit(server)), this.#rate)
+    const source = limitedSource(limitedSource(api.open, this.#limit(server)), this.#rate, this.#onReceived)
     this.#open.set(key, source)
     return source
   }

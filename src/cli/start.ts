@@ -7,6 +7,9 @@ import { watchSurroundings } from './surroundings.ts'
 setEnvironmentDefaults()
 const asked = interruption((code) => process.exit(code))
 watchSurroundings(asked, process)
+// Only a supervisor or a scheduler holds a channel.
+const parent = Object.hasOwn(process, 'connected') ? await import('./heed-parent.ts') : undefined
+parent?.heedParent(asked)
 
 const code = await runProgram(process.argv.slice(2), {
   stdout: process.stdout,
@@ -15,6 +18,7 @@ const code = await runProgram(process.argv.slice(2), {
   cwd: process.cwd(),
   signal: asked.signal,
   verbs: VERBS,
+  onRecord: parent?.tellParent(),
 })
 // A pipe may still be draining, and a command that leaves something open must not hang the shell.
 process.stdout.write('', () => process.exit(code))

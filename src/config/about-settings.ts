@@ -145,10 +145,22 @@ const SETTINGS = {
     unit: 'ms',
   },
   limitRate: {
-    help: 'most bytes per second for all files of a process, e.g. 500K or 10M (K = 1024)',
-    flags: ['--limit-rate <rate>'],
-    env: ['DATAFERRY_LIMIT_RATE'],
+    help: 'most bytes per second for all files of the command, e.g. 500K or 10M (K = 1024), or a timetable of local times: "08:00,2M 19:00,off"',
+    flags: ['--bwlimit <rate>', '--limit-rate <rate>'],
+    env: ['DATAFERRY_BWLIMIT', 'DATAFERRY_LIMIT_RATE'],
     unit: 'bytes a second',
+  },
+  maxDurationMs: {
+    help: 'park what is in flight after this time, such as 8h, and exit with 10; the same command continues',
+    flags: ['--max-duration <time>'],
+    env: ['DATAFERRY_MAX_DURATION'],
+    unit: 'ms',
+  },
+  maxTransfer: {
+    help: 'park what is in flight once this many bytes were received, such as 50G, and exit with 10; the same command continues',
+    flags: ['--max-transfer <bytes>'],
+    env: ['DATAFERRY_MAX_TRANSFER'],
+    unit: 'bytes',
   },
   tokenFile: {
     help: 'file with the API token of the default server; DATAVERSE_API_TOKEN holds the token itself',
@@ -191,7 +203,7 @@ const SETTINGS = {
     fallback: '{dataferry}',
   },
   stateDir: {
-    help: 'folder of the private Redis',
+    help: 'folder of the private Redis and of the schedules',
     flags: ['--state-dir <folder>'],
     env: ['DATAFERRY_STATE_DIR'],
     fallback: '~/.local/state/dataferry',

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { z } from 'zod'
 import type { Bundle } from '../model/batch.ts'
+import { Timetable, type Bandwidth } from '../model/timetable.ts'
 
 /**
  * How a setting's text becomes a value. Flags and the environment give text, the config file also numbers and lists;
@@ -58,6 +59,12 @@ const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 *
 
 /** Bytes as `curl` and `wget` write them: `500K`, `10M`, `1.5G`; K is 1024. */
 export const byteCount = value('a number of bytes such as 500K or 10M', bytesOf)
+
+/** Bytes a second, `off`, or a timetable of them. */
+export const bandwidth = value(
+  'bytes per second such as 500K, or a timetable of them with their units such as "08:00,2M 19:00,off"',
+  (text): Bandwidth | 'off' | undefined => (text === 'off' ? text : (bytesOf(text) ?? Timetable.parse(text, bytesOf))),
+).transform((rate) => (rate === 'off' ? undefined : rate))
 
 /** `off`, `auto`, or bytes. */
 export const bundleSize = value('off, auto, or a number of bytes such as 500K', (text): Bundle | undefined =>

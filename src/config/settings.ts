@@ -5,6 +5,7 @@ import { WAITS } from '../model/receipt.ts'
 import { LOG_LEVELS, type SettingName } from './about-settings.ts'
 import {
   autoOrWhole,
+  bandwidth,
   bundleSize,
   byteCount,
   choice,
@@ -39,7 +40,9 @@ export const settingsSchema = z.object({
   accessLookMs: durationMs(1),
   waitFor: choices(WAITS),
   waitAtMostMs: durationMs(1),
-  limitRate: byteCount.optional(),
+  limitRate: bandwidth.optional(),
+  maxDurationMs: durationMs(1).optional(),
+  maxTransfer: byteCount.optional(),
   tokenFile: word('a file').optional(),
   allowHost: hosts,
   caFile: word('a file').optional(),

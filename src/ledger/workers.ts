@@ -14,6 +14,8 @@ const workerSchema = processIdentitySchema.extend({
   tokens: z.array(z.string()),
   /** Whose jobs it takes. */
   scopes: z.array(z.string()).default(['public']),
+  /** The same with the servers of each. */
+  serves: z.array(z.object({ scope: z.string(), servers: z.array(z.string()) })).optional(),
   /** When it started. */
   since: z.string(),
   /** When it last reported. */

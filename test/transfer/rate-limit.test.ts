@@ -26,13 +26,13 @@ describe('a rate limit', () => {
   afterEach(() => vi.restoreAllMocks())
 
   it('shares its rate among all that take from it: each waits for what was taken before, too', () => {
-    const limit = new RateLimit(1000)
+    const limit = new RateLimit(() => 1000)
     for (const bytes of [500, 250, 250]) void limit.take(bytes, never)
     expect(waits.map(({ ms }) => ms)).toEqual([500, 750, 1000])
   })
 
   it('saves nothing up while nobody takes', () => {
-    const limit = new RateLimit(1000)
+    const limit = new RateLimit(() => 1000)
     void limit.take(100, never)
     vi.spyOn(performance, 'now').mockReturnValue(60_000)
     void limit.take(100, never)
@@ -40,7 +40,7 @@ describe('a rate limit', () => {
   })
 
   it('lets what is too short to wait for pass, and charges it to the next', async () => {
-    const limit = new RateLimit(1000)
+    const limit = new RateLimit(() => 1000)
     await limit.take(4, never)
     void limit.take(4, never)
     expect(waits.map(({ ms }) => ms)).toEqual([8])
@@ -60,7 +60,7 @@ describe('a rate limit', () => {
 
   it('ends a wait with the reason of the signal', async () => {
     const stop = new AbortController()
-    const waiting = new RateLimit(1).take(1000, stop.signal)
+    const waiting = new RateLimit(() => 1).take(1000, stop.signal)
     const reason = new DataferryError('INTERRUPTED', 'Stop.')
     stop.abort(reason)
     await expect(waiting).rejects.toBe(reason)
@@ -68,7 +68,7 @@ describe('a rate limit', () => {
 
   it('holds a source back by the bytes that it gives, and changes none of them', async () => {
     const bytes = bytesOf(3000)
-    const source = limitedSource(scriptedSource(bytes, [], [1000]).open, new RateLimit(1000))
+    const source = limitedSource(scriptedSource(bytes, [], [1000]).open, new RateLimit(() => 1000))
     const opened = await source(FILE, 0, { signal: never, count: true })
     expect(opened).toMatchObject({ from: 0, size: 3000 })
     const reading = collect(opened.body)

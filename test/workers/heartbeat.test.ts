@@ -28,7 +28,7 @@ it('heartbeats do not pile up while Redis does not answer, and go on when it doe
     {
       workers,
       id: 'w1',
-      scopes: ['public'],
+      scopes: [{ scope: 'public', servers: ['https://a.example.org'] }],
       queueWorkers: { ids: () => ['b1'] },
       running: { held: () => [] },
       destinations: { list: () => [] },
@@ -47,7 +47,9 @@ it('heartbeats do not pile up while Redis does not answer, and go on when it doe
   await heartbeat.stop()
   expect(running).toBe(0)
   expect(most).toBe(1)
-  expect(await real.list()).toMatchObject([{ id: 'w1', tokens: ['b1'] }])
+  expect(await real.list()).toMatchObject([
+    { id: 'w1', tokens: ['b1'], serves: [{ scope: 'public', servers: ['https://a.example.org'] }] },
+  ])
   const ended = beats
   await redis.client.ping()
   expect(beats).toBe(ended)

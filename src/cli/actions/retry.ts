@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { PUBLIC_SCOPE, TOKEN_SCOPE } from '../../../jobs/scope.ts'
 import { readKnownBatch } from '../../batch/destination.ts'
 import { reopenFailed } from '../../batch/reopen.ts'
 import { DataferryError } from '../../errors.ts'
@@ -25,7 +24,7 @@ export const run: Command['run'] = async (context) => {
     isClosed = true
   }
   try {
-    const { id, destination, attached, tokenServers } = await batchToRetry(runtime, args[0])
+    const { id, destination, attached, servers, tokenServers } = await batchToRetry(runtime, args[0])
     const sink = await openDestination(config, destination)
     try {
       const batch = await readKnownBatch(sink, id)
@@ -35,7 +34,7 @@ export const run: Command['run'] = async (context) => {
       const count = await reopenFailed(runtime.ledger, sink.records, id, codes, `retry-${randomUUID().slice(0, 8)}`)
       out.line(`${plural(count, 'failed file')} of ${id} ${count === 1 ? 'is' : 'are'} tried again.`)
       if (count === 0) return 0
-      if (!attached && !share && (await somebodyWorks(runtime, tokenServers.length > 0 ? TOKEN_SCOPE : PUBLIC_SCOPE))) {
+      if (!attached && !share && (await somebodyWorks(runtime, { servers, tokenServers }))) {
         await feed(runtime, id)
         return 0
       }

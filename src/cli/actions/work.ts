@@ -7,11 +7,13 @@ import type { Command, Context, ExitCode } from '../command.ts'
 import { namedDestinations, openDestination, type MayOpen } from '../destination.ts'
 import { plural } from '../terminal/format.ts'
 import { tellOnce } from '../tell-notices.ts'
+import { endCode } from '../failure.ts'
 import { HoldsElsewhere } from '../holds-elsewhere.ts'
 import { openRuntime, type Runtime } from '../runtime.ts'
 import { Sources } from '../sources.ts'
 import { openScopes } from '../shared-run.ts'
 import { startWork } from '../start-work.ts'
+import { childEnvironment, hearReceived, supervision } from '../supervision.ts'
 import { untilDone } from '../until-done.ts'
 import type { Notice } from '../../model/notice.ts'
 import { ownProcess } from '../../process/process-identity.ts'
@@ -21,7 +23,7 @@ import { newWriterId } from '../../../workers/run.ts'
 import { supervise } from '../../../workers/supervisor.ts'
 
 /** A child parks its files within this; then it is killed, which loses nothing that was kept. */
-const GRACE_MS = 20_000
+export const GRACE_MS = 20_000
 
 /** A process that stops on its own does so before it is killed. */
 const MARGIN_MS = 5_000
@@ -40,7 +42,7 @@ export const run: Command['run'] = async (context) => {
       'No server to contact is given: use --server, DATAVERSE_SERVER or the config file.',
     )
   }
-  const processes = config.settings.processes ?? Math.max(1, availableParallelism() - 1)
+  const processes = processesOf(context)
   const mayOpen = namedDestinations(context.texts('to'), process.cwd())
   await using runtime = await openRuntime(context, 'worker')
   return processes === 1
@@ -48,21 +50,27 @@ export const run: Command['run'] = async (context) => {
     : await workBelow(context, runtime, processes, mayOpen)
 }
 
+/** How many worker processes a command line asks for. */
+export function processesOf({ config }: Pick<Context, 'config'>): number {
+  return config.settings.processes ?? Math.max(1, availableParallelism() - 1)
+}
+
 /** Works in this process until it is asked to stop. */
-async function workHere(context: Context, runtime: Runtime, mayOpen: MayOpen | undefined): Promise<ExitCode> {
+export async function workHere(context: Context, runtime: Runtime, mayOpen: MayOpen | undefined): Promise<ExitCode> {
   const { config, out } = context
-  const signal = AbortSignal.any([context.signal, supervisorGone()])
+  const { signal } = context
   // A process that is asked to stop while it starts takes no jobs that it would only hand back.
-  if (signal.aborted) return 0
+  if (signal.aborted) return endCode(context)
   const sources = new Sources(context)
   try {
     const workers = await startWork(context, runtime, sources, openScopes(config, config.servers), mayOpen)
     try {
       out.say(`Working for ${config.servers.join(', ')}. Ctrl-C parks files in flight.`)
       // Of several processes, which are quiet, the supervisor tells what it sees by itself.
-      const tell = isSupervised() ? tellOnce(out, (text) => out.warn(text)) : tellOnce(out)
+      const isSupervised = supervision() !== undefined
+      const tell = isSupervised ? tellOnce(out, (text) => out.warn(text)) : tellOnce(out)
       const isSeen = (notice: Notice): boolean => typeof notice !== 'string' && notice.what !== 'Redis'
-      const look = (): void => tell(workers.notices.list().filter((one) => !isSupervised() || !isSeen(one)))
+      const look = (): void => tell(workers.notices.list().filter((one) => !isSupervised || !isSeen(one)))
       const telling = every(LOOK_MS, look, (error) => context.log.warn({ err: error }))
       await untilStopped(context, runtime, signal, mayOpen).finally(() => telling.stop())
     } finally {
@@ -72,21 +80,7 @@ async function workHere(context: Context, runtime: Runtime, mayOpen: MayOpen | u
   } finally {
     await sources.close()
   }
-  return 0
-}
-
-/** Whether this is one of several processes that another one looks after. */
-function isSupervised(): boolean {
-  return Object.hasOwn(process, 'connected')
-}
-
-/** Aborts when the supervisor that started this process has died: the next supervisor starts its own workers. */
-function supervisorGone(): AbortSignal {
-  const gone = new AbortController()
-  // No channel: nobody supervises this process, or its supervisor died while it was starting.
-  if (process.connected) process.once('disconnect', () => gone.abort())
-  else if (isSupervised()) gone.abort()
-  return gone.signal
+  return endCode(context)
 }
 
 async function within(ms: number, work: Promise<void>): Promise<void> {
@@ -95,12 +89,16 @@ async function within(ms: number, work: Promise<void>): Promise<void> {
   timer.abort()
 }
 
-/** Keeps worker processes alive, each the same command with `--processes 1`. */
-async function workBelow(
+/**
+ * Keeps worker processes alive, each the same command with `--processes 1`.
+ * @param part words that make a child one of the workers
+ */
+export async function workBelow(
   context: Context,
   runtime: Runtime,
   count: number,
   mayOpen: MayOpen | undefined,
+  part: readonly string[] = [],
 ): Promise<ExitCode> {
   const { out, log, config, signal } = context
   const stop = new AbortController()
@@ -130,7 +128,7 @@ async function workBelow(
   try {
     await supervise({
       count,
-      spawn: startChild,
+      spawn: () => startChild(context, count, [...part, '--processes', '1', '--quiet']),
       recover: () => recoverCrashed({ connection, workers, queues, ledger, batches }),
       signal: stop.signal,
       graceMs: GRACE_MS,
@@ -141,19 +139,27 @@ async function workBelow(
     await batches.close()
   }
   await ended
-  return 0
+  return endCode(context)
 }
 
-function startChild(): ChildProcess {
+/**
+ * Starts a process of this command, which this one looks after.
+ * @param processes that divide among them what the command may take
+ * @param more words that are added to the command line
+ */
+export function startChild({ limits }: Context, processes: number, more: readonly string[]): ChildProcess {
   const [, main = '', ...args] = process.argv
   // When all is done is for the supervisor to say.
   const own = args.filter((arg) => arg !== '--until-done')
-  return spawn(process.execPath, [...process.execArgv, main, ...own, '--processes', '1', '--quiet'], {
-    // The channel carries nothing: when it closes, the child knows that its supervisor is gone.
+  const child = spawn(process.execPath, [...process.execArgv, main, ...own, ...more], {
+    // When the channel closes, the child knows that its supervisor is gone.
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: childEnvironment(processes),
     // Ctrl-C in a terminal goes to the supervisor, which asks its children.
     detached: true,
   })
+  hearReceived(child, (bytes) => limits.received(bytes))
+  return child
 }
 
 /** Resolves at the signal, even while Redis is away, or with `--until-done` when there is nothing left to do here. */

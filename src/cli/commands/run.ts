@@ -21,6 +21,8 @@ export const command: Command = {
     'segments',
     'retries',
     'limitRate',
+    'maxDurationMs',
+    'maxTransfer',
     'redis',
     'prefix',
     'stateDir',

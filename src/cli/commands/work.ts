@@ -8,7 +8,7 @@ export const command: Command = {
     'dataferry work --processes 4 --until-done',
   ],
   about:
-    'Runs until SIGTERM or Ctrl-C; then it parks files in flight, hands its jobs back and exits with 0. ' +
+    'Runs until SIGTERM or Ctrl-C; then it parks files in flight, hands its jobs back and exits with 0, or with 10 at a stop limit. ' +
     'Every machine must see the destinations under the same path or URL; with --to it works for those alone.',
   operands: [],
   settings: [
@@ -21,6 +21,8 @@ export const command: Command = {
     'retryFirstMs',
     'retryMaxMs',
     'limitRate',
+    'maxDurationMs',
+    'maxTransfer',
     'idleTimeoutMs',
     'slowTimeoutMs',
     'connectTimeoutMs',

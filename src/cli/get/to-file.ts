@@ -11,6 +11,7 @@ import { diskSink } from '../../sinks/disk/disk-sink.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { transferArchive } from '../../transfer/transfer-archive.ts'
 import { keepExisting } from '../../transfer/existing.ts'
+import { shareOf } from '../../model/timetable.ts'
 import { limitedSource, RateLimit } from '../../transfer/rate-limit.ts'
 import { transfer, type Run } from '../../transfer/transfer.ts'
 import { ArchiveCheck } from './archive-check.ts'
@@ -66,7 +67,7 @@ async function answered(run: GetRun, target: FileTarget, sink: Sink): Promise<Re
     await using download = await request.ask(api, { signal: context.signal, countDownload, guestbookResponse })
     const item = itemAt(target.name ?? nameFor(download.name ?? 'download'))
     const kept = target.name === undefined ? await existing(run, target, item, sink) : undefined
-    const rate = new RateLimit(context.config.settings.limitRate)
+    const rate = new RateLimit(shareOf(context.config.settings.limitRate))
     return kept ?? (await bring(run, item, limitedSource(answerSource(download), rate), sink, count))
   })
 }

@@ -9,6 +9,7 @@ import type { Item } from '../../model/item.ts'
 import type { Verified } from '../../model/receipt.ts'
 import { sinkError } from '../../sinks/disk/errors.ts'
 import { Meter, type Received } from '../../transfer/meter.ts'
+import { shareOf } from '../../model/timetable.ts'
 import { limitedSource, RateLimit } from '../../transfer/rate-limit.ts'
 import { tap } from '../../transfer/tap.ts'
 import { hashFor, Incoming } from '../../transfer/incoming.ts'
@@ -92,7 +93,7 @@ async function answered(run: GetRun, output: Writable): Promise<Streamed> {
   )
   const name = download.name ?? request.shown
   const item: Item = { n: 0, server, ref, path: name, expect: {} }
-  const rate = new RateLimit(context.config.settings.limitRate)
+  const rate = new RateLimit(shareOf(context.config.settings.limitRate))
   const { body } = await limitedSource(answerSource(download), rate)(ref, 0, { signal, count: true })
   if (ref.kind === 'file') {
     const received = await pour(run, item, body, output)

@@ -18,6 +18,7 @@ import { openQuestionSlots } from '../open-question-slots.ts'
 import { lazyRuntime, type LazyRuntime } from '../runtime.ts'
 import { Sources } from '../sources.ts'
 import { tellWait } from '../tell-notices.ts'
+import { runShared } from '../shared-run.ts'
 import { plural } from '../terminal/format.ts'
 import { printPreview, printRun } from './print.ts'
 import { namedMirror, ownMirror, withSink } from './with-mirror.ts'
@@ -119,7 +120,8 @@ async function fetchLacking(
   if (await isReported(sink.records, opened.batch.id)) return 'ended'
   context.out.say(`Fetching ${plural(lacking.files, 'file')} …`)
   // How the files ended is told with the run.
-  const code = await runBatch(context, sink, opened, runtime, () => Promise.resolve(0))
+  const bring = context.config.settings.share ? runShared : runBatch
+  const code = await bring(context, sink, opened, runtime, () => Promise.resolve(0))
   if (code === 130) return 'parked'
   if (await readReport(sink.records, opened.batch.id)) return 'ended'
   throw new DataferryError('BATCH_NOT_FOUND', `Batch ${opened.batch.id} has ended without a report.`)

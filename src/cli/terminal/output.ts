@@ -45,6 +45,8 @@ export interface OutputOptions {
   readonly color: boolean
   /** False when the terminal cannot move its cursor. */
   readonly redraws: boolean
+  /** Told of every record of results, whether it is printed or not. */
+  readonly onRecord?: ((record: Readonly<Record<string, unknown>>) => void) | undefined
 }
 
 /**
@@ -60,6 +62,7 @@ export class Output {
   readonly #stdout: Sheet
   readonly #stderr: Sheet
   readonly #color: boolean
+  readonly #onRecord: OutputOptions['onRecord']
   #overlay: Overlay | undefined
 
   constructor(options: OutputOptions) {
@@ -69,6 +72,7 @@ export class Output {
     this.#stdout = options.stdout
     this.#stderr = options.stderr
     this.#color = options.color
+    this.#onRecord = options.onRecord
   }
 
   /** Where a live display may draw. */
@@ -89,8 +93,8 @@ export class Output {
 
   /** A result in both forms: the record with `--json`, the text without. */
   result(record: Readonly<Record<string, unknown>>, text: string, tone: Tone = 'plain'): void {
-    if (this.json) this.record(record)
-    else this.line(text, tone)
+    this.record(record)
+    this.line(text, tone)
   }
 
   /** A line of results for people; nothing with `--json`. */
@@ -110,6 +114,7 @@ export class Output {
 
   /** A JSON line of results; nothing without `--json`. */
   record(record: Readonly<Record<string, unknown>>): void {
+    this.#onRecord?.(record)
     if (this.json) this.#put(this.#stdout, visibleJson(JSON.stringify(record)))
   }
 

@@ -1,0 +1,64 @@
+import { DataferryError } from '../../errors.ts'
+import { supervise } from '../../../workers/supervisor.ts'
+import type { Command, Context, ExitCode } from '../command.ts'
+import { namedDestinations } from '../destination.ts'
+import { endCode } from '../failure.ts'
+import { openRuntime } from '../runtime.ts'
+import { runSchedules } from '../schedule/run-schedules.ts'
+import { supervision } from '../supervision.ts'
+import { GRACE_MS, processesOf, startChild, workBelow, workHere } from './work.ts'
+
+/** Parts that run in a process of their own, each until it is stopped; workers are several processes. */
+const PARTS: Readonly<Record<string, (context: Context) => Promise<ExitCode>>> = {
+  schedules: runSchedules,
+}
+
+/** What `dataferry serve` does. */
+export const run: Command['run'] = async (context) => {
+  const [action] = context.args
+  if (action === 'install') return (await import('../serve/install.ts')).install(context)
+  if (action !== undefined) {
+    throw new DataferryError('ARGUMENT_INVALID', `serve has no action ${action}: there is only install.`)
+  }
+  const part = context.text('part')
+  if (part === undefined) return serveAll(context)
+  if (part === 'workers') return serveWorkers(context)
+  const one = PARTS[part]
+  if (one) return one(context)
+  const names = ['workers', ...Object.keys(PARTS)].join(' or ')
+  throw new DataferryError('ARGUMENT_INVALID', `--part: expected ${names}, not ${part}.`)
+}
+
+async function serveWorkers(context: Context): Promise<ExitCode> {
+  const mayOpen = namedDestinations(context.texts('to'), process.cwd())
+  await using runtime = await openRuntime(context, 'worker')
+  if (supervision()) return await workHere(context, runtime, mayOpen)
+  return await workBelow(context, runtime, processesOf(context), mayOpen)
+}
+
+/** Keeps every part alive until this process is asked to stop. */
+async function serveAll(context: Context): Promise<ExitCode> {
+  const { config, out, log, signal } = context
+  const mayOpen = namedDestinations(context.texts('to'), process.cwd())
+  // The private Redis stays while a part is started anew.
+  await using runtime = await openRuntime(context, 'worker')
+  const parts = Object.keys(PARTS).map((part) =>
+    supervise({
+      count: 1,
+      spawn: () => startChild(context, 1, ['--part', part]),
+      recover: () => Promise.resolve(),
+      signal,
+      graceMs: GRACE_MS,
+      log,
+    }),
+  )
+  if (config.servers.length === 0) {
+    out.say(
+      'No server is given with --server or in the config file: scheduled commands fetch what they need themselves.',
+    )
+  } else {
+    parts.push(workBelow(context, runtime, processesOf(context), mayOpen, ['--part', 'workers']).then(() => undefined))
+  }
+  await Promise.all(parts)
+  return endCode(context)
+}

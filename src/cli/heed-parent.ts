@@ -1,0 +1,53 @@
+import { z } from 'zod'
+import type { Interruption } from './interruption.ts'
+import { supervision } from './supervision.ts'
+import type { OutputOptions } from './terminal/output.ts'
+
+/** What a parent asks over the channel. */
+const askedSchema = z.object({ park: z.string().max(1_000) })
+export type Asked = z.infer<typeof askedSchema>
+
+/**
+ * What a process does whose parent, a supervisor or a scheduler, holds a channel to it: it parks when asked to, and when the parent
+ * has died, since the next one starts processes of its own.
+ */
+export function heedParent({ stop, park }: Pick<Interruption, 'stop' | 'park'>): void {
+  const gone = (): void => stop('the process that started it has gone')
+  // It died while this process was starting.
+  if (!process.connected) {
+    gone()
+    return
+  }
+  process.once('disconnect', gone)
+  process.on('message', (message) => {
+    const asked = askedSchema.safeParse(message)
+    if (asked.success) park(asked.data.park)
+  })
+}
+
+/** How work ended, as records of results tell it. */
+const resultSchema = z.discriminatedUnion('event', [
+  z.object({ event: z.literal('summary'), batch: z.string(), destination: z.string() }),
+  z.object({ event: z.literal('mirror-run'), mirror: z.string(), run: z.string(), destination: z.string() }),
+])
+type Result = z.infer<typeof resultSchema>
+
+/** Tells a scheduler of results; undefined where a supervisor listens. */
+export function tellParent(): OutputOptions['onRecord'] {
+  if (supervision()) return undefined
+  return (record) => {
+    const result = resultSchema.safeParse(record)
+    if (result.success && process.connected) process.send?.(result.data)
+  }
+}
+
+/** Where the report of a result is; undefined for any other message of a child. */
+export function reportOf(message: unknown): string | undefined {
+  const result = resultSchema.safeParse(message).data
+  return result && `${result.destination}/.dataferry/${recordOf(result)}`
+}
+
+function recordOf(result: Result): string {
+  if (result.event === 'summary') return `${result.batch}/report.json`
+  return `mirrors/${result.mirror}/runs/${result.run}/run.json`
+}

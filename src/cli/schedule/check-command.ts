@@ -1,0 +1,69 @@
+import { load } from '../../config/config.ts'
+import { environment } from '../../config/environment.ts'
+import { DataferryError } from '../../errors.ts'
+import type { Command, Context } from '../command.ts'
+import { command as enqueue } from '../commands/enqueue.ts'
+import { command as mirror } from '../commands/mirror.ts'
+import { command as run } from '../commands/run.ts'
+import { command as verify } from '../commands/verify.ts'
+import { openDestination } from '../destination.ts'
+import { inspectOnly } from '../intake.ts'
+import { namedMirror, withSink } from '../mirror/with-mirror.ts'
+import { parserFor, readArguments } from '../parser.ts'
+
+/** The commands that a schedule can run. */
+export const SCHEDULABLE: Readonly<Record<string, Command | undefined>> = { mirror, run, enqueue, verify }
+
+/** Commands that park when they are asked to. */
+const PARKABLE = ['mirror', 'run']
+
+/**
+ * Checks the command of a schedule as if it were given now: its flags and settings, its manifest or mirror. Throws what that command
+ * would throw, and `ARGUMENT_INVALID` for one that cannot run unattended or holds a secret.
+ */
+export async function checkCommand(context: Context, words: readonly string[], hasHours: boolean): Promise<void> {
+  const [verb = '', ...rest] = words
+  const command = SCHEDULABLE[verb]
+  if (!command) {
+    const names = Object.keys(SCHEDULABLE).join(', ')
+    throw refusal(
+      words.length === 0 ? `Say what to run, behind --: ${names}.` : `A schedule can run ${names}, not ${verb}.`,
+    )
+  }
+  const secret = words.findIndex(isSecret)
+  if (secret >= 0) throw refusal(`Word ${secret + 1} of the command looks like a secret: ${NO_SECRETS}`)
+  if (rest.includes('-')) throw refusal('A schedule has no standard input: give the manifest as a file.')
+  if (hasHours && !PARKABLE.includes(verb)) {
+    throw refusal(`--between goes with ${PARKABLE.join(' and ')}: ${verb} cannot go on where it stopped.`)
+  }
+  const typed = readArguments(parserFor(verb, 'scheduled', command), command, rest)
+  const config = load({ flags: typed.settings, file: typed.config, env: environment(), cwd: process.cwd() })
+  const inner: Context = { ...context, ...typed, config }
+  if (verb === 'run' || verb === 'enqueue') await inspectOnly(inner)
+  else if (verb === 'mirror') await checkMirror(inner)
+  else await (await openDestination(config, typed.args[0])).close()
+}
+
+async function checkMirror(context: Context): Promise<void> {
+  const [action] = context.args
+  if (action !== 'run') throw refusal(`A schedule can run \`mirror run\`, not \`mirror ${action ?? ''}\`.`)
+  await withSink(context, async (sink) => {
+    await namedMirror(context, sink)
+    return 0
+  })
+}
+
+const NO_SECRETS = 'put it into the environment of `dataferry serve`, or into a file that --token-file names.'
+/** An API token of Dataverse is a UUID. */
+const TOKEN = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
+const PARAMETER = /[?&](?:key|api-?key|api-?token|token|signature|sig|x-amz-[a-z-]+|awsaccesskeyid)=/i
+const PASSWORD = /:\/\/[^/@\s]{0,200}:[^/@\s]{0,200}@/
+
+function isSecret(word: string): boolean {
+  const beginning = word.slice(0, 4_096)
+  return TOKEN.test(beginning) || PARAMETER.test(beginning) || PASSWORD.test(beginning)
+}
+
+function refusal(message: string): DataferryError {
+  return new DataferryError('ARGUMENT_INVALID', message)
+}

@@ -1,0 +1,128 @@
+import { shellWord } from '../../model/shell-word.ts'
+import { livenessOf } from '../../process/process-identity.ts'
+import type { Schedule } from '../../schedule/definition.ts'
+import { runsOf, type HistoryLine, type Run } from '../../schedule/history.ts'
+import type { ScheduleFolder } from '../../schedule/schedule-folder.ts'
+import { startsOf } from '../../schedule/starts.ts'
+import type { Context } from '../command.ts'
+import { formatDuration } from '../terminal/format.ts'
+
+/** Runs that `show` lists. */
+const SHOWN = 10
+
+/** `2026-11-28 03:00:00 CET`, in the zone of the schedule. */
+export function timeIn({ tz }: Pick<Schedule, 'tz'>, at: Date): string {
+  return new Intl.DateTimeFormat('sv-SE', {
+    timeZone: tz,
+    dateStyle: 'short',
+    timeStyle: 'long',
+  }).format(at)
+}
+
+/** A schedule with its next start and its last run, as JSON. */
+export async function recordOf(
+  folder: ScheduleFolder,
+  schedule: Schedule,
+  now: Date,
+): Promise<Readonly<Record<string, unknown>>> {
+  const last = runsOf(await folder.history(schedule.name)).at(-1)
+  const [first] = schedule.pausedAt === undefined ? startsOf(schedule, now) : []
+  return {
+    event: 'schedule',
+    ...schedule,
+    next: first?.start.toISOString() ?? null,
+    last: last ? await runRecord(last) : null,
+  }
+}
+
+/** `dataferry schedule list`. */
+export async function printList({ out }: Context, folder: ScheduleFolder): Promise<void> {
+  const now = new Date()
+  const schedules = await folder.list((name, path) => out.warn(`The schedule ${name} cannot be read: ${path}`))
+  for (const schedule of schedules) out.record(await recordOf(folder, schedule, now))
+  if (out.json) return
+  if (schedules.length === 0) out.line('There is no schedule in this state folder.')
+  for (const schedule of schedules) {
+    const [first] = startsOf(schedule, now)
+    const last = runsOf(await folder.history(schedule.name)).at(-1)
+    const next = schedule.pausedAt !== undefined ? 'paused' : first ? timeIn(schedule, first.start) : 'never'
+    out.line(schedule.name, 'bold')
+    out.line(`  next  ${next}`, schedule.pausedAt === undefined ? 'plain' : 'warn')
+    if (last) out.line(`  last  ${await runText(schedule, last)}`, toneOf(last))
+    out.line(`  runs  ${commandOf(schedule)}`)
+  }
+}
+
+/** `dataferry schedule show`. */
+export async function printShow({ out }: Context, folder: ScheduleFolder, schedule: Schedule): Promise<void> {
+  const lines = await folder.history(schedule.name)
+  const runs = runsOf(lines)
+  out.record(await recordOf(folder, schedule, new Date()))
+  for (const run of runs) out.record({ event: 'run', schedule: schedule.name, ...(await runRecord(run)) })
+  for (const line of skipped(lines)) out.record({ schedule: schedule.name, ...line })
+  if (out.json) return
+  const { name, cron, tz, between, jitterMs, cwd, pausedAt } = schedule
+  const [first] = startsOf(schedule, new Date())
+  out.line(name, 'bold')
+  out.line(`  runs     ${commandOf(schedule)}`)
+  out.line(`  in       ${cwd}`)
+  out.line(`  at       ${cron} (${tz})`)
+  if (between !== undefined) out.line(`  between  ${between}`)
+  if (jitterMs > 0) out.line(`  jitter   up to ${formatDuration(jitterMs)}`)
+  if (pausedAt !== undefined) out.line(`  paused   since ${timeIn(schedule, new Date(pausedAt))}`, 'warn')
+  else if (first) out.line(`  next     ${timeIn(schedule, first.start)}`)
+  for (const run of runs.slice(-SHOWN).reverse()) {
+    out.line(`  ${await runText(schedule, run)}`, toneOf(run))
+    if (run.report !== undefined) out.line(`    ${run.report}`)
+    if (run.said !== undefined && run.code !== 0) out.paragraph(`    ${lastLine(run.said)}`)
+  }
+  for (const line of skipped(lines).slice(-SHOWN))
+    out.line(`  skipped ${timeIn(schedule, new Date(line.due))}: ${line.reason}`, 'warn')
+  if (runs.length === 0) out.line('  It has not run yet.')
+}
+
+function skipped(lines: readonly HistoryLine[]): readonly Extract<HistoryLine, { event: 'skipped' }>[] {
+  return lines.flatMap((line) => (line.event === 'skipped' ? [line] : []))
+}
+
+type State = 'running' | 'parked' | 'ended' | 'interrupted'
+
+async function stateOf({ endedAt, parked, by }: Run): Promise<State> {
+  if (endedAt !== undefined) return parked === undefined ? 'ended' : 'parked'
+  return (await livenessOf(by)) === 'dead' ? 'interrupted' : 'running'
+}
+
+async function runRecord(run: Run): Promise<Readonly<Record<string, unknown>>> {
+  const { due, startedAt, endedAt, code, parked, report, said } = run
+  const facts = { due: due ?? null, startedAt, endedAt: endedAt ?? null, exit: code ?? null }
+  return { ...facts, state: await stateOf(run), parked: parked ?? null, report: report ?? null, said: said ?? null }
+}
+
+async function runText(schedule: Schedule, run: Run): Promise<string> {
+  const began = timeIn(schedule, new Date(run.startedAt))
+  const by = run.due === undefined ? ', by hand' : ''
+  const tookMs = run.endedAt === undefined ? 0 : Date.parse(run.endedAt) - Date.parse(run.startedAt)
+  switch (await stateOf(run)) {
+    case 'running':
+      return `${began}${by}  running`
+    case 'interrupted':
+      return `${began}${by}  interrupted: its process died; it goes on when \`dataferry serve\` runs`
+    case 'parked':
+      return `${began}${by}  parked, to go on: ${run.parked ?? ''}`
+    case 'ended':
+      return `${began}${by}  ended with ${run.code ?? 'a signal'} after ${formatDuration(tookMs)}`
+  }
+}
+
+function toneOf({ endedAt, code, parked }: Run): 'plain' | 'good' | 'bad' {
+  if (endedAt === undefined || parked !== undefined) return 'plain'
+  return code === 0 ? 'good' : 'bad'
+}
+
+function commandOf({ command }: Schedule): string {
+  return ['dataferry', ...command].map(shellWord).join(' ')
+}
+
+function lastLine(text: string): string {
+  return text.split('\n').at(-1)?.slice(0, 300) ?? ''
+}

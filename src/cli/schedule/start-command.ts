@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { messageOf } from '../../errors.ts'
+import { describeProcess } from '../../process/process-identity.ts'
+import type { Schedule } from '../../schedule/definition.ts'
+import type { CommandEnd, CommandProcess } from '../../schedule/scheduled-run.ts'
+import type { Context } from '../command.ts'
+import { reportOf, type Asked } from '../heed-parent.ts'
+import { childEnvironment } from '../supervision.ts'
+import { SCHEDULABLE } from './check-command.ts'
+
+/** A command that does not end when asked to is killed, which loses nothing that was kept. */
+const GRACE_MS = 15_000
+/** Of what a command said, so much of the end is looked at. */
+const TAIL = 4_096
+
+/**
+ * Starts the command of a schedule in a process of its own, with the Redis of this one. Never rejects.
+ * @param log file that gets what it prints; undefined: it prints where this process does
+ */
+export async function startCommand(
+  { config }: Pick<Context, 'config'>,
+  schedule: Schedule,
+  log: string | undefined,
+): Promise<CommandProcess> {
+  const { redis, prefix, stateDir, caFile, limitRate } = config.settings
+  const file = log === undefined ? 'inherit' : openLog(log)
+  const [, main = ''] = process.argv
+  const child = spawn(process.execPath, [...process.execArgv, main, ...wordsOf(schedule)], {
+    cwd: schedule.cwd,
+    env: {
+      ...childEnvironment(undefined),
+      REDIS_URL: redis?.reveal() ?? '',
+      DATAFERRY_PREFIX: prefix,
+      DATAFERRY_STATE_DIR: stateDir,
+      ...(caFile !== undefined && { DATAFERRY_CA_FILE: caFile }),
+      ...(limitRate !== undefined && { DATAFERRY_BWLIMIT: String(limitRate) }),
+    },
+    stdio: ['ignore', file, file, 'ipc'],
+    // Ctrl-C in a terminal goes to this process, which asks its child.
+    detached: true,
+  })
+  if (typeof file === 'number') closeSync(file)
+  let report: string | undefined
+  child.on('message', (message) => (report = reportOf(message) ?? report))
+  let killer: NodeJS.Timeout | undefined
+  const ended = new Promise<CommandEnd>((resolve) => {
+    child.once('error', (error) => resolve({ code: 3, said: `it could not be started: ${error.message}` }))
+    child.once('exit', (code) => resolve({ code: code ?? undefined }))
+  }).then(async (end): Promise<CommandEnd> => {
+    clearTimeout(killer)
+    return { ...end, report, said: end.said ?? (log === undefined ? undefined : await tailOf(log)) }
+  })
+  if (child.pid === undefined) await once(child, 'error').catch(() => undefined)
+  return {
+    identity: child.pid === undefined ? undefined : await describeProcess(child.pid),
+    ended,
+    park: (why) => {
+      if (child.connected) child.send({ park: why } satisfies Asked)
+    },
+    stop: () => {
+      child.kill('SIGTERM')
+      killer ??= setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref()
+    },
+  }
+}
+
+/** The words of a command line. Where the command knows it, every worker of this Redis takes part. */
+function wordsOf({ command: [verb = '', ...rest] }: Schedule): readonly string[] {
+  const knowsShare = SCHEDULABLE[verb]?.settings.includes('share') === true
+  return [verb, ...(knowsShare && !rest.includes('--share') ? ['--share'] : []), ...rest]
+}
+
+function openLog(path: string): number {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  return openSync(path, 'w', 0o600)
+}
+
+async function tailOf(path: string): Promise<string> {
+  try {
+    const handle = await open(path)
+    try {
+      const { size } = await handle.stat()
+      const from = Math.max(0, size - TAIL)
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - from), 0, size - from, from)
+      return buffer.subarray(0, bytesRead).toString('utf8').trim()
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    return messageOf(error)
+  }
+}

@@ -1,0 +1,225 @@
+import { randomUUID } from 'node:crypto'
+import { every } from '../async/every.ts'
+import { messageOf } from '../errors.ts'
+import type { RunOwner, Schedules } from '../ledger/schedules.ts'
+import type { Logger } from '../log.ts'
+import { ownProcess, type ProcessIdentity } from '../process/process-identity.ts'
+import type { Schedule } from './definition.ts'
+import type { HistoryLine } from './history.ts'
+import type { ScheduleFolder } from './schedule-folder.ts'
+
+/** The process of a scheduled command. */
+export interface CommandProcess {
+  /** Undefined when it could not be started. */
+  readonly identity: ProcessIdentity | undefined
+  readonly ended: Promise<CommandEnd>
+  /** Asks it to park what it does and to end with 10. @param why a clause for people */
+  park(why: string): void
+  /** Asks it to end, as Ctrl-C does. */
+  stop(): void
+}
+
+export interface CommandEnd {
+  /** Undefined when a signal ended it. */
+  readonly code: number | undefined
+  /** Path or URL of its report. */
+  readonly report?: string | undefined
+  /** The end of what it said on standard error. */
+  readonly said?: string | undefined
+}
+
+/** What a scheduler does, and tells. */
+export type ScheduleEvent = { readonly name: string } & HistoryLine
+
+export interface RunDeps {
+  readonly folder: ScheduleFolder
+  readonly schedules: Pick<Schedules, 'read' | 'begin' | 'renew' | 'end'>
+  readonly clock: () => Date
+  readonly start: (schedule: Schedule) => Promise<CommandProcess>
+  readonly tell: (event: ScheduleEvent) => void
+  readonly log: Logger
+}
+
+const RENEW_MS = 5_000
+/** A command whose process dies is begun again so often. */
+const MOST_DEATHS = 3
+/** Of what a command said, so much of the end is kept. */
+const LONGEST_SAID = 2_000
+
+export async function newRunOwner(): Promise<RunOwner> {
+  return { id: randomUUID(), ...(await ownProcess()) }
+}
+
+/** The name of the run of a due time. */
+export function runOf(due: Date): string {
+  return due.toISOString()
+}
+
+const BY_HAND = 'by hand '
+
+/** The name of a run that a person starts. */
+export function runByHand(now: Date): string {
+  return `${BY_HAND}${now.toISOString()}`
+}
+
+/** The due time of a run; undefined: a person started it. */
+function dueOf(run: string): string | undefined {
+  return run.startsWith(BY_HAND) ? undefined : run
+}
+
+/** One run of a schedule that this process looks after, from the claim to its record in the history. */
+export class ScheduledRun {
+  /** Resolves when its command has been started, or is not to be; never rejects. */
+  readonly started: Promise<void>
+  /** Resolves to the exit code when all is on record; never rejects. */
+  readonly ended: Promise<number | undefined>
+  readonly #deps: RunDeps
+  readonly #schedule: Schedule
+  readonly #run: string
+  #owner: RunOwner
+  #command: CommandProcess | undefined
+  #parkWhy: string | undefined
+  #isStopped = false
+
+  /** @param owner whose claim on the run holds already */
+  constructor(deps: RunDeps, schedule: Schedule, run: string, owner: RunOwner) {
+    this.#deps = deps
+    this.#schedule = schedule
+    this.#run = run
+    this.#owner = owner
+    const starting = this.#start()
+    this.started = starting.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.ended = this.#carryOut(starting)
+  }
+
+  /** Has it park at the byte, to go on later. */
+  park(why: string): void {
+    if (this.#parkWhy !== undefined) return
+    this.#parkWhy = why
+    this.#command?.park(why)
+  }
+
+  /** Has it end: the scheduler ends, too. */
+  stop(): void {
+    this.#isStopped = true
+    this.#command?.stop()
+  }
+
+  async #carryOut(starting: Promise<Started | undefined>): Promise<number | undefined> {
+    const { log } = this.#deps
+    try {
+      const started = await starting
+      if (started) return await this.#watch(started)
+      await this.#release(false)
+      return undefined
+    } catch (error) {
+      log.warn({ err: error, schedule: this.#schedule.name }, 'a scheduled run could not be carried out')
+      await this.#end({ code: 3, said: messageOf(error) }, undefined)
+      return 3
+    }
+  }
+
+  /** @returns undefined: there is nothing to start */
+  async #start(): Promise<Started | undefined> {
+    const deaths = await this.#begin()
+    if (deaths === undefined) return undefined
+    const command = await this.#deps.start(this.#schedule)
+    this.#command = command
+    if (command.identity) this.#owner = { ...this.#owner, command: command.identity }
+    if (this.#isStopped) command.stop()
+    else if (this.#parkWhy !== undefined) command.park(this.#parkWhy)
+    return { command, deaths }
+  }
+
+  async #watch({ command, deaths }: Started): Promise<number | undefined> {
+    const { log } = this.#deps
+    await this.#renew().catch((error: unknown) => log.debug({ err: error }))
+    const renewing = every(
+      RENEW_MS,
+      () => this.#renew(),
+      (error) => log.debug({ err: error }, 'a claim could not be renewed'),
+    )
+    const end = await command.ended
+    await renewing.stop()
+    await this.#end(end, this.#whyParked(end, deaths))
+    return end.code
+  }
+
+  async #end({ code, report, said }: CommandEnd, parked: string | undefined): Promise<void> {
+    await this.#record({
+      v: 1,
+      at: this.#deps.clock().toISOString(),
+      event: 'ended',
+      run: this.#run,
+      ...(code !== undefined && { code }),
+      ...(parked !== undefined && { parked }),
+      ...(report !== undefined && { report }),
+      ...(said !== undefined && said !== '' && code !== 0 && { said: said.slice(-LONGEST_SAID) }),
+    })
+    await this.#release(parked !== undefined)
+  }
+
+  /** Writes that it starts. @returns how often its process has died; undefined: it has ended before */
+  async #begin(): Promise<number | undefined> {
+    const lines = (await this.#deps.folder.history(this.#schedule.name)).filter(
+      (line) => 'run' in line && line.run === this.#run,
+    )
+    const last = lines.at(-1)
+    if (last?.event === 'ended' && last.parked === undefined) return undefined
+    // It was parked by an earlier schedule of this name.
+    if (this.#run.replace(BY_HAND, '') < this.#schedule.createdAt) return undefined
+    const due = dueOf(this.#run)
+    const { host, space, pid, startTime } = this.#owner
+    await this.#record({
+      v: 1,
+      at: this.#deps.clock().toISOString(),
+      event: 'started',
+      run: this.#run,
+      ...(due !== undefined && { due }),
+      ...(lines.length > 0 && { again: true }),
+      by: { host, space, pid, startTime },
+    })
+    return lines.filter((line) => line.event === 'ended' && line.parked === DIED).length
+  }
+
+  /** Why it is to go on later; undefined: it has ended. */
+  #whyParked({ code }: CommandEnd, deaths: number): string | undefined {
+    if (code === 10 && this.#parkWhy !== undefined) return this.#parkWhy
+    const isCut = code === undefined || code === 130 || code === 10
+    if (this.#isStopped && isCut) return 'the scheduler was stopped'
+    // A person may have stopped it by hand (130): that is an end.
+    return code === undefined && deaths < MOST_DEATHS ? DIED : undefined
+  }
+
+  async #renew(): Promise<void> {
+    const due = Date.parse(dueOf(this.#run) ?? '') || 0
+    const isOurs = await this.#deps.schedules.renew(this.#schedule.name, this.#run, this.#owner, due)
+    // This process was silent for so long that another one took the run over.
+    if (!isOurs) this.#command?.stop()
+  }
+
+  async #record(line: HistoryLine): Promise<void> {
+    const { folder, tell, log } = this.#deps
+    const { name } = this.#schedule
+    tell({ name, ...line })
+    // Should the schedule have been removed, or the disk be full, the run matters more.
+    await folder.record(name, line).catch((error: unknown) => log.warn({ schedule: name, problem: messageOf(error) }))
+  }
+
+  async #release(goesOn: boolean): Promise<void> {
+    const { schedules, log } = this.#deps
+    const done = schedules.end(this.#schedule.name, this.#owner, goesOn)
+    await done.catch((error: unknown) => log.warn({ schedule: this.#schedule.name, problem: messageOf(error) }))
+  }
+}
+
+interface Started {
+  readonly command: CommandProcess
+  /** How often its process has died before. */
+  readonly deaths: number
+}
+
+const DIED = 'its process died'

@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
+import type { Schedule } from '../../src/schedule/definition.ts'
+import { runsOf, type Run } from '../../src/schedule/history.ts'
+import { ScheduleFolder } from '../../src/schedule/schedule-folder.ts'
+import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
+import { makeHome, type Home, type Started } from './cli.ts'
+import { until } from './service.ts'
+
+const MIB = 1 << 20
+/** A large file takes long enough to be met in the middle. */
+const SLOW = 4 * MIB
+const LARGE_FILE = 1
+
+/** A service of one test, with a mirror of a server that should have been run at three o'clock. */
+export interface Serving {
+  readonly home: Home
+  readonly folder: ScheduleFolder
+  /** Starts `serve`; it is killed after the test. */
+  serve(...more: readonly string[]): Started
+  /** Ends it as a service manager does. */
+  stop(service: Started): ReturnType<Home['run']>
+  /** Adds the schedule `nightly`, whose due times since two days ago count. */
+  overdueMirror(): Promise<Schedule>
+  lastRun(): Promise<Run | undefined>
+  untilEnded(): Promise<Run>
+  /** Until bytes of the large file come, and no stream is open. */
+  untilRunning(): Promise<unknown>
+  untilQuiet(): Promise<unknown>
+  /** Has the server send slowly, or as fast as it can. */
+  slow(isSlow: boolean): Promise<void>
+  /** How often the server has counted a download of the large file. */
+  counted(): Promise<number>
+}
+
+/** Call at the top of a test file. Its members can be used in tests. */
+export function useServing(): Serving {
+  let dataverse: DataverseProcess
+  let home: Home
+  let folder: ScheduleFolder
+  const serving: Started[] = []
+  beforeAll(async () => {
+    const files = [
+      { id: LARGE_FILE, label: 'large.bin', content: { size: 24 * MIB, seed: 1 } },
+      { id: 2, label: 'small.txt', content: 'small' },
+    ]
+    const datasets = [{ pid: 'doi:10.5072/FK2/A', collection: 'climate', files }]
+    dataverse = await startDataverseProcess({ world: { collections: [{ alias: 'climate' }], datasets } })
+  })
+  afterAll(() => dataverse.close())
+  beforeEach(async () => {
+    home = await makeHome()
+    folder = new ScheduleFolder(join(home.folder, 'state'))
+  })
+  afterEach(async () => {
+    for (const { child } of serving) child.kill('SIGKILL')
+    await Promise.all(serving.splice(0).map((one) => one.ended))
+    await dataverse.set({ bytesPerSecond: 0 })
+    await home[Symbol.asyncDispose]()
+  })
+  const lastRun = async (): Promise<Run | undefined> => runsOf(await folder.history('nightly')).at(-1)
+  return {
+    get home() {
+      return home
+    },
+    get folder() {
+      return folder
+    },
+    serve(...more) {
+      const started = home.start(['serve', '--server', dataverse.url, '--processes', '1', ...more])
+      serving.push(started)
+      return started
+    },
+    stop({ child, ended }) {
+      child.kill('SIGTERM')
+      return ended
+    },
+    async overdueMirror() {
+      const place = ['--to', home.data, '--server', dataverse.url]
+      expect((await home.run(['mirror', 'create', 'm', '--collection', 'climate', ...place])).code).toBe(0)
+      const at = ['--cron', '0 3 * * *', '--tz', 'UTC']
+      const added = await home.run(['schedule', 'add', 'nightly', ...at, '--', 'mirror', 'run', 'm', ...place])
+      expect([added.code, added.stderr]).toEqual([0, ''])
+      const schedule = await folder.read('nightly')
+      if (!schedule) throw new Error('The schedule was not written.')
+      const since = new Date(Date.now() - 48 * 3_600_000).toISOString()
+      const overdue = { ...schedule, createdAt: since, since }
+      await folder.write(overdue)
+      return overdue
+    },
+    lastRun,
+    untilEnded: () =>
+      until('the run ended', async () => {
+        const run = await lastRun()
+        return run?.endedAt !== undefined && run.parked === undefined && run
+      }),
+    untilRunning: () =>
+      until('bytes come', async () =>
+        (await dataverse.requests()).some(({ file, ended }) => file === LARGE_FILE && !ended),
+      ),
+    untilQuiet: () => until('no stream', async () => (await dataverse.requests()).every(({ ended }) => ended)),
+    slow: (isSlow) => dataverse.set({ bytesPerSecond: isSlow ? SLOW : 0 }),
+    counted: async () => (await dataverse.counters(LARGE_FILE)).counted,
+  }
+}
+
+/** The process of a part, a child of `serve`. */
+export function processOf(part: string, { child }: Started): number {
+  const children = readFileSync(`/proc/${child.pid ?? 0}/task/${child.pid ?? 0}/children`, 'utf8')
+  const found = children
+    .trim()
+    .split(' ')
+    .find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`--part\0${part}`))
+  if (found === undefined) throw new Error(`serve has no part ${part}: ${children}`)
+  return Number(found)
+}

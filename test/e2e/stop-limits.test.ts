@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
+import { makeHome, records, type Home } from './cli.ts'
+import { until } from './service.ts'
+
+const MIB = 1 << 20
+const LARGE = 24 * MIB
+
+let dataverse: DataverseProcess
+let home: Home
+beforeAll(async () => {
+  home = await makeHome()
+  dataverse = await startDataverseProcess({
+    world: {
+      datasets: [
+        { pid: 'doi:10.5072/FK2/A', files: [{ id: 1, label: 'a.bin', content: { size: LARGE, seed: 1 } }] },
+        { pid: 'doi:10.5072/FK2/B', files: [{ id: 2, label: 'b.bin', content: { size: LARGE, seed: 2 } }] },
+        { pid: 'doi:10.5072/FK2/C', files: [{ id: 3, label: 'c.bin', content: { size: LARGE, seed: 3 } }] },
+      ],
+    },
+  })
+  await dataverse.set({ bytesPerSecond: 8 * MIB })
+})
+afterAll(async () => {
+  await dataverse.close()
+  await home[Symbol.asyncDispose]()
+})
+
+const at = (name: string) => ['--server', dataverse.url, '--to', `${home.data}/${name}`]
+
+test('run parks at the byte when its transfer is used up, ends with 10, and the same command continues', async () => {
+  const args = ['run', '1', ...at('a')]
+  const first = await home.run([...args, '--max-transfer', '6M'])
+  expect(first.stderr).toContain('Stopping (--max-transfer: ')
+  expect(first.stderr).toContain('Parked. The same command continues where it stopped')
+  expect(first.code).toBe(10)
+  // What is on its way when the limit is met still arrives: far less than the file.
+  const second = await home.run([...args, '--json'])
+  expect(second.code).toBe(0)
+  expect(second.stdout).toMatch(/"resumedFrom":[1-9]/)
+})
+
+test('run parks when its time is over', async () => {
+  const args = ['run', '2', ...at('b')]
+  const first = await home.run([...args, '--max-duration', '1500ms'])
+  expect(first.stderr).toContain('Stopping (--max-duration: ')
+  expect(first.code).toBe(10)
+  expect((await home.run(args)).code).toBe(0)
+})
+
+test('a shared run has the workers park as well, which count its bytes, and the same command continues', async () => {
+  const worker = home.start(['work', '--server', dataverse.url, '--processes', '2'])
+  const isThere = async (): Promise<boolean> =>
+    records((await home.run(['status', '--json'])).stdout).some(({ event }) => event === 'worker')
+  try {
+    await until('a worker is there', isThere)
+    const args = ['run', '3', '--share', ...at('c')]
+    const first = await home.run([...args, '--max-transfer', '6M'])
+    expect(first.stderr).not.toContain('No worker is running')
+    expect(first.code).toBe(10)
+    const status = await home.run(['status'])
+    expect(status.stdout).toContain('by a stop limit of its command')
+    const second = await home.run([...args, '--json'])
+    expect(second.code).toBe(0)
+    expect(second.stdout).toMatch(/"resumedFrom":[1-9]/)
+  } finally {
+    worker.child.kill('SIGTERM')
+    expect((await worker.ended).code).toBe(0)
+  }
+})
+
+test('work with several processes stops when all of them together have received so much', async () => {
+  expect((await home.run(['enqueue', '1', ...at('d')])).code).toBe(0)
+  const args = ['work', '--server', dataverse.url, '--processes', '2', '--until-done']
+  const first = await home.run([...args, '--max-transfer', '6M'])
+  expect(first.stderr).toContain('Stopping (--max-transfer: ')
+  expect(first.code).toBe(10)
+  expect((await home.run(args)).code).toBe(0)
+})
