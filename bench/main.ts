@@ -4,6 +4,7 @@ import { bundle } from './bundle.ts'
 import { checkProgram } from './dataferry.ts'
 import { large } from './large.ts'
 import { manifest } from './manifest.ts'
+import { mirror } from './mirror.ts'
 import { machine, readOptions, USAGE, type Name } from './options.ts'
 import { emit, say } from './output.ts'
 import { queue } from './queue.ts'
@@ -25,6 +26,7 @@ const BENCHMARKS: Readonly<Record<Name, (bench: Bench) => Promise<void>>> = {
   manifest,
   s3,
   verify,
+  mirror,
   start,
   scale,
 }

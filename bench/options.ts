@@ -5,7 +5,18 @@ import { byteCount } from '../src/config/setting-values.ts'
 import { S3_PROGRAMS } from '../test/s3-process.ts'
 
 /** The benchmarks by name, in the order in which they run. */
-export const NAMES = ['large', 'small', 'bundle', 'queue', 'manifest', 's3', 'verify', 'start', 'scale'] as const
+export const NAMES = [
+  'large',
+  'small',
+  'bundle',
+  'queue',
+  'manifest',
+  's3',
+  'verify',
+  'mirror',
+  'start',
+  'scale',
+] as const
 export type Name = (typeof NAMES)[number]
 
 /** Which form of the program is measured: the compiled one that people get, or the sources through `tsx`. */
@@ -41,6 +52,8 @@ const optionsSchema = z.object({
   'run-count': count(0).default(100_000),
   /** Receipts of the destinations that `verify` looks at. */
   receipts: counts(2).default([100_000, 1_000_000]),
+  /** Datasets of the mirrors of `mirror`, one after the other. */
+  datasets: counts(100).default([10_000, 100_000]),
   /** S3 server of `s3`. */
   store: z.enum(S3_PROGRAMS).default('versitygw'),
   /** Runs of each contender, in turns; the median counts. */

@@ -35,6 +35,8 @@ export interface Context extends Given {
   /** What ends this command before its work has ended. */
   readonly limits: StopLimits
   readonly log: Logger
+  /** The clock by which a mirror knows what day it is. */
+  readonly now: () => Date
   /** Log lines and a live picture would draw over one another. */
   readonly logsToTerminal: boolean
 }

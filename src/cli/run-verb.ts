@@ -36,7 +36,8 @@ export async function runVerb(verb: Verb, rest: readonly string[], world: World)
       signal.addEventListener('abort', () => out.interrupted(stopping(command, signal)), { once: true })
     }
     const logsToTerminal = config.settings.logFile === undefined && log.level !== 'silent'
-    const code = await command.run({ ...typed, config, out, log, logsToTerminal, signal, limits })
+    const { now = () => new Date() } = world
+    const code = await command.run({ ...typed, config, out, log, logsToTerminal, signal, limits, now })
     const ended = code === 130 ? stopCode(signal.reason) : code
     log.info({ command: verb.name, code: ended }, 'command ended')
     return ended

@@ -5,7 +5,7 @@ import { FileAccessApi } from '../dataverse/file-access-api.ts'
 import { Http, type Timeouts } from '../dataverse/http/http.ts'
 import type { InstallationOptions } from '../dataverse/installation.ts'
 import { MirrorApi } from '../dataverse/mirror-api.ts'
-import { NativeApi } from '../dataverse/native-api.ts'
+import { NativeApi, type NativeApiOptions } from '../dataverse/native-api.ts'
 import { DataferryError } from '../errors.ts'
 import type { FileAccess } from '../model/file-access.ts'
 import type { MirrorSource } from '../model/mirror-source.ts'
@@ -148,9 +148,10 @@ export class Sources {
     return new NativeApi({ ...this.#installation(server), retries: 0 })
   }
 
-  /** What a mirror asks one server; `takeSlot` as in `native`. Throws `CONFIG_INVALID` for one that nobody named. */
-  mirror(server: string, takeSlot?: TakeSlot): MirrorSource {
-    return new MirrorApi({ ...this.#installation(server), throttleMs: this.#config.settings.throttleFirstMs, takeSlot })
+  /** What a mirror asks one server. Throws `CONFIG_INVALID` for one that nobody named. */
+  mirror(server: string, how: Pick<NativeApiOptions, 'takeSlot' | 'now'> = {}): MirrorSource {
+    const { throttleFirstMs: throttleMs } = this.#config.settings
+    return new MirrorApi({ ...this.#installation(server), throttleMs, ...how })
   }
 
   /** Whether a server answers as a Dataverse does, in one request without a token; never rejects. */

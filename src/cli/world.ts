@@ -14,6 +14,8 @@ export interface World {
   readonly verbs: readonly Verb[]
   /** Told of every record of results. */
   readonly onRecord?: OutputOptions['onRecord']
+  /** Default: the system's clock. */
+  readonly now?: (() => Date) | undefined
 }
 
 /** Where a command line that was read so far prints to. */

@@ -43,6 +43,11 @@ export interface LoadedConfig {
   readonly warnings: readonly string[]
   /** Prints as `[hidden]`. */
   readonly tokens: Tokens
+  /**
+   * For what names its server itself: where no server was configured, the same as if this one had been given by a flag, so that
+   * its token is found. Throws `CONFIG_INVALID`.
+   */
+  readonly forServer: (server: string) => LoadedConfig
 }
 
 interface Found {
@@ -81,7 +86,7 @@ export function load(options: LoadOptions = {}): LoadedConfig {
     warnings.push(`other users can read the Redis password in ${file.path}; run: chmod 600 ${shellWord(file.path)}`)
   }
   warnings.push(...tokenWarnings(tokens, servers))
-  return {
+  const loaded: LoadedConfig = {
     settings,
     servers,
     sourceOf: (name) => found.get(name)?.source ?? BY_DEFAULT,
@@ -91,7 +96,13 @@ export function load(options: LoadOptions = {}): LoadedConfig {
     file: file.path,
     warnings,
     tokens,
+    forServer: (server) => (servers.length > 0 ? loaded : { ...loadFor(options, server), given: loaded.given }),
   }
+  return loaded
+}
+
+function loadFor(options: LoadOptions, server: string): LoadedConfig {
+  return load({ ...options, flags: { ...options.flags, server: { flag: '--server', value: [server] } } })
 }
 
 /** The user's home folder: as HOME says, else as the system knows; `/` for a user that has none. */

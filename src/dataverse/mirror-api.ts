@@ -19,7 +19,7 @@ import { exportedVersion } from './exported-version.ts'
 import { Installation } from './installation.ts'
 import { checkData, JsonCalls } from './json-call.ts'
 import { NativeApi, type NativeApiOptions } from './native-api.ts'
-import { DEFAULT_RETRIES, DEFAULT_THROTTLE_MS, withRetries, type RetryPolicy } from './retry.ts'
+import { DEFAULT_RETRIES, DEFAULT_THROTTLE_MS, withRetries, type Patiently, type RetryPolicy } from './retry.ts'
 import { datasetRoute, encodePath, type Query, type Route } from './route.ts'
 import { deaccessioned } from './unseen.ts'
 
@@ -83,8 +83,8 @@ export class MirrorApi implements MirrorSource {
     for await (const page of search.pages({ ...scope, details: true }, signal, { after })) yield page.map(foundDataset)
   }
 
-  walk(collection: number | string, signal: AbortSignal): AsyncGenerator<FoundDataset, void> {
-    return this.#native.walk(collection, signal)
+  walk(collection: number | string, signal: AbortSignal, patiently?: Patiently): AsyncGenerator<FoundDataset, void> {
+    return this.#native.walk(collection, signal, patiently)
   }
 
   async find(pid: string, signal: AbortSignal): Promise<FoundDataset | undefined> {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { csvRow } from '../batch/wanted-rows.ts'
 
 const CHANGES = [
   'dataset-added',
@@ -28,6 +29,14 @@ export const changeSchema = z.object({
   detail: z.string().optional(),
 })
 export type Change = Readonly<z.infer<typeof changeSchema>>
+
+/** `changes.csv`: a row for each change. */
+export async function* changesTable(changes: AsyncIterable<Change>): AsyncGenerator<Uint8Array> {
+  yield csvRow(['change', 'dataset', 'version', 'path', 'file', 'detail'])
+  for await (const { change, dataset, version = '', path = '', file = '', detail = '' } of changes) {
+    yield csvRow([change, dataset, version, path, String(file), detail])
+  }
+}
 
 /** A file as one state of a dataset shows it. */
 export interface ShownFile {

@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
 import type { FoundDataset } from '../model/mirror-source.ts'
 import { PathRegistry } from '../model/path-registry.ts'
@@ -8,33 +7,17 @@ import { formatMirrorLine } from '../plan/mirror-entries.ts'
 import type { Records } from '../sinks/sink.ts'
 import { isDay } from './calendar.ts'
 import type { Change } from './changes.ts'
+import { comparedSchema, type Compared } from './compared.ts'
 import { isErrorOf } from './errors.ts'
 import { foundSchema } from './found.ts'
-import { askAbout, Membership, type Departure, type Leaving } from './leaving.ts'
+import { joined } from './joined.ts'
+import { askAbout, departureSchema, Membership, type Departure } from './leaving.ts'
 import { LineWriter } from './line-writer.ts'
 import { Looker, type Looked } from './look.ts'
 import type { LookOptions } from './metadata.ts'
 import { filesName, logName, LOGS, type LogName, type PendingRun, type Progress } from './pending.ts'
 import { HAPPENED, type Happened } from './report.ts'
-import {
-  countsOf,
-  datasetSchema,
-  heldDatasets,
-  PARTS,
-  readLines,
-  writeFilesRecord,
-  type MirroredDataset,
-} from './state.ts'
-
-/** A line of `pending/datasets.ndjson`. */
-export const comparedSchema = z.object({
-  dataset: datasetSchema,
-  happened: z.enum(HAPPENED),
-  /** Its files are in `pending/files/`. */
-  touched: z.boolean(),
-  problem: z.object({ code: z.string(), message: z.string() }).optional(),
-})
-export type Compared = Readonly<z.infer<typeof comparedSchema>>
+import { countsOf, heldDatasets, PARTS, readLines, writeFilesRecord, type MirroredDataset } from './state.ts'
 
 /** A dataset that was found, that is held, or both. */
 interface Pair {
@@ -43,32 +26,18 @@ interface Pair {
   readonly old: MirroredDataset | undefined
 }
 
-/** What was found and what is held, joined by id. Both ascend. */
+/** What was found and what is held, joined by id. */
 export async function* pairs(records: Records, mirror: string): AsyncGenerator<Pair> {
-  const held = heldDatasets(records, mirror)
   const found = readLines(records, logName(mirror, 'found'), foundSchema)
-  try {
-    let [old, one] = [await next(held), await next(found)]
-    while (old || one) {
-      const id = Math.min(old?.id ?? Infinity, one?.id ?? Infinity)
-      const pair: Pair = { id, found: one?.id === id ? one : undefined, old: old?.id === id ? old : undefined }
-      yield pair
-      if (pair.old) old = await next(held)
-      if (pair.found) one = await next(found)
-    }
-  } finally {
-    await Promise.all([held.return(), found.return()])
+  for await (const { id, left, right } of joined(found, heldDatasets(records, mirror))) {
+    yield { id, found: left, old: right }
   }
-}
-
-async function next<T>(values: AsyncGenerator<T, void>): Promise<T | undefined> {
-  const result = await values.next()
-  return result.done === true ? undefined : result.value
 }
 
 export interface CompareOptions extends LookOptions {
   readonly run: PendingRun
-  readonly leaving: Leaving
+  /** Whether so many more datasets may leave, besides those whose departure is on record. */
+  readonly mayLeave: (more: number) => boolean
   /** Called after each checkpoint: what was compared until then counts. */
   readonly onProgress: (progress: Progress) => Promise<void>
 }
@@ -92,7 +61,7 @@ class Comparison {
   readonly #logs: Readonly<Record<LogName, LineWriter>>
   readonly #looker: Looker
   readonly #membership: Membership
-  readonly #folders = new PathRegistry()
+  #folders: Promise<PathRegistry> | undefined
   #progress: Progress
   #last = { datasets: 0, at: Date.now() }
 
@@ -129,19 +98,14 @@ class Comparison {
 
   async run(): Promise<Progress> {
     const { records, order, signal } = this.#options
-    // Folders that are taken, before any new one is given out.
-    for await (const { folder } of heldDatasets(records, order.name)) this.#folders.claim(folder)
-    if (this.#progress.after > 0) {
-      const compared = readLines(records, logName(order.name, 'datasets'), comparedSchema)
-      for await (const { dataset } of compared) this.#folders.claim(dataset.folder)
-    }
     const { after } = this.#progress
+    const departures = readLines(records, logName(order.name, 'departures'), departureSchema)
     let since = 0
-    for await (const pair of pairs(records, order.name)) {
+    for await (const { id, left: pair, right: departure } of joined(pairs(records, order.name), departures)) {
       signal.throwIfAborted()
-      if (pair.id <= after) continue
-      await this.#add(pair)
-      this.#progress = { ...this.#progress, after: pair.id }
+      if (!pair || id <= after) continue
+      await this.#add(pair, departure)
+      this.#progress = { ...this.#progress, after: id }
       since++
       if (since - this.#last.datasets >= CHECKPOINT_DATASETS || Date.now() - this.#last.at >= CHECKPOINT_MS) {
         await this.#checkpoint(since)
@@ -149,6 +113,23 @@ class Comparison {
     }
     await this.#checkpoint(since)
     return this.#progress
+  }
+
+  /** A folder for a dataset that has none: those that have been given out are read when the first one is asked for. */
+  async #newFolder(pid: string): Promise<string> {
+    return (await (this.#folders ??= this.#takenFolders())).claim(folderOf(pid))
+  }
+
+  async #takenFolders(): Promise<PathRegistry> {
+    const { records, order } = this.#options
+    const folders = new PathRegistry()
+    const take = ({ state, folder }: MirroredDataset): void => {
+      // One that is only linked has no folder yet.
+      if (state !== 'linked') folders.take(folder)
+    }
+    for await (const dataset of heldDatasets(records, order.name)) take(dataset)
+    for await (const { dataset } of readLines(records, logName(order.name, 'datasets'), comparedSchema)) take(dataset)
+    return folders
   }
 
   /** The order matters: lines are durable before the run says that they count. */
@@ -167,9 +148,9 @@ class Comparison {
     await this.#options.onProgress(this.#progress)
   }
 
-  async #add({ found, old }: Pair): Promise<void> {
+  async #add({ found, old }: Pair, departure: Departure | undefined): Promise<void> {
     if (found) await this.#found(found, old)
-    else if (old) await this.#notFound(old)
+    else if (old) await (departure && old.state === 'current' ? this.#departed(old, departure) : this.#unchanged(old))
   }
 
   async #found(found: FoundDataset, old: MirroredDataset | undefined): Promise<void> {
@@ -188,7 +169,7 @@ class Comparison {
         await this.#linked(found, old)
         return
       }
-      const folder = old && old.state !== 'linked' ? old.folder : this.#folders.claim(folderOf(found.pid))
+      const folder = old && old.state !== 'linked' ? old.folder : await this.#newFolder(found.pid)
       const looked = await this.#looker.look(found, old, folder, inFull)
       if (looked) await this.#looked(looked, old)
       else await this.#hidden(old)
@@ -240,7 +221,7 @@ class Comparison {
 
   /** Found where it is only linked: nothing of it is fetched, and what was held when it was owned stays. */
   async #linked(found: FoundDataset, old: MirroredDataset | undefined): Promise<void> {
-    if (old?.state === 'current') return this.#leave(old, { state: 'out-of-scope' })
+    if (old?.state === 'current') return this.#leave(old, { id: old.id, state: 'out-of-scope' })
     const { id, pid, owner, seen } = found
     const kept = old ?? { id, pid, folder: folderOf(pid), state: 'linked' as const, versions: [], files: countsOf([]) }
     await this.#unchanged({ ...kept, ...(owner !== undefined && { owner }), ...(seen && { seen }) })
@@ -259,18 +240,12 @@ class Comparison {
   /** A dataset that was found, and leaves all the same, unless too many would. */
   async #leave(old: MirroredDataset, departure: Departure): Promise<void> {
     const { hidden, refused } = this.#progress
-    if (!this.#options.leaving.mayLeave(hidden + 1)) {
+    if (!this.#options.mayLeave(hidden + 1)) {
       this.#progress = { ...this.#progress, refused: refused + 1 }
       return this.#unchanged({ ...old, again: true })
     }
     this.#progress = { ...this.#progress, hidden: hidden + 1 }
     await this.#departed(old, departure)
-  }
-
-  async #notFound(old: MirroredDataset): Promise<void> {
-    const departure = this.#options.leaving.departures.get(old.id)
-    if (old.state !== 'current' || !departure) await this.#unchanged(old)
-    else await this.#departed(old, departure)
   }
 
   async #departed(old: MirroredDataset, departure: Departure): Promise<void> {
@@ -301,7 +276,7 @@ class Comparison {
     const dataset = old ?? {
       id,
       pid,
-      folder: this.#folders.claim(folderOf(pid)),
+      folder: await this.#newFolder(pid),
       state: 'current' as const,
       versions: [],
       files: countsOf([]),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ExternalSort, numberKey } from '../batch/external-sort.ts'
 import type { FoundDataset, MirrorSource, SearchScope } from '../model/mirror-source.ts'
 import type { MirrorScope } from './order.ts'
 import { isErrorOf } from './errors.ts'
@@ -50,23 +51,26 @@ export async function* searchScope(
   }
 }
 
-/** What the database holds of a scope, whatever the index says, by ascending id; undefined where only the index can tell. */
-export async function walkScope(
+/** What the database holds of collections and all within, whatever the index says, by ascending id, each once. */
+export async function* walkCollections(
   source: MirrorSource,
-  scope: MirrorScope,
+  collections: readonly string[],
   after: number,
   signal: AbortSignal,
-): Promise<readonly FoundDataset[] | undefined> {
-  if (scope.kind !== 'collections') return undefined
-  const found = new Map<number, FoundDataset>()
-  for (const collection of scope.collections) {
-    for await (const dataset of source.walk(collection, signal)) found.set(dataset.id, dataset)
+): AsyncGenerator<FoundDataset, void> {
+  // Collections come in the order of the tree: what they hold is sorted on disk.
+  await using sort = new ExternalSort(foundSchema)
+  for (const collection of collections) {
+    for await (const dataset of source.walk(collection, signal)) {
+      if (dataset.id > after) await sort.add(numberKey(dataset.id), foundSchema.parse(dataset))
+    }
   }
-  return [...found.values()].filter(({ id }) => id > after).sort((a, b) => a.id - b.id)
+  // One collection may lie within another one.
+  for await (const { values } of sort.groups()) yield* values.slice(0, 1)
 }
 
 /** Joins streams that ascend; of equal ids the first stream counts. */
-export async function* merged(streams: readonly AsyncIterable<FoundDataset>[]): AsyncGenerator<FoundDataset, void> {
+async function* merged(streams: readonly AsyncIterable<FoundDataset>[]): AsyncGenerator<FoundDataset, void> {
   const open = streams.map((stream) => stream[Symbol.asyncIterator]())
   try {
     const heads = await Promise.all(open.map((one) => one.next()))

@@ -1,32 +1,27 @@
+import { z } from 'zod'
 import type { FoundDataset, MirrorSource } from '../model/mirror-source.ts'
 import type { MirrorOrder } from './order.ts'
-import type { DatasetState, MirroredDataset } from './state.ts'
+import { DATASET_STATES, type MirroredDataset } from './state.ts'
 
 /** Datasets that may leave in one run, however few are held. */
 const FEW = 10
 const SHARE = 0.05
 
-/** What became of a dataset that a sweep does not find any more. */
-export interface Departure {
+/** What became of a dataset that a sweep does not find any more: a line of `pending/departures.ndjson`. */
+export const departureSchema = z.object({
+  id: z.number().int().positive(),
   /** `current`: it stays, as the index may be at fault, or one more run has to say the same. */
-  readonly state: DatasetState
-  readonly reason?: string | undefined
-  readonly forward?: string | undefined
-  readonly unknownRuns?: number
-}
+  state: z.enum(DATASET_STATES),
+  reason: z.string().optional(),
+  forward: z.string().optional(),
+  unknownRuns: z.number().int().optional(),
+})
+export type Departure = Readonly<z.infer<typeof departureSchema>>
 
 /** Whether so many datasets may leave in one run. A share that was asked for is not rounded. */
 export function mayLeave(leaving: number, held: number, share: number | undefined): boolean {
   if (share !== undefined) return leaving <= share * held
   return leaving <= FEW || leaving <= SHARE * held
-}
-
-/** What became of the datasets that are not found any more, and how many more may leave. */
-export interface Leaving {
-  /** By id; none where too many would leave. */
-  readonly departures: ReadonlyMap<number, Departure>
-  /** Whether so many more may leave. */
-  readonly mayLeave: (more: number) => boolean
 }
 
 /** Asks the server itself about a dataset that the sweep did not find. */
@@ -39,14 +34,14 @@ export async function askAbout(
   const answer = await source.ask(id, signal)
   switch (answer.state) {
     case 'deaccessioned':
-      return { state: 'deaccessioned', reason: answer.reason, forward: answer.forward }
+      return { id, state: 'deaccessioned', reason: answer.reason, forward: answer.forward }
     case 'denied':
-      return { state: 'denied' }
+      return { id, state: 'denied' }
     case 'unknown':
       // Two runs have to agree that it was destroyed.
-      return unknownRuns > 0 ? { state: 'gone' } : { state: 'current', unknownRuns: 1 }
+      return unknownRuns > 0 ? { id, state: 'gone' } : { id, state: 'current', unknownRuns: 1 }
     case 'released':
-      return { state: (await isOutside(id, answer.owners, scope, source, signal)) ? 'out-of-scope' : 'current' }
+      return { id, state: (await isOutside(id, answer.owners, scope, source, signal)) ? 'out-of-scope' : 'current' }
   }
 }
 

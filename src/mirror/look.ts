@@ -26,6 +26,17 @@ export interface Looked {
   readonly arrangement?: Arrangement
 }
 
+/** What a server lists of a dataset. */
+interface Listed {
+  readonly id: number
+  readonly folder: string
+  readonly versions: readonly HeldVersion[]
+  /** The files of versions that were listed now, by the id of the version. */
+  readonly listed: ReadonlyMap<number, readonly ListedFile[]>
+  /** Numbers of versions whose withheld files are asked for again. */
+  readonly asked: ReadonlySet<string>
+}
+
 /** Asks a server what became of a dataset, and finds what is to be done so that the mirror has the same. */
 export class Looker {
   readonly #options: LookOptions
@@ -47,7 +58,7 @@ export class Looker {
     folder: string,
     inFull: boolean,
   ): Promise<Looked | undefined> {
-    const { source, order, signal, now } = this.#options
+    const { source, order, signal, now, asksAgain } = this.#options
     const released = await source.versions(found.id, signal)
     const [newest] = released
     // It was released a moment ago: what became of it is asked when it is not found any more.
@@ -55,24 +66,24 @@ export class Looker {
     const mirrored = order.versions === 'all' ? released : [newest]
     const known = new Map(old?.versions.map((version) => [version.id, version]))
     const returned = old !== undefined && old.state !== 'current' && old.state !== 'linked'
-    const isDue = returned || (old?.due !== undefined && isDay(old.due, now))
+    const isDue = returned || asksAgain || (old?.due !== undefined && isDay(old.due, now))
     const isListedAnew = isDue || old?.retry === true
     const listed = new Map<number, readonly ListedFile[]>()
     const versions: HeldVersion[] = []
     const mislisted: string[] = []
+    /** Numbers of versions whose withheld files are asked for again. */
+    const asked = new Set<string>()
     for (const version of mirrored) {
       const before = known.get(version.id)
-      const isListed =
-        isListedAnew ||
-        (inFull && version === newest) ||
-        !before ||
-        changed(before, version) ||
-        before.listing === undefined
+      const isChanged = !before || changed(before, version)
+      const isListed = isListedAnew || isChanged || (inFull && version === newest) || before.listing === undefined
       const files = isListed ? await collected(source.files(found.id, version.number, signal), mislisted) : undefined
       if (files) listed.set(version.id, files)
+      const listing = files ? fingerprint(files) : before?.listing
+      if (isDue || isChanged || listing !== before.listing) asked.add(version.number)
       versions.push({
         ...plain(version),
-        listing: files ? fingerprint(files) : before?.listing,
+        listing,
         ...(before?.metadata && { metadata: before.metadata }),
       })
     }
@@ -84,7 +95,7 @@ export class Looker {
       }
     }
     const metadata = await keepMetadata(this.#options, { found, folder, versions, newest: newest.id, known })
-    const arrangement = await this.#arrangement(found.id, old, folder, versions, listed, isDue)
+    const arrangement = await this.#arrangement(old, { id: found.id, folder, versions, listed, asked })
     const files = arrangement?.files
     const isUpToDate = found.seen === undefined || found.seen.versionId === newest.id
     const again = !isUpToDate || metadata.again || isFresh(newest, now)
@@ -106,17 +117,12 @@ export class Looker {
 
   /** The files of a dataset where any of them was listed anew. */
   async #arrangement(
-    id: number,
     old: MirroredDataset | undefined,
-    folder: string,
-    versions: readonly HeldVersion[],
-    listed: ReadonlyMap<number, readonly ListedFile[]>,
-    isDue: boolean,
+    { id, folder, versions, listed, asked }: Listed,
   ): Promise<Arrangement | undefined> {
     if (listed.size === 0) return undefined
     const { records, order, now } = this.#options
     const held = old ? await readFiles(records, order.name, id) : []
-    const before = new Map(old?.versions.map((version) => [version.number, version.listing]))
     const wanted: Wanted[] = []
     const kept: HeldFile[] = []
     for (const version of versions.filter(({ past }) => !past)) {
@@ -133,8 +139,7 @@ export class Looker {
       wanted,
       {
         aside,
-        isDue: (missing, { version }) =>
-          missing.withheld !== true || isDue || before.get(version) !== listingOf(versions, version),
+        isDue: (missing, { version }) => missing.withheld !== true || asked.has(version),
         now: now.toISOString(),
         also: kept,
       },
@@ -233,10 +238,6 @@ function newestNumber({ versions: [newest] }: MirroredDataset): { readonly versi
   return newest ? { version: newest.number } : {}
 }
 
-function listingOf(versions: readonly HeldVersion[], number: string): string | undefined {
-  return versions.find((version) => version.number === number)?.listing
-}
-
 function plain({ id, number, lastUpdateTime, releaseTime, counter }: ReleasedVersion): HeldVersion {
   return {
     id,
@@ -271,9 +272,9 @@ function due(
   old: MirroredDataset | undefined,
   now: Date,
 ): { readonly due?: string } {
-  const days = [...listed.values()].flat().flatMap(({ availableFrom }) => availableFrom ?? [])
-  if (old?.due !== undefined && !isDay(old.due, now)) days.push(old.due)
-  const [first] = days.sort()
+  const days = [...listed.values()].flat().flatMap(({ embargoEnds }) => embargoEnds ?? [])
+  if (old?.due !== undefined) days.push(old.due)
+  const [first] = days.filter((day) => !isDay(day, now)).sort()
   return first === undefined ? {} : { due: first }
 }
 
@@ -290,9 +291,13 @@ async function collected(
   return all
 }
 
-/** Of all that a listing says, in any order. */
+/** Of all that a listing says, in any order, but for what a day alone changes: the calendar sees to that. */
 function fingerprint(files: readonly ListedFile[]): string {
   const hash = createHash('sha256')
-  for (const file of [...files].sort((a, b) => a.id - b.id)) hash.update(JSON.stringify(file))
+  for (const file of [...files].sort((a, b) => a.id - b.id)) {
+    const isRestricted = file.embargoEnds === undefined && file.withheld === 'restricted'
+    const ofToday = { withheld: undefined, availableFrom: undefined, availableUntil: undefined }
+    hash.update(JSON.stringify({ ...file, ...ofToday, isRestricted }))
+  }
   return hash.digest('hex')
 }

@@ -1,12 +1,9 @@
-import { recordText } from '../batch/record.ts'
-import { csvRow } from '../batch/wanted-rows.ts'
-import { DataferryError } from '../errors.ts'
 import { pidKey } from '../model/dataset-pid.ts'
 import type { Sink } from '../sinks/sink.ts'
-import { LineWriter } from './line-writer.ts'
 import { names, type MirrorOrder } from './order.ts'
-import { readPending } from './pending.ts'
+import { readPending, unfinished } from './pending.ts'
 import type { RunReport } from './report.ts'
+import { writeRun } from './run-folder.ts'
 import {
   countsOf,
   heldDatasets,
@@ -98,32 +95,23 @@ async function rewrite(
   change: (dataset: MirroredDataset) => Promise<MirroredDataset>,
 ): Promise<void> {
   const pending = await readPending(records, order.name)
-  if (pending) {
-    const message = `A run of mirror ${order.name} that began at ${pending.startedAt} has not ended: bring it to its end first.`
-    throw new DataferryError('MIRROR_BUSY', message)
-  }
+  if (pending) throw unfinished(order.name, pending)
   const state = await readState(records, order.name)
   if (!state) return
   const startedAt = now.toISOString()
   const run = startedAt.replaceAll(':', '-')
   const states: RunReport['states'] = {}
-  const files = { fetched: 0, kept: 0, linked: 0, moved: 0, superseded: 0, failed: 0, missing: 0 }
-  const log = new LineWriter(await records.appendTo(names.run(order.name, run, 'datasets.ndjson'), 0))
-  try {
+  const files = { fetched: 0, kept: 0, linked: 0, copied: 0, moved: 0, superseded: 0, failed: 0, missing: 0 }
+  async function* changed(): AsyncGenerator<MirroredDataset> {
     for await (const before of heldDatasets(records, order.name)) {
       const dataset = await change(before)
       states[dataset.state] = (states[dataset.state] ?? 0) + 1
       files.kept += dataset.files.current
       files.missing += dataset.files.missing
-      await log.add(dataset)
+      yield dataset
     }
-    await log.flush()
-  } finally {
-    await log.close()
   }
-  const header = csvRow(['change', 'dataset', 'version', 'path', 'file', 'detail'])
-  await records.write(names.run(order.name, run, 'changes.csv'), header)
-  const report: RunReport = {
+  const report = (): RunReport => ({
     v: 1,
     mirror: order.name,
     run,
@@ -138,7 +126,11 @@ async function rewrite(
     requests: {},
     inTheWay: [],
     problems: [],
-  }
-  await records.write(names.run(order.name, run, 'run.json'), recordText(report))
+  })
+  await writeRun(records, order.name, run, { datasets: changed(), changes: nothing(), report })
   await writeState(records, order.name, { ...state, run })
+}
+
+async function* nothing(): AsyncGenerator<never> {
+  // What is dropped here is no change on the server.
 }

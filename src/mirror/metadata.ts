@@ -10,6 +10,8 @@ export interface LookOptions {
   readonly source: MirrorSource
   readonly records: Records
   readonly now: Date
+  /** Whether files that were withheld are asked for again, whatever the calendar says. */
+  readonly asksAgain: boolean
   /** Whether metadata is kept on the way. */
   readonly keeps: boolean
   readonly signal: AbortSignal

@@ -1,5 +1,6 @@
 import { pidKey } from '../model/dataset-pid.ts'
 import type { FoundDataset, MirrorSource, SearchScope } from '../model/mirror-source.ts'
+import { joined } from './joined.ts'
 import { Membership } from './leaving.ts'
 import type { MirrorOrder } from './order.ts'
 
@@ -75,9 +76,7 @@ function takesLinks({ scope }: Part): boolean {
 }
 
 async function haveCommon(a: AsyncIterable<FoundDataset>, b: AsyncIterable<FoundDataset>): Promise<boolean> {
-  const ids = new Set<number>()
-  for await (const { id } of a) ids.add(id)
-  for await (const { id } of b) if (ids.has(id)) return true
+  for await (const { left, right } of joined(a, b)) if (left && right) return true
   return false
 }
 

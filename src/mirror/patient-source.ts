@@ -1,3 +1,4 @@
+import type { ListedFile, MislistedFile } from '../model/listing.ts'
 import type { MirrorSource } from '../model/mirror-source.ts'
 import { patiently, type Patience } from '../plan/patient-catalogue.ts'
 
@@ -18,17 +19,6 @@ export function patientSource(source: MirrorSource, { patience, count }: Patient
       patience,
       signal,
     )
-  async function* all<T>(
-    kind: string,
-    signal: AbortSignal,
-    open: () => AsyncIterable<T>,
-  ): AsyncGenerator<T, void, undefined> {
-    yield* await asked(kind, signal, async () => {
-      const found: T[] = []
-      for await (const one of open()) found.push(one)
-      return found
-    })
-  }
   return {
     async *search(scope, after, signal) {
       let last = after
@@ -44,12 +34,18 @@ export function patientSource(source: MirrorSource, { patience, count }: Patient
         last = end.id
       }
     },
-    walk: (collection, signal) => all('contents', signal, () => source.walk(collection, signal)),
+    walk: (collection, signal) => source.walk(collection, signal, (call) => asked('contents', signal, call)),
     find: (pid, signal) => asked('dataset', signal, () => source.find(pid, signal)),
     indexed: (dataset, signal) => asked('search', signal, () => source.indexed(dataset, signal)),
     owners: (collection, signal) => asked('collection', signal, () => source.owners(collection, signal)),
     versions: (dataset, signal) => asked('versions', signal, () => source.versions(dataset, signal)),
-    files: (dataset, version, signal) => all('files', signal, () => source.files(dataset, version, signal)),
+    async *files(dataset, version, signal) {
+      yield* await asked('files', signal, async () => {
+        const found: (ListedFile | MislistedFile)[] = []
+        for await (const one of source.files(dataset, version, signal)) found.push(one)
+        return found
+      })
+    },
     ask: (dataset, signal) => asked('dataset', signal, () => source.ask(dataset, signal)),
     metadata: (dataset, version, signal) => asked('version', signal, () => source.metadata(dataset, version, signal)),
     export: (pid, exporter, signal) => asked('export', signal, () => source.export(pid, exporter, signal)),

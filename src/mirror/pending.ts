@@ -1,8 +1,12 @@
 import { z } from 'zod'
+import { eachConcurrently } from '../async/each-concurrently.ts'
 import { removeFolder } from '../batch/folder.ts'
 import { parseRecord, recordText } from '../batch/record.ts'
+import { DataferryError } from '../errors.ts'
 import type { Records } from '../sinks/sink.ts'
+import { comparedSchema } from './compared.ts'
 import { names } from './order.ts'
+import { readLines } from './state.ts'
 
 /**
  * What a run does next.
@@ -52,6 +56,8 @@ const pendingSchema = z.object({
   sweep: z.enum(['quick', 'full']),
   /** Why a sweep is in full that was not asked for so. */
   why: z.string().optional(),
+  /** Somebody asked for a full sweep: what was withheld is asked for again, too. */
+  full: z.boolean().default(false),
   /** Remainders of ids whose datasets are looked at in full. */
   parts: z.array(count),
   phase: z.enum(PHASES),
@@ -69,14 +75,17 @@ const pendingSchema = z.object({
   unknown: z.array(z.string()),
   /** Files of somebody else that were where the mirror's belong: moved aside. */
   inTheWay: z.array(z.string()),
-  /** Files that got a further path. */
+  /** Files that got a further path: by a link, and as a copy where there are none. */
   linked: count,
+  copied: count.default(0),
   /** Requests so far, by kind. */
   requests: z.record(z.string(), count),
 })
 export type PendingRun = Readonly<z.infer<typeof pendingSchema>>
 
 const RECORD = 'run.json'
+/** Records that are removed at the same time. */
+const AT_A_TIME = 8
 
 /** The run of a mirror that has not ended; undefined: none. Rejects with `RECORD_UNREADABLE`. */
 export async function readPending(records: Records, mirror: string): Promise<PendingRun | undefined> {
@@ -89,13 +98,24 @@ export async function writePending(records: Records, mirror: string, run: Pendin
   await records.write(names.pending(mirror, RECORD), recordText(run))
 }
 
+/** What is said to a command that can do nothing before a run has ended. */
+export function unfinished(mirror: string, { startedAt }: PendingRun): DataferryError {
+  const message = `A run of mirror ${mirror} that began at ${startedAt} has not ended: \`mirror run ${mirror}\` brings it to its end.`
+  return new DataferryError('MIRROR_BUSY', message)
+}
+
 /** Drops what a run that has ended, or never began, left. Its record goes last. */
 export async function dropPending(records: Records, mirror: string): Promise<void> {
+  // One by one: a first run has as many as there are datasets, and a list of them would not fit.
+  const compared = readLines(records, logName(mirror, 'datasets'), comparedSchema)
+  await eachConcurrently(compared, AT_A_TIME, async ({ dataset, touched }) => {
+    if (touched) await records.remove(filesName(mirror, dataset.id))
+  })
   await removeFolder(records, names.allPending(mirror), names.pending(mirror, RECORD))
 }
 
-/** `found.ndjson`, or one of `LOGS`. */
-export function logName(mirror: string, log: LogName | 'found'): string {
+/** `found.ndjson` (what the sweep found), `departures.ndjson` (what became of what it did not find), or one of `LOGS`. */
+export function logName(mirror: string, log: LogName | 'found' | 'departures'): string {
   return names.pending(mirror, `${log}.ndjson`)
 }
 

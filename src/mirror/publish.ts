@@ -1,15 +1,11 @@
-import { csvRow } from '../batch/wanted-rows.ts'
-import { LineSet } from '../batch/line-set.ts'
-import { Outcomes } from '../batch/outcomes.ts'
-import { recordText } from '../batch/record.ts'
-import type { Receipt } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { changeSchema } from './changes.ts'
-import { comparedSchema, type Compared } from './compare.ts'
-import { LineWriter } from './line-writer.ts'
+import { comparedSchema, type Compared } from './compared.ts'
+import { Fetched } from './fetched.ts'
 import { names, type MirrorOrder } from './order.ts'
 import { filesName, logName, type PendingRun } from './pending.ts'
-import type { RunReport } from './report.ts'
+import { readRun, type RunReport } from './report.ts'
+import { writeRun } from './run-folder.ts'
 import {
   countsOf,
   isHeld,
@@ -25,14 +21,7 @@ import {
 
 /** Problems that a report names; the rest is counted with the datasets that failed. */
 const SHOWN_PROBLEMS = 1_000
-/** Codes that say that this user may not have a file: it is not asked for in every run. */
-const RIGHTS: readonly string[] = [
-  'SOURCE_DENIED',
-  'SOURCE_EMBARGOED',
-  'SOURCE_RETENTION_OVER',
-  'SOURCE_GUESTBOOK',
-  'SOURCE_DEACCESSIONED',
-]
+const DAY_MS = 24 * 60 * 60 * 1000
 
 export interface PublishOptions {
   readonly records: Records
@@ -46,52 +35,63 @@ export interface PublishOptions {
  * the state says so.
  */
 export async function publish(options: PublishOptions): Promise<RunReport> {
-  const { records, order, run, now } = options
-  const fetched = await Fetched.of(records, run.batch)
-  const tally = new Tally()
-  const log = new LineWriter(await records.appendTo(names.run(order.name, run.run, 'datasets.ndjson'), 0))
-  try {
-    const compared = readLines(records, logName(order.name, 'datasets'), comparedSchema)
-    for await (const one of compared) {
-      const dataset = one.touched ? await settled(options, one.dataset, fetched, tally) : one.dataset
-      tally.dataset(one, dataset)
-      // A dataset that could not be looked at before anything of it was held is found again as a new one.
-      if (one.happened !== 'failed' || dataset.versions.length > 0) await log.add(dataset)
-    }
-    await log.flush()
-  } finally {
-    await log.close()
-  }
-  await records.write(names.run(order.name, run.run, 'changes.csv'), changeRows(records, order.name))
-  for (const pid of run.unknown) {
-    tally.problem({ dataset: pid, code: 'SOURCE_NOT_FOUND', message: `${order.server} knows no dataset ${pid}.` })
-  }
-  const report = tally.report(options, fetched.bytes)
-  await records.write(names.run(order.name, run.run, 'run.json'), recordText(report))
+  const { records, order, run } = options
+  const report = (await readRun(records, order.name, run.run)) ?? (await written(options))
   await writeState(records, order.name, {
     v: 1,
     run: run.run,
-    finishedAt: now.toISOString(),
+    finishedAt: report.finishedAt,
     swept: await sweptTimes(records, order.name, run),
   })
   return report
 }
 
-/** The files of a dataset once the batch has ended, on record. */
-async function settled(
-  { records, order, run }: PublishOptions,
-  dataset: MirroredDataset,
+async function written(options: PublishOptions): Promise<RunReport> {
+  const { records, order, run } = options
+  await using fetched = await Fetched.of(records, run.batch)
+  const tally = new Tally()
+  for (const pid of run.unknown) {
+    tally.problem({ dataset: pid, code: 'SOURCE_NOT_FOUND', message: `${order.server} knows no dataset ${pid}.` })
+  }
+  return await writeRun(records, order.name, run.run, {
+    datasets: settledDatasets(options, fetched, tally),
+    changes: readLines(records, logName(order.name, 'changes'), changeSchema),
+    report: () => tally.report(options, fetched.bytes),
+  })
+}
+
+async function* settledDatasets(
+  options: PublishOptions,
   fetched: Fetched,
   tally: Tally,
+): AsyncGenerator<MirroredDataset> {
+  const { records, order, run } = options
+  const lost = new Set([...run.lost, ...run.unlinked])
+  for await (const one of readLines(records, logName(order.name, 'datasets'), comparedSchema)) {
+    const dataset = one.touched ? await settled(options, one.dataset, { fetched, lost, tally }) : one.dataset
+    tally.dataset(one, dataset)
+    // A dataset that could not be looked at before anything of it was held is found again as a new one.
+    if (one.happened !== 'failed' || dataset.versions.length > 0) yield dataset
+  }
+}
+
+interface Known {
+  readonly fetched: Fetched
+  /** Places that held nothing where a file was to be taken from. */
+  readonly lost: ReadonlySet<string>
+  readonly tally: Tally
+}
+
+/** The files of a dataset once the batch has ended, on record. */
+async function settled(
+  { records, order }: PublishOptions,
+  dataset: MirroredDataset,
+  { fetched, lost, tally }: Known,
 ): Promise<MirroredDataset> {
   const planned = await readFilesRecord(records, filesName(order.name, dataset.id))
-  const lost = new Set([...run.lost, ...run.unlinked])
-  const files = planned.map((file) => {
-    const ended = fetched.settle(file)
-    const after = isHeld(ended) && lost.has(file.path) ? gone(ended) : ended
-    tally.file(file, after)
-    return after
-  })
+  const ended = await fetched.settle(planned)
+  const files = ended.map((file) => (isHeld(file) && lost.has(file.path) ? gone(file) : file))
+  for (const [at, file] of files.entries()) tally.file(planned[at], file)
   await writeFilesRecord(records, names.files(order.name, dataset.id), dataset.id, files)
   const fails = files.some((file) => !isHeld(file) && file.withheld !== true)
   return { ...dataset, files: countsOf(files), retry: fails || dataset.retry ? true : undefined }
@@ -100,45 +100,6 @@ async function settled(
 /** A file that was held by the records, and was not there when it was to be moved or linked. */
 function gone(file: HeldFile): HeldFile {
   return { ...file, verified: undefined, state: 'missing', code: 'SINK_FAILED' }
-}
-
-/** How the batch of a run ended, by line of its plan. */
-class Fetched {
-  readonly #done = new LineSet()
-  readonly #failed = new Map<number, string>()
-  /** Receipts of files whose checksum no listing published. */
-  readonly #unpublished = new Map<number, Receipt>()
-  bytes = 0
-
-  static async of(records: Records, batch: string | undefined): Promise<Fetched> {
-    const fetched = new Fetched()
-    if (batch === undefined) return fetched
-    const outcomes = await Outcomes.of(records, batch)
-    for await (const receipt of outcomes.receipts()) {
-      fetched.#done.add(receipt.n)
-      if (receipt.state === 'done') fetched.bytes += receipt.size
-      if (receipt.verified !== 'checksum') fetched.#unpublished.set(receipt.n, receipt)
-    }
-    for await (const { n, code } of outcomes.failures()) fetched.#failed.set(n, code)
-    return fetched
-  }
-
-  settle({ item, link, ...file }: HeldFile): HeldFile {
-    const n = item ?? link
-    if (n === undefined) return file
-    if (!this.#done.has(n)) {
-      const code = this.#failed.get(n) ?? 'SOURCE_FAILED'
-      return { ...file, code, withheld: RIGHTS.includes(code) ? true : undefined }
-    }
-    const receipt = this.#unpublished.get(n)
-    return {
-      ...file,
-      code: undefined,
-      state: file.withheld ? 'restricted-now' : 'current',
-      verified: receipt?.verified ?? 'checksum',
-      ...(receipt && { size: receipt.size, ...(receipt.checksum && { checksum: receipt.checksum }) }),
-    }
-  }
 }
 
 /** What a run did, counted. */
@@ -160,9 +121,9 @@ class Tally {
     if (this.#problems.length < SHOWN_PROBLEMS) this.#problems.push(problem)
   }
 
-  file(before: HeldFile, after: HeldFile): void {
-    if (before.item !== undefined && isHeld(after)) this.#files.fetched++
-    else if (isHeld(before) !== isHeld(after) || before.item !== undefined) this.#files.failed++
+  file(before: HeldFile | undefined, after: HeldFile): void {
+    if (before?.item !== undefined && isHeld(after)) this.#files.fetched++
+    else if ((before && isHeld(before) !== isHeld(after)) || before?.item !== undefined) this.#files.failed++
   }
 
   report({ order, run, now }: PublishOptions, bytesFetched: number): RunReport {
@@ -178,7 +139,13 @@ class Tally {
       ...(run.why !== undefined && { why: run.why }),
       states: this.#states,
       datasets: this.#happened,
-      files: { ...this.#files, ...run.arranged, linked: run.linked, kept: Math.max(0, kept - fetched - run.linked) },
+      files: {
+        ...this.#files,
+        ...run.arranged,
+        linked: run.linked,
+        copied: run.copied,
+        kept: Math.max(0, kept - fetched - run.linked - run.copied),
+      },
       bytesFetched,
       requests: { ...run.requests },
       ...(run.refused !== undefined && { refused: run.refused }),
@@ -186,14 +153,6 @@ class Tally {
       problems: this.#problems,
       ...(run.batch !== undefined && { batch: run.batch }),
     }
-  }
-}
-
-async function* changeRows(records: Records, mirror: string): AsyncGenerator<Uint8Array> {
-  yield csvRow(['change', 'dataset', 'version', 'path', 'file', 'detail'])
-  for await (const row of readLines(records, logName(mirror, 'changes'), changeSchema)) {
-    const { change, dataset, version = '', path = '', file = '', detail = '' } = row
-    yield csvRow([change, dataset, version, path, String(file), detail])
   }
 }
 
@@ -210,5 +169,3 @@ async function sweptTimes(records: Records, mirror: string, { parts, startedAt }
     return parts.includes(part) ? startedAt : known
   })
 }
-
-const DAY_MS = 24 * 60 * 60 * 1000

@@ -20,7 +20,9 @@ export const HAPPENED = [
 ] as const
 export type Happened = (typeof HAPPENED)[number]
 
-/** `run.json`: what a run of a mirror did. Written last: a run without it has not ended. */
+/** What a run of a mirror did. Comes last: a run without it has not ended. */
+export const RUN_REPORT = 'run.json'
+
 const runReportSchema = z.object({
   v: z.literal(1),
   mirror: z.string(),
@@ -40,7 +42,10 @@ const runReportSchema = z.object({
     fetched: count,
     /** Held before, and still. */
     kept: count,
+    /** Got a further path by a link, or by a copy that the store made. */
     linked: count,
+    /** The same, where the file system knows no links, or not one more of this file. */
+    copied: count.default(0),
     moved: count,
     superseded: count,
     failed: count,
@@ -51,9 +56,9 @@ const runReportSchema = z.object({
   requests: z.record(z.string(), count),
   /** Datasets that would have left, where those were too many: then none did. */
   refused: count.optional(),
-  /** Datasets that could not be looked at. */
   /** Where files of somebody else lie now that were where the mirror's belong. */
   inTheWay: z.array(z.string()).default([]),
+  /** Datasets that could not be looked at. */
   problems: z.array(z.object({ dataset: z.string(), code: z.string(), message: z.string() })),
   batch: z.string().optional(),
 })
@@ -61,7 +66,7 @@ export type RunReport = Readonly<z.infer<typeof runReportSchema>>
 
 /** @returns undefined when there is no such run, or it has not ended. Rejects with `RECORD_UNREADABLE`. */
 export async function readRun(records: Records, mirror: string, run: string): Promise<RunReport | undefined> {
-  const name = names.run(mirror, run, 'run.json')
+  const name = names.run(mirror, run, RUN_REPORT)
   const bytes = await records.read(name)
   return bytes && parseRecord(runReportSchema, bytes, name)
 }

@@ -7,14 +7,24 @@ import type { FoundDataset, MirrorSource } from '../model/mirror-source.ts'
 import type { Committed, Sink } from '../sinks/sink.ts'
 import { compare, pairs } from './compare.ts'
 import { isErrorOf } from './errors.ts'
-import { foundSchema, merged, searchScope, walkScope } from './found.ts'
-import { askAbout, mayLeave, type Departure, type Leaving } from './leaving.ts'
+import { foundSchema, searchScope, walkCollections } from './found.ts'
+import { joined } from './joined.ts'
+import { askAbout, mayLeave } from './leaving.ts'
 import { LineWriter } from './line-writer.ts'
 import { places, type MirrorOrder } from './order.ts'
-import { dropPending, logName, NO_PROGRESS, readPending, writePending, type Phase, type PendingRun } from './pending.ts'
+import {
+  dropPending,
+  logName,
+  NO_PROGRESS,
+  readPending,
+  unfinished,
+  writePending,
+  type Phase,
+  type PendingRun,
+} from './pending.ts'
 import { publish } from './publish.ts'
 import { readRun, type RunReport } from './report.ts'
-import { heldDatasets, PARTS, readLines, readState, type MirroredDataset } from './state.ts'
+import { heldDatasets, PARTS, readLines, readState } from './state.ts'
 
 /** How long what the search does not show may go unseen. */
 const FULL_AFTER_MS = 7 * 24 * 60 * 60 * 1000
@@ -59,13 +69,26 @@ export interface MirrorRunOptions {
   readonly forget: (batch: string) => Promise<void>
 }
 
+/** How a command to run a mirror went. */
+export interface RunEnd {
+  readonly report: RunReport
+  /** It was a run that had begun earlier, and did less than is asked for now: another one is to follow. */
+  readonly isLess: boolean
+}
+
 /**
  * One run of a mirror, or the rest of one that was cut short: finds what the server has, compares it with what is held, brings
  * home what is lacking, and records the new state and what changed. Every step can be repeated.
  * @returns undefined when fetching was parked
  */
-export async function runMirror(options: MirrorRunOptions): Promise<RunReport | undefined> {
-  return new MirrorRun(options, await pendingOrNew(options)).run()
+export async function runMirror(options: MirrorRunOptions): Promise<RunEnd | undefined> {
+  const { sink, order } = options
+  const earlier = await readPending(sink.records, order.name)
+  const isLess = earlier !== undefined && doesLess(earlier, options)
+  const begins = earlier === undefined || (isLess && onlyLooked(earlier))
+  if (earlier && begins) await dropPending(sink.records, order.name)
+  const report = await new MirrorRun(options, begins ? await newRun(options) : earlier).run()
+  return report && { report, isLess: isLess && !begins }
 }
 
 /**
@@ -75,17 +98,20 @@ export async function runMirror(options: MirrorRunOptions): Promise<RunReport | 
 export async function beginPreview(options: MirrorRunOptions): Promise<Pick<MirrorRun, 'preview'>> {
   const { sink, order } = options
   const earlier = await readPending(sink.records, order.name)
-  if (earlier && earlier.phase !== 'sweep' && earlier.phase !== 'compare') {
-    const message = `A run of mirror ${order.name} that began at ${earlier.startedAt} has not ended: bring it to its end first.`
-    throw new DataferryError('MIRROR_BUSY', message)
-  }
+  if (earlier && !onlyLooked(earlier)) throw unfinished(order.name, earlier)
   if (earlier) await dropPending(sink.records, order.name)
   return new MirrorRun(options, await newRun(options))
 }
 
-async function pendingOrNew(options: MirrorRunOptions): Promise<PendingRun> {
-  const { sink, order } = options
-  return (await readPending(sink.records, order.name)) ?? newRun(options)
+/** Whether a run has changed nothing yet at the destination. */
+function onlyLooked({ phase }: PendingRun): boolean {
+  return phase === 'sweep' || phase === 'compare'
+}
+
+/** Whether a run that was cut short does less than a command asks for. */
+function doesLess(run: PendingRun, { full, maxRemovals }: MirrorRunOptions): boolean {
+  const { refused } = run
+  return (full && !run.full) || (maxRemovals !== undefined && refused !== undefined)
 }
 
 async function newRun({ sink, order, full, now }: MirrorRunOptions): Promise<PendingRun> {
@@ -99,12 +125,14 @@ async function newRun({ sink, order, full, now }: MirrorRunOptions): Promise<Pen
     startedAt,
     sweep: parts.length === PARTS ? 'full' : 'quick',
     ...(parts.length === PARTS && !full && { why: 'The last full sweep was more than 7 days ago.' }),
+    full,
     parts,
     phase: 'sweep',
     progress: NO_PROGRESS,
     lost: [],
     arranged: { moved: 0, superseded: 0 },
     linked: 0,
+    copied: 0,
     unlinked: [],
     unknown: [],
     inTheWay: [],
@@ -169,16 +197,17 @@ class MirrorRun {
     const { order, sink, source, now, signal } = this.#options
     // What an earlier process refused is judged anew.
     this.#run = { ...this.#run, refused: undefined }
-    const leaving = await this.#leaving()
+    const mayAlsoLeave = await this.#judge()
     const { refused } = await compare({
       order,
       source,
       records: sink.records,
       now: now(),
       keeps,
+      asksAgain: this.#run.full,
       signal,
       run: this.#run,
-      leaving,
+      mayLeave: mayAlsoLeave,
       onProgress: (progress) => this.#save({ progress }),
     })
     await this.#save({ phase: 'clear', ...(refused > 0 && { refused: (this.#run.refused ?? 0) + refused }) })
@@ -235,7 +264,7 @@ class MirrorRun {
     const log = new LineWriter(await sink.records.appendTo(name, length))
     try {
       const unknown: string[] = []
-      for await (const found of await this.#find(after, searches, unknown)) await log.add(foundSchema.parse(found))
+      for await (const found of this.#find(after, searches, unknown)) await log.add(foundSchema.parse(found))
       await this.#save({ unknown })
     } finally {
       // What was found before a failure need not be found again.
@@ -243,71 +272,79 @@ class MirrorRun {
     }
   }
 
-  async #find(after: number, searches: boolean, unknown: string[]): Promise<AsyncIterable<FoundDataset>> {
+  async *#find(after: number, searches: boolean, unknown: string[]): AsyncGenerator<FoundDataset, void> {
     const { source, order, signal, sink } = this.#options
+    const { scope, name } = order
     const idOf = new Map<string, number>()
-    if (order.scope.kind === 'datasets') {
-      for await (const { pid, id } of heldDatasets(sink.records, order.name)) idOf.set(pid, id)
+    if (scope.kind === 'datasets') for await (const { pid, id } of heldDatasets(sink.records, name)) idOf.set(pid, id)
+    const known = { idOf, onUnknown: (pid: string) => void unknown.push(pid) }
+    const searched = searches ? searchScope(source, scope, after, known, signal) : nothing()
+    if (scope.kind !== 'collections' || (searches && this.#run.parts.length === 0)) {
+      yield* searched
+      return
     }
-    const searched = searches
-      ? [searchScope(source, order.scope, after, { idOf, onUnknown: (pid) => unknown.push(pid) }, signal)]
-      : []
-    const walks = this.#run.parts.length > 0 || !searches
-    const walked = walks ? await walkScope(source, order.scope, after, signal) : undefined
-    if (!walked) return merged(searched)
-    const isLinked = order.scope.kind === 'collections' && order.scope.linked
-    const ids = new Set(walked.map(({ id }) => id))
-    // The database decides what there is; the index alone knows what is only linked.
-    const known = searched.map((found) => (isLinked ? found : among(found, ids)))
-    return merged([...known, this.#own(walked, searches)])
-  }
-
-  /** Datasets of the database that are this installation's own: harvested ones have their files elsewhere. */
-  async *#own(walked: readonly FoundDataset[], hasIndex: boolean): AsyncGenerator<FoundDataset, void> {
-    const { source, sink, order, signal } = this.#options
-    const held = new Set<number>()
-    for await (const { id } of heldDatasets(sink.records, order.name)) held.add(id)
-    for (const found of walked) {
-      const isHarvested = hasIndex && !held.has(found.id) && (await source.indexed(found.id, signal)) === 'harvested'
-      if (!isHarvested) yield found
+    const walked = walkCollections(source, scope.collections, after, signal)
+    const inDatabase = joined(walked, heldDatasets(sink.records, name))
+    for await (const { id, left: found, right } of joined(searched, inDatabase)) {
+      const [there, held] = [right?.left, right?.right]
+      // The database decides what there is; the index alone knows what is only linked.
+      if (found) {
+        if (there || scope.linked) yield found
+      } else if (there) {
+        // Harvested datasets have their files elsewhere, and only the index tells.
+        const isOwn = !searches || held !== undefined || (await source.indexed(id, signal)) !== 'harvested'
+        if (isOwn) yield there
+      }
     }
   }
 
-  /** What became of datasets that were not found. Empty where more would leave than may. */
-  async #leaving(): Promise<Leaving> {
+  /**
+   * Asks what became of the datasets that were not found, and records it, unless more would leave than may: then none does.
+   * @returns whether so many more may leave
+   */
+  async #judge(): Promise<(more: number) => boolean> {
     const { sink, order, source, signal, maxRemovals = order.maxRemovals } = this.#options
-    const left = new Map<number, Departure>()
-    let held = 0
-    let leaving = 0
-    const missing: MirroredDataset[] = []
-    for await (const { found, old } of pairs(sink.records, order.name)) {
-      if (old?.state !== 'current') continue
-      held++
-      if (!found) missing.push(old)
-    }
-    if (
-      this.#run.sweep === 'quick' &&
-      order.scope.kind === 'collections' &&
-      !mayLeave(missing.length, held, undefined)
-    ) {
+    const { held, missing } = await this.#missing()
+    if (this.#run.sweep === 'quick' && order.scope.kind === 'collections' && !mayLeave(missing, held, undefined)) {
       // The phase first: without what was found, everything would seem to have gone.
       await this.#save({ phase: 'sweep' })
       await sink.records.remove(logName(order.name, 'found'))
-      await this.#sweepInFull(`The search did not find ${missing.length} of ${held} datasets that are held.`)
+      await this.#sweepInFull(`The search did not find ${missing} of ${held} datasets that are held.`)
       await this.#sweep()
       await this.#save({ phase: 'compare' })
-      return this.#leaving()
+      return this.#judge()
     }
-    for (const old of missing) {
-      const departure = await askAbout(old, order, source, signal)
-      left.set(old.id, departure)
-      if (departure.state !== 'current') leaving++
-      if (!mayLeave(leaving, held, maxRemovals)) {
-        await this.#save({ refused: missing.length })
-        return { departures: new Map(), mayLeave: () => false }
+    const name = logName(order.name, 'departures')
+    const log = new LineWriter(await sink.records.appendTo(name, 0))
+    let leaving = 0
+    try {
+      const all = missing > 0 ? pairs(sink.records, order.name) : nothing()
+      for await (const { found, old } of all) {
+        if (found || old?.state !== 'current') continue
+        const departure = await askAbout(old, order, source, signal)
+        if (departure.state !== 'current') leaving++
+        if (!mayLeave(leaving, held, maxRemovals)) break
+        await log.add(departure)
       }
+      await log.flush()
+    } finally {
+      await log.close()
     }
-    return { departures: left, mayLeave: (more) => mayLeave(leaving + more, held, maxRemovals) }
+    if (mayLeave(leaving, held, maxRemovals)) return (more) => mayLeave(leaving + more, held, maxRemovals)
+    await sink.records.remove(name)
+    await this.#save({ refused: missing })
+    return () => false
+  }
+
+  /** Datasets that are held as current, and how many of these were not found. */
+  async #missing(): Promise<{ readonly held: number; readonly missing: number }> {
+    let [held, missing] = [0, 0]
+    for await (const { found, old } of pairs(this.#options.sink.records, this.#options.order.name)) {
+      if (old?.state !== 'current') continue
+      held++
+      if (!found) missing++
+    }
+    return { held, missing }
   }
 
   /** Takes files away from where they were: afterwards every place that another file is to have is free. */
@@ -365,16 +402,18 @@ class MirrorRun {
     const { sink, order, signal } = this.#options
     const unlinked: string[] = []
     const inTheWay: string[] = []
-    let linked = 0
+    let [linked, copied] = [0, 0]
     const links = readLines(sink.records, logName(order.name, 'links'), linkSchema)
     await eachConcurrently(links, AT_A_TIME, async ({ from, to }) => {
       const [held, there] = [await sink.stat(from, KEY, signal), await sink.stat(to, KEY, signal)]
       // One of the same size was put there before this was repeated.
       if (held && there && there.size !== held.size) await this.#makeWay(to, inTheWay)
-      if (await sink.link(from, to, signal)) linked++
-      else unlinked.push(from, to)
+      const link = await sink.link(from, to, signal)
+      if (!link) unlinked.push(from, to)
+      else if (link === 'linked') linked++
+      else copied++
     })
-    await this.#save({ linked, unlinked, inTheWay: [...this.#run.inTheWay, ...inTheWay] })
+    await this.#save({ linked, copied, unlinked, inTheWay: [...this.#run.inTheWay, ...inTheWay] })
   }
 
   #moves(): AsyncIterable<z.infer<typeof moveSchema>> {
@@ -383,11 +422,8 @@ class MirrorRun {
   }
 }
 
-async function* among(
-  found: AsyncIterable<FoundDataset>,
-  ids: ReadonlySet<number>,
-): AsyncGenerator<FoundDataset, void> {
-  for await (const one of found) if (ids.has(one.id)) yield one
+async function* nothing(): AsyncGenerator<never, void> {
+  // For what need not be read or asked.
 }
 
 function isCopy(one: Committed, other: Committed): boolean {

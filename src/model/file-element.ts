@@ -60,6 +60,7 @@ export function listedFile(element: FileElement, today: string): ListedFile {
     tabular,
     ...(tabular ? { original: originalOf(dataFile) } : {}),
     ...some('withheld', withheld(element, today)),
+    ...some('embargoEnds', embargoEnds(element)),
     ...some('availableFrom', embargoEnd(element, today)),
     ...some('availableUntil', retentionEnd(element, today)),
     // −1 stands for none.
@@ -119,9 +120,14 @@ function withheld({ dataFile, restricted }: FileElement, today: string): Withhel
   return restricted ? 'restricted' : undefined
 }
 
-function embargoEnd({ dataFile }: FileElement, today: string): string | undefined {
+function embargoEnds({ dataFile }: FileElement): string | undefined {
   const from = dataFile.embargo?.dateAvailable
-  return from && ISO_DAY.test(from) && today < from ? from : undefined
+  return from && ISO_DAY.test(from) ? from : undefined
+}
+
+function embargoEnd(element: FileElement, today: string): string | undefined {
+  const from = embargoEnds(element)
+  return from !== undefined && today < from ? from : undefined
 }
 
 function retentionEnd({ dataFile }: FileElement, today: string): string | undefined {

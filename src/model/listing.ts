@@ -18,6 +18,8 @@ export interface ListedFile {
   /** Only of tabular files. */
   readonly original?: { readonly name?: string; readonly size?: number; readonly contentType?: string }
   readonly withheld?: Withheld
+  /** The day (UTC) on which its embargo ends, or has ended. */
+  readonly embargoEnds?: string
   /** The first day (UTC) on which an embargoed file can be downloaded. */
   readonly availableFrom?: string
   /** The last day (UTC) on which a file whose retention period has ended could be downloaded. */

@@ -60,8 +60,15 @@ export interface MetadataExport {
 export interface MirrorSource {
   /** Released datasets that the index knows, by ascending id, a page at a time, each once. */
   search(scope: SearchScope, after: number, signal: AbortSignal): AsyncIterable<readonly FoundDataset[]>
-  /** Every dataset of a collection and of those within, by the database. */
-  walk(collection: number | string, signal: AbortSignal): AsyncIterable<FoundDataset>
+  /**
+   * Every dataset of a collection and of those within, by the database, in no order.
+   * @param patiently asks for the contents of a collection again while it is worth waiting
+   */
+  walk(
+    collection: number | string,
+    signal: AbortSignal,
+    patiently?: <T>(call: () => Promise<T>) => Promise<T>,
+  ): AsyncIterable<FoundDataset>
   /** One dataset by its PID; undefined where the server does not show it. */
   find(pid: string, signal: AbortSignal): Promise<FoundDataset | undefined>
   /** What the index knows of a released dataset, wherever it is; undefined: nothing. Harvested ones have their files elsewhere. */

@@ -19,11 +19,11 @@ export class PathRegistry {
    * give the same paths, and claiming the assigned paths gives them again.
    */
   claim(path: string): string {
-    return this.#isClaimed(path) ? path : this.#claimVariantOf(path)
+    return this.take(path) ? path : this.#claimVariantOf(path)
   }
 
-  /** Whether the path was free, and is claimed now. */
-  #isClaimed(path: string): boolean {
+  /** Claims a safe path as it is. @returns false: it is claimed already */
+  take(path: string): boolean {
     const folded = fold(path)
     const folder = folded.slice(0, Math.max(0, folded.lastIndexOf('/')))
     const isKnown = folder === this.#folder

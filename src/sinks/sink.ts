@@ -27,6 +27,9 @@ export interface Proof {
 /** What is known about bytes that are at hand: their count need not be told. */
 export type Statement = Omit<Proof, 'size' | 'key'>
 
+/** `linked`: by a hard link, or a copy made by the store. `copied`: the system knows no links, or not one more of this file. */
+export type Linked = 'linked' | 'copied'
+
 export interface StageOptions {
   /** One writer per key: `<batch>-<n>`. */
   readonly key: string
@@ -81,8 +84,11 @@ export interface Sink {
    * @returns false: nothing is at `from`
    */
   move(from: string, to: string, signal: AbortSignal): Promise<boolean>
-  /** As `move`, and the file stays where it is, too: a hard link or a copy made by the store; where there is neither, a copy. */
-  link(from: string, to: string, signal: AbortSignal): Promise<boolean>
+  /**
+   * As `move`, and the file stays where it is, too.
+   * @returns undefined: nothing is at `from`
+   */
+  link(from: string, to: string, signal: AbortSignal): Promise<Linked | undefined>
   /** Removes a committed file; nothing there is no error. */
   remove(place: string): Promise<void>
   /** Every committed file with its size, in no order, without the `.dataferry` folder; for `verify`. */
@@ -147,6 +153,11 @@ export interface Records {
   /** Removes a file or log; a missing one is not an error. */
   remove(name: string): Promise<void>
   /**
+   * Puts a folder with all its files and logs, none of them open, where nothing is yet. On disk it shows there in one step; in S3
+   * its file `last` shows last. Repeatable: with nothing at `from` it does nothing.
+   */
+  moveFolder(from: string, to: string, last: string): Promise<void>
+  /**
    * Opens a log for appending, cut to `length` bytes first when given; the caller closes it. One writer per name:
    * `SINK_BUSY` when this sink has it open. `SINK_FAILED` when the log is shorter than `length`.
    * A crash may leave a log that ends in the middle of what was last appended: readers drop a torn last line.
@@ -154,7 +165,7 @@ export interface Records {
   appendTo(name: string, length?: number): Promise<RecordLog>
   /** Bytes `from` … `to` − 1 of a log, or fewer when it is shorter; none when it does not exist. */
   readLog(name: string, from: number, to: number): Promise<Uint8Array>
-  /** A log from an offset to its present end; nothing when it does not exist. */
+  /** A log, or a whole file, from an offset to its present end; nothing when it does not exist. */
   streamLog(name: string, from: number): AsyncIterable<Uint8Array>
 }
 

@@ -16,13 +16,14 @@ interface World {
   readonly env?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
   readonly stdout?: Recorder
+  readonly now?: (() => Date) | undefined
 }
 
 /** Runs a command line in this process, as far as its standard output is text. */
 export async function runInProcess(args: readonly string[], world: World): Promise<Ended> {
-  const { cwd, env = {}, signal = new AbortController().signal, stdout = new Recorder() } = world
+  const { cwd, env = {}, signal = new AbortController().signal, stdout = new Recorder(), now } = world
   const stderr = new Recorder()
-  const code = await runProgram(args, { stdout, stderr, env, cwd, signal, verbs: VERBS })
+  const code = await runProgram(args, { stdout, stderr, env, cwd, signal, verbs: VERBS, now })
   return {
     code,
     stdout: stdout.text,

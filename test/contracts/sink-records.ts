@@ -83,9 +83,32 @@ export function describeRecords(make: MakeSink): void {
       await expect(records.read(name)).rejects.toMatchObject(refused)
       await expect(records.write(name, 'x')).rejects.toMatchObject(refused)
       await expect(records.remove(name)).rejects.toMatchObject(refused)
+      await expect(records.moveFolder(name, 'b2', 'x')).rejects.toMatchObject(refused)
+      await expect(records.moveFolder('b2', name, 'x')).rejects.toMatchObject(refused)
       await expect(records.appendTo(name)).rejects.toMatchObject(refused)
       await expect(records.readLog(name, 0, 1)).rejects.toMatchObject(refused)
       await expect((async () => collect(records.streamLog(name, 0)))()).rejects.toMatchObject(refused)
+    })
+
+    it('move as a folder, files and logs, and a second time do nothing', async () => {
+      await records.write('b1/draft/last.json', '{}')
+      await records.write('b1/draft/table.csv', 'a,b\r\n')
+      const log = await records.appendTo('b1/draft/lines.ndjson')
+      for (let n = 0; n < 3; n++) await log.append(bytesOf(70_000))
+      await log.close()
+      await collect(records.streamLog('b1/runs/1/lines.ndjson', 0))
+      for (let again = 0; again < 2; again++) await records.moveFolder('b1/draft', 'b1/runs/1', 'last.json')
+      expect([...(await records.list('b1'))].sort()).toEqual([
+        'b1/runs/1/last.json',
+        'b1/runs/1/lines.ndjson',
+        'b1/runs/1/table.csv',
+      ])
+      expect(await text('b1/runs/1/last.json')).toBe('{}')
+      expect(await collect(records.streamLog('b1/runs/1/lines.ndjson', 0))).toHaveLength(210_000)
+      // A whole file is read as a stream, too.
+      expect((await collect(records.streamLog('b1/runs/1/table.csv', 1))).toString()).toBe(',b\r\n')
+      await records.write('b1/draft/more', 'x')
+      expect(await text('b1/draft/more')).toBe('x')
     })
 
     it('include logs that keep the order of appends made at the same time', async () => {

@@ -427,10 +427,21 @@ describe('NativeApi', () => {
       [{ filesize: -1, md5: 'b'.repeat(32), checksum: null }, { checksum: { algorithm: 'md5', hex: 'b'.repeat(32) } }],
       [
         { checksum, embargo: { dateAvailable: '2026-07-23' } },
-        { withheld: 'embargoed', availableFrom: '2026-07-23', checksum: { algorithm: 'sha1', hex: 'a'.repeat(40) } },
+        {
+          withheld: 'embargoed',
+          availableFrom: '2026-07-23',
+          embargoEnds: '2026-07-23',
+          checksum: { algorithm: 'sha1', hex: 'a'.repeat(40) },
+        },
       ],
-      [{ embargo: { dateAvailable: '2026-07-22' }, checksum: { type: 'MD5', value: 'short' } }, {}],
-      [{ retention: { dateUnavailable: '2026-07-21' } }, { withheld: 'retention-expired' }],
+      [
+        { embargo: { dateAvailable: '2026-07-22' }, checksum: { type: 'MD5', value: 'short' } },
+        { embargoEnds: '2026-07-22' },
+      ],
+      [
+        { retention: { dateUnavailable: '2026-07-21' } },
+        { withheld: 'retention-expired', availableUntil: '2026-07-21' },
+      ],
       [{ retention: { dateUnavailable: '2026-07-22' } }, {}],
       [
         { tabularData: true, originalFileSize: -1, originalFileName: 'x.csv' },

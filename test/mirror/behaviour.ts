@@ -311,7 +311,17 @@ export function describeMirror(on: string, homeOf: () => Promise<MirrorHome>): v
         const { report } = await home.run()
         const sink = await home.place.sink()
         const pending = { v: 1 as const, run: report.run, startedAt: new Date().toISOString(), sweep: 'quick' as const }
-        const rest = { parts: [], lost: [], unlinked: [], unknown: [], inTheWay: [], linked: 0, requests: {} }
+        const rest = {
+          parts: [],
+          lost: [],
+          unlinked: [],
+          unknown: [],
+          inTheWay: [],
+          linked: 0,
+          copied: 0,
+          full: false,
+          requests: {},
+        }
         const arranged = { moved: 0, superseded: 0 }
         await writePending(sink.records, 'm', { ...pending, ...rest, arranged, phase: 'done', progress: NO_PROGRESS })
         await sink.close()

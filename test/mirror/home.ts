@@ -24,6 +24,8 @@ export interface MirrorHome {
   /** Of every command. */
   readonly env: Readonly<Record<string, string>>
   readonly api: MirrorApi
+  /** What time it is: here, and on the server where that is another one. Default: now. */
+  readonly clock: { here?: Date; server?: Date }
   cli(...args: readonly string[]): Promise<Ended>
   /** The same with other settings. */
   with(env: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<Ended>
@@ -49,6 +51,9 @@ const reportSchema = z.looseObject({
 })
 type Report = z.infer<typeof reportSchema>
 
+/** Of somebody who may see everything. */
+export const TOKEN = 'the-curators-token'
+
 /** Waits are short in tests. */
 const SHORT = {
   DATAFERRY_OUTAGE_FIRST: '10ms',
@@ -72,7 +77,12 @@ export function mirrorHomes(newPlace: (folder: string) => Promise<Place> = onDis
     world.collection('climate')
     world.collection('ice', { parent: 'climate' })
     world.collection('other')
-    const server = await startDataverse({ world })
+    const clock: MirrorHome['clock'] = {}
+    const server = await startDataverse({
+      world,
+      tokens: { [TOKEN]: { user: '@curator', superuser: true, curates: 'all' } },
+      clock: () => (clock.server ?? clock.here)?.getTime() ?? Date.now(),
+    })
     const folder = await mkdtemp(join(tmpdir(), 'df-mirror-'))
     const place = await newPlace(folder)
     const env = {
@@ -82,7 +92,8 @@ export function mirrorHomes(newPlace: (folder: string) => Promise<Place> = onDis
       ...SHORT,
       ...place.env,
     }
-    const withEnv: MirrorHome['with'] = (more, ...args) => runInProcess(args, { cwd: folder, env: { ...env, ...more } })
+    const withEnv: MirrorHome['with'] = (more, ...args) =>
+      runInProcess(args, { cwd: folder, env: { ...env, ...more }, now: () => clock.here ?? new Date() })
     const cli = (...args: readonly string[]): Promise<Ended> => withEnv({}, ...args)
     return {
       repository: new Repository(world),
@@ -91,6 +102,7 @@ export function mirrorHomes(newPlace: (folder: string) => Promise<Place> = onDis
       destination: place.url,
       folder,
       env,
+      clock,
       api: new MirrorApi({ baseUrl: server.url, retries: 0 }),
       cli,
       with: withEnv,

@@ -31,7 +31,7 @@ export const command: Command = {
     { flags: '--metadata <what>', help: 'with create: none, dataset (default) or all that the server exports' },
     ...FILTER_FLAGS,
     { flags: '--max-removals <share>', help: 'keep all as it is where more would leave; default: 5%, or 10 datasets' },
-    { flags: '--full', help: 'with run: look at every dataset, whatever the search says' },
+    { flags: '--full', help: 'with run: look at every dataset, and ask again for withheld files' },
     { flags: '-n, --dry-run', help: 'with run: show what would change, and fetch nothing' },
     { flags: '--removed-for <age>', help: 'with prune: drop what left so long ago, such as 180d' },
     { flags: '--yes', help: 'with prune and purge: do it; without, only list' },

@@ -1,11 +1,13 @@
+import { recordLines } from '../../batch/record.ts'
 import { changeSchema, type Change } from '../../mirror/changes.ts'
 import { names, type MirrorOrder } from '../../mirror/order.ts'
 import { logName, type PendingRun } from '../../mirror/pending.ts'
 import { listRuns, readRun, type RunReport } from '../../mirror/report.ts'
-import { heldDatasets, isHeld, readFiles, readLines, readState } from '../../mirror/state.ts'
+import { heldDatasets, isHeld, readFiles, readLines, readState, type MirroredDataset } from '../../mirror/state.ts'
 import { splitRecord } from '../../manifest/record.ts'
 import type { Records, Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
+import { pasted } from '../pasted.ts'
 import { placeFor } from '../places.ts'
 import { formatBytes, formatCount, formatDuration, plural } from '../terminal/format.ts'
 import { scopeText } from './create.ts'
@@ -15,11 +17,12 @@ const SHOWN = 50
 
 /** How a run ended. @returns 0 only when the mirror equals what the server releases to this user */
 export async function printRun(
-  { out }: Context,
+  context: Context,
   sink: Sink,
   { name }: MirrorOrder,
   report: RunReport,
 ): Promise<ExitCode> {
+  const { out } = context
   out.record({ event: 'mirror-run', destination: sink.url, ...report })
   if (out.json) return report.complete ? 0 : 1
   const ms = Date.parse(report.finishedAt) - Date.parse(report.startedAt)
@@ -38,7 +41,7 @@ export async function printRun(
     out.line(`    ${dataset}`)
     out.paragraph(`      ${message} (${code})`)
   }
-  if (report.files.failed > 0) await printMissing(out, sink.records, name)
+  if (report.files.failed > 0) await printMissing(context, sink.records, name, report.files.missing)
   const files = placeFor(out, sink.url)
   out.line(`files    ${files}`)
   out.line(`records  ${files}/.dataferry/${names.run(name, report.run, '').slice(0, -1)}`)
@@ -66,31 +69,47 @@ function happenings({ datasets, files, bytesFetched }: RunReport): readonly (rea
     [files.fetched, `${files.fetched === 1 ? 'file' : 'files'} fetched (${formatBytes(bytesFetched)})`],
     [files.moved, `${files.moved === 1 ? 'file' : 'files'} moved`],
     [files.linked, `${files.linked === 1 ? 'file' : 'files'} linked`],
+    [files.copied, `${files.copied === 1 ? 'file' : 'files'} copied, as no more links are possible there`],
     [files.superseded, `${files.superseded === 1 ? 'file' : 'files'} kept aside`],
     [files.failed, `${files.failed === 1 ? 'file' : 'files'} failed`],
     [files.missing, `${files.missing === 1 ? 'file' : 'files'} missing`],
   ]
 }
 
-async function printMissing(out: Context['out'], records: Records, mirror: string): Promise<void> {
-  let shown = 0
-  for await (const { path, code } of missingFiles(records, mirror)) {
-    if (++shown > SHOWN) break
+interface MissingFile {
+  readonly dataset: string
+  readonly path: string
+  readonly code: string | undefined
+}
+
+async function printMissing(context: Context, records: Records, mirror: string, count: number): Promise<void> {
+  const missing: MissingFile[] = []
+  for await (const file of missingFiles(records, mirror)) if (missing.push(file) >= SHOWN) break
+  listMissing(context, mirror, missing, count)
+}
+
+function listMissing({ out, config }: Context, mirror: string, missing: readonly MissingFile[], count: number): void {
+  for (const { path, code } of missing.slice(0, SHOWN)) {
     out.line(`    ${path}`)
     out.paragraph(`      ${code ?? 'not tried yet'}`)
   }
+  if (count <= SHOWN) return
+  out.line(`    … and ${formatCount(count - SHOWN)} more. To list all:`)
+  out.line(`      ${pasted(config, 'mirror', ['status', mirror, '--json'])}`)
 }
 
-async function* missingFiles(
+async function* missingFiles(records: Records, mirror: string): AsyncGenerator<MissingFile> {
+  for await (const dataset of heldDatasets(records, mirror)) yield* await missingOf(records, mirror, dataset)
+}
+
+async function missingOf(
   records: Records,
   mirror: string,
-): AsyncGenerator<{ readonly path: string; readonly code: string | undefined; readonly dataset: string }> {
-  for await (const { id, pid, files } of heldDatasets(records, mirror)) {
-    if (files.missing === 0) continue
-    for (const file of await readFiles(records, mirror, id)) {
-      if (!isHeld(file)) yield { path: file.path, code: file.code, dataset: pid }
-    }
-  }
+  { id, pid, files }: MirroredDataset,
+): Promise<readonly MissingFile[]> {
+  if (files.missing === 0) return []
+  const held = await readFiles(records, mirror, id)
+  return held.filter((file) => !isHeld(file)).map(({ path, code }) => ({ dataset: pid, path, code }))
 }
 
 function padded(count: number): string {
@@ -131,20 +150,23 @@ async function printChanges(out: Context['out'], changes: AsyncIterable<Change>)
 
 /** What a mirror holds, and how its last run ended. */
 export async function printStatus(
-  { out }: Context,
+  context: Context,
   sink: Sink,
   order: MirrorOrder,
   pending: PendingRun | undefined,
 ): Promise<void> {
+  const { out } = context
   const { records } = sink
   const { name, server } = order
   const state = await readState(records, name)
   const last = state && (await readRun(records, name, state.run))
   const sums = { current: 0, bytes: 0, aside: 0, missing: 0 }
   const states: Record<string, number> = {}
-  for await (const { files, state: is } of heldDatasets(records, name)) {
-    states[is] = (states[is] ?? 0) + 1
-    for (const key of ['current', 'bytes', 'aside', 'missing'] as const) sums[key] += files[key]
+  const missing: MissingFile[] = []
+  for await (const dataset of heldDatasets(records, name)) {
+    states[dataset.state] = (states[dataset.state] ?? 0) + 1
+    for (const key of ['current', 'bytes', 'aside', 'missing'] as const) sums[key] += dataset.files[key]
+    if (missing.length < SHOWN && !out.json) missing.push(...(await missingOf(records, name, dataset)))
   }
   const fullSweep = state?.swept.reduce((first, time) => (time < first ? time : first))
   out.record({
@@ -159,7 +181,7 @@ export async function printStatus(
     unfinished: pending ? { startedAt: pending.startedAt, phase: pending.phase } : null,
   })
   if (out.json) {
-    for await (const missing of missingFiles(records, name)) out.record({ event: 'missing', ...missing })
+    for await (const file of missingFiles(records, name)) out.record({ event: 'missing', ...file })
     return
   }
   out.line(`${name}: ${scopeText(order)} on ${server}`, 'bold')
@@ -168,7 +190,7 @@ export async function printStatus(
   out.line(
     `${padded(sums.current)} files (${formatBytes(sums.bytes)}), ${formatCount(sums.aside)} kept aside, ${formatCount(sums.missing)} missing`,
   )
-  await printMissing(out, records, name)
+  listMissing(context, name, missing, sums.missing)
   if (last) out.line(`last run    ${last.finishedAt}, ${last.complete ? 'complete' : 'not complete'}`)
   else out.line('It has not been run yet.')
   if (fullSweep !== undefined) out.line(`full sweep  every dataset was looked at since ${fullSweep}`)
@@ -187,25 +209,27 @@ export async function printRunChanges(
   const wanted = run === undefined ? (await readState(records, name))?.run : runs.findLast((one) => one.startsWith(run))
   const report = wanted === undefined ? undefined : await readRun(records, name, wanted)
   if (!report) return undefined
-  const bytes = await records.read(names.run(name, report.run, 'changes.csv'))
-  const table = Buffer.from(bytes ?? []).toString('utf8')
   out.record({ event: 'mirror-run', ...report })
-  if (!out.json) out.text(table.replaceAll('\r\n', '\n').trimEnd())
-  for (const change of rowsOf(table)) out.record({ event: 'change', ...change })
+  let header: readonly string[] | undefined
+  for await (const line of tableLines(records, names.run(name, report.run, 'changes.csv'))) {
+    if (!out.json) out.text(line)
+    else if (header) out.record({ event: 'change', ...rowOf(header, line) })
+    else header = cellsOf(line)
+  }
   return report
 }
 
-/** The rows of a table, by the names of its columns. Cells may hold line ends. */
-function* rowsOf(table: string): Generator<Readonly<Record<string, string>>> {
-  let header: readonly string[] | undefined
-  let record = ''
-  for (const line of table.trimEnd().split('\r\n')) {
-    record = record === '' ? line : `${record}\n${line}`
-    const split = splitRecord(record, ',')
-    if (split.state !== 'whole') continue
-    record = ''
-    const cells = split.cells
-    if (header) yield Object.fromEntries(header.map((name, at) => [name, cells[at] ?? '']))
-    else header = cells
-  }
+/** The rows of a table of ours, each of which is one line. */
+async function* tableLines(records: Records, name: string): AsyncGenerator<string> {
+  for await (const { text = '' } of recordLines(records.streamLog(name, 0))) yield text.replace(/\r$/, '')
+}
+
+function rowOf(header: readonly string[], line: string): Readonly<Record<string, string>> {
+  const cells = cellsOf(line)
+  return Object.fromEntries(header.map((column, at) => [column, cells[at] ?? '']))
+}
+
+function cellsOf(line: string): readonly string[] {
+  const split = splitRecord(line, ',')
+  return split.state === 'whole' ? split.cells : []
 }

@@ -1,7 +1,6 @@
 import { isReported, readReport } from '../../batch/report.ts'
 import { names as batchNames, readBatch, removeFolder } from '../../batch/folder.ts'
 import { DataferryError, isAbort } from '../../errors.ts'
-import { markDestination } from '../../batch/destination.ts'
 import { dropPending, type Phase, type PendingRun } from '../../mirror/pending.ts'
 import { patientSource } from '../../mirror/patient-source.ts'
 import { beginPreview, runMirror, type Lacking, type MirrorRunOptions } from '../../mirror/run.ts'
@@ -21,44 +20,49 @@ import { tellWait } from '../tell-notices.ts'
 import { runShared } from '../shared-run.ts'
 import { plural } from '../terminal/format.ts'
 import { printPreview, printRun } from './print.ts'
-import { namedMirror, ownMirror, withSink } from './with-mirror.ts'
+import { asIfServerGiven, namedMirror, ownMirror, withSink } from './with-mirror.ts'
 import { readShare } from './read-scope.ts'
 
 /** `dataferry mirror run`: finds what changed, fetches that, and records it. */
-export function runNamedMirror(context: Context): Promise<ExitCode> {
-  return withSink(context, async (sink) => {
-    const order = await namedMirror(context, sink)
+export function runNamedMirror(given: Context): Promise<ExitCode> {
+  return withSink(given, async (sink) => {
+    const order = await namedMirror(given, sink)
+    const context = asIfServerGiven(given, order)
     await using runtime = lazyRuntime(context, 'worker')
     const opened = await runtime.get()
     await using ownership = await ownMirror(context, opened, order, sink)
     const signal = AbortSignal.any([context.signal, ownership.lost])
-    const asking = await Asking.open({ ...context, signal }, runtime, order)
-    const options = optionsOf({ ...context, signal }, { sink, order, runtime, asking })
+    const parts = { sink, order, runtime }
     try {
-      return context.has('dry-run') ? await preview(context, sink, options) : await bring(context, sink, options)
+      return await (context.has('dry-run') ? preview : bring)({ ...context, signal }, parts)
     } catch (error) {
       if (!isAbort(error) || !context.signal.aborted) throw error
       context.out.say('Parked. The same command goes on where it was:')
       context.out.command(pasted(context.config, 'mirror', ['run', order.name]))
       return 130
-    } finally {
-      await asking.close()
     }
   })
 }
 
-async function bring(context: Context, sink: Sink, options: MirrorRunOptions): Promise<ExitCode> {
-  const report = await runMirror(options)
-  if (!report) return 130
-  return printRun(context, sink, options.order, report)
+async function bring(context: Context, parts: Parts): Promise<ExitCode> {
+  const { order, runtime, sink } = parts
+  for (;;) {
+    await using asking = await Asking.open(context, runtime, order)
+    const end = await runMirror(optionsOf(context, parts, asking))
+    if (!end) return 130
+    if (!end.isLess) return await printRun(context, sink, order, end.report)
+    context.out.say('The run that had begun earlier has ended. Now the one that was asked for:')
+  }
 }
 
-async function preview(context: Context, sink: Sink, options: MirrorRunOptions): Promise<ExitCode> {
-  const run = await beginPreview(options)
+async function preview(context: Context, parts: Parts): Promise<ExitCode> {
+  const { order, runtime, sink } = parts
+  await using asking = await Asking.open(context, runtime, order)
+  const run = await beginPreview(optionsOf(context, parts, asking))
   try {
-    return await printPreview(context, sink, options.order, await run.preview())
+    return await printPreview(context, sink, order, await run.preview())
   } finally {
-    await dropPending(sink.records, options.order.name)
+    await dropPending(sink.records, order.name)
   }
 }
 
@@ -66,24 +70,23 @@ interface Parts {
   readonly sink: Sink
   readonly order: MirrorOrder
   readonly runtime: LazyRuntime
-  readonly asking: Asking
 }
 
-function optionsOf(context: Context, { sink, order, runtime, asking }: Parts): MirrorRunOptions {
+function optionsOf(context: Context, { sink, order, runtime }: Parts, asking: Asking): MirrorRunOptions {
   return {
     order,
     sink,
     source: asking.source,
     full: context.has('full'),
     maxRemovals: readShare('max-removals', context.text('max-removals')),
-    now: () => new Date(),
+    now: context.now,
     signal: context.signal,
     onPhase: (phase, run) => tell(context, phase, run),
     requests: () => asking.requests,
     fetch: async (lacking, batch, begun) => {
       // The batch has workers of its own.
-      await asking.close()
-      return fetchLacking(context, { sink, order, runtime, asking }, lacking, { batch, begun })
+      await asking[Symbol.asyncDispose]()
+      return fetchLacking(context, { sink, order, runtime }, lacking, { batch, begun })
     },
     forget: async (batch) => {
       await (await runtime.get()).ledger.forget(batch)
@@ -146,12 +149,11 @@ async function openBatch(
     bundleUnverified,
     manifest: { name: `mirror-${name}`, format: MIRROR_FORMAT, sha256, entries: files },
   }
-  await markDestination(sink.records)
   return beginBatch(sink, request, bytes, false)
 }
 
 /** The server of a mirror, asked within its streams; told of waits. */
-class Asking {
+class Asking implements AsyncDisposable {
   readonly source: MirrorSource
   readonly requests: Readonly<Record<string, number>>
   readonly #end: () => Promise<void>
@@ -167,7 +169,7 @@ class Asking {
     const slots = openQuestionSlots(context, await lazy.get())
     const sources = new Sources(context, [server])
     const requests: Record<string, number> = {}
-    const source = patientSource(sources.mirror(server, slots.takeSlot), {
+    const source = patientSource(sources.mirror(server, { takeSlot: slots.takeSlot, now: context.now }), {
       patience: sources.patience(server, 'The mirror', tellWait(context)),
       count: (kind) => (requests[kind] = (requests[kind] ?? 0) + 1),
     })
@@ -177,7 +179,7 @@ class Asking {
     })
   }
 
-  close(): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
     return (this.#ended ??= this.#end())
   }
 }

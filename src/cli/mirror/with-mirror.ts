@@ -38,6 +38,13 @@ export async function namedMirror(context: Context, sink: Sink): Promise<MirrorO
   })
 }
 
+/** The order names the server: without --server its token is found as if it had been given. */
+export function asIfServerGiven(context: Context, { server }: MirrorOrder): Context {
+  const config = context.config.forServer(server)
+  for (const warning of config.warnings) if (!context.config.warnings.includes(warning)) context.out.warn(warning)
+  return { ...context, config }
+}
+
 /** Makes this process the one that works on a mirror. Rejects with `MIRROR_BUSY` while another one does. */
 export function ownMirror(
   { config, log }: Context,

@@ -18,7 +18,7 @@ import { DiskRecords } from './records.ts'
 import { DiskStage } from './stage.ts'
 import { Volume } from './volume.ts'
 import { checkKey, checkPath, checkPlace, RECORDS_FOLDER } from '../names.ts'
-import type { Committed, Sink, Stage, StageOptions, Statement } from '../sink.ts'
+import type { Committed, Linked, Sink, Stage, StageOptions, Statement } from '../sink.ts'
 
 export type { DiskSinkOptions } from './workspace.ts'
 
@@ -168,7 +168,7 @@ export class DiskSink implements Sink {
     return this.#rearrange(`move ${from} to ${to}`, [from, to], signal, (places) => places.move(from, to))
   }
 
-  async link(from: string, to: string, signal: AbortSignal): Promise<boolean> {
+  async link(from: string, to: string, signal: AbortSignal): Promise<Linked | undefined> {
     return this.#rearrange(`link ${from} to ${to}`, [from, to], signal, (places) => places.link(from, to))
   }
 

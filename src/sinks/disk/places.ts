@@ -4,6 +4,7 @@ import { basename, join } from 'node:path'
 import { systemCode } from '../../errors.ts'
 import { ABSENT, unless } from './errors.ts'
 import { isWithin, parentOf } from './folders.ts'
+import type { Linked } from '../sink.ts'
 import type { Workspace } from './workspace.ts'
 
 /** What systems say that know no links, or not from here to there, or not one more. Linux link(2). */
@@ -26,34 +27,23 @@ export class Places {
     return true
   }
 
-  async link(from: string, to: string): Promise<boolean> {
-    if (!(await this.#isFile(from))) return false
+  async link(from: string, to: string): Promise<Linked | undefined> {
+    if (!(await this.#isFile(from))) return undefined
     const temporary = this.#workspace.claims.temporary()
     try {
-      await this.#copyOrLink(join(this.#root, from), temporary)
+      const linked = await linkOrCopy(join(this.#root, from), temporary)
       await this.#put(to, (target) => rename(temporary, target))
+      return linked
     } finally {
       // Still there when both were names of one file: then a rename does nothing (POSIX).
       await unless(ABSENT, unlink(temporary))
     }
-    return true
   }
 
   async remove(place: string): Promise<void> {
     if (!(await this.#isFile(place))) return
     await unless(ABSENT, unlink(join(this.#root, place)))
     await this.#removed(place)
-  }
-
-  async #copyOrLink(from: string, to: string): Promise<void> {
-    try {
-      await link(from, to)
-    } catch (error) {
-      if (!NO_LINKS.includes(systemCode(error) ?? '')) throw error
-      await copyFile(from, to, constants.COPYFILE_FICLONE)
-      const handle = await open(to, 'r+')
-      await handle.datasync().finally(() => handle.close())
-    }
   }
 
   async #put(place: string, work: (path: string) => Promise<void>): Promise<void> {
@@ -71,5 +61,18 @@ export class Places {
   async #isFile(place: string): Promise<boolean> {
     const found = await unless(ABSENT, lstat(join(this.#root, place)))
     return found?.isFile() === true && (await isWithin(this.#root, parentOf(place)))
+  }
+}
+
+async function linkOrCopy(from: string, to: string): Promise<Linked> {
+  try {
+    await link(from, to)
+    return 'linked'
+  } catch (error) {
+    if (!NO_LINKS.includes(systemCode(error) ?? '')) throw error
+    await copyFile(from, to, constants.COPYFILE_FICLONE)
+    const handle = await open(to, 'r+')
+    await handle.datasync().finally(() => handle.close())
+    return 'copied'
   }
 }

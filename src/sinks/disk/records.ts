@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { readdir, unlink, type FileHandle } from 'node:fs/promises'
+import { lstat, readdir, rename, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { DataferryError } from '../../errors.ts'
 import { openPlain, readAt, readPlain, writeAt } from './bytes.ts'
@@ -75,6 +75,18 @@ export class DiskRecords implements Records {
       if (!removed) return
       const { folders } = await this.#workspace()
       await folders.prune(recordFolder(name))
+    })
+  }
+
+  async moveFolder(from: string, to: string): Promise<void> {
+    const path = this.#path(from)
+    checkRecordName(to)
+    await this.#volume.run(`move the records in ${from}`, async () => {
+      if (!(await unless(ABSENT, lstat(path)))) return
+      const { folders } = await this.#workspace()
+      await folders.change(recordFolder(to), (folder) => rename(path, join(folder, basename(to))))
+      folders.forget(`${RECORDS_FOLDER}/${from}`)
+      await folders.prune(recordFolder(from))
     })
   }
 

@@ -4,7 +4,7 @@ import type { Hash } from '../../model/hash.ts'
 import { batchOfKey } from '../../model/item-key.ts'
 import { memoryRecords, type MemoryRecord } from './records.ts'
 import { checkKey, checkPath, checkPlace, RECORDS_FOLDER } from '../names.ts'
-import type { Committed, Proof, Records, Sink, Stage, StageOptions, Statement } from '../sink.ts'
+import type { Committed, Linked, Proof, Records, Sink, Stage, StageOptions, Statement } from '../sink.ts'
 
 interface MemoryFile {
   readonly bytes: Uint8Array
@@ -121,18 +121,18 @@ class MemorySink implements Sink {
   }
 
   async move(from: string, to: string, signal: AbortSignal): Promise<boolean> {
-    const found = await this.link(from, to, signal)
+    const found = (await this.link(from, to, signal)) !== undefined
     if (found && from !== to) await this.remove(from)
     return found
   }
 
-  async link(from: string, to: string, signal: AbortSignal): Promise<boolean> {
+  async link(from: string, to: string, signal: AbortSignal): Promise<Linked | undefined> {
     checkPlace(from)
     checkPlace(to)
     signal.throwIfAborted()
     const file = this.#store.files.get(from)
     if (file) this.#store.files.set(to, file)
-    return Promise.resolve(file !== undefined)
+    return Promise.resolve(file && 'linked')
   }
 
   async remove(place: string): Promise<void> {

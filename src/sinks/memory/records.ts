@@ -37,6 +37,16 @@ export function memoryRecords(records: Map<string, MemoryRecord>): Records {
       if (named(name)) records.delete(name)
       return Promise.resolve()
     },
+    async moveFolder(from, to) {
+      checkRecordName(from)
+      checkRecordName(to)
+      for (const [name, record] of [...records]) {
+        if (!name.startsWith(`${from}/`)) continue
+        records.set(to + name.slice(from.length), record)
+        records.delete(name)
+      }
+      return Promise.resolve()
+    },
     async appendTo(name, length) {
       const record = named(name) ?? { bytes: Buffer.alloc(0) }
       if (openLogs.has(name)) throw new DataferryError('SINK_BUSY', `The log ${name} is already open for writing.`)

@@ -1,7 +1,5 @@
-import { CopyObjectCommand } from '@aws-sdk/client-s3'
-import { abort, type Bucket, type Head } from './bucket.ts'
-import { storageClassOf, type S3Options } from './client.ts'
-import { encryptionOf } from './metadata.ts'
+import { CopyObjectCommand, type StorageClass } from '@aws-sdk/client-s3'
+import { abort, type Bucket, type Encryption, type Head } from './bucket.ts'
 import { copySource, type Part, type Uploads } from './uploads.ts'
 
 /** Bytes that one request may copy. @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html */
@@ -12,12 +10,14 @@ const PART = 1024 ** 3
 export async function copyObject(
   bucket: Bucket,
   uploads: Uploads,
-  { source, target, head }: { readonly source: string; readonly target: string; readonly head: Head },
-  options: S3Options,
+  {
+    source,
+    target,
+    head,
+  }: { readonly source: string; readonly target: string; readonly head: Pick<Head, 'size' | 'metadata'> },
+  headers: Encryption & { readonly StorageClass?: StorageClass },
   signal: AbortSignal,
 ): Promise<void> {
-  const storageClass = options.storageClass === undefined ? {} : { StorageClass: storageClassOf(options.storageClass) }
-  const headers = { ...encryptionOf(options), ...storageClass }
   if (head.size <= MOST_AT_ONCE) {
     await bucket.call('s3:PutObject', target, signal, async () => {
       const CopySource = copySource(bucket.location.bucket, source)

@@ -1,12 +1,17 @@
 import { LRUCache } from 'lru-cache'
+import { eachConcurrently } from '../../async/each-concurrently.ts'
 import { DataferryError } from '../../errors.ts'
 import { RESERVED_FOLDERS } from '../names.ts'
 import { pieces } from '../pieces.ts'
-import { bytesOf, type Bucket, type Encryption } from './bucket.ts'
+import { bodyOf, bytesOf, type Bucket, type Encryption } from './bucket.ts'
+import { copyObject } from './copy-object.ts'
 import { WHOLE_SIZE } from './part-layout.ts'
 import { logOf, SegmentedLog } from './segmented-log.ts'
 import type { Part, Uploads } from './uploads.ts'
 import type { RecordLog, Records } from '../sink.ts'
+
+/** Objects that the store copies at the same time. */
+const COPIES = 8
 
 /** Logs whose list of segments is cached, so that reading a line of a finished plan takes one request. */
 const REMEMBERED_LOGS = 64
@@ -61,6 +66,23 @@ export class S3Records implements Records {
     this.#logs.delete(name)
   }
 
+  async moveFolder(from: string, to: string, last: string): Promise<void> {
+    const [source, target] = [`${this.#key(from)}/`, `${this.#key(to)}/`]
+    const end: string[] = []
+    const copy = async (name: string, size: number): Promise<void> => {
+      const what = { source: source + name, target: target + name, head: { size, metadata: {} } }
+      await copyObject(this.#bucket, this.#uploads, what, this.#encryption, new AbortController().signal)
+    }
+    await eachConcurrently(this.#bucket.list(source), COPIES, async ({ key, size }) => {
+      const name = key.slice(source.length)
+      if (name === last) end.push(key)
+      else await copy(name, size)
+    })
+    for (const key of end) await copy(last, (await this.#bucket.head(key))?.size ?? 0)
+    for (const name of await this.list(from)) await this.remove(name)
+    for (const name of this.#logs.keys()) if (name.startsWith(`${to}/`)) this.#logs.delete(name)
+  }
+
   async appendTo(name: string, length?: number): Promise<RecordLog> {
     const log = this.#log(name)
     if (this.#writing.has(name)) throw new DataferryError('SINK_BUSY', `.dataferry/${name} is already being written.`)
@@ -79,7 +101,14 @@ export class S3Records implements Records {
   }
 
   async *streamLog(name: string, from: number): AsyncGenerator<Uint8Array> {
-    yield* this.#log(name).stream(from)
+    let isLog = false
+    for await (const chunk of this.#log(name).stream(from)) {
+      isLog = true
+      yield chunk
+    }
+    const key = this.#key(name)
+    const found = isLog ? undefined : await this.#bucket.get(key, { from })
+    if (found) yield* bodyOf(this.#bucket, key, found)
   }
 
   #key(name: string): string {

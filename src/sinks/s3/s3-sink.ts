@@ -12,7 +12,7 @@ import {
 } from './abandoned-uploads.ts'
 import { Bucket, type Condition } from './bucket.ts'
 import { UploadClaim, type ClaimTerms } from './upload-claim.ts'
-import { createClient, type S3Options } from './client.ts'
+import { createClient, storageClassOf, type S3Options } from './client.ts'
 import { copyObject } from './copy-object.ts'
 import { ByteBudget, PartBuffers } from './part-buffers.ts'
 import { layoutFor, partsHeld } from './part-layout.ts'
@@ -23,7 +23,7 @@ import { S3Records } from './records.ts'
 import { S3Stage } from './stage.ts'
 import { Uploads } from './uploads.ts'
 import { putWhole } from './whole-object.ts'
-import type { Committed, Records, Sink, Stage, StageOptions, Statement } from '../sink.ts'
+import type { Committed, Linked, Records, Sink, Stage, StageOptions, Statement } from '../sink.ts'
 
 export type { AbandonedUpload } from './abandoned-uploads.ts'
 export type { S3Options } from './client.ts'
@@ -133,19 +133,24 @@ export class S3Sink implements Sink {
   }
 
   async move(from: string, to: string, signal: AbortSignal): Promise<boolean> {
-    const found = await this.link(from, to, signal)
+    const found = (await this.link(from, to, signal)) !== undefined
     if (found && from !== to) await this.remove(from)
     return found
   }
 
-  async link(from: string, to: string, signal: AbortSignal): Promise<boolean> {
+  async link(from: string, to: string, signal: AbortSignal): Promise<Linked | undefined> {
     const { location } = this.#bucket
     const [source, target] = [location.placeKey(from), location.placeKey(to)]
     const head = await this.#bucket.head(source, signal)
-    if (!head) return false
-    if (source !== target)
-      await copyObject(this.#bucket, this.#uploads, { source, target, head }, this.#options, signal)
-    return true
+    if (!head) return undefined
+    if (source === target) return 'linked'
+    const { storageClass } = this.#options
+    const headers = {
+      ...encryptionOf(this.#options),
+      ...(storageClass !== undefined && { StorageClass: storageClassOf(storageClass) }),
+    }
+    await copyObject(this.#bucket, this.#uploads, { source, target, head }, headers, signal)
+    return 'linked'
   }
 
   async remove(place: string): Promise<void> {

@@ -32,7 +32,7 @@ export class Repository {
   deposit(
     pid: string,
     files: readonly Deposit[],
-    about: { readonly collection?: string; readonly linkedTo?: readonly string[] } = {},
+    about: Pick<DatasetSpec, 'collection' | 'linkedTo' | 'guestbook'> = {},
   ): number {
     const id = this.#world.freshId()
     const now = this.#tick()

@@ -34,6 +34,11 @@ export function filterOf(query: string): (document: SolrDocument) => boolean {
   return (document) => values(document).some((one) => words.some((word) => word === '*' || one === word))
 }
 
+/** The id above which all lie that a filter of ids from there on lets through; −1: it is another filter. */
+export function idsAbove(query: string): number {
+  return Number(/^entityId:\{(\d+) TO \*\]$/.exec(query.trim())?.[1] ?? -1)
+}
+
 /** An order by any field. Throws a `SolrError` when the index has no such field. */
 export function orderBy(field: string, descending: boolean): (a: SolrDocument, b: SolrDocument) => number {
   if (!FIELDS.has(field)) throw new SolrError(`can not sort on undefined field: ${field}`)

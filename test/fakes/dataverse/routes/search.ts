@@ -4,7 +4,7 @@ import type { Context, Visit } from '../context.ts'
 import { publishedChecksum } from '../datafile.ts'
 import { failure, ok, Refusal, unknownRoute } from '../reply.ts'
 import type { Reply } from '../reply.ts'
-import { filterOf, orderBy, SolrError, type SolrDocument } from '../solr.ts'
+import { filterOf, idsAbove, orderBy, SolrError, type SolrDocument } from '../solr.ts'
 import { draftOf, LONG_AGO } from '../world.ts'
 import type { Collection, Dataset, FileMeta, Version } from '../world.ts'
 import { metasOf } from './datasets.ts'
@@ -117,9 +117,12 @@ function hits(visit: Visit, roots: readonly Collection[], context: Context): Hit
   const types = visit.call.query.getAll('type')
   const has = (type: string): boolean => types.length === 0 || types.includes(type)
   const found: Hit[] = []
+  // What the filter leaves out in any case need not be made: a sweep asks for page after page of very many.
+  const above = Math.max(-1, ...visit.call.query.getAll('fq').map(idsAbove))
   for (const collection of context.world.collections.values())
     if (has('dataverse') && collection.parent && within(collection.parent, roots)) found.push(collectionHit(collection))
   for (const dataset of context.world.indexed) {
+    if (!has('file') && dataset.id <= above) continue
     const homes = [dataset.collection, ...dataset.linkedTo.map((alias) => context.world.collections.get(alias))]
     if (!homes.some((home) => home && within(home, roots))) continue
     for (const entry of entriesOf(dataset, visit)) {

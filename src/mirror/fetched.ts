@@ -1,0 +1,85 @@
+import { ExternalSort, numberKey } from '../batch/external-sort.ts'
+import { LineSet } from '../batch/line-set.ts'
+import { Outcomes } from '../batch/outcomes.ts'
+import { logLineSchema, type LogLine } from '../model/receipt.ts'
+import type { Records } from '../sinks/sink.ts'
+import type { HeldFile } from './state.ts'
+
+/** Codes that say that this user may not have a file: it is not asked for in every run. */
+const RIGHTS: readonly string[] = [
+  'SOURCE_DENIED',
+  'SOURCE_EMBARGOED',
+  'SOURCE_RETENTION_OVER',
+  'SOURCE_GUESTBOOK',
+  'SOURCE_DEACCESSIONED',
+]
+
+/** How the batch of a run ended, by line of its plan. Datasets are settled in the order of the plan, so that memory stays flat. */
+export class Fetched implements AsyncDisposable {
+  readonly #done = new LineSet()
+  /** Failures, and receipts of files whose checksum no listing published. All others are as the listing promised. */
+  readonly #notable = new ExternalSort(logLineSchema)
+  #lines: AsyncGenerator<LogLine> | undefined
+  #next: LogLine | undefined
+  bytes = 0
+
+  static async of(records: Records, batch: string | undefined): Promise<Fetched> {
+    const fetched = new Fetched()
+    if (batch === undefined) return fetched
+    const outcomes = await Outcomes.of(records, batch)
+    for await (const receipt of outcomes.receipts()) {
+      fetched.#done.add(receipt.n)
+      if (receipt.state === 'done') fetched.bytes += receipt.size
+      if (receipt.verified !== 'checksum') await fetched.#notable.add(numberKey(receipt.n), receipt)
+    }
+    for await (const failure of outcomes.failures()) await fetched.#notable.add(numberKey(failure.n), failure)
+    return fetched
+  }
+
+  /** The files of a dataset as they are once the batch has ended. */
+  async settle(planned: readonly HeldFile[]): Promise<readonly HeldFile[]> {
+    const last = planned.reduce((most, { item = -1, link = -1 }) => Math.max(most, item, link), -1)
+    const notable = await this.#upTo(last)
+    return planned.map((file) => this.#settled(file, notable))
+  }
+
+  async #upTo(last: number): Promise<ReadonlyMap<number, LogLine>> {
+    const found = new Map<number, LogLine>()
+    if (last < 0) return found
+    this.#lines ??= this.#notable.values()
+    for (;;) {
+      this.#next ??= await this.#read(this.#lines)
+      if (!this.#next || this.#next.n > last) return found
+      found.set(this.#next.n, this.#next)
+      this.#next = undefined
+    }
+  }
+
+  async #read(lines: AsyncGenerator<LogLine>): Promise<LogLine | undefined> {
+    const result: IteratorResult<LogLine, unknown> = await lines.next()
+    return result.done === true ? undefined : result.value
+  }
+
+  #settled({ item, link, ...file }: HeldFile, notable: ReadonlyMap<number, LogLine>): HeldFile {
+    const n = item ?? link
+    if (n === undefined) return file
+    const line = notable.get(n)
+    if (!this.#done.has(n)) {
+      const code = line?.state === 'failed' ? line.code : 'SOURCE_FAILED'
+      return { ...file, code, withheld: RIGHTS.includes(code) ? true : undefined }
+    }
+    const receipt = line?.state === 'done' || line?.state === 'kept' ? line : undefined
+    return {
+      ...file,
+      code: undefined,
+      state: file.withheld ? 'restricted-now' : 'current',
+      verified: receipt?.verified ?? 'checksum',
+      ...(receipt && { size: receipt.size, ...(receipt.checksum && { checksum: receipt.checksum }) }),
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lines?.return(undefined)
+    await this.#notable[Symbol.asyncDispose]()
+  }
+}
