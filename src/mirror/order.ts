@@ -44,6 +44,7 @@ const MIRRORS = 'mirrors'
 /** Names of a mirror's records, relative to `.dataferry/`. */
 export const names = {
   order: (mirror: string) => `${MIRRORS}/${mirror}/mirror.json`,
+  lease: (mirror: string) => `${MIRRORS}/${mirror}/lease.json`,
   state: (mirror: string) => `${MIRRORS}/${mirror}/state.json`,
   files: (mirror: string, dataset: number) => `${MIRRORS}/${mirror}/files/${dataset}.json`,
   metadata: (mirror: string, folder: string, version: string, file: string) =>

@@ -143,6 +143,11 @@ export interface Records {
   read(name: string): Promise<Uint8Array | undefined>
   /** Writes the whole file, durable and in one step: a reader finds the old content or the new. */
   write(name: string, content: AsyncIterable<Uint8Array> | Uint8Array | string): Promise<void>
+  /**
+   * Writes a whole file where nothing is yet, durable and in one step.
+   * @returns false: something is there, which may be of this very call where the answer of a store was lost
+   */
+  create(name: string, content: string): Promise<boolean>
   /** Files (not folders) below a folder, at any depth. A log is one name, whatever it is made of. */
   list(folder: string): Promise<readonly string[]>
   /**

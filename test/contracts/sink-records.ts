@@ -32,6 +32,17 @@ export function describeRecords(make: MakeSink): void {
       expect(await text('b1/batch.json')).toBe('')
     })
 
+    it('are created by one of several writers, and never in the place of another', async () => {
+      const writers = Array.from({ length: 5 }, (_, n) => String(n))
+      const created = await Promise.all(writers.map((n) => records.create('b1/lease.json', n)))
+      expect(created.filter(Boolean)).toHaveLength(1)
+      expect(await text('b1/lease.json')).toBe(writers[created.indexOf(true)])
+      expect(await records.create('b1/lease.json', 'later')).toBe(false)
+      await records.remove('b1/lease.json')
+      expect(await records.create('b1/lease.json', 'later')).toBe(true)
+      expect(await records.list('b1')).toEqual(['b1/lease.json'])
+    })
+
     it('may come as a stream of chunks', async () => {
       await records.write('b1/items.ndjson', chunked(bytesOf(1_500_000)))
       expect(digestOf(await records.read('b1/items.ndjson'))).toBe(digestOf(bytesOf(1_500_000)))

@@ -384,10 +384,18 @@ export function describeMirror(on: string, homeOf: () => Promise<MirrorHome>): v
     })
 
     describe('two runs at the same time', () => {
-      it('are one: the second one says whose the mirror is, and ends with 3', async () => {
+      it.each([
+        ['of one Redis', ''],
+        ['each with a Redis of its own', '-another'],
+      ])('%s are one: the second one says whose the mirror is, and ends with 3', async (_, suffix) => {
         await create()
         home.server.set({ latencyMs: 50 })
-        const runs = await Promise.all([1, 2].map(() => home.cli('mirror', 'run', 'm', '--to', home.destination)))
+        const { DATAFERRY_PREFIX = '' } = home.env
+        const runs = await Promise.all(
+          ['', suffix].map((end) =>
+            home.with({ DATAFERRY_PREFIX: DATAFERRY_PREFIX + end }, 'mirror', 'run', 'm', '--to', home.destination),
+          ),
+        )
         const [first, second] = runs.toSorted((a, b) => a.code - b.code)
         expect([first?.code, second?.code]).toEqual([0, 3])
         expect(second?.stderr).toContain('is running mirror m')

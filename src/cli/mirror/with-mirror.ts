@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto'
 import { isDestination } from '../../batch/destination.ts'
 import { DataferryError } from '../../errors.ts'
 import { Claims } from '../../ledger/claims.ts'
+import { takeLease } from '../../mirror/lease.ts'
 import { checkMirrorName, listMirrors, readOrder, type MirrorOrder } from '../../mirror/order.ts'
+import type { ProcessIdentity } from '../../process/process-identity.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { openDestination } from '../destination.ts'
@@ -10,6 +12,7 @@ import { claim, type Ownership } from '../ownership.ts'
 import { pasted } from '../pasted.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import type { Runtime } from '../runtime.ts'
+import { formatDuration } from '../terminal/format.ts'
 
 /** Opens the destination, and closes it when the work has ended. */
 export async function withSink(context: Context, work: (sink: Sink) => Promise<ExitCode>): Promise<ExitCode> {
@@ -45,17 +48,39 @@ export function asIfServerGiven(context: Context, { server }: MirrorOrder): Cont
   return { ...context, config }
 }
 
-/** Makes this process the one that works on a mirror. Rejects with `MIRROR_BUSY` while another one does. */
-export function ownMirror(
-  { config, log }: Context,
+/**
+ * Makes this process the one that works on a mirror: by Redis, and at the destination for those that use another Redis. Rejects
+ * with `MIRROR_BUSY` while another one does.
+ */
+export async function ownMirror(
+  { config, log, out, signal }: Context,
   { client }: Pick<Runtime, 'client'>,
   { name }: MirrorOrder,
-  { url }: Sink,
+  { url, records }: Sink,
 ): Promise<Ownership> {
   const place = createHash('sha256').update(url).digest('hex').slice(0, 32)
   const claims = new Claims(client, config.settings.prefix)
-  return claim(claims, `mirror:${place}:${name}`, log, ({ host, pid }) => {
+  const refusal = ({ host, pid }: ProcessIdentity): DataferryError => {
     const message = `Process ${pid} on ${host} is running mirror ${name}. Wait until it has ended, or stop it.`
     return new DataferryError('MIRROR_BUSY', message)
-  })
+  }
+  const claimed = await claim(claims, `mirror:${place}:${name}`, log, refusal)
+  const onWait = ({ host, pid }: ProcessIdentity, ms: number): void =>
+    out.say(
+      `Process ${pid} on ${host} had mirror ${name}: waiting ${formatDuration(ms)} to see whether it still runs …`,
+    )
+  try {
+    const lease = await takeLease(records, name, { signal, refusal, onWait })
+    return {
+      lost: AbortSignal.any([claimed.lost, lease.lost]),
+      renew: () => claimed.renew(),
+      async [Symbol.asyncDispose]() {
+        await lease[Symbol.asyncDispose]()
+        await claimed[Symbol.asyncDispose]()
+      },
+    }
+  } catch (error) {
+    await claimed[Symbol.asyncDispose]()
+    throw error
+  }
 }

@@ -1,5 +1,5 @@
 import { constants, type Stats } from 'node:fs'
-import { opendir, lstat, stat, statfs, type FileHandle } from 'node:fs/promises'
+import { opendir, lstat, rename, stat, statfs, type FileHandle } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
@@ -145,8 +145,9 @@ export class DiskSink implements Sink {
         const proof = { ...statement, size: bytes.length }
         if (proof.verified !== 'checksum') await workspace.marks.write(key, path, proof, handle)
       }
-      await publishFile(workspace, path, write, async (place) => {
+      await publishFile(workspace, path, write, async (temporary, place) => {
         if (seen !== undefined) confirmSame(path, seen, await lookAt(place))
+        await rename(temporary, place)
       })
     })
   }

@@ -8,7 +8,7 @@ import type { Linked } from '../sink.ts'
 import type { Workspace } from './workspace.ts'
 
 /** What systems say that know no links, or not from here to there, or not one more. Linux link(2). */
-const NO_LINKS: readonly string[] = ['EPERM', 'EXDEV', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
+export const NO_LINKS: readonly string[] = ['EPERM', 'EXDEV', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
 
 /** Puts committed files elsewhere within a root, each in one durable step. */
 export class Places {

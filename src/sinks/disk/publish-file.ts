@@ -8,13 +8,13 @@ import type { Workspace } from './workspace.ts'
  * Makes a whole file that shows when it is complete and durable, in one step, in the place of what was there: written beside
  * the parts, where others remove it should this process die, synced, renamed, and its folder synced.
  * @param name relative to the root, `/` between segments
- * @param beforehand called just before with the path at which the file is going to show; it does not show when that rejects
+ * @param show puts the written file at its path; default: in one step, in the place of what was there
  */
 export async function publishFile(
   { claims, folders, heartbeat }: Pick<Workspace, 'claims' | 'folders' | 'heartbeat'>,
   name: string,
   write: (handle: FileHandle) => Promise<void>,
-  beforehand: (path: string) => Promise<void> = () => Promise.resolve(),
+  show: (temporary: string, path: string) => Promise<void> = rename,
 ): Promise<void> {
   await heartbeat.start()
   const temporary = claims.temporary()
@@ -26,11 +26,7 @@ export async function publishFile(
     } finally {
       await handle.close()
     }
-    await folders.change(parentOf(name), async (folder) => {
-      const path = join(folder, basename(name))
-      await beforehand(path)
-      await rename(temporary, path)
-    })
+    await folders.change(parentOf(name), (folder) => show(temporary, join(folder, basename(name))))
   } catch (error) {
     await unless(ABSENT, unlink(temporary))
     throw error

@@ -1,10 +1,11 @@
 import { constants } from 'node:fs'
-import { lstat, readdir, rename, unlink, type FileHandle } from 'node:fs/promises'
+import { link, lstat, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { DataferryError } from '../../errors.ts'
+import { DataferryError, systemCode } from '../../errors.ts'
 import { openPlain, readAt, readPlain, writeAt } from './bytes.ts'
 import { ABSENT, unless } from './errors.ts'
 import { parentOf } from './folders.ts'
+import { NO_LINKS } from './places.ts'
 import { publishFile } from './publish-file.ts'
 import type { Volume } from './volume.ts'
 import type { Workspace } from './workspace.ts'
@@ -44,6 +45,19 @@ export class DiskRecords implements Records {
     await this.#volume.run(`write the record ${name}`, async () => {
       const workspace = await this.#workspace()
       await publishFile(workspace, `${RECORDS_FOLDER}/${name}`, (handle) => writeContent(handle, content))
+    })
+  }
+
+  async create(name: string, content: string): Promise<boolean> {
+    checkRecordName(name)
+    return this.#volume.run(`write the record ${name}`, async () => {
+      let isNew = false
+      const write = (handle: FileHandle): Promise<void> => writeContent(handle, content)
+      await publishFile(await this.#workspace(), `${RECORDS_FOLDER}/${name}`, write, async (temporary, path) => {
+        isNew = await linkNew(temporary, path)
+        await unless(ABSENT, unlink(temporary))
+      })
+      return isNew
     })
   }
 
@@ -183,4 +197,22 @@ async function cut(handle: FileHandle, name: string, length: number | undefined)
   await handle.truncate(length)
   await handle.datasync()
   return length
+}
+
+/** @returns false: something is at the path already */
+async function linkNew(temporary: string, path: string): Promise<boolean> {
+  try {
+    await link(temporary, path)
+    return true
+  } catch (error) {
+    const code = systemCode(error) ?? ''
+    if (code === 'EEXIST') return false
+    if (!NO_LINKS.includes(code)) throw error
+  }
+  // Where there are no links, an empty file takes the path first.
+  const taken = await unless(['EEXIST'], open(path, 'wx'))
+  if (!taken) return false
+  await taken.close()
+  await rename(temporary, path)
+  return true
 }

@@ -22,6 +22,11 @@ export function memoryRecords(records: Map<string, MemoryRecord>): Records {
       checkRecordName(name)
       records.set(name, { bytes: await collect(content) })
     },
+    create(name, content) {
+      if (named(name)) return Promise.resolve(false)
+      records.set(name, { bytes: Buffer.from(content) })
+      return Promise.resolve(true)
+    },
     async list(folder) {
       checkRecordName(folder)
       return Promise.resolve([...records.keys()].filter((name) => name.startsWith(`${folder}/`)).sort())

@@ -3,7 +3,7 @@ import { eachConcurrently } from '../../async/each-concurrently.ts'
 import { DataferryError } from '../../errors.ts'
 import { RESERVED_FOLDERS } from '../names.ts'
 import { pieces } from '../pieces.ts'
-import { bodyOf, bytesOf, type Bucket, type Encryption } from './bucket.ts'
+import { bodyOf, bytesOf, ConditionFailed, type Bucket, type Encryption } from './bucket.ts'
 import { copyObject } from './copy-object.ts'
 import { WHOLE_SIZE } from './part-layout.ts'
 import { logOf, SegmentedLog } from './segmented-log.ts'
@@ -42,6 +42,17 @@ export class S3Records implements Records {
     if (typeof content === 'string') await this.#put(name, Buffer.from(content))
     else if (content instanceof Uint8Array) await this.#put(name, content)
     else await this.#writeStream(name, content)
+  }
+
+  async create(name: string, content: string): Promise<boolean> {
+    const options = { headers: this.#encryption, condition: 'absent' as const }
+    try {
+      await this.#bucket.put(this.#key(name), Buffer.from(content), options)
+      return true
+    } catch (error) {
+      if (error instanceof ConditionFailed) return false
+      throw error
+    }
   }
 
   async list(folder: string): Promise<readonly string[]> {
