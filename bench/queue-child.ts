@@ -183,7 +183,7 @@ const workers = await startWorkers(
     access: () => {
       throw new Error('Nothing is withheld here.')
     },
-    tokens: { placeOf: () => undefined, renew: () => false, isAccepted: () => Promise.resolve(true) },
+    tokens: { placeOf: () => undefined, renew: () => 0, isAccepted: () => Promise.resolve(true) },
     tokenExpiry: () => Promise.resolve(undefined),
     zipLimit: () => Promise.resolve(undefined),
     limitBandwidth: () => undefined,

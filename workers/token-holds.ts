@@ -5,8 +5,8 @@ import type { Notices } from './notices.ts'
 export interface TokenKeeper {
   /** Where another token can be put while this process runs: a file; undefined: nowhere. */
   placeOf(server: string): string | undefined
-  /** Reads that place again. @returns whether it holds another token now */
-  renew(server: string): boolean
+  /** Reads that place again. @returns how often it has held another token so far */
+  renew(server: string): number
   /** Whether the server accepts the present token; false where it cannot be asked. */
   isAccepted(server: string): Promise<boolean>
 }
@@ -14,8 +14,9 @@ export interface TokenKeeper {
 interface Hold {
   /** By the clock that nobody can set, as are `begun` and `askAt`. */
   lookAt: number
-  /** When the server is asked about an unchanged token again. */
+  /** When the server is asked about an unchanged token again: first at once, as another one may have come just now. */
   askAt: number
+  revision: number
   readonly begun: number
   readonly since: Date
   readonly place: string
@@ -46,7 +47,8 @@ export class TokenHolds {
     const place = this.#keeper.placeOf(server)
     if (place === undefined) return false
     const begun = performance.now()
-    const hold = { lookAt: begun + LOOK_MS, askAt: begun + ASK_MS, begun, since: new Date(), place, error }
+    const revision = this.#keeper.renew(server)
+    const hold = { lookAt: begun + LOOK_MS, askAt: begun, revision, begun, since: new Date(), place, error }
     this.#holds.set(server, hold)
     this.#tell(server, hold)
     return true
@@ -59,7 +61,9 @@ export class TokenHolds {
     const now = performance.now()
     if (now < hold.lookAt) return false
     hold.lookAt = now + LOOK_MS
-    if (!this.#keeper.renew(server) && now < hold.askAt) return false
+    const revision = this.#keeper.renew(server)
+    if (revision === hold.revision && now < hold.askAt) return false
+    hold.revision = revision
     hold.askAt = now + ASK_MS
     if (!(await this.#keeper.isAccepted(server))) {
       this.#tell(server, hold)

@@ -121,12 +121,7 @@ export class Sources {
   /** The tokens of this process, which may come anew from their files. */
   readonly tokens: TokenKeeper = {
     placeOf: (server) => this.#config.tokens.fileOf(normalServer(server) ?? server),
-    renew: (server) => {
-      const isNew = this.#config.tokens.renew(normalServer(server) ?? server)
-      // The next download is opened with it.
-      if (isNew) this.#open.delete(`token ${server}`)
-      return isNew
-    },
+    renew: (server) => this.#config.tokens.renew(normalServer(server) ?? server),
     isAccepted: (server) =>
       this.#briefly(server)
         .tokenUser(AbortSignal.timeout(IS_UP_MS))
@@ -168,7 +163,9 @@ export class Sources {
   /** How long a server that is away is waited for by what is not an item, as the settings say. */
   patience(server: string, what: string, onWait: Patience['onWait']): Patience {
     const { outageFirstMs: firstMs, outageMaxMs: maxMs, giveUpAfterMs } = this.#config.settings
-    return { what, isUp: (signal) => this.isUp(server, signal), firstMs, maxMs, giveUpAfterMs, onWait }
+    const isUp = (signal: AbortSignal): Promise<boolean> => this.isUp(server, signal)
+    const token = { place: this.tokens.placeOf(server), renew: () => this.tokens.renew(server) }
+    return { what, isUp, token, firstMs, maxMs, giveUpAfterMs, onWait }
   }
 
   async close(): Promise<void> {
@@ -181,7 +178,8 @@ export class Sources {
     }
     return {
       baseUrl: server,
-      apiToken: tokenFor(this.#config, server),
+      // The token of a file may be replaced while this process runs.
+      apiToken: () => tokenFor(this.#config, server),
       http: this.#http,
       ...clientOptions(this.#config),
     }

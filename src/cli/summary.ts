@@ -43,7 +43,6 @@ export async function printSummary(
   const files = placeFor(out, sink.url)
   out.paragraph(`${headline(report)}${figures(report, facts)}${verification(report)}`, report.complete ? 'good' : 'bad')
   await printFailures(out, outcomes, report)
-  if (report.waiting > 0) printWaiting(out, report)
   // An error in the manifest stays, however often it is retried.
   const lasting = ['MANIFEST_MISMATCH', 'COLLECTION_SKIPPED'].reduce(
     (sum, code) => sum + (report.failures[code] ?? 0),
@@ -53,6 +52,7 @@ export async function printSummary(
     out.line('    To retry:')
     out.line(`      ${pasted(config, 'retry', [shortId(id, facts.ids)])}`)
   }
+  if (report.waiting > 0) printWaiting(out, report)
   for (const [count, text] of notes(report)) if (count > 0) out.paragraph(`${padded(count)} ${text}`)
   if (report.leftOut > 0 && !report.leftOutPlanned) {
     out.line('    To fetch them individually:')

@@ -23,6 +23,8 @@ interface Kept {
   readonly token: string
   readonly source: Source
   readonly file: string | undefined
+  /** How often another one was found in the file. */
+  readonly revision: number
 }
 
 /**
@@ -34,7 +36,7 @@ export class Tokens {
 
   /** Keeps a token unless its installation has one already: places come by precedence. */
   add(server: string, token: string, source: Source, file?: string): void {
-    if (!this.#byServer.has(server)) this.#byServer.set(server, { token, source, file })
+    if (!this.#byServer.has(server)) this.#byServer.set(server, { token, source, file, revision: 0 })
   }
 
   /** The file that the token of this installation came from; undefined: it came from elsewhere. */
@@ -42,14 +44,15 @@ export class Tokens {
     return this.#byServer.get(server)?.file
   }
 
-  /** Reads that file again. @returns whether it holds another token now; what it holds may be none */
-  renew(server: string): boolean {
+  /** Reads that file again. @returns how often it has held another token so far */
+  renew(server: string): number {
     const kept = this.#byServer.get(server)
-    if (kept?.file === undefined) return false
-    const token = tokenIn(kept.file)
-    if (token === undefined || token === kept.token) return false
-    this.#byServer.set(server, { ...kept, token })
-    return true
+    if (kept === undefined) return 0
+    const token = kept.file === undefined ? undefined : tokenIn(kept.file)
+    if (token === undefined || token === kept.token) return kept.revision
+    const revision = kept.revision + 1
+    this.#byServer.set(server, { ...kept, token, revision })
+    return revision
   }
 
   get(server: string): string | undefined {

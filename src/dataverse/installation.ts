@@ -19,8 +19,8 @@ const AT_ONCE: TakenSlot = { release: () => undefined }
 export interface InstallationOptions extends HttpOptions {
   /** URL of the installation; a sub-path is kept. */
   readonly baseUrl: string
-  /** Sent as `X-Dataverse-key`, to the origin of `baseUrl` alone. */
-  readonly apiToken?: string | undefined
+  /** Sent as `X-Dataverse-key`, to the origin of `baseUrl` alone. A function is asked before each request: the token may change. */
+  readonly apiToken?: string | (() => string | undefined) | undefined
   /** Sent as `Authorization: Bearer`, to the origin of `baseUrl` alone. Only one of the two may be given. */
   readonly bearerToken?: string | undefined
   /** `v1` makes `/api/v1/…` of `/api/…`; the server treats both alike. */
@@ -74,8 +74,8 @@ export class Installation {
   readonly baseUrl: string
   readonly #origin: string
   readonly #api: string
-  readonly #credentials: Readonly<Record<string, string>>
-  readonly #secrets: readonly string[]
+  readonly #apiToken: () => string | undefined
+  readonly #bearerToken: string | undefined
   readonly #userAgent: string
   readonly #allowHosts: ReadonlySet<string>
   #inside: Promise<boolean> | undefined
@@ -88,8 +88,10 @@ export class Installation {
     this.baseUrl = checkBaseUrl(baseUrl)
     this.#origin = new URL(this.baseUrl).origin
     this.#api = `${this.baseUrl}/api${apiVersion === undefined ? '' : `/${checkVersion(apiVersion)}`}`
-    this.#credentials = credentials(apiToken, bearerToken)
-    this.#secrets = [apiToken, bearerToken].filter((secret) => secret !== undefined)
+    this.#apiToken = typeof apiToken === 'function' ? apiToken : () => apiToken
+    this.#bearerToken = bearerToken
+    // What cannot be sent is refused before anything is.
+    credentials(this.#apiToken(), bearerToken)
     this.#userAgent =
       options.userAgent ?? `dataferry/${DATAFERRY_VERSION}${options.contact ? ` (${options.contact})` : ''}`
     this.#allowHosts = new Set(options.allowHosts?.map((host) => host.toLowerCase()))
@@ -99,7 +101,7 @@ export class Installation {
   }
 
   get hasToken(): boolean {
-    return this.#secrets.length > 0
+    return this.#secrets().length > 0
   }
 
   /** Waits until one more question may be asked. The caller gives the slot back when the answer has come. */
@@ -118,7 +120,7 @@ export class Installation {
 
   /** Removes secrets from foreign text. */
   redact(text: string): string {
-    return redact(text, this.#secrets)
+    return redact(text, this.#secrets())
   }
 
   /**
@@ -226,8 +228,12 @@ export class Installation {
       'user-agent': this.#userAgent,
       ...(range === undefined ? {} : { range }),
       ...(hop.body ? { 'content-type': hop.body.type } : {}),
-      ...(hop.withCredentials ? this.#credentials : {}),
+      ...(hop.withCredentials ? credentials(this.#apiToken(), this.#bearerToken) : {}),
     }
+  }
+
+  #secrets(): readonly string[] {
+    return [this.#apiToken(), this.#bearerToken].filter((secret) => secret !== undefined)
   }
 }
 

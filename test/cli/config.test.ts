@@ -151,16 +151,16 @@ describe('tokens', () => {
     const path = tokenFile()
     const loaded = config({ flags: { server: flag('--server', [DEMO]), tokenFile: flag('--token-file', path) } })
     expect(loaded.tokens.fileOf(DEMO)).toBe(path)
-    expect(loaded.tokens.renew(DEMO)).toBe(false)
+    expect(loaded.tokens.renew(DEMO)).toBe(0)
     for (const none of ['', 'two words']) {
       file('token', none)
-      expect(loaded.tokens.renew(DEMO)).toBe(false)
+      expect(loaded.tokens.renew(DEMO)).toBe(0)
       expect(tokenFor(loaded, DEMO)).toBe(CANARY)
     }
     file('token', 'another\n')
-    expect(loaded.tokens.renew(DEMO)).toBe(true)
+    expect([loaded.tokens.renew(DEMO), loaded.tokens.renew(DEMO)]).toEqual([1, 1])
     expect(tokenFor(loaded, DEMO)).toBe('another')
-    expect(config({ env: { DATAVERSE_SERVER: DEMO, DATAVERSE_API_TOKEN: 'x' } }).tokens.renew(DEMO)).toBe(false)
+    expect(config({ env: { DATAVERSE_SERVER: DEMO, DATAVERSE_API_TOKEN: 'x' } }).tokens.renew(DEMO)).toBe(0)
   })
 
   it('a token in the config file itself is refused, and not repeated', () => {

@@ -41,6 +41,7 @@ it('batches that cannot be brought to their end from here are left out, each wit
   await ledger.detach('secret', [SERVER])
   await ledger.open({ ...batch, id: 'unreachable', destination: at('nowhere') })
   await ledger.open({ ...batch, id: 'held' }, { state: 'paused', reason: 'by hand' })
+  await ledger.open({ ...batch, id: 'waiting' }, { state: 'waiting', reason: '' })
   await ledger.open({ ...batch, id: 'over' }, { state: 'finished', reason: '' })
   const { stderr, of } = context()
   await untilDone(of, { ledger }, undefined, never)
@@ -50,6 +51,7 @@ it('batches that cannot be brought to their end from here are left out, each wit
     'own is left out: it belongs to the command that began it.',
     `secret is left out: it needs a token for ${SERVER}, and this command has none.`,
     expect.stringMatching(/^unreachable is left out: its destination cannot be used from here: .*disk mounted\?$/),
+    'waiting is left out: what is left of it waits for access, or for the end of an embargo.',
   ])
 })
 

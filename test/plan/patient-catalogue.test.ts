@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { DataferryError, type ErrorCode } from '../../src/errors.ts'
 import type { Catalogue, ListedFile } from '../../src/model/listing.ts'
 import type { Wait } from '../../src/model/notice.ts'
@@ -83,4 +83,29 @@ it('waiting ends with the signal, and when it was told to give up', async () => 
   await expect(waiting.version('doi:x', ':latest', stop.signal)).rejects.toThrow('parked')
   const brief = patientCatalogue(forever, patience(false, [], 0))
   await expect(brief.version('doi:x', ':latest', signal)).rejects.toMatchObject({ code: 'SOURCE_UNREACHABLE' })
+})
+
+it('a token that is refused from the start is passed on; one that was accepted before is waited for, as long as there is a file for it', async () => {
+  vi.useFakeTimers()
+  try {
+    const token = { place: '/home/jane/token', renew: vi.fn(() => 0) }
+    const expired = refused('TOKEN_REJECTED')
+    const atOnce = patientCatalogue(failing(expired), { ...patience(false), token })
+    await expect(atOnce.version('doi:x', ':latest', signal)).rejects.toBe(expired)
+    const waits: (Wait | undefined)[] = []
+    const catalogue = patientCatalogue(failing(expired, expired), { ...patience(false, waits), token })
+    await catalogue.tellsCase(signal)
+    const asked = catalogue.version('doi:x', ':latest', signal)
+    await vi.advanceTimersByTimeAsync(5_000)
+    token.renew.mockReturnValueOnce(0).mockReturnValue(1)
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(await asked).toMatchObject({ version: '1.0' })
+    expect(waits[0]).toHaveProperty('reason', expect.stringContaining('/home/jane/token'))
+    expect(waits.at(-1)).toBeUndefined()
+    const noFile = patientCatalogue(failing(expired), patience(false))
+    await noFile.tellsCase(signal)
+    await expect(noFile.version('doi:x', ':latest', signal)).rejects.toBe(expired)
+  } finally {
+    vi.useRealTimers()
+  }
 })

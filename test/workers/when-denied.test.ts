@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { readAccessRequest } from '../../src/batch/access-request.ts'
+import { readAccessRequest, writeAccessRequest } from '../../src/batch/access-request.ts'
 import { DataferryError } from '../../src/errors.ts'
 import type { BatchAccess } from '../../src/model/batch.ts'
 import type { Item } from '../../src/model/item.ts'
 import type { OpenSource } from '../../src/model/source.ts'
 import { bytesOf } from '../contracts/sink-bytes.ts'
-import { itemFor } from '../transfer/scripted-source.ts'
+import { itemFor, scriptedSource } from '../transfer/scripted-source.ts'
 import { deskFor, ScriptedAccess, type Desk } from './fixtures.ts'
 
 const BYTES = bytesOf(100)
@@ -96,6 +96,41 @@ describe('a restricted file', () => {
     now = new Date('2027-02-25T10:00:01Z')
     await one.work({ n: 0 })
     expect((await one.outcomes()).at(-1)).toMatchObject({ state: 'failed', code: 'ACCESS_UNANSWERED' })
+  })
+
+  it('whose right was granted and withdrawn since fails alone, and is not requested again', async () => {
+    access.about = { withheld: 'restricted' }
+    const one = await desk({ withheld: 'restricted' })
+    await writeAccessRequest(one.sink.records, 'b1', 0, { state: 'granted', at: now.toISOString() })
+    await one.work({ n: 0 })
+    expect(await one.outcomes()).toMatchObject([{ state: 'failed', code: 'SOURCE_DENIED' }])
+    expect(access.asked).toEqual(['facts'])
+    expect(await one.ledger.get('b1')).toMatchObject({ state: 'open' })
+  })
+
+  it('that is withheld in the middle of its download fails alone, and is not requested', async () => {
+    access.about = { withheld: 'restricted' }
+    const refused = new DataferryError('SOURCE_DENIED', 'No access.', { status: 403 })
+    const source = scriptedSource(BYTES, [{ cutAfter: 40 }, { refuse: refused }])
+    const batch = { access: ACCESS }
+    const one = await deskFor([itemFor(BYTES, { size: 2 << 20 })], source, { access, batch })
+    await one.work({ n: 0 })
+    expect(await one.outcomes()).toMatchObject([{ state: 'failed', code: 'SOURCE_DENIED' }])
+    expect(access.asked).toEqual(['facts'])
+  })
+
+  it('that was rejected fails as such, however often it is tried again', async () => {
+    access.about = { withheld: 'restricted' }
+    const one = await desk({ withheld: 'restricted' })
+    await writeAccessRequest(one.sink.records, 'b1', 0, { state: 'rejected', at: now.toISOString() })
+    await one.work({ n: 0 })
+    await one.ledger.reopen('b1', [0])
+    await one.work({ n: 0 })
+    expect((await one.outcomes()).map((line) => 'code' in line && line.code)).toEqual([
+      'ACCESS_REJECTED',
+      'ACCESS_REJECTED',
+    ])
+    expect(access.asked).toEqual(['facts', 'facts'])
   })
 
   it('that was open to everybody when it was planned is requested, too', async () => {
