@@ -15,6 +15,7 @@ import { askAbout, departureSchema, Membership, type Departure } from './leaving
 import { LineWriter } from './line-writer.ts'
 import { Looker, type Looked } from './look.ts'
 import type { LookOptions } from './metadata.ts'
+import { listMirrors } from './order.ts'
 import { filesName, logName, LOGS, type LogName, type PendingRun, type Progress } from './pending.ts'
 import { HAPPENED, type Happened } from './report.ts'
 import { countsOf, heldDatasets, PARTS, readLines, writeFilesRecord, type MirroredDataset } from './state.ts'
@@ -127,7 +128,10 @@ class Comparison {
       // One that is only linked has no folder yet.
       if (state !== 'linked') folders.take(folder)
     }
-    for await (const dataset of heldDatasets(records, order.name)) take(dataset)
+    // Another mirror of this destination may hold the same dataset, which was moved from its scope to this one.
+    for (const mirror of await listMirrors(records)) {
+      for await (const dataset of heldDatasets(records, mirror)) take(dataset)
+    }
     for await (const { dataset } of readLines(records, logName(order.name, 'datasets'), comparedSchema)) take(dataset)
     return folders
   }

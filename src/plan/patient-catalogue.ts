@@ -142,5 +142,7 @@ class Waiting {
 }
 
 function passes({ remedy, code }: DataferryError): boolean {
-  return code.startsWith('SOURCE_') && (remedy === 'retry' || remedy === 'throttle')
+  // The connection may break in the middle of an answer as well.
+  const isServers = code.startsWith('SOURCE_') || code === 'SHORT_BODY'
+  return isServers && (remedy === 'retry' || remedy === 'throttle')
 }

@@ -86,6 +86,19 @@ describe('a scope', () => {
     }
   })
 
+  it('of a collection follows a dataset that is moved into it from where it was linked, and out again', async () => {
+    home.repository.link(ELSE, 'ice')
+    await create('--collection', 'climate')
+    await home.run()
+    home.repository.move(ELSE, 'climate')
+    expect((await home.run()).report).toMatchObject({ states: { current: 3 }, files: { fetched: 1 } })
+    home.repository.move(ELSE, 'other')
+    expect((await home.run()).report.states).toEqual({ current: 2, 'out-of-scope': 1 })
+    expect(await home.changes()).toEqual([`dataset-out-of-scope,${ELSE},"","","",""`])
+    expect((await home.run('--full')).report.states).toEqual({ current: 2, 'out-of-scope': 1 })
+    expect(await names()).toContain(FILE_E)
+  })
+
   it('leaves harvested datasets out, whose files are elsewhere', async () => {
     home.server.world.dataset('doi:10.5072/FK2/H', {
       collection: 'climate',
@@ -278,5 +291,22 @@ describe('mirror create', () => {
     expect([code, stderr]).toEqual([expect.any(Number), expect.stringContaining(reason)])
     expect([2, 3]).toContain(code)
     expect((await home.cli('mirror', 'list', '--to', home.destination)).stdout).not.toContain('climate')
+  })
+})
+
+describe('a dataset that two mirrors of one destination hold', () => {
+  it('since it was moved from the one to the other, has a folder in each', async () => {
+    await create('--collection', 'climate')
+    await home.run()
+    expect(await tryCreate('n', '--collection', 'other')).toEqual([0, ''])
+    home.repository.move(B, 'other')
+    home.repository.publish(B, () => [file('c.txt', 'gamma 2')])
+    expect((await home.run()).report.states).toEqual({ current: 1, 'out-of-scope': 1 })
+    const run = await home.cli('mirror', 'run', 'n', '--to', home.destination)
+    expect([run.code, run.stderr]).toEqual([0, expect.any(String)])
+    const files = await home.files()
+    expect(files[FILE_C]).toBe('gamma')
+    expect(Object.values(files)).toContain('gamma 2')
+    expect((await home.cli('verify', home.destination)).code).toBe(0)
   })
 })
