@@ -96,6 +96,18 @@ module.exports = {
     only('ioredis-in-queue-and-ledger', 'ioredis', '^src/(queue|ledger)/'),
     only('aws-sdk-in-s3', '@aws-sdk', '^src/sinks/s3/'),
     only('cron-parser-in-schedule', 'cron-parser', '^src/schedule/'),
+    {
+      name: 'pages-know-only-types-and-words',
+      severity: 'error',
+      from: { path: '^src/dashboard/pages/' },
+      to: {
+        path: '^(src|jobs|workers)/',
+        pathNot: '^src/(dashboard/(pages/|roles\\.ts|api/schemas\\.ts)|model/)',
+      },
+    },
+    only('hono-in-dashboard', '(@hono/node-server|hono)', '^src/dashboard/'),
+    only('prom-client-in-dashboard', 'prom-client', '^src/dashboard/'),
+    only('preact-in-pages', '(preact|uplot)', '^src/dashboard/pages/'),
     only('undici-in-http', 'undici', '^src/dataverse/http/'),
   ],
   options: {

@@ -14,7 +14,7 @@ export default tseslint.config(
   { ignores: ['dist', 'docs', 'node_modules', 'data', 'demo-data', '**/*.cjs'] },
   js.configs.recommended,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -31,7 +31,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['src/**/*.ts', 'workers/**/*.ts', 'jobs/**/*.ts'],
+    files: ['src/**/*.{ts,tsx}', 'workers/**/*.ts', 'jobs/**/*.ts'],
     rules: { 'no-restricted-syntax': ['error', PROCESS_ENV, PROCESS_EXIT] },
   },
   { files: ['src/config/environment.ts'], rules: { 'no-restricted-syntax': ['error', PROCESS_EXIT] } },

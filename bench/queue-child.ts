@@ -14,6 +14,7 @@ import { createLogger } from '../src/log.ts'
 import type { Batch, PlanState } from '../src/model/batch.ts'
 import type { OpenSource } from '../src/model/source.ts'
 import { addItems, openQueues, startFeeding } from '../src/queue/queues.ts'
+import { Counts } from '../src/model/counts.ts'
 import { RedisHold } from '../src/queue/redis-hold.ts'
 import { memoryPressure } from '../src/queue/redis-settings.ts'
 import { diskSink } from '../src/sinks/disk/disk-sink.ts'
@@ -169,6 +170,7 @@ await startFeeding(queues.in(PUBLIC_SCOPE), BATCH, SERVER)
 const workers = await startWorkers(
   {
     client,
+    counts: new Counts(),
     isUp: () => Promise.resolve(true),
     queues,
     ledger,

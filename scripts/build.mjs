@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildPages } from './build-pages.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const OUT = join(ROOT, 'dist', 'bin')
@@ -53,7 +54,8 @@ async function bundleProgram() {
     logLevel: 'warning',
   })
   await chmod(join(OUT, 'dataferry.js'), 0o755)
-  const inputs = Object.values(metafile.outputs).flatMap(({ inputs }) =>
+  const pages = await buildPages(join(OUT, 'dashboard-pages'))
+  const inputs = Object.values({ ...metafile.outputs, ...pages.outputs }).flatMap(({ inputs }) =>
     Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : [])),
   )
   return [...new Set(inputs.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []))].sort()

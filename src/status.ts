@@ -3,7 +3,7 @@ import { DataferryError } from './errors.ts'
 import type { Ledger, LedgerEntry, Summary } from './ledger/ledger.ts'
 import type { Servers } from './ledger/servers.ts'
 import type { ServerState } from './ledger/server-state.ts'
-import type { WorkerRecord, Workers } from './ledger/workers.ts'
+import type { HeardWorker, WorkerRecord, Workers } from './ledger/workers.ts'
 import { livenessOf } from './process/process-identity.ts'
 import type { Queues } from './queue/queues.ts'
 
@@ -57,7 +57,7 @@ export interface Status {
   readonly batches: readonly BatchStatus[]
   readonly servers: readonly ServerStatus[]
   readonly destinations: readonly DestinationStatus[]
-  readonly workers: readonly WorkerRecord[]
+  readonly workers: readonly HeardWorker[]
 }
 
 export interface StatusSources {
@@ -141,4 +141,17 @@ async function serverStatus(
   ])
   const sum = (name: (typeof STATES)[number]): number => counts.reduce((total, one) => total + (one[name] ?? 0), 0)
   return { ...state, waiting: sum('waiting') + sum('prioritized'), active: sum('active'), delayed: sum('delayed') }
+}
+
+/** It belongs to a command that is not running. */
+export function isParked({ state, attached, owner }: Pick<BatchStatus, 'state' | 'attached' | 'owner'>): boolean {
+  return (state === 'open' || state === 'waiting') && attached && owner === undefined
+}
+
+/** What needs attention comes first: a batch that is paused with a reason, one that waits for its command, one with failures. */
+export function urgency({ state, attached, owner, failed }: BatchStatus): number {
+  if (state === 'paused') return 4
+  if (isParked({ state, attached, owner })) return 3
+  if (state === 'open') return failed > 0 ? 2 : 1
+  return 0
 }

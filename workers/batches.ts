@@ -6,9 +6,10 @@ import { OutcomeWriter } from '../src/batch/outcome-log.ts'
 import { isUnreadable } from '../src/batch/record.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import type { Logger } from '../src/log.ts'
+import { Counts } from '../src/model/counts.ts'
 import type { Batch, BatchId } from '../src/model/batch.ts'
 import type { Sink } from '../src/sinks/sink.ts'
-import { GroupSettle } from './group-settle.ts'
+import { GroupSettle, logEnd, type Ended } from './group-settle.ts'
 
 /** A batch that this process works on. */
 export interface OpenBatch {
@@ -20,6 +21,8 @@ export interface OpenBatch {
   readonly earlier: EarlierBatches
   /** Every line names the batch. */
   readonly log: Logger
+  /** Logs and counts the end of an item. */
+  readonly ended: Ended
   /** How many of the first `lines` lines are planned at the destination, whatever Redis says. */
   readonly planned: (lines: number) => Promise<number>
 }
@@ -37,15 +40,21 @@ export class Batches {
   readonly #log: Logger
   readonly #sinks = new Map<string, Promise<Sink>>()
   readonly #batches = new Map<BatchId, Promise<OpenBatch | undefined>>()
+  readonly #counts: Counts
 
-  /** @param mayOpen whether this process works for a destination; another one is not even looked at. Default: for each */
+  /**
+   * @param mayOpen whether this process works for a destination; another one is not even looked at. Default: for each
+   * @param counts where ends are counted
+   */
   constructor(
     ledger: Ledger,
     openSink: (url: string) => Promise<Sink>,
     writer: string,
     log: Logger,
     mayOpen: (url: string) => boolean = () => true,
+    counts = new Counts(),
   ) {
+    this.#counts = counts
     this.#ledger = ledger
     this.#openSink = openSink
     this.#mayOpen = mayOpen
@@ -76,13 +85,25 @@ export class Batches {
     const { destination, servers, planned } = known
     log.info({ destination, servers, entries: batch.manifest.entries, planned }, 'batch begins here')
     const outcomes = new OutcomeWriter(records, id, this.#writer)
+    const items = new ItemsReader(records, id)
+    const ended: Ended = async (outcome, began) => {
+      const ms = began === undefined ? undefined : performance.now() - began
+      logEnd(outcome, log, ms)
+      if (outcome.state === 'waiting') return
+      // Nearly every batch is of one server; else its line says which.
+      const [only, other] = batch.servers
+      const itsOwn = async (): Promise<string> => (await items.item(outcome.n)).server
+      const server = other === undefined ? only : await itsOwn().catch(() => undefined)
+      this.#counts.ended(server ?? '', outcome.state, ms)
+    }
     return {
       log,
+      ended,
       batch,
       sink,
-      items: new ItemsReader(records, id),
+      items,
       outcomes,
-      receipts: new GroupSettle({ batch, sink, outcomes, log }, this.#ledger),
+      receipts: new GroupSettle({ batch, sink, outcomes, ended }, this.#ledger),
       earlier: new EarlierBatches(records, id),
       planned: plannedAt(() =>
         unlessUnreadable(this.#ledger, id, async () => (await readPlanState(records, id)).items),

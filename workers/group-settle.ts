@@ -15,8 +15,11 @@ interface ReceiptPlace {
   readonly batch: Pick<Batch, 'id'>
   readonly sink: Pick<Sink, 'forget'>
   readonly outcomes: Pick<OutcomeWriter, 'record'>
-  readonly log: Logger
+  readonly ended: Ended
 }
+
+/** @param began when the work on it began, by `performance.now()`; undefined: there was none */
+export type Ended = (outcome: Outcome, began: number | undefined) => Promise<void>
 
 interface End {
   readonly receipt: Receipt
@@ -46,7 +49,7 @@ export class GroupSettle {
   }
 
   async #settle(ends: readonly End[]): Promise<void> {
-    const { batch, outcomes, sink, log } = this.#place
+    const { batch, outcomes, sink, ended } = this.#place
     const receipts = ends.map(({ receipt }) => receipt)
     // Everything recorded in one turn goes out in one write.
     await Promise.all(receipts.map((receipt) => outcomes.record(receipt)))
@@ -54,23 +57,19 @@ export class GroupSettle {
     await this.#ledger.settleAll(batch.id, lines)
     const marked = receipts.filter(({ verified }) => verified !== 'checksum')
     await Promise.all(marked.map(({ n }) => sink.forget(itemKey(batch.id, n))))
-    for (const { receipt, began } of ends) logEnd(receipt, log, began)
+    for (const { receipt, began } of ends) await ended(receipt, began)
   }
 }
 
-/** @param began when the work on it began, by `performance.now()` */
-export function logEnd(outcome: Outcome, log: Logger, began: number | undefined): void {
+/** @param ms how long the work on it took */
+export function logEnd(outcome: Outcome, log: Logger, ms: number | undefined): void {
   const { n, path, state } = outcome
-  const ms = began === undefined ? {} : { ms: msSince(began) }
-  log.info({ n, path, state, ...howEnded(outcome), ...ms }, outcome.state === 'waiting' ? 'item waits' : 'item ended')
+  const took = ms === undefined ? {} : { ms: Math.round(ms) }
+  log.info({ n, path, state, ...howEnded(outcome), ...took }, outcome.state === 'waiting' ? 'item waits' : 'item ended')
 }
 
 function howEnded(outcome: Outcome): Readonly<Record<string, unknown>> {
   if (outcome.state === 'failed') return { code: outcome.code, problem: outcome.message }
   if (outcome.state === 'waiting') return { for: outcome.for, until: outcome.until }
   return { bytes: outcome.size, verified: outcome.verified }
-}
-
-function msSince(began: number): number {
-  return Math.round(performance.now() - began)
 }

@@ -10,6 +10,7 @@ import type { TakeSlot } from '../src/model/take-slot.ts'
 import type { Change } from '../src/ledger/change.ts'
 import type { LedgerEntry } from '../src/ledger/ledger.ts'
 import type { RedisClient } from '../src/ledger/redis/client.ts'
+import { Metrics } from '../src/ledger/metrics.ts'
 import { Slots } from '../src/ledger/slots.ts'
 import { QueueClocks } from '../src/queue/clocks.ts'
 import { feedBatch, feedNow } from '../src/queue/queues.ts'
@@ -47,6 +48,7 @@ const CLOCKS_MS = 5_000
 const RENEW_MS = 10_000
 const RECONCILE_MS = 10_000
 const WATCH_MS = 30_000
+const COUNT_MS = 5_000
 const EXPIRY_MS = 12 * 3_600_000
 /** So long before a token expires people are told. */
 const WARNED_MS = 7 * 86_400_000
@@ -73,6 +75,7 @@ class WorkerProcess implements RunningWorkers {
   readonly #options: WorkerOptions
   readonly #id = newWriterId()
   readonly #batches: Batches
+  readonly #metrics: Metrics
   readonly #queueWorkers: QueueWorkers
   readonly #clocks: QueueClocks
   readonly #limits: ServerLimits
@@ -101,7 +104,8 @@ class WorkerProcess implements RunningWorkers {
     this.notices = notices
     this.#options = options
     this.#clocks = new QueueClocks(deps.client)
-    this.#batches = new Batches(deps.ledger, deps.openSink, this.#id, deps.log, deps.mayOpen)
+    this.#metrics = new Metrics(deps.client, options.prefix)
+    this.#batches = new Batches(deps.ledger, deps.openSink, this.#id, deps.log, deps.mayOpen, deps.counts)
     this.#queueWorkers = new QueueWorkers({ ...deps, ...options })
     this.#limits = new ServerLimits({
       ...deps,
@@ -151,6 +155,7 @@ class WorkerProcess implements RunningWorkers {
     this.#repeat(WATCH_MS, () => this.#watch())
     this.#inBackground(this.#warnOfExpiry())
     this.#repeat(EXPIRY_MS, () => this.#warnOfExpiry())
+    this.#repeat(COUNT_MS, () => this.#bringCounts())
   }
 
   async close(): Promise<void> {
@@ -166,7 +171,8 @@ class WorkerProcess implements RunningWorkers {
     const given = whenEnded(this.#deps.client)
     await Promise.race([settled([closing, this.#looks.close(), ...this.#repeated.map((one) => one.stop())]), given])
     await settled([this.#batches.close()])
-    await Promise.race([settled([this.#limits.close(), this.#deps.workers.remove(this.#id)]), given])
+    const last = [this.#limits.close(), this.#deps.workers.remove(this.#id), this.#bringCounts()]
+    await Promise.race([settled(last), given])
   }
 
   get gaveUp(): AbortSignal {
@@ -271,6 +277,17 @@ class WorkerProcess implements RunningWorkers {
     const batches = status.batches.filter((batch) => this.#isOurs(batch))
     this.#silence = this.#watchdog.look({ ...status, batches }, reasons)
     this.notices.set('silence', this.#silence)
+  }
+
+  async #bringCounts(): Promise<void> {
+    const { counts } = this.#deps
+    const taken = counts.take()
+    try {
+      await this.#metrics.add(taken)
+    } catch (error) {
+      counts.giveBack(taken)
+      throw error
+    }
   }
 
   #repeat(ms: number, work: () => Promise<void> | void): void {

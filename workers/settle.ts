@@ -3,7 +3,6 @@ import type { Ledger } from '../src/ledger/ledger.ts'
 import type { Item } from '../src/model/item.ts'
 import { failureFor, type Outcome } from '../src/model/receipt.ts'
 import type { OpenBatch } from './batches.ts'
-import { logEnd } from './group-settle.ts'
 
 export interface SettleDeps {
   readonly ledger: Pick<Ledger, 'settle'>
@@ -23,12 +22,11 @@ export async function settle(
   await opened.outcomes.record(outcome)
   if (outcome.state === 'waiting') {
     await ledger.settle(opened.batch.id, outcome.n, { state: 'waiting', bytes: 0 })
-    logEnd(outcome, opened.log, began)
-    return
+    return opened.ended(outcome, began)
   }
   const { n, code, message, path } = outcome
   await ledger.settle(opened.batch.id, n, { state: 'failed', bytes: 0, error: { code, message, path } })
-  logEnd(outcome, opened.log, began)
+  await opened.ended(outcome, began)
 }
 
 /** Why a line can never be fetched: planning found it unfetchable, or it names a server that its batch does not contact. */

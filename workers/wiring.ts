@@ -11,6 +11,7 @@ import type { RedisClient } from '../src/ledger/redis/client.ts'
 import type { BackoffLimits, Servers } from '../src/ledger/servers.ts'
 import type { Workers } from '../src/ledger/workers.ts'
 import type { Logger } from '../src/log.ts'
+import type { Counts } from '../src/model/counts.ts'
 import type { FileAccess } from '../src/model/file-access.ts'
 import type { OpenSource } from '../src/model/source.ts'
 import type { TakeSlot } from '../src/model/take-slot.ts'
@@ -71,6 +72,8 @@ export interface WorkerDeps {
   /** Sets how fast this process may read from one server; undefined: as fast as it can. */
   readonly limitBandwidth: (server: string, bytesPerSecond: number | undefined) => void
   readonly memoryPressure: () => Promise<number | undefined>
+  /** What this process counts for the metrics. */
+  readonly counts: Counts
   /** What holds up the work of this process. */
   readonly notices: Notices
   /** Waits while Redis takes no writes. */

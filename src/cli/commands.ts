@@ -51,7 +51,7 @@ export const VERBS: readonly Verb[] = [
   },
   {
     name: 'serve',
-    summary: 'work and run schedules, as a service',
+    summary: 'work, run schedules and show the dashboard, as a service',
     load: async () => (await import('./commands/serve.ts')).command,
   },
   {
@@ -113,6 +113,11 @@ export const VERBS: readonly Verb[] = [
     name: 'doctor',
     summary: 'check this machine, Redis, the server, the token and the destination',
     load: async () => (await import('./commands/doctor.ts')).command,
+  },
+  {
+    name: 'dashboard',
+    summary: 'show batches, servers, workers and mirrors in a browser',
+    load: async () => (await import('./commands/dashboard.ts')).command,
   },
   {
     name: 'config',

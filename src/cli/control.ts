@@ -8,6 +8,7 @@ import type { Context } from './command.ts'
 import { idsMeant } from './batch-names.ts'
 import { openDestination } from './destination.ts'
 import { pasted } from './pasted.ts'
+import { feed } from './recover.ts'
 import type { Runtime } from './runtime.ts'
 
 /** What a control command acts on: a batch, or one installation for all batches. */
@@ -32,8 +33,8 @@ export async function subject({ args, text }: Context, { ledger }: Runtime): Pro
  * failure is only reported.
  * @param hold undefined: the batch goes on
  */
-export async function recordHold(
-  { config, out }: Context,
+async function recordHold(
+  { config, out }: Pick<Context, 'config' | 'out'>,
   { id, destination }: LedgerEntry,
   hold: Pick<Hold, 'state' | 'reason'> | undefined,
 ): Promise<void> {
@@ -60,8 +61,39 @@ async function putHold(
   }
 }
 
+const BY_HAND = 'by hand'
+
+/** Pauses or cancels a batch for a person, which every worker hears at once, and records it beside the data. */
+export async function holdBatch(
+  context: Pick<Context, 'config' | 'out'>,
+  { ledger }: Pick<Runtime, 'ledger'>,
+  batch: LedgerEntry,
+  state: Hold['state'],
+): Promise<void> {
+  refuseFinished(context, batch)
+  await ledger.setState(batch.id, state, BY_HAND)
+  await recordHold(context, batch, { state, reason: BY_HAND })
+}
+
+/** Lets a batch go on that was paused or cancelled. */
+export async function continueBatch(
+  context: Pick<Context, 'config' | 'out'>,
+  runtime: Pick<Runtime, 'ledger' | 'queues'>,
+  batch: LedgerEntry,
+): Promise<void> {
+  refuseFinished(context, batch)
+  await runtime.ledger.setState(batch.id, 'open')
+  await recordHold(context, batch, undefined)
+  await feed(runtime, batch.id)
+}
+
+/** Pauses a server for all batches, or lets it go on. */
+export function pauseServer({ servers }: Pick<Runtime, 'servers'>, server: string, paused: boolean): Promise<void> {
+  return servers.set(server, { paused: paused ? BY_HAND : null })
+}
+
 /** Rejects when a batch has ended already: there is nothing to pause or continue. */
-export function refuseFinished({ config }: Context, { id, state }: LedgerEntry): void {
+function refuseFinished({ config }: Pick<Context, 'config'>, { id, state }: LedgerEntry): void {
   if (state !== 'finished') return
   const advice = 'To retry what failed in it:'
   const command = pasted(config, 'retry', [id])

@@ -24,6 +24,9 @@ export const NEEDED = {
   mirror: FETCH,
   schedule: REDIS,
   serve: FETCH,
+  plan: FETCH,
+  enqueue: FETCH,
+  dashboard: REDIS,
 } as const satisfies Readonly<Record<string, readonly SettingName[]>>
 
 /** The flags for servers that neither the command line nor the settings name. */
@@ -39,17 +42,26 @@ export function unnamedServers(
  * appear in it as they were typed; those from environment and config file need no repeating.
  */
 export function pasted(
-  { given, namedFile }: Pick<LoadedConfig, 'given' | 'namedFile'>,
+  config: Pick<LoadedConfig, 'given' | 'namedFile'>,
   verb: keyof typeof NEEDED,
   words: readonly string[],
 ): string {
+  return ['dataferry', ...commandWords(config, verb, words)].map(shellWord).join(' ')
+}
+
+/** The same for a process that is started from here, without a shell. */
+export function commandWords(
+  { given, namedFile }: Pick<LoadedConfig, 'given' | 'namedFile'>,
+  verb: keyof typeof NEEDED,
+  words: readonly string[],
+): string[] {
   const flags = NEEDED[verb].flatMap((name) => {
     const { flag, value } = given[name] ?? {}
     if (flag === undefined || value === undefined) return []
     return (typeof value === 'string' ? [value] : value).flatMap((one) => [flag, one])
   })
   const file = namedFile === undefined ? [] : ['--config', namedFile]
-  return ['dataferry', verb, ...words, ...flags, ...file].map(shellWord).join(' ')
+  return [verb, ...words, ...flags, ...file]
 }
 
 /**

@@ -23,7 +23,7 @@ export async function release({ ledger }: Runtime, { records }: Sink, id: BatchI
 }
 
 /** Has a batch fed in its scope; feeding waits while the batch is paused. */
-export async function feed({ ledger, queues }: Runtime, id: BatchId): Promise<void> {
+export async function feed({ ledger, queues }: Pick<Runtime, 'ledger' | 'queues'>, id: BatchId): Promise<void> {
   const entry = await ledger.get(id)
   if (entry) await feedBatch(queues, entry)
 }

@@ -87,3 +87,22 @@ export const TRANSFER_FLAGS: Command['flags'] = [
 export const SUBJECT: readonly Operand[] = [
   { name: 'batch', help: 'its id as `dataferry status` shows it, or the end of it', optional: true },
 ]
+
+/** Flags of every command that shows the dashboard. */
+export const DASHBOARD_FLAGS: Command['flags'] = [
+  { flags: '--port <n>', help: 'port of the pages; default: 8686, or the next one that is free' },
+  { flags: '--host <address>', help: 'interface to listen on; others than 127.0.0.1 need a token file' },
+  {
+    flags: '--origin <url>',
+    help: 'address under which people reach the pages besides, such as that of a proxy in front; repeat for more',
+    many: true,
+  },
+  { flags: '--viewer-token-file <file>', help: 'file with a token for people and programs that may look' },
+  { flags: '--operator-token-file <file>', help: 'file with a token for those who may also change what happens' },
+  {
+    flags: '--to <destination>',
+    help: 'a destination that new batches may be begun for; `serve` works only for these; repeat for more',
+    many: true,
+  },
+  { flags: '--viewer', help: 'with link: for somebody who may only look' },
+]

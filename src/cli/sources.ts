@@ -2,11 +2,12 @@ import { tokenFor, type LoadedConfig } from '../config/config.ts'
 import { normalServer } from '../config/setting-values.ts'
 import { DataAccessApi } from '../dataverse/data-access-api.ts'
 import { FileAccessApi } from '../dataverse/file-access-api.ts'
-import { Http, type Timeouts } from '../dataverse/http/http.ts'
+import { Http, type RequestNote, type Timeouts } from '../dataverse/http/http.ts'
 import type { InstallationOptions } from '../dataverse/installation.ts'
 import { MirrorApi } from '../dataverse/mirror-api.ts'
 import { NativeApi, type NativeApiOptions } from '../dataverse/native-api.ts'
 import { DataferryError } from '../errors.ts'
+import { Counts } from '../model/counts.ts'
 import type { FileAccess } from '../model/file-access.ts'
 import type { MirrorSource } from '../model/mirror-source.ts'
 import type { OpenSource } from '../model/source.ts'
@@ -22,13 +23,21 @@ import { limitedSource, RateLimit } from '../transfer/rate-limit.ts'
 export type Reach = Pick<Context, 'config' | 'log'>
 
 /** A pool of connections with the configured proxies and certificate authorities; logs each request. */
-export function httpFor({ config, log }: Reach, connections: number, timeouts: Timeouts = {}): Http {
+export function httpFor(
+  { config, log }: Reach,
+  connections: number,
+  timeouts: Timeouts = {},
+  onRequest: (note: RequestNote) => void = () => undefined,
+): Http {
   const { connectTimeoutMs: connectMs, idleTimeoutMs: idleMs, slowTimeoutMs: slowMs } = config.settings
   return new Http({
     ...config.network,
     connections,
     timeouts: { connectMs, idleMs, slowMs, ...timeouts },
-    onRequest: (note) => log.debug(note, 'request'),
+    onRequest: (note) => {
+      log.debug(note, 'request')
+      onRequest(note)
+    },
   })
 }
 
@@ -51,6 +60,8 @@ export class Sources {
   readonly #http: Http
   readonly #open = new Map<string, OpenSource>()
   readonly #limits = new Map<string, RateLimit>()
+  /** Answers and bytes of each server. */
+  readonly counts = new Counts()
   /** Shared by all downloads of this process. */
   readonly #rate: RateLimit
   readonly #onReceived: (bytes: number) => void
@@ -61,7 +72,7 @@ export class Sources {
     const { limitRate } = config.settings
     this.#config = config
     this.#allowed = new Set([...config.servers, ...alsoAllowed])
-    this.#http = httpFor(reach, MOST_CONNECTIONS)
+    this.#http = httpFor(reach, MOST_CONNECTIONS, {}, (note) => this.#countAnswer(note))
     this.#rate = new RateLimit(shareOf(limitRate, supervision()?.processes))
     this.#onReceived = (bytes) => limits.received(bytes)
   }
@@ -76,7 +87,8 @@ export class Sources {
     if (known) return known
     const installation = this.#installation(server)
     const api = new DataAccessApi(withToken ? installation : { ...installation, apiToken: undefined })
-    const source = limitedSource(limitedSource(api.open, this.#limit(server)), this.#rate, this.#onReceived)
+    const counted = limitedSource(api.open, this.#limit(server), this.counts.counter('received', server))
+    const source = limitedSource(counted, this.#rate, this.#onReceived)
     this.#open.set(key, source)
     return source
   }
@@ -84,6 +96,12 @@ export class Sources {
   /** Sets how fast this process may read from one server; undefined: as fast as it can. */
   limit(server: string, bytesPerSecond: number | undefined): void {
     this.#limit(server).set(bytesPerSecond)
+  }
+
+  /** Where a server sends to its storage, the answer is that of the storage, whichever host that is. */
+  #countAnswer({ url, status }: RequestNote): void {
+    const server = [...this.#allowed].find((one) => url.startsWith(`${one}/`)) ?? 'storage'
+    this.counts.counter('answers', server, status === undefined ? 'none' : String(status))(1)
   }
 
   #limit(server: string): RateLimit {

@@ -41,6 +41,7 @@ export function startWork(
       zipLimit: (server) => sources.native(server).zipDownloadLimit(),
       limitBandwidth: (server, bytesPerSecond) => sources.limit(server, bytesPerSecond),
       memoryPressure: () => memoryPressure(runtime.client),
+      counts: sources.counts,
       log,
     },
     {

@@ -71,6 +71,9 @@ export interface SettledLine {
   readonly bytes: number
 }
 
+/** How a line stands: `there` is done or kept. */
+export type LineState = 'open' | 'there' | 'failed' | 'waiting'
+
 /** Items by outcome. */
 export interface Counts {
   readonly done: number
@@ -126,6 +129,8 @@ export interface Ledger {
   isOpen(id: BatchId, n: number, taker: Taker): Promise<boolean>
   /** For lines `from` … `to` − 1: whether each has ended or waits. */
   settledIn(id: BatchId, from: number, to: number): Promise<readonly boolean[]>
+  /** For lines `from` … `to` − 1: how each stands. */
+  statesIn(id: BatchId, from: number, to: number): Promise<readonly LineState[]>
   /** Counts an outcome exactly once. @returns false: it had ended before, nothing was counted. */
   settle(id: BatchId, n: number, end: Settled): Promise<boolean>
   /** As `settle` for items that did not fail, in one step; a few hundred at most. @returns how many were counted */
@@ -136,6 +141,8 @@ export interface Ledger {
   firstOpen(id: BatchId): Promise<number>
   /** Line numbers that failed, ascending. */
   failed(id: BatchId): AsyncIterable<number>
+  /** The kept errors of these lines; a line that has none is left out. */
+  errorsAt(id: BatchId, lines: readonly number[]): Promise<readonly LedgerError[]>
   /** The kept errors of failed items: at most 100,000. */
   errors(id: BatchId): AsyncIterable<LedgerError>
   summary(id: BatchId): Promise<Summary>

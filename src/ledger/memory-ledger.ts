@@ -8,6 +8,7 @@ import {
   type LedgerBatch,
   type LedgerEntry,
   type LedgerError,
+  type LineState,
   type Settled,
   type SettledLine,
   type Summary,
@@ -92,6 +93,16 @@ export class MemoryLedger implements Ledger, Changes {
     return Promise.resolve(lines.map((n) => ends?.has(n) ?? false))
   }
 
+  statesIn(id: BatchId, from: number, to: number): Promise<readonly LineState[]> {
+    const lines = Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i)
+    const ends = this.#batches.get(id)?.ends
+    const stateOf = (n: number): LineState => {
+      const state = ends?.get(n)?.state
+      return state === undefined ? 'open' : state === 'done' || state === 'kept' ? 'there' : state
+    }
+    return Promise.resolve(lines.map(stateOf))
+  }
+
   async settle(id: BatchId, n: number, end: Settled): Promise<boolean> {
     const { entry, ends, crashes } = await this.#known(id)
     if (ends.has(n)) return false
@@ -125,6 +136,11 @@ export class MemoryLedger implements Ledger, Changes {
 
   async *failed(id: BatchId): AsyncGenerator<number> {
     yield* await Promise.resolve(this.#failures(id).map(([n]) => n))
+  }
+
+  errorsAt(id: BatchId, lines: readonly number[]): Promise<readonly LedgerError[]> {
+    const all = this.#failures(id).flatMap(([n, { error }]) => (error && lines.includes(n) ? { n, ...error } : []))
+    return Promise.resolve(all)
   }
 
   async *errors(id: BatchId): AsyncGenerator<LedgerError> {

@@ -25,6 +25,13 @@ export interface Grant {
   readonly troubled: boolean
 }
 
+/** One process's part in the streams of a server. */
+export interface SlotsOfProcess {
+  readonly process: string
+  readonly granted: number
+  readonly wanted: number
+}
+
 export interface SlotsOptions {
   /** Streams per server without a limit of its own. */
   readonly usualLimit: number
@@ -69,6 +76,20 @@ export class Slots {
   /** Gives up everything that `process` has at a server: it ends, or is proven dead. */
   async release(server: string, process: string): Promise<void> {
     await run(this.#client, RELEASE, [slotsKey(this.#prefix, server)], [process, ...this.#telling(server)])
+  }
+
+  /** What each process that renewed its lease may have and wants now, by the id of the process. */
+  async list(server: string): Promise<readonly SlotsOfProcess[]> {
+    const [records, [seconds]] = await Promise.all([
+      this.#client.hgetall(slotsKey(this.#prefix, server)),
+      this.#client.time(),
+    ])
+    const leaseMs = this.#options.leaseMs ?? LEASE_MS
+    return Object.entries(records).flatMap(([process, text]) => {
+      const [granted, wanted, seen] = /^(\d+) (\d+) (\d+) \d+$/.exec(text)?.slice(1).map(Number) ?? []
+      if (granted === undefined || wanted === undefined || seen === undefined) return []
+      return Number(seconds) * 1_000 - seen > leaseMs ? [] : [{ process, granted, wanted }]
+    })
   }
 
   #telling(server: string): [channel: string, message: string] {

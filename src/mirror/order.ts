@@ -92,3 +92,17 @@ export async function listMirrors(records: Records): Promise<readonly string[]> 
   }
   return found
 }
+
+/** `collection climate`, for people. */
+export function scopeText({ scope }: MirrorOrder): string {
+  switch (scope.kind) {
+    case 'collections':
+      return `${scope.collections.length === 1 ? 'collection' : 'collections'} ${scope.collections.join(', ')}`
+    case 'query':
+      return `the search ${scope.query}`
+    case 'oai-set':
+      return `OAI set ${scope.set}`
+    case 'datasets':
+      return `${scope.datasets.length} listed datasets`
+  }
+}

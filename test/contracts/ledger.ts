@@ -143,6 +143,17 @@ export function describeLedger(name: string, make: () => Ledger): void {
       expect(await ledger.summary(id)).toEqual({ ...NOTHING, done: 1, bytes: 10 })
     })
 
+    it('of lines it is told how each stands, and why it failed', async () => {
+      for (const n of [1, 9]) await ledger.settle(id, n, FAILED)
+      await ledger.settle(id, 2, DONE)
+      await ledger.settle(id, 10, { state: 'waiting', bytes: 0 })
+      expect(await ledger.statesIn(id, 0, 4)).toEqual(['open', 'failed', 'there', 'open'])
+      expect(await ledger.statesIn(id, 8, 12)).toEqual(['open', 'failed', 'waiting', 'open'])
+      expect(await ledger.statesIn(id, 3, 3)).toEqual([])
+      expect(await ledger.errorsAt(id, [1, 2, 3])).toEqual([{ n: 1, ...FAILED.error }])
+      expect(await ledger.errorsAt(id, [])).toEqual([])
+    })
+
     it('many ends are counted in one step, each exactly once', async () => {
       await ledger.settle(id, 1, DONE)
       const ends = [0, 1, 2, 2].map((n) => ({

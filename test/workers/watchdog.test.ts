@@ -40,6 +40,7 @@ function status(batch: Partial<BatchStatus> = {}, bytes = 7, server: Partial<Sta
     scopes: ['public'],
     since: '',
     at: '',
+    silentMs: 0,
     destinations: [],
   }
   return {

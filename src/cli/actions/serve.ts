@@ -11,6 +11,7 @@ import { GRACE_MS, processesOf, startChild, workBelow, workHere } from './work.t
 /** Parts that run in a process of their own, each until it is stopped; workers are several processes. */
 const PARTS: Readonly<Record<string, (context: Context) => Promise<ExitCode>>> = {
   schedules: runSchedules,
+  dashboard: async (context) => (await import('./dashboard.ts')).showDashboard(context),
 }
 
 /** What `dataferry serve` does. */

@@ -1,6 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isAbort } from '../../errors.ts'
-import { readStatus, type BatchStatus, type DestinationStatus, type ServerStatus, type Status } from '../../status.ts'
+import {
+  isParked,
+  readStatus,
+  urgency,
+  type BatchStatus,
+  type DestinationStatus,
+  type ServerStatus,
+  type Status,
+} from '../../status.ts'
 import { waitOf } from '../../ledger/server-state.ts'
 import { clockTime, holdText } from '../../model/notice.ts'
 import { shownUrl } from '../../model/shown-url.ts'
@@ -91,19 +99,6 @@ function doing(held: number, moving: number): string {
   if (held === 0) return 'idle'
   const waiting = held - moving
   return waiting === 0 ? '' : `${plural(waiting, 'file')} ${waiting === 1 ? 'waits' : 'wait'} for a stream`
-}
-
-/** What needs attention comes first: a batch that is paused with a reason, one that waits for its command, one with failures. */
-function urgency({ state, attached, owner, failed }: BatchStatus): number {
-  if (state === 'paused') return 4
-  if (isParked({ state, attached, owner })) return 3
-  if (state === 'open') return failed > 0 ? 2 : 1
-  return 0
-}
-
-/** It belongs to a command that is not running. */
-function isParked({ state, attached, owner }: Pick<BatchStatus, 'state' | 'attached' | 'owner'>): boolean {
-  return (state === 'open' || state === 'waiting') && attached && owner === undefined
 }
 
 const right = (title: string) => ({ title, align: 'right' as const })

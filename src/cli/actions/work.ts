@@ -15,6 +15,7 @@ import { openScopes } from '../shared-run.ts'
 import { startWork } from '../start-work.ts'
 import { childEnvironment, hearReceived, supervision } from '../supervision.ts'
 import { untilDone } from '../until-done.ts'
+import { startMetrics } from '../dashboard/start-metrics.ts'
 import type { Notice } from '../../model/notice.ts'
 import { ownProcess } from '../../process/process-identity.ts'
 import { Batches } from '../../../workers/batches.ts'
@@ -45,9 +46,14 @@ export const run: Command['run'] = async (context) => {
   const processes = processesOf(context)
   const mayOpen = namedDestinations(context.texts('to'), process.cwd())
   await using runtime = await openRuntime(context, 'worker')
-  return processes === 1
-    ? await workHere(context, runtime, mayOpen)
-    : await workBelow(context, runtime, processes, mayOpen)
+  const metrics = supervision() ? undefined : await startMetrics(context, runtime)
+  try {
+    return processes === 1
+      ? await workHere(context, runtime, mayOpen)
+      : await workBelow(context, runtime, processes, mayOpen)
+  } finally {
+    await metrics?.close()
+  }
 }
 
 /** How many worker processes a command line asks for. */

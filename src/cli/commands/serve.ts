@@ -1,7 +1,8 @@
 import type { Command } from '../command.ts'
+import { DASHBOARD_FLAGS } from '../shared-flags.ts'
 import { command as workCommand } from './work.ts'
 
-/** `dataferry serve`: workers and schedules in one process tree. */
+/** `dataferry serve`: workers, schedules and the dashboard in one process tree. */
 export const command: Command = {
   examples: [
     'dataferry serve --server https://demo.dataverse.org',
@@ -10,12 +11,12 @@ export const command: Command = {
   ],
   about:
     'Runs until SIGTERM or Ctrl-C; then everything in flight is parked, and goes on at the next start. A part that crashes is ' +
-    'started again. `work` on further machines takes part in what the schedules start.',
+    'started again. `dataferry dashboard link` signs a browser in. `work` on further machines takes part in what the schedules start.',
   operands: [{ name: 'action', help: 'install: write a systemd unit that runs this command line', optional: true }],
   settings: workCommand.settings,
   flags: [
-    ...workCommand.flags.filter(({ flags }) => flags.startsWith('--to ')),
-    { flags: '--part <name>', help: 'only one part of it: workers or schedules; the others run elsewhere' },
+    ...DASHBOARD_FLAGS.filter(({ flags }) => flags !== '--viewer'),
+    { flags: '--part <name>', help: 'only one part of it: workers, schedules or dashboard; the others run elsewhere' },
     { flags: '--systemd', help: 'with install: as a systemd unit' },
     { flags: '--user', help: 'with install: of this user, not of the machine' },
   ],

@@ -43,6 +43,7 @@ export const command: Command = {
       help: 'work only for this destination and those below it; may be repeated',
       many: true,
     },
+    { flags: '--metrics-port <n>', help: 'answer /metrics for Prometheus on this port of this machine' },
   ],
   run: async (context) => (await import('../actions/work.ts')).run(context),
 }

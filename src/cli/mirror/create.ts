@@ -1,6 +1,14 @@
 import { markDestination, refuseLostRecords } from '../../batch/destination.ts'
 import { DataferryError } from '../../errors.ts'
-import { checkMirrorName, listMirrors, METADATA, readOrder, VERSIONS, writeOrder } from '../../mirror/order.ts'
+import {
+  checkMirrorName,
+  listMirrors,
+  METADATA,
+  readOrder,
+  scopeText,
+  VERSIONS,
+  writeOrder,
+} from '../../mirror/order.ts'
 import type { MirrorOrder } from '../../mirror/order.ts'
 import { overlaps } from '../../mirror/overlap.ts'
 import type { MirrorSource } from '../../model/mirror-source.ts'
@@ -95,19 +103,5 @@ async function refuseOverlap(
       `${scopeText(order)} has datasets that mirror ${name} at ${shownUrl(url)} keeps as well (${scopeText(other)}). ` +
       'Choose another destination, or a scope beside it.'
     throw new DataferryError('ARGUMENT_INVALID', message)
-  }
-}
-
-/** `collection climate`, for people. */
-export function scopeText({ scope }: MirrorOrder): string {
-  switch (scope.kind) {
-    case 'collections':
-      return `${scope.collections.length === 1 ? 'collection' : 'collections'} ${scope.collections.join(', ')}`
-    case 'query':
-      return `the search ${scope.query}`
-    case 'oai-set':
-      return `OAI set ${scope.set}`
-    case 'datasets':
-      return `${scope.datasets.length} listed datasets`
   }
 }

@@ -1,6 +1,6 @@
 import { recordLines } from '../../batch/record.ts'
 import { changeSchema, type Change } from '../../mirror/changes.ts'
-import { names, type MirrorOrder } from '../../mirror/order.ts'
+import { names, scopeText, type MirrorOrder } from '../../mirror/order.ts'
 import { logName, type PendingRun } from '../../mirror/pending.ts'
 import { listRuns, readRun, type RunReport } from '../../mirror/report.ts'
 import { heldDatasets, isHeld, readFiles, readLines, readState, type MirroredDataset } from '../../mirror/state.ts'
@@ -10,7 +10,6 @@ import type { Context, ExitCode } from '../command.ts'
 import { pasted } from '../pasted.ts'
 import { placeFor } from '../places.ts'
 import { formatBytes, formatCount, formatDuration, plural } from '../terminal/format.ts'
-import { scopeText } from './create.ts'
 
 /** Rows that are shown of a run; the rest is counted. */
 const SHOWN = 50

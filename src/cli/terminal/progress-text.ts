@@ -8,8 +8,8 @@ import {
   settledCount,
   type ActiveFile,
   type ProgressSnapshot,
-} from './progress-snapshot.ts'
-import type { Speed } from './speedometer.ts'
+} from '../../model/progress-snapshot.ts'
+import type { Speed } from '../../model/speedometer.ts'
 import { displayWidth, pad, shortenPath, truncate, wrap } from './text.ts'
 
 /** Room on a terminal. */

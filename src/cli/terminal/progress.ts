@@ -1,9 +1,9 @@
 import { noticeKey, noticeText } from '../../model/notice.ts'
 import { LiveDisplay } from './live-display.ts'
 import type { Output } from './output.ts'
-import { fraction, remainingMs, settledCount, type ProgressSnapshot } from './progress-snapshot.ts'
+import { fraction, remainingMs, settledCount, type ProgressSnapshot } from '../../model/progress-snapshot.ts'
 import { batchLine, picture } from './progress-text.ts'
-import { Speedometer, type Speed } from './speedometer.ts'
+import { Speedometer, type Speed } from '../../model/speedometer.ts'
 
 /** Shows how far a batch is. */
 export interface Progress {

@@ -2,7 +2,7 @@ import type { HashPath } from '../../batch/verify-destination.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { createHash } from '../../transfer/hash.ts'
 import { hashOf } from '../../transfer/meter.ts'
-import type { ActiveFile } from '../terminal/progress-snapshot.ts'
+import type { ActiveFile } from '../../model/progress-snapshot.ts'
 
 /** Finds the checksums of committed files, and knows which ones it is reading. */
 export class FilesRead {

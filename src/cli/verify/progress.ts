@@ -2,7 +2,7 @@ import { every } from '../../async/every.ts'
 import type { VerifyProgress } from '../../batch/verify-destination.ts'
 import type { Context } from '../command.ts'
 import { startProgress } from '../terminal/progress.ts'
-import type { ActiveFile, ProgressSnapshot } from '../terminal/progress-snapshot.ts'
+import type { ActiveFile, ProgressSnapshot } from '../../model/progress-snapshot.ts'
 
 const LOOK_MS = 200
 

@@ -16,6 +16,7 @@ import {
   type LedgerBatch,
   type LedgerEntry,
   type LedgerError,
+  type LineState,
   type Settled,
   type SettledLine,
   type Summary,
@@ -142,10 +143,19 @@ export class RedisLedger implements Ledger {
     return line.isOpen
   }
 
-  async settledIn(id: BatchId, from: number, to: number): Promise<readonly boolean[]> {
-    if (to <= from) return []
-    const bytes = await this.#client.getrangeBuffer(this.#keys(id).settled, from >> 3, (to - 1) >> 3)
-    return bitsIn(bytes, from, to)
+  settledIn(id: BatchId, from: number, to: number): Promise<readonly boolean[]> {
+    return this.#bits(this.#keys(id).settled, from, to)
+  }
+
+  async statesIn(id: BatchId, from: number, to: number): Promise<readonly LineState[]> {
+    const keys = this.#keys(id)
+    const bitmaps = [keys.settled, keys.failed, keys.waiting] as const
+    const [settled = [], failed = [], waiting = []] = await Promise.all(bitmaps.map((key) => this.#bits(key, from, to)))
+    return settled.map((ended, i) => {
+      if (failed[i]) return 'failed'
+      if (waiting[i]) return 'waiting'
+      return ended ? 'there' : 'open'
+    })
   }
 
   async settle(id: BatchId, n: number, { state, bytes, error }: Settled): Promise<boolean> {
@@ -186,6 +196,10 @@ export class RedisLedger implements Ledger {
     for (let at = 0; at < length; at += BYTES_A_READ) {
       yield* setBits(await this.#client.getrangeBuffer(failed, at, at + BYTES_A_READ - 1), at * 8)
     }
+  }
+
+  async errorsAt(id: BatchId, lines: readonly number[]): Promise<readonly LedgerError[]> {
+    return lines.length === 0 ? [] : this.#errorsOf(this.#keys(id).errors, lines)
   }
 
   async *errors(id: BatchId): AsyncGenerator<LedgerError> {
@@ -254,6 +268,11 @@ export class RedisLedger implements Ledger {
 
   #keys(id: BatchId): ReturnType<typeof batchKeys> {
     return batchKeys(this.#prefix, id)
+  }
+
+  async #bits(key: string, from: number, to: number): Promise<readonly boolean[]> {
+    if (to <= from) return []
+    return bitsIn(await this.#client.getrangeBuffer(key, from >> 3, (to - 1) >> 3), from, to)
   }
 
   /** Asks about several lines in one call, those that come while another one is under way. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Output } from '../../../src/cli/terminal/output.ts'
-import type { ProgressSnapshot } from '../../../src/cli/terminal/progress-snapshot.ts'
+import type { ProgressSnapshot } from '../../../src/model/progress-snapshot.ts'
 import { batchLine, picture } from '../../../src/cli/terminal/progress-text.ts'
 import { startProgress } from '../../../src/cli/terminal/progress.ts'
 import { displayWidth } from '../../../src/cli/terminal/text.ts'

@@ -1,4 +1,4 @@
-import type { Notice } from '../../model/notice.ts'
+import type { Notice } from './notice.ts'
 import type { Speed } from './speedometer.ts'
 
 /** How far a batch is, or another work on many files. */
@@ -26,6 +26,9 @@ export interface ProgressSnapshot {
   readonly notices: readonly Notice[]
 }
 
+/** The figures of a snapshot alone. */
+type Figures = Omit<ProgressSnapshot, 'active' | 'notices'>
+
 export interface ActiveFile {
   readonly path: string
   readonly bytes: number
@@ -34,17 +37,17 @@ export interface ActiveFile {
 }
 
 /** Items that have ended, however they did, or wait. */
-export function settledCount({ done, kept, failed, waiting }: ProgressSnapshot): number {
+export function settledCount({ done, kept, failed, waiting }: Figures): number {
   return done + kept + failed + waiting
 }
 
 /** Bytes that this batch has to fetch in all, as far as sizes are known. */
-export function bytesToFetch({ plannedBytes, keptBytes, bytes }: ProgressSnapshot): number {
+export function bytesToFetch({ plannedBytes, keptBytes, bytes }: Figures): number {
   return Math.max(bytes, plannedBytes - keptBytes)
 }
 
 /** Part of the batch that is done, 0 to 1: by bytes, or by files when no sizes are known. */
-export function fraction(snapshot: ProgressSnapshot): number {
+export function fraction(snapshot: Figures): number {
   const bytes = bytesToFetch(snapshot)
   if (bytes > 0) return snapshot.bytes / bytes
   return snapshot.planned > 0 ? settledCount(snapshot) / snapshot.planned : 0
@@ -54,7 +57,10 @@ export function fraction(snapshot: ProgressSnapshot): number {
 const STEADY_MS = 5_000
 
 /** Milliseconds left at this speed; undefined while that would be a guess, as during a hold, and when nothing is left. */
-export function remainingMs(snapshot: ProgressSnapshot, speed: Speed | undefined): number | undefined {
+export function remainingMs(
+  snapshot: Figures & Pick<ProgressSnapshot, 'notices'>,
+  speed: Speed | undefined,
+): number | undefined {
   const left = bytesToFetch(snapshot) - snapshot.bytes
   const isOnHold = snapshot.notices.some((notice) => typeof notice !== 'string')
   if (!snapshot.planComplete || isOnHold || left <= 0) return undefined

@@ -1,0 +1,87 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { z } from 'zod'
+import { DataferryError, isErrorCode } from '../../errors.ts'
+import { parseJson } from '../../json/parse-json.ts'
+import type { Logger } from '../../log.ts'
+import { childEnvironment } from '../supervision.ts'
+
+/** How a command ended that was started from here. */
+export interface ChildEnd {
+  /** Undefined: a signal ended it. */
+  readonly code: number | undefined
+  /** What it printed with `--json`. */
+  readonly records: readonly Readonly<Record<string, unknown>>[]
+}
+
+const MOST_OUTPUT = 4 << 20
+const GRACE_MS = 20_000
+
+const recordSchema = z.record(z.string(), z.unknown())
+const errorSchema = z.object({
+  event: z.literal('error'),
+  code: z.string(),
+  message: z.string(),
+  advice: z.string().optional(),
+})
+
+/**
+ * Command lines that the dashboard runs as processes of their own: what is planned or mirrored may take hours, and a page must not
+ * hold up its server. No shell takes part.
+ */
+export class ChildCommands {
+  readonly #log: Logger
+  readonly #running = new Set<ChildProcess>()
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  /** Runs a command to its end. It is stopped when the signal aborts. */
+  async run(args: readonly string[], input: string, signal?: AbortSignal): Promise<ChildEnd> {
+    const [, main = ''] = process.argv
+    const child = spawn(process.execPath, [...process.execArgv, main, ...args, '--json', '--quiet'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+      env: childEnvironment(undefined),
+    })
+    this.#running.add(child)
+    const stop = (): void => void child.kill('SIGTERM')
+    signal?.addEventListener('abort', stop, { once: true })
+    if (signal?.aborted) stop()
+    let output = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      if (output.length < MOST_OUTPUT) output += text
+    })
+    child.stdin.on('error', () => undefined).end(input)
+    try {
+      await once(child, 'close')
+    } finally {
+      this.#running.delete(child)
+      signal?.removeEventListener('abort', stop)
+    }
+    const lines = output.split('\n').map((line) => recordSchema.safeParse(parseJson(line)).data)
+    const records = lines.filter((record) => record !== undefined)
+    this.#log.info({ verb: args[0], code: child.exitCode }, 'command of the dashboard ended')
+    return { code: child.exitCode ?? undefined, records }
+  }
+
+  /** Asks all to stop; they park what they do. */
+  async close(): Promise<void> {
+    const ends = [...this.#running].map(async (child) => {
+      const ended = once(child, 'close')
+      child.kill('SIGTERM')
+      const late = setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref()
+      await ended
+      clearTimeout(late)
+    })
+    await Promise.all(ends)
+  }
+}
+
+/** The error that a command ended with, as its own `--json` says it. */
+export function errorOf({ records, code }: ChildEnd): DataferryError {
+  const error = records.map((record) => errorSchema.safeParse(record).data).findLast((one) => one !== undefined)
+  if (!error) return new DataferryError('INTERRUPTED', `The command ended with ${code ?? 'a signal'} and said nothing.`)
+  const known = isErrorCode(error.code) ? error.code : 'ARGUMENT_INVALID'
+  return new DataferryError(known, error.message, error.advice === undefined ? {} : { advice: error.advice })
+}

@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import { readKnownBatch } from '../../batch/destination.ts'
+import { reopenFailed } from '../../batch/reopen.ts'
+import type { LimitRequest, NewBatch, PlanView } from '../../dashboard/api/schemas.ts'
+import type { Operations } from '../../dashboard/operations.ts'
+import { normalServer } from '../../config/setting-values.ts'
+import { DataferryError } from '../../errors.ts'
+import type { LedgerEntry } from '../../ledger/ledger.ts'
+import { formatRate, plural } from '../../model/format.ts'
+import { shownUrl } from '../../model/shown-url.ts'
+import { openPlan } from '../../plan/open-plan.ts'
+import { livenessOf } from '../../process/process-identity.ts'
+import { pause } from '../../async/pause.ts'
+import type { Context } from '../command.ts'
+import { continueBatch, holdBatch, knownBatch, pauseServer } from '../control.ts'
+import { openDestination } from '../destination.ts'
+import { commandWords, pasted } from '../pasted.ts'
+import { feed } from '../recover.ts'
+import type { Runtime } from '../runtime.ts'
+import { openToWorkers, somebodyWorks } from '../shared-run.ts'
+import { errorOf, type ChildCommands, type ChildEnd } from './child-commands.ts'
+
+/** A destination that new batches may go to. */
+interface Allowed {
+  readonly shown: string
+  readonly url: string
+}
+
+/** A run that is going to fail at once does so within this. */
+const FIRST_WORDS_MS = 3_000
+
+/** What the pages of a dashboard can do, as the command line does it. */
+export function operationsOf(
+  context: Context,
+  runtime: Runtime,
+  children: ChildCommands,
+  allowed: readonly Allowed[],
+): Operations {
+  const { config } = context
+  const { ledger } = runtime
+  const planned = async (verb: 'plan' | 'enqueue', request: NewBatch, signal: AbortSignal): Promise<PlanView> => {
+    const words = ['-', '--to', allowedPlace(allowed, request.destination), '--format', request.format]
+    const end = await children.run(commandWords(config, verb, words), `${request.manifest.trim()}\n`, signal)
+    return planOf(end)
+  }
+  return {
+    async hold(id, state) {
+      await holdBatch(context, runtime, await knownBatch(ledger, id), state)
+      return state === 'paused' ? 'Paused; files in flight are parked.' : 'Cancelled; files already fetched stay.'
+    },
+    async proceed(id) {
+      const batch = await knownBatch(ledger, id)
+      await continueBatch(context, runtime, batch)
+      return `It goes on.${await lackOf(context, runtime, batch)}`
+    },
+    retry: (id, codes) => retry(context, runtime, id, codes),
+    limit: (request) => limit(runtime, request),
+    plan: (request, signal) => planned('plan', request, signal),
+    enqueue: (request, signal) => planned('enqueue', request, signal),
+    async runMirror(name, destination) {
+      const place = allowedPlace(allowed, destination)
+      const words = commandWords(config, 'mirror', ['run', name, '--to', place, '--share'])
+      const running = children.run(words, '')
+      const end = await Promise.race([running, pause(FIRST_WORDS_MS)])
+      if (end && end.code !== 0 && end.code !== 1) throw errorOf(end)
+      running.catch((error: unknown) => context.log.warn({ err: error }, 'a run of a mirror could not be started'))
+      return end ? `The run of ${name} has ended.` : `A run of ${name} has begun.`
+    },
+  }
+}
+
+function allowedPlace(allowed: readonly Allowed[], given: string): string {
+  const found = allowed.find(({ shown, url }) => shown === given || url === given)
+  if (found) return found.shown
+  const others = allowed.map(({ shown }) => shown).join(', ')
+  const message =
+    others === '' ? 'No destination was allowed here' : `Only these destinations are allowed here: ${others}`
+  throw new DataferryError('ARGUMENT_INVALID', `${message}; the dashboard is started with --to for each.`)
+}
+
+async function retry(context: Context, runtime: Runtime, id: string, codes: readonly string[]): Promise<string> {
+  const { config } = context
+  const { ledger } = runtime
+  const entry = await knownBatch(ledger, id)
+  const { attached, owner, destination } = entry
+  if (attached && owner && (await livenessOf(owner)) !== 'dead') {
+    const who = `process ${owner.pid} on ${owner.host}`
+    throw new DataferryError('BATCH_OWNED', `A command is working on this batch (${who}): retry when it has ended.`)
+  }
+  const sink = await openDestination(config, destination)
+  try {
+    const batch = await readKnownBatch(sink, id)
+    if (!batch) throw new DataferryError('BATCH_NOT_FOUND', `${destination} has no batch ${id} any more.`)
+    const plan = await openPlan(sink.records, batch)
+    const count = await reopenFailed(ledger, sink.records, id, new Set(codes), `retry-${randomUUID().slice(0, 8)}`)
+    if (count === 0) return 'There is nothing to try again.'
+    if (attached) await openToWorkers(context, runtime, sink, { batch, plan, resumed: true })
+    else await feed(runtime, id)
+    const told = `${plural(count, 'failed file')} ${count === 1 ? 'is' : 'are'} tried again.`
+    return `${told}${await lackOf(context, runtime, (await ledger.get(id)) ?? entry)}`
+  } finally {
+    await sink.close()
+  }
+}
+
+/** What to do where nobody would fetch it. */
+async function lackOf({ config }: Context, runtime: Runtime, batch: LedgerEntry): Promise<string> {
+  if (batch.attached) return ` It waits for its command: ${pasted(config, 'resume', [shownUrl(batch.destination)])}`
+  return (await somebodyWorks(runtime, batch))
+    ? ''
+    : ` No worker is running; to start one: ${pasted(config, 'work', [])}`
+}
+
+async function limit(runtime: Runtime, request: LimitRequest): Promise<string> {
+  const server = normalServer(request.server)
+  if (server === undefined) throw new DataferryError('ARGUMENT_INVALID', 'This is not the address of a server.')
+  const { concurrency, bandwidth, paused } = request
+  const { servers } = runtime
+  await servers.set(server, {
+    ...(concurrency !== undefined && { concurrency }),
+    ...(bandwidth !== undefined && { bandwidth }),
+  })
+  if (paused !== undefined) await pauseServer(runtime, server, paused)
+  const now = await servers.get(server)
+  const rate = now.bandwidth === undefined ? 'no rate limit' : formatRate(now.bandwidth)
+  const state = now.hold?.by === 'person' ? 'Paused; ' : ''
+  return `${state}${now.concurrency ?? 'the usual number of'} files at a time, ${rate}.`
+}
+
+const planSchema = z.object({
+  event: z.literal('plan'),
+  batch: z.string(),
+  items: z.number(),
+  size: z.number(),
+  unknownSize: z.number(),
+  noChecksum: z.number(),
+  restricted: z.number(),
+  embargoed: z.number(),
+  retentionExpired: z.number(),
+  problems: z.number(),
+  free: z.number().nullable(),
+})
+const problemSchema = z.object({
+  event: z.literal('problem'),
+  line: z.number().nullable(),
+  code: z.string(),
+  message: z.string(),
+})
+
+/** Reads what `plan` or `enqueue` printed. Throws what it ended with. */
+function planOf(end: ChildEnd): PlanView {
+  const plan = end.records.map((one) => planSchema.safeParse(one).data).find((one) => one !== undefined)
+  if (!plan) throw errorOf(end)
+  const { batch, items, size, unknownSize, noChecksum, restricted, embargoed, retentionExpired, problems, free } = plan
+  const found = end.records.flatMap((one) => problemSchema.safeParse(one).data ?? [])
+  return {
+    batch,
+    items,
+    bytes: size,
+    unknownSize,
+    noChecksum,
+    withheld: restricted + embargoed + retentionExpired,
+    problems: found.map(({ line, code, message }) => ({ line, code, message })),
+    problemCount: problems,
+    free,
+  }
+}

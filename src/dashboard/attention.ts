@@ -1,0 +1,123 @@
+import { formatCount, plural } from '../model/format.ts'
+import { isParked, type Status } from '../status.ts'
+import type { Attention, DestinationView, WorkerView } from './api/schemas.ts'
+import { later } from './views.ts'
+import { shownUrl } from '../model/shown-url.ts'
+
+/** A process that has not been heard for so long has lost its streams. */
+const SILENT_S = 30
+
+const ORDER = { person: 0, waiting: 1, failures: 2 } as const
+/** Failures of the past are told of the newest batches only. */
+const OLD_FAILURES = 5
+
+/** What is wrong, and what waits and why: what nobody but a person can mend comes first. */
+export function attentionOf(
+  status: Status,
+  workers: readonly WorkerView[],
+  destinations: readonly DestinationView[],
+  now: number,
+): readonly Attention[] {
+  const all = [
+    ...nobodyWorks(status, workers),
+    ...aboutBatches(status),
+    ...aboutServers(status, now),
+    ...aboutDestinations(status, destinations, now),
+    ...aboutWorkers(workers),
+  ]
+  return all.sort((a, b) => ORDER[a.urgency] - ORDER[b.urgency])
+}
+
+const NOTHING = { advice: null, since: null, nextLook: null } as const
+
+function nobodyWorks({ batches }: Status, workers: readonly WorkerView[]): Attention[] {
+  const waiting = batches.filter(({ state, attached, open, planned }) => {
+    return state === 'open' && !attached && (open > 0 || planned === 0)
+  })
+  const isAnybodyThere = workers.some((one) => isHeard(one))
+  if (waiting.length === 0 || isAnybodyThere) return []
+  const text = `${plural(waiting.length, 'batch waits', 'batches wait')} for a worker, and none is running.`
+  const advice = 'Start one on a machine that sees the destination: dataferry work'
+  return [{ ...NOTHING, urgency: 'person', kind: 'worker', subject: 'Workers', text, advice }]
+}
+
+function aboutBatches({ batches }: Status): Attention[] {
+  const newestFirst = [...batches].sort((a, b) => b.createdAt.localeCompare(a.createdAt))
+  const told = { kind: 'batch', ...NOTHING } as const
+  const urgent = newestFirst.flatMap((batch): Attention[] => {
+    const { id: subject, state, reason } = batch
+    if (state === 'paused') {
+      const text = `Paused${reason === undefined ? '' : `: ${reason}`}`
+      return [{ ...told, urgency: 'person', subject, text, advice: 'Continue it when the reason is gone.' }]
+    }
+    if (!isParked(batch) && batch.waiting > 0) {
+      const text = `${plural(batch.waiting, 'file waits', 'files wait')} for access or for the end of an embargo.`
+      const advice = 'It is looked again by itself whether they may be fetched.'
+      const nextLook = batch.nextLook?.toISOString() ?? null
+      return [{ ...told, urgency: 'waiting', subject, text, advice, nextLook }]
+    }
+    if (!isParked(batch)) return []
+    const text = 'Parked: it goes on when its command is run again.'
+    const advice = `Run the same command again, or leave it to the workers: dataferry resume --share`
+    return [{ ...told, urgency: 'person', subject, text, advice }]
+  })
+  const failed = newestFirst.flatMap((batch): Attention[] => {
+    if (batch.failed === 0 || batch.state === 'cancelled') return []
+    const text = `${formatCount(batch.failed)} of ${plural(batch.planned, 'file')} failed.`
+    return [{ ...told, urgency: 'failures', subject: batch.id, text }]
+  })
+  return [...urgent, ...failed.slice(0, OLD_FAILURES)]
+}
+
+function aboutServers({ servers }: Status, now: number): Attention[] {
+  return servers.flatMap(({ server, hold }): Attention[] => {
+    if (!hold) return []
+    const { by, reason, since, nextLookMs } = hold
+    const urgency = by === 'person' ? 'person' : 'waiting'
+    const text = by === 'person' ? `Paused: ${reason}` : `On hold: ${reason}`
+    const advice = by === 'person' ? 'Continue it on its card below.' : 'It is tried again by itself.'
+    const times = { since: since.toISOString(), nextLook: later(nextLookMs, now) }
+    return [{ urgency, kind: 'server', subject: server, text, advice, ...times }]
+  })
+}
+
+function aboutDestinations({ destinations }: Status, seen: readonly DestinationView[], now: number): Attention[] {
+  const held = destinations.map(({ destination, host, hold }): Attention => {
+    const { reason, since, nextLookMs } = hold
+    return {
+      urgency: 'person',
+      kind: 'destination',
+      subject: shownUrl(destination),
+      text: `Cannot be used from ${host}: ${reason}`,
+      advice: 'What was fetched is kept; it is tried again by itself.',
+      since: since.toISOString(),
+      nextLook: later(nextLookMs, now),
+    }
+  })
+  const told = new Set(held.map(({ subject }) => subject))
+  const others = seen.filter(({ destination, problem }) => problem !== null && !told.has(destination))
+  return [
+    ...held,
+    ...others.map(({ destination, problem }): Attention => {
+      const text = `Cannot be looked at from here: ${problem ?? ''}`
+      return { ...NOTHING, urgency: 'waiting', kind: 'destination', subject: destination, text }
+    }),
+  ]
+}
+
+function aboutWorkers(workers: readonly WorkerView[]): Attention[] {
+  return workers
+    .filter(({ alive, silentSeconds }) => alive !== 'dead' && silentSeconds >= SILENT_S)
+    .map(({ host, pid, silentSeconds, holds }) => ({
+      ...NOTHING,
+      urgency: 'waiting',
+      kind: 'worker',
+      subject: `process ${pid} on ${host}`,
+      text: `Not heard for ${silentSeconds} s, with ${plural(holds.length, 'file')} in its hands.`,
+      advice: 'Others take over what it held.',
+    }))
+}
+
+export function isHeard({ alive, silentSeconds }: Pick<WorkerView, 'alive' | 'silentSeconds'>): boolean {
+  return alive !== 'dead' && silentSeconds < SILENT_S
+}

@@ -1,0 +1,139 @@
+import { every } from '../async/every.ts'
+import { DataferryError } from '../errors.ts'
+import type { RedisClient } from '../ledger/redis/client.ts'
+import { Metrics } from '../ledger/metrics.ts'
+import { Slots } from '../ledger/slots.ts'
+import type { StatusSources } from '../status.ts'
+import { hostname } from 'node:os'
+import { dashboardApp } from './app.ts'
+import { readAssets } from './assets.ts'
+import { BatchRecords } from './batch-records.ts'
+import { EventStreams } from './event-stream.ts'
+import { FailureGroups } from './failure-groups.ts'
+import { inUrl, isLoopback, reachOf } from './guard.ts'
+import { ItemSearch } from './item-search.ts'
+import { Links } from './links.ts'
+import { listen } from './listen.ts'
+import { countHolds, metricsText } from './metrics.ts'
+import { Observer } from './observer.ts'
+import type { Operations } from './operations.ts'
+import { Places, type OpenSink } from './places.ts'
+import type { Role } from './roles.ts'
+import { SignIn } from './sign-in.ts'
+
+export interface DashboardOptions {
+  /** The interface to listen on; others than loopback only with a token. */
+  readonly host: string
+  readonly port: number
+  /** Take this port or none. */
+  readonly exactPort: boolean
+  /** Addresses under which people reach it besides, e.g. through a proxy. */
+  readonly origins: readonly string[]
+  readonly tokens: Readonly<Partial<Record<Role, string>>>
+  /** Where new batches may go: as people write it, and as a URL. */
+  readonly destinations: readonly { readonly shown: string; readonly url: string }[]
+  readonly servers: readonly string[]
+  /** Streams per server without a limit of its own. */
+  readonly usualLimit: number
+  readonly prefix: string
+  readonly logFile: string | undefined
+  /** Folder of the built pages, where it is not beside the program. */
+  readonly pages?: string
+}
+
+export interface DashboardDeps extends StatusSources {
+  readonly client: RedisClient
+  readonly openSink: OpenSink
+  readonly operations: Operations
+  /** Why Redis is waited for, if it is. */
+  readonly trouble: () => string | undefined
+}
+
+/** A dashboard that is open. */
+export interface Dashboard {
+  /** Where this machine reaches it. */
+  readonly url: string
+  readonly observer: Observer
+  close(): Promise<void>
+}
+
+const ANNOUNCE_MS = 15_000
+
+/** Opens the dashboard: pages, API, event streams, health and metrics. Rejects with `ARGUMENT_INVALID`. */
+export async function openDashboard(deps: DashboardDeps, options: DashboardOptions): Promise<Dashboard> {
+  const { host, port, exactPort, origins, tokens, prefix, usualLimit, destinations, servers } = options
+  if (!isLoopback(host) && Object.keys(tokens).length === 0) {
+    throw new DataferryError(
+      'ARGUMENT_INVALID',
+      `Without a token everybody who reaches ${host} would be asked for one that nobody has: give --viewer-token-file or --operator-token-file, or listen on 127.0.0.1.`,
+    )
+  }
+  const { client, ledger } = deps
+  const places = new Places(deps.openSink)
+  const observer = new Observer({
+    ...deps,
+    slots: new Slots(client, { usualLimit, prefix }),
+    places,
+    usualLimit,
+    destinations: destinations.map(({ url }) => url),
+  })
+  const metrics = new Metrics(client, prefix)
+  const links = new Links(client, prefix)
+  const stop = new AbortController()
+  const held = async (batch: string): Promise<ReadonlySet<number>> => {
+    const holds = (await observer.look()).workers.flatMap((worker) => worker.holds)
+    return new Set(holds.filter((one) => one.batch === batch).map(({ n }) => n))
+  }
+  const shared = {
+    ledger,
+    observer,
+    places,
+    failures: new FailureGroups(ledger),
+    search: new ItemSearch({ ledger, held }),
+    records: new BatchRecords(deps.openSink, ledger, options.logFile),
+    streams: new EventStreams(stop.signal),
+    operations: deps.operations,
+    destinations: destinations.map(({ shown }) => shown),
+    servers,
+    reach: reachOf(host, origins),
+    assets: await readAssets(options.pages),
+    metrics: () =>
+      metricsText({ metrics, observer, mirrors: async () => places.mirrors(await observer.destinationUrls()) }),
+    openMetrics: isLoopback(host),
+    missing: () => missingNow(observer),
+  }
+  const secure = origins.length > 0 && origins.every((origin) => origin.startsWith('https:'))
+  const listening = await listen(
+    (bound) => {
+      const signIn = new SignIn({ tokens, redeem: links.redeem, cookie: `dataferry_${bound}`, secure })
+      return dashboardApp({ ...shared, signIn })
+    },
+    { host, port, exact: exactPort },
+  )
+  const url = origins[0] ?? `http://${isLoopback(host) ? 'localhost' : inUrl(host)}:${listening.port}`
+  const place = { url, host: hostname(), pid: process.pid }
+  const announce = (): Promise<void> => links.announce(place)
+  const announcing = every(ANNOUNCE_MS, announce, () => undefined)
+  await announce()
+  observer.start((seen) => countHolds(metrics, seen))
+  return {
+    url,
+    observer,
+    async close() {
+      stop.abort()
+      await listening.close()
+      await Promise.all([announcing.stop(), observer.stop()])
+      await links.withdraw(place).catch(() => undefined)
+    },
+  }
+}
+
+/** What work waits for, if it does. */
+async function missingNow(observer: Observer): Promise<readonly string[]> {
+  try {
+    const { destinations } = (await observer.look()).overview
+    return destinations.some(({ problem }) => problem !== null) ? ['destination'] : []
+  } catch {
+    return ['Redis']
+  }
+}

@@ -1,0 +1,21 @@
+import type { LimitRequest, NewBatch, PlanView } from './api/schemas.ts'
+
+/**
+ * What operators may do from a page, done as the command line does it. Each resolves to a sentence that says what was done, and
+ * rejects with the error that the command would end with.
+ */
+export interface Operations {
+  /** Pauses or cancels a batch. */
+  hold(id: string, state: 'paused' | 'cancelled'): Promise<string>
+  /** Lets a batch go on. */
+  proceed(id: string): Promise<string>
+  /** Has failed items tried again. @param codes empty: all */
+  retry(id: string, codes: readonly string[]): Promise<string>
+  limit(request: LimitRequest): Promise<string>
+  /** Plans a batch without fetching anything; stops when the signal aborts. */
+  plan(request: NewBatch, signal: AbortSignal): Promise<PlanView>
+  /** Plans it, if that was not done yet, and leaves it to the workers. */
+  enqueue(request: NewBatch, signal: AbortSignal): Promise<PlanView>
+  /** Starts a run of a mirror, which goes on by itself. */
+  runMirror(name: string, destination: string): Promise<string>
+}

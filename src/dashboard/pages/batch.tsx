@@ -1,0 +1,253 @@
+import { formatBytes, formatCount, formatDuration, formatRate, plural } from '../../model/format.ts'
+import type { BatchDetail, BatchLive, BatchView, FailureGroup, Outcome } from '../api/schemas.ts'
+import { send } from './api.ts'
+import { useAnswer, useLive } from './live.ts'
+import { Act, Ago, Card, Figure, Loading, Name, Problem, StateBar, StateTag, useOutcome } from './parts.tsx'
+import { batchAddress, Link } from './router.tsx'
+import { useSession } from './session.ts'
+import { LiveFiles } from './workers.tsx'
+
+type Tell = ReturnType<typeof useOutcome>[1]
+
+/** One batch: how far it is, what goes on, what failed and what to do about it. */
+export function Batch({ id }: { readonly id: string }) {
+  const address = `/api${batchAddress(id)}`
+  const { state: live, problem } = useLive<BatchLive>(`?batch=${encodeURIComponent(id)}`, address)
+  const about = useAnswer<BatchDetail>(address, 10_000)
+  const [outcome, tell] = useOutcome()
+  const now = live ?? about.state
+  if (!now) {
+    const text = problem ?? about.problem
+    return text === undefined ? <Loading /> : <Problem text={text} />
+  }
+  const { batch, live: files, failures, failuresCounted } = now
+  return (
+    <>
+      <div class="title">
+        <h1>
+          <Name text={batch.id} />
+        </h1>
+        <StateTag batch={batch} />
+      </div>
+      <p class="quiet">
+        {batch.reason !== null && (
+          <>
+            <Name text={batch.reason} /> ·{' '}
+          </>
+        )}
+        begun <Ago time={batch.createdAt} /> · {batch.owner === null ? 'left to the workers' : batch.owner} ·{' '}
+        <Link to={batchAddress(batch.id, '/items')}>Search its files</Link>
+      </p>
+      <Problem text={problem} />
+      <Control batch={batch} tell={tell} />
+      {outcome}
+      <Card title="Progress" aside={<span class="percent">{Math.floor(batch.fraction * 100)} %</span>}>
+        <StateBar batch={batch} legend />
+        <Figures batch={batch} />
+      </Card>
+      {failures.length > 0 && <Failures batch={batch} groups={failures} counted={failuresCounted} tell={tell} />}
+      {files.length > 0 && (
+        <Card title="On their way" aside={<span class="quiet">{plural(files.length, 'file')}</span>}>
+          <LiveFiles files={files.filter(({ waits }) => !waits)} />
+        </Card>
+      )}
+      {about.state && <Record about={about.state} batch={batch} />}
+    </>
+  )
+}
+
+function Figures({ batch }: { readonly batch: BatchView }) {
+  const { bytes, plannedBytes, keptBytes, bytesPerSecond, filesPerSecond, secondsLeft, planComplete } = batch
+  const whole = Math.max(bytes, plannedBytes - keptBytes)
+  return (
+    <dl class="figures">
+      <Figure name="Fetched" value={formatBytes(bytes)} unit={whole > 0 ? `of ${formatBytes(whole)}` : ''} />
+      <Figure name="Rate" value={bytesPerSecond === null ? '–' : formatRate(bytesPerSecond)} />
+      <Figure name="Files" value={filesPerSecond === null ? '–' : filesPerSecond.toFixed(1)} unit="per second" />
+      <Figure
+        name="Left"
+        value={secondsLeft === null ? '–' : formatDuration(secondsLeft * 1_000)}
+        unit={planComplete ? '' : 'still planning'}
+      />
+    </dl>
+  )
+}
+
+function Control({ batch, tell }: { readonly batch: BatchView; readonly tell: Tell }) {
+  const { isOperator } = useSession()
+  if (!isOperator) return null
+  const act = (word: string) => async (): Promise<string> => {
+    return (await send<Outcome>('POST', `/api${batchAddress(batch.id)}/${word}`)).text
+  }
+  const { state, failed } = batch
+  const isHeld = state === 'paused' || state === 'cancelled'
+  return (
+    <div class="actions">
+      {state !== 'finished' && !isHeld && <Act label="Pause" run={act('pause')} done={tell} />}
+      {isHeld && <Act label="Continue" tone="primary" run={act('continue')} done={tell} />}
+      {state !== 'finished' && state !== 'cancelled' && (
+        <Act
+          label="Cancel"
+          tone="danger"
+          run={act('cancel')}
+          done={tell}
+          ask="Stop fetching this batch? Files that are already there stay."
+        />
+      )}
+      {failed > 0 && <Act label="Retry all failures" run={act('retry')} done={tell} />}
+    </div>
+  )
+}
+
+function Failures({
+  batch,
+  groups,
+  counted,
+  tell,
+}: {
+  readonly batch: BatchView
+  readonly groups: readonly FailureGroup[]
+  readonly counted: number
+  readonly tell: Tell
+}) {
+  const { isOperator } = useSession()
+  const address = `/api${batchAddress(batch.id)}`
+  const table = (
+    <a href={`${address}/failures.csv`} download>
+      Download failures.csv
+    </a>
+  )
+  return (
+    <Card title="Failures" aside={table} class="failures">
+      {counted < batch.failed && (
+        <p class="quiet">
+          Of {plural(batch.failed, 'failure')}, {formatCount(counted)} were looked at so far.
+        </p>
+      )}
+      {groups.map(({ code, count, meaning, advice, examples }) => (
+        <article key={code}>
+          <div class="card-head">
+            <h3>
+              <code>{code}</code> <span class="quiet">{plural(count, 'file')}</span>
+            </h3>
+            {isOperator && (
+              <Act
+                label={`Retry ${count === 1 ? 'it' : 'these'}`}
+                done={tell}
+                run={async () => (await send<Outcome>('POST', `${address}/retry`, { codes: [code] })).text}
+              />
+            )}
+          </div>
+          <p>{meaning}</p>
+          <p class="advice">{advice}</p>
+          <details>
+            <summary>{examples.length < count ? `${examples.length} of them` : 'Which'}</summary>
+            <ul class="examples">
+              {examples.map(({ n, path, message }) => (
+                <li key={n}>
+                  <Name text={path} class="mono" />
+                  <p class="quiet">
+                    <Name text={message} />
+                  </p>
+                </li>
+              ))}
+            </ul>
+          </details>
+        </article>
+      ))}
+    </Card>
+  )
+}
+
+/** Totals that are told where they are not 0. */
+const TOTALS: Readonly<Record<string, string>> = {
+  unknownSize: 'of unknown size',
+  noChecksum: 'without a published checksum',
+  restricted: 'restricted',
+  embargoed: 'embargoed',
+  retentionExpired: 'with expired retention',
+  problems: 'could not be planned',
+  duplicates: 'asked for twice',
+  renamed: 'renamed to be safe',
+  filtered: 'left out by filters',
+}
+
+function Record({
+  about: { record, recordProblem, log, logFile },
+  batch,
+}: {
+  readonly about: BatchDetail
+  readonly batch: BatchView
+}) {
+  return (
+    <>
+      <Card title="On record">
+        {recordProblem !== null && (
+          <p class="hold">
+            <Name text={recordProblem} />
+          </p>
+        )}
+        <dl class="pairs">
+          <dt>Destination</dt>
+          <dd>
+            <Name text={batch.destination} class="mono" />
+          </dd>
+          <dt>Servers</dt>
+          <dd>
+            <Name text={batch.servers.join(', ')} />
+          </dd>
+          {record && (
+            <>
+              <dt>Manifest</dt>
+              <dd>
+                <Name text={record.manifest} /> ({plural(record.entries, 'entry', 'entries')})
+              </dd>
+              <dt>Form</dt>
+              <dd>{record.format}</dd>
+              {Object.entries(TOTALS)
+                .filter(([key]) => (record.totals[key] ?? 0) > 0)
+                .map(([key, words]) => (
+                  <>
+                    <dt key={key}>{formatCount(record.totals[key] ?? 0)}</dt>
+                    <dd>{words}</dd>
+                  </>
+                ))}
+              <dt>Report</dt>
+              <dd>{record.report ? <Report report={record.report} /> : 'written when it has ended'}</dd>
+            </>
+          )}
+        </dl>
+      </Card>
+      <Card title="Log">
+        {logFile === null && (
+          <p class="quiet">
+            Nothing is logged to a file here. To see it: start the dashboard with --log-file of the workers.
+          </p>
+        )}
+        {logFile !== null && log.length === 0 && (
+          <p class="quiet">
+            The end of <Name text={logFile} class="mono" /> says nothing about this batch.
+          </p>
+        )}
+        {log.length > 0 && (
+          <pre class="log" tabIndex={0} aria-label="Log">
+            {log.map((line) => (
+              <Name key={line} text={line} />
+            ))}
+          </pre>
+        )}
+      </Card>
+    </>
+  )
+}
+
+function Report({ report }: { readonly report: Readonly<Record<string, unknown>> }) {
+  const { complete, finishedAt, missing, done, kept, failed } = report
+  return (
+    <>
+      {complete === true ? 'complete' : 'not complete'}, finished{' '}
+      {typeof finishedAt === 'string' && <Ago time={finishedAt} />}: {String(done)} fetched, {String(kept)} already
+      there, {String(failed)} failed, {String(missing)} missing
+    </>
+  )
+}

@@ -1,0 +1,103 @@
+import type { HeardWorker } from '../ledger/workers.ts'
+import type { SlotsOfProcess } from '../ledger/slots.ts'
+import { fraction, remainingMs } from '../model/progress-snapshot.ts'
+import { shownUrl } from '../model/shown-url.ts'
+import type { Speed } from '../model/speedometer.ts'
+import type { Liveness } from '../process/process-identity.ts'
+import { isParked, type BatchStatus, type ServerStatus } from '../status.ts'
+import type { BatchView, ServerView, WorkerView } from './api/schemas.ts'
+
+/** How fast a batch is, as far as that can be said. */
+export interface Pace {
+  readonly speed: Speed | undefined
+  readonly filesPerSecond: number | undefined
+  /** Of items in progress, at the destination so far. */
+  readonly inProgress: number
+}
+
+export function batchView(batch: BatchStatus, { speed, filesPerSecond, inProgress }: Pace): BatchView {
+  const { id, reason, destination, servers, createdAt, owner, active, open, ...figures } = batch
+  const { planned, planComplete, plannedBytes, done, kept, failed, waiting, keptBytes } = figures
+  const counts = { planned, planComplete, plannedBytes, done, kept, failed, waiting, keptBytes }
+  const bytes = figures.bytes + inProgress
+  const hasEnded = batch.state === 'finished' || batch.state === 'cancelled'
+  const left = hasEnded ? undefined : remainingMs({ ...counts, bytes, notices: [] }, speed)
+  return {
+    id,
+    state: isParked(batch) ? 'parked' : batch.state,
+    reason: reason ?? null,
+    destination: shownUrl(destination),
+    servers: [...servers],
+    createdAt,
+    owner: owner ? `process ${owner.pid} on ${owner.host}` : null,
+    ...counts,
+    nextLook: batch.nextLook?.toISOString() ?? null,
+    open,
+    active,
+    bytes,
+    fraction: shareOf(batch, { ...counts, bytes }),
+    bytesPerSecond: hasEnded ? null : (speed?.bytesPerSecond ?? null),
+    filesPerSecond: hasEnded ? null : (filesPerSecond ?? null),
+    secondsLeft: left === undefined ? null : Math.round(left / 1_000),
+  }
+}
+
+/** A batch is whole only when every item has ended, whatever the sizes say. */
+function shareOf({ open, planned }: BatchStatus, figures: Parameters<typeof fraction>[0]): number {
+  const share = Math.min(1, Math.max(fraction(figures), planned === 0 ? 0 : (planned - open) / planned))
+  return open > 0 || !figures.planComplete ? Math.min(share, 0.999) : share
+}
+
+export function serverView(
+  { server, hold, looks, concurrency, bandwidth, waiting, active, delayed }: ServerStatus,
+  slots: readonly SlotsOfProcess[],
+  usualLimit: number,
+  now: number,
+): ServerView {
+  const sum = (key: 'granted' | 'wanted'): number => slots.reduce((total, one) => total + one[key], 0)
+  return {
+    server,
+    hold: hold
+      ? { by: hold.by, reason: hold.reason, since: hold.since.toISOString(), nextLook: later(hold.nextLookMs, now) }
+      : null,
+    looks,
+    concurrency: concurrency ?? null,
+    limit: concurrency ?? usualLimit,
+    bandwidth: bandwidth ?? null,
+    waiting,
+    active,
+    delayed,
+    streams: { granted: sum('granted'), wanted: sum('wanted') },
+  }
+}
+
+export function workerView(worker: HeardWorker, alive: Liveness): WorkerView {
+  const { id, host, pid, since, silentMs, scopes, holds, destinations } = worker
+  return {
+    id,
+    host,
+    pid,
+    since,
+    silentSeconds: Math.round(silentMs / 1_000),
+    alive,
+    scopes,
+    holds: holds.map(({ batch, n, path, bytes, size, waits }) => ({
+      batch,
+      n,
+      path,
+      bytes,
+      size: size ?? null,
+      waits: waits === true,
+    })),
+    destinations: destinations.map(({ destination, reason, since }) => ({
+      destination: shownUrl(destination),
+      reason,
+      since,
+    })),
+  }
+}
+
+/** A time by the clock of this machine. */
+export function later(ms: number | undefined, now: number): string | null {
+  return ms === undefined ? null : new Date(now + ms).toISOString()
+}
