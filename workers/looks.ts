@@ -1,7 +1,7 @@
 import { ExternalSort } from '../src/batch/external-sort.ts'
 import { readAccessRequest, writeAccessRequest, type AccessRequest } from '../src/batch/access-request.ts'
 import { Outcomes } from '../src/batch/outcomes.ts'
-import { messageOf } from '../src/errors.ts'
+import { DataferryError, messageOf } from '../src/errors.ts'
 import type { Ledger, LedgerEntry } from '../src/ledger/ledger.ts'
 import type { Logger } from '../src/log.ts'
 import type { BatchId } from '../src/model/batch.ts'
@@ -9,11 +9,13 @@ import type { FileAccess, Rejection } from '../src/model/file-access.ts'
 import { waitingSchema, type Waiting } from '../src/model/receipt.ts'
 import type { OpenBatch } from './batches.ts'
 import type { Notices } from './notices.ts'
+import type { TokenHolds } from './token-holds.ts'
 import type { AccessDeps } from './when-denied.ts'
 
 export interface LooksDeps extends AccessDeps {
   readonly ledger: Pick<Ledger, 'nextLooks' | 'reopen' | 'setNextLook' | 'setState' | 'summary'>
   readonly notices: Pick<Notices, 'set'>
+  readonly tokens: Pick<TokenHolds, 'isOpen' | 'hold'>
   /** Time between two looks at a server. */
   readonly everyMs: number
   readonly log: Logger
@@ -38,6 +40,8 @@ export class Looks {
   readonly #running = new Map<string, Promise<void>>()
   /** What this process has looked at: its command begins with a look. */
   readonly #seen = new Set<string>()
+  /** Since when looks have failed. */
+  readonly #failing = new Map<string, Date>()
   readonly #closing = new AbortController()
 
   constructor(deps: LooksDeps) {
@@ -66,13 +70,14 @@ export class Looks {
   }
 
   async #begin(entry: LedgerEntry, opened: OpenBatch, server: string, next: number): Promise<number> {
-    const { ledger, now, everyMs } = this.#deps
+    const { ledger, tokens, now, everyMs } = this.#deps
     const key = keyOf(entry.id, server)
     if (this.#running.has(key)) return BUSY_MS
     const at = now().getTime()
     // One that is further away was set before a clock was set back.
     const isLater = next > at && next <= at + everyMs
     if (isLater && (!entry.attached || this.#seen.has(key))) return next - at
+    if (!(await tokens.isOpen(server))) return BUSY_MS
     this.#seen.add(key)
     // Nobody else looks meanwhile.
     await ledger.setNextLook(entry.id, server, at + Math.min(everyMs, AGAIN_MS))
@@ -96,9 +101,17 @@ export class Looks {
 
   async #failed({ id }: LedgerEntry, server: string, error: unknown): Promise<void> {
     if (this.#closing.signal.aborted) return
-    const { ledger, log, now, everyMs } = this.#deps
+    const { ledger, log, notices, tokens, now, everyMs } = this.#deps
     log.warn({ batch: id, server, problem: messageOf(error) }, 'looking for access failed')
     const at = now().getTime() + Math.min(everyMs, AGAIN_MS)
+    const isToken = error instanceof DataferryError && error.code === 'TOKEN_REJECTED'
+    if (!isToken || !tokens.hold(server, error)) {
+      const key = keyOf(id, server)
+      const since = this.#failing.get(key) ?? now()
+      this.#failing.set(key, since)
+      const what = `Looking for access to files of ${server}`
+      notices.set(`looks ${key}`, { what, reason: messageOf(error), since, nextLook: new Date(at) })
+    }
     // Where Redis is away, the look is due when it is back.
     await ledger.setNextLook(id, server, at).catch(() => undefined)
   }
@@ -148,6 +161,8 @@ export class Looks {
       }
     }
     await ledger.setNextLook(id, server, next)
+    this.#failing.delete(keyOf(id, server))
+    this.#deps.notices.set(`looks ${keyOf(id, server)}`, undefined)
     this.#tell(keyOf(id, server), { left, since: earliest, next })
   }
 

@@ -95,6 +95,7 @@ class WorkerProcess implements RunningWorkers {
     this.#tokens = new TokenHolds(deps.tokens, notices)
     this.#looks = new Looks({
       ...deps,
+      tokens: this.#tokens,
       // What waits for access was requested with a token.
       access: (server) => deps.access(server, TOKEN_SCOPE, this.takeSlot),
       now: () => new Date(),

@@ -28,7 +28,7 @@ export type Finding =
       readonly found: string
     }
   | { readonly state: 'extra'; readonly path: string; readonly size: number }
-  /** Planned, but never fetched; `why` is the code it failed with, if it did. */
+  /** Planned, but never fetched; `why` is the code it failed with, or what it waits for. */
   | {
       readonly state: 'unfetched'
       readonly path: string
@@ -176,6 +176,10 @@ async function addBatch(
   for await (const { n, path, code } of outcomes.failures()) {
     signal.throwIfAborted()
     await known.addUnfetched(id, n, path, code)
+    told.add(n)
+  }
+  for await (const { n, path, for: what } of outcomes.waiting()) {
+    await known.addUnfetched(id, n, path, `WAITING_${what.toUpperCase()}`)
     told.add(n)
   }
   const items = new ItemsReader(records, id)

@@ -73,23 +73,31 @@ export class FileAccessApi implements FileAccess {
     return { yes, no }
   }
 
-  /** Since 6.9; what earlier versions answer names no dataset in a way that can be relied on. */
+  /**
+   * By the notifications. Their format for applications (6.9) names the dataset, but not in all versions; the text of a message
+   * holds a link to it.
+   */
   async rejections(since: Date, signal: AbortSignal): Promise<readonly Rejection[]> {
-    const found: Rejection[] = []
+    const named = await this.#rejections([['inAppNotificationFormat', 'true']], since, signal)
+    const found = named.every(({ dataset }) => dataset !== undefined)
+      ? named
+      : await this.#rejections([], since, signal)
+    return found.flatMap(({ dataset, at }) => (dataset === undefined ? [] : [{ dataset, at }]))
+  }
+
+  async #rejections(format: Query, since: Date, signal: AbortSignal): Promise<readonly Told[]> {
+    const found: Told[] = []
     for (let offset = 0; offset < MOST_NOTIFICATIONS; offset += NOTIFICATIONS_A_CALL) {
-      const query: Query = [
-        ['inAppNotificationFormat', 'true'],
+      const page: Query = [
         ['limit', String(NOTIFICATIONS_A_CALL)],
         ['offset', String(offset)],
       ]
-      const request = { route: NOTIFICATIONS, query, signal }
-      const page = (await this.#calls.find(request, notificationsSchema, () => true)) ?? []
-      const times = page.map(({ sentTimestamp }) => Date.parse(sentTimestamp))
-      for (const [i, { type, datasetPersistentIdentifier: dataset }] of page.entries()) {
-        const at = times[i] ?? NaN
-        if (type === 'REJECTFILEACCESS' && dataset && at >= since.getTime()) found.push({ dataset, at: new Date(at) })
-      }
-      if (page.length < NOTIFICATIONS_A_CALL || times.every((at) => at < since.getTime())) break
+      const request = { route: NOTIFICATIONS, query: [...format, ...page], signal }
+      const told = (await this.#calls.find(request, notificationsSchema, () => true)) ?? []
+      const late = told.filter(({ at }) => at >= since)
+      found.push(...late.filter(({ type }) => type === 'REJECTFILEACCESS'))
+      // Servers before 6.9 send everything at once.
+      if (told.length !== NOTIFICATIONS_A_CALL || late.length === 0) break
     }
     return found
   }
@@ -107,13 +115,35 @@ const foundSchema = z.looseObject({
   items: z.array(z.looseObject({ file_id: z.coerce.number().int(), canDownloadFile: z.boolean().nullish() })),
 })
 
-const notification = z.looseObject({
-  type: z.string(),
-  sentTimestamp: z.string().catch(''),
-  datasetPersistentIdentifier: z.string().nullish(),
-})
-/** Earlier versions put the list into an object, and name nothing in it. */
+/** A notification. */
+interface Told {
+  readonly type: string
+  readonly at: Date
+  readonly dataset: string | undefined
+}
+
+const notification = z
+  .looseObject({
+    type: z.string(),
+    sentTimestamp: z.string().max(100).catch(''),
+    datasetPersistentIdentifier: z.string().nullish(),
+    messageText: z.string().nullish(),
+  })
+  .transform(({ type, sentTimestamp, datasetPersistentIdentifier, messageText }): Told => {
+    const linked = /[?&]persistentId=([^\s&"'<>]+)/.exec(messageText ?? '')?.[1]
+    return { type, at: sentAt(sentTimestamp), dataset: datasetPersistentIdentifier ?? linked }
+  })
+/** Earlier versions put the list into an object. */
 const notificationsSchema = z.union([
   z.array(notification),
-  z.looseObject({ notifications: z.array(z.unknown()) }).transform(() => []),
+  z.looseObject({ notifications: z.array(notification) }).transform(({ notifications }) => notifications),
 ])
+
+/** Half a day: zones are rarely further from UTC. */
+const ZONE_MS = 43_200_000
+
+/** `November 27, 2026 6:38 PM UTC`; in a zone that is not known here, the latest time that it can be. */
+function sentAt(text: string): Date {
+  const at = new Date(text)
+  return Number.isNaN(at.getTime()) ? new Date(Date.parse(text.replace(/ \S+$/, ' UTC')) + ZONE_MS) : at
+}

@@ -39,8 +39,12 @@ describe('access to a restricted file', () => {
     )
   })
 
-  it('that is rejected is told by its dataset, from a time on', async () => {
-    await withStandIn({}, (server) =>
+  it.each([
+    ['', {}],
+    [', by a server whose notifications name nothing', { namelessNotifications: true }],
+    [', by a server that knows only texts', { profile: '5.12' }],
+  ] as const)('that is rejected is told by its dataset, from a time on%s', async (_, options) => {
+    await withStandIn(options, (server) =>
       withAccess(server, 'jane', async (api) => {
         await api.request(12, signal)
         expect(await api.rejections(BEFORE, signal)).toEqual([])
@@ -68,8 +72,6 @@ describe('access to a restricted file', () => {
     await withStandIn({ profile: '5.12' }, (server) =>
       withAccess(server, 'jane', async (api) => {
         await api.request(12, signal)
-        await decide(server, 'rejectFileAccess', 12)
-        expect(await api.rejections(BEFORE, signal)).toEqual([])
         expect(await api.permitted([12], signal)).toEqual({ yes: new Set(), no: new Set() })
       }),
     )

@@ -8,7 +8,7 @@ import { Looks } from '../../workers/looks.ts'
 import { SERVER } from '../batch/fixtures.ts'
 import { bytesOf } from '../contracts/sink-bytes.ts'
 import { itemFor, scriptedSource } from '../transfer/scripted-source.ts'
-import { deskFor, ScriptedAccess, type Desk } from './fixtures.ts'
+import { deskFor, ONE_TOKEN, ScriptedAccess, type Desk } from './fixtures.ts'
 
 const HOUR_MS = 3_600_000
 const SINCE = '2026-11-27T10:00:00.000Z'
@@ -50,7 +50,15 @@ async function waitingDesk(files: readonly Waited[]): Promise<Desk> {
 function looksAt({ ledger }: Desk): Looks {
   const notices = { set: (cause: string, notice: Notice | undefined): void => void told.set(cause, notice) }
   const log = createLogger('silent')
-  return new Looks({ ledger, notices, everyMs: HOUR_MS, log, access: () => access, now: () => new Date(now) })
+  return new Looks({
+    ledger,
+    notices,
+    tokens: ONE_TOKEN,
+    everyMs: HOUR_MS,
+    log,
+    access: () => access,
+    now: () => new Date(now),
+  })
 }
 
 /** Looks, and waits for the end of it. @returns the time to the next look, in ms; undefined: nothing waits */
@@ -119,18 +127,23 @@ it('a request that nobody answered opens when its time is over', async () => {
   expect(access.asked).toEqual([])
 })
 
-it('a look that fails is said to the log, and made again in minutes', async () => {
+it('a look that fails is said, and made again in minutes', async () => {
   const desk = await waitingDesk([{}])
   access.fails.permitted = new DataferryError('SOURCE_UNREACHABLE', 'Gone.')
   const looks = looksAt(desk)
   await look(desk, looks)
   expect(await openLines(desk, 1)).toEqual([])
+  const since = new Date(now)
+  expect([...told.values()].filter(Boolean)).toMatchObject([
+    { reason: 'Gone.', since, nextLook: new Date(now + 300_000) },
+  ])
   access.fails = {}
   access.granted.add(100)
   expect(await look(desk, looks)).toBe(300_000)
   now += 300_000
   await look(desk, looks)
   expect(await openLines(desk, 1)).toEqual([0])
+  expect([...told.values()].filter(Boolean)).toEqual([])
 })
 
 it('a Redis that lost when to look is looked with at once, and one that counts what has ended is put right', async () => {

@@ -36,6 +36,8 @@ export const settingsSchema = z.strictObject({
   rserve: z.boolean().default(true),
   /** Routes that the operators blocked, e.g. `search`. */
   blocked: z.array(z.string()).default([]),
+  /** Notifications for applications look for a file where there is a dataset, and name nothing: 6.9. */
+  namelessNotifications: z.boolean().default(false),
   searchNeedsToken: z.boolean().default(false),
   /** The index does not answer: `overloaded` is the 400 that a wrong query gets as well. */
   searchFails: z.enum(['overloaded', 'away']).optional(),

@@ -1,5 +1,5 @@
 import { flag, integer } from '../call.ts'
-import type { Context, Visit } from '../context.ts'
+import type { Context, Notification, Visit } from '../context.ts'
 import { guestbookJson } from '../guestbook.ts'
 import { failure, ok, Refusal, said, unknownRoute, unless } from '../reply.ts'
 import type { Reply } from '../reply.ts'
@@ -48,16 +48,26 @@ export function getNotifications({ call, user }: Visit, segments: readonly strin
   if (!user || user.preview) throw new Refusal(failure(401, 'You must be authenticated.'))
   const own = context.memory.notifications.filter((one) => one.user === user.name).reverse()
   const shown = own.map(({ id, type, at }) => ({ id, type, sentTimestamp: sentAt(at) }))
-  if (!flag(call, 'inAppNotificationFormat') || !context.features.totalCount) return ok({ notifications: shown })
+  if (!flag(call, 'inAppNotificationFormat') || !context.features.totalCount)
+    return ok({ notifications: own.map((one, i) => ({ ...shown[i], ...mail(one, context) })) })
   const [limit, offset] = [integer(call.query.get('limit')), integer(call.query.get('offset'))]
   if (limit === 'bad' || offset === 'bad') throw unknownRoute(call)
   const from = offset ?? 0
   const page = own.slice(from, from + (limit ?? own.length)).map(({ dataset }, i) => ({
     ...shown[from + i],
     displayAsRead: false,
-    datasetPersistentIdentifier: dataset,
+    ...(context.settings.namelessNotifications ? { objectDeleted: true } : { datasetPersistentIdentifier: dataset }),
   }))
   return ok(page, own.length)
+}
+
+/** What is mailed, too (MailServiceBean, getMessageTextBasedOnNotification). */
+function mail(
+  { type, dataset }: Notification,
+  { url }: Context,
+): { readonly subjectText: string; readonly messageText: string } {
+  const link = `${url}/dataset.xhtml?persistentId=${dataset}`
+  return { subjectText: type, messageText: `Your request concerns files in the dataset: A title (view at ${link} ).` }
 }
 
 /** `November 27, 2026 6:38 PM UTC` */
