@@ -19,8 +19,6 @@ const MIB = 1024 * 1024
 const BYTES_A_DATASET = 40_000
 /** One dataset in so many is changed. */
 const SHARE = 100
-/** A first run asks three times for each dataset: of more than these its end is written instead, and the runs that follow are measured. */
-const MOST_FIRST = 10_000
 /** Requests that a search of 1,000 datasets a page takes, with one for its end and one to spare. */
 const mostFor = (datasets: number): number => Math.ceil(datasets / 1_000) + 2
 /** Requests for a changed dataset: versions, files and metadata. */
@@ -54,7 +52,7 @@ async function sweeps(bench: Bench, datasets: number): Promise<number> {
   try {
     const home = { bench, server, cwd: folder.path, to: join(folder.path, 'data'), datasets }
     await command(home, ['create', '--collection', 'climate'])
-    if (datasets <= MOST_FIRST) await measured(home, 'first', { added: datasets })
+    if (datasets <= bench.options.first) await measured(home, 'first', { added: datasets })
     else await writeFirst(home, world.datasets.values())
     const { peakRss } = await measured(home, 'unchanged', { unchanged: datasets }, mostFor(datasets))
     const changed = Math.floor(datasets / SHARE)

@@ -54,6 +54,8 @@ const optionsSchema = z.object({
   receipts: counts(2).default([100_000, 1_000_000]),
   /** Datasets of the mirrors of `mirror`, one after the other. */
   datasets: counts(100).default([10_000, 100_000]),
+  /** Datasets whose first run `mirror` measures; it asks three times for each. Of more its end is written instead. */
+  first: count(0).default(10_000),
   /** S3 server of `s3`. */
   store: z.enum(S3_PROGRAMS).default('versitygw'),
   /** Runs of each contender, in turns; the median counts. */

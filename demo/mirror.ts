@@ -20,7 +20,7 @@ async function demo(): Promise<void> {
   const world = new World()
   world.collection('climate', { title: 'Climate' })
   const repository = new Repository(world)
-  const grids = Array.from({ length: 40 }, (_, n) => file(`grid-${n}.nc`, { size: 50_000 + n * 700, seed: n }, 'grids'))
+  const grids = Array.from({ length: 4 }, (_, n) => file(`grid-${n}.nc`, { size: 50_000 + n * 700, seed: n }, 'grids'))
   repository.deposit(GRIDS, [file('README.md', '# Grids\n'), ...grids], { collection: 'climate' })
   repository.deposit(SURVEY, [file('answers.csv', 'a,b\n1,2\n')], { collection: 'climate' })
   const server = await startDataverse({ world })
@@ -29,7 +29,10 @@ async function demo(): Promise<void> {
     await rm(FOLDER, { recursive: true, force: true })
     await run(['mirror', 'create', 'climate', '--collection', 'climate', ...to])
     await run(['mirror', 'run', 'climate', ...to])
-    say('\nSomebody publishes: a new README, one grid less, a folder with another name. And takes the survey back.')
+    say(
+      '\nNow the repository changes: a new version of the grids has another README, one file less and a renamed folder,' +
+        '\nand the survey is deaccessioned. A second run finds that out:',
+    )
     repository.publish(GRIDS, ([readme, , ...rest]) => [
       { ...file('README.md', '# Grids, corrected\n'), replaces: readme?.id ?? 0 },
       ...rest.map((one) => ({ ...one, directory: 'grids-v2' })),
@@ -39,7 +42,7 @@ async function demo(): Promise<void> {
     await run(['mirror', 'changes', 'climate', ...to])
     await run(['mirror', 'status', 'climate', ...to])
     await run(['verify', FOLDER])
-    say(`\nLook around in ${FOLDER}: what was replaced lies in .dataferry/mirrors/climate/superseded.`)
+    say(`\nLook around in ${FOLDER}: what was replaced or removed is in .dataferry/mirrors/climate/superseded.`)
   } finally {
     await server.close()
   }

@@ -21,7 +21,7 @@ export const NEEDED = {
   cancel: CONTROL,
   forget: REDIS,
   status: REDIS,
-  mirror: FETCH,
+  mirror: ['destination', ...FETCH],
   schedule: REDIS,
   serve: FETCH,
   plan: FETCH,

@@ -21,7 +21,6 @@ import {
 
 /** Problems that a report names; the rest is counted with the datasets that failed. */
 const SHOWN_PROBLEMS = 1_000
-const DAY_MS = 24 * 60 * 60 * 1000
 
 export interface PublishOptions {
   readonly records: Records
@@ -156,16 +155,11 @@ class Tally {
   }
 }
 
-/**
- * When each part of the datasets was last looked at in full. After the first run the parts are told apart by a day each, so
- * that a mirror that runs daily looks at one of them a night.
- */
+/** When each part of the datasets was last looked at in full. */
 async function sweptTimes(records: Records, mirror: string, { parts, startedAt }: PendingRun): Promise<string[]> {
   const before = await readState(records, mirror)
-  const at = Date.parse(startedAt)
-  return Array.from({ length: PARTS }, (_, part) => {
-    const known = before?.swept[part]
-    if (known === undefined) return new Date(at - part * DAY_MS).toISOString()
-    return parts.includes(part) ? startedAt : known
-  })
+  return Array.from({ length: PARTS }, (_, part) =>
+    // All of what a first run finds is looked at.
+    parts.includes(part) ? startedAt : (before?.swept[part] ?? startedAt),
+  )
 }

@@ -27,7 +27,8 @@ import { readRun, type RunReport } from './report.ts'
 import { heldDatasets, PARTS, readLines, readState } from './state.ts'
 
 /** How long what the search does not show may go unseen. */
-const FULL_AFTER_MS = 7 * 24 * 60 * 60 * 1000
+const DAY_MS = 24 * 60 * 60 * 1000
+const FULL_AFTER_MS = PARTS * DAY_MS
 const ALL_PARTS = Array.from({ length: PARTS }, (_, part) => part)
 /** Files that are moved or linked at the same time. */
 const AT_A_TIME = 8
@@ -140,9 +141,15 @@ async function newRun({ sink, order, full, now }: MirrorRunOptions): Promise<Pen
   }
 }
 
-/** Parts of the datasets that were not looked at for a week. */
+/**
+ * Parts of the datasets that are to be looked at in full. Those that were looked at together fall due a day apart, the last of them
+ * after a week, so that a mirror that runs daily looks at one of them a night.
+ */
 function dueParts(swept: readonly string[], now: Date): number[] {
-  return swept.flatMap((time, part) => (now.getTime() - Date.parse(time) >= FULL_AFTER_MS ? [part] : []))
+  return swept.flatMap((time, part) => {
+    const others = swept.slice(0, part).filter((other) => other === time).length
+    return now.getTime() - Date.parse(time) >= FULL_AFTER_MS - others * DAY_MS ? [part] : []
+  })
 }
 
 class MirrorRun {

@@ -23,6 +23,8 @@ it('a printed command repeats the flags that say where things are, quoted for th
       " --endpoint http://127.0.0.1:9000 --redis redis://queue.example --prefix '{mine}' --config './my config.json'",
   )
   expect(pasted(config, 'status', [])).not.toContain('--server')
+  // Nothing but its destination says where a mirror is.
+  expect(pasted(config, 'mirror', ['run', 'm'])).toContain(' --to ./data ')
 })
 
 it('what came from the environment is not repeated: it is there when the command is pasted', () => {

@@ -202,7 +202,7 @@ describe('a search that does not answer', () => {
     home.server.set({ searchFails: 'overloaded' })
     const { code, stdout, stderr } = await home.cli('mirror', 'run', 'm', '--to', home.destination)
     expect([code, stderr]).toEqual([0, expect.stringContaining('search did not answer')])
-    expect(stdout).toContain('1 new')
+    expect(stdout).toContain('1 dataset new')
     const { report } = await home.run()
     expect([report.sweep, report['why'], report.states]).toEqual([
       'full',

@@ -67,7 +67,7 @@ export function createMirror(context: Context): Promise<ExitCode> {
     await writeOrder(sink.records, order)
     const place = placeFor(out, sink.url)
     out.record({ event: 'mirror', destination: sink.url, ...order })
-    out.line(`Mirror ${name} of ${scopeText(order)} on ${server} is to be kept at ${place}. To fetch it:`)
+    out.line(`Mirror ${name} will keep ${scopeText(order)} of ${server} in ${place}. To fetch it:`)
     out.line(`  ${pasted(config, 'mirror', ['run', name])}`)
     return 0
   })

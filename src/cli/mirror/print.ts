@@ -35,7 +35,7 @@ export async function printRun(
     )
   }
   for (const place of report.inTheWay.slice(0, SHOWN))
-    out.warn(`A file of somebody else was in the way, and lies here now: ${place}`)
+    out.warn(`A file that is not the mirror’s was in the way. It is here now: ${place}`)
   for (const { dataset, code, message } of report.problems.slice(0, SHOWN)) {
     out.line(`    ${dataset}`)
     out.paragraph(`      ${message} (${code})`)
@@ -55,23 +55,31 @@ function headline({ states, complete }: RunReport): string {
 }
 
 function happenings({ datasets, files, bytesFetched }: RunReport): readonly (readonly [number, string])[] {
+  const ofDatasets = (count: number | undefined, what: string): readonly [number, string] => [
+    count ?? 0,
+    `${count === 1 ? 'dataset' : 'datasets'} ${what}`,
+  ]
+  const ofFiles = (count: number, what: string): readonly [number, string] => [
+    count,
+    `${count === 1 ? 'file' : 'files'} ${what}`,
+  ]
   return [
-    [datasets.added ?? 0, 'new'],
-    [datasets.updated ?? 0, 'updated'],
-    [datasets.returned ?? 0, 'returned'],
-    [datasets.unchanged ?? 0, 'unchanged'],
-    [datasets.deaccessioned ?? 0, 'deaccessioned; what was held stays'],
-    [datasets.gone ?? 0, 'gone from the server; what was held stays'],
-    [datasets.denied ?? 0, 'not shown to this user any more; what was held stays'],
-    [datasets['out-of-scope'] ?? 0, 'not in this scope any more; what was held stays'],
-    [datasets.failed ?? 0, 'could not be looked at'],
-    [files.fetched, `${files.fetched === 1 ? 'file' : 'files'} fetched (${formatBytes(bytesFetched)})`],
-    [files.moved, `${files.moved === 1 ? 'file' : 'files'} moved`],
-    [files.linked, `${files.linked === 1 ? 'file' : 'files'} linked`],
-    [files.copied, `${files.copied === 1 ? 'file' : 'files'} copied, as no more links are possible there`],
-    [files.superseded, `${files.superseded === 1 ? 'file' : 'files'} kept aside`],
-    [files.failed, `${files.failed === 1 ? 'file' : 'files'} failed`],
-    [files.missing, `${files.missing === 1 ? 'file' : 'files'} missing`],
+    ofDatasets(datasets.added, 'new'),
+    ofDatasets(datasets.updated, 'updated'),
+    ofDatasets(datasets.returned, 'returned'),
+    ofDatasets(datasets.unchanged, 'unchanged'),
+    ofDatasets(datasets.deaccessioned, 'deaccessioned; what was held stays'),
+    ofDatasets(datasets.gone, 'gone from the server; what was held stays'),
+    ofDatasets(datasets.denied, 'not shown to this user any more; what was held stays'),
+    ofDatasets(datasets['out-of-scope'], 'not in this scope any more; what was held stays'),
+    ofDatasets(datasets.failed, 'could not be looked at'),
+    ofFiles(files.fetched, `fetched (${formatBytes(bytesFetched)})`),
+    ofFiles(files.moved, 'moved'),
+    ofFiles(files.linked, 'linked'),
+    ofFiles(files.copied, 'copied, as no more links are possible there'),
+    ofFiles(files.superseded, 'kept aside'),
+    ofFiles(files.failed, 'failed'),
+    ofFiles(files.missing, 'missing'),
   ]
 }
 
@@ -192,7 +200,7 @@ export async function printStatus(
   listMissing(context, name, missing, sums.missing)
   if (last) out.line(`last run    ${last.finishedAt}, ${last.complete ? 'complete' : 'not complete'}`)
   else out.line('It has not been run yet.')
-  if (fullSweep !== undefined) out.line(`full sweep  every dataset was looked at since ${fullSweep}`)
+  if (fullSweep !== undefined) out.line(`full sweep  every dataset has been looked at since ${fullSweep}`)
   if (pending) out.line(`unfinished  a run that began at ${pending.startedAt}: \`mirror run\` goes on with it`, 'warn')
 }
 
