@@ -117,53 +117,50 @@ export class Looks {
   }
 
   async #look(entry: LedgerEntry, opened: OpenBatch, server: string): Promise<void> {
-    const { ledger, now, everyMs, access } = this.#deps
+    const { ledger, notices, now, everyMs, access } = this.#deps
     const { id } = entry
     await using waiting = new ExternalSort(waitingSchema)
-    let all = 0
-    let earliest: string | undefined
-    for await (const line of new Outcomes(opened.sink.records, id, entry.planned).waiting()) {
-      all++
-      if (line.server !== server) continue
-      await waiting.add(line.dataset ?? '', line)
-      if (line.for === 'access' && (earliest === undefined || line.since < earliest)) earliest = line.since
-    }
+    const { all, since } = await gather(new Outcomes(opened.sink.records, id, entry.planned), server, waiting)
     // Redis was set back, and counts as waiting what has ended since: the report puts that right.
-    if (all === 0) {
-      await ledger.setState(id, 'open')
-      return
-    }
-    const signal = this.#closing.signal
+    if (all === 0 && entry.state === 'waiting') await ledger.setState(id, 'open')
     const api = access(server)
-    const rejections = earliest === undefined ? [] : await api.rejections(sinceMinute(earliest), signal)
-    const at = now().getTime()
-    let next = at + everyMs
+    const rejections = since === undefined ? [] : await api.rejections(sinceMinute(since), this.#closing.signal)
+    let next = now().getTime() + everyMs
     const left = { access: 0, embargo: 0 }
-    for await (const { key, values } of waiting.groups()) {
-      const ready = new Set(values.filter(({ until }) => Date.parse(until) <= at))
-      const asked = values.filter((line) => line.for === 'access' && !ready.has(line))
-      const { granted, unknown } = await this.#permitted(asked, api, signal)
-      const open = asked.filter((line) => !granted.has(line))
-      const rejected = new Set(isRejected(key, open, rejections) ? open : [])
-      for (const line of granted) await decide(line, 'granted', opened)
-      for (const line of rejected) await decide(line, 'rejected', opened)
-      const lines = values.filter(
-        (line) => ready.has(line) || granted.has(line) || rejected.has(line) || this.#isProbeDue(line, unknown),
-      )
-      await ledger.reopen(
-        id,
-        lines.map(({ n }) => n),
-      )
+    for await (const { key: dataset, values } of waiting.groups()) {
+      const opens = await this.#mayContinue(values, rejectionsOf(dataset, rejections), api, opened)
+      const lines = [...opens].map(({ n }) => n)
+      await ledger.reopen(id, lines)
       for (const line of values) {
-        if (lines.includes(line)) continue
+        if (opens.has(line)) continue
         left[line.for]++
         next = Math.min(next, Date.parse(line.until))
       }
     }
     await ledger.setNextLook(id, server, next)
-    this.#failing.delete(keyOf(id, server))
-    this.#deps.notices.set(`looks ${keyOf(id, server)}`, undefined)
-    this.#tell(keyOf(id, server), { left, since: earliest, next })
+    const key = keyOf(id, server)
+    this.#failing.delete(key)
+    notices.set(`looks ${key}`, undefined)
+    this.#tell(key, { left, since, next })
+  }
+
+  /** Which of the files of a dataset may continue; decisions about requests are on record before. */
+  async #mayContinue(
+    lines: readonly Waiting[],
+    rejections: readonly Rejection[],
+    api: FileAccess,
+    opened: OpenBatch,
+  ): Promise<ReadonlySet<Waiting>> {
+    const at = this.#deps.now().getTime()
+    const due = lines.filter(({ until }) => Date.parse(until) <= at)
+    const asked = lines.filter((line) => line.for === 'access' && Date.parse(line.until) > at)
+    const { granted, unknown } = await this.#permitted(asked, api, this.#closing.signal)
+    const open = asked.filter((line) => !granted.has(line))
+    const rejected = areRejected(open, rejections) ? open : []
+    for (const line of granted) await decide(line, 'granted', opened)
+    for (const line of rejected) await decide(line, 'rejected', opened)
+    const probed = [...unknown].filter((line) => this.#isProbeDue(line))
+    return new Set([...due, ...granted, ...rejected, ...probed])
   }
 
   /** Those that this user may download by now, and those that the server says nothing about. */
@@ -181,9 +178,9 @@ export class Looks {
     }
   }
 
-  #isProbeDue(line: Waiting, unknown: ReadonlySet<Waiting>): boolean {
+  #isProbeDue({ finishedAt }: Waiting): boolean {
     const { now, everyMs } = this.#deps
-    return unknown.has(line) && now().getTime() - Date.parse(line.finishedAt) >= LOOKS_A_PROBE * everyMs
+    return now().getTime() - Date.parse(finishedAt) >= LOOKS_A_PROBE * everyMs
   }
 
   #tell(
@@ -215,15 +212,35 @@ function sinceMinute(time: string): Date {
   return new Date(Date.parse(time) - MINUTE_MS)
 }
 
+/** Sorts what waits at a server by dataset. @returns how many items wait in all, and since when the first of these waits for access */
+async function gather(
+  outcomes: Outcomes,
+  server: string,
+  into: ExternalSort<Waiting>,
+): Promise<{ readonly all: number; readonly since: string | undefined }> {
+  let all = 0
+  let since: string | undefined
+  for await (const line of outcomes.waiting()) {
+    all++
+    if (line.server !== server) continue
+    await into.add(line.dataset ?? '', line)
+    if (line.for === 'access' && (since === undefined || line.since < since)) since = line.since
+  }
+  return { all, since }
+}
+
+function rejectionsOf(dataset: string, all: readonly Rejection[]): readonly Rejection[] {
+  return dataset === '' ? [] : all.filter((one) => one.dataset === dataset)
+}
+
 /**
  * Whether all open requests of a dataset were rejected. The server names the dataset and not the file, so only that is
  * certain: at least as many rejections as open requests, since the first of them.
  */
-function isRejected(dataset: string, open: readonly Waiting[], rejections: readonly Rejection[]): boolean {
-  if (dataset === '' || open.length === 0) return false
+function areRejected(open: readonly Waiting[], rejections: readonly Rejection[]): boolean {
+  if (open.length === 0) return false
   const first = open.reduce((known, { since }) => (since < known ? since : known), open[0]?.since ?? '')
-  const of = rejections.filter((one) => one.dataset === dataset && one.at >= sinceMinute(first))
-  return of.length >= open.length
+  return rejections.filter(({ at }) => at >= sinceMinute(first)).length >= open.length
 }
 
 async function decide(
