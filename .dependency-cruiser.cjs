@@ -91,10 +91,17 @@ module.exports = {
         pathNot: '^src/(schedule|async|process|ledger|model)/|^src/(errors|log)\\.ts',
       },
     },
+    {
+      name: 'notify-stands-on-the-ledger',
+      severity: 'error',
+      from: { path: '^src/notify/' },
+      to: { path: '^(src|workers|jobs)/', pathNot: '^src/(notify|async|ledger|model)/|^src/(errors|log)\\.ts' },
+    },
     { name: 'nothing-imports-cli', severity: 'error', from: { pathNot: '^src/cli/' }, to: { path: '^src/cli/' } },
     only('bullmq-in-workers-queue-status', 'bullmq', '^(workers/|src/queue/|src/status\\.ts)'),
     only('ioredis-in-queue-and-ledger', 'ioredis', '^src/(queue|ledger)/'),
     only('aws-sdk-in-s3', '@aws-sdk', '^src/sinks/s3/'),
+    only('nodemailer-in-notify', 'nodemailer', '^src/notify/'),
     only('cron-parser-in-schedule', 'cron-parser', '^src/schedule/'),
     {
       name: 'pages-know-only-types-and-words',

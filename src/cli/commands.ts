@@ -55,6 +55,11 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./commands/serve.ts')).command,
   },
   {
+    name: 'notify',
+    summary: 'test whether those who are to be told can be',
+    load: async () => (await import('./commands/notify.ts')).command,
+  },
+  {
     name: 'pause',
     summary: 'pause a batch or a server; files in flight are parked',
     load: async () => (await import('./commands/pause.ts')).command,

@@ -5,6 +5,7 @@ import { environment, type Environment } from './environment.ts'
 import { expandPath, readConfigFile, type ConfigFile, type Surroundings } from './file.ts'
 import { DataferryError } from '../errors.ts'
 import { readNetwork, refuseUnchecked, type Network } from './network.ts'
+import { readNotify, type NotifySettings } from './notify.ts'
 import { shellWord } from '../model/shell-word.ts'
 import { normalServer } from './setting-values.ts'
 import { aboutSetting, SETTING_NAMES, type SettingName } from './about-settings.ts'
@@ -33,6 +34,8 @@ export interface LoadedConfig {
   readonly servers: readonly string[]
   readonly sourceOf: (name: SettingName) => Source
   readonly network: Network
+  /** Who is told of what, from the config file. */
+  readonly notify: NotifySettings | undefined
   /** The flags as they were typed. */
   readonly given: GivenFlags
   /** The config file as given on the command line. */
@@ -79,6 +82,7 @@ export function load(options: LoadOptions = {}): LoadedConfig {
   const tokenFileSource = found.get('tokenFile')?.source ?? BY_DEFAULT
   const places = tokenPlaces({ env: at.env, file, tokenFile: settings.tokenFile, tokenFileSource, servers })
   const tokens = readTokens(places, problems, warnings)
+  const notify = readNotify(file.notify, file.path, at, problems)
   const network = readNetwork(at.env, settings.caFile, problems)
   refuseUnchecked(at.env, tokens.servers.length > 0, problems)
   if (problems.length > 0) throw new DataferryError('CONFIG_INVALID', listed(problems))
@@ -91,6 +95,7 @@ export function load(options: LoadOptions = {}): LoadedConfig {
     servers,
     sourceOf: (name) => found.get(name)?.source ?? BY_DEFAULT,
     network,
+    notify,
     given: options.flags ?? {},
     namedFile: options.file,
     file: file.path,

@@ -33,9 +33,11 @@ export interface ConfigFile {
   /** Raw values by setting name. */
   readonly values: Readonly<Record<string, unknown>>
   readonly servers: readonly ServerEntry[]
+  /** Who is told of what; unread. */
+  readonly notify: unknown
 }
 
-const EMPTY: ConfigFile = { path: undefined, values: {}, servers: [] }
+const EMPTY: ConfigFile = { path: undefined, values: {}, servers: [], notify: undefined }
 /** Keys under which people tend to write a token itself. */
 const LITERAL_SECRET = /^(api)?_?-?(token|key)$|password|secret/i
 const serverSchema = z.object({ url: z.string(), tokenFile: z.string().optional(), tokenEnv: z.string().optional() })
@@ -52,12 +54,13 @@ export function readConfigFile(at: Surroundings, named: string | undefined, prob
   const text = readText(path, named !== undefined, problems)
   if (text === undefined) return EMPTY
   const content = parseObject(text, path, problems)
-  const { servers, ...values } = content
+  const { servers, notify, ...values } = content
   for (const key of Object.keys(values)) if (!isSetting(key)) problems.push(unknownKey(path, key))
   return {
     path,
     values: Object.fromEntries(Object.entries(values).filter(([key]) => isSetting(key))),
     servers: readServers(servers, path, at, problems),
+    notify,
   }
 }
 
@@ -131,7 +134,7 @@ function unknownKey(
   path: string,
   key: string,
   prefix = '',
-  known: readonly string[] = [...SETTING_NAMES, 'servers'],
+  known: readonly string[] = [...SETTING_NAMES, 'servers', 'notify'],
 ): string {
   const where = `${path}, key "${prefix}${key}"`
   if (LITERAL_SECRET.test(key)) {

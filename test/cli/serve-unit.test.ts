@@ -83,7 +83,16 @@ describe('serve install', () => {
   it('writes a unit with the settings of flags and environment, but for secrets, and says how to enable it', async () => {
     const token = join(home.folder, 'token')
     writeFileSync(token, 'abc', { mode: 0o600 })
-    const { code, stdout, stderr } = await install('--to', './kept', '--token-file', token)
+    const { code, stdout, stderr } = await install(
+      '--to',
+      './kept',
+      '--token-file',
+      token,
+      '--port',
+      '9000',
+      '--viewer-token-file',
+      token,
+    )
     expect(stderr).toContain('put DATAVERSE_API_TOKEN, REDIS_URL into')
     expect(code).toBe(0)
     expect(stdout).toContain('systemctl --user daemon-reload && systemctl --user enable --now dataferry.service')
@@ -91,8 +100,8 @@ describe('serve install', () => {
     const text = readFileSync(path, 'utf8')
     expect(text).toContain(' --server https://a.example.org ')
     expect(text).toContain(' --jobs 2 ')
-    expect(text).toContain(' --token-file %d/dataverse-token ')
-    expect(text).toContain(`LoadCredential=dataverse-token:${token}`)
+    expect(text).toContain(' --port 9000 --token-file %d/token --viewer-token-file %d/viewer-token ')
+    for (const name of ['token', 'viewer-token']) expect(text).toContain(`LoadCredential=${name}:${token}`)
     expect(text).toContain(`ReadWritePaths=${join(home.folder, 'kept')}`)
     expect(text).toContain(`ReadWritePaths=${join(home.folder, 'state')}`)
     expect(text).not.toMatch(/hidden|123456789abc|DATAVERSE_API_TOKEN/)

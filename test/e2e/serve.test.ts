@@ -1,12 +1,17 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { startReceiver } from '../notify/receivers.ts'
 import { records } from './cli.ts'
+import { until } from './service.ts'
 import { useServing } from './serving.ts'
 
 const service = useServing()
 
 test('what was missed while nothing ran is made up, by the workers of the service, and its report is on record', async () => {
+  await using receiver = await startReceiver([500])
+  const notify = { webhooks: [{ url: receiver.url, events: ['mirror-changed'] }] }
+  writeFileSync(join(service.home.folder, 'dataferry.config.json'), JSON.stringify({ notify }))
   await service.overdueMirror()
   const running = service.serve()
   const run = await service.untilEnded()
@@ -20,6 +25,11 @@ test('what was missed while nothing ran is made up, by the workers of the servic
     { event: 'schedule', name: 'nightly', last: { state: 'ended', exit: 0 } },
     { event: 'run', due: run.due, exit: 0, report: run.report },
   ])
+  // Refused once, it is told again.
+  await until('the receiver was told', () => Promise.resolve(receiver.received.length > 1))
+  for (const { body } of receiver.received) {
+    expect(JSON.parse(body)).toMatchObject({ kind: 'mirror-changed', facts: { mirror: 'm', fetched: 2 } })
+  }
   const { code, stderr } = await service.stop(running)
   expect(code).toBe(0)
   expect(stderr).toMatch(/Schedule nightly: started \(due at .*T03:00:00.000Z, .* ago\)\./)

@@ -4,6 +4,8 @@ import type { Command, Context, ExitCode } from '../command.ts'
 import { namedDestinations } from '../destination.ts'
 import { endCode } from '../failure.ts'
 import { openRuntime } from '../runtime.ts'
+import { runNotifier } from '../notify/run-notifier.ts'
+import { notifyTargets } from '../notify/targets.ts'
 import { runSchedules } from '../schedule/run-schedules.ts'
 import { supervision } from '../supervision.ts'
 import { GRACE_MS, processesOf, startChild, workBelow, workHere } from './work.ts'
@@ -11,6 +13,7 @@ import { GRACE_MS, processesOf, startChild, workBelow, workHere } from './work.t
 /** Parts that run in a process of their own, each until it is stopped; workers are several processes. */
 const PARTS: Readonly<Record<string, (context: Context) => Promise<ExitCode>>> = {
   schedules: runSchedules,
+  notifications: runNotifier,
   dashboard: async (context) => (await import('./dashboard.ts')).showDashboard(context),
 }
 
@@ -26,7 +29,7 @@ export const run: Command['run'] = async (context) => {
   if (part === 'workers') return serveWorkers(context)
   const one = PARTS[part]
   if (one) return one(context)
-  const names = ['workers', ...Object.keys(PARTS)].join(' or ')
+  const names = ['workers', ...Object.keys(PARTS)].join(', ')
   throw new DataferryError('ARGUMENT_INVALID', `--part: expected ${names}, not ${part}.`)
 }
 
@@ -41,9 +44,13 @@ async function serveWorkers(context: Context): Promise<ExitCode> {
 async function serveAll(context: Context): Promise<ExitCode> {
   const { config, out, log, signal } = context
   const mayOpen = namedDestinations(context.texts('to'), process.cwd())
+  // A secret that is missing is said now, not by a part that ends again and again.
+  if (config.notify) notifyTargets(context)
   // The private Redis stays while a part is started anew.
   await using runtime = await openRuntime(context, 'worker')
-  const parts = Object.keys(PARTS).map((part) =>
+  // Who is told needs no process where nobody is.
+  const wanted = Object.keys(PARTS).filter((part) => part !== 'notifications' || config.notify)
+  const parts = wanted.map((part) =>
     supervise({
       count: 1,
       spawn: () => startChild(context, 1, ['--part', part]),

@@ -16,7 +16,7 @@ export const command: Command = {
   settings: workCommand.settings,
   flags: [
     ...DASHBOARD_FLAGS.filter(({ flags }) => flags !== '--viewer'),
-    { flags: '--part <name>', help: 'only one part of it: workers, schedules or dashboard; the others run elsewhere' },
+    { flags: '--part <name>', help: 'only workers, schedules, notifications or dashboard; the others run elsewhere' },
     { flags: '--systemd', help: 'with install: as a systemd unit' },
     { flags: '--user', help: 'with install: of this user, not of the machine' },
   ],

@@ -1,8 +1,10 @@
 import { isReported, readReport } from '../../batch/report.ts'
 import { names as batchNames, readBatch, removeFolder } from '../../batch/folder.ts'
-import { DataferryError, isAbort } from '../../errors.ts'
+import { DataferryError, isAbort, messageOf } from '../../errors.ts'
 import { dropPending, type Phase, type PendingRun } from '../../mirror/pending.ts'
 import { patientSource } from '../../mirror/patient-source.ts'
+import type { RunReport } from '../../mirror/report.ts'
+import { MirrorRuns } from '../../ledger/mirror-runs.ts'
 import { beginPreview, runMirror, type Lacking, type MirrorRunOptions } from '../../mirror/run.ts'
 import type { MirrorOrder } from '../../mirror/order.ts'
 import type { MirrorSource } from '../../model/mirror-source.ts'
@@ -14,7 +16,7 @@ import { runBatch } from '../batch-run.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { pasted } from '../pasted.ts'
 import { openQuestionSlots } from '../open-question-slots.ts'
-import { lazyRuntime, type LazyRuntime } from '../runtime.ts'
+import { lazyRuntime, type LazyRuntime, type Runtime } from '../runtime.ts'
 import { Sources } from '../sources.ts'
 import { tellWait } from '../tell-notices.ts'
 import { runShared } from '../shared-run.ts'
@@ -50,9 +52,25 @@ async function bring(context: Context, parts: Parts): Promise<ExitCode> {
     await using asking = await Asking.open(context, runtime, order)
     const end = await runMirror(optionsOf(context, parts, asking))
     if (!end) return 130
+    await recordEnd(context, sink, end.report, await runtime.get())
     if (!end.isLess) return await printRun(context, sink, order, end.report)
     context.out.say('The run that had begun earlier has ended. Now the one that was asked for:')
   }
+}
+
+/** Says in Redis how it ended, for those who are told of mirrors. */
+async function recordEnd(
+  { config, log }: Context,
+  { url }: Sink,
+  report: RunReport,
+  { client }: Runtime,
+): Promise<void> {
+  const { mirror, run, finishedAt, complete, datasets, files } = report
+  const changes = Object.entries(datasets).filter(([what]) => what !== 'unchanged' && what !== 'failed')
+  const changed = changes.reduce((sum, [, count]) => sum + count, 0)
+  const facts = { mirror, destination: url, run, endedAt: finishedAt, complete, changed, fetched: files.fetched }
+  const recorded = new MirrorRuns(client, config.settings.prefix).ended(facts)
+  await recorded.catch((error: unknown) => log.warn({ problem: messageOf(error) }, 'its end could not be told'))
 }
 
 async function preview(context: Context, parts: Parts): Promise<ExitCode> {

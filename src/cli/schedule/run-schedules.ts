@@ -2,6 +2,8 @@ import { join } from 'node:path'
 import { every } from '../../async/every.ts'
 import { messageOf } from '../../errors.ts'
 import { Schedules } from '../../ledger/schedules.ts'
+import { Notifications } from '../../ledger/notifications.ts'
+import type { NotifyEvent } from '../../notify/event.ts'
 import type { Schedule } from '../../schedule/definition.ts'
 import { ScheduleFolder } from '../../schedule/schedule-folder.ts'
 import type { ScheduleEvent } from '../../schedule/scheduled-run.ts'
@@ -20,12 +22,32 @@ export async function runSchedules(context: Context): Promise<ExitCode> {
   await using runtime = await openRuntime(context, 'worker')
   const { stateDir, prefix } = config.settings
   const folder = new ScheduleFolder(stateDir)
+  const notifications = new Notifications(runtime.client, prefix)
+  const warn = (error: unknown): void => log.warn({ problem: messageOf(error) }, 'a skipped schedule could not be told')
+  /** One is no news: a run may take a little longer than usual. */
+  const notifySkipped = async ({ name, due, reason }: SkippedEvent): Promise<void> => {
+    const lines = (await folder.history(name)).filter((line) => !('due' in line && line.due === due))
+    const first = lines.slice(lines.findLastIndex((line) => line.event !== 'skipped') + 1)[0]
+    if (!config.notify || first?.event !== 'skipped') return
+    const text = `Schedule ${name} was skipped twice: ${reason}.`
+    const event: NotifyEvent = {
+      id: `schedule:${name}:skipped:${first.due}`,
+      kind: 'schedule-skipped',
+      at: new Date().toISOString(),
+      text,
+      facts: { schedule: name, due, reason },
+    }
+    await notifications.publish(event.id, JSON.stringify({ event }))
+  }
   const scheduler = new Scheduler({
     folder,
     schedules: new Schedules(runtime.client, prefix),
     clock: () => new Date(),
     start: (schedule: Schedule) => startCommand(context, schedule, folder.log(schedule.name)),
-    tell: (event) => tell(context, event),
+    tell: (event) => {
+      tell(context, event)
+      if (event.event === 'skipped') void notifySkipped(event).catch(warn)
+    },
     log,
   })
   const count = (await folder.list()).length
@@ -45,6 +67,8 @@ export async function runSchedules(context: Context): Promise<ExitCode> {
   await Promise.race([stopping, new Promise((resolve) => setTimeout(resolve, TICK_MS).unref())])
   return endCode(context)
 }
+
+type SkippedEvent = Extract<ScheduleEvent, { readonly event: 'skipped' }>
 
 /** Says what a person who reads the journal of a service looks for. */
 function tell({ out }: Context, event: ScheduleEvent): void {

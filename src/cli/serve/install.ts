@@ -48,15 +48,20 @@ function stateDirOf({ config }: Context, isUser: boolean): string {
 }
 
 async function factsOf(context: Context, isUser: boolean, stateDir: string): Promise<UnitFacts> {
-  const { config, texts } = context
+  const { config, text, texts } = context
   const { tokenFile, logFile } = config.settings
   const [, script = ''] = process.argv
   const named = texts('to').map((one) => destinationUrl(one, process.cwd()))
-  const credentials = tokenFile === undefined ? [] : [{ name: 'dataverse-token', file: tokenFile }]
+  const files = { 'token-file': tokenFile, ...dashboardTokens(context) }
+  const credentials = Object.entries(files).flatMap(([flag, file]) =>
+    file === undefined ? [] : [{ flag, name: flag.replace('-file', ''), file }],
+  )
   const words = [
     ...[process.execPath, ...process.execArgv, resolve(script), 'serve', '--state-dir', stateDir],
     ...flagsOf(context),
-    ...credentials.flatMap(({ name }) => ['--token-file', credentialPath(name)]),
+    ...['port', 'host'].flatMap((flag) => (text(flag) === undefined ? [] : [`--${flag}`, text(flag) ?? ''])),
+    ...texts('origin').flatMap((one) => ['--origin', one]),
+    ...credentials.flatMap(({ flag, name }) => [`--${flag}`, credentialPath(name)]),
     ...named.flatMap((one) => ['--to', one]),
     ...(config.file === undefined ? [] : ['--config', config.file]),
   ]
@@ -79,6 +84,12 @@ async function factsOf(context: Context, isUser: boolean, stateDir: string): Pro
     credentials,
     environmentFile: join(base, 'dataferry', 'environment'),
   }
+}
+
+/** The files that say who may use the dashboard, by flag. */
+function dashboardTokens({ text }: Context): Readonly<Record<string, string | undefined>> {
+  const flags = ['viewer-token-file', 'operator-token-file']
+  return Object.fromEntries(flags.map((flag) => [flag, text(flag) && resolve(text(flag) ?? '')]))
 }
 
 /** Given otherwise, or a secret that is no word of a command line. */

@@ -44,7 +44,7 @@ export function unitText(facts: UnitFacts): string {
   const lines = [
     UNIT_MARK,
     '[Unit]',
-    'Description=dataferry: workers and schedules',
+    'Description=dataferry: workers, schedules and dashboard',
     ...(isUser ? [] : ['Wants=network-online.target', 'After=network-online.target']),
     '',
     '[Service]',

@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto'
+import { readBatch } from '../../batch/folder.ts'
+import { readReport, type Report } from '../../batch/report.ts'
+import { isErrorCode, messageOf } from '../../errors.ts'
+import type { LedgerEntry } from '../../ledger/ledger.ts'
+import type { MirrorRun, MirrorRuns } from '../../ledger/mirror-runs.ts'
+import type { Notifications } from '../../ledger/notifications.ts'
+import type { NotifyEvent } from '../../notify/event.ts'
+import { MIRROR_FORMAT } from '../../plan/mirror-entries.ts'
+import { shownUrl } from '../../model/shown-url.ts'
+import type { Context } from '../command.ts'
+import { openDestination } from '../destination.ts'
+import type { Runtime } from '../runtime.ts'
+import { formatDuration, plural } from '../terminal/format.ts'
+
+export interface WatchDeps {
+  readonly context: Pick<Context, 'config' | 'log'>
+  readonly ledger: Pick<Runtime['ledger'], 'list'>
+  readonly mirrors: Pick<MirrorRuns, 'list'>
+  readonly notifications: Pick<Notifications, 'isKnown' | 'since'>
+  readonly publish: (event: NotifyEvent) => Promise<void>
+  readonly staleAfterMs: number
+  readonly clock: () => Date
+}
+
+/** Looks at batches and mirrors, and publishes what people want to be told of. */
+export class Watch {
+  readonly #deps: WatchDeps
+  /** Ids that need no further look. */
+  readonly #seen = new Set<string>()
+
+  constructor(deps: WatchDeps) {
+    this.#deps = deps
+  }
+
+  async look(): Promise<void> {
+    const { ledger, mirrors, notifications, clock } = this.#deps
+    const since = await notifications.since(clock())
+    for (const entry of await ledger.list()) await this.#batch(entry, since)
+    for (const run of await mirrors.list()) await this.#mirror(run, since)
+  }
+
+  async #batch(entry: LedgerEntry, since: Date): Promise<void> {
+    const { id, state, reason = '' } = entry
+    if (state === 'finished') await this.#once(`batch:${id}:ended`, () => this.#ended(entry, since))
+    const [code = ''] = reason.split(': ')
+    if (state === 'paused' && isErrorCode(code)) {
+      const facts = { batch: id, destination: shownUrl(entry.destination), code }
+      const text = `Batch ${id} waits for you: ${reason.slice(code.length + 2)}`
+      const key = `batch:${id}:waits:${createHash('sha256').update(reason).digest('hex').slice(0, 16)}`
+      await this.#once(key, () => Promise.resolve({ kind: 'batch-waits', text, facts }))
+    }
+  }
+
+  async #ended({ id, destination }: LedgerEntry, since: Date): Promise<News | undefined> {
+    const report = await this.#report(destination, id)
+    // It is not to be seen from here: another machine may tell.
+    if (!report) return undefined
+    if (report === 'of a mirror' || Date.parse(report.finishedAt) < since.getTime()) return OLD
+    const { complete, planned, done, kept, failed } = report
+    const facts = { batch: id, destination: shownUrl(destination), complete, planned, done, kept, failed }
+    if (complete) {
+      return { kind: 'batch-finished', text: `Batch ${id} has ended: all ${plural(planned, 'file')} are there.`, facts }
+    }
+    const text = `Batch ${id} has ended: ${plural(planned - done - kept, 'file')} of ${planned} ${failed === 1 ? 'is' : 'are'} not there.`
+    return { kind: 'batch-failed', text, facts }
+  }
+
+  async #mirror(run: MirrorRun, since: Date): Promise<void> {
+    const { staleAfterMs, clock } = this.#deps
+    const { mirror, destination, changed, fetched, complete, endedAt, successAt, knownSince } = run
+    const facts = { mirror, destination: shownUrl(destination), run: run.run, complete, changed, fetched }
+    if (changed > 0 && Date.parse(endedAt) >= since.getTime()) {
+      const text = `Mirror ${mirror}: ${plural(changed, 'dataset')} changed, ${plural(fetched, 'file')} fetched.`
+      await this.#once(`mirror:${mirror}:${destination}:${run.run}`, () =>
+        Promise.resolve({ kind: 'mirror-changed', text, facts }),
+      )
+    }
+    const last = successAt ?? knownSince
+    const staleMs = clock().getTime() - Date.parse(last)
+    if (staleMs <= staleAfterMs) return
+    const text = `Mirror ${mirror} is stale: it has had no complete run for ${formatDuration(staleMs)}.`
+    await this.#once(`mirror:${mirror}:${destination}:stale:${last}`, () =>
+      Promise.resolve({ kind: 'mirror-stale', text, facts: { ...facts, lastSuccess: successAt ?? 'none' } }),
+    )
+  }
+
+  /** Publishes news once; `OLD` is never looked at again, undefined at the next look. */
+  async #once(id: string, news: () => Promise<News | undefined>): Promise<void> {
+    const { notifications, publish, clock } = this.#deps
+    if (this.#seen.has(id)) return
+    const found = (await notifications.isKnown(id)) ? OLD : await news()
+    if (!found) return
+    if (found !== OLD) await publish({ ...found, id, at: clock().toISOString() })
+    this.#seen.add(id)
+  }
+
+  /** Of a batch that a mirror made for itself, its run is told instead. */
+  async #report(destination: string, id: string): Promise<Report | 'of a mirror' | undefined> {
+    const { config, log } = this.#deps.context
+    const sink = await openDestination(config, destination)
+    try {
+      const batch = await readBatch(sink.records, id)
+      return batch?.manifest.format === MIRROR_FORMAT ? 'of a mirror' : await readReport(sink.records, id)
+    } catch (error) {
+      log.debug({ batch: id, problem: messageOf(error) }, 'its report cannot be read from here')
+      return undefined
+    } finally {
+      await sink.close()
+    }
+  }
+}
+
+type News = Pick<NotifyEvent, 'kind' | 'text' | 'facts'>
+/** Nothing to tell. */
+const OLD: News = { kind: 'test', text: '', facts: {} }
