@@ -49,6 +49,12 @@ module.exports = {
       to: { path: '^(workers|jobs)/|^src/(dataverse|manifest|ledger|archive|transfer|queue|cli|config)' },
     },
     {
+      name: 'proof-only-hands-on',
+      severity: 'error',
+      from: { path: '^src/proof/' },
+      to: { path: '^(workers|jobs)/|^src/(dataverse|manifest|ledger|queue|cli|config)' },
+    },
+    {
       name: 'transfer-imports-types-only-from-adapters',
       severity: 'error',
       from: { path: '^src/transfer/' },

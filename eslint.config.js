@@ -11,7 +11,7 @@ const PROCESS_EXIT = {
 }
 
 export default tseslint.config(
-  { ignores: ['dist', 'docs', 'node_modules', 'data', 'demo-data', '**/*.cjs'] },
+  { ignores: ['dist', '.cache', 'docs', 'node_modules', 'data', 'demo-data', '**/*.cjs'] },
   js.configs.recommended,
   {
     files: ['**/*.{ts,tsx}'],

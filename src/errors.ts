@@ -201,6 +201,18 @@ export const ERROR_CODES = {
     meaning: 'The archive breaks a safety limit: size, count, overlapping entries or names that leave the folder.',
     advice: 'Fetch the files individually, and report the archive to the installation.',
   },
+  BAG_INVALID: {
+    group: 'bytes',
+    remedy: 'fail',
+    meaning: 'This is no bag, its archive is damaged, or it breaks a safety limit.',
+    advice: 'Get the bag again from where it came from.',
+  },
+  BAG_REFUSED: {
+    group: 'bytes',
+    remedy: 'fail',
+    meaning: 'A bag was not written: files of the dataset are missing, or it would not be what its profile requires.',
+    advice: 'Fetch what is missing, or give what the profile requires with --info, then run the same command again.',
+  },
   SINK_BUSY: {
     group: 'sink',
     remedy: 'retry',

@@ -42,7 +42,7 @@ export interface Group<T> {
 /**
  * Groups any number of values by key in flat memory: an external merge sort. What does not fit into memory goes, in sorted runs,
  * to one file in the folder for temporary files (`TMPDIR`). The file has no name: it is gone with this process, however that
- * ends. Add all values first, then read the groups once. Rejects with `TEMP_UNUSABLE`.
+ * ends. Add all values first, then read the groups, as often as needed. Rejects with `TEMP_UNUSABLE`.
  */
 export class ExternalSort<T> implements AsyncDisposable {
   readonly #schema: z.ZodType<T>

@@ -95,6 +95,16 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./commands/verify.ts')).command,
   },
   {
+    name: 'bag',
+    summary: 'hand on what was fetched as BagIt bags; check and complete any bag',
+    load: async () => (await import('./commands/bag.ts')).command,
+  },
+  {
+    name: 'export',
+    summary: 'hand on what was fetched as RO-Crates',
+    load: async () => (await import('./commands/export.ts')).command,
+  },
+  {
     name: 'get',
     summary: 'fetch one file, or one ZIP, verified, to a file or to standard output',
     load: async () => (await import('./commands/get.ts')).command,

@@ -190,6 +190,26 @@ const SETTINGS = {
     flags: ['--user-agent <text>'],
     env: ['DATAFERRY_USER_AGENT'],
   },
+  sourceOrganization: {
+    help: 'organization that hands on bags and crates: Source-Organization in bag-info.txt',
+    env: ['DATAFERRY_SOURCE_ORGANIZATION'],
+  },
+  organizationAddress: {
+    help: 'its postal address: Organization-Address in bag-info.txt',
+    env: ['DATAFERRY_ORGANIZATION_ADDRESS'],
+  },
+  organizationEmail: {
+    help: 'its mail address: Organization-Email in bag-info.txt',
+    env: ['DATAFERRY_ORGANIZATION_EMAIL'],
+  },
+  contactName: {
+    help: 'person to ask about bags: Contact-Name in bag-info.txt, in place of the contacts of the dataset',
+    env: ['DATAFERRY_CONTACT_NAME'],
+  },
+  contactEmail: {
+    help: 'mail address of that person: Contact-Email in bag-info.txt',
+    env: ['DATAFERRY_CONTACT_EMAIL'],
+  },
   redis: {
     help: 'Redis to share with other machines instead of the private one. A URL with a password belongs in REDIS_URL',
     flags: ['--redis <url>'],

@@ -25,7 +25,9 @@ const EXPORTS: readonly (readonly [exporter: string, file: string])[] = [
   ['schema.org', 'schema-org.json'],
   ['croissant', 'croissant.json'],
 ]
-const OWN_FORM = 'dataset.json'
+const EXPORTED_FILES = EXPORTS.map(([, file]) => file)
+/** The version's own JSON. */
+export const OWN_FORM = 'dataset.json'
 
 interface Subject {
   readonly found: FoundDataset
@@ -87,21 +89,35 @@ async function keepExports(
   metadata: Record<string, string>,
 ): Promise<boolean> {
   const { source, signal } = options
-  const open = EXPORTS.filter(([, file]) => metadata[file] === undefined)
-  if (open.length === 0) return true
+  const open = EXPORTED_FILES.filter((file) => metadata[file] === undefined)
   const { pid } = subject.found
-  // Forms that name the major number alone are trusted when the one that names both has come as far.
-  const witness = number.endsWith('.0') ? number : (await source.export(pid, 'dataverse_json', signal))?.version
   let complete = true
-  for (const [exporter, file] of open) {
-    const exported = await source.export(pid, exporter, signal)
-    // One that the server refuses is asked for again when the dataset is looked at again.
-    if (!exported) continue
-    if (isOf(exported.version, number, witness))
-      metadata[file] = await keep(options, subject, number, file, exported.bytes)
+  for await (const { file, bytes } of exportsOf(source, { pid, number }, open, signal)) {
+    if (bytes) metadata[file] = await keep(options, subject, number, file, bytes)
     else complete = false
   }
   return complete
+}
+
+/**
+ * What a server exports of the newest version, form by form: those that it refuses are left out, and of those that are still of
+ * another version the bytes.
+ */
+export async function* exportsOf(
+  source: Pick<MirrorSource, 'export'>,
+  { pid, number }: { readonly pid: string; readonly number: string },
+  files: readonly string[],
+  signal: AbortSignal,
+): AsyncGenerator<{ readonly file: string; readonly bytes: Uint8Array | undefined }, void> {
+  const open = EXPORTS.filter(([, file]) => files.includes(file))
+  if (open.length === 0) return
+  // Forms that name the major number alone are trusted when the one that names both has come as far.
+  const witness = number.endsWith('.0') ? number : (await source.export(pid, 'dataverse_json', signal))?.version
+  for (const [exporter, file] of open) {
+    const exported = await source.export(pid, exporter, signal)
+    // One that the server refuses is asked for again when the dataset is looked at again.
+    if (exported) yield { file, bytes: isOf(exported.version, number, witness) ? exported.bytes : undefined }
+  }
 }
 
 function isOf(named: string | undefined, number: string, witness: string | undefined): boolean {

@@ -1,0 +1,32 @@
+import type { Command } from '../command.ts'
+import { DESTINATION_SETTINGS, SERVER_SETTINGS } from '../shared-flags.ts'
+
+/** `dataferry export`: hands on what was fetched in forms that other programs read. */
+export const command: Command = {
+  examples: [
+    'dataferry export ro-crate climate --from ./mirror --to ./crates',
+    'dataferry export ro-crate doi:10.5072/FK2/ABCDEF --from ./data --to ./crates --zip',
+  ],
+  about:
+    'ro-crate: a folder or file for each dataset version with its files, ro-crate-metadata.json (RO-Crate 1.2) and a page for ' +
+    'people. Every byte is compared with what was fetched; what is there under its name is whole, and stays.',
+  operands: [
+    { name: 'form', help: 'ro-crate' },
+    { name: 'what', help: 'a mirror, a batch, or the PID of a dataset' },
+  ],
+  settings: [...DESTINATION_SETTINGS, ...SERVER_SETTINGS],
+  flags: [
+    { flags: '--from <destination>', help: 'where the data is: a folder or URL that was given to --to before' },
+    { flags: '--per <what>', help: 'one for each dataset (default), or one of the whole batch' },
+    { flags: '--zip', help: 'each as a ZIP file, not as a folder' },
+    { flags: '--tar', help: 'each as a tar file' },
+    { flags: '--link', help: 'hard links in place of copies, where folder and data are on one disk' },
+    { flags: '--allow-missing', help: 'also datasets of which files could not be fetched; the description says which' },
+    { flags: '--offline', help: 'ask no server for metadata that is not kept with the data' },
+  ],
+  stop: {
+    stopping: 'what is in progress is dropped.',
+    stopped: 'Run the same command again: what is there stays.',
+  },
+  run: async (context) => (await import('../actions/export.ts')).run(context),
+}

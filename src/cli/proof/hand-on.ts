@@ -1,0 +1,162 @@
+import { fileURLToPath } from 'node:url'
+import { every } from '../../async/every.ts'
+import { DataferryError } from '../../errors.ts'
+import { shownUrl } from '../../model/shown-url.ts'
+import type { Holding, HoldingFile } from '../../proof/holding.ts'
+import { oreFiles, withOre } from '../../proof/ore-files.ts'
+import type { PackEntry, Serialization } from '../../proof/pack/pack-entry.ts'
+import { isWritten, packPath, tidy, writePack, type PackTarget } from '../../proof/pack/write-pack.ts'
+import type { ReadHeld } from '../../proof/verified-bytes.ts'
+import type { Sink } from '../../sinks/sink.ts'
+import type { Context, ExitCode } from '../command.ts'
+import { openDestination } from '../destination.ts'
+import { reportError } from '../failure.ts'
+import { formatBytes, plural } from '../terminal/format.ts'
+import { startProgress } from '../terminal/progress.ts'
+import { MetadataGatherer } from './gather-metadata.ts'
+import { holdingsOf } from './holdings.ts'
+
+/** What the flags say of every form in which data is handed on. */
+export interface HandOnRequest {
+  readonly what: string
+  readonly from: string
+  readonly per: 'dataset' | 'batch'
+  readonly serialization: Serialization
+  readonly link: boolean
+  readonly offline: boolean
+}
+
+/** What is to be packed of a holding. */
+export interface Subject {
+  readonly holding: Holding
+  /** By file name. */
+  readonly metadata: ReadonlyMap<string, Uint8Array>
+  readonly read: ReadHeld
+  readonly onFile: (file: HoldingFile) => void
+  readonly now: Date
+}
+
+/** A form in which data is handed on. */
+export interface Form {
+  readonly noun: 'bag' | 'crate'
+  /** The file without which it is none; it comes last. */
+  readonly marker: string
+  /** All of it, read once. Rejects with `BAG_REFUSED` before the first entry where it cannot be made. */
+  entries(subject: Subject): AsyncIterable<PackEntry>
+}
+
+/** Packs each holding in a form: 0 every one is there, 1 some could not be made. */
+export async function handOn(context: Context, request: HandOnRequest, form: Form): Promise<ExitCode> {
+  const { config, signal, out } = context
+  const { what, per, serialization } = request
+  const from = await openDestination(config, request.from)
+  const to = await openDestination(config)
+  const gatherer = new MetadataGatherer(context, request.offline)
+  try {
+    refuseInside(from, to)
+    const linkFrom = request.link ? folderToLink(from, to) : undefined
+    const target: PackTarget = { sink: to, serialization, marker: form.marker, linkFrom, now: new Date(), signal }
+    const counts = { written: 0, there: 0, refused: 0 }
+    for await (const holding of holdingsOf({ sink: from, what, per, signal })) {
+      counts[await packOne(context, { form, from, target, gatherer }, holding)]++
+    }
+    out.record({ event: `${form.noun}s`, from: from.url, to: to.url, ...counts })
+    const parts = [
+      `${plural(counts.written, form.noun)} written`,
+      ...(counts.there > 0 ? [`${counts.there} there already`] : []),
+      ...(counts.refused > 0 ? [`${counts.refused} could not be made`] : []),
+    ]
+    out.paragraph(`${shownUrl(to.url)}: ${parts.join(', ')}`, counts.refused === 0 ? 'good' : 'bad')
+    return counts.refused === 0 ? 0 : 1
+  } finally {
+    await gatherer.close()
+    await from.close()
+    await tidy(to)
+  }
+}
+
+interface Packing {
+  readonly form: Form
+  readonly from: Sink
+  readonly target: PackTarget
+  readonly gatherer: MetadataGatherer
+}
+
+/** Errors that are about one holding: the others can still be packed. */
+const OF_ONE: readonly string[] = ['BAG_REFUSED', 'CHECKSUM_MISMATCH', 'SINK_FAILED', 'SINK_BUSY']
+
+async function packOne(
+  context: Context,
+  { form, from, target, gatherer }: Packing,
+  holding: Holding,
+): Promise<'written' | 'there' | 'refused'> {
+  const { out, signal, has } = context
+  const { name } = holding
+  const place = `${shownUrl(target.sink.url)}/${packPath(name, target.serialization)}`
+  if (await isWritten(name, target)) {
+    out.result({ event: form.noun, state: 'there', path: place }, `${place}: there already`)
+    return 'there'
+  }
+  const seen = { files: 0, bytes: 0 }
+  const shown = showProgress(context, form, seen)
+  try {
+    const metadata = await gatherer.of(holding)
+    const files = withOre(holding.files, oreFiles(metadata.get('oai-ore.jsonld')))
+    const onFile = ({ size }: HoldingFile): void => {
+      seen.files++
+      seen.bytes += size
+    }
+    const read: ReadHeld = (file) => bytesOf(from, file.place, signal)
+    const subject = { holding: { ...holding, files }, metadata, read, onFile, now: target.now }
+    await writePack(name, form.entries(subject), target)
+  } catch (error) {
+    await shown.stop()
+    if (!(error instanceof DataferryError) || !OF_ONE.includes(error.code)) throw error
+    reportError(error, out, has('verbose'))
+    return 'refused'
+  }
+  await shown.stop()
+  const text = `${place}: ${plural(seen.files, 'file')}, ${formatBytes(seen.bytes)}`
+  out.result({ event: form.noun, state: 'written', path: place, ...seen }, text)
+  return 'written'
+}
+
+async function* bytesOf(sink: Sink, place: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  yield* await sink.read(place, signal)
+}
+
+const LOOK_MS = 200
+
+function showProgress(
+  { out, logsToTerminal }: Context,
+  { noun }: Form,
+  seen: { readonly files: number; readonly bytes: number },
+): { stop(): Promise<void> } {
+  const shown = startProgress({ out, label: 'files', logsToTerminal })
+  const look = (): void => {
+    const { files, bytes } = seen
+    const nothing = { failed: 0, waiting: 0, kept: 0, keptBytes: 0, active: [], notices: [], planComplete: false }
+    shown.update({ ...nothing, phase: noun, planned: files, done: files, bytes, plannedBytes: bytes })
+  }
+  const timer = every(LOOK_MS, look, () => undefined)
+  return {
+    stop: async () => {
+      await timer.stop()
+      shown.stop()
+    },
+  }
+}
+
+/** A bag among the data would be taken for data. */
+function refuseInside(from: Sink, to: Sink): void {
+  if (to.url !== from.url && !to.url.startsWith(`${from.url.replace(/\/$/, '')}/`)) return
+  throw new DataferryError('ARGUMENT_INVALID', '--to is the place of the data itself, or in it: give another one.')
+}
+
+function folderToLink(from: Sink, to: Sink): string {
+  if (from.url.startsWith('file:') && to.url.startsWith('file:')) return fileURLToPath(from.url)
+  throw new DataferryError(
+    'ARGUMENT_INVALID',
+    '--link needs the data and what is made of it in folders of this machine.',
+  )
+}

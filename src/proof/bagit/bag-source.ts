@@ -1,0 +1,169 @@
+import { lstat, opendir, stat } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { basename, join } from 'node:path'
+import { ByteReader } from '../../archive/byte-reader.ts'
+import { readDirectory, type CentralEntry } from '../../archive/central-directory.ts'
+import { proveContent, readContent, takeDescriptor } from '../../archive/content.ts'
+import { takeLocalHeader } from '../../archive/headers.ts'
+import { Budget, DEFAULT_LIMITS, type ArchiveLimits } from '../../archive/limits.ts'
+import { openFileAccess, streamOf, type RandomAccess } from '../../archive/random-access.ts'
+import { DataferryError, messageOf, systemCode } from '../../errors.ts'
+import type { Sink } from '../../sinks/sink.ts'
+import type { Serialization } from '../pack/pack-entry.ts'
+import { tarEntries, type TarEntry } from '../pack/tar.ts'
+
+/** What is in a bag, wherever it is. */
+interface BagFile {
+  /** Relative to the bag; not checked. */
+  readonly path: string
+  readonly size: number
+  /** Why it may not be in a bag, such as that it is a link. */
+  readonly refused?: string
+}
+
+/** A bag to read from. Disposing closes it. */
+export interface BagSource extends AsyncDisposable {
+  readonly serialization: Serialization
+  /** Of its folder: the name of the bag. */
+  readonly name: string
+  list(): AsyncIterable<BagFile>
+  /** The bytes of a file that is listed; of one that is not, undefined. */
+  read(path: string): Promise<AsyncIterable<Uint8Array> | undefined>
+}
+
+/** Opens a folder, a ZIP or a tar file of this machine. Rejects with `ARGUMENT_INVALID`, `BAG_INVALID` and `ZIP_…` codes. */
+export async function openBag(path: string): Promise<BagSource> {
+  const found = await stat(path).catch((error: unknown) => {
+    const why = systemCode(error) === 'ENOENT' ? 'there is nothing' : messageOf(error)
+    throw new DataferryError('ARGUMENT_INVALID', `${path} cannot be read as a bag: ${why}.`)
+  })
+  if (found.isDirectory()) return folderBag(path)
+  const access = await openFileAccess(path)
+  try {
+    const start = Buffer.from(await access.read(0, Math.min(access.size, 265)))
+    if (start.toString('latin1', 0, 2) === 'PK') return await zipBag(path, access)
+    if (start.toString('latin1', 257, 262) === 'ustar') return await tarBag(path, access)
+    throw new DataferryError('ARGUMENT_INVALID', `${path} is no bag: give its folder, or a ZIP or tar file of it.`)
+  } catch (error) {
+    await access[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** A bag in a folder of this machine. */
+export function folderBag(root: string): BagSource {
+  return {
+    serialization: 'folder',
+    name: basename(root),
+    list: () => walk(root, ''),
+    read: async (path) => {
+      const found = await lstat(join(root, path)).catch(() => undefined)
+      return found?.isFile() ? createReadStream(join(root, path)) : undefined
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  }
+}
+
+/** A bag whose files are objects of a store. */
+export function storedBag(sink: Sink, signal: AbortSignal): BagSource {
+  return {
+    serialization: 'folder',
+    name: basename(sink.url),
+    list: () => sink.list(signal),
+    read: async (path) =>
+      (await sink.stat(path, 'bag-0', signal)) === undefined ? undefined : sink.read(path, signal),
+    [Symbol.asyncDispose]: () => sink.close(),
+  }
+}
+
+async function* walk(root: string, folder: string): AsyncGenerator<BagFile> {
+  for await (const entry of await opendir(join(root, folder))) {
+    const path = folder === '' ? entry.name : `${folder}/${entry.name}`
+    if (entry.isDirectory()) yield* walk(root, path)
+    else if (entry.isFile()) yield { path, size: (await lstat(join(root, path))).size }
+    else yield { path, size: 0, refused: entry.isSymbolicLink() ? 'it is a link' : 'it is no file' }
+  }
+}
+
+/** A bag may have many files; what is held of each is its name and place. */
+const BAG_LIMITS: ArchiveLimits = { ...DEFAULT_LIMITS, entries: 5_000_000, directoryBytes: 1 << 30 }
+
+async function zipBag(path: string, access: RandomAccess & AsyncDisposable): Promise<BagSource> {
+  const { entries, directory } = await readDirectory(access, BAG_LIMITS)
+  const files = entries.filter(({ name }) => !name.endsWith('/'))
+  return packedBag(path, 'zip', access, files, {
+    nameOf: ({ name }) => name,
+    sizeOf: ({ size }) => size,
+    whyNot: () => undefined,
+    read: (entry) => unpacked(access, entry, directory.offset),
+  })
+}
+
+async function* unpacked(source: RandomAccess, entry: CentralEntry, end: number): AsyncGenerator<Uint8Array> {
+  const reader = new ByteReader(streamOf(source, entry.offset, end), entry.offset)
+  try {
+    const local = await takeLocalHeader(reader)
+    yield* readContent(reader, entry, new Budget(BAG_LIMITS), async (measured) => {
+      proveContent(entry.name, measured, entry)
+      if (local.descriptor) await takeDescriptor(reader, entry.name, measured)
+    })
+  } finally {
+    await reader.close()
+  }
+}
+
+async function tarBag(path: string, access: RandomAccess & AsyncDisposable): Promise<BagSource> {
+  const files: TarEntry[] = []
+  for await (const entry of tarEntries(access)) if (entry.kind !== 'folder') files.push(entry)
+  return packedBag(path, 'tar', access, files, {
+    nameOf: (entry) => entry.path,
+    sizeOf: ({ size }) => size,
+    whyNot: ({ kind }) => (kind === 'file' ? undefined : 'it is a link or a device'),
+    read: ({ offset, size }) => streamOf(access, offset, offset + size),
+  })
+}
+
+interface Packing<E> {
+  readonly nameOf: (entry: E) => string
+  readonly sizeOf: (entry: E) => number
+  readonly whyNot: (entry: E) => string | undefined
+  readonly read: (entry: E) => AsyncIterable<Uint8Array>
+}
+
+/** One file that holds a folder that holds the bag. @see RFC 8493 §4 */
+function packedBag<E>(
+  path: string,
+  serialization: Serialization,
+  access: AsyncDisposable,
+  entries: readonly E[],
+  { nameOf, sizeOf, whyNot, read }: Packing<E>,
+): BagSource {
+  const plain = (entry: E): string => nameOf(entry).replace(/^(?:\.\/)+/, '')
+  const tops = new Set(entries.map((entry) => plain(entry).split('/', 1)[0] ?? ''))
+  const [top = ''] = tops
+  const isInFolder = tops.size === 1 && entries.every((entry) => plain(entry).includes('/'))
+  if (!isInFolder) {
+    throw new DataferryError('BAG_INVALID', `${path} is no bag: not everything in it is in one folder.`)
+  }
+  const found = new Map(entries.map((entry) => [plain(entry).slice(top.length + 1), entry]))
+  return {
+    serialization,
+    name: top,
+    // eslint-disable-next-line @typescript-eslint/require-await -- folders are listed with awaits
+    list: async function* () {
+      for (const entry of entries) {
+        const refused = whyNot(entry)
+        yield {
+          path: plain(entry).slice(top.length + 1),
+          size: sizeOf(entry),
+          ...(refused !== undefined && { refused }),
+        }
+      }
+    },
+    read: (name) => {
+      const entry = found.get(name)
+      return Promise.resolve(entry === undefined || whyNot(entry) !== undefined ? undefined : read(entry))
+    },
+    [Symbol.asyncDispose]: () => access[Symbol.asyncDispose](),
+  }
+}

@@ -1,0 +1,88 @@
+import { names, type MirrorOrder } from '../mirror/order.ts'
+import {
+  heldDatasets,
+  isHeld,
+  isShown,
+  readFiles,
+  readState,
+  type HeldFile,
+  type MirroredDataset,
+} from '../mirror/state.ts'
+import type { Records } from '../sinks/sink.ts'
+import { holdingName, samePid, type Holding, type HoldingFile } from './holding.ts'
+
+/**
+ * Every version that a mirror holds, those of a dataset one after the other, the oldest first. Datasets that left are among
+ * them, as long as their files are there.
+ * @param pid only this dataset
+ */
+export async function* mirrorHoldings(
+  records: Records,
+  order: MirrorOrder,
+  pid?: string,
+): AsyncGenerator<Holding, void> {
+  const fetchedAt = (await readState(records, order.name))?.finishedAt
+  for await (const dataset of heldDatasets(records, order.name)) {
+    if (dataset.state === 'purged' || dataset.state === 'linked') continue
+    if (pid !== undefined && !samePid(dataset.pid, pid)) continue
+    const files = await readFiles(records, order.name, dataset.id)
+    for (const version of versionsHeld(order, dataset)) {
+      yield holdingOf({ records, order, fetchedAt }, dataset, version, files)
+    }
+  }
+}
+
+type Version = MirroredDataset['versions'][number]
+
+function versionsHeld({ versions }: MirrorOrder, dataset: MirroredDataset): readonly Version[] {
+  if (versions === 'latest') return dataset.versions.slice(0, 1)
+  return dataset.versions.filter(({ withdrawn }) => !withdrawn).toReversed()
+}
+
+interface Mirror {
+  readonly records: Records
+  readonly order: MirrorOrder
+  /** When the state was written. */
+  readonly fetchedAt: string | undefined
+}
+
+function holdingOf(
+  { records, order, fetchedAt }: Mirror,
+  { pid, folder }: MirroredDataset,
+  { number, releaseTime, metadata = {} }: Version,
+  all: readonly HeldFile[],
+): Holding {
+  const top = order.versions === 'all' ? `${folder}/v${number}/` : `${folder}/`
+  const files = all.filter(({ path }) => path.startsWith(top))
+  const inDataset = (path: string): string => path.slice(top.length)
+  return {
+    name: holdingName(pid, number),
+    dataset: { pid, server: order.server, number, releasedAt: releaseTime },
+    missing: files
+      .filter((file) => !isHeld(file))
+      .map(({ path, code = 'not fetched yet' }) => ({ path: inDataset(path), why: code })),
+    files: streamed(
+      files.filter(isShown).map(({ path, file, size = 0, checksum }) => ({
+        place: path,
+        path: inDataset(path),
+        size,
+        checksum,
+        id: `${order.server}/file.xhtml?fileId=${file}`,
+        fetchedAt,
+      })),
+    ),
+    metadata: async () => {
+      const kept = new Map<string, Uint8Array>()
+      for (const file of Object.keys(metadata)) {
+        const bytes = await records.read(names.metadata(order.name, folder, number, file))
+        if (bytes) kept.set(file, bytes)
+      }
+      return kept
+    },
+  }
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await -- the files of a batch are read with awaits
+async function* streamed(files: readonly HoldingFile[]): AsyncGenerator<HoldingFile> {
+  yield* files
+}

@@ -1,0 +1,206 @@
+import { randomUUID } from 'node:crypto'
+import { link, mkdir, open, readdir, rename, rm, rmdir, type FileHandle } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { DataferryError, messageOf, systemCode, type ErrorCode } from '../../errors.ts'
+import { newOwner, ownerLiveness, ownProcess } from '../../process/process-identity.ts'
+import type { Sink } from '../../sinks/sink.ts'
+import { createHash } from '../../transfer/hash.ts'
+import { Meter } from '../../transfer/meter.ts'
+import type { PackEntry, Serialization } from './pack-entry.ts'
+import { tarOf } from './tar.ts'
+import { zipOf } from './zip.ts'
+
+/** Where bags and crates are written to. */
+export interface PackTarget {
+  readonly sink: Sink
+  readonly serialization: Serialization
+  /** The file that comes last in a store: nothing is a bag or crate without. */
+  readonly marker: string
+  /** With folders on the disk that the data is on: names the folder of the data, so that files become hard links. */
+  readonly linkFrom?: string | undefined
+  readonly now: Date
+  readonly signal: AbortSignal
+}
+
+/** The name of a bag or crate at its target. */
+export function packPath(name: string, serialization: Serialization): string {
+  return serialization === 'folder' ? name : `${name}.${serialization}`
+}
+
+/** Whether a bag or crate is there: what shows under its name is whole. */
+export async function isWritten(name: string, { sink, serialization, signal, marker }: PackTarget): Promise<boolean> {
+  const path = packPath(name, serialization)
+  return (await sink.stat(serialization === 'folder' ? `${path}/${marker}` : path, 'pack-0', signal)) !== undefined
+}
+
+/**
+ * Writes a bag or crate that shows under its name when it is whole; in a store, where folders are only names, its last file
+ * makes it one. What an earlier try left is written anew. Rejects with `SINK_…` codes, and what the entries reject with.
+ */
+export async function writePack(name: string, entries: AsyncIterable<PackEntry>, target: PackTarget): Promise<void> {
+  const { sink, serialization, now, signal } = target
+  if (serialization === 'folder') {
+    return sink.url.startsWith('file:') ? writeFolder(name, entries, target) : writeObjects(name, entries, target)
+  }
+  const packed = serialization === 'zip' ? zipOf(name, entries, now) : tarOf(name, entries, now)
+  await put(sink, packPath(name, serialization), undefined, packed, signal)
+}
+
+async function writeObjects(name: string, entries: AsyncIterable<PackEntry>, target: PackTarget): Promise<void> {
+  for await (const { path, size, chunks } of entries) {
+    if (path.endsWith('/')) continue
+    await put(target.sink, `${name}/${path}`, size, chunks, target.signal)
+  }
+}
+
+/** Puts bytes at a path of a sink. A sink remembers what is in it by MD5. */
+async function put(
+  sink: Sink,
+  path: string,
+  size: number | undefined,
+  chunks: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  const key = `pack-${randomUUID()}`
+  const ref = { kind: 'file', file: 0, format: 'original' } as const
+  const item = { n: 0, server: '', ref, path, expect: size === undefined ? {} : { size } }
+  const hash = createHash({ algorithm: 'md5', size, saveable: sink.needsHashState })
+  const stage = await sink.stage({ key, item, signal })
+  try {
+    const meter = new Meter(hash, 0)
+    await stage.append(meter.through(chunks), hash, signal)
+    await stage.commit({ ...(await meter.result()), verified: 'checksum' })
+  } finally {
+    hash.close()
+    await stage[Symbol.asyncDispose]()
+    await sink.forget(key)
+  }
+}
+
+async function writeFolder(name: string, entries: AsyncIterable<PackEntry>, target: PackTarget): Promise<void> {
+  const root = fileURLToPath(target.sink.url)
+  await translated(`make ${root}`, () => mkdir(root, { recursive: true }))
+  await removeUnfinished(root, name)
+  const folder = join(root, unfinishedName(name, newOwner(await ownProcess())))
+  try {
+    await fill(folder, entries, target)
+    await translated(`publish ${join(root, name)}`, async () => {
+      await rename(folder, join(root, name))
+      await sync(root)
+    })
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function fill(folder: string, entries: AsyncIterable<PackEntry>, target: PackTarget): Promise<void> {
+  const folders = new Set<string>()
+  const make = async (path: string): Promise<void> => {
+    if (folders.has(path)) return
+    await translated(`make ${path}`, () => mkdir(path, { recursive: true }))
+    for (let at = path; at.startsWith(folder) && !folders.has(at); at = dirname(at)) folders.add(at)
+  }
+  for await (const { path, chunks, place } of entries) {
+    target.signal.throwIfAborted()
+    const whole = join(folder, path)
+    await make(path.endsWith('/') ? join(folder, path.slice(0, -1)) : dirname(whole))
+    if (path.endsWith('/')) continue
+    const isLinked = place !== undefined && target.linkFrom !== undefined
+    if (isLinked && (await isLink(join(target.linkFrom, place), whole))) continue
+    await writeFile(whole, chunks, target.signal)
+  }
+  await translated(`sync ${folder}`, () => eachOf([...folders], sync))
+}
+
+/** What systems say that know no links, or not from here to there, or not one more. Linux link(2). */
+const NO_LINKS: readonly string[] = ['EPERM', 'EXDEV', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
+
+/** Whether a file could be linked: then its bytes are only read to be hashed. */
+async function isLink(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to)
+    return true
+  } catch (error) {
+    if (NO_LINKS.includes(systemCode(error) ?? '')) return false
+    throw sinkError(`link ${from}`, error)
+  }
+}
+
+async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+  const file = await translated(`write ${path}`, () => open(path, 'wx'))
+  try {
+    for await (const chunk of chunks) {
+      signal.throwIfAborted()
+      await translated(`write ${path}`, () => writeAll(file, chunk))
+    }
+    await translated(`write ${path}`, () => file.sync())
+  } finally {
+    await file.close()
+  }
+}
+
+/** One write may take less than it is given, e.g. on a nearly full disk. */
+async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let done = 0; done < chunk.length;) done += (await file.write(chunk, done)).bytesWritten
+}
+
+async function sync(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  await handle.sync().finally(() => handle.close())
+}
+
+async function eachOf(paths: readonly string[], work: (path: string) => Promise<void>): Promise<void> {
+  for (const path of paths) await work(path)
+}
+
+function unfinishedName(name: string, owner: string): string {
+  return `.${name}.${owner}`
+}
+
+/** Removes what dead processes left of a bag. Rejects with `SINK_BUSY` while another process writes it. */
+async function removeUnfinished(root: string, name: string): Promise<void> {
+  const start = `.${name}.`
+  for (const entry of await translated(`list ${root}`, () => readdir(root))) {
+    if (!entry.startsWith(start)) continue
+    const liveness = await ownerLiveness(entry.slice(start.length))
+    if (liveness === 'alive') {
+      throw new DataferryError('SINK_BUSY', `Another process is writing ${join(root, name)}.`)
+    }
+    if (liveness === 'dead') await translated(`remove ${entry}`, () => rm(join(root, entry), { recursive: true }))
+  }
+}
+
+/** A disk keeps a folder for what is being written: it goes when it is empty. */
+export async function tidy(sink: Sink): Promise<void> {
+  await sink.close()
+  if (!sink.url.startsWith('file:')) return
+  const own = join(fileURLToPath(sink.url), '.dataferry')
+  for (const path of [join(own, 'parts'), join(own, 'marks'), own]) await rmdir(path).catch(() => undefined)
+}
+
+async function translated<T>(doing: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw sinkError(doing, error)
+  }
+}
+
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  ENOSPC: 'SINK_FULL',
+  EDQUOT: 'SINK_FULL',
+  EACCES: 'SINK_DENIED',
+  EPERM: 'SINK_DENIED',
+  EROFS: 'SINK_DENIED',
+  ENAMETOOLONG: 'SINK_DENIED',
+  ENOTEMPTY: 'SINK_EXISTS',
+  EEXIST: 'SINK_EXISTS',
+}
+
+function sinkError(doing: string, error: unknown): unknown {
+  const code = systemCode(error)
+  if (code === undefined || error instanceof DataferryError) return error
+  return new DataferryError(CODES[code] ?? 'SINK_FAILED', `Cannot ${doing}: ${messageOf(error)}.`, { cause: error })
+}

@@ -1,0 +1,47 @@
+import { DataferryError } from '../errors.ts'
+import type { Algorithm } from '../model/checksum.ts'
+import { Digests } from './digests.ts'
+import type { HoldingFile } from './holding.ts'
+
+/** Opens the bytes of a file where they are held. */
+export type ReadHeld = (file: HoldingFile) => AsyncIterable<Uint8Array>
+
+/** Bytes on their way, with what they turn out to be. */
+export interface VerifiedBytes {
+  readonly chunks: AsyncIterable<Uint8Array>
+  /** Reads what is left of them. Rejects with `CHECKSUM_MISMATCH`. */
+  readonly digests: () => Promise<ReadonlyMap<Algorithm, string>>
+}
+
+/** A file's bytes, hashed on their way and compared with what they were when they came. */
+export function verifiedBytes(file: HoldingFile, algorithms: readonly Algorithm[], read: ReadHeld): VerifiedBytes {
+  const { place, size, checksum } = file
+  let found: ReadonlyMap<Algorithm, string> | undefined
+  const chunks = (async function* (): AsyncGenerator<Uint8Array> {
+    const digests = new Digests([...algorithms, ...(checksum ? [checksum.algorithm] : [])], size)
+    try {
+      yield* digests.through(read(file))
+      const result = await digests.result()
+      const hex = checksum && result.digests.get(checksum.algorithm)
+      if (result.size !== size) throw changed(place, `${result.size} bytes`, `${size} bytes`)
+      if (checksum && hex !== checksum.hex) throw changed(place, hex ?? '', checksum.hex)
+      found = result.digests
+    } finally {
+      digests.close()
+    }
+  })()
+  return {
+    chunks,
+    digests: async () => {
+      while (!(await chunks.next()).done);
+      if (!found) throw new DataferryError('SINK_FAILED', `${place} was not read to its end.`)
+      return found
+    },
+  }
+}
+
+function changed(place: string, now: string, was: string): DataferryError {
+  return new DataferryError('CHECKSUM_MISMATCH', `${place} is not what was fetched: ${now}, was ${was}.`, {
+    advice: 'Run `dataferry verify` on the data, fetch again what it names, then give the same command again.',
+  })
+}

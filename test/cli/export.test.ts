@@ -1,0 +1,79 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { z } from 'zod'
+import { mirrorHomes, type MirrorHome } from '../mirror/home.ts'
+
+const open = mirrorHomes()
+const PID = 'doi:10.5072/FK2/GRIDS'
+const NAME = 'doi-10-5072-FK2-GRIDSv-1-0'
+const crateSchema = z.object({ '@graph': z.array(z.looseObject({ '@id': z.string() })) })
+
+let home: MirrorHome
+let out: string
+beforeEach(async () => {
+  home = await open()
+  out = join(home.destination, '..', 'out')
+  home.repository.deposit(PID, [
+    { label: 'a b.csv', directory: 'raw', content: 'a,b\n1,2\n' },
+    { label: '<script>.txt', content: 'Hello' },
+  ])
+  const created = await home.cli('mirror', 'create', 'm', '--query', '*', '--to', home.destination)
+  expect(created.code).toBe(0)
+  expect((await home.run()).code).toBe(0)
+})
+afterEach(() => home.close())
+
+const handOn = (...args: readonly string[]) => home.cli(...args, '--from', home.destination, '--to', out)
+
+it('a mirror becomes crates: files as they are, described with digests and where they came from', async () => {
+  const { code, stdout, stderr } = await handOn('export', 'ro-crate', 'm')
+  expect(code, stderr).toBe(0)
+  expect(stdout).toContain('1 crate written')
+  expect(readFileSync(join(out, NAME, 'raw', 'a b.csv'), 'utf8')).toBe('a,b\n1,2\n')
+  const crate = crateSchema.parse(JSON.parse(readFileSync(join(out, NAME, 'ro-crate-metadata.json'), 'utf8')))
+  const byId = new Map(crate['@graph'].map((entity) => [entity['@id'], entity]))
+  expect(byId.get('./')).toMatchObject({
+    '@type': 'Dataset',
+    identifier: 'https://doi.org/10.5072/FK2/GRIDS',
+    version: '1.0',
+  })
+  expect(byId.get('raw/a%20b.csv')).toMatchObject({ '@type': 'File', contentSize: '8', name: 'a b.csv' })
+  expect(byId.get('raw/a%20b.csv')?.['sha256']).toMatch(/^[0-9a-f]{64}$/)
+  expect(byId.get('#download')).toMatchObject({
+    '@type': 'CreateAction',
+    instrument: { '@id': '#dataferry' },
+    result: { '@id': './' },
+  })
+  const page = readFileSync(join(out, NAME, 'ro-crate-preview.html'), 'utf8')
+  // `<` and `>` of the name became `_` when it was made safe for every system.
+  expect(page).toContain('_script_.txt')
+  expect(page).not.toContain('<script')
+  expect((await handOn('export', 'ro-crate', PID)).stdout).toContain('there already')
+})
+
+it('with --crate a bag holds the description of its payload, and is valid', async () => {
+  expect((await handOn('bag', 'm', '--crate')).code).toBe(0)
+  expect(readdirSync(join(out, NAME, 'data')).sort()).toEqual([
+    '_script_.txt',
+    'raw',
+    'ro-crate-metadata.json',
+    'ro-crate-preview.html',
+  ])
+  expect((await home.cli('bag', 'check', join(out, NAME))).code).toBe(0)
+})
+
+it('a dataset that is a crate itself keeps its own description', async () => {
+  home.repository.publish(PID, (files) => [...files, { label: 'ro-crate-metadata.json', content: '{}' }])
+  expect((await home.run()).code).toBe(0)
+  const { code, stderr } = await handOn('export', 'ro-crate', 'm')
+  expect(code).toBe(1)
+  expect(stderr).toContain('ro-crate-metadata.json of its own')
+  expect((await handOn('bag', 'm')).code).toBe(0)
+})
+
+it('a form that does not exist is refused by name', async () => {
+  const { code, stderr } = await handOn('export', 'parquet', 'm')
+  expect(code).toBe(2)
+  expect(stderr).toContain('export knows no parquet: use ro-crate')
+})
