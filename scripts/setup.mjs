@@ -2,6 +2,7 @@
 // Makes a fresh clone ready: the packages of package-lock.json, and a Redis to start. `npm start` and `npm test` run it
 // first. It needs nothing but Node.js, says on standard error each thing that it does, and says and does nothing when
 // all is there. Exit code 3: something is missing that it cannot install; the message has the command that does.
+// With --all also programs that single tests look for: those that cannot be installed are said, and their tests skipped.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { accessSync, constants, readFileSync, statSync, writeFileSync } from 'node:fs'
@@ -44,9 +45,13 @@ exit 0`,
   { name: 'brew', hint: 'brew install redis', command: ['brew', 'install', 'redis'], asUser: true },
 ]
 
+/** Programs of Debian and Ubuntu, with their package. */
+const EXTRAS = { 'systemd-analyze': 'systemd' }
+
 checkNode()
 installPackages()
 if (!process.env.REDIS_URL) installRedis()
+if (process.argv.includes('--all')) for (const program of Object.keys(EXTRAS)) installExtra(program)
 
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number)
@@ -87,6 +92,18 @@ function installRedis() {
   say(`installing Redis with ${manager.name}`)
   const done = run([...(withSudo ? ['sudo', '-n'] : []), ...manager.command])
   if (!done || !(onPath('redis-server') || onPath('valkey-server'))) fail(`Redis could not be installed; ${advice}`)
+}
+
+function installExtra(program) {
+  if (onPath(program)) return
+  const isRoot = process.getuid?.() === 0
+  const name = EXTRAS[program]
+  const hint = `tests that need ${program} are skipped; on Debian it is in the package ${name}`
+  if (!onPath('apt-get') || !(isRoot || mayUseSudo())) return say(hint)
+  say(`installing ${name} with apt-get`)
+  const install = `export DEBIAN_FRONTEND=noninteractive; apt-get update && apt-get install -y --no-install-recommends ${name}`
+  const done = run([...(isRoot ? [] : ['sudo', '-n']), 'sh', '-c', install])
+  if (!done || !onPath(program)) say(hint)
 }
 
 function mayUseSudo() {

@@ -1,4 +1,7 @@
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { RedisPlayer } from '../../scripts/chaos/redis-player.ts'
+import { ScheduleFolder } from '../../src/schedule/schedule-folder.ts'
 import { until } from './service.ts'
 import { processOf, useServing } from './serving.ts'
 
@@ -47,4 +50,42 @@ test('the end of its hours parks a run by itself, and serve ends with 10 at a st
   expect((await service.stop(running)).code).toBe(0)
   const limited = service.serve('--max-duration', '1s')
   expect((await limited.ended).code).toBe(10)
+})
+
+test('two services of one Redis start each due time once, also where one is killed again and again', async () => {
+  await service.overdueMirror()
+  const schedule = await service.folder.read('nightly')
+  if (!schedule) throw new Error('It is gone.')
+  await service.folder.remove('nightly')
+  // Due every three seconds; what a `verify` of nothing says does not matter.
+  const now = new Date().toISOString()
+  const often = { ...schedule, name: 'often', cron: '*/3 * * * * *', createdAt: now, since: now }
+  const other = new ScheduleFolder(join(service.home.folder, 'other'))
+  for (const folder of [service.folder, other]) await folder.write(often)
+  const redis = await RedisPlayer.start(join(service.home.folder, 'redis'))
+  try {
+    const env = { REDIS_URL: redis.url }
+    const steady = service.serveIn({ ...env, DATAFERRY_STATE_DIR: join(service.home.folder, 'other') })
+    for (let round = 0; round < 3; round++) {
+      const unsteady = service.serveIn(env)
+      const before = (await service.folder.history('often')).length + (await other.history('often')).length
+      await until('more is on record', async () => {
+        const lines = [...(await service.folder.history('often')), ...(await other.history('often'))]
+        return lines.length > before + 6
+      })
+      unsteady.child.kill('SIGKILL')
+      await unsteady.ended
+    }
+    expect((await service.stop(steady)).code).toBe(0)
+    const lines = [...(await service.folder.history('often')), ...(await other.history('often'))]
+    // A run that is taken over starts on the other machine, under its own name.
+    const started = new Set(lines.flatMap((line) => (line.event === 'started' ? [line.run] : [])))
+    const skipped = lines.flatMap((line) => (line.event === 'skipped' ? [line.due] : []))
+    const ended = lines.flatMap((line) => (line.event === 'ended' && line.parked === undefined ? [line.run] : []))
+    for (const acted of [skipped, ended]) expect(new Set(acted).size).toBe(acted.length)
+    expect(skipped.filter((due) => started.has(due))).toEqual([])
+    expect(started.size).toBeGreaterThan(3)
+  } finally {
+    await redis.stop()
+  }
 })

@@ -19,6 +19,8 @@ export interface Serving {
   readonly folder: ScheduleFolder
   /** Starts `serve`; it is killed after the test. */
   serve(...more: readonly string[]): Started
+  /** As `serve`, with more in its environment. */
+  serveIn(env: Readonly<Record<string, string>>): Started
   /** Ends it as a service manager does. */
   stop(service: Started): ReturnType<Home['run']>
   /** Adds the schedule `nightly`, whose due times since two days ago count. */
@@ -59,6 +61,11 @@ export function useServing(): Serving {
     await dataverse.set({ bytesPerSecond: 0 })
     await home[Symbol.asyncDispose]()
   })
+  const start = (env: Readonly<Record<string, string>>, ...more: readonly string[]): Started => {
+    const started = home.start(['serve', '--server', dataverse.url, '--processes', '1', ...more], env)
+    serving.push(started)
+    return started
+  }
   const lastRun = async (): Promise<Run | undefined> => runsOf(await folder.history('nightly')).at(-1)
   return {
     get home() {
@@ -67,11 +74,8 @@ export function useServing(): Serving {
     get folder() {
       return folder
     },
-    serve(...more) {
-      const started = home.start(['serve', '--server', dataverse.url, '--processes', '1', ...more])
-      serving.push(started)
-      return started
-    },
+    serve: (...more) => start({}, ...more),
+    serveIn: (env) => start(env),
     stop({ child, ended }) {
       child.kill('SIGTERM')
       return ended

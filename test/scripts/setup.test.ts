@@ -44,8 +44,12 @@ function program(name: string, line = ':'): void {
 const installs = (name = 'redis-server'): string =>
   `printf '#!/bin/sh\\n' >'${clone}/bin/${name}'; chmod 755 '${clone}/bin/${name}'`
 
-function setup(env: Readonly<Record<string, string>> = {}, as: { uid?: number; gid?: number } = {}) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(clone, 'scripts/setup.mjs')], {
+function setup(
+  env: Readonly<Record<string, string>> = {},
+  as: { uid?: number; gid?: number } = {},
+  ...args: readonly string[]
+) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(clone, 'scripts/setup.mjs'), ...args], {
     cwd: tmpdir(),
     env: { PATH: join(clone, 'bin'), ...env },
     encoding: 'utf8',
@@ -199,5 +203,29 @@ describe('the count of tests', () => {
     expect(run(...files)).toMatchObject({ stdout: '7 passed, 0 failed\n', status: 0 })
     expect(run(...files, join(clone, 'missing.json'))).toMatchObject({ stdout: '7 passed, 1 failed\n', status: 1 })
     expect(run()).toMatchObject({ stdout: '0 passed, 1 failed\n', status: 1 })
+  })
+})
+
+describe('programs that single tests look for', () => {
+  beforeEach(() => {
+    program('redis-server')
+    setup()
+  })
+
+  it('are looked for only with --all, and installed where that is allowed', () => {
+    program('apt-get', installs('systemd-analyze'))
+    program('sh', 'exec /bin/sh "$@"')
+    program('sudo', IS_ROOT ? 'exit 1' : 'shift; exec "$@"')
+    expect(setup().called).toEqual([])
+    const { status, stderr, called } = setup({}, {}, '--all')
+    expect(status).toBe(0)
+    expect(called).toContain('apt-get install -y --no-install-recommends systemd')
+    expect(stderr).not.toContain('are skipped')
+  })
+
+  it('that cannot be installed are said, and stop nothing', () => {
+    const { status, stderr } = setup({}, {}, '--all')
+    expect(status).toBe(0)
+    expect(stderr).toContain('tests that need systemd-analyze are skipped; on Debian it is in the package systemd')
   })
 })

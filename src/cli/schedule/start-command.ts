@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { messageOf } from '../../errors.ts'
@@ -22,33 +22,37 @@ const TAIL = 4_096
  * @param log file that gets what it prints; undefined: it prints where this process does
  */
 export async function startCommand(
-  { config }: Pick<Context, 'config'>,
+  { config, out }: Pick<Context, 'config' | 'out'>,
   schedule: Schedule,
   log: string | undefined,
 ): Promise<CommandProcess> {
   const { redis, prefix, stateDir, caFile, limitRate } = config.settings
   const file = log === undefined ? 'inherit' : openLog(log)
   const [, main = ''] = process.argv
-  const child = spawn(process.execPath, [...process.execArgv, main, ...wordsOf(schedule)], {
-    cwd: schedule.cwd,
-    env: {
-      ...childEnvironment(undefined),
-      REDIS_URL: redis?.reveal() ?? '',
-      DATAFERRY_PREFIX: prefix,
-      DATAFERRY_STATE_DIR: stateDir,
-      ...(caFile !== undefined && { DATAFERRY_CA_FILE: caFile }),
-      ...(limitRate !== undefined && { DATAFERRY_BWLIMIT: String(limitRate) }),
+  const child = spawn(
+    process.execPath,
+    [...process.execArgv, main, ...wordsOf(schedule, out.json && log === undefined)],
+    {
+      cwd: schedule.cwd,
+      env: {
+        ...childEnvironment(undefined),
+        REDIS_URL: redis?.reveal() ?? '',
+        DATAFERRY_PREFIX: prefix,
+        DATAFERRY_STATE_DIR: stateDir,
+        ...(caFile !== undefined && { DATAFERRY_CA_FILE: caFile }),
+        ...(limitRate !== undefined && { DATAFERRY_BWLIMIT: String(limitRate) }),
+      },
+      stdio: ['ignore', file, file, 'ipc'],
+      // Ctrl-C in a terminal goes to this process, which asks its child.
+      detached: true,
     },
-    stdio: ['ignore', file, file, 'ipc'],
-    // Ctrl-C in a terminal goes to this process, which asks its child.
-    detached: true,
-  })
+  )
   if (typeof file === 'number') closeSync(file)
   let report: string | undefined
   child.on('message', (message) => (report = reportOf(message) ?? report))
   let killer: NodeJS.Timeout | undefined
   const ended = new Promise<CommandEnd>((resolve) => {
-    child.once('error', (error) => resolve({ code: 3, said: `it could not be started: ${error.message}` }))
+    child.once('error', (error) => resolve({ code: 3, said: whyNotStarted(error, schedule) }))
     child.once('exit', (code) => resolve({ code: code ?? undefined }))
   }).then(async (end): Promise<CommandEnd> => {
     clearTimeout(killer)
@@ -68,10 +72,17 @@ export async function startCommand(
   }
 }
 
+/** A folder that is missing is told by the system as if the program were. */
+function whyNotStarted(error: Error, { cwd }: Schedule): string {
+  const why = existsSync(cwd) ? error.message : `its folder ${cwd} is not there`
+  return `it could not be started: ${why}`
+}
+
 /** The words of a command line. Where the command knows it, every worker of this Redis takes part. */
-function wordsOf({ command: [verb = '', ...rest] }: Schedule): readonly string[] {
+function wordsOf({ command: [verb = '', ...rest] }: Schedule, json: boolean): readonly string[] {
   const knowsShare = SCHEDULABLE[verb]?.settings.includes('share') === true
-  return [verb, ...(knowsShare && !rest.includes('--share') ? ['--share'] : []), ...rest]
+  const more = [...(json ? ['--json'] : []), ...(knowsShare && !rest.includes('--share') ? ['--share'] : [])]
+  return [verb, ...more, ...rest]
 }
 
 function openLog(path: string): number {
