@@ -61,6 +61,15 @@ module.exports = {
       to: { path: `^src/(${adapters.join('|')})/`, dependencyTypesNot: ['type-only'] },
     },
     {
+      name: 'access-knows-the-model-and-how-a-server-is-named',
+      severity: 'error',
+      from: { path: '^src/access/' },
+      to: {
+        path: '^(src|jobs|workers)/',
+        pathNot: '^src/(access/|model/|errors\\.ts|config/setting-values\\.ts)',
+      },
+    },
+    {
       name: 'json-knows-nobody',
       severity: 'error',
       from: { path: '^src/json/' },

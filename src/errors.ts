@@ -98,7 +98,8 @@ export const ERROR_CODES = {
     group: 'source',
     remedy: 'fail',
     meaning: 'The dataset requires its guestbook to be filled in before a download.',
-    advice: 'Give a truthful guestbook response, or a token with edit rights on the dataset.',
+    advice:
+      'Write truthful answers to a file (`dataferry guestbook show` prints one to fill in), and give it with --guestbook; a token with edit rights on the dataset needs none.',
   },
   SOURCE_NOT_FOUND: {
     group: 'source',

@@ -14,7 +14,15 @@ export type {
   TransferOptions,
   ZipOptions,
 } from './dataverse/download-options.ts'
-export type { GuestbookResponse } from './dataverse/guestbook.ts'
+export type {
+  AnsweredGuestbook,
+  GivenAnswer,
+  GivenAnswers,
+  Guestbook,
+  GuestbookResponse,
+  Question,
+  Respond,
+} from './model/guestbook.ts'
 export type { Identifier } from './dataverse/identifier.ts'
 export type { AccessRequest, ListRequestsOptions, Message, UserPermissions } from './dataverse/access-requests.ts'
 export { CITATION_FORMATS } from './dataverse/sidecars.ts'

@@ -6,6 +6,7 @@ import { limitsFor } from '../src/archive/limits.ts'
 import { bundleMatcher, type BundleMatcher, type Match } from '../src/archive/match-entry.ts'
 import { readEntries, type StreamedEntry } from '../src/archive/read-entries.ts'
 import { DataferryError } from '../src/errors.ts'
+import type { AnsweredGuestbook } from '../src/model/guestbook.ts'
 import type { Item } from '../src/model/item.ts'
 import { itemKey } from '../src/model/item-key.ts'
 import type { Receipt } from '../src/model/receipt.ts'
@@ -35,6 +36,7 @@ export class BundleFetch {
   /** The server began to send the ZIP. */
   begun = false
   #counted = false
+  #answered: AnsweredGuestbook | undefined
   /** Bytes of entries that have arrived and are not settled yet. */
   #inHand = 0
 
@@ -83,7 +85,8 @@ export class BundleFetch {
     const { signal } = this.#task
     const files = missing.flatMap(({ ref }) => (ref.kind === 'file' && typeof ref.file === 'number' ? [ref.file] : []))
     const format = missing[0]?.ref.kind === 'file' ? missing[0].ref.format : 'original'
-    const { body } = await open({ kind: 'zip', files, format }, 0, { signal, count })
+    const { body, answered } = await open({ kind: 'zip', files, format }, 0, { signal, count })
+    this.#answered = answered
     this.begun = true
     const bytes = missing.reduce((sum, { expect, listedSize }) => sum + (expect.size ?? listedSize ?? 0), 0)
     const entries = readEntries(body, limitsFor({ files: files.length, bytes }))
@@ -121,7 +124,8 @@ export class BundleFetch {
     const checksum = bytes.checksums.find(
       ({ algorithm }) => algorithm === (item.expect.checksum?.algorithm ?? 'sha256'),
     )
-    const proof = { size, verified, ...(note !== undefined && { note }) }
+    const guestbook = this.#answered
+    const proof = { size, verified, ...(note !== undefined && { note }), ...(guestbook && { guestbook }) }
     const receipt = await leftToGoIndividually(
       chunks && checksum
         ? commitWhole(item, { ...proof, chunks, checksum }, sink, run)
@@ -132,7 +136,11 @@ export class BundleFetch {
   }
 
   /** From a scratch file, which may have changed since it was written: read, hashed and verified once more. */
-  async #transferHeld(item: Item, held: HeldEntry, proof: Pick<Match, 'verified' | 'note'>): Promise<Receipt> {
+  async #transferHeld(
+    item: Item,
+    held: HeldEntry,
+    proof: Pick<Match, 'verified' | 'note'> & Pick<Receipt, 'guestbook'>,
+  ): Promise<Receipt> {
     const open: OpenSource = () =>
       Promise.resolve({
         body: held.bytes(),

@@ -20,7 +20,7 @@ import { whenDenied, type AccessDeps } from './when-denied.ts'
 export interface ItemDeps extends JobDeps, AccessDeps {
   readonly ledger: Pick<Ledger, 'get' | 'isOpen' | 'settle' | 'setState'>
   /** The source of one server, for a task. Throws `CONFIG_INVALID` when this process may not contact it. */
-  readonly openSource: (server: string, task: Pick<Task, 'waits'>) => OpenSource
+  readonly openSource: (server: string, task: Pick<Task, 'batch' | 'waits'>) => OpenSource
   /** Where its jobs come from. */
   readonly taker: Taker
   readonly reconnect?: ReconnectOptions

@@ -11,6 +11,7 @@ import type { RedisClient } from '../src/ledger/redis/client.ts'
 import type { BackoffLimits, Servers } from '../src/ledger/servers.ts'
 import type { Workers } from '../src/ledger/workers.ts'
 import type { Logger } from '../src/log.ts'
+import type { BatchId } from '../src/model/batch.ts'
 import type { Counts } from '../src/model/counts.ts'
 import type { FileAccess } from '../src/model/file-access.ts'
 import type { OpenSource } from '../src/model/source.ts'
@@ -58,8 +59,8 @@ export interface WorkerDeps {
   readonly openSink: (url: string) => Promise<Sink>
   /** Whether this process works for a destination; undefined: for each. */
   readonly mayOpen?: ((url: string) => boolean) | undefined
-  /** With the token of a server, unless the scope is `public`. */
-  readonly openSource: (server: string, scope: Scope) => OpenSource
+  /** For a job of a batch: with the token of a server, unless the scope is `public`. */
+  readonly openSource: (server: string, scope: Scope, batch: BatchId) => OpenSource
   /** Questions about access to files of a server, with its token unless the scope is `public`. */
   readonly access: (server: string, scope: Scope, takeSlot: TakeSlot) => FileAccess
   readonly tokens: TokenKeeper
@@ -167,7 +168,7 @@ function itemDeps({ deps, options, shared, bundling, queues }: Wiring, from: str
     },
     openSource: (server, task) =>
       slottedSource(
-        answering(openSource(server, scope), server, limits),
+        answering(openSource(server, scope, task.batch), server, limits),
         limits.streams(server),
         (waits) => (task.waits = waits),
       ),

@@ -25,6 +25,8 @@ export const names = {
   bundlesOff: (id: BatchId) => `${id}/bundles-off`,
   /** The same in batches begun by older versions. */
   archivesOff: (id: BatchId) => `${id}/archives-off`,
+  /** The terms of use that somebody accepted, a file for each version of a dataset. */
+  terms: (id: BatchId, of: string) => `${id}/terms/${of}.json`,
   sums: (id: BatchId, algorithm: string) => `${id}/${algorithm}sums.txt`,
 } as const
 

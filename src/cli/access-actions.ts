@@ -4,7 +4,7 @@ import { DataferryError } from '../errors.ts'
 import { nearest } from '../model/nearest.ts'
 import { ACCESS_ACTIONS } from './access-table.ts'
 import type { Context } from './command.ts'
-import { readGuestbook } from './download-flags.ts'
+import { responder } from './answers.ts'
 import { datasetOf, fileOf, type Identified } from './identify.ts'
 
 /** What an action works with. */
@@ -44,7 +44,7 @@ export function findAction(word: string): AccessAction & { readonly run: AccessR
 }
 
 async function request({ context, api, named, id, signal }: AccessCall): Promise<void> {
-  const guestbookResponse = await readGuestbook(context)
+  const guestbookResponse = responder(context.config, named.server)
   tell(context, 'request', id, await api.requestAccess(fileOf(named, id), { guestbookResponse, signal }))
 }
 

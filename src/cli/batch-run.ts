@@ -7,7 +7,7 @@ import { followBatch } from './follow-batch.ts'
 import { own } from './ownership.ts'
 import { pasted } from './pasted.ts'
 import { placeFor } from './places.ts'
-import { startPlanning } from './planning.ts'
+import { planAhead, startPlanning } from './planning.ts'
 import { feed, learn, release } from './recover.ts'
 import type { LazyRuntime } from './runtime.ts'
 import { runToEnd, type Followed } from './run-to-end.ts'
@@ -33,11 +33,13 @@ export function runBatch(
     const runtime = await lazy.get()
     await learn(runtime, sink, begun)
     await using ownership = await own(runtime, id, log)
+    const ready = await planAhead(context, sink, begun, sources, runtime)
+    if (ready !== begun) await learn(runtime, sink, ready)
     await resumeQueues(runtime.queues.in(id), servers)
     await release(runtime, sink, id)
     await feed(runtime, id)
     const workers = await startWork(context, runtime, sources, [{ scope: id, servers }])
-    const planning = startPlanning(context, sink, begun, sources, runtime, workers)
+    const planning = startPlanning(context, sink, ready, sources, runtime, workers)
     const restore = async (): Promise<void> => {
       await learn(runtime, sink, begun)
       await ownership.renew()

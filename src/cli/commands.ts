@@ -120,6 +120,11 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./commands/access.ts')).command,
   },
   {
+    name: 'guestbook',
+    summary: 'print what a guestbook asks, as a file to fill in',
+    load: async () => (await import('./commands/guestbook.ts')).command,
+  },
+  {
     name: 'clean',
     summary: 'remove partial files and uploads that nothing will continue',
     load: async () => (await import('./commands/clean.ts')).command,

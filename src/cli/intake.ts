@@ -94,6 +94,7 @@ function requestOf(context: Context, manifest: Inspected['manifest']): BatchRequ
     bundleUnverified,
     ...(filters && { filters }),
     ...(context.has('complete') && { complete: true }),
+    ...(context.has('accept-terms') && { acceptTerms: true }),
     manifest,
   }
 }

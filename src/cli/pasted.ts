@@ -7,7 +7,7 @@ import { DESTINATION_SETTINGS, SERVER_SETTINGS } from './shared-flags.ts'
 const REDIS: readonly SettingName[] = ['redis', 'prefix', 'stateDir', 'caFile']
 const STORE = DESTINATION_SETTINGS.filter((name) => name !== 'destination')
 const CONTROL: readonly SettingName[] = [...STORE, ...REDIS]
-const FETCH: readonly SettingName[] = [...SERVER_SETTINGS, ...CONTROL]
+const FETCH: readonly SettingName[] = [...SERVER_SETTINGS, 'guestbook', ...CONTROL]
 
 /** For each command that is printed: the settings it needs to reach the same place. */
 export const NEEDED = {
@@ -15,7 +15,8 @@ export const NEEDED = {
   retry: FETCH,
   resume: FETCH,
   work: FETCH,
-  access: [...SERVER_SETTINGS, 'caFile'],
+  access: [...SERVER_SETTINGS, 'guestbook', 'caFile'],
+  guestbook: [...SERVER_SETTINGS, 'caFile'],
   pause: CONTROL,
   continue: CONTROL,
   cancel: CONTROL,

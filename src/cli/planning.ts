@@ -12,6 +12,9 @@ import { plan } from '../plan/planner.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { RunningWorkers } from '../../workers/run.ts'
 import type { Context, ExitCode } from './command.ts'
+import { checkAnswers } from './guestbook-check.ts'
+import { keepAllTerms, tellTerms } from './keep-terms.ts'
+import { openQuestionSlots } from './open-question-slots.ts'
 import type { Runtime } from './runtime.ts'
 import type { Output } from './terminal/output.ts'
 import { formatBytes, formatCount, plural } from './terminal/format.ts'
@@ -61,6 +64,29 @@ export async function planBatch(
   return patientPlan({ batch: batch.id, sink, from: begun.plan, plan: planFrom, giveUpAfterMs, onWait, signal })
 }
 
+/**
+ * Plans a batch to its end before anything of it is fetched, where answers to guestbooks are given, which are checked then, or
+ * terms of use are accepted, which are kept. Rejects with `CONFIG_INVALID` where answers are missing. Otherwise planning is left
+ * to go on while the work runs. Redis learns of it from the records.
+ */
+export async function planAhead(
+  context: Context,
+  sink: Sink,
+  begun: BegunBatch,
+  sources: Sources,
+  runtime: Runtime,
+): Promise<BegunBatch> {
+  const { batch } = begun
+  const answers = context.config.settings.guestbook !== undefined
+  if (!answers && !batch.acceptTerms) return begun
+  await using slots = openQuestionSlots(context, runtime)
+  if (!begun.plan.complete) context.out.say('Planning all of it before anything is fetched …')
+  const plan = await planBatch(context, sink, begun, { sources, takeSlot: slots.takeSlot })
+  if (answers) await checkAnswers(context, sink, batch, plan, { sources })
+  if (batch.acceptTerms) await keepAllTerms(context, sink, batch, plan, sources)
+  return { ...begun, plan }
+}
+
 /** Plans while the work runs. `failed` aborts with the error of planning; `stop` ends it, before its workers are closed. */
 export function startPlanning(
   context: Context,
@@ -72,13 +98,20 @@ export function startPlanning(
 ): { readonly failed: AbortSignal; readonly stop: () => Promise<void> } {
   const failed = new AbortController()
   const stopping = new AbortController()
-  const planning = planBatch(context, sink, begun, {
+  const options = {
     sources,
     signal: AbortSignal.any([context.signal, stopping.signal]),
-    onCheckpoint: ({ items, totals, complete }) => ledger.setPlanned(begun.batch.id, items, totals.size, complete),
-    takeSlot,
-    onWait: (wait) => notices.set('planning', wait),
-  }).catch((error: unknown) => failed.abort(error))
+    onWait: (wait: Wait | undefined) => notices.set('planning', wait),
+  }
+  const plan = async (): Promise<void> => {
+    const onCheckpoint = ({ items, totals, complete }: PlanState): Promise<void> =>
+      ledger.setPlanned(begun.batch.id, items, totals.size, complete)
+    const state = await planBatch(context, sink, begun, { ...options, takeSlot, onCheckpoint })
+    tellTerms(context, begun.batch, state)
+    // Answers that are given were checked before.
+    if (context.config.settings.guestbook === undefined) await checkAnswers(context, sink, begun.batch, state, options)
+  }
+  const planning = plan().catch((error: unknown) => failed.abort(error))
   const stop = async (): Promise<void> => {
     stopping.abort(new DataferryError('INTERRUPTED', 'Planning was asked to stop.'))
     await planning

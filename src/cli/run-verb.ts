@@ -35,6 +35,10 @@ export async function runVerb(verb: Verb, rest: readonly string[], world: World)
     if (!supervision()) {
       signal.addEventListener('abort', () => out.interrupted(stopping(command, signal)), { once: true })
     }
+    // A file of answers that cannot be used is no surprise for later.
+    if (config.settings.guestbook !== undefined && command.settings.includes('guestbook')) {
+      await (await import('./answers.ts')).answersOf(config)
+    }
     const logsToTerminal = config.settings.logFile === undefined && log.level !== 'silent'
     const { now = () => new Date() } = world
     const code = await command.run({ ...typed, config, out, log, logsToTerminal, signal, limits, now })

@@ -51,6 +51,10 @@ export const PLANNING_FLAGS: Command['flags'] = [
   { flags: '-m, --manifest <file>', help: 'the manifest, - for standard input' },
   ...FINDING_FLAGS,
   ...FILTER_FLAGS,
+  {
+    flags: '--accept-terms',
+    help: 'you accept the terms of use that datasets have of their own: their text is kept with the receipts',
+  },
   { flags: '--ignore-columns', help: 'treat columns that look like misspelt known ones as columns of your own' },
   { flags: '--new', help: 'begin a new batch even if an unfinished one of this manifest exists' },
 ]
@@ -78,10 +82,6 @@ export const FORM_FLAGS: Command['flags'] = [
 /** Flags of every download. */
 export const TRANSFER_FLAGS: Command['flags'] = [
   { flags: '--no-count', help: 'keep the download out of the server’s statistics' },
-  {
-    flags: '--guestbook <file>',
-    help: 'JSON with truthful answers, sent if the dataset requires its guestbook to be filled in',
-  },
 ]
 
 export const SUBJECT: readonly Operand[] = [

@@ -19,7 +19,7 @@ import { HoldsElsewhere } from './holds-elsewhere.ts'
 import { openQuestionSlots } from './open-question-slots.ts'
 import { own } from './ownership.ts'
 import { pasted } from './pasted.ts'
-import { startPlanning } from './planning.ts'
+import { planAhead, startPlanning } from './planning.ts'
 import { learn, leaveToWorkers, release } from './recover.ts'
 import type { LazyRuntime, Runtime } from './runtime.ts'
 import { runToEnd, type Followed } from './run-to-end.ts'
@@ -45,7 +45,8 @@ export function runShared(
   const { id, servers } = begun.batch
   const work = async (sources: Sources): Promise<Followed> => {
     const runtime = await lazy.get()
-    await openToWorkers(context, runtime, sink, begun)
+    const ready = await planAhead(context, sink, begun, sources, runtime)
+    await openToWorkers(context, runtime, sink, ready)
     const { notices } = runtime
     const gaveUp = new AbortController()
     let workers: RunningWorkers | undefined
@@ -60,7 +61,7 @@ export function runShared(
     await help()
     await using slots = workersNow() ? undefined : openQuestionSlots(context, runtime)
     const { takeSlot } = workersNow() ?? slots ?? {}
-    const planning = startPlanning(context, sink, begun, sources, runtime, { takeSlot, notices })
+    const planning = startPlanning(context, sink, ready, sources, runtime, { takeSlot, notices })
     const elsewhere = new HoldsElsewhere(runtime.servers, notices)
     let held: readonly HeldItem[] = []
     const { bytes: before } = await runtime.ledger.summary(id)

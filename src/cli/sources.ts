@@ -9,12 +9,14 @@ import { NativeApi, type NativeApiOptions } from '../dataverse/native-api.ts'
 import { DataferryError } from '../errors.ts'
 import { Counts } from '../model/counts.ts'
 import type { FileAccess } from '../model/file-access.ts'
+import type { GivenAnswers } from '../model/guestbook.ts'
 import type { MirrorSource } from '../model/mirror-source.ts'
 import type { OpenSource } from '../model/source.ts'
 import type { TakeSlot } from '../model/take-slot.ts'
 import { shareOf } from '../model/timetable.ts'
 import type { Patience } from '../plan/patient-catalogue.ts'
 import type { TokenKeeper } from '../../workers/token-holds.ts'
+import { responder } from './answers.ts'
 import type { Context } from './command.ts'
 import { supervision } from './supervision.ts'
 import { limitedSource, RateLimit } from '../transfer/rate-limit.ts'
@@ -58,7 +60,7 @@ export class Sources {
   readonly #config: LoadedConfig
   readonly #allowed: ReadonlySet<string>
   readonly #http: Http
-  readonly #open = new Map<string, OpenSource>()
+  readonly #clients = new Map<string, DataAccessApi>()
   readonly #limits = new Map<string, RateLimit>()
   /** Answers and bytes of each server. */
   readonly counts = new Counts()
@@ -78,19 +80,25 @@ export class Sources {
   }
 
   /**
-   * Downloads from one server. Throws `CONFIG_INVALID` for a server that was not configured.
+   * Downloads from one server, with answers to its guestbooks where the settings name any. Throws `CONFIG_INVALID` for a
+   * server that was not configured.
    * @param withToken false: anonymous, whatever tokens there are
+   * @param given remembers answers while they count; by default in this process
    */
-  source(server: string, withToken = true): OpenSource {
+  source(server: string, withToken = true, given?: GivenAnswers): OpenSource {
+    const open = this.#client(server, withToken).answering(responder(this.#config, server, withToken), given)
+    const counted = limitedSource(open, this.#limit(server), this.counts.counter('received', server))
+    return limitedSource(counted, this.#rate, this.#onReceived)
+  }
+
+  #client(server: string, withToken: boolean): DataAccessApi {
     const key = `${withToken ? 'token' : 'public'} ${server}`
-    const known = this.#open.get(key)
+    const known = this.#clients.get(key)
     if (known) return known
     const installation = this.#installation(server)
     const api = new DataAccessApi(withToken ? installation : { ...installation, apiToken: undefined })
-    const counted = limitedSource(api.open, this.#limit(server), this.counts.counter('received', server))
-    const source = limitedSource(counted, this.#rate, this.#onReceived)
-    this.#open.set(key, source)
-    return source
+    this.#clients.set(key, api)
+    return api
   }
 
   /** Sets how fast this process may read from one server; undefined: as fast as it can. */
@@ -133,7 +141,8 @@ export class Sources {
     const { throttleFirstMs: throttleMs } = this.#config.settings
     // What fails is asked again with the next look or attempt.
     const calls = { throttleMs, retries: 0, takeSlot }
-    return new FileAccessApi({ ...installation, ...(!withToken && { apiToken: undefined }), ...calls })
+    const reach = { ...installation, ...(!withToken && { apiToken: undefined }), ...calls }
+    return new FileAccessApi(reach, responder(this.#config, server, withToken))
   }
 
   /** The tokens of this process, which may come anew from their files. */

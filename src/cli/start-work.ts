@@ -1,4 +1,5 @@
 import { PUBLIC_SCOPE } from '../../jobs/scope.ts'
+import { Answered } from '../ledger/answered.ts'
 import { memoryPressure } from '../queue/redis-settings.ts'
 import { startWorkers, type RunningWorkers } from '../../workers/run.ts'
 import type { ScopeOfWork } from '../../workers/wiring.ts'
@@ -28,12 +29,13 @@ export function startWork(
     giveUpAfterMs,
   } = config.settings
   const { prefix, jobs, retries, throttleFirstMs, throttleMaxMs, retryFirstMs, retryMaxMs } = config.settings
+  const answered = new Answered(runtime.client, prefix)
   return startWorkers(
     {
       ...runtime,
       openSink: (url) => openDestination(config, url),
       mayOpen,
-      openSource: (server, scope) => sources.source(server, scope !== PUBLIC_SCOPE),
+      openSource: (server, scope, batch) => sources.source(server, scope !== PUBLIC_SCOPE, answered.of(batch)),
       access: (server, scope, takeSlot) => sources.fileAccess(server, scope !== PUBLIC_SCOPE, takeSlot),
       tokens: sources.tokens,
       tokenExpiry: (server) => sources.tokenExpiry(server),

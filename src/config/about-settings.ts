@@ -168,6 +168,12 @@ const SETTINGS = {
     env: ['DATAFERRY_TOKEN_FILE'],
     path: true,
   },
+  guestbook: {
+    help: 'file with truthful answers to guestbooks (YAML or JSON), sent where a server demands them; `dataferry guestbook show` prints one to fill in',
+    flags: ['--guestbook <file>'],
+    env: ['DATAFERRY_GUESTBOOK'],
+    path: true,
+  },
   allowHost: {
     help: 'host in a private network that a public server may redirect to, such as its storage; repeat for more',
     flags: ['--allow-host <host>'],

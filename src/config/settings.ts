@@ -44,6 +44,7 @@ export const settingsSchema = z.object({
   maxDurationMs: durationMs(1).optional(),
   maxTransfer: byteCount.optional(),
   tokenFile: word('a file').optional(),
+  guestbook: word('a file').optional(),
   allowHost: hosts,
   caFile: word('a file').optional(),
   contact: word('printable ASCII text such as an e-mail address', /^[\x20-\x7e]+$/).optional(),

@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
+import type { GuestbookResponse, Respond } from '../model/guestbook.ts'
+import { isGuarded, type Guestbooks } from './guestbooks.ts'
 import type { Identifier } from './identifier.ts'
 import type { JsonCalls } from './json-call.ts'
 import { accessRequestsRoute, encodePath, fileRoute, type Query } from './route.ts'
@@ -64,11 +66,29 @@ export interface ListRequestsOptions {
 
 type Signal = AbortSignal | undefined
 
-/** Requests access to a file. */
-export async function putRequest(
+/**
+ * Requests access to a file. Answers that are given are sent along; a function is asked for them only where the dataset wants its
+ * guestbook answered with the request. Rejects with `SOURCE_GUESTBOOK` where there are none.
+ */
+export async function requestAccess(
+  calls: JsonCalls,
+  guestbooks: Guestbooks,
+  file: Identifier,
+  answers: GuestbookResponse | Respond | undefined,
+  signal: Signal,
+): Promise<Message> {
+  try {
+    return await putRequest(calls, file, typeof answers === 'function' ? undefined : answers, signal)
+  } catch (error) {
+    if (!isGuarded(error) || (answers !== undefined && typeof answers !== 'function')) throw error
+    return putRequest(calls, file, await guestbooks.responseTo(error, answers, signal), signal)
+  }
+}
+
+async function putRequest(
   calls: JsonCalls,
   file: Identifier,
-  guestbookResponse: unknown,
+  guestbookResponse: GuestbookResponse | undefined,
   signal: Signal,
 ): Promise<Message> {
   const answers = guestbookResponse === undefined ? {} : { body: jsonBody({ guestbookResponse }) }

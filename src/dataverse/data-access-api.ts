@@ -1,4 +1,5 @@
 import type { Logger } from '../log.ts'
+import type { GivenAnswers, Guestbook, GuestbookResponse, Respond } from '../model/guestbook.ts'
 import type { OpenSource } from '../model/source.ts'
 import * as requests from './access-requests.ts'
 import type { AccessRequest, ListRequestsOptions, Message, UserPermissions } from './access-requests.ts'
@@ -15,7 +16,9 @@ import {
 import { downloadUrl } from './download-url.ts'
 import { Download } from './download.ts'
 import { DataferryError } from '../errors.ts'
-import { openAnswering, type GuestbookResponse, type Handshake } from './guestbook.ts'
+import { Answering, answersHere } from './answering.ts'
+import type { Handshake } from './guestbook.ts'
+import { Guestbooks } from './guestbooks.ts'
 import type { Identifier } from './identifier.ts'
 import { Installation, type ApiRequest, type InstallationOptions } from './installation.ts'
 import { JsonCalls } from './json-call.ts'
@@ -75,6 +78,7 @@ interface Callable {
 export class DataAccessApi implements AsyncDisposable {
   readonly #installation: Installation
   readonly #calls: JsonCalls
+  readonly #guestbooks: Guestbooks
   readonly #policy: RetryPolicy
   readonly #logger: Logger | undefined
 
@@ -82,11 +86,33 @@ export class DataAccessApi implements AsyncDisposable {
     this.#installation = new Installation(options)
     this.#policy = { retries: retries ?? DEFAULT_RETRIES, throttleMs: throttleMs ?? DEFAULT_THROTTLE_MS }
     this.#calls = new JsonCalls(this.#installation, this.#policy)
+    this.#guestbooks = new Guestbooks(this.#installation, this.#calls)
     this.#logger = logger
   }
 
   /** Opens what a plan names, near a byte, without retries: the source of a transfer. */
   readonly open: OpenSource = (ref, from, options) => openRef(this.#installation, ref, from, options)
+
+  /**
+   * As `open`, and answers guestbooks where the server demands it: once, as long as the server lets that answer count.
+   * Without answers the error says what is asked.
+   * @param given remembers answers that still count; by default here
+   */
+  answering(respond: Respond | undefined, given: GivenAnswers = answersHere()): OpenSource {
+    const answering = new Answering(this.#installation, this.#guestbooks, respond, given)
+    return (ref, from, options) =>
+      openRef(this.#installation, ref, from, options, (request) => {
+        const isDirect = ref.kind === 'all-forms' || request.method === 'POST'
+        // What is asked beside the download itself makes no record of its own.
+        const mayAnswer = !options.spare && !options.headerless
+        return answering.open(request, isDirect ? 'direct' : 'signed-url', mayAnswer)
+      })
+  }
+
+  /** What a guestbook asks; undefined where the server knows none of this number, or is older than 6.10. */
+  async guestbook(id: number, { signal }: Callable = {}): Promise<Guestbook | undefined> {
+    return this.#guestbooks.find(id, signal)
+  }
 
   /** A file in memory. Rejects with `ARGUMENT_INVALID` when it is larger than `maxBytes`, before fetching it if possible. */
   async getDatafile(file: Identifier, options: DatafileOptions & InMemory = {}): Promise<Datafile> {
@@ -110,7 +136,7 @@ export class DataAccessApi implements AsyncDisposable {
     const request = { route: fileRoute(file), query: [...formQuery(options), ...countQuery(options)], signal }
     await this.#checkVariables(file, options)
     return this.#reading(
-      () => downloadUrl(this.#installation, request, countDownload !== false, guestbookResponse),
+      () => downloadUrl(this.#installation, this.#guestbooks, request, countDownload !== false, guestbookResponse),
       signal,
     )
   }
@@ -168,12 +194,18 @@ export class DataAccessApi implements AsyncDisposable {
     return this.#download({ route, query: [...zipQuery(options), ...countQuery(options)] }, 'signed-url', options)
   }
 
-  /** Requests access to a restricted file. */
+  /**
+   * Requests access to a restricted file. Answers that are given are sent along; a function is asked for them only where the
+   * dataset wants its guestbook answered with the request.
+   */
   async requestAccess(
     file: Identifier,
-    options: Callable & { readonly guestbookResponse?: GuestbookResponse | undefined } = {},
+    {
+      guestbookResponse,
+      signal,
+    }: Callable & { readonly guestbookResponse?: GuestbookResponse | Respond | undefined } = {},
   ): Promise<Message> {
-    return requests.putRequest(this.#calls, file, options.guestbookResponse, options.signal)
+    return requests.requestAccess(this.#calls, this.#guestbooks, file, guestbookResponse, signal)
   }
 
   /** Allows or forbids access requests for the files of a dataset, once its draft is published. */
@@ -259,10 +291,8 @@ export class DataAccessApi implements AsyncDisposable {
     range: { readonly from: number; readonly to: number | undefined } = { from: 0, to: undefined },
   ): Promise<Download> {
     const asked = { ...request, ...range, signal, continuation: false }
-    const opened = await this.#reading(
-      () => openAnswering(this.#installation, asked, handshake, guestbookResponse),
-      signal,
-    )
+    const answering = new Answering(this.#installation, this.#guestbooks, guestbookResponse, answersHere())
+    const opened = await this.#reading(() => answering.open(asked, handshake), signal)
     this.#logger?.debug({ host: opened.answer.host, size: opened.size }, `opened ${request.route.what}`)
     if (opened.size === undefined || range.from === 0 || range.from < opened.size) return new Download(opened, range)
     opened.answer.body.close()

@@ -1,5 +1,5 @@
 import { DataferryError } from '../errors.ts'
-import type { GuestbookResponse } from './guestbook.ts'
+import type { GuestbookResponse, Respond } from '../model/guestbook.ts'
 import { UNCOUNTED } from './open.ts'
 import type { Query } from './route.ts'
 
@@ -34,8 +34,8 @@ export type AnyForm = NonNullable<OneForm>
 export interface TransferOptions {
   /** False keeps this download out of the server's statistics. Default true. */
   readonly countDownload?: boolean | undefined
-  /** Sent only if the dataset's guestbook must be answered first. */
-  readonly guestbookResponse?: GuestbookResponse | undefined
+  /** Sent only if the dataset's guestbook must be answered first; a function is told what that guestbook asks. */
+  readonly guestbookResponse?: GuestbookResponse | Respond | undefined
   /** Cancels the request and the transfer. */
   readonly signal?: AbortSignal | undefined
 }

@@ -1,6 +1,8 @@
 import { DataferryError } from '../errors.ts'
 import { impostor } from './file-answer.ts'
-import { explained, signedUrl, type GuestbookResponse } from './guestbook.ts'
+import type { GuestbookResponse, Respond } from '../model/guestbook.ts'
+import { signedUrl } from './guestbook.ts'
+import type { Guestbooks } from './guestbooks.ts'
 import type { Answer, ApiRequest, Installation } from './installation.ts'
 import { UNCOUNTED } from './open.ts'
 
@@ -13,16 +15,16 @@ import { UNCOUNTED } from './open.ts'
  */
 export async function downloadUrl(
   installation: Installation,
+  guestbooks: Guestbooks,
   request: ApiRequest,
   count: boolean,
-  response: GuestbookResponse | undefined,
+  answers: GuestbookResponse | Respond | undefined,
 ): Promise<string> {
   const query = [...(request.query ?? []).filter(([name]) => name !== UNCOUNTED[0])]
   const first = await locate(installation, { ...request, query: [...query, UNCOUNTED] })
   if (first instanceof DataferryError) {
     if (first.code !== 'SOURCE_GUESTBOOK') throw first
-    if (response === undefined) throw await explained(installation, first, request.signal)
-    return signedUrl(installation, request, response)
+    return signedUrl(installation, request, await guestbooks.responseTo(first, answers, request.signal))
   }
   if (first === undefined) return installation.url(request.route, request.query)
   if (!count) return first

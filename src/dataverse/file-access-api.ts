@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
 import type { FileAccess, FileFacts, Rejection, Requested } from '../model/file-access.ts'
-import { askedAlready, putRequest } from './access-requests.ts'
+import { askedAlready, requestAccess } from './access-requests.ts'
+import { Guestbooks } from './guestbooks.ts'
+import type { Respond } from '../model/guestbook.ts'
 import { Installation } from './installation.ts'
 import { JsonCalls } from './json-call.ts'
 import { NativeApi, type NativeApiOptions } from './native-api.ts'
@@ -18,12 +20,17 @@ export class FileAccessApi implements FileAccess {
   readonly #native: NativeApi
   readonly #installation: Installation
   readonly #calls: JsonCalls
+  readonly #guestbooks: Guestbooks
+  readonly #respond: Respond | undefined
 
-  constructor(options: NativeApiOptions) {
+  /** @param respond answers guestbooks that are to be answered with a request */
+  constructor(options: NativeApiOptions, respond?: Respond) {
     const { retries = DEFAULT_RETRIES, throttleMs = DEFAULT_THROTTLE_MS } = options
     this.#native = new NativeApi(options)
     this.#installation = new Installation(options)
     this.#calls = new JsonCalls(this.#installation, { retries, throttleMs })
+    this.#guestbooks = new Guestbooks(this.#installation, this.#calls)
+    this.#respond = respond
   }
 
   async facts(file: number | string, signal: AbortSignal): Promise<FileFacts> {
@@ -34,7 +41,7 @@ export class FileAccessApi implements FileAccess {
 
   async request(file: number | string, signal: AbortSignal): Promise<Requested> {
     try {
-      await putRequest(this.#calls, file, undefined, signal)
+      await requestAccess(this.#calls, this.#guestbooks, file, this.#respond, signal)
       return { kind: 'made' }
     } catch (error) {
       // Everything that can be wrong with a request is a 400 with a sentence.

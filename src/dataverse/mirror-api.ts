@@ -43,6 +43,10 @@ const versionSchema = z.looseObject({
     .number()
     .nullish()
     .transform((value) => value ?? undefined),
+  guestbookId: z
+    .number()
+    .nullish()
+    .transform((value) => value ?? undefined),
 })
 const VERSIONS: JsonShape = { members: { data: { each: { members: { files: { skip: true } } } } } }
 
@@ -241,13 +245,15 @@ function foundDataset(item: SearchItem): FoundDataset {
 }
 
 function releasedVersion(version: z.infer<typeof versionSchema>): ReleasedVersion {
-  const { id, versionNumber, versionMinorNumber, lastUpdateTime, releaseTime, internalVersionNumber } = version
+  const { id, versionNumber, versionMinorNumber, lastUpdateTime, releaseTime, internalVersionNumber, guestbookId } =
+    version
   return {
     id,
     number: numbered(versionNumber, versionMinorNumber) ?? String(id),
     lastUpdateTime,
     releaseTime,
     counter: internalVersionNumber,
+    guestbookId,
   }
 }
 

@@ -1,4 +1,5 @@
 import { DataferryError } from '../errors.ts'
+import type { AnsweredGuestbook } from '../model/guestbook.ts'
 import type { Ref } from '../model/item.ts'
 import { afterCounting, type OpenBody, type OpenOptions, type StoreLink } from '../model/source.ts'
 import { contentEncoding, decodedBody } from './decode.ts'
@@ -10,6 +11,8 @@ import { bundleRoute, datasetZipRoute, fileRoute, zipRoute, type Query } from '.
 /** An answer that carries file bytes, and which. */
 export interface Opened extends Extent {
   readonly answer: Answer
+  /** A guestbook was answered for it, now or before. */
+  readonly answered?: AnsweredGuestbook
 }
 
 /** A call for file bytes, and which of them. */
@@ -33,14 +36,21 @@ const LARGE = 64 << 20
 /** Where links lead. Outside they are objects without content, so that no log or record can hold one. */
 const links = new WeakMap<StoreLink, string>()
 
-/** `OpenSource` for one installation: see the contract in `model/source.ts`. */
+/** Opens a request for file bytes; `openFile` is the plain way. */
+type OpenRequest = (request: FileRequest) => Promise<Opened>
+
+/**
+ * `OpenSource` for one installation: see the contract in `model/source.ts`.
+ * @param opening how the request is sent; default: as it is
+ */
 export async function openRef(
   installation: Installation,
   ref: Ref,
   from: number,
   options: OpenOptions,
+  opening: OpenRequest = (request) => openFile(installation, request),
 ): Promise<OpenBody> {
-  const { answer, ...extent } = await openFile(installation, {
+  const { answer, answered, ...extent } = await opening({
     ...requestFor(ref, options),
     // The server makes a new ZIP for each request, so it has no ranges. Nor have decoded bytes.
     from: ref.kind === 'file' && options.encoded !== 'decoded' ? from : 0,
@@ -66,8 +76,10 @@ export async function openRef(
     encoding: decodes ? undefined : encoding,
     etag: strongEtag(header(answer.headers, 'etag')),
     contentType: header(answer.headers, 'content-type'),
-    counted: answer.stored,
+    // The record of the answer is that of the download.
+    counted: answer.stored || answered !== undefined,
     link: options.link ?? linkOf(answer),
+    ...(answered && { answered }),
   }
 }
 
@@ -80,15 +92,18 @@ function linkOf({ stored, handedTo }: Answer): StoreLink | undefined {
 
 /** Sends a request for file bytes and determines which bytes came. Anything else is an error and never data. */
 export async function openFile(installation: Installation, request: FileRequest): Promise<Opened> {
-  const ranged = request.from > 0 || request.to !== undefined
-  const range = ranged ? `bytes=${request.from}-${request.to ?? ''}` : undefined
   const link = request.link && links.get(request.link)
-  const asked = { ...request, range }
+  const asked = { ...request, range: rangeOf(request) }
   const answer = link === undefined ? installation.send(asked) : installation.sendStored(link, asked)
   const come = await answer
   return openedFrom(installation, come, request).catch((error: unknown) => {
     throw come.stored ? afterCounting(error) : error
   })
+}
+
+/** The `Range` that a request for a part sends. */
+export function rangeOf({ from, to }: Pick<FileRequest, 'from' | 'to'>): string | undefined {
+  return from > 0 || to !== undefined ? `bytes=${from}-${to ?? ''}` : undefined
 }
 
 /** Judges an answer to `request`, as `openFile` does. */

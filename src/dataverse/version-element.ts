@@ -5,6 +5,19 @@ import type { ListedVersion } from '../model/listing.ts'
 const text = z.string().nullish()
 const count = z.number().nullish()
 
+/** Terms of use that stand in place of a licence, and what else is said with them (Printer:658-722). */
+const TERMS_OF_USE = [
+  'termsOfUse',
+  'confidentialityDeclaration',
+  'specialPermissions',
+  'restrictions',
+  'citationRequirements',
+  'depositorRequirements',
+  'conditions',
+  'disclaimer',
+]
+const MORE_TERMS = ['termsOfAccess', 'dataAccessPlace', 'availabilityStatus', 'contactForAccess']
+
 /** A dataset version as the server describes it. */
 export const versionElementSchema = z.looseObject({
   datasetPersistentId: text,
@@ -35,9 +48,21 @@ export function listedVersion(element: VersionElement, dataset: string | undefin
     version,
     ...(typeof title === 'string' && title !== '' ? { title } : {}),
     ...some('guestbookId', element.guestbookId ?? undefined),
+    ...some('terms', ownTerms(element)),
   }
 }
 
 function numbered(major: number | null | undefined, minor: number | null | undefined): string | undefined {
   return typeof major !== 'number' ? undefined : `${major}.${minor ?? 0}`
+}
+
+/** @returns undefined for a dataset under a licence */
+function ownTerms(element: VersionElement): Readonly<Record<string, string>> | undefined {
+  const texts = (names: readonly string[]): [string, string][] =>
+    names.flatMap((name) => {
+      const said = element[name]
+      return typeof said === 'string' && said.trim() !== '' ? [[name, said]] : []
+    })
+  const terms = texts(TERMS_OF_USE)
+  return terms.length === 0 ? undefined : Object.fromEntries([...terms, ...texts(MORE_TERMS)])
 }

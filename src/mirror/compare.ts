@@ -164,7 +164,8 @@ class Comparison {
       return
     }
     const inFull = run.parts.includes(found.id % PARTS)
-    if (old && !inFull && isUnchanged(found, old, this.#options.now)) {
+    const { now, answers } = this.#options
+    if (old && !inFull && !(old.guarded && answers) && isUnchanged(found, old, now)) {
       await this.#unchanged({ ...old, unknownRuns: undefined })
       return
     }
@@ -184,10 +185,10 @@ class Comparison {
   }
 
   async #looked(
-    { dataset, changes, arrangement, mislisted: [mislisted] }: Looked,
+    { dataset, changes, arrangement, guestbook, mislisted: [mislisted] }: Looked,
     old: MirroredDataset | undefined,
   ): Promise<void> {
-    if (arrangement) await this.#arrange(dataset, arrangement)
+    if (arrangement) await this.#arrange(dataset, arrangement, guestbook)
     await this.#changes(changes)
     const happened = !old || old.state === 'linked' ? 'added' : old.state !== 'current' ? 'returned' : undefined
     const isUpdated = changes.length > 0 || (arrangement?.fetch.length ?? 0) > 0
@@ -200,7 +201,11 @@ class Comparison {
     })
   }
 
-  async #arrange({ id, pid }: MirroredDataset, arrangement: NonNullable<Looked['arrangement']>): Promise<void> {
+  async #arrange(
+    { id, pid }: MirroredDataset,
+    arrangement: NonNullable<Looked['arrangement']>,
+    guestbook: number | undefined,
+  ): Promise<void> {
     const { records, order } = this.#options
     const { items, moves, touched } = this.#progress
     const files = arrangement.files.map((file) => ({
@@ -213,7 +218,7 @@ class Comparison {
     for (const move of arrangement.moves) await this.#logs.moves.add({ n: n++, ...move })
     for (const link of arrangement.links) await this.#logs.links.add(link)
     for (const { path, version, file } of arrangement.fetch) {
-      await this.#logs.manifest.text(formatMirrorLine({ path, dataset: pid, version, file }))
+      await this.#logs.manifest.text(formatMirrorLine({ path, dataset: pid, version, file, guestbook }))
     }
     this.#progress = {
       ...this.#progress,

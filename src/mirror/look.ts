@@ -22,6 +22,8 @@ export interface Looked {
   readonly changes: readonly Change[]
   /** Entries of its listings that cannot be files, one sentence each. */
   readonly mislisted: readonly string[]
+  /** The guestbook of its files. */
+  readonly guestbook?: number | undefined
   /** Absent: its files stay as they are. */
   readonly arrangement?: Arrangement
 }
@@ -58,7 +60,7 @@ export class Looker {
     folder: string,
     inFull: boolean,
   ): Promise<Looked | undefined> {
-    const { source, order, signal, now, asksAgain } = this.#options
+    const { source, order, signal, now, asksAgain, answers } = this.#options
     const released = await source.versions(found.id, signal)
     const [newest] = released
     // It was released a moment ago: what became of it is asked when it is not found any more.
@@ -66,7 +68,8 @@ export class Looker {
     const mirrored = order.versions === 'all' ? released : [newest]
     const known = new Map(old?.versions.map((version) => [version.id, version]))
     const returned = old !== undefined && old.state !== 'current' && old.state !== 'linked'
-    const isDue = returned || asksAgain || (old?.due !== undefined && isDay(old.due, now))
+    const isGuarded = old?.guarded === true && answers
+    const isDue = returned || asksAgain || isGuarded || (old?.due !== undefined && isDay(old.due, now))
     const isListedAnew = isDue || old?.retry === true
     const listed = new Map<number, readonly ListedFile[]>()
     const versions: HeldVersion[] = []
@@ -110,9 +113,11 @@ export class Looker {
       files: files ? countsOf(files) : (old?.files ?? countsOf([])),
       ...due(listed, old, now),
       ...(again && { again: true as const }),
+      ...(old?.guarded && { guarded: true as const }),
     }
     const changes = this.#changes(old, dataset, files, await this.#before(old), metadata.changed)
-    return { dataset, changes, mislisted, ...(arrangement && { arrangement }) }
+    const { guestbookId: guestbook } = newest
+    return { dataset, changes, mislisted, guestbook, ...(arrangement && { arrangement }) }
   }
 
   /** The files of a dataset where any of them was listed anew. */

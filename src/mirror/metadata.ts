@@ -14,6 +14,8 @@ export interface LookOptions {
   readonly asksAgain: boolean
   /** Whether metadata is kept on the way. */
   readonly keeps: boolean
+  /** Whether guestbooks are answered: then what stood behind one is asked for again. */
+  readonly answers: boolean
   readonly signal: AbortSignal
 }
 

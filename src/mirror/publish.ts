@@ -93,7 +93,13 @@ async function settled(
   for (const [at, file] of files.entries()) tally.file(planned[at], file)
   await writeFilesRecord(records, names.files(order.name, dataset.id), dataset.id, files)
   const fails = files.some((file) => !isHeld(file) && file.withheld !== true)
-  return { ...dataset, files: countsOf(files), retry: fails || dataset.retry ? true : undefined }
+  const isGuarded = files.some((file) => !isHeld(file) && file.code === 'SOURCE_GUESTBOOK')
+  return {
+    ...dataset,
+    files: countsOf(files),
+    retry: fails || dataset.retry ? true : undefined,
+    guarded: isGuarded ? true : undefined,
+  }
 }
 
 /** A file that was held by the records, and was not there when it was to be moved or linked. */

@@ -48,6 +48,8 @@ export interface MirrorRunOptions {
   readonly source: MirrorSource
   /** Look at every dataset, whatever the search says. */
   readonly full: boolean
+  /** Guestbooks are answered in this run. */
+  readonly answers?: boolean
   /** Share of the datasets that may leave in this run; default: as the order says. */
   readonly maxRemovals?: number | undefined
   readonly now: () => Date
@@ -212,6 +214,7 @@ class MirrorRun {
       now: now(),
       keeps,
       asksAgain: this.#run.full,
+      answers: this.#options.answers === true,
       signal,
       run: this.#run,
       mayLeave: mayAlsoLeave,

@@ -69,6 +69,8 @@ export const datasetSchema = z.object({
   again: z.literal(true).optional(),
   /** Something in it failed for a reason that may pass: its files are listed and asked for again. */
   retry: z.literal(true).optional(),
+  /** A guestbook stands before something in it: asked for again once there are answers. */
+  guarded: z.literal(true).optional(),
   /** Runs in a row in which the server did not know it. */
   unknownRuns: z.number().int().optional(),
   /** When it left, and what was said of it. */

@@ -47,6 +47,8 @@ export const batchSchema = z.object({
   bundleUnverified: z.boolean().optional(),
   /** Files that archives leave out are fetched individually beside them. Absent: no. */
   complete: z.boolean().optional(),
+  /** The user accepts the terms of use that datasets have of their own: their text is kept. Absent: no. */
+  acceptTerms: z.boolean().optional(),
   /** Also fetches the datasets of collections that the manifest names. Absent: no. */
   recursive: z.boolean().optional(),
   /** Absent: everything that the manifest names is wanted. */
@@ -86,6 +88,12 @@ const planFieldsSchema = z.object({
   again: z.number().int().nonnegative().optional(),
   /** The first item added for files left out of archives, once they have been added. */
   leftOutFrom: z.number().int().nonnegative().optional(),
+  /** The guestbooks of the lines, each with a line that is behind it. */
+  guestbooks: z
+    .array(z.object({ server: z.string(), id: z.number().int(), n: z.number().int().nonnegative() }))
+    .optional(),
+  /** Versions of datasets with terms of use of their own: at most 10,000. */
+  terms: z.array(z.object({ server: z.string(), dataset: z.string(), version: z.string() })).optional(),
   totals: z.object({
     /** Sum of the known sizes. */
     size: z.number().int().nonnegative(),

@@ -76,6 +76,8 @@ export const itemSchema = z.object({
     .object({ dataset: z.string().optional(), version: z.string().optional(), pid: z.string().optional() })
     .optional(),
   contentType: z.string().optional(),
+  /** The guestbook of its dataset, which the server may want answered. */
+  guestbook: z.number().int().nonnegative().optional(),
   withheld: z.enum(WITHHELD).optional(),
   /** First day of an embargoed file, last day of one with a retention period, as they were listed: `2027-01-01`, UTC. */
   withheldDay: z.string().optional(),

@@ -45,6 +45,8 @@ export interface ListedVersion {
   readonly title?: string
   /** A guestbook must be answered before a download. */
   readonly guestbookId?: number
+  /** Terms of use of its own, in place of a licence: texts by the server's names for them. */
+  readonly terms?: Readonly<Record<string, string>>
 }
 
 /** What the planner asks a server; `NativeApi` is the real one. Every method rejects with `SOURCE_…` and `TOKEN_REJECTED` codes. */

@@ -30,6 +30,8 @@ export interface ReleasedVersion {
   readonly releaseTime?: string | undefined
   /** A counter of the database row, since 6.7: moves with notes, too. */
   readonly counter?: number | undefined
+  /** The guestbook of its dataset. */
+  readonly guestbookId?: number | undefined
 }
 
 /** What a server says when it is asked for one dataset. */

@@ -35,6 +35,8 @@ export const receiptSchema = z.object({
   note: z.string().optional(),
   /** Of an archive: files that the server left out, so that the archive alone is not all that was asked for. */
   leftOut: z.array(leftOutSchema).optional(),
+  /** A guestbook was answered for it: when, never with what. */
+  guestbook: z.object({ id: z.number().int(), answeredAt: z.string() }).optional(),
 })
 const failureSchema = z.object({
   state: z.literal('failed'),
@@ -112,11 +114,12 @@ export function waitingFor(
 
 type Named = Pick<Item, 'n' | 'path'>
 /** What is known about the bytes at an item's path. */
-type Known = Pick<Receipt, 'size' | 'verified'> & Partial<Pick<Receipt, 'checksum' | 'resumedFrom' | 'note'>>
+type Known = Pick<Receipt, 'size' | 'verified'> &
+  Partial<Pick<Receipt, 'checksum' | 'resumedFrom' | 'note' | 'guestbook'>>
 
 /** The record that an item is there, as of now. */
 export function receiptFor(state: Receipt['state'], { n, path }: Named, known: Known): Receipt {
-  const { size, checksum, verified, resumedFrom = 0, note } = known
+  const { size, checksum, verified, resumedFrom = 0, note, guestbook } = known
   return {
     state,
     n,
@@ -127,6 +130,7 @@ export function receiptFor(state: Receipt['state'], { n, path }: Named, known: K
     resumedFrom,
     finishedAt: new Date().toISOString(),
     ...(note !== undefined && { note }),
+    ...(guestbook && { guestbook }),
   }
 }
 

@@ -1,3 +1,4 @@
+import type { AnsweredGuestbook } from './guestbook.ts'
 import type { Ref } from './item.ts'
 
 /** The answer of a source: bytes from an offset on. */
@@ -24,6 +25,8 @@ export interface OpenBody {
   readonly counted: boolean
   /** Where a store sent the bytes: what leads straight there again. Absent: the server sent them itself. */
   readonly link?: StoreLink | undefined
+  /** A guestbook was answered for these bytes. */
+  readonly answered?: AnsweredGuestbook
 }
 
 /** A link to a store that a server handed out, kept by its source: it is a secret, and works for a while only. */

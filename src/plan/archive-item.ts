@@ -1,7 +1,7 @@
 import { parse } from 'node:path'
 import type { Entry } from '../model/entry.ts'
 import type { ListedFile, ListedVersion } from '../model/listing.ts'
-import { datasetFolder, formatOf, wantedAs, type Context, type Draft } from './file-item.ts'
+import { datasetFolder, formatOf, conditionsOf, wantedAs, type Context, type Draft } from './file-item.ts'
 import type { Located } from './listing-cache.ts'
 
 /** What the server knows about the files of a ZIP. */
@@ -20,6 +20,7 @@ export function zipItem(ids: readonly number[], { first, found, unknown }: ZipFi
     ...archive(context, `files-${ids[0] ?? 0}-and-${ids.length - 1}-more.zip`),
     ref: { kind: 'zip', files: files.map(({ id }) => id), format: formatOf(context) },
     origin: found.every((one) => one.version.dataset === dataset) ? { dataset, version } : {},
+    ...conditionsOf(first.version),
     asked: { files, unknown: [...unknown] },
   }
 }
@@ -31,6 +32,7 @@ export function versionZipItem(files: readonly ListedFile[], version: ListedVers
     ...archive(context, `${datasetFolder(version.dataset)}_${version.version.replace(':', '')}.zip`),
     ref: { kind: 'dataset-zip', ...origin, format: formatOf(context) },
     origin,
+    ...conditionsOf(version),
     asked: { files: [...files], unknown: [] },
   }
 }
@@ -43,6 +45,7 @@ export function allFormsItem(file: ListedFile, version: ListedVersion, context: 
     ...archive(context, name, folder),
     ref: { kind: 'all-forms', file: file.id },
     origin: { dataset: version.dataset, version: version.version },
+    ...conditionsOf(version),
     // A listing describes only the original among its parts.
     asked: { files: file.tabular ? [file] : [], unknown: [] },
   }

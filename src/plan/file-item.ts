@@ -17,6 +17,8 @@ export type Draft = Omit<Item, 'n' | 'path' | 'renamedFrom'> & {
   }
   /** For an archive: what it should hold. Recorded beside the plan. */
   readonly asked?: Asked
+  /** Its dataset has terms of use of its own. */
+  readonly hasTerms?: boolean
 }
 
 /** What the manifest, the listing and the command line say. */
@@ -72,8 +74,17 @@ export function listedItem(file: ListedFile, version: ListedVersion | undefined,
       ...(file.pid !== undefined && { pid: file.pid }),
     },
     ...(contentType !== undefined && { contentType }),
+    ...conditionsOf(version),
     ...(file.withheld && { withheld: file.withheld }),
     ...(withheldDay !== undefined && { withheldDay }),
+  }
+}
+
+/** What a dataset demands of who fetches from it. */
+export function conditionsOf(version: ListedVersion | undefined): Pick<Draft, 'guestbook' | 'hasTerms'> {
+  return {
+    ...(version?.guestbookId !== undefined && { guestbook: version.guestbookId }),
+    ...(version?.terms && { hasTerms: true }),
   }
 }
 

@@ -12,6 +12,7 @@ const lineSchema = z.object({
   dataset: z.string(),
   version: z.string(),
   file: listedFileSchema,
+  guestbook: z.number().int().optional(),
 })
 export type MirrorLine = Readonly<z.infer<typeof lineSchema>>
 
@@ -29,8 +30,16 @@ export async function* mirrorEntries(
     line++
     const parsed = lineSchema.safeParse(text === undefined ? undefined : parseJson(text))
     if (!parsed.success) throw unreadable(`Line ${line} of what the mirror lacks is damaged.`)
-    const { path, dataset, version, file } = parsed.data
+    const { path, dataset, version, file, guestbook } = parsed.data
     const target = { kind: 'file' as const, file: file.id }
-    yield { line, entry: { target, path, listed: file, listedIn: { dataset, version } } }
+    yield {
+      line,
+      entry: {
+        target,
+        path,
+        listed: file,
+        listedIn: { dataset, version, ...(guestbook !== undefined && { guestbookId: guestbook }) },
+      },
+    }
   }
 }

@@ -16,17 +16,20 @@ export class PlanLines {
   readonly #paths = new PathRegistry()
   readonly #seen = new FingerprintMap()
   readonly #totals: Counts
+  readonly #guestbooks = new Map<string, MetGuestbook>()
+  readonly #terms: Map<string, MetTerms>
 
-  private constructor(records: Records, batch: BatchId, writer: ItemsWriter, totals: PlanTotals) {
+  private constructor(records: Records, batch: BatchId, writer: ItemsWriter, { totals, terms = [] }: PlanState) {
     this.#records = records
     this.#batch = batch
     this.#writer = writer
     this.#totals = { ...totals }
+    this.#terms = new Map(terms.map((one) => [termsKey(one), one]))
   }
 
   /** Continues after the lines that count; anything written beyond them is cut off. The caller closes it. */
   static async open(records: Records, batch: BatchId, from: PlanState): Promise<PlanLines> {
-    const lines = new PlanLines(records, batch, await ItemsWriter.open(records, batch, from), from.totals)
+    const lines = new PlanLines(records, batch, await ItemsWriter.open(records, batch, from), from)
     try {
       for await (const item of allItems(records, batch, from.items)) lines.#remember(item, from.again)
       return lines
@@ -37,8 +40,15 @@ export class PlanLines {
   }
 
   /** How much is written, for the plan's state. */
-  get state(): Pick<PlanState, 'items' | 'bytes' | 'totals'> {
-    return { ...this.#writer.position, totals: { ...this.#totals } }
+  get state(): Omit<PlanState, 'entries' | 'complete'> {
+    const guestbooks = [...this.#guestbooks.values()].map(({ server, id, n }) => ({ server, id, n }))
+    const terms = [...this.#terms.values()]
+    return {
+      ...this.#writer.position,
+      totals: { ...this.#totals },
+      ...(guestbooks.length > 0 && { guestbooks }),
+      ...(terms.length > 0 && { terms }),
+    }
   }
 
   /** Lines that are not durable yet. */
@@ -50,7 +60,7 @@ export class PlanLines {
    * Adds a line, unless an earlier one requests the same thing at the same place. A refused line never replaces
    * one that was not.
    */
-  async add({ wanted, asked, ...given }: Draft): Promise<void> {
+  async add({ wanted, asked, hasTerms, ...given }: Draft): Promise<void> {
     const draft = usable(given, asked, this.#totals.size)
     const asWanted = wanted.given ?? joined(wanted.directory, wanted.name)
     if (!this.#isNew(draft, asWanted)) return
@@ -58,7 +68,8 @@ export class PlanLines {
     const item = { ...draft, path, ...(path !== asWanted && { renamedFrom: asWanted }) }
     if (asked && !item.problem) await writeAsked(this.#records, this.#batch, this.#writer.position.items, asked)
     countItem(this.#totals, item)
-    this.#writer.add(item)
+    this.#meet(this.#writer.add(item))
+    if (hasTerms) this.#meetTerms(given)
   }
 
   countDataset(): void {
@@ -86,12 +97,42 @@ export class PlanLines {
     return known === undefined
   }
 
+  /** Keeps a line of each guestbook: better of a file that the server does not withhold anyway. */
+  #meet({ server, guestbook: id, n, withheld }: Item): void {
+    if (id === undefined) return
+    const key = `${id} ${server}`
+    const known = this.#guestbooks.get(key)
+    const isBetter = known ? known.isWithheld && withheld === undefined : this.#guestbooks.size < MOST_GUESTBOOKS
+    if (isBetter) this.#guestbooks.set(key, { server, id, n, isWithheld: withheld !== undefined })
+  }
+
+  #meetTerms({ server, origin: { dataset, version } = {} }: Pick<Item, 'server' | 'origin'>): void {
+    if (dataset === undefined || version === undefined || this.#terms.size >= MOST_TERMS) return
+    const met = { server, dataset, version }
+    this.#terms.set(termsKey(met), met)
+  }
+
   /** Restores what later lines are compared with from an existing line. */
   #remember(item: Item, again = Infinity): void {
     this.#paths.claim(item.path)
+    this.#meet(item)
     this.#seen.add(keyOf(item, item.renamedFrom ?? item.path), (item.line ?? 0) < again ? KNOWN : PLANNED_AGAIN)
   }
 }
+
+/** Guestbooks that a plan counts; what more there are is found when their files are fetched. */
+const MOST_GUESTBOOKS = 1_000
+
+/** Versions with terms of their own that a plan names. */
+const MOST_TERMS = 10_000
+
+type MetTerms = NonNullable<PlanState['terms']>[number]
+
+function termsKey({ dataset, version }: MetTerms): string {
+  return `${dataset} ${version}`
+}
+
+type MetGuestbook = NonNullable<PlanState['guestbooks']>[number] & { readonly isWithheld: boolean }
 
 const KNOWN = 1
 /** From an earlier run of planning that is repeated for its entry: not a duplicate. */

@@ -1,6 +1,8 @@
 import { DataferryError } from '../errors.ts'
 import type { Hash } from '../model/hash.ts'
+import type { AnsweredGuestbook } from '../model/guestbook.ts'
 import type { Item } from '../model/item.ts'
+import type { Receipt } from '../model/receipt.ts'
 import type { OpenOptions, OpenSource } from '../model/source.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { createHash } from './hash.ts'
@@ -49,6 +51,7 @@ export class Incoming {
   #servedSize: number | undefined
   /** The server declared the bytes to be encoded. */
   #encoded = false
+  #answered: AnsweredGuestbook | undefined
   #ended = false
   readonly #form: NonNullable<OpenOptions['encoded']>
   #segmented: SegmentedReader | undefined
@@ -77,6 +80,7 @@ export class Incoming {
       const body = await open(ref, at, checksum || size !== undefined ? { ...options, encoded: form } : options)
       if (!options.headerless) this.#servedSize ??= body.size
       this.#encoded ||= body.encoding !== undefined
+      this.#answered = body.answered ?? this.#answered
       return body
     }
   }
@@ -118,12 +122,13 @@ export class Incoming {
   }
 
   /** What was received, after the last byte. Rejects as `judge`. */
-  async judged(): Promise<Received & Accepted> {
+  async judged(): Promise<Received & Accepted & Pick<Receipt, 'guestbook'>> {
     this.#ended = true
     if (this.#reading.count !== false) this.#reading.onCounted?.()
     const received = await this.#meter.result()
     const served = { open: this.#open, size: this.#servedSize }
-    return { ...received, ...(await judge(this.#item, received, served, this.#reading.signal)) }
+    const judged = { ...received, ...(await judge(this.#item, received, served, this.#reading.signal)) }
+    return { ...judged, ...(this.#answered && { guestbook: this.#answered }) }
   }
 }
 

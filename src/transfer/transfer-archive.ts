@@ -36,7 +36,7 @@ export async function transferArchive(
     await stage.restart()
     // Before the stream is open: one that is never read from would not be closed.
     const free = await roomFor(item, sink)
-    const { body, size: servedSize } = await open(item.ref, 0, { signal, count: count === true })
+    const { body, size: servedSize, answered: guestbook } = await open(item.ref, 0, { signal, count: count === true })
     // The server counts each file as it reaches it.
     onCounted?.()
     const { passing, result } = tap(body, (bytes) => inspect(bytes, signal))
@@ -50,7 +50,8 @@ export async function transferArchive(
       }
       const inspection = await result
       await stage.commit({ checksum, size, verified: 'structure' })
-      return withContent(receiptFor('done', item, { size, checksum, verified: 'structure' }), inspection)
+      const known = { size, checksum, verified: 'structure' as const, ...(guestbook && { guestbook }) }
+      return withContent(receiptFor('done', item, known), inspection)
     } catch (error) {
       await stage.restart()
       throw error

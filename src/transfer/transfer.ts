@@ -55,7 +55,7 @@ function aheadOf({ needsHashState }: Sink): number | undefined {
   return needsHashState ? 32 << 20 : undefined
 }
 
-type Judged = Received & Accepted & { readonly resumedFrom?: 0 }
+type Judged = Received & Accepted & Pick<Receipt, 'guestbook'> & { readonly resumedFrom?: 0 }
 
 async function taken(bytes: Incoming, stage: Stage, hash: Hash, { signal }: Run): Promise<Judged> {
   await stage.append(bytes.passing(), hash, signal)
@@ -108,6 +108,7 @@ export interface Whole {
   readonly checksum: Checksum
   readonly verified: Verified
   readonly note?: string
+  readonly guestbook?: Receipt['guestbook']
 }
 
 /** Commits a file whose bytes are in memory and verified. Rejects as the sink does. */

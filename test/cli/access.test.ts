@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { World } from '../fakes/dataverse/world.ts'
 import { scriptedServer } from '../dataverse/scripted-server.ts'
 import { runInProcess } from './in-process.ts'
@@ -10,7 +10,11 @@ import { useStandIn } from './use-stand-in.ts'
 
 const DATASET = 'doi:10.5072/FK2/ONE'
 const TABLE = { original: 'a,b\n1,x\n', header: ['a', 'b'], tab: '1\t"x"\n', originalName: 'table.csv' }
-const TOKENS = { admin: { user: '@admin', superuser: true, curates: 'all' }, jane: { user: '@jane' } } as const
+const TOKENS = {
+  admin: { user: '@admin', superuser: true, curates: 'all' },
+  jane: { user: '@jane' },
+  joe: { user: '@joe' },
+} as const
 
 function world(): World {
   const made = new World()
@@ -25,6 +29,18 @@ function world(): World {
   made.dataset('doi:10.5072/FK2/BOOKED', {
     guestbook: { id: 7, nameRequired: true, emailRequired: true },
     files: [{ id: 31, label: 'booked.txt', content: 'booked' }],
+  })
+  made.dataset('doi:10.5072/FK2/MANY', {
+    files: [
+      { id: 40, label: 'a.txt', content: 'a', restricted: true },
+      { id: 41, label: 'b.txt', content: 'b', restricted: true },
+      { id: 42, label: 'open.txt', content: 'c' },
+    ],
+  })
+  made.dataset('doi:10.5072/FK2/ATREQUEST', {
+    guestbook: { id: 9, institutionRequired: true },
+    guestbookAtRequest: true,
+    files: [{ id: 50, label: 'asked.txt', content: 'x', restricted: true }],
   })
   return made
 }
@@ -67,6 +83,10 @@ it.each<[string[], RegExp]>([
   [['access', 'grant', '12', 'jane@example.org'], /does not accept e-mail addresses/],
   [['access', 'lst', '12'], /did you mean list\?/],
   [['access', 'request', '12', '@jane'], /takes no user/],
+  [['access', 'request'], /needs a file, -m MANIFEST or --dataset ID/],
+  [['access', 'grant', '--dataset', DATASET], /say --all-pending/],
+  [['access', 'list', '12', '--dataset', DATASET], /not both/],
+  [['access', 'permissions', '--dataset', DATASET], /takes one file/],
   [['access', 'allow', 'doi:10.5072/FK2/ONE/HELLO/', '@jane'], /takes no user/],
   [['get', '10', '13'], /--zip fetches them as one ZIP/],
   [['get', '10', '--zip', '--bundle'], /cannot be combined/],
@@ -78,7 +98,7 @@ it.each<[string[], RegExp]>([
   [['get', 'nonsense'], /not a file id, PID or URL/],
   [['get', '10', '-o', ''], /-o is empty/],
   [['get', '10', '-o', '-', '--json'], /--json uses standard output itself/],
-  [['get', '31', '--guestbook', 'nowhere.json'], /--guestbook: nowhere.json/],
+  [['get', '31', '--guestbook', 'nowhere.json'], /--guestbook: .*nowhere\.json: /],
   [['url', `${DATASET}@2.0`], /does not name a single file/],
 ])('%j is explained before anything is sent', async (args, message) => {
   const before = here.dataverse.requests.length
@@ -175,5 +195,68 @@ it('a guestbook is answered from a file', async () => {
   await writeFile(answers, '{"guestbookResponse": {"name": "A", "email": "a@example.org"}}')
   expect((await run(['get', '31', '--guestbook', answers, '-o', `${path}2`])).code).toBe(0)
   await writeFile(answers, '{"nmae": "A"}')
-  expect((await run(['get', '31', '--guestbook', answers])).stderr).toContain('Expected e.g. {"name"')
+  expect((await run(['get', '31', '--guestbook', answers])).stderr).toContain('there is no entry nmae')
+})
+
+describe('access to many files', () => {
+  const MANY = 'doi:10.5072/FK2/MANY'
+  const record = (text: string): Record<string, unknown>[] =>
+    text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => ({ ...(JSON.parse(line) as object) }))
+
+  it('is requested by a manifest, listed and granted by a dataset, each file with a row', async () => {
+    const manifest = join(here.cwd, 'many.csv')
+    await writeFile(manifest, `id\n40\n41\n42\n${MANY}\n99\n`)
+    const dry = await run(['access', 'request', '-m', manifest, '-n'], 'jane')
+    expect(dry.stdout).toMatch(
+      /^FILE +PATH +RESULT\n40 +.*a\.txt +would be requested\n41 +.*b\.txt +would be requested\n/,
+    )
+    const first = await run(['access', 'request', '-m', manifest], 'jane')
+    expect(first.stdout).toMatch(/^40 +\S*a\.txt +requested$/m)
+    expect(first.stdout).toMatch(/^- +\S* +.*99/m)
+    expect(first.code).toBe(1)
+    expect(first.stderr).toContain('2 requested, 1 failed')
+    const again = record((await run(['access', 'request', '-m', manifest, '--json'], 'jane')).stdout)
+    expect(again.map(({ file, outcome }) => [file, outcome])).toEqual([
+      [40, 'pending'],
+      [41, 'pending'],
+      [undefined, 'failed'],
+    ])
+    await run(['access', 'request', '--dataset', MANY], 'joe')
+    const listed = await run(['access', 'list', '--dataset', MANY], 'admin')
+    expect(listed.stdout).toMatch(
+      /^FILE +PATH +USER +RESULT\n40 +a\.txt +@jane +pending\n40 +a\.txt +@joe +pending\n41/,
+    )
+    expect((await run(['access', 'list', '--dataset', MANY], 'jane')).code).toBe(1)
+    const granted = await run(['access', 'grant', '--all-pending', '--dataset', MANY, '--json'], 'admin')
+    expect(granted.code).toBe(0)
+    expect(record(granted.stdout).map(({ file, user, outcome }) => [file, user, outcome])).toEqual([
+      [40, '@jane', 'granted'],
+      [40, '@joe', 'granted'],
+      [41, '@jane', 'granted'],
+      [41, '@joe', 'granted'],
+    ])
+    const nothing = await run(['access', 'grant', '--all-pending', '--dataset', MANY], 'admin')
+    expect(nothing).toMatchObject({ code: 0, stdout: '', stderr: '2 restricted files: nothing to do.\n' })
+    const had = record((await run(['access', 'request', '--dataset', MANY, '--json'], 'jane')).stdout)
+    expect(had.map(({ outcome }) => outcome)).toEqual(['available', 'available'])
+  })
+
+  it('answers a guestbook that is asked with the request, and not otherwise', async () => {
+    const pid = 'doi:10.5072/FK2/ATREQUEST'
+    const refused = await run(['access', 'request', '--dataset', pid], 'jane')
+    expect(refused.code).toBe(1)
+    expect(refused.stdout).toContain('institution')
+    const answers = join(here.cwd, 'at-request.yaml')
+    await writeFile(answers, 'institution: Example University\n')
+    expect(await run(['access', 'request', '--dataset', pid, '--guestbook', answers], 'jane')).toMatchObject({
+      code: 0,
+    })
+    const made = here.dataverse.guestbookRecords.filter(({ event }) => event === 'AccessRequest')
+    expect(made).toMatchObject([
+      { guestbook: 9, file: 50, user: '@jane', response: { institution: 'Example University' } },
+    ])
+  })
 })

@@ -1,12 +1,9 @@
 import { execFile } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { connect } from '../../src/queue/connection.ts'
-import { socketUrl } from '../../src/queue/redis-url.ts'
 import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
 import { makeHome, type Home } from './cli.ts'
+import { filesBelow, redisValues } from './everything-kept.ts'
 
 /** A token that is easy to find wherever it must not be. */
 const CANARY = 'c0ffee00-dead-4bee-8bad-canary000001'
@@ -69,33 +66,5 @@ test('the token is in requests to its own origin, and nowhere else', async () =>
 /** Every value in Redis, and the command line of every process. */
 async function everythingVisible(): Promise<string[]> {
   const { stdout } = await promisify(execFile)('ps', ['-eo', 'args'])
-  return [stdout, ...(await redisValues().catch(() => []))]
-}
-
-async function redisValues(): Promise<string[]> {
-  const socket = (await readdir(home.env['DATAFERRY_STATE_DIR'] ?? '', { recursive: true, withFileTypes: true })).find(
-    (entry) => entry.isSocket(),
-  )
-  const url = process.env['REDIS_URL'] ?? (socket && socketUrl(join(socket.parentPath, socket.name)))
-  if (url === undefined) return []
-  const client = await connect({ url, role: 'producer' })
-  try {
-    if (!('dumpBuffer' in client) || 'nodes' in client) return []
-    const values: string[] = []
-    for await (const keys of client.scanStream({ count: 1000 })) {
-      for (const key of Array.isArray(keys) ? keys.map(String) : []) {
-        values.push(key, (await client.dumpBuffer(key)).toString('latin1'))
-      }
-    }
-    return values
-  } finally {
-    client.disconnect()
-  }
-}
-
-/** Receipts, report, plan, logs and the append-only file of Redis. */
-async function filesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-  return Promise.all(files.map((file) => readFile(file, 'latin1')))
+  return [stdout, ...(await redisValues(home).catch(() => []))]
 }

@@ -2,9 +2,11 @@ import type { BegunBatch } from '../../plan/begin-batch.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Command, ExitCode } from '../command.ts'
 import { withAccess } from '../batch-access.ts'
+import { tellTerms } from '../keep-terms.ts'
 import { openQuestionSlots } from '../open-question-slots.ts'
 import { untilDurable } from '../../queue/durable.ts'
-import { planBatch, printPlan } from '../planning.ts'
+import { checkAnswers } from '../guestbook-check.ts'
+import { planAhead, planBatch, printPlan } from '../planning.ts'
 import { pasted } from '../pasted.ts'
 import { openToWorkers } from '../shared-run.ts'
 import { lazyRuntime } from '../runtime.ts'
@@ -19,14 +21,17 @@ export const run: Command['run'] = async (context) => {
     const { config, out } = context
     const { id } = begun.batch
     const runtime = await lazy.get()
-    await openToWorkers(context, runtime, sink, begun)
+    const ready = await planAhead(context, sink, begun, sources, runtime)
+    await openToWorkers(context, runtime, sink, ready)
     await using slots = openQuestionSlots(context, runtime)
-    const state = await planBatch(context, sink, begun, {
+    const state = await planBatch(context, sink, ready, {
       sources,
       takeSlot: slots.takeSlot,
       onCheckpoint: ({ items, totals, complete }) => runtime.ledger.setPlanned(id, items, totals.size, complete),
     })
-    await printPlan(out, sink, begun, state)
+    await printPlan(out, sink, ready, state)
+    tellTerms(context, ready.batch, state)
+    if (config.settings.guestbook === undefined) await checkAnswers(context, sink, ready.batch, state, { sources })
     // Says "enqueued" only once Redis has it on disk, as far as that Redis can promise it; see docs/docker.md.
     await untilDurable(runtime.client)
     out.line(`Enqueued as ${id}. Workers will fetch it; to start some here:`)

@@ -12,7 +12,7 @@ import { Sources } from '../sources.ts'
 
 /** What `dataferry get` does. */
 export const run: Command['run'] = async (context) => {
-  const request = await readRequest(context)
+  const request = readRequest(context)
   const target = await outputTarget(context.text('output'))
   if (target.kind === 'stream' && context.out.json) {
     throw new DataferryError('ARGUMENT_INVALID', '--json uses standard output itself: give -o a file.')

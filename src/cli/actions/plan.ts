@@ -1,7 +1,9 @@
 import type { Command, Context, ExitCode } from '../command.ts'
+import { tellTerms } from '../keep-terms.ts'
 import { pasted, typedAgain } from '../pasted.ts'
 import { placeFor } from '../places.ts'
 import { printList } from '../plan-list.ts'
+import { checkAnswers } from '../guestbook-check.ts'
 import { planBatch, printPlan } from '../planning.ts'
 import { withPlanning } from '../with-planning.ts'
 
@@ -15,6 +17,8 @@ export const run = (context: Context, typed: Command): Promise<ExitCode> =>
       context.out.line('To fetch them:')
       context.out.line(`  ${runLine(context, typed, sink.url)}`)
     }
+    tellTerms(context, opened.batch, state)
+    await checkAnswers(context, sink, opened.batch, state, { sources })
     return allFit ? code : 1
   })
 

@@ -14,7 +14,7 @@ import type { Command, Context, ExitCode } from '../command.ts'
 import { learn, leaveToWorkers } from '../recover.ts'
 import { lazyRuntime, openRuntime } from '../runtime.ts'
 import { Sources } from '../sources.ts'
-import { planBatch } from '../planning.ts'
+import { planAhead, planBatch } from '../planning.ts'
 import { formatCount } from '../terminal/format.ts'
 import { pasted } from '../pasted.ts'
 import { shownUrl } from '../../model/shown-url.ts'
@@ -110,8 +110,9 @@ async function enqueueAgain(context: Context, sink: Sink, begun: BegunBatch): Pr
   const sources = new Sources(context, batch.servers)
   try {
     await using runtime = await openRuntime(context, 'producer')
-    const learned = await openToWorkers(context, runtime, sink, begun)
-    const state = await planBatch(context, sink, begun, {
+    const ready = await planAhead(context, sink, begun, sources, runtime)
+    const learned = await openToWorkers(context, runtime, sink, ready)
+    const state = await planBatch(context, sink, ready, {
       sources,
       onCheckpoint: ({ items, totals, complete }) => runtime.ledger.setPlanned(batch.id, items, totals.size, complete),
     })

@@ -4,6 +4,8 @@ import { runShared } from '../shared-run.ts'
 import type { Command } from '../command.ts'
 import { plural } from '../terminal/format.ts'
 import { takeIn } from '../intake.ts'
+import { checkAnswers } from '../guestbook-check.ts'
+import { tellTerms } from '../keep-terms.ts'
 import { planBatch, printPlan } from '../planning.ts'
 import { lazyRuntime } from '../runtime.ts'
 import { Sources } from '../sources.ts'
@@ -30,7 +32,11 @@ export const run: Command['run'] = async (context) => {
     }
     const sources = new Sources(context)
     try {
-      return await printPlan(out, sink, opened, await planBatch(context, sink, opened, { sources }))
+      const state = await planBatch(context, sink, opened, { sources })
+      const code = await printPlan(out, sink, opened, state)
+      tellTerms(context, batch, state)
+      await checkAnswers(context, sink, batch, state, { sources })
+      return code
     } finally {
       await sources.close()
     }

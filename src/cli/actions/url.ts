@@ -1,6 +1,7 @@
 import { shellWord } from '../../model/shell-word.ts'
 import type { Command } from '../command.ts'
-import { readForm, readGuestbook } from '../download-flags.ts'
+import { responder } from '../answers.ts'
+import { readForm } from '../download-flags.ts'
 import { fileOf, identify } from '../identify.ts'
 import { refusedOrThrow } from '../refusal.ts'
 import { Sources } from '../sources.ts'
@@ -11,13 +12,12 @@ export const run: Command['run'] = async (context) => {
   const [id = ''] = args
   const named = identify(id, 'any', config)
   const file = fileOf(named, id)
-  const guestbookResponse = await readGuestbook(context)
   const sources = new Sources(context, [named.server])
   try {
     const url = await sources.access(named.server).getDatafileDownloadUrl(file, {
       ...readForm(context),
       countDownload: !has('no-count'),
-      guestbookResponse,
+      guestbookResponse: responder(config, named.server),
       signal,
     })
     const secret = !url.startsWith(`${named.server}/`) || /[?&](?:token|key)=/.test(url)

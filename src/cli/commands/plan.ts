@@ -14,6 +14,7 @@ export const command: Command = {
   settings: [
     ...SERVER_SETTINGS,
     ...DESTINATION_SETTINGS,
+    'guestbook',
     'format',
     'existing',
     'bundle',

@@ -10,7 +10,7 @@ export const command: Command = {
   about:
     'It is either a link of the storage host, which works for a few minutes for anybody who has it, or the API’s own URL, which needs the token if the file does. Quoted for a shell where necessary. Fetches nothing.',
   operands: [{ name: 'id', help: 'a file id, a PID, or the address of a page' }],
-  settings: SERVER_SETTINGS,
+  settings: [...SERVER_SETTINGS, 'guestbook'],
   flags: [...FORM_FLAGS, ...TRANSFER_FLAGS],
   run: async (context) => (await import('../actions/url.ts')).run(context),
 }

@@ -13,6 +13,7 @@ export const command: Command = {
   operands: [],
   settings: [
     ...SERVER_SETTINGS,
+    'guestbook',
     ...DESTINATION_SETTINGS.filter((name) => name !== 'destination'),
     'jobs',
     'segments',

@@ -1,11 +1,12 @@
 import type { DataAccessApi } from '../../dataverse/data-access-api.ts'
 import type { AnyForm, ByteRange, TransferOptions } from '../../dataverse/download-options.ts'
 import type { Download } from '../../dataverse/download.ts'
-import type { GuestbookResponse } from '../../dataverse/guestbook.ts'
 import { DataferryError } from '../../errors.ts'
+import type { Respond } from '../../model/guestbook.ts'
 import type { Format, Ref } from '../../model/item.ts'
 import type { Context } from '../command.ts'
-import { readForm, readGuestbook, readRange } from '../download-flags.ts'
+import { responder } from '../answers.ts'
+import { readForm, readRange } from '../download-flags.ts'
 import { datasetOf, fileOf, identify, type Identified } from '../identify.ts'
 
 /** A way to ask for bytes. The caller closes the download. */
@@ -31,16 +32,17 @@ export interface Wanted {
 export interface GetRequest extends Wanted {
   /** As it was typed, for messages. */
   readonly shown: string
-  readonly guestbookResponse: GuestbookResponse | undefined
+  readonly guestbookResponse: Respond | undefined
   /** False keeps it out of the server's statistics. */
   readonly count: boolean
 }
 
 /** Reads the command line. Throws `ARGUMENT_INVALID` for flags that cannot be combined. */
-export async function readRequest(context: Context): Promise<GetRequest> {
-  const { args, has } = context
+export function readRequest(context: Context): GetRequest {
+  const { args, has, config } = context
   const wanted = readWanted(context)
-  return { ...wanted, shown: args.join(' '), guestbookResponse: await readGuestbook(context), count: !has('no-count') }
+  const guestbookResponse = responder(config, wanted.server)
+  return { ...wanted, shown: args.join(' '), guestbookResponse, count: !has('no-count') }
 }
 
 function readWanted(context: Context): Wanted {

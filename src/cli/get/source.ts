@@ -1,4 +1,3 @@
-import type { DataAccessApi } from '../../dataverse/data-access-api.ts'
 import type { Download } from '../../dataverse/download.ts'
 import type { NativeApi } from '../../dataverse/native-api.ts'
 import { pause } from '../../async/pause.ts'
@@ -66,26 +65,9 @@ async function refuseDataset(native: NativeApi, pid: string, signal: AbortSignal
   throw new DataferryError('ARGUMENT_INVALID', message)
 }
 
-/**
- * A whole file, from any byte. If it has a guestbook, the answers are sent, again for each request since a
- * signed URL is valid for one minute only; without answers the error says what is asked.
- * @param open of the same server, knowing nothing of guestbooks
- */
-export function wholeSource(open: OpenSource, api: DataAccessApi, request: GetRequest): OpenSource {
-  return async (ref, from, options) => {
-    try {
-      return await open(ref, from, { ...options, count: options.count && request.count })
-    } catch (error) {
-      const guarded = error instanceof DataferryError && error.code === 'SOURCE_GUESTBOOK'
-      // Each request is an answer of its own, so no further one is made beside it.
-      if (!guarded || options.headerless || options.spare) throw error
-      const { guestbookResponse } = request
-      const range = from > 0 ? { range: { start: from } } : {}
-      const asked = { signal: options.signal, countDownload: options.count && request.count, guestbookResponse }
-      const download = await request.ask(api, { ...asked, ...range })
-      return { ...bodyOf(download), from, size: download.totalSize }
-    }
-  }
+/** A whole file, from any byte, kept out of the server's statistics if that was asked for. */
+export function wholeSource(open: OpenSource, { count }: Pick<GetRequest, 'count'>): OpenSource {
+  return (ref, from, options) => open(ref, from, { ...options, count: options.count && count })
 }
 
 /** An answer that has arrived already. It was made for this one request, so it cannot be resumed from a later byte. */

@@ -45,9 +45,9 @@ export async function getToFile(run: GetRun, target: FileTarget, listed: ListedD
 
 /** The name is known before the first request, and so is everything else. */
 async function listedFile(run: GetRun, target: FileTarget, listed: ListedDownload, sink: Sink): Promise<Receipt> {
-  const { context, api, request, sources } = run
+  const { context, request, sources } = run
   const item: Item = { ...listed.item, path: target.name ?? nameFor(listed.name) }
-  const open = wholeSource(sources.source(request.server), api, request)
+  const open = wholeSource(sources.source(request.server), request)
   let count = true
   return tryAgain(context, async () => {
     const kept = await existing(run, target, item, sink)

@@ -69,9 +69,9 @@ async function openOutput(path: string, isPipe: boolean): Promise<Writable> {
 }
 
 async function listedStream(run: GetRun, output: Writable, { item: listed, name }: ListedDownload): Promise<Streamed> {
-  const { context, api, request, sources, progress } = run
+  const { context, request, sources, progress } = run
   const item: Item = { ...listed, path: name }
-  const open = wholeSource(sources.source(request.server), api, request)
+  const open = wholeSource(sources.source(request.server), request)
   const hash = hashFor(item, false)
   try {
     const { segments } = context.config.settings

@@ -96,6 +96,7 @@ function optionsOf(context: Context, { sink, order, runtime }: Parts, asking: As
     sink,
     source: asking.source,
     full: context.has('full'),
+    answers: context.config.settings.guestbook !== undefined,
     maxRemovals: readShare('max-removals', context.text('max-removals')),
     now: context.now,
     signal: context.signal,

@@ -75,3 +75,8 @@ export function slotsKey(prefix: string, server: string): string {
 export function suspectsKey(prefix: string, server: string): string {
   return `${prefix}:suspects:${server}`
 }
+
+/** The server's record of a guestbook that was answered for a request, while it counts. */
+export function answeredKey(prefix: string, batch: BatchId, request: string): string {
+  return `${prefix}:answered:${batch}:${request}`
+}

@@ -48,10 +48,25 @@ export interface Notification {
   readonly at: number
 }
 
+/** What somebody answered, and for which file. */
+export interface GuestbookRecord {
+  readonly id: number
+  readonly guestbook: number | undefined
+  /** Id of the dataset. */
+  readonly dataset: number
+  readonly file: number
+  /** Undefined: a guest. */
+  readonly user: string | undefined
+  readonly event: 'Download' | 'AccessRequest'
+  /** As it was sent. */
+  readonly response: unknown
+  readonly at: number
+}
+
 /** What requests leave behind. */
 export interface Memory {
-  /** Guestbook responses by id. */
-  readonly responses: Map<number, { readonly guestbook: number | undefined; readonly at: number }>
+  /** Guestbook responses by id: one for each file. */
+  readonly responses: Map<number, GuestbookRecord>
   /** Access requests: file → user → state. */
   readonly accessRequests: Map<number, Map<string, 'created' | 'granted' | 'rejected'>>
   readonly notifications: Notification[]

@@ -1,6 +1,6 @@
 import { publishedChecksum } from './datafile.ts'
 import type { DataFile, Tabular } from './datafile.ts'
-import type { FileMeta, Version } from './world.ts'
+import type { Dataset, FileMeta, Version } from './world.ts'
 
 /** One element of a file listing (Printer:996-1131). Members without a value are left out. */
 export async function fileElement(meta: FileMeta, version: Version): Promise<Record<string, unknown>> {
@@ -67,7 +67,7 @@ async function checksumMembers(file: DataFile): Promise<Record<string, unknown>>
 /** Version members without files (Printer:658-722). */
 export function versionElement(
   version: Version,
-  dataset: { id: number; pid: string; fileAccessRequest: boolean; guestbook: { id: number } | undefined },
+  dataset: Pick<Dataset, 'id' | 'pid' | 'fileAccessRequest' | 'terms'> & { guestbook: { id: number } | undefined },
 ): Record<string, unknown> {
   const [major, minor] = version.number.split('.').map(Number)
   const numbered = version.state === 'DRAFT' ? {} : { versionNumber: major, versionMinorNumber: minor }
@@ -85,6 +85,6 @@ export function versionElement(
     internalVersionNumber: version.counter,
     fileAccessRequest: dataset.fileAccessRequest,
     guestbookId: dataset.guestbook?.id,
-    license: { name: 'CC0 1.0', uri: 'http://creativecommons.org/publicdomain/zero/1.0' },
+    ...(dataset.terms ?? { license: { name: 'CC0 1.0', uri: 'http://creativecommons.org/publicdomain/zero/1.0' } }),
   }
 }

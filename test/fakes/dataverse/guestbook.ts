@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { curates } from './access.ts'
-import type { Context, User, Visit } from './context.ts'
+import type { Context, GuestbookRecord, User, Visit } from './context.ts'
 import type { DataFile } from './datafile.ts'
 import { failure, Refusal, thrown } from './reply.ts'
 import type { GuestbookSpec } from './specs.ts'
@@ -24,10 +24,14 @@ export function demandedGuestbook(
   user: User | undefined,
   context: Context,
 ): GuestbookSpec | undefined {
-  const book = dataset.guestbook
   const edits = curates(user, dataset) && !user?.preview
-  const applies = context.features.strict && book && book.enabled !== false && !edits
-  return applies ? book : undefined
+  return edits || dataset.guestbookAtRequest ? undefined : enabledGuestbook(dataset, context)
+}
+
+/** The guestbook that is asked at a download or with a request; 6.10+. */
+export function enabledGuestbook(dataset: Dataset, context: Context): GuestbookSpec | undefined {
+  const book = dataset.guestbook
+  return context.features.strict && book && book.enabled !== false ? book : undefined
 }
 
 /** Lets a GET pass when no answer is needed or a fresh one is named by `gbrids`; else 400. */
@@ -35,39 +39,44 @@ export function requireGuestbook(visit: Visit, file: DataFile, context: Context)
   const book = demandedGuestbook(file.dataset, visit.user, context)
   const id = visit.call.query.get('gbrids')
   if (!context.features.strict || (!book && id === null)) return
-  if (id !== null) checkResponse(visit, id, context)
-  else if (book) throw new Refusal(failure(400, missingResponse(book)))
+  if (id !== null && (countsStill(visit, id, file.dataset, context) || !book)) return
+  if (book) throw new Refusal(failure(400, missingResponse(book)))
 }
 
 export function missingResponse(book: GuestbookSpec): string {
   return `You may not download this file without the required Guestbook response for guestbookID ${book.id}.`
 }
 
-function checkResponse(visit: Visit, id: string, context: Context): void {
+/** Whether a response is of this dataset, and not older than a minute. */
+function countsStill(visit: Visit, id: string, dataset: Dataset, context: Context): boolean {
   if (!/^\d+$/.test(id)) throw new Refusal(failure(400, `Invalid gbrids ${id}`))
   const response = context.memory.responses.get(Number(id))
   if (!response) throw new Refusal(thrown(visit.call, 404))
-  if (context.clock() - response.at > RESPONSE_LIVES_MS)
-    throw new Refusal(failure(400, 'The Guestbook response is too old.'))
+  return response.dataset === dataset.id && context.clock() - response.at <= RESPONSE_LIVES_MS
 }
 
-/** Reads the answers of a POST, checks them, and stores them. @returns the id of the new record. */
-export async function takeResponse(visit: Visit, what: string, dataset: Dataset, context: Context): Promise<number> {
-  return storeResponse(await visit.call.body(), what, dataset, visit.user, context)
+/** A response as it came, and what it is for: files of one dataset. */
+export interface Submitted {
+  readonly body: string
+  readonly files: readonly DataFile[]
+  readonly event: GuestbookRecord['event']
 }
 
-export function storeResponse(
-  body: string,
-  what: string,
-  dataset: Dataset,
-  user: User | undefined,
-  context: Context,
-): number {
+/**
+ * Checks what a POST answers, and stores one record for each file; that of a download counts as one.
+ * @returns the id of the last record
+ */
+export function storeResponse({ body, files, event }: Submitted, what: string, visit: Visit, context: Context): number {
+  const { user } = visit
+  const trying = event === 'Download' ? 'trying download' : 'requesting access'
   const refuse = (reason: string): Refusal =>
-    new Refusal(failure(400, `Problem trying download with guestbook response on ${what} : ${reason}`))
+    new Refusal(failure(400, `Problem ${trying} with guestbook response on ${what} : ${reason}`))
   const parsed = body.trimStart().startsWith('{') ? bodySchema.safeParse(parseJson(body)) : undefined
   if (!parsed?.success) throw refuse('Guestbook Response could not be read.')
-  const book = demandedGuestbook(dataset, user, context)
+  const [first] = files
+  const book =
+    first &&
+    (event === 'Download' ? demandedGuestbook(first.dataset, user, context) : enabledGuestbook(first.dataset, context))
   const given = parsed.data.guestbookResponse
   if (book && given) {
     const missing = missingEntries(book, given, user)
@@ -75,9 +84,21 @@ export function storeResponse(
     const wrong = wrongAnswer(book, given)
     if (wrong !== undefined) throw refuse(wrong)
   } else if (book) throw refuse('Guestbook Response entry is required but not present.')
-  const id = 90 + context.memory.responses.size
-  context.memory.responses.set(id, { guestbook: book?.id, at: context.clock() })
-  return id
+  const { responses } = context.memory
+  for (const file of files) {
+    const record = {
+      guestbook: book?.id,
+      dataset: file.dataset.id,
+      file: file.id,
+      user: user?.name,
+      event,
+      response: given,
+    }
+    const id = 90 + responses.size
+    responses.set(id, { id, ...record, at: context.clock() })
+    if (event === 'Download' && file.released) visit.count(file.id)
+  }
+  return 89 + responses.size
 }
 
 function missingEntries(book: GuestbookSpec, given: Response, user: User | undefined): string[] {

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import { Dice } from './chaos.ts'
 import { Connections } from './connections.ts'
-import type { Context, User } from './context.ts'
+import type { Context, GuestbookRecord, User } from './context.ts'
 import { freshMemory } from './context.ts'
 import { control } from './control.ts'
 import { FaultScript } from './faults.ts'
@@ -65,6 +65,8 @@ export interface StandIn {
   readonly records: Records
   /** The newest requests, oldest first. */
   readonly requests: readonly RequestRecord[]
+  /** What guestbooks hold, oldest first. */
+  readonly guestbookRecords: readonly GuestbookRecord[]
   readonly settings: Readonly<Settings>
   /** Changes settings from the next request on. */
   set(changes: unknown): void
@@ -127,6 +129,9 @@ export async function startDataverse(options: StandInOptions): Promise<StandIn> 
     records,
     get requests() {
       return records.list()
+    },
+    get guestbookRecords() {
+      return [...context.memory.responses.values()]
     },
     settings,
     set: (changes) => change(settings, changes),

@@ -110,6 +110,10 @@ interface DatasetBasics {
   /** Alias of its collection; default `root`. */
   readonly collection?: string
   readonly guestbook?: GuestbookSpec
+  /** Terms of use of its own, in place of a licence. */
+  readonly terms?: Readonly<Record<string, string>>
+  /** The guestbook is answered with a request for access, and not at a download. Default false. */
+  readonly guestbookAtRequest?: boolean
   /** Its files live elsewhere and cannot be fetched here. */
   readonly harvested?: boolean
   readonly fileAccessRequest?: boolean

@@ -41,6 +41,8 @@ export interface Dataset {
   /** Oldest first; a draft comes last. */
   readonly versions: readonly Version[]
   readonly guestbook: GuestbookSpec | undefined
+  readonly guestbookAtRequest: boolean
+  readonly terms: Readonly<Record<string, string>> | undefined
   readonly harvested: boolean
   readonly fileAccessRequest: boolean
   readonly linkedTo: readonly string[]
@@ -99,6 +101,8 @@ export class World {
       collection,
       versions,
       guestbook: spec.guestbook,
+      guestbookAtRequest: spec.guestbookAtRequest ?? false,
+      terms: spec.terms,
       harvested: spec.harvested ?? false,
       fileAccessRequest: spec.fileAccessRequest ?? true,
       linkedTo: spec.linkedTo ?? [],

@@ -2,7 +2,7 @@ import { denied } from '../access.ts'
 import { signUrl } from '../auth.ts'
 import type { Context, Visit } from '../context.ts'
 import type { DataFile } from '../datafile.ts'
-import { takeResponse } from '../guestbook.ts'
+import { storeResponse } from '../guestbook.ts'
 import { requireDataFile } from '../lookup.ts'
 import { internalError, ok, Refusal, thrown, unless } from '../reply.ts'
 import type { Reply } from '../reply.ts'
@@ -56,7 +56,7 @@ function signedForAll(visit: Visit, files: readonly DataFile[], context: Context
 async function signed(visit: Visit, files: readonly DataFile[], what: string, context: Context): Promise<Reply> {
   const first = files[0]
   if (!first) throw new Refusal(internalError(visit.call, 'NullPointerException'))
-  const response = await takeResponse(visit, what, first.dataset, context)
+  const response = storeResponse({ body: await visit.call.body(), files, event: 'Download' }, what, visit, context)
   const query = new URLSearchParams(visit.call.query)
   query.delete('key')
   query.set('gbrecs', 'true')

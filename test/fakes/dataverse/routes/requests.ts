@@ -1,7 +1,7 @@
 import { curates, denied, embargoed, latestReleased, retentionExpired, versionHolds } from '../access.ts'
 import type { Context, Notification, User, Visit } from '../context.ts'
 import type { DataFile } from '../datafile.ts'
-import { demandedGuestbook, storeResponse } from '../guestbook.ts'
+import { enabledGuestbook, storeResponse } from '../guestbook.ts'
 import { findDataFile, requireDataset } from '../lookup.ts'
 import { failure, internalError, ok, Refusal, said, thrown, unless } from '../reply.ts'
 import type { Reply } from '../reply.ts'
@@ -68,8 +68,14 @@ async function requestAccess(visit: Visit, file: DataFile | undefined, id: strin
   if (states.get(visit.user.name) === 'created')
     throw refuse('An access request for this file on your behalf already exists.')
   const body = await visit.call.body()
-  if (body !== '' && demandedGuestbook(file.dataset, visit.user, context))
-    storeResponse(body, file.label, file.dataset, visit.user, context)
+  const book = enabledGuestbook(file.dataset, context)
+  if (book && file.dataset.guestbookAtRequest && !body.startsWith('{'))
+    throw refuse(
+      `You may not request access to this file without the required Guestbook response for guestbookID ${book.id}.`,
+    )
+  // Even where it is not required it is taken (Access, requestFileAccess).
+  if (book && body.startsWith('{'))
+    storeResponse({ body, files: [file], event: 'AccessRequest' }, file.label, visit, context)
   context.memory.accessRequests.set(file.id, states.set(visit.user.name, 'created'))
   notify(visit.user, 'REQUESTEDFILEACCESS', file, context)
   return said(`Access to File ${file.label} requested.`, context.settings.topLevelMessages)

@@ -53,10 +53,10 @@ export async function postDataFiles(visit: Visit, context: Context): Promise<Rep
     if (files.some((file) => denied(file, visit.user, context))) throw new Refusal(thrown(call, 403))
     const book = demandedGuestbook(first.dataset, visit.user, context)
     if (book && !body.startsWith('{')) throw new Refusal(failure(400, missingResponse(book)))
-    if (book) storeResponse(body, 'datafiles', first.dataset, visit.user, context)
-  }
-  // Once by the guestbook check and once by the archive (note §1.4).
-  for (const file of hashOrder(files)) countDownload(file, visit)
+    if (book) storeResponse({ body, files, event: 'Download' }, 'datafiles', visit, context)
+    else for (const file of hashOrder(files)) countDownload(file, visit)
+  } else for (const file of hashOrder(files)) countDownload(file, visit)
+  // Counted once by the guestbook check, and once more by the archive (note §1.4).
   return zipOf(files, visit, context)
 }
 
@@ -160,9 +160,10 @@ export async function getBundle(visit: Visit, segments: readonly string[], conte
   requireHere(call, file)
   requireAccess(visit, file, context)
   const book = demandedGuestbook(file.dataset, visit.user, context)
-  if (call.method === 'POST') storeResponse(await call.body(), file.label, file.dataset, visit.user, context)
+  if (call.method === 'POST')
+    storeResponse({ body: await call.body(), files: [file], event: 'Download' }, file.label, visit, context)
   else if (book && call.query.get('gbrids') === null) throw new Refusal(thrown(call, 400, missingResponse(book)))
-  countDownload(file, visit)
+  else countDownload(file, visit)
   if (file.spec.store === 'missing' || context.settings.storageAway)
     throw new Refusal(internalError(call, 'InternalServerErrorException'))
   return archiveReply(visit, `${file.label.replace(/\.[^.]*$/, '')}-bundle.zip`, bundleEntries(file, context), context)
