@@ -33,6 +33,7 @@ const PAGES = [
   '/batches/:id/items',
   '/new',
   '/mirrors',
+  '/schedules',
   '/servers',
   '/workers',
 ]

@@ -19,6 +19,8 @@ import { Observer } from './observer.ts'
 import type { Operations } from './operations.ts'
 import { Places, type OpenSink } from './places.ts'
 import type { Role } from './roles.ts'
+import { ScheduleFolder } from '../schedule/schedule-folder.ts'
+import { scheduleViews } from './schedules.ts'
 import { SignIn } from './sign-in.ts'
 
 export interface DashboardOptions {
@@ -37,6 +39,8 @@ export interface DashboardOptions {
   readonly usualLimit: number
   readonly prefix: string
   readonly logFile: string | undefined
+  /** Where the schedules of this machine are. */
+  readonly stateDir: string
   /** Folder of the built pages, where it is not beside the program. */
   readonly pages?: string
 }
@@ -79,6 +83,7 @@ export async function openDashboard(deps: DashboardDeps, options: DashboardOptio
   })
   const metrics = new Metrics(client, prefix)
   const links = new Links(client, prefix)
+  const schedules = new ScheduleFolder(options.stateDir)
   const stop = new AbortController()
   const held = async (batch: string): Promise<ReadonlySet<number>> => {
     const holds = (await observer.look()).workers.flatMap((worker) => worker.holds)
@@ -93,6 +98,7 @@ export async function openDashboard(deps: DashboardDeps, options: DashboardOptio
     records: new BatchRecords(deps.openSink, ledger, options.logFile),
     streams: new EventStreams(stop.signal),
     operations: deps.operations,
+    schedules: () => scheduleViews(schedules, new Date()),
     destinations: destinations.map(({ shown }) => shown),
     servers,
     reach: reachOf(host, origins),

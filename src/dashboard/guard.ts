@@ -66,8 +66,11 @@ export function sameOriginOnly({ origins }: Reach): MiddlewareHandler {
   return async (context, next) => {
     const { req } = context
     const site = req.header('sec-fetch-site') ?? 'none'
-    if (site !== 'same-origin' && site !== 'none') return foreign(context)
-    if (READS.has(req.method)) return next()
+    const isRead = READS.has(req.method)
+    // A link may lead here from anywhere; no cookie comes with it.
+    const isFollowed = isRead && req.header('sec-fetch-mode') === 'navigate'
+    if (site !== 'same-origin' && site !== 'none' && !isFollowed) return foreign(context)
+    if (isRead) return next()
     const origin = req.header('origin')
     const isOurs = origin === `http://${req.header('host') ?? ''}` || (origin !== undefined && origins.has(origin))
     const isProgram = origin === undefined && req.header('authorization') !== undefined

@@ -16,6 +16,8 @@ export interface Operations {
   plan(request: NewBatch, signal: AbortSignal): Promise<PlanView>
   /** Plans it, if that was not done yet, and leaves it to the workers. */
   enqueue(request: NewBatch, signal: AbortSignal): Promise<PlanView>
+  /** Pauses a schedule, continues it, or starts a run, which goes on by itself. */
+  schedule(word: 'run' | 'pause' | 'continue', name: string): Promise<string>
   /** Starts a run of a mirror, which goes on by itself. */
   runMirror(name: string, destination: string): Promise<string>
 }

@@ -8,6 +8,9 @@ import * as schema from '../../src/dashboard/api/schemas.ts'
 import { RedisLedger } from '../../src/ledger/redis/redis-ledger.ts'
 import { Servers } from '../../src/ledger/servers.ts'
 import { Workers } from '../../src/ledger/workers.ts'
+import type { Schedule } from '../../src/schedule/definition.ts'
+import { ScheduleFolder } from '../../src/schedule/schedule-folder.ts'
+import { z } from 'zod'
 import { ownProcess } from '../../src/process/process-identity.ts'
 import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
 import { batchOf, itemAt, plannedBatch, SERVER } from '../batch/fixtures.ts'
@@ -103,6 +106,8 @@ describe('what is told', () => {
   })
 
   it('a batch tells its failures by code, each with what to do, and what is on record', async () => {
+    // They are counted in the background.
+    await expect.poll(() => get('/api/batches/b1', schema.batchDetailSchema)).toMatchObject({ failuresCounted: 3 })
     const detail = await get('/api/batches/b1', schema.batchDetailSchema)
     expect(detail).toMatchObject({
       batch: { id: 'b1' },
@@ -182,6 +187,50 @@ describe('what is told', () => {
     )
     expect(left).toHaveLength(6)
     expect((await items({ q: 'odd/1.csv' })).found).toHaveLength(1)
+  })
+
+  it('schedules are told with what happens next and what happened, and a paused one has no next', async () => {
+    const folder = new ScheduleFolder(join(board.folder, '.local/state/dataferry'))
+    const added = '2026-11-01T00:00:00.000Z'
+    const nightly: Schedule = {
+      v: 1,
+      name: 'nightly',
+      cron: '0 3 * * *',
+      tz: 'Europe/Berlin',
+      between: '02:00-06:00',
+      jitterMs: 0,
+      command: ['mirror', 'run', 'climate', '--to', '/srv/my data'],
+      cwd: '/srv',
+      createdAt: added,
+      since: added,
+    }
+    await folder.write(nightly)
+    const by = await ownProcess()
+    await folder.record('nightly', { v: 1, event: 'started', at: added, run: 'r1', due: added, by })
+    await folder.record('nightly', { v: 1, event: 'ended', at: added, run: 'r1', code: 3, said: 'The server is away.' })
+    await folder.record('nightly', {
+      v: 1,
+      event: 'skipped',
+      at: added,
+      due: added,
+      reason: 'the run before it still goes',
+    })
+    const told = z.object({ schedules: z.array(schema.scheduleSchema) })
+    const { schedules } = await get('/api/schedules', told)
+    expect(schedules).toMatchObject([
+      {
+        name: 'nightly',
+        command: "dataferry mirror run climate --to '/srv/my data'",
+        between: '02:00-06:00',
+        paused: false,
+        runs: [{ code: 3, running: false, said: 'The server is away.' }],
+        lastSkipped: { reason: 'the run before it still goes' },
+      },
+    ])
+    expect(schedules[0]?.next).toHaveLength(3)
+    await folder.write({ ...nightly, pausedAt: added })
+    expect((await get('/api/schedules', told)).schedules).toMatchObject([{ paused: true, next: [] }])
+    await folder.remove('nightly')
   })
 
   it('the description of the API names every address, and is true of what is answered', async () => {

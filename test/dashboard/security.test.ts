@@ -26,6 +26,7 @@ const READS = [
   '/api/workers',
   '/api/mirrors',
   '/api/history',
+  '/api/schedules',
   '/api/events',
   '/api/openapi.json',
 ]
@@ -38,6 +39,7 @@ const WRITES = [
   '/api/plans',
   '/api/batches',
   '/api/mirrors/run',
+  '/api/schedules/nightly/run',
 ]
 
 describe('who may ask', () => {
@@ -89,6 +91,13 @@ describe('who may ask', () => {
       const { status } = await board.ask('/api/overview', { headers: { ...operator, 'Sec-Fetch-Site': site } })
       expect(status).toBe(403)
     }
+  })
+
+  it('a link on another page leads to the pages, as it does anywhere', async () => {
+    const followed = { 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate' }
+    expect((await board.ask('/', { headers: followed })).status).not.toBe(403)
+    expect((await board.ask('/api/overview', { headers: followed })).status).toBe(401)
+    expect((await board.write('/api/batches/b1/pause', {}, { ...operator, ...followed })).status).toBe(403)
   })
 
   it('a write without an origin needs a token of its own: a cookie is sent by any page', async () => {

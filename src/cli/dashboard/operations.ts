@@ -58,16 +58,33 @@ export function operationsOf(
     limit: (request) => limit(runtime, request),
     plan: (request, signal) => planned('plan', request, signal),
     enqueue: (request, signal) => planned('enqueue', request, signal),
+    async schedule(word, name) {
+      const words = commandWords(config, 'schedule', [word, name])
+      if (word === 'run') return await beginning(context, children, words, `A run of ${name}`)
+      const end = await children.run(words, '')
+      if (end.code !== 0) throw errorOf(end)
+      return word === 'pause' ? 'Paused: nothing is started any more.' : 'It is started at its times again.'
+    },
     async runMirror(name, destination) {
       const place = allowedPlace(allowed, destination)
       const words = commandWords(config, 'mirror', ['run', name, '--to', place, '--share'])
-      const running = children.run(words, '')
-      const end = await Promise.race([running, pause(FIRST_WORDS_MS)])
-      if (end && end.code !== 0 && end.code !== 1) throw errorOf(end)
-      running.catch((error: unknown) => context.log.warn({ err: error }, 'a run of a mirror could not be started'))
-      return end ? `The run of ${name} has ended.` : `A run of ${name} has begun.`
+      return await beginning(context, children, words, `A run of ${name}`)
     },
   }
+}
+
+/** Starts what goes on by itself. Rejects with what it ended with, if it failed at once. */
+async function beginning(
+  { log }: Context,
+  children: ChildCommands,
+  words: readonly string[],
+  what: string,
+): Promise<string> {
+  const running = children.run(words, '')
+  const end = await Promise.race([running, pause(FIRST_WORDS_MS)])
+  if (end && end.code !== 0 && end.code !== 1) throw errorOf(end)
+  running.catch((error: unknown) => log.warn({ err: error }, 'a command of the dashboard could not be started'))
+  return end ? `${what} has ended.` : `${what} has begun.`
 }
 
 function allowedPlace(allowed: readonly Allowed[], given: string): string {

@@ -21,7 +21,7 @@ const LONGEST_TOKEN = 200
  */
 export async function startDashboard(context: Context, runtime: Runtime, pages?: string): Promise<Dashboard> {
   const { config, text, texts } = context
-  const { jobs, prefix, logFile } = config.settings
+  const { jobs, prefix, logFile, stateDir } = config.settings
   const port = text('port')
   const children = new ChildCommands(context.log)
   const allowed = texts('to').map((shown) => ({ shown, url: destinationUrl(shown, process.cwd()) }))
@@ -46,6 +46,7 @@ export async function startDashboard(context: Context, runtime: Runtime, pages?:
       usualLimit: jobs,
       prefix,
       logFile,
+      stateDir,
       ...(pages !== undefined && { pages }),
     },
   )

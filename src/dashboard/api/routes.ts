@@ -25,6 +25,7 @@ export interface ApiDeps {
   readonly records: BatchRecords
   readonly places: Places
   readonly streams: EventStreams
+  readonly schedules: () => Promise<schema.ScheduleView[]>
   readonly operations: Operations
   /** Where new batches may go: destinations as people wrote them. */
   readonly destinations: readonly string[]
@@ -82,7 +83,7 @@ function addSession(endpoints: Endpoints, { signIn, destinations, servers }: Api
   })
 }
 
-function addReads(endpoints: Endpoints, { observer, places, streams, ...deps }: ApiDeps): void {
+function addReads(endpoints: Endpoints, { observer, places, streams, schedules, ...deps }: ApiDeps): void {
   endpoints.add({
     method: 'get',
     path: '/api/overview',
@@ -118,6 +119,13 @@ function addReads(endpoints: Endpoints, { observer, places, streams, ...deps }: 
     summary: 'Mirrors at the destinations that are known here.',
     answer: z.object({ mirrors: z.array(schema.mirrorSchema) }),
     handle: async () => ({ mirrors: [...(await places.mirrors(await observer.destinationUrls()))] }),
+  })
+  endpoints.add({
+    method: 'get',
+    path: '/api/schedules',
+    summary: 'Schedules of this machine: when each starts next, and how its last runs ended.',
+    answer: z.object({ schedules: z.array(schema.scheduleSchema) }),
+    handle: async () => ({ schedules: await schedules() }),
   })
   endpoints.add({
     method: 'get',
@@ -242,6 +250,19 @@ function addWrites(endpoints: Endpoints, { operations, ledger, places }: ApiDeps
     answer: schema.planSchema,
     handle: ({ body, signal }) => operations.enqueue(body, signal),
   })
+  const onSchedule = (word: 'run' | 'pause' | 'continue', summary: string): void => {
+    endpoints.add({
+      method: 'post',
+      path: `/api/schedules/:name/${word}`,
+      summary,
+      params: schema.scheduleNameParam,
+      answer: schema.outcomeSchema,
+      handle: async ({ params: { name } }) => ({ text: await operations.schedule(word, name) }),
+    })
+  }
+  onSchedule('run', 'Run it now.')
+  onSchedule('pause', 'Start nothing any more; a run that goes is left alone.')
+  onSchedule('continue', 'Start it at its times again.')
   endpoints.add({
     method: 'post',
     path: '/api/mirrors/run',

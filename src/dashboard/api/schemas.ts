@@ -284,8 +284,32 @@ export const mirrorSchema = z.object({
 })
 export type MirrorView = z.infer<typeof mirrorSchema>
 
+export const scheduleSchema = z.object({
+  name: z.string(),
+  command: z.string(),
+  cron: z.string(),
+  tz: z.string(),
+  between: z.string().nullable(),
+  paused: z.boolean(),
+  next: z.array(time).describe('when it starts next; none while it is paused'),
+  runs: z.array(
+    z.object({
+      startedAt: time,
+      endedAt: time.nullable(),
+      running: z.boolean(),
+      code: z.number().int().nullable().describe('exit code'),
+      parked: z.string().nullable().describe('why it ended early and is to go on'),
+      report: z.string().nullable(),
+      said: z.string().nullable().describe('the end of what it said, where it failed'),
+    }),
+  ),
+  lastSkipped: z.object({ due: time, reason: z.string() }).nullable(),
+})
+export type ScheduleView = z.infer<typeof scheduleSchema>
+
 export const mirrorRunSchema = z.object({ name: z.string().max(64), destination: z.string().max(2_000) })
 
+export const scheduleNameParam = z.object({ name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/) })
 export const batchIdParam = z.object({ id: z.string().max(200) })
 export const batchQuerySchema = z.object({
   state: z.enum(['any', ...BATCH_STATES]).default('any'),

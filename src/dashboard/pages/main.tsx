@@ -9,6 +9,7 @@ import { Mirrors } from './mirrors.tsx'
 import { NewBatch } from './new-batch.tsx'
 import { Overview } from './overview.tsx'
 import { Link, useAddress } from './router.tsx'
+import { Schedules } from './schedules.tsx'
 import { Servers } from './servers.tsx'
 import { SessionContext } from './session.ts'
 import { SignIn } from './sign-in.tsx'
@@ -19,6 +20,7 @@ const PAGES = [
   { to: '/batches', name: 'Batches' },
   { to: '/new', name: 'New batch' },
   { to: '/mirrors', name: 'Mirrors' },
+  { to: '/schedules', name: 'Schedules' },
   { to: '/servers', name: 'Servers' },
   { to: '/workers', name: 'Workers' },
 ] as const
@@ -96,6 +98,8 @@ function Page({ path }: { readonly path: string }) {
       return <NewBatch />
     case '/mirrors':
       return <Mirrors />
+    case '/schedules':
+      return <Schedules />
     case '/servers':
       return <Servers />
     case '/workers':

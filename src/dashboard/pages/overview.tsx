@@ -5,6 +5,7 @@ import { Charts } from './chart.tsx'
 import { useLive } from './live.ts'
 import { Card, Figure, Loading, Name, Problem, StateBar, StateTag } from './parts.tsx'
 import { batchAddress, Link } from './router.tsx'
+import { NextSchedules } from './schedules.tsx'
 import { ServerCards } from './servers.tsx'
 
 /** What is wrong, what goes on, how fast, and where it goes. */
@@ -47,6 +48,7 @@ export function Overview() {
           <ServerCards servers={servers} />
         </section>
       )}
+      <NextSchedules />
       {destinations.length > 0 && (
         <Card title="Destinations">
           <ul class="destinations">

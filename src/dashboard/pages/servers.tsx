@@ -47,12 +47,14 @@ function ServerCard({
 }) {
   const { hold, streams, limit, waiting, active, delayed, bandwidth } = server
   const isPaused = hold?.by === 'person'
+  // On a page of their own they stand right below its title.
+  const Title = controls ? 'h2' : 'h3'
   return (
     <section class="card server" aria-label={server.server}>
       <div class="card-head">
-        <h3>
+        <Title>
           <Name text={server.server.replace(/^https?:\/\//, '')} />
-        </h3>
+        </Title>
         <span class={`tag ${hold ? (isPaused ? 'paused' : 'waiting') : 'good'}`}>
           {hold ? (isPaused ? 'paused' : 'on hold') : 'open'}
         </span>

@@ -1,0 +1,64 @@
+import { shellWord } from '../model/shell-word.ts'
+import { livenessOf } from '../process/process-identity.ts'
+import type { Schedule } from '../schedule/definition.ts'
+import { runsOf, type HistoryLine, type Run } from '../schedule/history.ts'
+import type { ScheduleFolder } from '../schedule/schedule-folder.ts'
+import { startsOf } from '../schedule/starts.ts'
+import type { ScheduleView } from './api/schemas.ts'
+
+const NEXT = 3
+const RUNS = 5
+const SAID = 300
+
+/** The schedules of this machine's state folder, with what will happen and what happened. */
+export async function scheduleViews(folder: ScheduleFolder, now: Date): Promise<ScheduleView[]> {
+  const schedules = await folder.list()
+  return Promise.all(schedules.map(async (one) => scheduleView(one, await folder.history(one.name), now)))
+}
+
+async function scheduleView(schedule: Schedule, history: readonly HistoryLine[], now: Date): Promise<ScheduleView> {
+  const { name, command, cron, tz, between, pausedAt } = schedule
+  const runs = runsOf(history).slice(-RUNS).reverse()
+  const last = history.findLast((line) => line.event === 'skipped')
+  return {
+    name,
+    command: ['dataferry', ...command].map(shellWord).join(' '),
+    cron,
+    tz,
+    between: between ?? null,
+    paused: pausedAt !== undefined,
+    next: pausedAt === undefined ? nextOf(schedule, now) : [],
+    runs: await Promise.all(runs.map(runView)),
+    lastSkipped: last?.event === 'skipped' ? { due: last.due, reason: last.reason } : null,
+  }
+}
+
+function nextOf(schedule: Schedule, now: Date): string[] {
+  const times: string[] = []
+  for (const { start } of startsOf(schedule, now)) {
+    times.push(start.toISOString())
+    if (times.length === NEXT) break
+  }
+  return times
+}
+
+async function runView({
+  startedAt,
+  endedAt,
+  by,
+  code,
+  parked,
+  report,
+  said,
+}: Run): Promise<ScheduleView['runs'][number]> {
+  const isGoing = endedAt === undefined && (await livenessOf(by)) !== 'dead'
+  return {
+    startedAt,
+    endedAt: endedAt ?? null,
+    running: isGoing,
+    code: code ?? null,
+    parked: parked ?? null,
+    report: report ?? null,
+    said: said?.slice(-SAID) ?? null,
+  }
+}
