@@ -68,7 +68,7 @@ export const ERROR_CODES = {
     group: 'source',
     remedy: 'fail',
     meaning: 'The file is under embargo: the server lets nobody download it before the day that the message names.',
-    advice: 'Run `dataferry retry` after that day, or run it with --wait-for embargo.',
+    advice: 'Run `dataferry retry` after that day. A batch begun with --wait-for embargo has such files wait.',
   },
   SOURCE_RETENTION_OVER: {
     group: 'source',

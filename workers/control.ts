@@ -7,7 +7,7 @@ import { planLeftOut } from '../src/plan/left-out.ts'
 import { unlessUnreadable, type Batches, type OpenBatch } from './batches.ts'
 
 export interface ControlDeps {
-  readonly ledger: Pick<Ledger, 'correct' | 'firstOpen' | 'get' | 'setState' | 'setPlanned'>
+  readonly ledger: Pick<Ledger, 'correct' | 'firstOpen' | 'get' | 'moveState' | 'setState' | 'setPlanned'>
   readonly batches: Pick<Batches, 'open' | 'release'>
   /** Continues to feed a batch. */
   readonly feed: (batch: string) => Promise<void>
@@ -35,7 +35,7 @@ export async function processControl({ batch: id }: ControlJob, deps: ControlDep
   const { done, kept, failed, waiting, bytes, keptBytes } = report
   await ledger.correct(id, { done, kept, failed, waiting, bytes, keptBytes })
   if (waiting > 0) {
-    await ledger.setState(id, 'waiting')
+    await ledger.moveState(id, ['open', 'waiting'], 'waiting')
     opened.log.info({ ...report.waitingFor }, 'batch waits')
     // Feeding looks whether something may continue.
     await deps.feed(id)
@@ -43,7 +43,7 @@ export async function processControl({ batch: id }: ControlJob, deps: ControlDep
   }
   // Leftovers cost only space: a store that does not let us look for them must not keep a batch from ending.
   await sink.sweep(id, AbortSignal.timeout(CLEAN_UP_MS)).catch(() => 0)
-  await ledger.setState(id, 'finished')
+  await ledger.moveState(id, ['open', 'waiting'], 'finished')
   const { planned, complete } = report
   opened.log.info({ complete, planned, done, kept, failed, bytes, keptBytes }, 'batch ended')
   await batches.release(id)

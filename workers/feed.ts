@@ -31,7 +31,7 @@ export interface FeedDeps {
   readonly memoryPressure: () => Promise<number | undefined>
   readonly notice: (message: string | undefined) => void
   /** Looks for what waits. */
-  readonly looks: Pick<Looks, 'due' | 'isLooking'>
+  readonly looks: Pick<Looks, 'due' | 'isLooking' | 'leave'>
   /** Bundles small files of one dataset. */
   readonly bundles?: {
     /** Undefined: not in this batch, or no longer on this server. */
@@ -95,13 +95,13 @@ export class Feeder {
     const opened = known && (await batches.open(batch))
     // What stands at the destination is planned, whatever Redis says.
     const entry = known && opened && { ...known, planned: await opened.planned(known.planned) }
-    if (!entry || entry.state === 'cancelled' || entry.state === 'finished') return this.#forget(batch, server)
-    if (!opened.batch.servers.includes(server)) return this.#forget(batch, server)
+    if (!entry || entry.state === 'cancelled' || entry.state === 'finished') return this.#leave(batch, server)
+    if (!opened.batch.servers.includes(server)) return this.#leave(batch, server)
     // It was left to workers, or taken over by a command, and is fed there.
-    if (itemScope(entry, server) !== this.#deps.scope) return this.#forget(batch, server)
+    if (itemScope(entry, server) !== this.#deps.scope) return this.#leave(batch, server)
     if (entry.state === 'paused' || this.#deps.isPaused(server)) {
       // Whatever was queued ends without its item: feeding starts over afterwards.
-      this.#forget(batch, server)
+      this.#leave(batch, server)
       return { kind: 'later', ms: HELD_MS }
     }
     const nextLookMs = await this.#deps.looks.due(entry, opened, server)
@@ -114,8 +114,14 @@ export class Feeder {
       return this.#forget(batch, server)
     }
     // Something that waited may continue.
-    if (entry.state === 'waiting') await ledger.setState(batch, 'open')
+    if (entry.state === 'waiting') await ledger.moveState(batch, ['waiting'], 'open')
     return { kind: 'later', ms: await this.#fill(entry, opened, server) }
+  }
+
+  /** As `#forget`, for a batch that is not looked after from here, or not now. */
+  #leave(batch: string, server: string): Step {
+    this.#deps.looks.leave(batch, server)
+    return this.#forget(batch, server)
   }
 
   #forget(batch: string, server: string): Step {

@@ -1,5 +1,5 @@
 import { ExternalSort } from '../src/batch/external-sort.ts'
-import { readAccessRequest, writeAccessRequest, type AccessRequest } from '../src/batch/access-request.ts'
+import { readAccessRequest, writeAccessRequest } from '../src/batch/access-request.ts'
 import { Outcomes } from '../src/batch/outcomes.ts'
 import { DataferryError, messageOf } from '../src/errors.ts'
 import type { Ledger, LedgerEntry } from '../src/ledger/ledger.ts'
@@ -13,7 +13,7 @@ import type { TokenHolds } from './token-holds.ts'
 import type { AccessDeps } from './when-denied.ts'
 
 export interface LooksDeps extends AccessDeps {
-  readonly ledger: Pick<Ledger, 'nextLooks' | 'reopen' | 'setNextLook' | 'setState' | 'summary'>
+  readonly ledger: Pick<Ledger, 'moveState' | 'nextLooks' | 'reopen' | 'setNextLook' | 'summary'>
   readonly notices: Pick<Notices, 'set'>
   readonly tokens: Pick<TokenHolds, 'isOpen' | 'hold'>
   /** Time between two looks at a server. */
@@ -55,7 +55,7 @@ export class Looks {
   async due(entry: LedgerEntry, opened: OpenBatch, server: string): Promise<number | undefined> {
     const servers = entry.attached ? entry.servers : [server]
     if ((await this.#deps.ledger.summary(entry.id)).waiting === 0) {
-      for (const one of servers) this.#tell(keyOf(entry.id, one), undefined)
+      for (const one of servers) this.leave(entry.id, one)
       return undefined
     }
     const looks = await this.#deps.ledger.nextLooks(entry.id)
@@ -88,6 +88,12 @@ export class Looks {
     return BUSY_MS
   }
 
+  /** What is told of a batch is taken back: it is on hold, has ended, or is looked after elsewhere. */
+  leave(batch: BatchId, server: string): void {
+    this.#tell(keyOf(batch, server), undefined)
+    this.#tellFailure(batch, server, undefined, 0)
+  }
+
   /** Resolves when the looks under way have ended. */
   async settled(): Promise<void> {
     await Promise.all(this.#running.values())
@@ -101,81 +107,77 @@ export class Looks {
 
   async #failed({ id }: LedgerEntry, server: string, error: unknown): Promise<void> {
     if (this.#closing.signal.aborted) return
-    const { ledger, log, notices, tokens, now, everyMs } = this.#deps
-    log.warn({ batch: id, server, problem: messageOf(error) }, 'looking for access failed')
+    const { ledger, now, everyMs } = this.#deps
     const at = now().getTime() + Math.min(everyMs, AGAIN_MS)
-    const isToken = error instanceof DataferryError && error.code === 'TOKEN_REJECTED'
-    if (!isToken || !tokens.hold(server, error)) {
-      const key = keyOf(id, server)
-      const since = this.#failing.get(key) ?? now()
-      this.#failing.set(key, since)
-      const what = `Looking for access to files of ${server}`
-      notices.set(`looks ${key}`, { what, reason: messageOf(error), since, nextLook: new Date(at) })
-    }
+    this.#tellFailure(id, server, error, at)
     // Where Redis is away, the look is due when it is back.
     await ledger.setNextLook(id, server, at).catch(() => undefined)
   }
 
+  /** @param error undefined: the look went well */
+  #tellFailure(batch: BatchId, server: string, error: unknown, nextAt: number): void {
+    const { log, notices, tokens, now } = this.#deps
+    const key = keyOf(batch, server)
+    if (error === undefined) {
+      this.#failing.delete(key)
+      notices.set(`looks ${key}`, undefined)
+      return
+    }
+    log.warn({ batch, server, problem: messageOf(error) }, 'looking for access failed')
+    if (error instanceof DataferryError && error.code === 'TOKEN_REJECTED' && tokens.hold(server, error)) return
+    const since = this.#failing.get(key) ?? now()
+    this.#failing.set(key, since)
+    const what = `Looking for access to files of ${server}`
+    notices.set(`looks ${key}`, { what, reason: messageOf(error), since, nextLook: new Date(nextAt) })
+  }
+
   async #look(entry: LedgerEntry, opened: OpenBatch, server: string): Promise<void> {
-    const { ledger, notices, now, everyMs, access } = this.#deps
+    const { ledger, now, everyMs } = this.#deps
     const { id } = entry
     await using waiting = new ExternalSort(waitingSchema)
     const { all, since } = await gather(new Outcomes(opened.sink.records, id, entry.planned), server, waiting)
     // Redis was set back, and counts as waiting what has ended since: the report puts that right.
-    if (all === 0 && entry.state === 'waiting') await ledger.setState(id, 'open')
-    const api = access(server)
-    const rejections = since === undefined ? [] : await api.rejections(sinceMinute(since), this.#closing.signal)
+    if (all === 0) await ledger.moveState(id, ['waiting'], 'open')
+    const asking = new Asking(this.#deps.access(server), this.#closing.signal)
+    const rejections = since === undefined ? [] : await asking.rejections(sinceMinute(since))
     let next = now().getTime() + everyMs
-    const left = { access: 0, embargo: 0 }
+    const left: Left = { access: 0, embargo: 0, rejections: 0 }
     for await (const { key: dataset, values } of waiting.groups()) {
-      const opens = await this.#mayContinue(values, rejectionsOf(dataset, rejections), api, opened)
-      const lines = [...opens].map(({ n }) => n)
-      await ledger.reopen(id, lines)
+      const of = rejectionsOf(dataset, values, rejections)
+      const opens = await this.#mayContinue(values, of, asking, opened)
+      await ledger.reopen(
+        id,
+        [...opens].map(({ n }) => n),
+      )
       for (const line of values) {
         if (opens.has(line)) continue
         left[line.for]++
         next = Math.min(next, Date.parse(line.until))
       }
+      if (values.some((line) => line.for === 'access' && !opens.has(line))) left.rejections += of.length
     }
+    if (asking.failed !== undefined) next = Math.min(next, now().getTime() + AGAIN_MS)
     await ledger.setNextLook(id, server, next)
-    const key = keyOf(id, server)
-    this.#failing.delete(key)
-    notices.set(`looks ${key}`, undefined)
-    this.#tell(key, { left, since, next })
+    this.#tellFailure(id, server, asking.failed, next)
+    this.#tell(keyOf(id, server), { left, since, next })
   }
 
-  /** Which of the files of a dataset may continue; decisions about requests are on record before. */
+  /** Which of the files of a dataset may continue. A look decides nothing: a real request tells, for each of them. */
   async #mayContinue(
     lines: readonly Waiting[],
     rejections: readonly Rejection[],
-    api: FileAccess,
+    asking: Asking,
     opened: OpenBatch,
   ): Promise<ReadonlySet<Waiting>> {
     const at = this.#deps.now().getTime()
     const due = lines.filter(({ until }) => Date.parse(until) <= at)
     const asked = lines.filter((line) => line.for === 'access' && Date.parse(line.until) > at)
-    const { granted, unknown } = await this.#permitted(asked, api, this.#closing.signal)
+    const { granted, unknown } = await asking.permitted(asked)
     const open = asked.filter((line) => !granted.has(line))
     const rejected = areRejected(open, rejections) ? open : []
-    for (const line of granted) await decide(line, 'granted', opened)
-    for (const line of rejected) await decide(line, 'rejected', opened)
+    for (const line of rejected) await recordRejection(line, opened)
     const probed = [...unknown].filter((line) => this.#isProbeDue(line))
     return new Set([...due, ...granted, ...rejected, ...probed])
-  }
-
-  /** Those that this user may download by now, and those that the server says nothing about. */
-  async #permitted(
-    lines: readonly Waiting[],
-    api: FileAccess,
-    signal: AbortSignal,
-  ): Promise<Record<'granted' | 'unknown', ReadonlySet<Waiting>>> {
-    const ids = lines.flatMap(({ file }) => (typeof file === 'number' ? [file] : []))
-    const { yes, no } = ids.length === 0 ? { yes: NO_FILES, no: NO_FILES } : await api.permitted(ids, signal)
-    const isIn = (files: ReadonlySet<number>, { file }: Waiting): boolean => typeof file === 'number' && files.has(file)
-    return {
-      granted: new Set(lines.filter((line) => isIn(yes, line))),
-      unknown: new Set(lines.filter((line) => !isIn(yes, line) && !isIn(no, line))),
-    }
   }
 
   #isProbeDue({ finishedAt }: Waiting): boolean {
@@ -183,15 +185,18 @@ export class Looks {
     return now().getTime() - Date.parse(finishedAt) >= LOOKS_A_PROBE * everyMs
   }
 
+  /** @param waits undefined: nothing waits any more, or it is not looked at from here */
   #tell(
     key: string,
-    waits: { readonly left: Record<Waiting['for'], number>; since: string | undefined; next: number } | undefined,
+    waits: { readonly left: Left; readonly since: string | undefined; readonly next: number } | undefined,
   ): void {
-    const { access = 0, embargo = 0 } = waits?.left ?? {}
+    const { access = 0, embargo = 0, rejections = 0 } = waits?.left ?? {}
     const { notices } = this.#deps
     const nextLook = new Date(waits?.next ?? 0)
     const since = new Date(waits?.since ?? nextLook)
-    const reason = 'it was requested, and is not granted yet.'
+    const some = rejections === 1 ? '1 rejection' : `${rejections} rejections`
+    const told = rejections === 0 ? '' : ` The server tells of ${some} in their datasets, and not for which files.`
+    const reason = `it was requested, and is not granted yet.${told}`
     const what = `Access to ${access} ${access === 1 ? 'file' : 'files'}`
     notices.set(`access ${key}`, access === 0 ? undefined : { what, reason, since, nextLook })
     const files = embargo === 1 ? '1 file waits' : `${embargo} files wait`
@@ -199,6 +204,48 @@ export class Looks {
       `embargo ${key}`,
       embargo === 0 ? undefined : `${files} for the end of an embargo: waiting.csv has the days.`,
     )
+  }
+}
+
+/** What waits still, and the rejections that concern some of it. */
+type Left = Record<Waiting['for'] | 'rejections', number>
+
+/** The questions of one look. One that fails answers nothing, and keeps the others from nothing. */
+class Asking {
+  readonly #api: FileAccess
+  readonly #signal: AbortSignal
+  /** The first error. */
+  failed: unknown
+
+  constructor(api: FileAccess, signal: AbortSignal) {
+    this.#api = api
+    this.#signal = signal
+  }
+
+  rejections(since: Date): Promise<readonly Rejection[]> {
+    return this.#try(() => this.#api.rejections(since, this.#signal), [])
+  }
+
+  /** Those that this user may download by now, and those that the server says nothing about. */
+  async permitted(lines: readonly Waiting[]): Promise<Record<'granted' | 'unknown', ReadonlySet<Waiting>>> {
+    const ids = lines.flatMap(({ file }) => (typeof file === 'number' ? [file] : []))
+    const none = { yes: NO_FILES, no: NO_FILES }
+    const { yes, no } = ids.length === 0 ? none : await this.#try(() => this.#api.permitted(ids, this.#signal), none)
+    const isIn = (files: ReadonlySet<number>, { file }: Waiting): boolean => typeof file === 'number' && files.has(file)
+    return {
+      granted: new Set(lines.filter((line) => isIn(yes, line))),
+      unknown: new Set(lines.filter((line) => !isIn(yes, line) && !isIn(no, line))),
+    }
+  }
+
+  async #try<T>(question: () => Promise<T>, instead: T): Promise<T> {
+    try {
+      return await question()
+    } catch (error) {
+      this.#signal.throwIfAborted()
+      this.failed ??= error
+      return instead
+    }
   }
 }
 
@@ -229,25 +276,23 @@ async function gather(
   return { all, since }
 }
 
-function rejectionsOf(dataset: string, all: readonly Rejection[]): readonly Rejection[] {
-  return dataset === '' ? [] : all.filter((one) => one.dataset === dataset)
+/** Those that may be about requests of a dataset, as they came after the first of these was made. */
+function rejectionsOf(dataset: string, lines: readonly Waiting[], all: readonly Rejection[]): readonly Rejection[] {
+  const since = lines.flatMap((line) => (line.for === 'access' ? [Date.parse(line.since)] : []))
+  if (dataset === '' || since.length === 0) return []
+  const first = since.reduce((known, at) => Math.min(known, at)) - MINUTE_MS
+  return all.filter((one) => one.dataset === dataset && one.at.getTime() >= first)
 }
 
 /**
- * Whether all open requests of a dataset were rejected. The server names the dataset and not the file, so only that is
- * certain: at least as many rejections as open requests, since the first of them.
+ * Whether all open requests of a dataset seem to have been rejected. The server names the dataset and not the file, so there
+ * must be at least as many rejections as open requests.
  */
 function areRejected(open: readonly Waiting[], rejections: readonly Rejection[]): boolean {
-  if (open.length === 0) return false
-  const first = open.reduce((known, { since }) => (since < known ? since : known), open[0]?.since ?? '')
-  return rejections.filter(({ at }) => at >= sinceMinute(first)).length >= open.length
+  return open.length > 0 && rejections.length >= open.length
 }
 
-async function decide(
-  { n, since }: Waiting,
-  state: AccessRequest['state'],
-  { sink: { records }, batch }: OpenBatch,
-): Promise<void> {
-  const { at } = (await readAccessRequest(records, batch.id, n)) ?? { at: since }
-  await writeAccessRequest(records, batch.id, n, { state, at })
+async function recordRejection({ n, since }: Waiting, { sink: { records }, batch }: OpenBatch): Promise<void> {
+  const request = (await readAccessRequest(records, batch.id, n)) ?? { at: since }
+  await writeAccessRequest(records, batch.id, n, { ...request, state: 'rejected' })
 }

@@ -27,6 +27,13 @@ export class Notices {
   list(): readonly Notice[] {
     return [...this.#notices.values()]
   }
+
+  /** Those that may hold up everything: what some files wait for holds up no others. */
+  reasons(): readonly Notice[] {
+    return [...this.#notices].flatMap(([cause, notice]) =>
+      /^(access|embargo|looks|expiry) /.test(cause) ? [] : [notice],
+    )
+  }
 }
 
 function fieldsOf(notice: Notice): Readonly<Record<string, unknown>> {

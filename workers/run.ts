@@ -271,7 +271,7 @@ class WorkerProcess implements RunningWorkers {
 
   async #watch(): Promise<void> {
     const reasons = this.notices
-      .list()
+      .reasons()
       .map(noticeText)
       .filter((text) => text !== this.#silence)
     const status = await readStatus(this.#deps)

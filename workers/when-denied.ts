@@ -4,7 +4,9 @@ import {
   writeAccessRequest,
   type AccessRequest,
 } from '../src/batch/access-request.ts'
+import { readBatch } from '../src/batch/folder.ts'
 import { DataferryError } from '../src/errors.ts'
+import type { BatchAccess } from '../src/model/batch.ts'
 import type { FileAccess, FileFacts } from '../src/model/file-access.ts'
 import type { Item } from '../src/model/item.ts'
 import { failureFor, waitingFor, type Outcome } from '../src/model/receipt.ts'
@@ -34,11 +36,14 @@ const TIMEOUT_MS = 90 * 86_400_000
 export async function whenDenied(error: unknown, denied: Denied, deps: AccessDeps): Promise<Outcome> {
   const { item, opened } = denied
   if (!isDenial(error) || item.ref.kind !== 'file') throw error
-  const request = await readAccessRequest(opened.sink.records, opened.batch.id, item.n)
-  const facts = await factsOf(denied, request, deps)
-  if (facts.withheld === 'restricted') return restricted(error, denied, request, deps)
+  const { records } = opened.sink
+  const request = await readAccessRequest(records, opened.batch.id, item.n)
+  // A command may have changed it while this process has the batch open.
+  const access = (await readBatch(records, opened.batch.id))?.access
+  const facts = await factsOf(denied, request, access, deps)
+  if (facts.withheld === 'restricted') return restricted(error, denied, request, access, deps)
   if (facts.withheld === undefined || facts.withheldDay === undefined) throw error
-  if (facts.withheld === 'embargoed') return embargoed(denied, facts.withheldDay, deps)
+  if (facts.withheld === 'embargoed') return embargoed(item, facts.withheldDay, access, deps)
   const message = `${item.server} lets nobody download it any more: its retention period ended on ${facts.withheldDay}.`
   return failureFor(item, 'SOURCE_RETENTION_OVER', message)
 }
@@ -49,14 +54,15 @@ function isDenial(error: unknown): error is DataferryError {
 
 /** What the plan knows, unless that has changed since or is not enough: then the server is asked. */
 async function factsOf(
-  { item: { withheld, withheldDay, ref, server }, opened, signal }: Denied,
+  { item: { withheld, withheldDay, ref, server }, signal }: Denied,
   request: AccessRequest | undefined,
+  batch: BatchAccess | undefined,
   { access, now }: AccessDeps,
 ): Promise<FileFacts> {
   const isEnough =
     withheld === 'restricted' || (withheldDay !== undefined && (withheld !== 'embargoed' || endOf(withheldDay) > now()))
   if (withheld && isEnough && !request) return { withheld, ...(withheldDay !== undefined && { withheldDay }) }
-  if (ref.kind !== 'file' || (!withheld && !opened.batch.access)) return {}
+  if (ref.kind !== 'file' || (!withheld && !batch)) return {}
   try {
     return await access(server).facts(ref.file, signal)
   } catch (error) {
@@ -66,8 +72,7 @@ async function factsOf(
   }
 }
 
-function embargoed({ item, opened }: Denied, day: string, { now }: AccessDeps): Outcome {
-  const { access } = opened.batch
+function embargoed(item: Item, day: string, access: BatchAccess | undefined, { now }: AccessDeps): Outcome {
   const left = endOf(day).getTime() - now().getTime()
   const why = `${item.server} keeps it under embargo until ${day}.`
   if (!access?.waitFor.includes('embargo')) return failureFor(item, 'SOURCE_EMBARGOED', why)
@@ -86,16 +91,18 @@ async function restricted(
   error: DataferryError,
   denied: Denied,
   request: AccessRequest | undefined,
+  access: BatchAccess | undefined,
   deps: AccessDeps,
 ): Promise<Outcome> {
   const { item, opened, bytes } = denied
-  const { access } = opened.batch
   if (request?.state === 'rejected') {
+    // Whether it was this one is not certain: tried again, the file waits again.
+    await writeAccessRequest(opened.sink.records, opened.batch.id, item.n, { ...request, state: 'asked' })
     const message = `The request of ${request.at.slice(0, 10)} for access to it was rejected.`
     return failureFor(item, 'ACCESS_REJECTED', message)
   }
-  if (bytes > 0 || request?.state === 'granted') throw withdrawn(error)
-  if (!request && access?.request !== true) throw error
+  // With some of its bytes here, the right to have it was withdrawn.
+  if (bytes > 0 || (!request && access?.request !== true)) throw error
   const { at } = request?.state === 'asked' ? request : await ask(denied, request, deps)
   const until = new Date(Date.parse(at) + (access?.timeoutMs ?? TIMEOUT_MS))
   if (until <= deps.now()) {
@@ -106,27 +113,28 @@ async function restricted(
   return waitingFor('access', item, { message, since: at, until: until.toISOString() })
 }
 
-function withdrawn(error: DataferryError): DataferryError {
-  const message = `Access to it was granted, and withdrawn since. ${error.message}`
-  return new DataferryError('SOURCE_DENIED', message, { cause: error, status: 403 })
-}
-
-/** Requests access. What is about to be sent is on record before, so that a crash in between leads to no second request. */
-async function ask(
-  { item, opened, signal }: Denied,
-  before: AccessRequest | undefined,
-  { access, now }: AccessDeps,
-): Promise<AccessRequest> {
+/**
+ * Requests access. What is about to be sent is on record before, so that a crash in between leads to no second request: then the
+ * server is asked whether it arrived.
+ */
+async function ask(denied: Denied, before: AccessRequest | undefined, deps: AccessDeps): Promise<AccessRequest> {
+  const { item, opened, signal } = denied
   const { records } = opened.sink
   const { n, ref, server } = item
   const file = ref.kind === 'file' ? ref.file : 0
-  const write = (state: AccessRequest['state']): Promise<void> =>
-    writeAccessRequest(records, opened.batch.id, n, { state, at })
-  const at = before?.at ?? now().toISOString()
-  const api = access(server)
-  if (!before || !(await api.hasRequested(file, signal))) {
-    if (!before) await write('asking')
-    const requested = await api.request(file, signal)
+  const write = (request: AccessRequest): Promise<void> => writeAccessRequest(records, opened.batch.id, n, request)
+  const api = deps.access(server)
+  const hasRequested = await api.hasRequested(file, signal)
+  const arrived = before !== undefined && hasRequested && before.again !== true
+  const again = before?.again ?? (before === undefined && hasRequested ? true : undefined)
+  const request = { v: 1 as const, at: before?.at ?? deps.now().toISOString(), ...(again && { again }) }
+  if (!arrived) {
+    await write({ ...request, state: 'asking' })
+    const requested = await api.request(file, signal).catch(async (error: unknown) => {
+      // An answer means that none was made.
+      if (isAnswer(error)) await removeAccessRequest(records, opened.batch.id, n)
+      throw error
+    })
     if (requested.kind === 'refused') {
       await removeAccessRequest(records, opened.batch.id, n)
       const message = `It is restricted, and access to it could not be requested: ${requested.why}`
@@ -134,6 +142,11 @@ async function ask(
     }
     opened.log.info({ n, path: item.path, request: requested.kind }, 'access requested')
   }
-  await write('asked')
-  return { v: 1, state: 'asked', at }
+  const asked = { ...request, state: 'asked' as const }
+  await write(asked)
+  return asked
+}
+
+function isAnswer(error: unknown): boolean {
+  return error instanceof DataferryError && error.status !== undefined && error.status < 500
 }

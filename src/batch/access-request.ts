@@ -8,11 +8,13 @@ const accessRequestSchema = z.object({
   v: z.literal(1),
   /**
    * - `asking`: written before the request is sent; whether it arrived is for the server to say
-   * - `asked`: it is open · `granted`, `rejected`: it was decided
+   * - `asked`: it was made · `rejected`: it seems to have been rejected, which the file's next refusal tells
    */
-  state: z.enum(['asking', 'asked', 'granted', 'rejected']),
+  state: z.enum(['asking', 'asked', 'rejected']),
   /** When it was made. */
   at: z.string(),
+  /** This user had requested the file before, at another time: then the server cannot tell whether this request arrived. */
+  again: z.literal(true).optional(),
 })
 /** `requests/<n>.json`: that access was requested to the file on line `n`. One of them is why it is never requested twice. */
 export type AccessRequest = Readonly<z.infer<typeof accessRequestSchema>>
@@ -37,9 +39,9 @@ export async function writeAccessRequest(
   records: Records,
   batch: BatchId,
   n: number,
-  { state, at }: Pick<AccessRequest, 'state' | 'at'>,
+  { state, at, again }: Pick<AccessRequest, 'state' | 'at' | 'again'>,
 ): Promise<void> {
-  const request: AccessRequest = { v: 1, state, at }
+  const request: AccessRequest = { v: 1, state, at, ...(again && { again }) }
   await records.write(names.request(batch, n), recordText(request))
 }
 

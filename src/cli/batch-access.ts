@@ -1,5 +1,6 @@
 import { writeBatch } from '../batch/folder.ts'
 import { readReport } from '../batch/report.ts'
+import type { SettingName } from '../config/about-settings.ts'
 import { tokenFor } from '../config/config.ts'
 import { DataferryError } from '../errors.ts'
 import type { Batch, BatchAccess } from '../model/batch.ts'
@@ -24,12 +25,17 @@ export async function withAccess(context: Context, sink: Sink, begun: BegunBatch
 }
 
 async function accessOf(context: Context, batch: Batch): Promise<BatchAccess | undefined> {
-  const { settings } = context.config
-  const { waitFor, accessTimeoutMs: timeoutMs, waitAtMostMs } = settings
+  const { settings, sourceOf } = context.config
+  const { requestAccess, waitFor, accessTimeoutMs, waitAtMostMs } = settings
   const before = batch.access
-  if (!settings.requestAccess && waitFor.length === 0) return before
-  const request = before?.request === true || (settings.requestAccess && (await mayRequest(context, batch)))
-  return { request, timeoutMs, waitFor: waitFor.length > 0 ? waitFor : (before?.waitFor ?? []), waitAtMostMs }
+  if (!requestAccess && waitFor.length === 0 && !before) return undefined
+  const isGiven = (name: SettingName): boolean => !before || sourceOf(name).kind !== 'default'
+  return {
+    request: before?.request === true || (requestAccess && (await mayRequest(context, batch))),
+    timeoutMs: isGiven('accessTimeoutMs') ? accessTimeoutMs : (before?.timeoutMs ?? accessTimeoutMs),
+    waitFor: isGiven('waitFor') ? waitFor : (before?.waitFor ?? waitFor),
+    waitAtMostMs: isGiven('waitAtMostMs') ? waitAtMostMs : (before?.waitAtMostMs ?? waitAtMostMs),
+  }
 }
 
 async function mayRequest(context: Context, { servers }: Batch): Promise<boolean> {
@@ -41,23 +47,32 @@ async function mayRequest(context: Context, { servers }: Batch): Promise<boolean
   }
   const question = 'Request access, in the name of your account, to each restricted file that allows it?'
   const answer = has('yes') ? true : await askYesOrNo(context, question)
+  context.signal.throwIfAborted()
   if (answer === false) out.say('Access is not requested.')
   return answer ?? true
 }
 
-/** Decides, each time everything that is left of a batch waits, whether its command stays. A person is asked once. */
-export function stayer(context: Context, sink: Sink, { id, access }: Batch): () => Promise<boolean> {
-  let told: Promise<boolean> | undefined
-  const ask = async (waiting: number): Promise<boolean> =>
+/**
+ * Decides, each time everything that is left of a batch waits, whether its command stays. A person is asked once, unless `--yes`
+ * says that nobody is to be asked.
+ * @returns a function that ends its question with a signal, and then says no
+ */
+export function stayer(context: Context, sink: Sink, { id, access }: Batch): (signal: AbortSignal) => Promise<boolean> {
+  let told: boolean | undefined
+  const ask = async (waiting: number, signal: AbortSignal): Promise<boolean> =>
+    !context.has('yes') &&
     (await askYesOrNo(
-      context,
+      { out: context.out, signal },
       `${plural(waiting, 'file waits', 'files wait')}. Stay, and fetch them when they come?`,
-    )) ?? false
-  return async () => {
+    )) === true
+  return async (signal) => {
     const report = await readReport(sink.records, id)
     if (!report) return true
     const kinds = WAITS.filter((kind) => report.waitingFor[kind] > 0)
     if (kinds.some((kind) => access?.waitFor.includes(kind))) return true
-    return (told ??= ask(report.waiting))
+    const answer = told ?? (await ask(report.waiting, signal))
+    // A question that was cut short was not answered.
+    if (!signal.aborted) told = answer
+    return answer
   }
 }

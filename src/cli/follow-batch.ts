@@ -20,8 +20,8 @@ export interface View {
   readonly held: () => readonly HeldItem[]
   /** Reasons to wait. */
   readonly notices: () => readonly Notice[]
-  /** Asked when everything that is left waits: whether to stay. */
-  readonly stays: () => Promise<boolean>
+  /** Asked when everything that is left waits: whether to stay. A question to a person ends with the signal. */
+  readonly stays: (signal: AbortSignal) => Promise<boolean>
 }
 
 /**
@@ -67,18 +67,41 @@ export async function followBatch(
         continue
       }
       const { entry, summary } = seen
-      const isNew = entry.state !== last?.entry.state
+      // It may have been open in between.
+      const isNew = stateOf(seen) !== (last && stateOf(last))
       before ??= summary.bytes
       const bytes = show(seen)
-      if (entry.state === 'waiting' && isNew) progress.stop()
-      const isOver = entry.state === 'finished' || (entry.state === 'waiting' && isNew && !(await stays()))
+      let isOver = entry.state === 'finished'
+      if (entry.state === 'waiting' && isNew) {
+        progress.stop()
+        isOver = !(await whileWaiting(changes, id, signal, stays))
+        if (!isOver) progress = start()
+      }
       if (isOver) return { ms: performance.now() - begun, bytes: bytes - before, ids }
-      if (entry.state === 'waiting' && isNew) progress = start()
       refuseHeld(entry)
       await nextLook(changes, id, signal)
     }
   } finally {
     progress.stop()
+  }
+}
+
+function stateOf({ entry: { state }, summary: { done, kept, failed, waiting } }: Seen): string {
+  return [state, done, kept, failed, waiting].join(' ')
+}
+
+/** What `stays` says; yes, too, once the batch does not wait any more. Rejects with the signal's reason. */
+async function whileWaiting(changes: Changes, id: string, signal: AbortSignal, stays: View['stays']): Promise<boolean> {
+  const changed = new AbortController()
+  const stop = changes.onChange((change) => {
+    if (change.kind === 'batch' && change.id === id && change.state !== 'waiting') changed.abort()
+  })
+  try {
+    const isStaying = await stays(AbortSignal.any([signal, changed.signal]))
+    signal.throwIfAborted()
+    return isStaying || changed.signal.aborted
+  } finally {
+    stop()
   }
 }
 

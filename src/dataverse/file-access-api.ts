@@ -18,6 +18,7 @@ const MOST_NOTIFICATIONS = 2_000
 /** `FileAccess` of a Dataverse installation. @see the protocol note §1.7 and the mirroring note §5 */
 export class FileAccessApi implements FileAccess {
   readonly #native: NativeApi
+  readonly #now: () => Date
   readonly #installation: Installation
   readonly #calls: JsonCalls
   readonly #guestbooks: Guestbooks
@@ -27,6 +28,7 @@ export class FileAccessApi implements FileAccess {
   constructor(options: NativeApiOptions, respond?: Respond) {
     const { retries = DEFAULT_RETRIES, throttleMs = DEFAULT_THROTTLE_MS } = options
     this.#native = new NativeApi(options)
+    this.#now = options.now ?? (() => new Date())
     this.#installation = new Installation(options)
     this.#calls = new JsonCalls(this.#installation, { retries, throttleMs })
     this.#guestbooks = new Guestbooks(this.#installation, this.#calls)
@@ -34,7 +36,11 @@ export class FileAccessApi implements FileAccess {
   }
 
   async facts(file: number | string, signal: AbortSignal): Promise<FileFacts> {
-    const { withheld, availableFrom, availableUntil } = await this.#native.file(file, signal)
+    const { withheld, availableFrom, availableUntil, embargoEnds } = await this.#native.file(file, signal)
+    // A server in the west still lives in the day before.
+    const isMorning = this.#now().getUTCHours() < 12
+    const isFirstDay = embargoEnds !== undefined && embargoEnds === this.#now().toISOString().slice(0, 10)
+    if (isFirstDay && isMorning) return { withheld: 'embargoed', withheldDay: embargoEnds }
     const withheldDay = availableUntil ?? availableFrom
     return { ...(withheld && { withheld }), ...(withheldDay !== undefined && { withheldDay }) }
   }

@@ -110,6 +110,8 @@ export interface Ledger {
   get(id: BatchId): Promise<LedgerEntry | undefined>
   list(): Promise<readonly LedgerEntry[]>
   setState(id: BatchId, state: BatchState, reason?: string): Promise<void>
+  /** As `setState`, if the batch is in one of these states: nothing that a person decided meanwhile is undone. @returns whether it was */
+  moveState(id: BatchId, from: readonly BatchState[], to: BatchState): Promise<boolean>
   /**
    * Makes `owner` the one process that works on a batch; renews the lease if it already is.
    * @param instead id of an owner that is proven dead

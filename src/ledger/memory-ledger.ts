@@ -55,6 +55,13 @@ export class MemoryLedger implements Ledger, Changes {
     this.#tell({ kind: 'batch', id, state })
   }
 
+  async moveState(id: BatchId, from: readonly BatchState[], to: BatchState): Promise<boolean> {
+    const { entry } = await this.#known(id)
+    if (!from.includes(entry.state)) return false
+    await this.setState(id, to)
+    return true
+  }
+
   async attach(id: BatchId, owner: BatchOwner, instead = ''): Promise<BatchOwner | undefined> {
     const batch = await this.#known(id)
     const has = batch.entry.owner

@@ -53,6 +53,36 @@ it('a batch of which everything left waits ends where its command does not stay'
   expect(await told([], 'waiting')).toMatchObject({ bytes: 0, active: [] })
 })
 
+it('a question whether to stay ends when the batch opens again, and with the command', async () => {
+  const ledger = new MemoryLedger()
+  await ledger.open({ id: 'b1', destination: 'file:///d', servers: [], createdAt: SINCE.toISOString() })
+  await ledger.setPlanned('b1', 1, 1, true)
+  await ledger.settle('b1', 0, { state: 'waiting', bytes: 0 })
+  await ledger.setState('b1', 'waiting')
+  const out = new Output({
+    ...{ stdout: new Recorder(), stderr: new Recorder(), json: true, quiet: false, color: false, redraws: false },
+  })
+  let asked = 0
+  // Nobody answers.
+  const stays = (signal: AbortSignal): Promise<boolean> =>
+    new Promise((resolve) => {
+      asked++
+      signal.addEventListener('abort', () => resolve(false))
+    })
+  const view = { held: () => [], notices: () => [], stays }
+  const runtime = { ledger, changes: ledger }
+  const restore = (): Promise<void> => Promise.resolve()
+  const stop = new AbortController()
+  const following = followBatch({ out, logsToTerminal: false }, runtime, 'b1', view, stop.signal, restore)
+  await expect.poll(() => asked).toBe(1)
+  await ledger.setState('b1', 'open')
+  await ledger.settle('b1', 1, { state: 'failed', bytes: 0 })
+  await ledger.setState('b1', 'waiting')
+  await expect.poll(() => asked).toBe(2)
+  stop.abort(new Error('Stopped.'))
+  await expect(following).rejects.toThrow('Stopped.')
+})
+
 it('what is waited for is told with reason, since when and the next look', async () => {
   const nextLook = new Date(SINCE.getTime() + 5_000)
   const wait = { what: 'https://demo.invalid', reason: 'It is away.', since: SINCE, nextLook }

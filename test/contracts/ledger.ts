@@ -72,6 +72,15 @@ export function describeLedger(name: string, make: () => Ledger): void {
       expect(await ledger.summary(id)).toMatchObject({ done: 2, failed: 1, waiting: 0 })
     })
 
+    it('a state moves only from those it may come from: what a person decided meanwhile stays', async () => {
+      expect(await ledger.moveState(id, ['open'], 'waiting')).toBe(true)
+      expect(await ledger.moveState(id, ['open'], 'finished')).toBe(false)
+      await ledger.setState(id, 'paused', 'by hand')
+      expect(await ledger.moveState(id, ['open', 'waiting'], 'finished')).toBe(false)
+      expect(await ledger.get(id)).toMatchObject({ state: 'paused', reason: 'by hand' })
+      await expect(ledger.moveState(`${id}-no`, ['open'], 'waiting')).rejects.toMatchObject({ code: 'BATCH_NOT_FOUND' })
+    })
+
     it('the next look at a server is known until the batch is forgotten', async () => {
       expect([...(await ledger.nextLooks(id))]).toEqual([])
       await ledger.setNextLook(id, 'https://a.example', 5)

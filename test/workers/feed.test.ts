@@ -65,7 +65,7 @@ async function fed(items: readonly Item[], more: Partial<FeedDeps> = {}): Promis
     window: () => Promise.resolve(WINDOW),
     memoryPressure: () => Promise.resolve(undefined),
     notice: (text) => notices.push(text),
-    looks: { due: () => Promise.resolve(undefined), isLooking: () => false },
+    looks: { due: () => Promise.resolve(undefined), isLooking: () => false, leave: () => undefined },
     ...more,
   }
   const feeder = new Feeder(deps)

@@ -82,7 +82,8 @@ it('what was granted opens again, with one question for all, and the next look i
   await look(desk, looks)
   expect(access.asked).toEqual(['permitted 100 102', 'permitted 101'])
   expect(await openLines(desk, 3)).toEqual([2])
-  expect(await readAccessRequest(desk.sink.records, 'b1', 2)).toMatchObject({ state: 'granted', at: SINCE })
+  // Only a real request tells whether that is so.
+  expect(await readAccessRequest(desk.sink.records, 'b1', 2)).toMatchObject({ state: 'asked', at: SINCE })
   expect(await look(desk, looks)).toBe(HOUR_MS)
   now += HOUR_MS
   await look(desk, looks)
@@ -113,6 +114,9 @@ it('requests of a dataset are rejected when there are as many rejections as open
   const looks = looksAt(desk)
   await look(desk, looks)
   expect(await openLines(desk, 3)).toEqual([])
+  expect([...told.values()].filter(Boolean)).toMatchObject([
+    { reason: expect.stringContaining('tells of 1 rejection') as string },
+  ])
   access.rejected.push({ dataset: 'doi:x', at })
   now += HOUR_MS
   await look(desk, looks)
@@ -127,15 +131,20 @@ it('a request that nobody answered opens when its time is over', async () => {
   expect(access.asked).toEqual([])
 })
 
-it('a look that fails is said, and made again in minutes', async () => {
-  const desk = await waitingDesk([{}])
+it('a question that fails is said and asked again in minutes, and keeps nothing else from continuing', async () => {
+  const desk = await waitingDesk([
+    {},
+    { until: '2026-11-27T12:00:00.000Z' },
+    { for: 'embargo', until: '2026-11-27T12:00:00.000Z' },
+  ])
   access.fails.permitted = new DataferryError('SOURCE_UNREACHABLE', 'Gone.')
   const looks = looksAt(desk)
   await look(desk, looks)
-  expect(await openLines(desk, 1)).toEqual([])
+  expect(await openLines(desk, 3)).toEqual([1, 2])
   const since = new Date(now)
   expect([...told.values()].filter(Boolean)).toMatchObject([
     { reason: 'Gone.', since, nextLook: new Date(now + 300_000) },
+    { what: 'Access to 1 file' },
   ])
   access.fails = {}
   access.granted.add(100)
@@ -143,6 +152,20 @@ it('a look that fails is said, and made again in minutes', async () => {
   now += 300_000
   await look(desk, looks)
   expect(await openLines(desk, 1)).toEqual([0])
+  expect([...told.values()].filter(Boolean)).toEqual([])
+})
+
+it('a batch that somebody paused while it was looked at stays paused, and nothing more is told of it', async () => {
+  const desk = await waitingDesk([{}])
+  const opened = await desk.batches.open('b1')
+  await opened?.outcomes.record({ state: 'failed', n: 0, path: 'f0', code: 'X', message: 'x', finishedAt: FAR })
+  const [entry, looks] = [await desk.ledger.get('b1'), looksAt(desk)]
+  if (!entry || !opened) throw new Error('No batch.')
+  await desk.ledger.setState('b1', 'paused', 'by hand')
+  await looks.due(entry, opened, SERVER)
+  await looks.settled()
+  expect(await desk.ledger.get('b1')).toMatchObject({ state: 'paused', reason: 'by hand' })
+  looks.leave('b1', SERVER)
   expect([...told.values()].filter(Boolean)).toEqual([])
 })
 

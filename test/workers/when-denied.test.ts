@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { readAccessRequest, writeAccessRequest } from '../../src/batch/access-request.ts'
+import { writeBatch } from '../../src/batch/folder.ts'
 import { DataferryError } from '../../src/errors.ts'
 import type { BatchAccess } from '../../src/model/batch.ts'
 import type { Item } from '../../src/model/item.ts'
@@ -33,7 +34,7 @@ describe('a restricted file', () => {
   it('is requested once, and waits', async () => {
     const one = await desk({ withheld: 'restricted' })
     expect(await one.work({ n: 0 })).toEqual({ kind: 'over' })
-    expect(access.asked).toEqual(['request 1'])
+    expect(access.asked).toEqual(['requested?', 'request 1'])
     expect(await one.outcomes()).toMatchObject([
       { state: 'waiting', for: 'access', file: 1, since: now.toISOString(), until: '2027-02-25T10:00:00.000Z' },
     ])
@@ -42,7 +43,7 @@ describe('a restricted file', () => {
     await one.ledger.reopen('b1', [0])
     access.about = { withheld: 'restricted' }
     await one.work({ n: 0 })
-    expect(access.asked).toEqual(['request 1', 'facts'])
+    expect(access.asked).toEqual(['requested?', 'request 1', 'facts'])
     expect((await one.outcomes()).map(({ state }) => state)).toEqual(['waiting', 'waiting'])
   })
 
@@ -83,7 +84,7 @@ describe('a restricted file', () => {
       access.about = { withheld: 'restricted' }
       await one.work({ n: 0 })
       const again = arrived ? [] : ['request 1']
-      expect(access.asked).toEqual(['request 1', 'facts', 'requested?', ...again])
+      expect(access.asked).toEqual(['requested?', 'request 1', 'facts', 'requested?', ...again])
       expect(await one.outcomes()).toMatchObject([{ state: 'waiting', since: now.toISOString() }])
     },
   )
@@ -98,14 +99,36 @@ describe('a restricted file', () => {
     expect((await one.outcomes()).at(-1)).toMatchObject({ state: 'failed', code: 'ACCESS_UNANSWERED' })
   })
 
-  it('whose right was granted and withdrawn since fails alone, and is not requested again', async () => {
-    access.about = { withheld: 'restricted' }
+  it('that was requested at another time is requested all the same: also where the request was cut off', async () => {
+    access.everRequested = true
     const one = await desk({ withheld: 'restricted' })
-    await writeAccessRequest(one.sink.records, 'b1', 0, { state: 'granted', at: now.toISOString() })
+    access.fails.request = new DataferryError('SOURCE_UNREACHABLE', 'Gone.')
+    expect(await one.work({ n: 0 })).toMatchObject({ kind: 'retry' })
+    access.fails = {}
+    access.about = { withheld: 'restricted' }
     await one.work({ n: 0 })
-    expect(await one.outcomes()).toMatchObject([{ state: 'failed', code: 'SOURCE_DENIED' }])
-    expect(access.asked).toEqual(['facts'])
-    expect(await one.ledger.get('b1')).toMatchObject({ state: 'open' })
+    expect(access.asked.filter((asked) => asked === 'request 1')).toHaveLength(2)
+    expect(await one.outcomes()).toMatchObject([{ state: 'waiting' }])
+  })
+
+  it('whose request a server answered with a pause has not been requested', async () => {
+    const one = await desk({ withheld: 'restricted' })
+    access.fails.request = new DataferryError('SOURCE_THROTTLED', 'Later.', { status: 429 })
+    await one.work({ n: 0 })
+    expect(await readAccessRequest(one.sink.records, 'b1', 0)).toBeUndefined()
+    access.fails = {}
+    access.everRequested = true
+    await one.work({ n: 0 })
+    expect(await one.outcomes()).toMatchObject([{ state: 'waiting' }])
+  })
+
+  it('is judged by what the batch says now, whenever this process opened it', async () => {
+    const one = await desk({ withheld: 'restricted' }, 'nothing')
+    await one.work({ n: 0 })
+    await writeBatch(one.sink.records, { ...one.batch, access: ACCESS })
+    await one.ledger.reopen('b1', [0])
+    await one.work({ n: 0 })
+    expect((await one.outcomes()).map(({ state }) => state)).toEqual(['failed', 'waiting'])
   })
 
   it('that is withheld in the middle of its download fails alone, and is not requested', async () => {
@@ -119,17 +142,14 @@ describe('a restricted file', () => {
     expect(access.asked).toEqual(['facts'])
   })
 
-  it('that was rejected fails as such, however often it is tried again', async () => {
+  it('that seems to have been rejected fails as such, and waits again where somebody tries it again', async () => {
     access.about = { withheld: 'restricted' }
     const one = await desk({ withheld: 'restricted' })
     await writeAccessRequest(one.sink.records, 'b1', 0, { state: 'rejected', at: now.toISOString() })
     await one.work({ n: 0 })
     await one.ledger.reopen('b1', [0])
     await one.work({ n: 0 })
-    expect((await one.outcomes()).map((line) => 'code' in line && line.code)).toEqual([
-      'ACCESS_REJECTED',
-      'ACCESS_REJECTED',
-    ])
+    expect(await one.outcomes()).toMatchObject([{ state: 'failed', code: 'ACCESS_REJECTED' }, { state: 'waiting' }])
     expect(access.asked).toEqual(['facts', 'facts'])
   })
 
@@ -137,7 +157,7 @@ describe('a restricted file', () => {
     access.about = { withheld: 'restricted' }
     const one = await desk({})
     await one.work({ n: 0 })
-    expect(access.asked).toEqual(['facts', 'request 1'])
+    expect(access.asked).toEqual(['facts', 'requested?', 'request 1'])
   })
 })
 
@@ -175,7 +195,7 @@ describe('an embargoed file', () => {
     access.about = { withheld: 'restricted' }
     await one.work({ n: 0 })
     expect((await one.outcomes()).at(-1)).toMatchObject({ state: 'waiting', for: 'access' })
-    expect(access.asked).toEqual(['facts', 'facts', 'request 1'])
+    expect(access.asked).toEqual(['facts', 'facts', 'requested?', 'request 1'])
   })
 })
 

@@ -131,7 +131,7 @@ export async function wholeRun(wanted: Wanted): Promise<Ran> {
     window: () => Promise.resolve(1_000),
     memoryPressure: () => Promise.resolve(undefined),
     notice: () => undefined,
-    looks: { due: () => Promise.resolve(undefined), isLooking: () => false },
+    looks: { due: () => Promise.resolve(undefined), isLooking: () => false, leave: () => undefined },
     bundles: {
       options: (...place) => bundling.options(...place),
       add: addAll,

@@ -91,7 +91,7 @@ async function leaveHeld(context: Context, sink: Sink, begun: BegunBatch): Promi
   await learn(runtime, sink, begun)
   const entry = await runtime.ledger.get(id)
   // What Redis knows is newer: it was continued from a machine that does not see the destination.
-  if (entry?.state === 'open') return undefined
+  if (entry?.state === 'open' || entry?.state === 'waiting') return undefined
   if (context.has('enqueue')) await leaveToWorkers(runtime, id, tokenServers(context.config, begun.batch.servers))
   const isPaused = entry?.state === 'paused'
   context.out.record({ event: 'held', batch: id, state: entry?.state, reason: entry?.reason })

@@ -16,6 +16,20 @@ redis.call('PUBLISH', ARGV[1], ARGV[2])
 return 1
 `)
 
+/** Moves a batch from one of some states to another, and publishes it. KEYS: batch. ARGV: channel, message, state, then the states. @returns −1: unknown batch; 0: it is in another state. */
+export const MOVE_STATE = script(`
+local state = redis.call('HGET', KEYS[1], 'state')
+if not state then return -1 end
+for i = 4, #ARGV do
+  if ARGV[i] == state then
+    redis.call('HSET', KEYS[1], 'state', ARGV[3], 'reason', '')
+    redis.call('PUBLISH', ARGV[1], ARGV[2])
+    return 1
+  end
+end
+return 0
+`)
+
 /**
  * KEYS: batch. ARGV: id of the owner, owner as JSON, id of an owner that may be replaced or '', longest silence of an owner in ms.
  * @returns the owner in the way as JSON; '': it is the new one; −1: unknown batch.

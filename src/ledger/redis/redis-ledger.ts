@@ -30,6 +30,7 @@ import {
   DETACH,
   DISOWN,
   FORGET,
+  MOVE_STATE,
   OPEN,
   PLANNED,
   REOPEN,
@@ -115,6 +116,11 @@ export class RedisLedger implements Ledger {
   async setState(id: BatchId, state: BatchState, reason = ''): Promise<void> {
     const args = [...this.#telling({ kind: 'batch', id, state }), 'state', state, 'reason', reason]
     await this.#write(id, UPDATE, [this.#keys(id).batch], args)
+  }
+
+  async moveState(id: BatchId, from: readonly BatchState[], to: BatchState): Promise<boolean> {
+    const args = [...this.#telling({ kind: 'batch', id, state: to }), to, ...from]
+    return (await this.#write(id, MOVE_STATE, [this.#keys(id).batch], args)) === 1
   }
 
   async attach(id: BatchId, owner: BatchOwner, instead = ''): Promise<BatchOwner | undefined> {
