@@ -214,6 +214,13 @@ export const ERROR_CODES = {
     meaning: 'A bag was not written: files of the dataset are missing, or it would not be what its profile requires.',
     advice: 'Fetch what is missing, or give what the profile requires with --info, then run the same command again.',
   },
+  OCFL_REFUSED: {
+    group: 'bytes',
+    remedy: 'fail',
+    meaning:
+      'An OCFL storage root or object is not one that dataferry may write to: another program touched it, or it is of another kind.',
+    advice: 'Give another storage root with --to, or look at the object with the program that wrote it.',
+  },
   SINK_BUSY: {
     group: 'sink',
     remedy: 'retry',

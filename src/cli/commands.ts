@@ -101,7 +101,7 @@ export const VERBS: readonly Verb[] = [
   },
   {
     name: 'export',
-    summary: 'hand on what was fetched as RO-Crates',
+    summary: 'hand on what was fetched as RO-Crates or OCFL objects',
     load: async () => (await import('./commands/export.ts')).command,
   },
   {

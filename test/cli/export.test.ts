@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { z } from 'zod'
 import { mirrorHomes, type MirrorHome } from '../mirror/home.ts'
+import { restored } from '../proof/ocfl-history.ts'
 
 const open = mirrorHomes()
 const PID = 'doi:10.5072/FK2/GRIDS'
@@ -72,8 +73,34 @@ it('a dataset that is a crate itself keeps its own description', async () => {
   expect((await handOn('bag', 'm')).code).toBe(0)
 })
 
+it('a mirror of all versions becomes an object with a version for each, which a later run carries on', async () => {
+  home.repository.publish(PID, (files) => [...files.slice(1), { label: 'new.csv', content: 'x' }])
+  const all = ['mirror', 'create', 'all', '--query', '*', '--versions', 'all', '--to', `${home.destination}-all`]
+  expect((await home.cli(...all)).code).toBe(0)
+  expect((await home.cli('mirror', 'run', 'all', '--to', `${home.destination}-all`)).code).toBe(0)
+  const write = () =>
+    home.cli('export', 'ocfl', 'all', '--from', `${home.destination}-all`, '--to', out, '--layout', 'flat')
+  const { code, stdout, stderr } = await write()
+  expect(code, stderr).toBe(0)
+  expect(stdout).toContain('2 versions written')
+  const object = join(out, 'doi%3a10%2e5072%2fFK2%2fGRIDS')
+  expect(readdirSync(object).sort()).toEqual([
+    '0=ocfl_object_1.1',
+    'inventory.json',
+    'inventory.json.sha512',
+    'v1',
+    'v2',
+  ])
+  expect(Object.keys(await restored(object, 'v1')).filter((path) => !path.startsWith('.dataverse/'))).toEqual(
+    expect.arrayContaining(['raw/a b.csv', '_script_.txt']),
+  )
+  expect(await restored(object, 'v2')).toMatchObject({ 'new.csv': 'x' })
+  expect((await write()).stdout).toContain('2 there already')
+})
+
 it('a form that does not exist is refused by name', async () => {
   const { code, stderr } = await handOn('export', 'parquet', 'm')
   expect(code).toBe(2)
-  expect(stderr).toContain('export knows no parquet: use ro-crate')
+  expect((await handOn('export', 'ocfl', 'm', '--zip')).stderr).toContain('--zip means nothing for ocfl')
+  expect(stderr).toContain('export knows no parquet: use ro-crate or ocfl')
 })

@@ -10,6 +10,7 @@ const exec = promisify(execFile)
 
 /** Whether `scripts/validators.mjs` could install those from PyPI; in CI they must be there. */
 export const hasPython = process.env['CI'] !== undefined || existsSync(join(ROOT, 'python.txt'))
+export const hasRocfl = existsSync(join(ROOT, 'bin', 'rocfl'))
 
 export interface Verdict {
   readonly code: number
@@ -19,6 +20,10 @@ export interface Verdict {
 /** Runs a program of the virtual environment. */
 export function python(program: string, ...args: readonly string[]): Promise<Verdict> {
   return run(join(PYTHON, program), args)
+}
+
+export function rocfl(...args: readonly string[]): Promise<Verdict> {
+  return run(join(ROOT, 'bin', 'rocfl'), args)
 }
 
 async function run(program: string, args: readonly string[]): Promise<Verdict> {

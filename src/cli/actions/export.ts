@@ -1,10 +1,24 @@
 import { DataferryError } from '../../errors.ts'
-import type { Command } from '../command.ts'
+import type { Command, Context } from '../command.ts'
 import { exportCrates } from '../proof/export-crates.ts'
+import { exportObjects } from '../proof/export-objects.ts'
 
 /** What `dataferry export` does. Rejects with `ARGUMENT_INVALID`. */
-export const run: Command['run'] = (context) => {
+export const run: Command['run'] = async (context) => {
   const [form = '', what = ''] = context.args
-  if (form === 'ro-crate') return exportCrates(context, what)
-  throw new DataferryError('ARGUMENT_INVALID', `export knows no ${form}: use ro-crate.`)
+  if (form === 'ro-crate') {
+    refuse(context, form, ['layout', 'algorithm'])
+    return await exportCrates(context, what)
+  }
+  if (form === 'ocfl') {
+    refuse(context, form, ['per', 'zip', 'tar', 'link'])
+    return await exportObjects(context, what)
+  }
+  throw new DataferryError('ARGUMENT_INVALID', `export knows no ${form}: use ro-crate or ocfl.`)
+}
+
+/** Flags that another form has. Throws `ARGUMENT_INVALID`. */
+function refuse({ has, text }: Context, form: string, flags: readonly string[]): void {
+  const given = flags.find((flag) => has(flag) || text(flag) !== undefined)
+  if (given !== undefined) throw new DataferryError('ARGUMENT_INVALID', `--${given} means nothing for ${form}.`)
 }

@@ -6,12 +6,14 @@ export const command: Command = {
   examples: [
     'dataferry export ro-crate climate --from ./mirror --to ./crates',
     'dataferry export ro-crate doi:10.5072/FK2/ABCDEF --from ./data --to ./crates --zip',
+    'dataferry export ocfl climate --from ./mirror --to ./ocfl',
   ],
   about:
     'ro-crate: a folder or file for each dataset version with its files, ro-crate-metadata.json (RO-Crate 1.2) and a page for ' +
-    'people. Every byte is compared with what was fetched; what is there under its name is whole, and stays.',
+    'people. ocfl: a storage root (OCFL 1.1) on disk, an object for each dataset, a version for each of its versions, content once. ' +
+    'Every byte is compared with what was fetched; what is there stays.',
   operands: [
-    { name: 'form', help: 'ro-crate' },
+    { name: 'form', help: 'ro-crate, ocfl' },
     { name: 'what', help: 'a mirror, a batch, or the PID of a dataset' },
   ],
   settings: [...DESTINATION_SETTINGS, ...SERVER_SETTINGS],
@@ -21,6 +23,8 @@ export const command: Command = {
     { flags: '--zip', help: 'each as a ZIP file, not as a folder' },
     { flags: '--tar', help: 'each as a tar file' },
     { flags: '--link', help: 'hard links in place of copies, where folder and data are on one disk' },
+    { flags: '--layout <name>', help: 'with ocfl: of a new storage root: 0004 (default), 0003 or flat' },
+    { flags: '--algorithm <name>', help: 'with ocfl: of new objects: sha512 (default) or sha256' },
     { flags: '--allow-missing', help: 'also datasets of which files could not be fetched; the description says which' },
     { flags: '--offline', help: 'ask no server for metadata that is not kept with the data' },
   ],

@@ -98,7 +98,7 @@ async function packOne(
     return 'there'
   }
   const seen = { files: 0, bytes: 0 }
-  const shown = showProgress(context, form, seen)
+  const shown = showProgress(context, form.noun, seen)
   try {
     const metadata = await gatherer.of(holding)
     const files = withOre(holding.files, oreFiles(metadata.get('oai-ore.jsonld')))
@@ -121,15 +121,16 @@ async function packOne(
   return 'written'
 }
 
-async function* bytesOf(sink: Sink, place: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* bytesOf(sink: Sink, place: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   yield* await sink.read(place, signal)
 }
 
 const LOOK_MS = 200
 
-function showProgress(
+/** Counts files and bytes until it is stopped. */
+export function showProgress(
   { out, logsToTerminal }: Context,
-  { noun }: Form,
+  noun: string,
   seen: { readonly files: number; readonly bytes: number },
 ): { stop(): Promise<void> } {
   const shown = startProgress({ out, label: 'files', logsToTerminal })
@@ -147,8 +148,8 @@ function showProgress(
   }
 }
 
-/** A bag among the data would be taken for data. */
-function refuseInside(from: Sink, to: Sink): void {
+/** A bag among the data would be taken for data. Throws `ARGUMENT_INVALID`. */
+export function refuseInside(from: Sink, to: Sink): void {
   if (to.url !== from.url && !to.url.startsWith(`${from.url.replace(/\/$/, '')}/`)) return
   throw new DataferryError('ARGUMENT_INVALID', '--to is the place of the data itself, or in it: give another one.')
 }

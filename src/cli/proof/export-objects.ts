@@ -1,0 +1,147 @@
+import { fileURLToPath } from 'node:url'
+import { DataferryError } from '../../errors.ts'
+import { shownUrl } from '../../model/shown-url.ts'
+import type { DatasetVersion, Holding, HoldingFile } from '../../proof/holding.ts'
+import { missingProblem } from '../../proof/missing-problem.ts'
+import { ADDRESSING, type Addressing } from '../../proof/ocfl/inventory.ts'
+import { LAYOUT_NAMES, layoutNamed, type Layout } from '../../proof/ocfl/layout.ts'
+import { openStorageRoot, type StorageRoot } from '../../proof/ocfl/storage-root.ts'
+import { writeVersion, type OcflOptions, type Written } from '../../proof/ocfl/write-version.ts'
+import type { Sink } from '../../sinks/sink.ts'
+import type { Context, ExitCode } from '../command.ts'
+import { openDestination } from '../destination.ts'
+import { reportError } from '../failure.ts'
+import { formatBytes, plural } from '../terminal/format.ts'
+import { MetadataGatherer } from './gather-metadata.ts'
+import { bytesOf, refuseInside, showProgress } from './hand-on.ts'
+import { holdingsOf } from './holdings.ts'
+import { readHandOn } from './read-hand-on.ts'
+
+/** `dataferry export ocfl WHAT`: 0 every version is in its object, 1 some could not be added. */
+export async function exportObjects(context: Context, what: string): Promise<ExitCode> {
+  const { config, signal, out } = context
+  const { from: source, offline } = readHandOn(context, what)
+  const { layout, options } = readOptions(context)
+  const from = await openDestination(config, source)
+  const to = await openDestination(config)
+  const gatherer = new MetadataGatherer(context, offline)
+  try {
+    refuseInside(from, to)
+    const root = await openStorageRoot(folderOf(to), layout, usualLayout())
+    const counts = { written: 0, there: 0, older: 0, refused: 0 }
+    for await (const holding of holdingsOf({ sink: from, what, per: 'dataset', signal })) {
+      counts[await writeOne(context, { root, from, to, gatherer, options }, holding)]++
+    }
+    out.record({ event: 'objects', from: from.url, to: to.url, ...counts })
+    const parts = [
+      `${plural(counts.written, 'version')} written`,
+      ...(counts.there > 0 ? [`${counts.there} there already`] : []),
+      ...(counts.older > 0 ? [`${counts.older} older than what is there`] : []),
+      ...(counts.refused > 0 ? [`${counts.refused} could not be written`] : []),
+    ]
+    out.paragraph(`${shownUrl(to.url)}: ${parts.join(', ')}`, counts.refused === 0 ? 'good' : 'bad')
+    return counts.refused === 0 ? 0 : 1
+  } finally {
+    await gatherer.close()
+    await from.close()
+    await to.close()
+  }
+}
+
+interface Writing {
+  readonly root: StorageRoot
+  readonly from: Sink
+  readonly to: Sink
+  readonly gatherer: MetadataGatherer
+  readonly options: OcflOptions
+}
+
+/** Errors that are about one dataset: versions of others can still be written. */
+const OF_ONE: readonly string[] = ['BAG_REFUSED', 'OCFL_REFUSED', 'CHECKSUM_MISMATCH', 'SINK_FAILED', 'SINK_BUSY']
+
+async function writeOne(context: Context, writing: Writing, holding: Holding): Promise<Written | 'refused'> {
+  const { out, has } = context
+  const { root, gatherer, from, to, options } = writing
+  const seen = { files: 0, bytes: 0 }
+  const shown = showProgress(context, 'version', seen)
+  try {
+    const { dataset } = holding
+    if (!isOfDataset(holding) || !dataset) {
+      throw new DataferryError(
+        'BAG_REFUSED',
+        `${holding.name} has files of which no dataset is known: no object was made.`,
+      )
+    }
+    const problem = has('allow-missing') ? undefined : missingProblem(holding)
+    if (problem !== undefined) throw new DataferryError('BAG_REFUSED', `${holding.name} was not written: ${problem}.`)
+    const metadata = await gatherer.of(holding)
+    const onFile = ({ size }: HoldingFile): void => {
+      seen.files++
+      seen.bytes += size
+    }
+    const read = (file: HoldingFile): AsyncIterable<Uint8Array> => bytesOf(from, file.place, context.signal)
+    const written = await writeVersion(root, { holding, metadata, read, onFile }, options)
+    await shown.stop()
+    const place = `${shownUrl(to.url)}/${root.layout.pathOf(dataset.pid)}`
+    const record = { event: 'object', dataset: dataset.pid, version: dataset.number, state: written, path: place }
+    out.result({ ...record, ...seen }, textOf(dataset, place, written, seen))
+    return written
+  } catch (error) {
+    await shown.stop()
+    if (!(error instanceof DataferryError) || !OF_ONE.includes(error.code)) throw error
+    reportError(error, out, has('verbose'))
+    return 'refused'
+  }
+}
+
+function isOfDataset(holding: Holding): holding is Holding & { readonly dataset: DatasetVersion } {
+  return holding.dataset !== undefined
+}
+
+function textOf(
+  { pid, number = '' }: DatasetVersion,
+  place: string,
+  written: Written,
+  { files, bytes }: { readonly files: number; readonly bytes: number },
+): string {
+  const what = `${pid} ${number}`.trim()
+  if (written === 'there') return `${what}: there already`
+  if (written === 'older') return `${what}: left out, since its object has a newer version and not this one`
+  return `${what}: ${plural(files, 'file')}, ${formatBytes(bytes)}, in ${place}`
+}
+
+/** Objects are made on a disk: a folder of a version has to appear in one step. Throws `ARGUMENT_INVALID`. */
+function folderOf({ url }: Sink): string {
+  if (url.startsWith('file:')) return fileURLToPath(url)
+  const message =
+    'An OCFL storage root is written to a folder: give one with --to, and copy it to the store when it is whole.'
+  throw new DataferryError('ARGUMENT_INVALID', message)
+}
+
+function usualLayout(): Layout {
+  const layout = layoutNamed('0004')
+  if (!layout) throw new DataferryError('ARGUMENT_INVALID', 'There is no layout 0004.')
+  return layout
+}
+
+/** Reads the flags of this form. Throws `ARGUMENT_INVALID`. */
+function readOptions({ text, config, signal }: Context): {
+  readonly layout: Layout | undefined
+  readonly options: OcflOptions
+} {
+  const name = text('layout')
+  const layout = name === undefined ? undefined : layoutNamed(name)
+  if (name !== undefined && !layout) {
+    throw new DataferryError('ARGUMENT_INVALID', `--layout ${name} is none of ${LAYOUT_NAMES.join(', ')}.`)
+  }
+  const { sourceOrganization, organizationEmail } = config.settings
+  const address = organizationEmail === undefined ? undefined : `mailto:${organizationEmail}`
+  const user = { name: sourceOrganization ?? 'dataferry', ...(address !== undefined && { address }) }
+  return { layout, options: { algorithm: algorithmOf(text('algorithm')), user, now: new Date(), signal } }
+}
+
+function algorithmOf(text = 'sha512'): Addressing {
+  const algorithm = ADDRESSING.find((one) => one === text)
+  if (algorithm) return algorithm
+  throw new DataferryError('ARGUMENT_INVALID', `--algorithm ${text} is none of ${ADDRESSING.join(', ')}.`)
+}

@@ -1,0 +1,70 @@
+import { DataferryError } from '../../errors.ts'
+import type { DiskObjects } from './disk-objects.ts'
+import {
+  ADDRESSING,
+  datasetVersionOf,
+  OBJECT_DECLARATION,
+  readInventory,
+  sidecarName,
+  sidecarText,
+  versionNumber,
+  type Inventory,
+} from './inventory.ts'
+
+/** An object as it is now; undefined: there is none. */
+export interface OpenedObject {
+  readonly inventory: Inventory
+  /** Of `inventory.json`, as it is in its sidecar. */
+  readonly sidecar: string
+}
+
+/**
+ * Reads an object that we wrote, and finishes a version that was not published in full. Rejects with `OCFL_REFUSED` for an object
+ * that another program has touched, or that is not as its inventory says.
+ */
+export async function openObject(objects: DiskObjects, path: string, id: string): Promise<OpenedObject | undefined> {
+  const names = await objects.list(path)
+  if (names.length === 0) return undefined
+  const refused = (why: string): DataferryError =>
+    new DataferryError('OCFL_REFUSED', `The object of ${id} at ${path} is left as it is: ${why}.`)
+  if (!names.includes(OBJECT_DECLARATION)) throw refused('it is no object of OCFL 1.1')
+  const versions = names.filter((name) => /^v\d+$/.test(name))
+  const newest = versions.toSorted((a, b) => versionNumber(a) - versionNumber(b)).at(-1)
+  if (newest === undefined) throw refused('it has no version')
+  const bytes = await objects.read(`${path}/${newest}/inventory.json`)
+  const inventory = bytes && readInventory(bytes)
+  if (!bytes || !inventory) throw refused(`the inventory of ${newest} cannot be read`)
+  const sidecar = sidecarText(bytes, inventory.digestAlgorithm)
+  const name = sidecarName(inventory.digestAlgorithm)
+  if (!(await isText(objects, `${path}/${newest}/${name}`, sidecar))) {
+    throw refused(`the inventory of ${newest} is not what its sidecar says`)
+  }
+  if (inventory.id !== id) throw refused(`it is the object of ${inventory.id}`)
+  if (inventory.head !== newest || Object.keys(inventory.versions).length !== versions.length) {
+    throw refused('its folders are not those of its inventory')
+  }
+  const foreign = Object.entries(inventory.versions).find(([, version]) => datasetVersionOf(version) === undefined)
+  if (foreign) throw refused(`another program wrote ${foreign[0]}`)
+  const strange = names.filter((one) => !isOwn(one) && !versions.includes(one))
+  if (strange.length > 0) throw refused(`another program wrote ${strange.join(', ')}`)
+  const current = await objects.read(`${path}/inventory.json`)
+  if (current && !Buffer.from(current).equals(bytes)) {
+    const known = readInventory(current)
+    // Ours is the only next version that can have begun.
+    if (!known || versionNumber(known.head) !== versionNumber(newest) - 1) throw refused('its inventory was changed')
+  }
+  if (!current || !Buffer.from(current).equals(bytes) || !(await isText(objects, `${path}/${name}`, sidecar))) {
+    await objects.replace(`${path}/${name}`, sidecar)
+    await objects.replace(`${path}/inventory.json`, bytes)
+  }
+  return { inventory, sidecar }
+}
+
+function isOwn(name: string): boolean {
+  return [OBJECT_DECLARATION, 'inventory.json', ...ADDRESSING.map(sidecarName)].includes(name)
+}
+
+async function isText(objects: DiskObjects, path: string, text: string): Promise<boolean> {
+  const found = await objects.read(path)
+  return found !== undefined && Buffer.from(found).toString('utf8').replace(/\s+/, ' ') === text
+}

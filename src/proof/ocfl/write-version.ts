@@ -1,0 +1,204 @@
+import { createHash } from 'node:crypto'
+import { DataferryError } from '../../errors.ts'
+import type { Algorithm } from '../../model/checksum.ts'
+import type { DatasetVersion, Holding, HoldingFile } from '../holding.ts'
+import { inMemory } from '../pack/pack-entry.ts'
+import { verifiedBytes, type ReadHeld } from '../verified-bytes.ts'
+import type { StagedVersion } from './disk-objects.ts'
+import {
+  compareVersions,
+  datasetVersionOf,
+  inventoryText,
+  messageFor,
+  OBJECT_TYPE,
+  sidecarText,
+  versionNumber,
+  type Addressing,
+  type Inventory,
+} from './inventory.ts'
+import { openObject } from './open-object.ts'
+import type { StorageRoot } from './storage-root.ts'
+
+export interface OcflSubject {
+  readonly holding: Holding & { readonly dataset: DatasetVersion }
+  /** By file name: kept in `.dataverse/` of the version. */
+  readonly metadata: ReadonlyMap<string, Uint8Array>
+  readonly read: ReadHeld
+  readonly onFile: (file: HoldingFile) => void
+}
+
+export interface OcflOptions {
+  /** Of new objects; others keep theirs. */
+  readonly algorithm: Addressing
+  /** Who wrote it, and an address that begins with a scheme. */
+  readonly user: { readonly name: string; readonly address?: string }
+  readonly now: Date
+  readonly signal: AbortSignal
+}
+
+/** `there`: the version is in the object, as it is held. `older`: the object has gone on, and this version is not in it. */
+export type Written = 'written' | 'there' | 'older'
+
+/**
+ * Adds a version of a dataset to its object, content that the object has already only by name. A version that was changed under its
+ * number becomes one more. Rejects with `OCFL_REFUSED`, and with `CHECKSUM_MISMATCH` when a file is not what it was.
+ */
+export async function writeVersion(
+  { objects, layout }: StorageRoot,
+  subject: OcflSubject,
+  options: OcflOptions,
+): Promise<Written> {
+  const { pid, number = 'unknown' } = subject.holding.dataset
+  const path = layout.pathOf(pid)
+  const opened = await openObject(objects, path, pid)
+  const before = opened?.inventory
+  const head = before?.versions[before.head]
+  const headNumber = head && datasetVersionOf(head)
+  if (headNumber !== undefined && compareVersions(number, headNumber) < 0) {
+    const isIn = Object.values(before?.versions ?? {}).some((version) => datasetVersionOf(version) === number)
+    return isIn ? 'there' : 'older'
+  }
+  const algorithm = before?.digestAlgorithm ?? options.algorithm
+  const name = `v${before ? versionNumber(before.head) + 1 : 1}`
+  await using staged = await objects.stage(path, name, algorithm)
+  const version = new Version(before ?? newInventory(pid, algorithm), name, staged)
+  for await (const file of subject.holding.files) {
+    options.signal.throwIfAborted()
+    await version.add(file, subject.read)
+    subject.onFile(file)
+  }
+  for (const [file, bytes] of subject.metadata) await version.addBytes(`.dataverse/${file}`, bytes)
+  if (head && headNumber === number && version.isAs(head.state)) return 'there'
+  const inventory = version.inventory(subject.holding.dataset, options)
+  const text = inventoryText(inventory)
+  // Another process may have added a version meanwhile.
+  const now = await openObject(objects, path, pid)
+  if (now?.sidecar !== opened?.sidecar) {
+    throw new DataferryError('SINK_BUSY', `Another process is writing the object of ${pid}.`)
+  }
+  await staged.publish(text, sidecarText(text, algorithm))
+  return 'written'
+}
+
+function newInventory(id: string, digestAlgorithm: Addressing): Inventory {
+  return { id, type: OBJECT_TYPE, digestAlgorithm, head: 'v0', manifest: {}, versions: {} }
+}
+
+/** The version that is being made. */
+class Version {
+  readonly #before: Inventory
+  readonly #name: string
+  readonly #staged: StagedVersion
+  /** Digests by path. */
+  readonly #state = new Map<string, string>()
+  /** Content that is new. */
+  readonly #manifest = new Map<string, string>()
+  /** Further digests of new content, by algorithm. */
+  readonly #fixity = new Map<Algorithm, Map<string, string>>()
+
+  constructor(before: Inventory, name: string, staged: StagedVersion) {
+    this.#before = before
+    this.#name = name
+    this.#staged = staged
+  }
+
+  async add(file: HoldingFile, read: ReadHeld): Promise<void> {
+    const { digestAlgorithm } = this.#before
+    const content = `${this.#name}/content/${file.path}`
+    const bytes = verifiedBytes(file, [digestAlgorithm, 'md5'], read)
+    const isLikelyHeld = this.#isLikelyHeld(file)
+    if (!isLikelyHeld) await this.#staged.write(content, bytes.chunks)
+    const digests = await bytes.digests()
+    const digest = digests.get(digestAlgorithm) ?? ''
+    if (this.#isHeld(digest)) {
+      if (!isLikelyHeld) await this.#staged.drop(content)
+    } else {
+      // It was read for its digest alone.
+      if (isLikelyHeld) await this.#staged.write(content, verifiedBytes(file, [], read).chunks)
+      this.#manifest.set(digest, content)
+      for (const [algorithm, hex] of digests) if (algorithm !== digestAlgorithm) this.#note(algorithm, hex, content)
+    }
+    this.#state.set(file.path, digest)
+  }
+
+  async addBytes(path: string, bytes: Uint8Array): Promise<void> {
+    const hex = (algorithm: Algorithm): string => createHash(algorithm).update(bytes).digest('hex')
+    const digest = hex(this.#before.digestAlgorithm)
+    if (!this.#isHeld(digest)) {
+      const content = `${this.#name}/content/${path}`
+      await this.#staged.write(content, inMemory(bytes))
+      this.#manifest.set(digest, content)
+      this.#note('md5', hex('md5'), content)
+    }
+    this.#state.set(path, digest)
+  }
+
+  /** Whether the paths are those of another state, with the same bytes. */
+  isAs(state: Readonly<Record<string, readonly string[]>>): boolean {
+    const other = new Map(Object.entries(state).flatMap(([digest, paths]) => paths.map((path) => [path, digest])))
+    return other.size === this.#state.size && [...this.#state].every(([path, digest]) => other.get(path) === digest)
+  }
+
+  inventory({ pid, number = 'unknown', server, releasedAt }: DatasetVersion, { user, now }: OcflOptions): Inventory {
+    const { manifest, fixity = {}, versions } = this.#before
+    const isAgain = Object.values(versions).some((version) => datasetVersionOf(version) === number)
+    // A version that was changed later was not released so then.
+    const created = isAgain ? now.toISOString() : timeOf(releasedAt, now)
+    const further: Record<string, Record<string, string[]>> = {}
+    for (const one of [...Object.keys(fixity), ...this.#fixity.keys()]) {
+      further[one] = grouped(this.#fixityOf(one), fixity[one])
+    }
+    return {
+      ...this.#before,
+      head: this.#name,
+      fixity: further,
+      manifest: { ...manifest, ...Object.fromEntries([...this.#manifest].map(([digest, path]) => [digest, [path]])) },
+      versions: {
+        ...versions,
+        [this.#name]: { created, state: grouped(this.#state), message: messageFor(pid, number, server), user },
+      },
+    }
+  }
+
+  /** By what it was when it came: then it is hashed, and written only if that was wrong. */
+  #isLikelyHeld({ checksum }: HoldingFile): boolean {
+    if (!checksum) return false
+    if (checksum.algorithm === this.#before.digestAlgorithm) return this.#isHeld(checksum.hex)
+    const known = this.#before.fixity?.[checksum.algorithm]
+    return known?.[checksum.hex] !== undefined || this.#fixityHex(checksum.algorithm).has(checksum.hex)
+  }
+
+  #isHeld(digest: string): boolean {
+    return Object.hasOwn(this.#before.manifest, digest) || this.#manifest.has(digest)
+  }
+
+  #note(algorithm: Algorithm, hex: string, path: string): void {
+    const known = this.#fixity.get(algorithm) ?? new Map<string, string>()
+    known.set(path, hex)
+    this.#fixity.set(algorithm, known)
+  }
+
+  #fixityOf(algorithm: string): ReadonlyMap<string, string> {
+    return [...this.#fixity].find(([known]) => known === algorithm)?.[1] ?? new Map()
+  }
+
+  #fixityHex(algorithm: string): ReadonlySet<string> {
+    return new Set(this.#fixityOf(algorithm).values())
+  }
+}
+
+/** Paths by what they have in common. */
+function grouped(
+  byPath: ReadonlyMap<string, string>,
+  known: Readonly<Record<string, readonly string[]>> = {},
+): Record<string, string[]> {
+  const groups = new Map(Object.entries(known).map(([digest, paths]) => [digest, [...paths]]))
+  for (const [path, digest] of byPath) groups.set(digest, [...(groups.get(digest) ?? []), path])
+  return Object.fromEntries(groups)
+}
+
+/** OCFL asks for a time with its zone, to the second. */
+function timeOf(text: string | undefined, otherwise: Date): string {
+  const at = new Date(text ?? '')
+  return Number.isNaN(at.getTime()) ? otherwise.toISOString() : at.toISOString()
+}

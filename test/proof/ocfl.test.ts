@@ -1,0 +1,183 @@
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { readInventory, type Inventory } from '../../src/proof/ocfl/inventory.ts'
+import { LAYOUT_NAMES, layoutNamed, type Layout } from '../../src/proof/ocfl/layout.ts'
+import { openStorageRoot } from '../../src/proof/ocfl/storage-root.ts'
+import { writeVersion, type Written } from '../../src/proof/ocfl/write-version.ts'
+import { rounds } from '../rounds.ts'
+import { histories, ID, restored, type History } from './ocfl-history.ts'
+import { held, NOW } from './held.ts'
+
+let folder: string
+let root: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'df-ocfl-'))
+  root = join(folder, 'root')
+})
+afterEach(async () => {
+  await rm(folder, { recursive: true })
+})
+
+const signal = new AbortController().signal
+
+function layout(name = '0004'): Layout {
+  const found = layoutNamed(name)
+  if (!found) throw new Error(`no layout ${name}`)
+  return found
+}
+
+async function add(
+  number: string,
+  contents: Readonly<Record<string, string>>,
+  { name = '0004', pid = ID }: { readonly name?: string; readonly pid?: string } = {},
+): Promise<Written> {
+  const { holding, read } = held(contents)
+  const dataset = { pid, server: 'https://demo.dataverse.org', number, releasedAt: '2026-01-02T03:04:05Z' }
+  const subject = { holding: { ...holding, dataset }, metadata: new Map(), read, onFile: () => undefined }
+  const user = { name: 'An Archive', address: 'mailto:a@example.org' }
+  const options = { algorithm: 'sha512', user, now: NOW, signal } as const
+  return writeVersion(await openStorageRoot(root, layout(name), layout()), subject, options)
+}
+
+const objectPath = (name = '0004', pid = ID): string => join(root, layout(name).pathOf(pid))
+
+async function inventory(path = objectPath()): Promise<Inventory> {
+  const found = readInventory(await readFile(join(path, 'inventory.json')))
+  if (!found) throw new Error('no inventory')
+  return found
+}
+
+it('any history of a dataset comes back version by version, with its content once', async () => {
+  await fc.assert(
+    fc.asyncProperty(histories, async (history: History) => {
+      await rm(root, { recursive: true, force: true })
+      for (const [at, contents] of history.entries()) expect(await add(`${at + 1}.0`, contents)).toBe('written')
+      for (const [at, contents] of history.entries()) {
+        expect(await restored(objectPath(), `v${at + 1}`)).toEqual(contents)
+      }
+      const different = new Set(history.flatMap((contents) => Object.values(contents)))
+      expect(Object.keys((await inventory()).manifest)).toHaveLength(different.size)
+    }),
+    rounds(25),
+  )
+})
+
+it.each(LAYOUT_NAMES)(
+  'objects are where the layout %s says, and a later run finds them without being told',
+  async (name) => {
+    await add('1.0', { a: '1' }, { name })
+    const { objects, layout: found } = await openStorageRoot(root, undefined, layout())
+    expect(found.pathOf(ID)).toBe(layout(name).pathOf(ID))
+    expect(await objects.read(`${found.pathOf(ID)}/0=ocfl_object_1.1`)).toEqual(Buffer.from('ocfl_object_1.1\n'))
+  },
+)
+
+it('paths are those of the examples of the layout extensions', () => {
+  expect(layout('0004').pathOf('object-01')).toBe(
+    '3c0/ff4/240/3c0ff4240c1e116dba14c7627f2319b58aa3d77606d0d90dfc6161608ac987d4',
+  )
+  expect(layout('0003').pathOf('..hor/rib:le-$id')).toBe('487/326/d8c/%2e%2ehor%2frib%3ale-%24id')
+  expect(layout('flat').pathOf('doi:10.5072/FK2/A')).toBe('doi%3a10%2e5072%2fFK2%2fA')
+})
+
+it('an object has message, user, time and further digests of each version', async () => {
+  await add('1.0', { 'raw/a.csv': 'one' })
+  await add('2.0', { 'b.csv': 'one' })
+  const { versions, fixity, manifest, head } = await inventory()
+  expect(head).toBe('v2')
+  expect(versions['v2']).toMatchObject({
+    created: '2026-01-02T03:04:05.000Z',
+    message: 'Version 2.0 of doi:10.5072/FK2/GRIDS, fetched from https://demo.dataverse.org by dataferry',
+    user: { name: 'An Archive', address: 'mailto:a@example.org' },
+  })
+  const md5 = createHash('md5').update('one').digest('hex')
+  expect(fixity).toEqual({ md5: { [md5]: ['v1/content/raw/a.csv'] } })
+  expect(Object.values(manifest)).toEqual([['v1/content/raw/a.csv']])
+  expect(await readdir(join(objectPath(), 'v2'))).toEqual(['inventory.json', 'inventory.json.sha512'])
+})
+
+it('a version that is there is not written again; one that changed under its number becomes one more', async () => {
+  await add('1.0', { a: '1' })
+  expect(await add('1.0', { a: '1' })).toBe('there')
+  expect(await add('1.0', { a: '2' })).toBe('written')
+  expect((await inventory()).head).toBe('v2')
+  await add('3.0', { a: '3' })
+  expect(await add('1.0', { a: '1' })).toBe('there')
+  expect(await add('2.0', { a: '2' })).toBe('older')
+})
+
+it('an object that another program has touched is refused, and stays as it was', async () => {
+  await add('1.0', { a: '1' })
+  const path = join(objectPath(), 'v1', 'inventory.json')
+  const before = await readFile(path, 'utf8')
+  await writeFile(path, before.replace('fetched from', 'made at'))
+  await expect(add('2.0', { a: '2' })).rejects.toMatchObject({ code: 'OCFL_REFUSED' })
+  const text = (await readFile(path)).toString().replace(/"message": "[^"]*"/, '"message": "Edited"')
+  const sidecar = `${createHash('sha512').update(text).digest('hex')} inventory.json\n`
+  for (const at of ['', 'v1']) {
+    await writeFile(join(objectPath(), at, 'inventory.json'), text)
+    await writeFile(join(objectPath(), at, 'inventory.json.sha512'), sidecar)
+  }
+  await expect(add('2.0', { a: '2' })).rejects.toThrow(/another program wrote v1/)
+  expect((await readdir(objectPath())).sort()).toEqual([
+    '0=ocfl_object_1.1',
+    'inventory.json',
+    'inventory.json.sha512',
+    'v1',
+  ])
+})
+
+it('a version that was interrupted between its steps is finished by the next run', async () => {
+  await add('1.0', { a: '1' })
+  const old = {
+    inventory: await readFile(join(objectPath(), 'inventory.json')),
+    sidecar: await readFile(join(objectPath(), 'inventory.json.sha512')),
+  }
+  await add('2.0', { a: '2' })
+  const whole = await readFile(join(objectPath(), 'inventory.json'))
+  for (const sidecar of [old.sidecar, undefined]) {
+    await writeFile(join(objectPath(), 'inventory.json'), old.inventory)
+    if (sidecar) await writeFile(join(objectPath(), 'inventory.json.sha512'), sidecar)
+    expect(await add('2.0', { a: '2' })).toBe('there')
+    expect(await readFile(join(objectPath(), 'inventory.json'))).toEqual(whole)
+  }
+})
+
+it('what a dead process was making is removed, and nobody sees it in an object', async () => {
+  await add('1.0', { a: '1' })
+  const left = join(root, 'extensions', 'dataferry-staging-0123456789ab-999999999-1-0123abcd')
+  await mkdir(left)
+  await add('2.0', { a: '2' })
+  // Of a process of another machine it cannot be known whether it lives.
+  expect((await readdir(join(root, 'extensions'))).sort()).toEqual([
+    '0004-hashed-n-tuple-storage-layout',
+    'dataferry-staging-0123456789ab-999999999-1-0123abcd',
+  ])
+})
+
+it('a folder that is something else, a root of another version and another layout are refused', async () => {
+  await mkdir(root)
+  await writeFile(join(root, 'mine.txt'), '')
+  await expect(add('1.0', {})).rejects.toThrow(/no OCFL storage root, and not empty/)
+  await rm(root, { recursive: true })
+  await add('1.0', { a: '1' })
+  await expect(add('1.0', { a: '1' }, { name: 'flat' })).rejects.toThrow(/has the layout 0004/)
+  await rename(join(root, '0=ocfl_1.1'), join(root, '0=ocfl_1.0'))
+  await expect(add('2.0', {})).rejects.toThrow(/another version/)
+})
+
+it('bytes that changed since they came are in no version', async () => {
+  const { holding } = held({ a: 'right' })
+  const dataset = { pid: ID, server: 'https://x.org', number: '1.0', releasedAt: undefined }
+  const { read } = held({ a: 'wrong' })
+  const subject = { holding: { ...holding, dataset }, metadata: new Map(), read, onFile: () => undefined }
+  const options = { algorithm: 'sha512', user: { name: 'x' }, now: NOW, signal } as const
+  const opened = await openStorageRoot(root, layout(), layout())
+  await expect(writeVersion(opened, subject, options)).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' })
+  expect((await readdir(root)).sort()).toEqual(['0=ocfl_1.1', 'extensions', 'ocfl_layout.json'])
+  expect(await readdir(join(root, 'extensions'))).toEqual(['0004-hashed-n-tuple-storage-layout'])
+})
