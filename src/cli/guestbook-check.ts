@@ -90,7 +90,7 @@ async function findUnanswered(
         tokenFor(context.config, server) === undefined ? 'guest' : await accountOf(sources.native(server), signal)
       const { lacks } = respond(answers, guestbook, server, account)
       const item = await items.item(n)
-      if (lacks.length === 0 || !(await isDemanded(api, item, signal))) return undefined
+      if (lacks.length === 0 || !(await isDemanded(api, item, batch.access?.request === true, signal))) return undefined
       return { server, guestbook, dataset: item.origin?.dataset ?? '', lacks }
     }
     const one = await patiently(check, sources.patience(server, 'The check of guestbooks', onWait), signal)
@@ -114,9 +114,15 @@ async function accountOf(native: NativeApi, signal: AbortSignal): Promise<Accoun
 
 /**
  * Whether the server wants an answer for a file: not from its editors, and not where it is asked with a request for access.
- * Only a request shows it.
+ * Only a request shows it. Of a file that is withheld it shows nothing.
+ * @param isRequested access is requested to what is withheld: then the guestbook is answered with that, or after it
  */
-async function isDemanded(api: DataAccessApi, { ref }: Item, signal: AbortSignal): Promise<boolean> {
+async function isDemanded(
+  api: DataAccessApi,
+  { ref }: Item,
+  isRequested: boolean,
+  signal: AbortSignal,
+): Promise<boolean> {
   const file = fileIn(ref)
   // A ZIP would be made to find out.
   if (!file) return true
@@ -130,7 +136,7 @@ async function isDemanded(api: DataAccessApi, { ref }: Item, signal: AbortSignal
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof DataferryError) || error.remedy !== 'fail') throw error
-    return error.code === 'SOURCE_GUESTBOOK'
+    return error.code === 'SOURCE_GUESTBOOK' || (isRequested && error.code === 'SOURCE_DENIED')
   }
 }
 

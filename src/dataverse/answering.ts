@@ -49,11 +49,11 @@ export class Answering {
 
   /** @param mayAnswer false: with earlier answers only */
   async open(request: FileRequest, handshake: Handshake, mayAnswer = true): Promise<Opened> {
-    const key = this.#keyOf(request)
     try {
-      return (await this.#byLink(key, request)) ?? (await openFile(this.#installation, request))
+      return (await this.#byLink(request)) ?? (await openFile(this.#installation, request))
     } catch (refusal) {
       if (!isGuarded(refusal)) throw refusal
+      const key = this.#keyOf(request)
       const opened = await this.#byRecord(key, request)
       if (opened) return opened
       if (!mayAnswer) throw refusal
@@ -61,9 +61,12 @@ export class Answering {
     }
   }
 
-  async #byLink(key: string, request: FileRequest): Promise<Opened | undefined> {
+  async #byLink(request: FileRequest): Promise<Opened | undefined> {
+    // Most files are behind no guestbook.
+    if (this.#stored.size === 0 || request.link) return undefined
+    const key = this.#keyOf(request)
     const stored = this.#stored.get(key)
-    if (!stored || request.link) return undefined
+    if (!stored) return undefined
     try {
       const asked = { ...request, range: rangeOf(request) }
       const answer = await this.#installation.sendStored(stored.url, asked)

@@ -22,6 +22,7 @@ const FREE = 'doi:10.5072/FK2/FREE'
 const SMALL = 'doi:10.5072/FK2/SMALL'
 const MIRRORED = 'doi:10.5072/FK2/MIRRORED'
 const TERMS = 'doi:10.5072/FK2/TERMS'
+const CLOSED = 'doi:10.5072/FK2/CLOSED'
 
 function world(): World {
   const made = new World()
@@ -31,6 +32,12 @@ function world(): World {
   made.dataset(SMALL, { id: 6, guestbook: BOOK, files: Array.from({ length: 40 }, (_, i) => small(600 + i)) })
   made.dataset(MIRRORED, { id: 7, guestbook: BOOK, files: [701, 702].map(small) })
   made.dataset(TERMS, { id: 8, terms: { termsOfUse: 'Only for good.', disclaimer: 'As it is.' }, files: [small(801)] })
+  made.dataset(CLOSED, {
+    id: 9,
+    guestbook: BOOK,
+    guestbookAtRequest: true,
+    files: [{ ...small(901), restricted: true }],
+  })
   return made
 }
 
@@ -40,7 +47,14 @@ let folder = ''
 beforeAll(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), 'df-guestbooks-')))
   await writeFile(join(folder, 'answers.yaml'), ANSWERS)
-  dataverse = await startDataverse({ world: world(), tokens: { editor: { user: '@ed', curates: [SOME] } } })
+  dataverse = await startDataverse({
+    world: world(),
+    tokens: {
+      editor: { user: '@ed', curates: [SOME] },
+      jane: { user: '@jane' },
+      owner: { user: '@owner', curates: 'all' },
+    },
+  })
 })
 afterAll(async () => {
   await dataverse.close()
@@ -188,3 +202,24 @@ test('those who may edit a dataset need no answers', () =>
     expect({ code, stderr }).toMatchObject({ code: 0 })
     expect(filesOf(2)).toHaveLength(before)
   }, 'editor'))
+
+test('a guestbook that is asked with a request for access is checked at planning, and answered once with the request', () =>
+  withHome(async (_, dataferry) => {
+    const args = ['run', CLOSED, '--request-access', '--yes']
+    const wrong = join(folder, 'at-request.yaml')
+    await writeFile(wrong, 'position: Reader\n')
+    const refused = await dataferry(...args, '--guestbook', wrong)
+    expect(refused.code).toBe(2)
+    expect(refused.stdout).toMatch(/What for\? +is required: Teaching \| Research/)
+    expect(recordsOf(9)).toEqual([])
+    const { code, stderr } = await dataferry(...args, ...answers())
+    expect({ code, stderr }).toMatchObject({ code: 1 })
+    expect(recordsOf(9)).toMatchObject([{ event: 'AccessRequest', user: '@jane', file: 901 }])
+    const granted = await fetch(`${dataverse.url}/api/access/datafile/901/grantAccess/@jane`, {
+      method: 'PUT',
+      headers: { 'X-Dataverse-key': 'owner' },
+    })
+    expect(granted.status).toBe(200)
+    expect((await dataferry(...args, ...answers())).code).toBe(0)
+    expect(recordsOf(9)).toHaveLength(1)
+  }, 'jane'))
