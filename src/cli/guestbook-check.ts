@@ -66,7 +66,7 @@ export async function checkAnswers(
 
 function refusal(path: string, count: number, command: string): DataferryError {
   const what = count === 1 ? 'a guestbook' : `${count} guestbooks`
-  const message = `${path} does not answer ${what} of this batch, as the table shows. Nothing was fetched.`
+  const message = `${path} does not answer ${what} of this batch, as the table shows. Nothing is fetched until it does.`
   const advice = 'Complete it, then give the same command again. The questions are printed by:'
   return new DataferryError('CONFIG_INVALID', message, { advice, command })
 }

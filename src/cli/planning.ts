@@ -87,6 +87,9 @@ export async function planAhead(
   return { ...begun, plan }
 }
 
+/** Time for a look at what the guestbooks of a batch ask. */
+const HINT_MS = 10_000
+
 /** Plans while the work runs. `failed` aborts with the error of planning; `stop` ends it, before its workers are closed. */
 export function startPlanning(
   context: Context,
@@ -109,7 +112,10 @@ export function startPlanning(
     const state = await planBatch(context, sink, begun, { ...options, takeSlot, onCheckpoint })
     tellTerms(context, begun.batch, state)
     // Answers that are given were checked before.
-    if (context.config.settings.guestbook === undefined) await checkAnswers(context, sink, begun.batch, state, options)
+    if (context.config.settings.guestbook !== undefined) return
+    // A short batch may have ended by now: the hint is given all the same, but a server that is away is not waited for.
+    const signal = AbortSignal.any([context.signal, AbortSignal.timeout(HINT_MS)])
+    await checkAnswers(context, sink, begun.batch, state, { ...options, signal })
   }
   const planning = plan().catch((error: unknown) => failed.abort(error))
   const stop = async (): Promise<void> => {

@@ -113,7 +113,9 @@ test('answers that do not fit end a run before anything is fetched, with a table
     expect(stdout).toMatch(/^doi:10\.5072\/FK2\/SOME +8 \(Use\) +name +is required$/m)
     expect(stdout).toMatch(/^ +email +is not an e-mail address$/m)
     expect(stdout).toMatch(/^ +What for\? +must be one of: Teaching \| Research$/m)
-    expect(stderr).toContain('does not answer a guestbook of this batch, as the table shows. Nothing was fetched.')
+    expect(stderr).toContain(
+      'does not answer a guestbook of this batch, as the table shows. Nothing is fetched until it does.',
+    )
     expect(stderr).toContain(`dataferry guestbook show ${SOME} --server ${dataverse.url} > answers.yaml`)
     const json = records((await dataferry(...args, '--json')).stdout)
     expect(json).toContainEqual({
