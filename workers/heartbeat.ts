@@ -16,6 +16,8 @@ export interface HeartbeatDeps {
   readonly id: string
   readonly queueWorkers: Pick<QueueWorkers, 'ids'>
   readonly scopes: readonly ScopeOfWork[]
+  /** See `WorkerRecord`. */
+  readonly only?: readonly string[] | undefined
   readonly running: Pick<Running, 'held'>
   readonly destinations: Pick<DestinationHolds, 'list'>
   readonly notices: Pick<Notices, 'set' | 'has'>
@@ -33,7 +35,7 @@ const SILENT_MS = 10_000
  * @returns a handle that stops it; resolves after the first beat
  */
 export async function startHeartbeat(deps: HeartbeatDeps, everyMs = BEAT_MS, silentMs = SILENT_MS): Promise<Repeated> {
-  const { workers, id, queueWorkers, scopes, running, destinations, log } = deps
+  const { workers, id, queueWorkers, scopes, only, running, destinations, log } = deps
   const since = new Date().toISOString()
   const beat = async (): Promise<void> => {
     const at = new Date().toISOString()
@@ -43,6 +45,7 @@ export async function startHeartbeat(deps: HeartbeatDeps, everyMs = BEAT_MS, sil
       tokens: [...queueWorkers.ids()],
       scopes: scopes.map(({ scope }) => scope),
       serves: scopes.map(({ scope, servers }) => ({ scope, servers: [...servers] })),
+      ...(only && { only: [...only] }),
       since,
       at,
       holds: running.held(),

@@ -143,7 +143,7 @@ class WorkerProcess implements RunningWorkers {
     openQueueWorkers(this.#deps, this.#options, shared)
     await this.#applyLimits()
     // Before the first job is taken: should this process die, its registration is how its jobs are found.
-    const shown = { scopes, queueWorkers, running, destinations, notices }
+    const shown = { only: this.#deps.mayOpen?.named, scopes, queueWorkers, running, destinations, notices }
     this.#repeated.push(await startHeartbeat({ ...this.#deps, ...shown, id: this.#id }))
     await this.#reconciler.now()
     this.#inBackground(queueWorkers.run())

@@ -12,8 +12,12 @@ export interface SupervisorOptions {
   readonly signal: AbortSignal
   /** After this long, children that have not ended are killed: what they hold is kept anyway. */
   readonly graceMs: number
+  /** Called when a child ends since its settings are wrong (2): it is not started again. Default: as any other end. */
+  readonly onRefused?: () => void
   readonly log: Logger
 }
+
+const REFUSED = 'exit code 2'
 
 /** A child that lives for less than this counts as a failed start. */
 const HEALTHY_MS = 10_000
@@ -35,6 +39,10 @@ async function keepOne(options: SupervisorOptions): Promise<void> {
     const startedAt = performance.now()
     const how = await lifeOfOne(options)
     if (options.signal.aborted) return
+    if (how === REFUSED && options.onRefused) {
+      options.onRefused()
+      return
+    }
     log.warn({ how }, 'a process ended; starting another')
     await recover().catch((error: unknown) => log.warn({ err: error }, 'recovering crashed jobs failed'))
     pauseMs = performance.now() - startedAt > HEALTHY_MS ? RESTART_FIRST_MS : Math.min(RESTART_MAX_MS, pauseMs * 2)

@@ -58,7 +58,7 @@ export interface WorkerDeps {
   readonly changes: Changes
   readonly openSink: (url: string) => Promise<Sink>
   /** Whether this process works for a destination; undefined: for each. */
-  readonly mayOpen?: ((url: string) => boolean) | undefined
+  readonly mayOpen?: (((url: string) => boolean) & { readonly named?: readonly string[] }) | undefined
   /** For a job of a batch: with the token of a server, unless the scope is `public`. */
   readonly openSource: (server: string, scope: Scope, batch: BatchId) => OpenSource
   /** Questions about access to files of a server, with its token unless the scope is `public`. */

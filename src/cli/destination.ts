@@ -3,7 +3,11 @@ import { destinationUrl, openSink } from '../sinks/open-sink.ts'
 import type { Sink } from '../sinks/sink.ts'
 
 /** Whether a process works for a destination, by its URL. */
-export type MayOpen = (url: string) => boolean
+export interface MayOpen {
+  (url: string): boolean
+  /** URLs of those that it does, and of what is below them. */
+  readonly named: readonly string[]
+}
 
 /**
  * Those destinations that are named, and what is below them. Rejects with `CONFIG_INVALID`.
@@ -12,7 +16,12 @@ export type MayOpen = (url: string) => boolean
 export function namedDestinations(destinations: readonly string[], cwd: string): MayOpen | undefined {
   const named = destinations.map((destination) => destinationUrl(destination, cwd))
   if (named.length === 0) return undefined
-  return (url) => named.some((one) => url === one || url.startsWith(`${one.replace(/\/$/, '')}/`))
+  return Object.assign((url: string) => isWithin(url, named), { named })
+}
+
+/** Whether a destination is one of those that are named, or below one. */
+export function isWithin(url: string, named: readonly string[]): boolean {
+  return named.some((one) => url === one || url.startsWith(`${one.replace(/\/$/, '')}/`))
 }
 
 /**

@@ -4,7 +4,11 @@ import { supervision } from './supervision.ts'
 import type { OutputOptions } from './terminal/output.ts'
 
 /** What a parent asks over the channel. */
-const askedSchema = z.object({ park: z.string().max(1_000) })
+const askedSchema = z.union([
+  z.object({ park: z.string().max(1_000) }),
+  /** It may run at some hours only: should the parent die, it parks for all workers, too. */
+  z.object({ hasHours: z.literal(true) }),
+])
 export type Asked = z.infer<typeof askedSchema>
 
 /**
@@ -12,7 +16,8 @@ export type Asked = z.infer<typeof askedSchema>
  * has died, since the next one starts processes of its own.
  */
 export function heedParent({ stop, park }: Pick<Interruption, 'stop' | 'park'>): void {
-  const gone = (): void => stop('the process that started it has gone')
+  let end = stop
+  const gone = (): void => end('the process that started it has gone')
   // It died while this process was starting.
   if (!process.connected) {
     gone()
@@ -21,7 +26,9 @@ export function heedParent({ stop, park }: Pick<Interruption, 'stop' | 'park'>):
   process.once('disconnect', gone)
   process.on('message', (message) => {
     const asked = askedSchema.safeParse(message)
-    if (asked.success) park(asked.data.park)
+    if (!asked.success) return
+    if ('park' in asked.data) park(asked.data.park)
+    else end = park
   })
 }
 

@@ -14,6 +14,7 @@ import type { Sink } from '../sinks/sink.ts'
 import { stayer } from './batch-access.ts'
 import type { Context, ExitCode } from './command.ts'
 import { isLimit } from './failure.ts'
+import { isWithin } from './destination.ts'
 import { followBatch } from './follow-batch.ts'
 import { HoldsElsewhere } from './holds-elsewhere.ts'
 import { openQuestionSlots } from './open-question-slots.ts'
@@ -48,10 +49,11 @@ export function runShared(
     const ready = await planAhead(context, sink, begun, sources, runtime)
     await openToWorkers(context, runtime, sink, ready)
     const { notices } = runtime
+    const mine = { servers, tokenServers: tokenServers(config, servers), destination: sink.url }
     const gaveUp = new AbortController()
     let workers: RunningWorkers | undefined
     const help = async (): Promise<void> => {
-      if (workers || (await somebodyWorks(runtime, { servers, tokenServers: tokenServers(config, servers) }))) return
+      if (workers || (await somebodyWorks(runtime, mine))) return
       out.say('No worker is running: this command works until its batch has ended.')
       const started = await startWork(context, runtime, sources, openScopes(config, servers))
       workers = started
@@ -140,15 +142,15 @@ const SILENT_MS = 30_000
 
 /**
  * Whether workers are alive, which reported recently and are not proven dead, that fetch a batch left to them: from each of its
- * servers, and with the token where it has one.
+ * servers, for its destination, and with the token where it has one.
  */
 export async function somebodyWorks(
   { workers }: Pick<Runtime, 'workers'>,
-  batch: Pick<LedgerEntry, 'servers' | 'tokenServers'>,
+  batch: Pick<LedgerEntry, 'servers' | 'tokenServers' | 'destination'>,
 ): Promise<boolean> {
   const heard = (await workers.list()).filter(({ silentMs }) => silentMs < SILENT_MS)
   const lives = await Promise.all(heard.map(livenessOf))
-  const alive = heard.filter((_, at) => lives[at] !== 'dead')
+  const alive = heard.filter(({ only }, at) => lives[at] !== 'dead' && (!only || isWithin(batch.destination, only)))
   return batch.servers.every((server) => {
     const scope = batch.tokenServers.includes(server) ? TOKEN_SCOPE : PUBLIC_SCOPE
     return alive.some((worker) => takes(worker, scope, server))

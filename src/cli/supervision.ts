@@ -1,6 +1,8 @@
 import type { ChildProcess } from 'node:child_process'
 import { z } from 'zod'
+import type { LoadedConfig } from '../config/config.ts'
 import { environment, type Environment } from '../config/environment.ts'
+import { environmentHome, TOKEN_SERVER } from '../config/token-places.ts'
 
 /** In the environment of a child: among how many processes its command divides what it may take. */
 const VARIABLE = 'DATAFERRY_SUPERVISED'
@@ -12,9 +14,34 @@ export function supervision(): { readonly processes: number } | undefined {
   return processes >= 1 ? { processes } : undefined
 }
 
-/** The environment of a child. @param processes undefined: a command of its own */
-export function childEnvironment(processes: number | undefined): Environment {
-  return { ...environment(), [VARIABLE]: processes === undefined ? undefined : String(processes) }
+/** The environment of a child that does a part of this command. */
+export function childEnvironment(processes: number): Environment {
+  return { ...environment(), [VARIABLE]: String(processes) }
+}
+
+/** Nothing of this belongs to a command that is started for somebody else. */
+const OWN = [VARIABLE, 'DATAFERRY_MAX_DURATION', 'DATAFERRY_MAX_TRANSFER']
+const TOKENS = ['DATAVERSE_API_TOKEN', 'DATAVERSE_KEY', 'DATAFERRY_TOKEN_FILE']
+
+/**
+ * The environment of a command of its own. It has the tokens of this one, each for the server that it is for here, whatever server
+ * that command names; without any server here nobody knows whose they are, and it has none.
+ */
+export function commandEnvironment({
+  servers,
+  settings: { tokenFile },
+  sourceOf,
+}: Pick<LoadedConfig, 'servers' | 'settings' | 'sourceOf'>): Environment {
+  const env = environment()
+  const home = environmentHome(env, servers)
+  const isFlag = sourceOf('tokenFile').kind === 'flag' && servers[0] === home
+  const without = home === undefined ? [...OWN, ...TOKENS] : OWN
+  return {
+    ...env,
+    ...(isFlag && { DATAFERRY_TOKEN_FILE: tokenFile }),
+    [TOKEN_SERVER]: home,
+    ...Object.fromEntries(without.map((name) => [name, undefined])),
+  }
 }
 
 const receivedSchema = z.object({ received: z.number().nonnegative() })

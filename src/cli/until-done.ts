@@ -6,7 +6,7 @@ import type { Ledger, LedgerEntry } from '../ledger/ledger.ts'
 import type { BatchId } from '../model/batch.ts'
 import { shownUrl } from '../model/shown-url.ts'
 import type { Context } from './command.ts'
-import { openDestination, type MayOpen } from './destination.ts'
+import { openDestination } from './destination.ts'
 
 const LOOK_MS = 500
 
@@ -18,7 +18,7 @@ const LOOK_MS = 500
 export async function untilDone(
   context: Pick<Context, 'config' | 'out'>,
   { ledger }: { readonly ledger: Pick<Ledger, 'list' | 'summary'> },
-  mayOpen: MayOpen | undefined,
+  mayOpen: ((url: string) => boolean) | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   const judge = new Judge(context, mayOpen)
@@ -57,13 +57,13 @@ function unplanned(id: BatchId): string {
 /** Which batches can be brought to their end from here. */
 class Judge {
   readonly #context: Pick<Context, 'config' | 'out'>
-  readonly #mayOpen: MayOpen | undefined
+  readonly #mayOpen: ((url: string) => boolean) | undefined
   readonly #told = new Set<string>()
   /** Batches whose destination has been reached: should it be away later, it is waited for. */
   readonly #reached = new Set<BatchId>()
   readonly #unreached = new Map<BatchId, { readonly why: string; readonly at: number }>()
 
-  constructor(context: Pick<Context, 'config' | 'out'>, mayOpen: MayOpen | undefined) {
+  constructor(context: Pick<Context, 'config' | 'out'>, mayOpen: ((url: string) => boolean) | undefined) {
     this.#context = context
     this.#mayOpen = mayOpen
   }

@@ -20,7 +20,7 @@ export interface TokenHints {
 export function tokenPlaces({ env, file, tokenFile, tokenFileSource, servers }: TokenHints): TokenPlace[] {
   const home = {
     flag: servers[0],
-    environment: firstServer(env['DATAVERSE_SERVER']) ?? servers[0],
+    environment: environmentHome(env, servers),
     file: firstServer(file.values['server']) ?? file.servers[0]?.url ?? servers[0],
     default: undefined,
   }
@@ -36,6 +36,14 @@ export function tokenPlaces({ env, file, tokenFile, tokenFileSource, servers }: 
     ...file.servers.flatMap((entry) => entryPlaces(entry, env, file.path ?? '')),
     ...ofFile('file'),
   ]
+}
+
+/** In the environment of a command that another one starts: the server that the tokens beside it are for. */
+export const TOKEN_SERVER = 'DATAFERRY_TOKEN_SERVER'
+
+/** The installation that tokens of the environment belong to. */
+export function environmentHome(env: Environment, servers: readonly string[]): string | undefined {
+  return firstServer(env[TOKEN_SERVER]) ?? firstServer(env['DATAVERSE_SERVER']) ?? servers[0]
 }
 
 /** Warnings about where tokens go, and where they do not. */

@@ -16,6 +16,8 @@ const workerSchema = processIdentitySchema.extend({
   scopes: z.array(z.string()).default(['public']),
   /** The same with the servers of each. */
   serves: z.array(z.object({ scope: z.string(), servers: z.array(z.string()) })).optional(),
+  /** Destinations that it works for, with what is below them; absent: all. */
+  only: z.array(z.string()).optional(),
   /** When it started. */
   since: z.string(),
   /** When it last reported. */

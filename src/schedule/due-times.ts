@@ -20,6 +20,8 @@ export function checkTiming(timing: Timing, now: Date): void {
     throw new DataferryError('ARGUMENT_INVALID', `--tz: ${timing.tz} is no time zone such as Europe/Berlin.`)
   }
   try {
+    // cron-parser takes what is missing for a wildcard.
+    if (!/^@\w+$|^\S+(?:\s+\S+){4,5}$/.test(timing.cron.trim())) throw new Error('it has not five fields')
     expressionFrom(timing, now).next()
   } catch (error) {
     const why = messageOf(error).replace(/\.$/, '')

@@ -24,7 +24,9 @@ export class ScheduleFolder {
     const names = await readdir(this.#root).catch(ifAbsent<string[]>([]))
     const found: Schedule[] = []
     for (const name of names.filter(isScheduleName).sort()) {
-      const text = await readFile(this.#at(name, DEFINITION), 'utf8').catch(ifAbsent(undefined))
+      const read = readFile(this.#at(name, DEFINITION), 'utf8').catch(ifAbsent(undefined))
+      // One that may not be read must not stop the others.
+      const text = await read.catch(() => '')
       if (text === undefined) continue
       const schedule = parseSchedule(text)
       if (schedule?.name === name) found.push(schedule)

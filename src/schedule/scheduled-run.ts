@@ -31,9 +31,15 @@ export interface CommandEnd {
 /** What a scheduler does, and tells. */
 export type ScheduleEvent = { readonly name: string } & HistoryLine
 
+/** What a scheduler needs beside what its runs need. */
+export interface SchedulerDeps extends RunDeps {
+  /** Told once of a definition that cannot be read. */
+  readonly onDamaged: (name: string, path: string) => void
+}
+
 export interface RunDeps {
   readonly folder: ScheduleFolder
-  readonly schedules: Pick<Schedules, 'read' | 'begin' | 'renew' | 'end'>
+  readonly schedules: Pick<Schedules, 'read' | 'begin' | 'renew' | 'end' | 'forget'>
   readonly clock: () => Date
   readonly start: (schedule: Schedule) => Promise<CommandProcess>
   readonly tell: (event: ScheduleEvent) => void
@@ -80,6 +86,8 @@ export class ScheduledRun {
   #command: CommandProcess | undefined
   #parkWhy: string | undefined
   #isStopped = false
+  /** Somebody else looks after the run, and records its end. */
+  #isLost = false
 
   /** @param owner whose claim on the run holds already */
   constructor(deps: RunDeps, schedule: Schedule, run: string, owner: RunOwner) {
@@ -149,6 +157,7 @@ export class ScheduledRun {
   }
 
   async #end({ code, report, said }: CommandEnd, parked: string | undefined): Promise<void> {
+    if (this.#isLost) return
     await this.#record({
       v: 1,
       at: this.#deps.clock().toISOString(),
@@ -189,16 +198,19 @@ export class ScheduledRun {
   #whyParked({ code }: CommandEnd, deaths: number): string | undefined {
     if (code === 10 && this.#parkWhy !== undefined) return this.#parkWhy
     const isCut = code === undefined || code === 130 || code === 10
-    if (this.#isStopped && isCut) return 'the scheduler was stopped'
+    // Who started it by hand stopped it by hand.
+    if (this.#isStopped && isCut) return dueOf(this.#run) === undefined ? undefined : 'the scheduler was stopped'
     // A person may have stopped it by hand (130): that is an end.
-    return code === undefined && deaths < MOST_DEATHS ? DIED : undefined
+    return code === undefined && dueOf(this.#run) !== undefined && deaths < MOST_DEATHS ? DIED : undefined
   }
 
   async #renew(): Promise<void> {
     const due = Date.parse(dueOf(this.#run) ?? '') || 0
     const isOurs = await this.#deps.schedules.renew(this.#schedule.name, this.#run, this.#owner, due)
     // This process was silent for so long that another one took the run over.
-    if (!isOurs) this.#command?.stop()
+    if (isOurs) return
+    this.#isLost = true
+    this.#command?.stop()
   }
 
   async #record(line: HistoryLine): Promise<void> {

@@ -5,7 +5,10 @@ import type { Schedule } from './definition.ts'
 import { newestDue } from './due-times.ts'
 import { mayRunAt } from './hours.ts'
 import { runsOf, lastDueOf, type HistoryLine } from './history.ts'
-import { newRunOwner, runOf, ScheduledRun, type RunDeps } from './scheduled-run.ts'
+import { newRunOwner, runOf, ScheduledRun, type SchedulerDeps } from './scheduled-run.ts'
+
+/** A due time that lies further ahead was acted on by a clock that was wrong. */
+const AHEAD_MS = 24 * 3_600_000
 
 const HOURS_END = 'its hours have ended'
 
@@ -14,14 +17,14 @@ const HOURS_END = 'its hours have ended'
  * acted on once. A run that still goes has its next due times skipped; what was missed while no scheduler ran is made up once.
  */
 export class Scheduler {
-  readonly #deps: RunDeps
+  readonly #deps: SchedulerDeps
   readonly #going = new Map<string, ScheduledRun>()
   /** The newest due time of each, as it is kept beside its definition. */
   readonly #heard = new Map<string, number>()
   readonly #damaged = new Set<string>()
   #isClosed = false
 
-  constructor(deps: RunDeps) {
+  constructor(deps: SchedulerDeps) {
     this.#deps = deps
   }
 
@@ -29,7 +32,7 @@ export class Scheduler {
   async tick(): Promise<void> {
     const { folder, log } = this.#deps
     const schedules = await folder.list((name, path) => {
-      if (!this.#damaged.has(name)) log.error({ schedule: name, path }, 'a schedule cannot be read')
+      if (!this.#damaged.has(name)) this.#deps.onDamaged(name, path)
       this.#damaged.add(name)
     })
     for (const schedule of schedules) {
@@ -56,13 +59,19 @@ export class Scheduler {
       return
     }
     if (schedule.pausedAt !== undefined) return
-    const state = await schedules.read(name)
+    let state = await schedules.read(name)
+    if (state.due > now.getTime() + AHEAD_MS && state.owner === undefined) {
+      // A clock was ahead once: until it is as late as that, nothing would be due.
+      await schedules.forget(name)
+      state = { ...state, due: 0, run: undefined }
+    }
     const known = await this.#known(schedule, state.due)
     const due = newestDue(schedule, known.due, now)
     const isGoing = this.#going.has(name)
     // A Redis that was lost learns of the run in a moment.
     if (isGoing && state.run === undefined) return
-    const isFree = !isGoing && (state.owner === undefined || state.isSilent || (await isGone(state.owner)))
+    const isDead = state.owner !== undefined && (await isGone(state.owner))
+    const isFree = !isGoing && (state.owner === undefined || state.isSilent || isDead)
     const isOpen = isFree && (state.run ?? known.open) !== undefined
     const isForgotten = state.due < known.due.getTime()
     if (!due && !isOpen && !isForgotten) return
@@ -72,7 +81,7 @@ export class Scheduler {
       due: due?.due.getTime(),
       run: due ? runOf(due.due) : '',
       known: { due: known.due.getTime(), open: isGoing ? undefined : known.open },
-      instead: isFree ? state.owner?.id : undefined,
+      instead: isFree && isDead ? state.owner?.id : undefined,
     })
     if (begun.what === 'overlaps' && due) await this.#skip(name, due.due, state.run)
     if (begun.run === undefined) return
@@ -89,15 +98,17 @@ export class Scheduler {
   ): Promise<{ readonly due: Date; readonly open: string | undefined }> {
     const { folder } = this.#deps
     const heard = this.#heard.get(name)
-    if (heard !== undefined && heard <= dueInRedis) {
+    if (heard !== undefined && heard <= dueInRedis && dueInRedis > 0) {
       if (heard < dueInRedis) await this.#hear(name, dueInRedis)
       return { due: new Date(Math.max(Date.parse(since), dueInRedis)), open: undefined }
     }
     // The first look, or one at a Redis that was lost or set back.
     const lines = await folder.history(name)
     const kept = (await folder.lastDue(name))?.getTime() ?? 0
-    const due = Math.max(Date.parse(since), dueInRedis, kept, lastDueOf(lines)?.getTime() ?? 0)
-    if (heard === undefined) await this.#hear(name, due)
+    const latest = this.#deps.clock().getTime() + AHEAD_MS
+    const times = [Date.parse(since), dueInRedis, kept, lastDueOf(lines)?.getTime() ?? 0]
+    const due = Math.max(...times.filter((time) => time <= latest), 0)
+    if (heard === undefined || heard > latest) await this.#hear(name, due)
     return { due: new Date(due), open: await openRun(lines) }
   }
 
@@ -115,7 +126,8 @@ export class Scheduler {
   }
 }
 
-async function isGone({ command, ...process }: RunOwner): Promise<boolean> {
+/** Whether nobody looks after a run any more: its scheduler is proven dead, and its command, too. */
+export async function isGone({ command, ...process }: RunOwner): Promise<boolean> {
   if ((await livenessOf(process)) !== 'dead') return false
   // Its command parks by itself, and may take a while.
   return command === undefined || (await livenessOf(command)) === 'dead'

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { UNIT_MARK, unitText, type UnitFacts } from '../../src/cli/serve/unit.ts'
+import { credentialPath, UNIT_MARK, unitText, type UnitFacts } from '../../src/cli/serve/unit.ts'
 import { makeHome, records, type Home } from '../e2e/cli.ts'
 
 const hasVerify = spawnSync('systemd-analyze', ['--version']).status === 0
@@ -27,7 +27,7 @@ const FACTS: UnitFacts = {
     '--contact',
     '100% "me" $HOME',
     '--token-file',
-    '%d/token',
+    credentialPath('token'),
   ],
   of: 'machine',
   user: 'daemon',
@@ -63,7 +63,7 @@ it('is sandboxed, and holds the words as they were given', () => {
   expect(lines).toContain('ReadWritePaths="/srv/with space"')
   expect(lines).toContain('LoadCredential=token:/etc/dataferry/token')
   expect(lines).toContain(
-    `ExecStart=${process.execPath} "/opt/data ferry/main.js" serve --contact "100%% \\"me\\" $$HOME" --token-file %d/token`,
+    `ExecStart=${process.execPath} "/opt/data ferry/main.js" serve --contact "100%% \\"me\\" $$HOME" --token-file \${CREDENTIALS_DIRECTORY}/token`,
   )
 })
 
@@ -100,7 +100,9 @@ describe('serve install', () => {
     const text = readFileSync(path, 'utf8')
     expect(text).toContain(' --server https://a.example.org ')
     expect(text).toContain(' --jobs 2 ')
-    expect(text).toContain(' --port 9000 --token-file %d/token --viewer-token-file %d/viewer-token ')
+    expect(text).toContain(
+      ' --port 9000 --token-file ${CREDENTIALS_DIRECTORY}/token --viewer-token-file ${CREDENTIALS_DIRECTORY}/viewer-token ',
+    )
     for (const name of ['token', 'viewer-token']) expect(text).toContain(`LoadCredential=${name}:${token}`)
     expect(text).toContain(`ReadWritePaths=${join(home.folder, 'kept')}`)
     expect(text).toContain(`ReadWritePaths=${join(home.folder, 'state')}`)

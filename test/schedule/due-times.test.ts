@@ -93,6 +93,9 @@ it('jitter makes a start later, by the same amount everywhere, and no later than
 it.each([
   ['61 * * * *', 'Europe/Berlin'],
   ['not a time', 'Europe/Berlin'],
+  ['', 'Europe/Berlin'],
+  ['*', 'Europe/Berlin'],
+  ['0 3 * *', 'Europe/Berlin'],
   ['0 0 31 2 *', 'Europe/Berlin'],
   ['0 3 * * *', 'Mars/Olympus'],
 ])('%s in %s is refused in one sentence', (cron, tz) => {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -10,7 +10,7 @@ import { describeProcess, ownProcess } from '../../src/process/process-identity.
 import type { Schedule } from '../../src/schedule/definition.ts'
 import { runsOf } from '../../src/schedule/history.ts'
 import { ScheduleFolder } from '../../src/schedule/schedule-folder.ts'
-import type { CommandEnd, CommandProcess } from '../../src/schedule/scheduled-run.ts'
+import { ScheduledRun, type CommandEnd, type CommandProcess } from '../../src/schedule/scheduled-run.ts'
 import { Scheduler } from '../../src/schedule/scheduler.ts'
 import { useRedis } from '../redis.ts'
 
@@ -38,6 +38,7 @@ class Command implements CommandProcess {
 class Machine {
   now: Date
   readonly started: Command[] = []
+  readonly damaged: string[] = []
   readonly folder: ScheduleFolder
   scheduler: Scheduler
   readonly #prefix: string
@@ -61,6 +62,7 @@ class Machine {
         return Promise.resolve(command)
       },
       tell: () => undefined,
+      onDamaged: (name) => this.damaged.push(name),
       log: createLogger('silent'),
     })
   }
@@ -365,10 +367,47 @@ it('a run that an earlier schedule of this name has parked is not gone on with',
 it('a damaged definition or history stops no other schedule', async () => {
   const one = await machine()
   await one.folder.write(schedule({ name: 'other' }))
+  // What is in its place cannot be read as a file at all.
+  mkdirSync(join(folder, 'a/schedules/folder/schedule.json'), { recursive: true })
   appendFileSync(join(folder, 'a/schedules/other/schedule.json'), '}')
+  // What is in its place cannot be read as a file at all.
+  mkdirSync(join(folder, 'a/schedules/folder/schedule.json'), { recursive: true })
   await one.folder.record('n', { v: 1, at: SINCE, event: 'skipped', due: SINCE, reason: 'x' })
   appendFileSync(join(folder, 'a/schedules/n/history.ndjson'), '{"v":1,"at":"2026')
   await one.at('2026-11-27T03:00:00Z')
   expect(one.started).toHaveLength(1)
+  expect(one.damaged).toEqual(['folder', 'other'])
   expect(await runs(one)).toMatchObject([{ due: '2026-11-27T03:00:00.000Z' }])
+})
+
+it('a clock that was ahead once does not silence a schedule', async () => {
+  const one = await machine()
+  await one.at('2031-01-01T12:00:00Z')
+  await one.end(0, { code: 0 })
+  one.scheduler = one.newScheduler()
+  await one.at('2026-11-27T02:00:00Z')
+  await one.at('2026-11-27T03:00:00Z')
+  expect(one.started).toHaveLength(2)
+  expect((await runs(one)).at(-1)).toMatchObject({ due: '2026-11-27T03:00:00.000Z' })
+})
+
+it('a run that was started by hand and stopped by hand has ended', async () => {
+  const one = await machine()
+  const command = new Command()
+  const owner = { id: 'hand', ...(await ownProcess()) }
+  const schedules = new Schedules(redis.client, prefix)
+  const run = 'by hand 2026-11-27T01:00:00.000Z'
+  expect((await schedules.begin('n', { owner, due: undefined, run, byHand: true })).what).toBe('begun')
+  const deps = { folder: one.folder, schedules, clock: () => one.now, log: createLogger('silent') }
+  const byHand = new ScheduledRun(
+    { ...deps, start: () => Promise.resolve(command), tell: () => undefined },
+    schedule(),
+    run,
+    owner,
+  )
+  await byHand.started
+  byHand.stop()
+  expect(await byHand.ended).toBe(130)
+  await one.at('2026-11-27T02:00:00Z')
+  expect(one.started).toHaveLength(0)
 })

@@ -34,7 +34,7 @@ export const run: Command['run'] = async (context) => {
       const count = await reopenFailed(runtime.ledger, sink.records, id, codes, `retry-${randomUUID().slice(0, 8)}`)
       out.line(`${plural(count, 'failed file')} of ${id} ${count === 1 ? 'is' : 'are'} tried again.`)
       if (count === 0) return 0
-      if (!attached && !share && (await somebodyWorks(runtime, { servers, tokenServers }))) {
+      if (!attached && !share && (await somebodyWorks(runtime, { servers, tokenServers, destination }))) {
         await feed(runtime, id)
         return 0
       }

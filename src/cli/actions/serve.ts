@@ -42,7 +42,9 @@ async function serveWorkers(context: Context): Promise<ExitCode> {
 
 /** Keeps every part alive until this process is asked to stop. */
 async function serveAll(context: Context): Promise<ExitCode> {
-  const { config, out, log, signal } = context
+  const { config, out, log } = context
+  const refused = new AbortController()
+  const signal = AbortSignal.any([context.signal, refused.signal])
   const mayOpen = namedDestinations(context.texts('to'), process.cwd())
   // A secret that is missing is said now, not by a part that ends again and again.
   if (config.notify) notifyTargets(context)
@@ -57,6 +59,8 @@ async function serveAll(context: Context): Promise<ExitCode> {
       recover: () => Promise.resolve(),
       signal,
       graceMs: GRACE_MS,
+      // It has said itself what is wrong.
+      onRefused: () => refused.abort(),
       log,
     }),
   )
@@ -65,8 +69,9 @@ async function serveAll(context: Context): Promise<ExitCode> {
       'No server is given with --server or in the config file: scheduled commands fetch what they need themselves.',
     )
   } else {
-    parts.push(workBelow(context, runtime, processesOf(context), mayOpen, ['--part', 'workers']).then(() => undefined))
+    const workers = workBelow({ ...context, signal }, runtime, processesOf(context), mayOpen, ['--part', 'workers'])
+    parts.push(workers.then(() => undefined))
   }
   await Promise.all(parts)
-  return endCode(context)
+  return refused.signal.aborted ? 2 : endCode(context)
 }

@@ -2,9 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { z } from 'zod'
 import { DataferryError, isErrorCode } from '../../errors.ts'
+import type { Environment } from '../../config/environment.ts'
 import { parseJson } from '../../json/parse-json.ts'
 import type { Logger } from '../../log.ts'
-import { childEnvironment } from '../supervision.ts'
 
 /** How a command ended that was started from here. */
 export interface ChildEnd {
@@ -31,10 +31,12 @@ const errorSchema = z.object({
  */
 export class ChildCommands {
   readonly #log: Logger
+  readonly #env: Environment
   readonly #running = new Set<ChildProcess>()
 
-  constructor(log: Logger) {
+  constructor(log: Logger, env: Environment) {
     this.#log = log
+    this.#env = env
   }
 
   /** Runs a command to its end. It is stopped when the signal aborts. */
@@ -42,7 +44,7 @@ export class ChildCommands {
     const [, main = ''] = process.argv
     const child = spawn(process.execPath, [...process.execArgv, main, ...args, '--json', '--quiet'], {
       stdio: ['pipe', 'pipe', 'ignore'],
-      env: childEnvironment(undefined),
+      env: this.#env,
     })
     this.#running.add(child)
     const stop = (): void => void child.kill('SIGTERM')

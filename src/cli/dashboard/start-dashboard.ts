@@ -5,6 +5,7 @@ import { DataferryError, messageOf } from '../../errors.ts'
 import { noticeText } from '../../model/notice.ts'
 import { destinationUrl } from '../../sinks/open-sink.ts'
 import type { Context } from '../command.ts'
+import { commandEnvironment } from '../supervision.ts'
 import { openDestination } from '../destination.ts'
 import type { Runtime } from '../runtime.ts'
 import { ChildCommands } from './child-commands.ts'
@@ -23,7 +24,7 @@ export async function startDashboard(context: Context, runtime: Runtime, pages?:
   const { config, text, texts } = context
   const { jobs, prefix, logFile, stateDir } = config.settings
   const port = text('port')
-  const children = new ChildCommands(context.log)
+  const children = new ChildCommands(context.log, commandEnvironment(context.config))
   const allowed = texts('to').map((shown) => ({ shown, url: destinationUrl(shown, process.cwd()) }))
   const dashboard = await openDashboard(
     {

@@ -110,12 +110,13 @@ async function runText(schedule: Schedule, run: Run): Promise<string> {
     case 'parked':
       return `${began}${by}  parked, to go on: ${run.parked ?? ''}`
     case 'ended':
+      if (run.code === 10) return `${began}${by}  parked at its stop limit after ${formatDuration(tookMs)}`
       return `${began}${by}  ended with ${run.code ?? 'a signal'} after ${formatDuration(tookMs)}`
   }
 }
 
 function toneOf({ endedAt, code, parked }: Run): 'plain' | 'good' | 'bad' {
-  if (endedAt === undefined || parked !== undefined) return 'plain'
+  if (endedAt === undefined || parked !== undefined || code === 10) return 'plain'
   return code === 0 ? 'good' : 'bad'
 }
 

@@ -1,9 +1,9 @@
 import { DataferryError } from '../../errors.ts'
 import { Schedules } from '../../ledger/schedules.ts'
-import { livenessOf } from '../../process/process-identity.ts'
 import type { Schedule } from '../../schedule/definition.ts'
 import type { ScheduleFolder } from '../../schedule/schedule-folder.ts'
 import { newRunOwner, runByHand as nameByHand, ScheduledRun } from '../../schedule/scheduled-run.ts'
+import { isGone } from '../../schedule/scheduler.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { openRuntime } from '../runtime.ts'
 import { startCommand } from './start-command.ts'
@@ -15,7 +15,7 @@ export async function runByHand(context: Context, folder: ScheduleFolder, schedu
   const schedules = new Schedules(runtime.client, config.settings.prefix)
   const owner = await newRunOwner()
   const { owner: other } = await schedules.read(schedule.name)
-  const isDead = other && (await livenessOf(other)) === 'dead'
+  const isDead = other && (await isGone(other))
   const { run } = await schedules.begin(schedule.name, {
     owner,
     due: undefined,

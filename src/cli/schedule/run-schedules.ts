@@ -48,6 +48,7 @@ export async function runSchedules(context: Context): Promise<ExitCode> {
       tell(context, event)
       if (event.event === 'skipped') void notifySkipped(event).catch(warn)
     },
+    onDamaged: (name, path) => out.warn(`The schedule ${name} cannot be read, and is left out: ${path}`),
     log,
   })
   const count = (await folder.list()).length
@@ -84,6 +85,7 @@ function tell({ out }: Context, event: ScheduleEvent): void {
       const { name, code, parked } = event
       if (parked !== undefined) out.say(`Schedule ${name}: parked, as ${parked}; it goes on later.`)
       else if (code === 0) out.say(`Schedule ${name}: ended well.`)
+      else if (code === 10) out.say(`Schedule ${name}: parked at its stop limit; its next run goes on.`)
       else out.warn(`Schedule ${name} ended with ${code ?? 'a signal'}: dataferry schedule show ${name}`)
     }
   }

@@ -9,7 +9,7 @@ import type { Schedule } from '../../schedule/definition.ts'
 import type { CommandEnd, CommandProcess } from '../../schedule/scheduled-run.ts'
 import type { Context } from '../command.ts'
 import { reportOf, type Asked } from '../heed-parent.ts'
-import { childEnvironment } from '../supervision.ts'
+import { commandEnvironment } from '../supervision.ts'
 import { SCHEDULABLE } from './check-command.ts'
 
 /** A command that does not end when asked to is killed, which loses nothing that was kept. */
@@ -35,7 +35,7 @@ export async function startCommand(
     {
       cwd: schedule.cwd,
       env: {
-        ...childEnvironment(undefined),
+        ...commandEnvironment(config),
         REDIS_URL: redis?.reveal() ?? '',
         DATAFERRY_PREFIX: prefix,
         DATAFERRY_STATE_DIR: stateDir,
@@ -59,14 +59,18 @@ export async function startCommand(
     return { ...end, report, said: end.said ?? (log === undefined ? undefined : await tailOf(log)) }
   })
   if (child.pid === undefined) await once(child, 'error').catch(() => undefined)
+  const ask = (asked: Asked): void => {
+    if (child.connected) child.send(asked)
+  }
+  if (schedule.between !== undefined) ask({ hasHours: true })
   return {
     identity: child.pid === undefined ? undefined : await describeProcess(child.pid),
     ended,
-    park: (why) => {
-      if (child.connected) child.send({ park: why } satisfies Asked)
-    },
+    park: (why) => ask({ park: why }),
     stop: () => {
-      child.kill('SIGTERM')
+      // Where there are hours, nobody may go on with it beyond them.
+      if (schedule.between === undefined) child.kill('SIGTERM')
+      else ask({ park: 'its scheduler ends' })
       killer ??= setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref()
     },
   }

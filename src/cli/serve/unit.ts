@@ -20,9 +20,11 @@ export interface UnitFacts {
 /** The first line of every unit that is ours. */
 export const UNIT_MARK = '# Written by `dataferry serve install`; write it again after a change.'
 
-/** Where the service manager puts a credential, in a unit's own words. */
+const CREDENTIALS = '${CREDENTIALS_DIRECTORY}/'
+
+/** Where the service manager puts a credential, in a unit's own words; `%d` is younger than `LoadCredential`. */
 export function credentialPath(name: string): string {
-  return `%d/${name}`
+  return `${CREDENTIALS}${name}`
 }
 
 /** Files are parked within 20 s of SIGTERM, schedules included. */
@@ -73,7 +75,8 @@ export function unitText(facts: UnitFacts): string {
     ...facts.writable.map((one) => `ReadWritePaths=${unitWord(one)}`),
     'ProtectControlGroups=yes',
     'ProtectKernelTunables=yes',
-    'RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6',
+    '# AF_NETLINK: names of hosts and interfaces are looked up by it.',
+    'RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK',
     'RestrictNamespaces=yes',
     'RestrictRealtime=yes',
     'RestrictSUIDSGID=yes',
@@ -89,9 +92,9 @@ export function unitText(facts: UnitFacts): string {
 
 /** A word as systemd splits and expands them. Credentials stay what they are. @see systemd.syntax(7) */
 function unitWord(word: string): string {
-  const isCredential = word.startsWith('%d/')
+  if (word.startsWith(CREDENTIALS)) return word
   const escaped = word.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('$', '$$$$')
-  const text = isCredential ? escaped : escaped.replaceAll('%', '%%')
+  const text = escaped.replaceAll('%', '%%')
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `"${text}"`
 }
 
