@@ -55,14 +55,13 @@ function headline({ states, complete }: RunReport): string {
 }
 
 function happenings({ datasets, files, bytesFetched }: RunReport): readonly (readonly [number, string])[] {
-  const ofDatasets = (count: number | undefined, what: string): readonly [number, string] => [
-    count ?? 0,
-    `${count === 1 ? 'dataset' : 'datasets'} ${what}`,
-  ]
-  const ofFiles = (count: number, what: string): readonly [number, string] => [
-    count,
-    `${count === 1 ? 'file' : 'files'} ${what}`,
-  ]
+  const counted =
+    (noun: string) =>
+    (count: number | undefined, what: string): readonly [number, string] => [
+      count ?? 0,
+      `${noun}${count === 1 ? '' : 's'} ${what}`,
+    ]
+  const [ofDatasets, ofFiles] = [counted('dataset'), counted('file')]
   return [
     ofDatasets(datasets.added, 'new'),
     ofDatasets(datasets.updated, 'updated'),
