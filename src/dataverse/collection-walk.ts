@@ -19,22 +19,59 @@ const content = z.discriminatedUnion('type', [
 /** Several times as many as the largest installation has. */
 const MOST_COLLECTIONS = 200_000
 
+/** Where and how a collection is walked. */
+interface Walk {
+  readonly installation: Installation
+  readonly policy: RetryPolicy
+  readonly signal: AbortSignal
+  /** Asks for the contents of a collection again while it is worth waiting. */
+  readonly patiently: Patiently
+  /** Collections that there can be: a server that names ever more of them is refused with `SOURCE_UNEXPECTED`. */
+  readonly most?: number
+}
+
 /**
  * The datasets of a collection and of all collections in it, from the database instead of the index: up to date, but
  * without linked datasets. One request per collection.
  * @param collection its id or alias
- * @param patiently asks for the contents of a collection again while it is worth waiting
- * @param most collections that there can be: a server that names ever more of them is refused with `SOURCE_UNEXPECTED`
  * @see the mirroring note §1.2
  */
-export async function* walkCollection(
-  installation: Installation,
-  policy: RetryPolicy,
+export async function* walkCollection(collection: number | string, walk: Walk): AsyncGenerator<FoundDataset, void> {
+  const read = async (next: number | string): Promise<Read<readonly FoundDataset[]>> => {
+    const datasets: FoundDataset[] = []
+    const inner = await contents(next, walk, (dataset) => Promise.resolve(void datasets.push(dataset)))
+    return { inner, kept: datasets }
+  }
+  for await (const datasets of eachCollection(collection, walk, read)) yield* datasets
+}
+
+/** The same in flat memory, however many a collection holds: after a failure it may tell of some of them again. */
+export async function tellCollection(
   collection: number | string,
-  signal: AbortSignal,
-  patiently: Patiently,
-  most = MOST_COLLECTIONS,
-): AsyncGenerator<FoundDataset, void> {
+  walk: Walk,
+  tell: (dataset: FoundDataset) => Promise<void>,
+): Promise<void> {
+  const read = async (next: number | string): Promise<Read<undefined>> => ({
+    inner: await contents(next, walk, tell),
+    kept: undefined,
+  })
+  const all = eachCollection(collection, walk, read)
+  while ((await all.next()).done !== true);
+}
+
+/** A collection that was read. */
+interface Read<T> {
+  /** Ids of the collections in it. */
+  readonly inner: readonly number[]
+  readonly kept: T
+}
+
+/** @param read reads a collection, as often as it has to be */
+async function* eachCollection<T>(
+  collection: number | string,
+  { installation, policy, signal, patiently, most = MOST_COLLECTIONS }: Walk,
+  read: (collection: number | string) => Promise<Read<T>>,
+): AsyncGenerator<T, void> {
   const open: (number | string)[] = [collection]
   const seen = new Set<number | string>()
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
@@ -44,41 +81,30 @@ export async function* walkCollection(
       const message = `${installation.host} names more than ${most} collections within collection ${collection}.`
       throw new DataferryError('SOURCE_UNEXPECTED', message)
     }
-    const { datasets, collections } = await patiently(() => contents(installation, policy, next, signal))
-    yield* datasets
-    open.push(...collections.reverse())
+    const asked = next
+    const { inner, kept } = await patiently(() => withRetries(() => read(asked), policy, signal))
+    yield kept
+    open.push(...[...inner].reverse())
   }
 }
 
-interface Contents {
-  readonly datasets: readonly FoundDataset[]
-  readonly collections: number[]
-}
-
+/** Tells of every dataset that a collection holds itself. @returns the ids of the collections in it */
 async function contents(
-  installation: Installation,
-  policy: RetryPolicy,
   collection: number | string,
-  signal: AbortSignal,
-): Promise<Contents> {
+  { installation, signal }: Walk,
+  tell: (dataset: FoundDataset) => Promise<void>,
+): Promise<readonly number[]> {
   const what = `the contents of collection ${collection}`
   const route: Route = { path: `dataverses/${encodePath(String(collection))}/contents`, query: [], what }
-  return withRetries(
-    async () => {
-      const datasets: FoundDataset[] = []
-      const collections: number[] = []
-      let isList = false
-      for await (const { kind, path, value } of answerParts(installation, { route, signal }, ANSWER)) {
-        if (kind === 'list') isList = true
-        if (path !== 'data[]') continue
-        const one = checkData(value, content, installation.host, what)
-        if (one.type === 'dataset') datasets.push({ id: one.id, pid: joinedPid(one) })
-        else collections.push(one.id)
-      }
-      if (isList) return { datasets, collections }
-      throw new DataferryError('SOURCE_UNEXPECTED', `${installation.host} answered ${what} with something else.`)
-    },
-    policy,
-    signal,
-  )
+  const collections: number[] = []
+  let isList = false
+  for await (const { kind, path, value } of answerParts(installation, { route, signal }, ANSWER)) {
+    if (kind === 'list') isList = true
+    if (path !== 'data[]') continue
+    const one = checkData(value, content, installation.host, what)
+    if (one.type === 'dataset') await tell({ id: one.id, pid: joinedPid(one) })
+    else collections.push(one.id)
+  }
+  if (isList) return collections
+  throw new DataferryError('SOURCE_UNEXPECTED', `${installation.host} answered ${what} with something else.`)
 }

@@ -13,13 +13,14 @@ import type {
   SearchScope,
 } from '../model/mirror-source.ts'
 import { answerParts } from './answer-parts.ts'
+import { tellCollection } from './collection-walk.ts'
 import { pidPiecesSchema } from './dataset-element.ts'
 import { DatasetSearch, type SearchItem } from './dataset-search.ts'
 import { exportedVersion } from './exported-version.ts'
 import { Installation } from './installation.ts'
 import { checkData, JsonCalls } from './json-call.ts'
 import { NativeApi, type NativeApiOptions } from './native-api.ts'
-import { DEFAULT_RETRIES, DEFAULT_THROTTLE_MS, withRetries, type Patiently, type RetryPolicy } from './retry.ts'
+import { DEFAULT_RETRIES, DEFAULT_THROTTLE_MS, ONCE, withRetries, type Patiently, type RetryPolicy } from './retry.ts'
 import { datasetRoute, encodePath, type Query, type Route } from './route.ts'
 import { deaccessioned } from './unseen.ts'
 
@@ -87,8 +88,14 @@ export class MirrorApi implements MirrorSource {
     for await (const page of search.pages({ ...scope, details: true }, signal, { after })) yield page.map(foundDataset)
   }
 
-  walk(collection: number | string, signal: AbortSignal, patiently?: Patiently): AsyncGenerator<FoundDataset, void> {
-    return this.#native.walk(collection, signal, patiently)
+  walk(
+    collection: number | string,
+    tell: (dataset: FoundDataset) => Promise<void>,
+    signal: AbortSignal,
+    patiently: Patiently = ONCE,
+  ): Promise<void> {
+    const walk = { installation: this.#installation, policy: this.#policy, signal, patiently }
+    return tellCollection(collection, walk, tell)
   }
 
   async find(pid: string, signal: AbortSignal): Promise<FoundDataset | undefined> {

@@ -104,7 +104,7 @@ export class NativeApi implements Catalogue {
     signal: AbortSignal,
     patiently: <T>(call: () => Promise<T>) => Promise<T> = ONCE,
   ): AsyncGenerator<FoundDataset, void> {
-    return walkCollection(this.#installation, this.#policy, collection, signal, patiently)
+    return walkCollection(collection, { installation: this.#installation, policy: this.#policy, signal, patiently })
   }
 
   /** `6.11`, as the server reports it. */

@@ -17,6 +17,9 @@ export const foundSchema = z.object({
 /** Datasets of a list that are asked for in one search: a longer address would be refused. */
 const IDS_AT_A_TIME = 100
 
+/** Characters that are sorted in memory: some ten thousand datasets. */
+const SORTED_CHARACTERS = 1 << 20
+
 /** What is known of a list of datasets. */
 export interface KnownList {
   /** Ids of datasets that an earlier run knew, by PID. */
@@ -59,13 +62,12 @@ export async function* walkCollections(
   signal: AbortSignal,
 ): AsyncGenerator<FoundDataset, void> {
   // Collections come in the order of the tree: what they hold is sorted on disk.
-  await using sort = new ExternalSort(foundSchema)
-  for (const collection of collections) {
-    for await (const dataset of source.walk(collection, signal)) {
-      if (dataset.id > after) await sort.add(numberKey(dataset.id), foundSchema.parse(dataset))
-    }
+  await using sort = new ExternalSort(foundSchema, SORTED_CHARACTERS)
+  const tell = async ({ id, pid }: FoundDataset): Promise<void> => {
+    if (id > after) await sort.add(numberKey(id), { id, pid })
   }
-  // One collection may lie within another one.
+  for (const collection of collections) await source.walk(collection, tell, signal)
+  // One collection may lie within another one, and a walk may tell of a dataset twice.
   for await (const { values } of sort.groups()) yield* values.slice(0, 1)
 }
 

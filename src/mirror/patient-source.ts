@@ -34,7 +34,8 @@ export function patientSource(source: MirrorSource, { patience, count }: Patient
         last = end.id
       }
     },
-    walk: (collection, signal) => source.walk(collection, signal, (call) => asked('contents', signal, call)),
+    walk: (collection, tell, signal) =>
+      source.walk(collection, tell, signal, (call) => asked('contents', signal, call)),
     find: (pid, signal) => asked('dataset', signal, () => source.find(pid, signal)),
     indexed: (dataset, signal) => asked('search', signal, () => source.indexed(dataset, signal)),
     owners: (collection, signal) => asked('collection', signal, () => source.owners(collection, signal)),

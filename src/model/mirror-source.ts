@@ -63,14 +63,15 @@ export interface MirrorSource {
   /** Released datasets that the index knows, by ascending id, a page at a time, each once. */
   search(scope: SearchScope, after: number, signal: AbortSignal): AsyncIterable<readonly FoundDataset[]>
   /**
-   * Every dataset of a collection and of those within, by the database, in no order.
+   * Tells of every dataset of a collection and of those within, by the database, in no order; after a failure of some again.
    * @param patiently asks for the contents of a collection again while it is worth waiting
    */
   walk(
     collection: number | string,
+    tell: (dataset: FoundDataset) => Promise<void>,
     signal: AbortSignal,
     patiently?: <T>(call: () => Promise<T>) => Promise<T>,
-  ): AsyncIterable<FoundDataset>
+  ): Promise<void>
   /** One dataset by its PID; undefined where the server does not show it. */
   find(pid: string, signal: AbortSignal): Promise<FoundDataset | undefined>
   /** What the index knows of a released dataset, wherever it is; undefined: nothing. Harvested ones have their files elsewhere. */
