@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { basename } from 'node:path/posix'
 import type { ListedFile, MislistedFile } from '../model/listing.ts'
 import type { FoundDataset, ReleasedVersion } from '../model/mirror-source.ts'
-import { safeFilePath } from '../model/path.ts'
+import { safeFilePath, safePath } from '../model/path.ts'
 import { PathRegistry } from '../model/path-registry.ts'
 import { fileFilter, type FileFilter } from '../plan/file-filter.ts'
 import { originalName } from '../plan/file-item.ts'
@@ -160,7 +160,9 @@ export class Looker {
     const sorted = files.filter((file) => this.#filter(file, FORMAT)).sort((a, b) => a.id - b.id)
     return sorted.map((file) => {
       const name = file.tabular ? originalName(file) : file.label
-      const path = `${top}/${registry.claim(safeFilePath(file.directory, name).path)}`
+      // Cut as a whole: the folder counts as well.
+      const { path: wanted } = safePath(`${top}/${safeFilePath(file.directory, name).path}`)
+      const path = registry.claim(wanted)
       return { path, file, version, expect: published(file, FORMAT) }
     })
   }

@@ -51,6 +51,20 @@ export function describeMirror(on: string, homeOf: () => Promise<MirrorHome>): v
       })
     })
 
+    describe('a file whose path is as long as a path may be', () => {
+      it('is where the mirror says', async () => {
+        const folders = Array.from({ length: 8 }, (_, n) => String(n).repeat(140))
+        home.repository.publish(A, () => [
+          file('deep.txt', 'deep', folders.join('/')),
+          file('x', 'x', folders.slice(1).join('/')),
+        ])
+        await create()
+        expect((await home.run()).code).toBe(0)
+        expect((await home.cli('verify', home.destination)).code).toBe(0)
+        expect((await home.run('--full')).report.files).toMatchObject({ fetched: 0, kept: 3 })
+      })
+    })
+
     describe('a further run', () => {
       beforeEach(async () => {
         await create()
