@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { DataferryError, isAboutDestination, type DestinationError } from '../errors.ts'
 import type { Batch, BatchId } from '../model/batch.ts'
 import type { Records, Sink } from '../sinks/sink.ts'
-import { names, readBatch } from './folder.ts'
+import { names, readBatch, writeBatch } from './folder.ts'
 import { unreadable } from './record.ts'
 
 /** Marks that dataferry keeps records here, and identifies the destination wherever its disk is mounted. */
@@ -29,6 +29,14 @@ export async function readKnownBatch({ records, url }: Sink, id: BatchId): Promi
   if (!batch && !(await isDestination(records))) throw lost(url, id)
   if (batch && batch.id !== id) throw unreadable(`.dataferry/${names.batch(id)} is that of another batch.`)
   return batch
+}
+
+/** A batch as it goes on here: its destination may have been moved, or be known by another path on this machine. */
+export async function movedHere({ records, url }: Sink, batch: Batch): Promise<Batch> {
+  if (batch.destination === url) return batch
+  const moved = { ...batch, destination: url }
+  await writeBatch(records, moved)
+  return moved
 }
 
 /**

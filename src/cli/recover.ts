@@ -16,9 +16,10 @@ export async function learn({ ledger }: Runtime, { records }: Sink, { batch }: B
   return reconcile(ledger, records, batch, await readPlanState(records, batch.id))
 }
 
-/** Lets a paused or cancelled batch continue; what of it waits is looked at at once. */
-export async function release({ ledger }: Runtime, { records }: Sink, id: BatchId): Promise<void> {
+/** Lets a batch of this command continue here, paused or cancelled as it may be; what of it waits is looked at at once. */
+export async function release({ ledger }: Runtime, { records, url }: Sink, id: BatchId): Promise<void> {
   await removeHold(records, id)
+  await ledger.setDestination(id, url)
   for (const server of (await ledger.nextLooks(id)).keys()) await ledger.setNextLook(id, server, 0)
   await ledger.setState(id, 'open')
 }

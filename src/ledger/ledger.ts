@@ -112,6 +112,8 @@ export interface Ledger {
   setState(id: BatchId, state: BatchState, reason?: string): Promise<void>
   /** As `setState`, if the batch is in one of these states: nothing that a person decided meanwhile is undone. @returns whether it was */
   moveState(id: BatchId, from: readonly BatchState[], to: BatchState): Promise<boolean>
+  /** Where a batch goes on, since its destination was moved or is known by another path now. For its owner alone. */
+  setDestination(id: BatchId, destination: string): Promise<void>
   /**
    * Makes `owner` the one process that works on a batch; renews the lease if it already is.
    * @param instead id of an owner that is proven dead

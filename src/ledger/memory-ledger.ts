@@ -62,6 +62,11 @@ export class MemoryLedger implements Ledger, Changes {
     return true
   }
 
+  async setDestination(id: BatchId, destination: string): Promise<void> {
+    const batch = await this.#known(id)
+    batch.entry = { ...batch.entry, destination }
+  }
+
   async attach(id: BatchId, owner: BatchOwner, instead = ''): Promise<BatchOwner | undefined> {
     const batch = await this.#known(id)
     const has = batch.entry.owner

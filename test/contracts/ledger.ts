@@ -39,6 +39,11 @@ export function describeLedger(name: string, make: () => Ledger): void {
       await ledger.open(batch)
     })
 
+    it('a batch goes on where its destination is now', async () => {
+      await ledger.setDestination(id, 'file:///moved')
+      expect(await ledger.get(id)).toMatchObject({ destination: 'file:///moved', state: 'open' })
+    })
+
     it('opening again keeps what is there', async () => {
       await ledger.setState(id, 'paused', 'The disk is full.')
       await ledger.setPlanned(id, 5, 500, false)

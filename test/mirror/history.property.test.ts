@@ -8,8 +8,10 @@ import { Chance, History, pathOf } from './history.ts'
 import { mirrorHomes, type MirrorHome } from './home.ts'
 
 /** Histories of `npm test`; the long tests have more, of more datasets and runs, and kill some of these. */
-const { numRuns: HISTORIES } = rounds(2)
-const IS_LONG = HISTORIES > 2
+const { numRuns } = rounds(1)
+const IS_LONG = numRuns > 1
+/** At least one of each layout. */
+const HISTORIES = Math.max(2, numRuns)
 const [DATASETS, RUNS] = IS_LONG ? [30, 20] : [6, 4]
 /** Requests of one run that meet a fault. */
 const MOST_FAULTS = 12

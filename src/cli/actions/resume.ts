@@ -1,10 +1,9 @@
-import { isDestination } from '../../batch/destination.ts'
-import { listBatches, writeBatch } from '../../batch/folder.ts'
+import { isDestination, movedHere } from '../../batch/destination.ts'
+import { listBatches } from '../../batch/folder.ts'
 import { isUnreadable } from '../../batch/record.ts'
 import { isReported } from '../../batch/report.ts'
 import { readHold } from '../../batch/hold.ts'
 import type { BegunBatch } from '../../plan/begin-batch.ts'
-import type { Batch } from '../../model/batch.ts'
 import { openPlan } from '../../plan/open-plan.ts'
 import { DataferryError } from '../../errors.ts'
 import type { Sink } from '../../sinks/sink.ts'
@@ -54,14 +53,6 @@ export const run: Command['run'] = async (context) => {
   } finally {
     await sink.close()
   }
-}
-
-/** A destination may have been moved, or be known by another path on this machine. */
-async function movedHere({ records, url }: Sink, batch: Batch): Promise<Batch> {
-  if (batch.destination === url) return batch
-  const moved = { ...batch, destination: url }
-  await writeBatch(records, moved)
-  return moved
 }
 
 /** The error as a value; throws everything else again. */

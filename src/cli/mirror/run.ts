@@ -1,3 +1,4 @@
+import { movedHere } from '../../batch/destination.ts'
 import { isReported, readReport } from '../../batch/report.ts'
 import { names as batchNames, readBatch, removeFolder } from '../../batch/folder.ts'
 import { DataferryError, isAbort, messageOf } from '../../errors.ts'
@@ -138,7 +139,7 @@ async function fetchLacking(
   { batch, begun }: { readonly batch: string | undefined; readonly begun: (batch: string) => Promise<void> },
 ): Promise<'ended' | 'parked'> {
   const opened = await openBatch(context, sink, order, lacking, batch)
-  if (batch === undefined) await begun(opened.batch.id)
+  if (opened.batch.id !== batch) await begun(opened.batch.id)
   if (await isReported(sink.records, opened.batch.id)) return 'ended'
   context.out.say(`Fetching ${plural(lacking.files, 'file')} …`)
   // How the files ended is told with the run.
@@ -156,8 +157,11 @@ async function openBatch(
   { sha256, files, bytes }: Lacking,
   known: string | undefined,
 ): Promise<BegunBatch> {
-  const batch = known === undefined ? undefined : await readBatch(sink.records, known)
-  if (batch) return { batch, plan: await openPlan(sink.records, batch), resumed: true }
+  const there = known === undefined ? undefined : await readBatch(sink.records, known)
+  if (there) {
+    const batch = await movedHere(sink, there)
+    return { batch, plan: await openPlan(sink.records, batch), resumed: true }
+  }
   const { bundle, bundleUnverified } = settings
   const request: BatchRequest = {
     servers: [server],

@@ -123,6 +123,11 @@ export class RedisLedger implements Ledger {
     return (await this.#write(id, MOVE_STATE, [this.#keys(id).batch], args)) === 1
   }
 
+  async setDestination(id: BatchId, destination: string): Promise<void> {
+    const args = [...this.#telling({ kind: 'ready', id }), 'destination', destination]
+    await this.#write(id, UPDATE, [this.#keys(id).batch], args)
+  }
+
   async attach(id: BatchId, owner: BatchOwner, instead = ''): Promise<BatchOwner | undefined> {
     const args = [owner.id, JSON.stringify(owner), instead, OWNER_SILENT_MS]
     const reply = await this.#run(ATTACH, [this.#keys(id).batch], args)
