@@ -145,10 +145,8 @@ export class Looks {
     for await (const { key: dataset, values } of waiting.groups()) {
       const of = rejectionsOf(dataset, values, rejections)
       const opens = await this.#mayContinue(values, of, asking, opened)
-      await ledger.reopen(
-        id,
-        [...opens].map(({ n }) => n),
-      )
+      const lines = [...opens].map(({ n }) => n)
+      await ledger.reopen(id, lines, 'waiting')
       for (const line of values) {
         if (opens.has(line)) continue
         left[line.for]++

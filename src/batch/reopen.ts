@@ -34,7 +34,7 @@ export async function reopenFailed(
       const some = lines.slice(i, i + CHUNK)
       const finishedAt = new Date().toISOString()
       await Promise.all(some.map((n) => log.record({ state: 'reopened', n, finishedAt })))
-      reopened += await ledger.reopen(batch, some)
+      reopened += await ledger.reopen(batch, some, 'failed')
     }
   } finally {
     await log.close()

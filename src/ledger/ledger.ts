@@ -139,8 +139,12 @@ export interface Ledger {
   settle(id: BatchId, n: number, end: Settled): Promise<boolean>
   /** As `settle` for items that did not fail, in one step; a few hundred at most. @returns how many were counted */
   settleAll(id: BatchId, ends: readonly SettledLine[]): Promise<number>
-  /** Opens those of these lines that failed or wait, so that they are fed again; others are left alone. @returns how many */
-  reopen(id: BatchId, lines: readonly number[]): Promise<number>
+  /**
+   * Opens those of these lines that are in this state, so that they are fed again; others are left alone: what waited a moment
+   * ago may have failed since.
+   * @returns how many
+   */
+  reopen(id: BatchId, lines: readonly number[], from: 'failed' | 'waiting'): Promise<number>
   /** The first line that neither has ended nor waits, where feeding always continues. May be ≥ planned. */
   firstOpen(id: BatchId): Promise<number>
   /** Line numbers that failed, ascending. */

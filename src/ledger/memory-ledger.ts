@@ -129,9 +129,9 @@ export class MemoryLedger implements Ledger, Changes {
     return counted.filter(Boolean).length
   }
 
-  async reopen(id: BatchId, lines: readonly number[]): Promise<number> {
+  async reopen(id: BatchId, lines: readonly number[], from: 'failed' | 'waiting'): Promise<number> {
     const { ends, crashes } = await this.#known(id)
-    const closed = new Set(lines.filter((n) => ['failed', 'waiting'].includes(ends.get(n)?.state ?? '')))
+    const closed = new Set(lines.filter((n) => ends.get(n)?.state === from))
     for (const n of closed) {
       ends.delete(n)
       crashes.delete(n)

@@ -71,7 +71,7 @@ export function describeLedger(name: string, make: () => Ledger): void {
       expect(await ledger.summary(id)).toMatchObject({ done: 1, failed: 1, waiting: 1 })
       expect(await ledger.isOpen(id, 1, PUBLIC)).toBe(false)
       expect(await ledger.firstOpen(id)).toBe(3)
-      expect(await ledger.reopen(id, [0, 1])).toBe(1)
+      expect(await ledger.reopen(id, [0, 1, 2], 'waiting')).toBe(1)
       expect(await ledger.firstOpen(id)).toBe(1)
       expect(await ledger.settle(id, 1, DONE)).toBe(true)
       expect(await ledger.summary(id)).toMatchObject({ done: 2, failed: 1, waiting: 0 })
@@ -219,7 +219,7 @@ export function describeLedger(name: string, make: () => Ledger): void {
       await ledger.crashed(id, 1)
       await ledger.settle(id, 1, FAILED)
       await ledger.settle(id, 2, FAILED)
-      expect(await ledger.reopen(id, [0, 1, 1, 5])).toBe(1)
+      expect(await ledger.reopen(id, [0, 1, 1, 5], 'failed')).toBe(1)
       expect(await ledger.settledIn(id, 0, 4)).toEqual([true, false, true, false])
       expect(await ledger.summary(id)).toEqual({ ...NOTHING, done: 1, bytes: 10, failed: 1 })
       expect((await collect(ledger.errors(id))).map(({ n }) => n)).toEqual([2])
@@ -230,7 +230,7 @@ export function describeLedger(name: string, make: () => Ledger): void {
     it('many thousand lines can be reopened at once', async () => {
       const lines = Array.from({ length: 2500 }, (_, n) => n)
       await Promise.all(lines.map((n) => ledger.settle(id, n, FAILED)))
-      expect(await ledger.reopen(id, lines)).toBe(2500)
+      expect(await ledger.reopen(id, lines, 'failed')).toBe(2500)
       expect(await ledger.firstOpen(id)).toBe(0)
       expect(await collect(ledger.errors(id))).toEqual([])
     })
@@ -276,7 +276,7 @@ export function describeLedger(name: string, make: () => Ledger): void {
       expect([await open(3), await open(5)]).toEqual([true, false])
       await ledger.settle(id, 3, FAILED)
       expect([await open(3), await open(4)]).toEqual([false, true])
-      await ledger.reopen(id, [3])
+      await ledger.reopen(id, [3], 'failed')
       expect(await open(3)).toBe(true)
       for (const state of ['paused', 'cancelled', 'finished'] as const) {
         await ledger.setState(id, state)
@@ -307,7 +307,7 @@ export function describeLedger(name: string, make: () => Ledger): void {
       const writes = [
         () => ledger.settle(id, 0, DONE),
         () => ledger.settleAll(id, [{ n: 0, state: 'done', bytes: 1 }]),
-        () => ledger.reopen(id, [0]),
+        () => ledger.reopen(id, [0], 'failed'),
         () => ledger.setState(id, 'paused'),
         () => ledger.setPlanned(id, 1, 1, true),
         () => ledger.crashed(id, 0),

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
@@ -10,8 +10,13 @@ import { startService, until } from './service.ts'
 
 const DAY_MS = 86_400_000
 const KILLS = 6
+const BOOKED = 20
 const [OPEN, GRANTED, UNANSWERED, REJECTED, EMBARGOED] = [150, 20, 15, 5, 10]
 const EMBARGO = new Date(Date.now() + 10 * DAY_MS).toISOString().slice(0, 10)
+
+const book = (id: number): { id: number; nameRequired: boolean; emailRequired: boolean } => ({
+  ...{ id, nameRequired: true, emailRequired: true },
+})
 
 const files = (count: number, from: number, more: object = {}): { id: number; label: string }[] =>
   Array.from({ length: count }, (_, i) => ({
@@ -27,9 +32,18 @@ test('of 200 files that are open, granted one by one, rejected, unanswered or em
     tokens: { jane: { user: '@jane' }, curator: { user: '@curator', curates: 'all' } },
     world: {
       datasets: [
-        { pid: 'doi:10.5072/FK2/OPEN', files: files(OPEN, 1_000) },
-        { pid: 'doi:10.5072/FK2/ASK', files: files(GRANTED + UNANSWERED, 2_000, { restricted: true }) },
-        { pid: 'doi:10.5072/FK2/NO', files: files(REJECTED, 3_000, { restricted: true }) },
+        { pid: 'doi:10.5072/FK2/OPEN', files: files(OPEN - BOOKED, 1_000) },
+        { pid: 'doi:10.5072/FK2/BOOK', guestbook: book(7), files: files(BOOKED, 5_000) },
+        {
+          pid: 'doi:10.5072/FK2/ASK',
+          ...{ guestbook: book(8), guestbookAtRequest: true },
+          files: files(GRANTED + UNANSWERED, 2_000, { restricted: true }),
+        },
+        {
+          pid: 'doi:10.5072/FK2/NO',
+          ...{ guestbook: book(9), guestbookAtRequest: true },
+          files: files(REJECTED, 3_000, { restricted: true }),
+        },
         { pid: 'doi:10.5072/FK2/SOON', files: files(EMBARGOED, 4_000, { embargo: { dateAvailable: EMBARGO } }) },
       ],
     },
@@ -37,7 +51,11 @@ test('of 200 files that are open, granted one by one, rejected, unanswered or em
   const { dataverse, env } = service
   Object.assign(env, { DATAVERSE_API_TOKEN: 'jane', DATAFERRY_ACCESS_LOOK: '300ms' })
   await dataverse.set({ latencyMs: 20 })
-  const datasets = ['OPEN', 'ASK', 'NO', 'SOON'].map((name) => `doi:10.5072/FK2/${name}`)
+  const answers = join(service.at('.'), 'answers.yaml')
+  await mkdir(service.at('.'), { recursive: true })
+  await writeFile(answers, 'name: Jane Doe\nemail: jane@example.org\n')
+  env['DATAFERRY_GUESTBOOK'] = answers
+  const datasets = ['OPEN', 'BOOK', 'ASK', 'NO', 'SOON'].map((name) => `doi:10.5072/FK2/${name}`)
   const wait = ['--request-access', '--yes', '--wait-for', 'embargo', '--wait-at-most', '60d']
   const id = await service.enqueue('all', ...datasets, ...wait)
   let worker: Started = service.work(0, '--processes', '1')
@@ -99,6 +117,11 @@ test('of 200 files that are open, granted one by one, rejected, unanswered or em
   const made = await requestsMade(dataverse)
   expect(made.size).toBe(GRANTED + UNANSWERED + REJECTED)
   expect([...new Set(made.values())]).toEqual([1])
+  const booked = await dataverse.guestbookRecords()
+  const of = (event: string): number[] => booked.flatMap((one) => (one.event === event ? [one.file] : []))
+  expect(of('AccessRequest').sort()).toEqual([...made.keys()].sort())
+  expect(new Set(of('Download')).size).toBe(BOOKED)
+  expect(of('Download')).toHaveLength(BOOKED)
 })
 
 test('a token that expires in mid-batch is waited for, and a new one is taken from its file', async () => {

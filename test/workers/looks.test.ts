@@ -155,6 +155,18 @@ it('a question that fails is said and asked again in minutes, and keeps nothing 
   expect([...told.values()].filter(Boolean)).toEqual([])
 })
 
+it('what has failed since a look began stays so', async () => {
+  const desk = await waitingDesk([{}])
+  access.granted.add(100)
+  const looks = looksAt(desk)
+  await desk.ledger.reopen('b1', [0], 'waiting')
+  await desk.ledger.settle('b1', 0, { state: 'failed', bytes: 0 })
+  await desk.ledger.settle('b1', 1, { state: 'waiting', bytes: 0 })
+  await look(desk, looks)
+  expect(await openLines(desk, 1)).toEqual([])
+  expect(await desk.ledger.summary('b1')).toMatchObject({ failed: 1 })
+})
+
 it('a batch that somebody paused while it was looked at stays paused, and nothing more is told of it', async () => {
   const desk = await waitingDesk([{}])
   const opened = await desk.batches.open('b1')
@@ -191,7 +203,7 @@ it('what is waited for is told, with its next look, until nothing waits any more
   expect([...told.values()].filter(Boolean)).toMatchObject([
     { what: 'Access to 2 files', since: new Date(SINCE), nextLook: new Date(now + HOUR_MS) },
   ])
-  await desk.ledger.reopen('b1', [0, 1])
+  await desk.ledger.reopen('b1', [0, 1], 'waiting')
   expect(await look(desk, looks)).toBeUndefined()
   expect([...told.values()].filter(Boolean)).toEqual([])
 })

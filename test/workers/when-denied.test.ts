@@ -40,7 +40,7 @@ describe('a restricted file', () => {
     ])
     expect(await one.ledger.summary('b1')).toMatchObject({ waiting: 1, failed: 0 })
     // It is tried again, and is still refused.
-    await one.ledger.reopen('b1', [0])
+    await one.ledger.reopen('b1', [0], 'waiting')
     access.about = { withheld: 'restricted' }
     await one.work({ n: 0 })
     expect(access.asked).toEqual(['requested?', 'request 1', 'facts'])
@@ -92,7 +92,7 @@ describe('a restricted file', () => {
   it('nobody answered for in time fails with a code of its own', async () => {
     const one = await desk({ withheld: 'restricted' })
     await one.work({ n: 0 })
-    await one.ledger.reopen('b1', [0])
+    await one.ledger.reopen('b1', [0], 'waiting')
     access.about = { withheld: 'restricted' }
     now = new Date('2027-02-25T10:00:01Z')
     await one.work({ n: 0 })
@@ -126,7 +126,7 @@ describe('a restricted file', () => {
     const one = await desk({ withheld: 'restricted' }, 'nothing')
     await one.work({ n: 0 })
     await writeBatch(one.sink.records, { ...one.batch, access: ACCESS })
-    await one.ledger.reopen('b1', [0])
+    await one.ledger.reopen('b1', [0], 'failed')
     await one.work({ n: 0 })
     expect((await one.outcomes()).map(({ state }) => state)).toEqual(['failed', 'waiting'])
   })
@@ -147,7 +147,7 @@ describe('a restricted file', () => {
     const one = await desk({ withheld: 'restricted' })
     await writeAccessRequest(one.sink.records, 'b1', 0, { state: 'rejected', at: now.toISOString() })
     await one.work({ n: 0 })
-    await one.ledger.reopen('b1', [0])
+    await one.ledger.reopen('b1', [0], 'failed')
     await one.work({ n: 0 })
     expect(await one.outcomes()).toMatchObject([{ state: 'failed', code: 'ACCESS_REJECTED' }, { state: 'waiting' }])
     expect(access.asked).toEqual(['facts', 'facts'])
@@ -191,7 +191,7 @@ describe('an embargoed file', () => {
     const one = await desk(embargoed)
     await one.work({ n: 0 })
     expect(await one.outcomes()).toMatchObject([{ state: 'waiting', until: '2026-12-05T12:00:00.000Z' }])
-    await one.ledger.reopen('b1', [0])
+    await one.ledger.reopen('b1', [0], 'waiting')
     access.about = { withheld: 'restricted' }
     await one.work({ n: 0 })
     expect((await one.outcomes()).at(-1)).toMatchObject({ state: 'waiting', for: 'access' })

@@ -159,26 +159,23 @@ return counted
 `)
 
 /**
- * Reopens lines that failed or wait. KEYS: batch, settled, failed, counters, errors, crashes, waiting. ARGV: lines.
+ * Reopens those lines that are in one state. KEYS: batch, settled, the bits of the state, counters, errors, crashes. ARGV: state, lines.
  * @returns −1: unknown batch, else how many there were.
  */
 export const REOPEN = script(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
 local reopened = 0
-for state, bits in pairs({ failed = KEYS[3], waiting = KEYS[7] }) do
-  local count = 0
-  for _, n in ipairs(ARGV) do
-    if redis.call('GETBIT', bits, n) == 1 then
-      redis.call('SETBIT', bits, n, 0)
-      redis.call('SETBIT', KEYS[2], n, 0)
-      redis.call('HDEL', KEYS[5], n)
-      redis.call('HDEL', KEYS[6], n)
-      count = count + 1
-    end
+for i = 2, #ARGV do
+  local n = ARGV[i]
+  if redis.call('GETBIT', KEYS[3], n) == 1 then
+    redis.call('SETBIT', KEYS[3], n, 0)
+    redis.call('SETBIT', KEYS[2], n, 0)
+    redis.call('HDEL', KEYS[5], n)
+    redis.call('HDEL', KEYS[6], n)
+    reopened = reopened + 1
   end
-  if count > 0 then redis.call('HINCRBY', KEYS[4], state, -count) end
-  reopened = reopened + count
 end
+if reopened > 0 then redis.call('HINCRBY', KEYS[4], ARGV[1], -reopened) end
 return reopened
 `)
 

@@ -185,13 +185,12 @@ export class RedisLedger implements Ledger {
     return this.#write(id, SETTLE_ALL, [batch, settled, counters, crashes], args)
   }
 
-  async reopen(id: BatchId, lines: readonly number[]): Promise<number> {
-    const { batch, settled, failed, counters, errors, crashes, waiting } = this.#keys(id)
-    const keys = [batch, settled, failed, counters, errors, crashes, waiting]
+  async reopen(id: BatchId, lines: readonly number[], from: 'failed' | 'waiting'): Promise<number> {
+    const { batch, settled, counters, errors, crashes, ...bits } = this.#keys(id)
+    const keys = [batch, settled, bits[from], counters, errors, crashes]
     let reopened = 0
     for (let i = 0; i < lines.length; i += LINES_A_CALL) {
-      const some = lines.slice(i, i + LINES_A_CALL)
-      reopened += await this.#write(id, REOPEN, keys, some)
+      reopened += await this.#write(id, REOPEN, keys, [from, ...lines.slice(i, i + LINES_A_CALL)])
     }
     return reopened
   }

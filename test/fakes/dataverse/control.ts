@@ -7,7 +7,7 @@ import { settingsSchema } from './settings.ts'
 
 /**
  * `/__control`: what tests in other processes use.
- * `GET requests?after=<seq>`, `GET counters/{file}`, `GET totals`, `GET settings`;
+ * `GET requests?after=<seq>`, `GET counters/{file}`, `GET guestbook-records`, `GET totals`, `GET settings`;
  * `POST settings` (a part of them), `POST faults` (one or a list), `DELETE faults`, `DELETE requests`.
  */
 export async function control(message: IncomingMessage, response: ServerResponse, standIn: StandIn): Promise<void> {
@@ -32,6 +32,8 @@ function act(action: string, body: string, standIn: StandIn): unknown {
   switch (name) {
     case 'GET requests':
       return records.list(Number(new URLSearchParams(query).get('after') ?? 0))
+    case 'GET guestbook-records':
+      return standIn.guestbookRecords
     case 'GET totals':
       return { requests: records.total, leaks: records.leaks, rss: process.memoryUsage().rss }
     case 'GET settings':

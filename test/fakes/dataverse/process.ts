@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { nodeProgram } from '../../node-program.ts'
+import type { GuestbookRecord } from './context.ts'
 import type { FaultData } from './faults.ts'
 import type { Profile } from './profile.ts'
 import type { FileCounters, RequestRecord } from './records.ts'
@@ -34,6 +35,8 @@ export interface DataverseProcess {
   /** Remembered requests after a sequence number. */
   requests(after?: number): Promise<readonly RequestRecord[]>
   counters(file: number): Promise<FileCounters>
+  /** What guestbooks hold, oldest first. */
+  guestbookRecords(): Promise<readonly Pick<GuestbookRecord, 'file' | 'event'>[]>
   totals(): Promise<{ readonly requests: number; readonly leaks: number; readonly rss: number }>
   clearRequests(): Promise<void>
   /** Ends the process and waits for its end. */
@@ -68,6 +71,7 @@ export async function startDataverseProcess({ world, ...options }: ProcessOption
 
 const countersSchema = z.object({ requests: z.number(), counted: z.number(), bytes: z.number() })
 const totalsSchema = z.object({ requests: z.number(), leaks: z.number(), rss: z.number() })
+const guestbookRecordSchema = z.object({ file: z.number(), event: z.enum(['Download', 'AccessRequest']) })
 const recordSchema = z.object({
   seq: z.number(),
   origin: z.enum(['dataverse', 'storage']),
@@ -113,6 +117,7 @@ function controlOf(url: string): Omit<DataverseProcess, 'url' | 'storageUrl' | '
         ...record,
       }))
     },
+    guestbookRecords: async () => z.array(guestbookRecordSchema).parse(await ask('GET', 'guestbook-records')),
     counters: async (file) => countersSchema.parse(await ask('GET', `counters/${file}`)),
     totals: async () => totalsSchema.parse(await ask('GET', 'totals')),
     clearRequests: async () => {

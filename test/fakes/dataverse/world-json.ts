@@ -38,6 +38,12 @@ const file = z.strictObject({
   description: text.exactOptional(),
   categories: z.array(text).exactOptional(),
 })
+const guestbook = z.strictObject({
+  id: z.number().int().positive(),
+  name: text.exactOptional(),
+  nameRequired: z.boolean().exactOptional(),
+  emailRequired: z.boolean().exactOptional(),
+})
 const basics = {
   pid: text,
   id: z.number().int().positive().exactOptional(),
@@ -45,6 +51,8 @@ const basics = {
   collection: text.exactOptional(),
   harvested: z.boolean().exactOptional(),
   linkedTo: z.array(text).exactOptional(),
+  guestbook: guestbook.exactOptional(),
+  guestbookAtRequest: z.boolean().exactOptional(),
 }
 const version = z.strictObject({
   number: text.exactOptional(),
