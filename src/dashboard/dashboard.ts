@@ -51,6 +51,8 @@ export interface DashboardDeps extends StatusSources {
   readonly operations: Operations
   /** Why Redis is waited for, if it is. */
   readonly trouble: () => string | undefined
+  /** URLs of the destinations of scheduled commands. */
+  readonly scheduled: () => Promise<readonly string[]>
 }
 
 /** A dashboard that is open. */
@@ -105,7 +107,8 @@ export async function openDashboard(deps: DashboardDeps, options: DashboardOptio
     assets: await readAssets(options.pages),
     metrics: () =>
       metricsText({ metrics, observer, mirrors: async () => places.mirrors(await observer.destinationUrls()) }),
-    openMetrics: isLoopback(host),
+    // A proxy in front makes everybody come from this machine.
+    openMetrics: isLoopback(host) && origins.length === 0,
     missing: () => missingNow(observer),
   }
   const secure = origins.length > 0 && origins.every((origin) => origin.startsWith('https:'))

@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import { pause } from '../async/pause.ts'
+import { untilAborted } from '../async/until-aborted.ts'
 import { isAbort, messageOf } from '../errors.ts'
 import { visibleJson } from '../model/visible-text.ts'
 import { refuse } from './refusal.ts'
@@ -64,8 +65,8 @@ async function send(stream: Stream, read: () => Promise<unknown>, signal: AbortS
     )
     const data = visibleJson(JSON.stringify(value))
     if (data !== last || began - told > QUIET_MS) {
-      // Waits while the other side does not read, so that nothing piles up here.
-      await stream.writeSSE(data === last ? { event: 'alive', data: '' } : { event, data })
+      // Waits while the other side does not read, so that nothing piles up here, and not beyond the end.
+      await untilAborted(stream.writeSSE(data === last ? { event: 'alive', data: '' } : { event, data }), signal)
       last = data
       told = began
     }

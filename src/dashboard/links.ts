@@ -41,8 +41,9 @@ export class Links {
 
   /** Tells where a dashboard is; to be repeated every few seconds. */
   async announce(place: DashboardPlace): Promise<void> {
-    await this.#client.zadd(this.#places, Date.now(), JSON.stringify(place))
-    await this.#client.zremrangebyscore(this.#places, 0, Date.now() - KEPT_MS)
+    const now = await this.#now()
+    await this.#client.zadd(this.#places, now, JSON.stringify(place))
+    await this.#client.zremrangebyscore(this.#places, 0, now - KEPT_MS)
   }
 
   async withdraw(place: DashboardPlace): Promise<void> {
@@ -54,7 +55,7 @@ export class Links {
     const texts = await this.#client.zrange(
       this.#places,
       '+inf',
-      String(Date.now() - KEPT_MS),
+      String((await this.#now()) - KEPT_MS),
       'BYSCORE',
       'REV',
       'LIMIT',
@@ -63,6 +64,12 @@ export class Links {
     )
     const known = texts.filter((text) => text.length <= LONGEST_RECORD)
     return known.flatMap((text) => dashboardSchema.safeParse(parseJson(text)).data ?? [])
+  }
+
+  /** By the clock of Redis: those of the machines may differ. */
+  async #now(): Promise<number> {
+    const [seconds] = await this.#client.time()
+    return Number(seconds) * 1_000
   }
 
   get #places(): string {

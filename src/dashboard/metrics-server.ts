@@ -15,6 +15,8 @@ export interface MetricsDeps extends StatusSources {
   readonly openSink: OpenSink
   /** Why Redis is waited for, if it is. */
   readonly trouble: () => string | undefined
+  /** URLs of the destinations of scheduled commands. */
+  readonly scheduled: () => Promise<readonly string[]>
 }
 
 const HOST = '127.0.0.1'

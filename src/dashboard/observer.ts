@@ -20,6 +20,8 @@ export interface ObserverSources extends StatusSources {
   readonly destinations: readonly string[]
   /** Why Redis is waited for, if it is. */
   readonly trouble: () => string | undefined
+  /** URLs of further destinations that may have mirrors. */
+  readonly scheduled: () => Promise<readonly string[]>
 }
 
 /** Everything at one moment. */
@@ -148,7 +150,8 @@ export class Observer {
   async destinationUrls(): Promise<readonly string[]> {
     const entries = await Promise.race([this.#sources.ledger.list(), wait(PATIENCE_MS)])
     if (!entries) throw this.#away()
-    return [...this.#sources.destinations, ...entries.map(({ destination }) => destination)]
+    const scheduled = await this.#sources.scheduled().catch(() => [])
+    return [...this.#sources.destinations, ...scheduled, ...entries.map(({ destination }) => destination)]
   }
 
   #summarize(

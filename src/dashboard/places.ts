@@ -1,12 +1,11 @@
 import pMap from 'p-map'
 import { pause } from '../async/pause.ts'
 import { messageOf } from '../errors.ts'
-import { listMirrors, readOrder, scopeText } from '../mirror/order.ts'
-import { readPending } from '../mirror/pending.ts'
-import { listRuns, readRun, type RunReport } from '../mirror/report.ts'
+import { listMirrors } from '../mirror/order.ts'
 import { shownUrl } from '../model/shown-url.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { DestinationView, MirrorView } from './api/schemas.ts'
+import { MirrorHistory } from './mirror-history.ts'
 
 /** Opens a destination by its URL; the caller closes it. */
 export type OpenSink = (url: string) => Promise<Sink>
@@ -16,24 +15,33 @@ const FRESH_MS = 15_000
 const PATIENCE_MS = 5_000
 const AT_ONCE = 4
 const AT_ONCE_MS = 300
-/** Runs that are looked at for the last one that was complete. */
-const RUNS_SEEN = 30
+const SILENT = 'it does not answer.'
 
 interface Look {
   readonly destination: DestinationView
   readonly mirrors: readonly MirrorView[]
 }
 
+interface Known {
+  readonly at: number
+  last: Look | undefined
+  readonly next: Promise<Look>
+}
+
 /** What is at the destinations: free space and mirrors. Each is looked at now and then, and never twice at once. */
 export class Places {
   readonly #open: OpenSink
-  readonly #looks = new Map<
-    string,
-    { readonly at: number; readonly last: Look | undefined; readonly next: Promise<Look> }
-  >()
+  readonly #freshMs: number
+  readonly #patienceMs: number
+  readonly #history = new MirrorHistory()
+  readonly #looks = new Map<string, Known>()
+  /** Destinations that have not answered yet, however long they take: one that hangs gets no further question. */
+  readonly #asked = new Set<string>()
 
-  constructor(open: OpenSink) {
+  constructor(open: OpenSink, freshMs = FRESH_MS, patienceMs = PATIENCE_MS) {
     this.#open = open
+    this.#freshMs = freshMs
+    this.#patienceMs = patienceMs
   }
 
   /** As far as they answer at once: what a slow one says is told by the next question. */
@@ -58,13 +66,18 @@ export class Places {
   /** The first look is waited for; later ones are made while the last one is told. */
   async #look(url: string): Promise<Look> {
     const known = this.#looks.get(url)
-    if (known && performance.now() - known.at < FRESH_MS) return known.last ?? known.next
-    const next = withinReason(url, this.#lookNow(url))
-    const entry = { at: performance.now(), last: known?.last, next }
+    if (this.#asked.has(url)) return known?.last ?? known?.next ?? lookWithout(url, SILENT)
+    if (known && performance.now() - known.at < this.#freshMs) return known.last ?? known.next
+    this.#asked.add(url)
+    const seen = this.#lookNow(url)
+      .catch((error: unknown) => lookWithout(url, messageOf(error)))
+      .finally(() => this.#asked.delete(url))
+    const late = pause(this.#patienceMs).then(() => lookWithout(url, SILENT))
+    const next = Promise.race([seen, late])
+    const entry: Known = { at: performance.now(), last: known?.last, next }
     this.#looks.set(url, entry)
-    void next.then((last) => {
-      if (this.#looks.get(url) === entry) this.#looks.set(url, { ...entry, last })
-    })
+    // What comes late counts, too.
+    for (const look of [next, seen]) void look.then((last) => (entry.last = last))
     return known?.last ?? next
   }
 
@@ -72,7 +85,8 @@ export class Places {
     const sink = await this.#open(url)
     try {
       const free = (await sink.free()) ?? null
-      const mirrors = await mirrorsAt(sink)
+      const names = await listMirrors(sink.records)
+      const mirrors = await pMap(names, (name) => this.#history.view(sink, name), { concurrency: AT_ONCE })
       return { destination: { destination: shownUrl(url), free, problem: null }, mirrors }
     } finally {
       await sink.close()
@@ -87,63 +101,4 @@ async function notYet(url: string): Promise<Look> {
 
 function lookWithout(url: string, problem: string | null): Look {
   return { destination: { destination: shownUrl(url), free: null, problem }, mirrors: [] }
-}
-
-async function withinReason(url: string, look: Promise<Look>): Promise<Look> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<Look>((resolve) => {
-    timer = setTimeout(() => resolve(lookWithout(url, 'it does not answer.')), PATIENCE_MS).unref()
-  })
-  const seen = look.catch((error: unknown) => lookWithout(url, messageOf(error)))
-  return Promise.race([seen, late]).finally(() => clearTimeout(timer))
-}
-
-async function mirrorsAt(sink: Sink): Promise<readonly MirrorView[]> {
-  const names = await listMirrors(sink.records)
-  return pMap(names, (name) => mirrorView(sink, name), { concurrency: AT_ONCE })
-}
-
-async function mirrorView(sink: Sink, name: string): Promise<MirrorView> {
-  const { records, url } = sink
-  const destination = shownUrl(url)
-  const view = { name, destination, server: '', scope: '', lastRun: null, lastSuccess: null, running: false }
-  try {
-    const order = await readOrder(records, name)
-    if (!order) return { ...view, problem: 'its order is not there any more.' }
-    const runs = (await listRuns(records, name)).slice(-RUNS_SEEN).reverse()
-    let last: RunReport | undefined
-    let success: RunReport | undefined
-    for (const run of runs) {
-      const report = await readRun(records, name, run)
-      if (report?.sweep === 'none') continue
-      last ??= report
-      if (report?.complete) success = report
-      if (success) break
-    }
-    return {
-      ...view,
-      server: order.server,
-      scope: scopeText(order),
-      lastRun: last ? lastRunOf(last) : null,
-      lastSuccess: success?.finishedAt ?? null,
-      running: (await readPending(records, name)) !== undefined,
-      problem: null,
-    }
-  } catch (error) {
-    return { ...view, problem: messageOf(error) }
-  }
-}
-
-function lastRunOf({ run, finishedAt, complete, datasets, files }: RunReport): MirrorView['lastRun'] {
-  const { fetched, moved, superseded, failed, missing } = files
-  const changes = {
-    ...datasets,
-    'files fetched': fetched,
-    moved,
-    'kept aside': superseded,
-    'files failed': failed,
-    missing,
-  }
-  const some = Object.entries(changes).filter(([, number]) => number > 0)
-  return { run, finishedAt, complete, changes: Object.fromEntries(some) }
 }

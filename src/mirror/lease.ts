@@ -50,7 +50,7 @@ export async function takeLease(
   { signal, refusal, onWait, times = TIMES }: LeaseOptions,
 ): Promise<Lease> {
   const name = names.lease(mirror)
-  const read = async (): Promise<LeaseRecord | undefined> => parsed(await records.read(name))
+  const read = (): Promise<LeaseRecord | undefined> => readLease(records, mirror)
   const there = await records.read(name)
   const other = parsed(there)
   if (other) {
@@ -87,6 +87,11 @@ export async function takeLease(
 
 function parsed(bytes: Uint8Array | undefined): LeaseRecord | undefined {
   return leaseSchema.safeParse(bytes && parseJson(Buffer.from(bytes).toString('utf8'))).data
+}
+
+/** The lease of a mirror, whether its owner lives or not; undefined: nobody has it. */
+export async function readLease(records: Records, mirror: string): Promise<LeaseRecord | undefined> {
+  return parsed(await records.read(names.lease(mirror)))
 }
 
 /** Whether an owner shows no sign of life for so long. */

@@ -287,7 +287,11 @@ describe('what is done', () => {
       headers,
     )
     expect([status, json()]).toMatchObject([400, { error: { message: expect.stringMatching(/--to/) as string } }])
-    expect((await board.write('/api/mirrors/run', { name: 'm', destination: '/etc' }, headers)).status).toBe(400)
+    for (const name of ['m', '--log-file=/x', '-v', '../m', '']) {
+      const { status, text } = await board.write('/api/mirrors/run', { name, destination: '/etc' }, headers)
+      expect({ name, status, isName: text.includes('--to') }).toEqual({ name, status: 400, isName: name === 'm' })
+    }
+    expect((await board.write('/api/schedules/--log-file=x/run', {}, headers)).status).toBe(400)
   })
 
   it('a change is seen by everybody who watches', async () => {

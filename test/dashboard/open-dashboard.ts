@@ -34,18 +34,24 @@ export interface OpenedDashboard extends AsyncDisposable {
   signIn(...flags: string[]): Promise<{ readonly cookie: string }>
 }
 
-export async function openTestDashboard(redis: TestRedis, args: readonly string[] = []): Promise<OpenedDashboard> {
+/** @param port 0: any; it says itself which */
+export async function openTestDashboard(
+  redis: TestRedis,
+  args: readonly string[] = [],
+  port = 0,
+): Promise<OpenedDashboard> {
   const folder = await mkdtemp(join(tmpdir(), 'df-board-'))
   const env = { REDIS_URL: redis.url, DATAFERRY_PREFIX: redis.prefix, HOME: folder }
   const stop = new AbortController()
   const stdout = new Recorder()
-  const words = ['dashboard', '--port', '0', '--json', ...args]
+  const words = ['dashboard', '--port', String(port), '--json', ...args]
   const ended = runInProcess(words, { cwd: folder, env, signal: stop.signal, stdout })
   const early = ended.then(({ code, stderr }) => {
     throw new Error(`the dashboard ended with ${code}: ${stderr}`)
   })
   early.catch(() => undefined)
-  const url = await Promise.race([early, firstUrl(stdout)])
+  const told = await Promise.race([early, firstUrl(stdout)])
+  const url = port === 0 ? told : `http://127.0.0.1:${port}`
   const ask = (path: string, asked: Asked = {}): Promise<Answer> => askAt(url, path, asked)
   const write: OpenedDashboard['write'] = (path, body, headers = {}, method = 'POST') => {
     const ours = { Origin: url, 'Content-Type': 'application/json' }

@@ -1,4 +1,5 @@
-import { request, type IncomingMessage } from 'node:http'
+import { once } from 'node:events'
+import { createServer, request, type IncomingMessage } from 'node:http'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -41,6 +42,14 @@ const WRITES = [
   '/api/mirrors/run',
   '/api/schedules/nightly/run',
 ]
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  return typeof address === 'object' && address ? address.port : 0
+}
 
 describe('who may ask', () => {
   it('a request that names another host is refused, whatever it asks for', async () => {
@@ -195,6 +204,18 @@ describe('signing in', () => {
       421,
     )
   })
+})
+
+it('behind a proxy everybody seems to be on this machine, so metrics need a token there', async () => {
+  await using board = await openTestDashboard(redis, ['--origin', 'https://data.example.edu'], await freePort())
+  const Host = 'data.example.edu'
+  expect((await board.ask('/metrics', { headers: { Host } })).status).toBe(401)
+  const { status, headers } = await board.write(
+    '/api/session',
+    { token: await board.link() },
+    { Host, Origin: `https://${Host}` },
+  )
+  expect([status, String(headers['set-cookie'])]).toMatchObject([200, expect.stringContaining('; Secure') as string])
 })
 
 describe('what is asked', () => {

@@ -3,6 +3,8 @@ import { openDashboard, type Dashboard } from '../../dashboard/dashboard.ts'
 import type { Role } from '../../dashboard/roles.ts'
 import { DataferryError, messageOf } from '../../errors.ts'
 import { noticeText } from '../../model/notice.ts'
+import { ScheduleFolder } from '../../schedule/schedule-folder.ts'
+import { scheduledDestinations } from '../schedule/scheduled-destinations.ts'
 import { destinationUrl } from '../../sinks/open-sink.ts'
 import type { Context } from '../command.ts'
 import { commandEnvironment } from '../supervision.ts'
@@ -32,6 +34,7 @@ export async function startDashboard(context: Context, runtime: Runtime, pages?:
       openSink: (url) => openDestination(config, url),
       operations: operationsOf(context, runtime, children, allowed),
       trouble: () => runtime.notices.list().map(noticeText)[0],
+      scheduled: () => scheduledDestinations(new ScheduleFolder(stateDir)),
     },
     {
       host: text('host') ?? '127.0.0.1',

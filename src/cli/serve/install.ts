@@ -3,7 +3,6 @@ import { homedir, userInfo } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { aboutSetting, type SettingName } from '../../config/about-settings.ts'
-import { load } from '../../config/config.ts'
 import { environment } from '../../config/environment.ts'
 import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import { shellWord } from '../../model/shell-word.ts'
@@ -11,8 +10,7 @@ import { ScheduleFolder } from '../../schedule/schedule-folder.ts'
 import { destinationUrl } from '../../sinks/open-sink.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { command as workCommand } from '../commands/work.ts'
-import { parserFor, readArguments } from '../parser.ts'
-import { SCHEDULABLE } from '../schedule/check-command.ts'
+import { scheduledDestinations } from '../schedule/scheduled-destinations.ts'
 import { credentialPath, UNIT_MARK, unitText, type UnitFacts } from './unit.ts'
 
 const UNIT = 'dataferry.service'
@@ -109,17 +107,6 @@ function flagsOf({ config }: Context): readonly string[] {
     if (name === 'server') return config.settings.server.flatMap((server) => [flag, server])
     const texts = path ? [String(config.settings[name])] : [raw].flat()
     return texts.flatMap((text) => [flag, text])
-  })
-}
-
-/** Where the commands of the schedules write to. */
-async function scheduledDestinations(folder: ScheduleFolder): Promise<readonly string[]> {
-  return (await folder.list()).flatMap(({ command: [verb = '', ...rest], cwd }) => {
-    const command = SCHEDULABLE[verb]
-    if (!command) return []
-    const typed = readArguments(parserFor(verb, 'scheduled', command), command, rest)
-    const { settings } = load({ flags: typed.settings, file: typed.config, env: environment(), cwd })
-    return [destinationUrl(settings.destination, cwd)]
   })
 }
 

@@ -7,6 +7,9 @@ import { ROLES } from '../roles.ts'
  * UTC, sizes bytes; null is what is not known or not set.
  */
 
+/** Of a mirror or a schedule: it never reads as a flag. */
+const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/
+
 const count = z.number().int().nonnegative()
 const time = z.iso.datetime()
 
@@ -307,9 +310,12 @@ export const scheduleSchema = z.object({
 })
 export type ScheduleView = z.infer<typeof scheduleSchema>
 
-export const mirrorRunSchema = z.object({ name: z.string().max(64), destination: z.string().max(2_000) })
+export const mirrorRunSchema = z.object({
+  name: z.string().regex(NAME),
+  destination: z.string().max(2_000),
+})
 
-export const scheduleNameParam = z.object({ name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/) })
+export const scheduleNameParam = z.object({ name: z.string().regex(NAME) })
 export const batchIdParam = z.object({ id: z.string().max(200) })
 export const batchQuerySchema = z.object({
   state: z.enum(['any', ...BATCH_STATES]).default('any'),

@@ -112,15 +112,22 @@ function optionsFor(box: HTMLElement, color: string, format: (value: number) => 
     padding: [8, 4, 0, 0],
     scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 70, values: (_, splits) => splits.map(clockText) },
+      {
+        ...axis,
+        grid: { show: false },
+        space: 70,
+        values: (_, splits) => splits.map((at) => clockText(at, (splits[1] ?? 0) - (splits[0] ?? 0))),
+      },
       { ...axis, size: 64, values: (_, splits) => splits.map((value) => format(value)) },
     ],
     series: [{}, { stroke: of(color), width: 1.5, fill: `${of(color)}26`, points: { show: false }, spanGaps: false }],
   }
 }
 
-function clockText(seconds: number): string {
-  return new Date(seconds * 1_000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+/** @param step seconds from one label to the next */
+function clockText(seconds: number, step: number): string {
+  const parts = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const
+  return new Date(seconds * 1_000).toLocaleTimeString([], step < 60 ? { ...parts, second: '2-digit' } : parts)
 }
 
 /** Charts are drawn with the colours of the moment. */

@@ -1,0 +1,21 @@
+import { afterEach, expect, it, vi } from 'vitest'
+import { Links } from '../../src/dashboard/links.ts'
+import { useRedis } from '../redis.ts'
+
+const redis = useRedis()
+afterEach(() => void vi.useRealTimers())
+
+it('a machine whose clock is wrong neither hides other dashboards nor its own', async () => {
+  const links = new Links(redis.client, redis.prefix)
+  const [one, other] = ['a', 'b'].map((host) => ({ url: `http://${host}:8686`, host, pid: 1 }))
+  if (!one || !other) return
+  await links.announce(one)
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 })
+  await links.announce(other)
+  expect(await links.places()).toHaveLength(2)
+  vi.setSystemTime(0)
+  await links.announce(other)
+  expect(await links.places()).toHaveLength(2)
+  await links.withdraw(other)
+  expect(await links.places()).toEqual([one])
+})
