@@ -9,6 +9,7 @@ import { writeHold } from '../batch/hold.ts'
 import type { LedgerEntry } from '../ledger/ledger.ts'
 import type { HeldItem, WorkerRecord } from '../ledger/workers.ts'
 import type { BatchId } from '../model/batch.ts'
+import { BY_SCHEDULE, BY_STOP_LIMIT } from '../model/limit-holds.ts'
 import { livenessOf } from '../process/process-identity.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { stayer } from './batch-access.ts'
@@ -87,7 +88,8 @@ export function runShared(
       const stop = AbortSignal.any([signal, planning.failed, gaveUp.signal])
       return await followBatch(context, runtime, id, view, stop, restore)
     } catch (error) {
-      if (isLimit(signal.reason)) await holdBatch(runtime, sink, id)
+      if (isLimit(signal.reason))
+        await holdBatch(runtime, sink, id, limits.signal.aborted ? BY_STOP_LIMIT : BY_SCHEDULE)
       throw error
     } finally {
       await Promise.all([looking.stop(), helping.stop()])
@@ -105,8 +107,7 @@ export function runShared(
 }
 
 /** Has every worker park what it has of a batch, until a command continues it. */
-async function holdBatch({ ledger }: Runtime, { records }: Sink, id: BatchId): Promise<void> {
-  const reason = 'by a stop limit of its command'
+async function holdBatch({ ledger }: Runtime, { records }: Sink, id: BatchId, reason: string): Promise<void> {
   await ledger.setState(id, 'paused', reason)
   await writeHold(records, id, { state: 'paused', reason })
 }

@@ -1,3 +1,4 @@
+import { BY_SCHEDULE } from '../model/limit-holds.ts'
 import { formatCount, plural } from '../model/format.ts'
 import { isParked, type Status } from '../status.ts'
 import type { Attention, DestinationView, WorkerView } from './api/schemas.ts'
@@ -46,6 +47,18 @@ function aboutBatches({ batches }: Status): Attention[] {
   const told = { kind: 'batch', ...NOTHING } as const
   const urgent = newestFirst.flatMap((batch): Attention[] => {
     const { id: subject, state, reason } = batch
+    if (state === 'paused' && reason === BY_SCHEDULE) {
+      const text = `Paused: ${reason}.`
+      return [
+        {
+          ...told,
+          urgency: 'waiting',
+          subject,
+          text,
+          advice: 'It goes on by itself in the next hours of its schedule.',
+        },
+      ]
+    }
     if (state === 'paused') {
       const text = `Paused${reason === undefined ? '' : `: ${reason}`}`
       return [{ ...told, urgency: 'person', subject, text, advice: 'Continue it when the reason is gone.' }]

@@ -7,6 +7,11 @@ import { processOf, useServing } from './serving.ts'
 
 const service = useServing()
 
+/** The full hour of the day so many hours from now, in UTC as the schedule. */
+function inHours(ahead: number): string {
+  return `${String((new Date().getUTCHours() + ahead) % 24).padStart(2, '0')}:00`
+}
+
 test('the part with the schedules is killed in the middle of a run: the next one goes on with it', async () => {
   await service.overdueMirror()
   await service.slow(true)
@@ -38,9 +43,7 @@ test('the end of its hours parks a run by itself, and serve ends with 10 at a st
   await service.slow(true)
   const running = service.serve('--max-duration', '2m')
   await service.untilRunning()
-  const hour = (new Date().getUTCHours() + 12) % 24
-  const between = `${String(hour).padStart(2, '0')}:00-${String((hour + 1) % 24).padStart(2, '0')}:00`
-  await service.folder.write({ ...schedule, between })
+  await service.folder.write({ ...schedule, between: `${inHours(12)}-${inHours(13)}` })
   await until('it is parked', async () => (await service.lastRun())?.parked === 'its hours have ended')
   expect(await service.lastRun()).toMatchObject({ code: 10 })
   await service.untilQuiet()
@@ -50,6 +53,35 @@ test('the end of its hours parks a run by itself, and serve ends with 10 at a st
   expect((await service.stop(running)).code).toBe(0)
   const limited = service.serve('--max-duration', '1s')
   expect((await limited.ended).code).toBe(10)
+})
+
+test('a service with hours that is stopped leaves nothing to workers elsewhere, and goes on when it is back', async () => {
+  const schedule = await service.overdueMirror()
+  await service.folder.write({ ...schedule, between: `${inHours(13)}-${inHours(12)}` })
+  await service.slow(true)
+  const running = service.serve()
+  await service.untilRunning()
+  // Elsewhere somebody works for the same Redis.
+  const worker = service.home.start(['work', '--server', service.url(), '--processes', '1'])
+  await until('it works', async () => {
+    const status = await service.home.run(['status', '--json'])
+    return status.stdout.split('"event":"worker"').length > 2
+  })
+  expect((await service.stop(running)).code).toBe(0)
+  expect(await service.lastRun()).toMatchObject({ code: 10, parked: 'the scheduler was stopped' })
+  await service.untilQuiet()
+  expect((await service.home.run(['status'])).stdout).toContain('until its schedule goes on')
+  await service.slow(false)
+  service.serve()
+  expect(await service.untilEnded()).toMatchObject({ code: 0, again: 1 })
+  worker.child.kill('SIGTERM')
+  expect((await worker.ended).code).toBe(0)
+})
+
+test('a part whose settings are wrong ends the service, which says why', async () => {
+  const { code, stderr } = await service.serve('--port', 'x').ended
+  expect(code).toBe(2)
+  expect(stderr).toContain('--port')
 })
 
 test('two services of one Redis start each due time once, also where one is killed again and again', async () => {

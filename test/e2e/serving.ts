@@ -17,6 +17,8 @@ const LARGE_FILE = 1
 export interface Serving {
   readonly home: Home
   readonly folder: ScheduleFolder
+  /** Of the server. */
+  url(): string
   /** Starts `serve`; it is killed after the test. */
   serve(...more: readonly string[]): Started
   /** As `serve`, with more in its environment. */
@@ -74,6 +76,7 @@ export function useServing(): Serving {
     get folder() {
       return folder
     },
+    url: () => dataverse.url,
     serve: (...more) => start({}, ...more),
     serveIn: (env) => start(env),
     stop({ child, ended }) {
