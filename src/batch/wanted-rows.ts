@@ -55,7 +55,20 @@ function formatOf({ ref }: Item): string {
   return ref.kind === 'all-forms' ? '' : ref.format
 }
 
-const wantedSchema = z.object({ batch: z.string(), n: z.number(), state: z.string(), message: z.string() })
+const wantedSchema = z.object({
+  batch: z.string(),
+  n: z.number(),
+  path: z.string(),
+  state: z.string(),
+  message: z.string(),
+})
+
+/** What is no batch's, such as a mirror's: an item, `aside` where nothing can be fetched to its place; undefined: a batch's. */
+export type FindItem = (place: {
+  readonly batch: string
+  readonly n: number
+  readonly path: string
+}) => Promise<Item | 'aside' | undefined>
 
 /**
  * Turns what `verify` finds missing or changed into a manifest that fetches it again, to the same paths. It is written in the
@@ -63,31 +76,40 @@ const wantedSchema = z.object({ batch: z.string(), n: z.number(), state: z.strin
  */
 export class WantedAgain implements AsyncDisposable {
   readonly #records: Records
+  readonly #findItem: FindItem
   readonly #found = new ExternalSort(wantedSchema)
   /** Items in the manifest, and their servers. */
   count = 0
   /** Items missing from it, since their line of the plan cannot be read. */
   unknown = 0
+  /** Items missing from it, since they are kept where nothing is fetched to. */
+  aside = 0
   readonly servers = new Set<string>()
 
-  constructor(records: Records) {
+  constructor(records: Records, findItem: FindItem) {
     this.#records = records
+    this.#findItem = findItem
   }
 
   async add(finding: Finding): Promise<void> {
     if (finding.state !== 'missing' && finding.state !== 'changed' && finding.state !== 'unfetched') return
-    const { batch, n, state } = finding
+    const { batch, n, path, state } = finding
     const message = state === 'changed' ? `${finding.found}, was ${finding.expected}` : ''
-    await this.#found.add(`${batch} ${numberKey(n)}`, { batch, n, state, message })
+    await this.#found.add(`${batch} ${numberKey(n)}`, { batch, n, path, state, message })
   }
 
   /** Every line, its header included; none when nothing was added. */
   async *rows(): AsyncGenerator<Uint8Array> {
     let items: { readonly batch: BatchId; readonly reader: ItemsReader } | undefined
-    for await (const { batch, n, state, message } of this.#found.values()) {
-      if (items?.batch !== batch) items = { batch, reader: new ItemsReader(this.#records, batch) }
-      const item = await items.reader.item(n)
-      if (!canBeAsked(item)) {
+    for await (const { batch, n, path, state, message } of this.#found.values()) {
+      const other = await this.#findItem({ batch, n, path })
+      if (other === 'aside') {
+        this.aside++
+        continue
+      }
+      if (!other && items?.batch !== batch) items = { batch, reader: new ItemsReader(this.#records, batch) }
+      const item = other ?? (await items?.reader.item(n))
+      if (!item || !canBeAsked(item)) {
         this.unknown++
         continue
       }

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto'
 import type { Finding } from '../batch/verify-destination.ts'
+import type { Item } from '../model/item.ts'
 import type { Receipt } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
-import { listMirrors, names } from './order.ts'
-import { heldDatasets, isHeld, readFiles, readState, type HeldFile } from './state.ts'
+import { listMirrors, names, readOrder } from './order.ts'
+import { heldDatasets, isHeld, isShown, readFiles, readState, type HeldFile } from './state.ts'
 
 /** What the mirrors of a destination say is there, as receipts under a name for each mirror. */
 export async function* mirrorReceipts(
   records: Records,
 ): AsyncGenerator<{ readonly id: string; readonly receipts: AsyncIterable<Receipt> }> {
-  for (const mirror of await listMirrors(records))
-    yield { id: `mirror-${mirror}`, receipts: receiptsOf(records, mirror) }
+  for (const mirror of await listMirrors(records)) yield { id: idOf(mirror), receipts: receiptsOf(records, mirror) }
 }
 
 async function* receiptsOf(records: Records, mirror: string): AsyncGenerator<Receipt> {
@@ -21,6 +21,36 @@ async function* receiptsOf(records: Records, mirror: string): AsyncGenerator<Rec
       if (isHeld(file)) yield receiptOf(file, id, state.finishedAt)
     }
   }
+}
+
+/**
+ * The item that brings what a finding is about again, to the same path.
+ * @returns undefined: the finding is about no mirror; `aside`: the file is not where the server shows it
+ */
+export async function mirroredItem(
+  records: Records,
+  { batch, n, path }: { readonly batch: string; readonly n: number; readonly path: string },
+): Promise<Item | 'aside' | undefined> {
+  const mirror = (await listMirrors(records)).find((name) => batch === idOf(name))
+  const order = mirror === undefined ? undefined : await readOrder(records, mirror)
+  if (!order) return undefined
+  const file = (await readFiles(records, order.name, n)).find((one) => one.path === path)
+  if (!file || !isShown(file)) return 'aside'
+  const { size, checksum } = file
+  return {
+    n,
+    server: order.server,
+    ref: { kind: 'file', file: file.file, format: 'original' },
+    path,
+    line: 0,
+    expect: { ...(size !== undefined && { size }), ...(checksum && { checksum }) },
+    origin: {},
+  }
+}
+
+/** Under which what a mirror says is compared. */
+function idOf(mirror: string): string {
+  return `mirror-${mirror}`
 }
 
 function receiptOf({ path, size = 0, checksum, verified = 'size' }: HeldFile, n: number, finishedAt: string): Receipt {
@@ -36,7 +66,7 @@ export async function* verifyMetadata(records: Records): AsyncGenerator<Finding>
           const name = names.metadata(mirror, folder, number, file)
           yield compare(await records.read(name), expected, {
             path: `.dataferry/${name}`,
-            batch: `mirror-${mirror}`,
+            batch: idOf(mirror),
             n: id,
           })
         }

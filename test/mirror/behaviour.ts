@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { describe, beforeEach, afterEach, expect, it } from 'vitest'
 import { readOrder } from '../../src/mirror/order.ts'
 import { NO_PROGRESS, writePending } from '../../src/mirror/pending.ts'
@@ -433,6 +434,13 @@ export function describeMirror(on: string, homeOf: () => Promise<MirrorHome>): v
         expect(bad.stdout).toMatch(/changed {2}\.dataferry\/mirrors\/m\/metadata\S+dataset\.json/)
         expect(bad.stdout).toContain('missing  doi-10.5072-FK2-B/c.txt')
         expect(bad.stdout).toContain('3 right')
+        const wanted = join(home.folder, 'again.csv')
+        const named = await home.cli('verify', home.destination, '--wanted', wanted)
+        expect([named.code, named.stderr]).toEqual([1, expect.stringContaining('1 file that a mirror keeps aside')])
+        expect(named.stdout).toContain('names 1 file')
+        expect((await home.cli('run', wanted, '--to', home.destination)).code).toBe(0)
+        expect(await home.files()).toMatchObject({ 'doi-10.5072-FK2-B/c.txt': 'gamma' })
+        expect((await home.run('--full')).code).toBe(0)
       })
     })
   })

@@ -1,6 +1,7 @@
 import { open, rm, writeFile, type FileHandle } from 'node:fs/promises'
 import type { Finding } from '../../batch/verify-destination.ts'
 import { WantedAgain } from '../../batch/wanted-rows.ts'
+import { mirroredItem } from '../../mirror/proof.ts'
 import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import type { Records } from '../../sinks/sink.ts'
 import type { Context } from '../command.ts'
@@ -17,7 +18,7 @@ class WantedFile implements AsyncDisposable {
   constructor(name: string, file: FileHandle, records: Records) {
     this.#name = name
     this.#file = file
-    this.#again = new WantedAgain(records)
+    this.#again = new WantedAgain(records, (place) => mirroredItem(records, place))
   }
 
   async add(finding: Finding): Promise<void> {
@@ -27,11 +28,14 @@ class WantedFile implements AsyncDisposable {
   /** Writes what was added, and says how to fetch it from where `url` was found. */
   async write({ out, config }: Context, url: string): Promise<void> {
     await writeFile(this.#file, this.#again.rows())
-    const { count, unknown, servers } = this.#again
+    const { count, unknown, aside, servers } = this.#again
     out.record({ event: 'wanted', manifest: this.#name, items: count })
     if (unknown > 0) {
       const what = plural(unknown, 'file')
       out.warn(`${what} cannot be included, as the plan is damaged: run the manifest again with --new.`)
+    }
+    if (aside > 0) {
+      out.warn(`${plural(aside, 'file')} that a mirror keeps aside cannot be included: restore from a copy of yours.`)
     }
     if (count === 0) return
     out.line(`${this.#name} names ${plural(count, 'file')}. To fetch ${count === 1 ? 'it' : 'them'}:`)
