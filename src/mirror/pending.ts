@@ -60,6 +60,8 @@ const pendingSchema = z.object({
   full: z.boolean().default(false),
   /** Remainders of ids whose datasets are looked at in full. */
   parts: z.array(count),
+  /** It only looked at what would change: nothing of it is ever carried out. */
+  preview: z.literal(true).optional(),
   phase: z.enum(PHASES),
   progress: progressSchema,
   /** Datasets that would have left, where those are too many: then none did. */
@@ -87,11 +89,12 @@ const RECORD = 'run.json'
 /** Records that are removed at the same time. */
 const AT_A_TIME = 8
 
-/** The run of a mirror that has not ended; undefined: none. Rejects with `RECORD_UNREADABLE`. */
+/** The run of a mirror that has not ended; undefined: none, or a preview that was killed. Rejects with `RECORD_UNREADABLE`. */
 export async function readPending(records: Records, mirror: string): Promise<PendingRun | undefined> {
   const name = names.pending(mirror, RECORD)
   const bytes = await records.read(name)
-  return bytes && parseRecord(pendingSchema, bytes, name)
+  const run = bytes && parseRecord(pendingSchema, bytes, name)
+  return run?.preview ? undefined : run
 }
 
 export async function writePending(records: Records, mirror: string, run: PendingRun): Promise<void> {

@@ -89,7 +89,6 @@ export async function runMirror(options: MirrorRunOptions): Promise<RunEnd | und
   const earlier = await readPending(sink.records, order.name)
   const isLess = earlier !== undefined && doesLess(earlier, options)
   const begins = earlier === undefined || (isLess && onlyLooked(earlier))
-  if (earlier && begins) await dropPending(sink.records, order.name)
   const report = await new MirrorRun(options, begins ? await newRun(options) : earlier).run()
   return report && { report, isLess: isLess && !begins }
 }
@@ -102,8 +101,7 @@ export async function beginPreview(options: MirrorRunOptions): Promise<Pick<Mirr
   const { sink, order } = options
   const earlier = await readPending(sink.records, order.name)
   if (earlier && !onlyLooked(earlier)) throw unfinished(order.name, earlier)
-  if (earlier) await dropPending(sink.records, order.name)
-  return new MirrorRun(options, await newRun(options))
+  return new MirrorRun(options, { ...(await newRun(options)), preview: true })
 }
 
 /** Whether a run has changed nothing yet at the destination. */
@@ -117,7 +115,9 @@ function doesLess(run: PendingRun, { full, maxRemovals }: MirrorRunOptions): boo
   return (full && !run.full) || (maxRemovals !== undefined && refused !== undefined)
 }
 
+/** A run from its beginning: nothing that another one left, a killed preview included, is taken for its own. */
 async function newRun({ sink, order, full, now }: MirrorRunOptions): Promise<PendingRun> {
+  await dropPending(sink.records, order.name)
   const startedAt = now().toISOString()
   const state = await readState(sink.records, order.name)
   const due = state ? dueParts(state.swept, now()) : []
@@ -168,7 +168,7 @@ class MirrorRun {
 
   async run(): Promise<RunReport | undefined> {
     const { sink, order } = this.#options
-    await this.#prepare(true)
+    await this.#prepare()
     await this.#phase('clear', 'place', () => this.#clear())
     await this.#phase('place', 'fetch', () => this.#place())
     if (this.#run.phase === 'fetch') {
@@ -189,12 +189,12 @@ class MirrorRun {
   }
 
   async preview(): Promise<PendingRun> {
-    await this.#prepare(false)
+    await this.#prepare()
     return this.#run
   }
 
   /** Finds out what is to be done. */
-  async #prepare(keeps: boolean): Promise<void> {
+  async #prepare(): Promise<void> {
     if (this.#run.phase === 'sweep') {
       this.#tell()
       await this.#save({})
@@ -212,7 +212,7 @@ class MirrorRun {
       source,
       records: sink.records,
       now: now(),
-      keeps,
+      keeps: !this.#run.preview,
       asksAgain: this.#run.full,
       answers: this.#options.answers === true,
       signal,

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readOrder } from '../../src/mirror/order.ts'
-import { runMirror, type MirrorRunOptions } from '../../src/mirror/run.ts'
+import { beginPreview, runMirror, type MirrorRunOptions } from '../../src/mirror/run.ts'
 import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
 import type { FileSpec } from '../fakes/dataverse/specs.ts'
 import { mirrorHomes, type MirrorHome } from './home.ts'
@@ -25,7 +25,23 @@ function file(label: string): FileSpec {
 }
 
 /** A run that stops when a phase begins. */
-async function stopped(at: string, full = false): Promise<void> {
+function stopped(at: string, full = false): Promise<void> {
+  return withOptions(at, full, (options) => expect(runMirror(options)).rejects.toThrow('stopped'))
+}
+
+/** A preview that is killed before it drops what it wrote: when a phase begins, or at its end. */
+function killedPreview(at: string): Promise<void> {
+  return withOptions(at, false, async (options) => {
+    const preview = (await beginPreview(options)).preview()
+    await (at === 'end' ? preview : expect(preview).rejects.toThrow('stopped'))
+  })
+}
+
+async function withOptions(
+  at: string,
+  full: boolean,
+  work: (options: MirrorRunOptions) => Promise<unknown>,
+): Promise<void> {
   const sink = diskSink(home.destination)
   const stop = new AbortController()
   const order = await readOrder(sink.records, 'm')
@@ -42,7 +58,7 @@ async function stopped(at: string, full = false): Promise<void> {
     fetch: () => Promise.resolve('ended'),
     forget: () => Promise.resolve(),
   }
-  await expect(runMirror(options)).rejects.toThrow('stopped')
+  await work(options)
   await sink.close()
 }
 
@@ -73,6 +89,33 @@ describe('--full', () => {
     const { code, report } = await home.run('--full')
     expect([code, report.sweep, runs().length]).toEqual([0, 'full', 2])
     expect(report.requests).not.toHaveProperty('contents')
+  })
+})
+
+describe.each(['compare', 'end'])('a preview that was killed (%s)', (at) => {
+  const metadata = (): string =>
+    readFileSync(
+      join(home.destination, '.dataferry/mirrors/m/metadata/doi-10.5072-FK2-A/v1.0/dataset.json'),
+      'utf8',
+    )
+
+  beforeEach(async () => {
+    home.repository.updateCurrent(A, (files) => files.map((one) => ({ ...one, directory: 'else' })))
+    await killedPreview(at)
+  })
+
+  it('is not carried out: the next run looks for itself, and keeps the metadata', async () => {
+    const before = metadata()
+    const { code, report } = await home.run()
+    expect([code, report.datasets, report.files['moved']]).toEqual([0, { updated: 1 }, 2])
+    expect(await home.changes()).toContain(`metadata-updated,${A},1.0,"","",""`)
+    expect(metadata()).not.toBe(before)
+  })
+
+  it('is in nobody’s way: what would change can be looked at again', async () => {
+    const { code, stdout } = await home.cli('mirror', 'run', 'm', '-n', '--to', home.destination)
+    expect([code, stdout]).toEqual([0, expect.stringContaining('0 files would be fetched, 2 moved.')])
+    expect(existsSync(join(home.destination, '.dataferry/mirrors/m/pending'))).toBe(false)
   })
 })
 
