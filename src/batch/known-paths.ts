@@ -9,7 +9,8 @@ const receivedSchema = z.object({
   kind: z.literal('received'),
   batch: z.string(),
   n: count,
-  size: count,
+  /** Undefined: unknown, as a server may list a checksum alone. */
+  size: count.optional(),
   checksum: checksumSchema.optional(),
   finishedAt: z.string(),
 })
@@ -23,6 +24,12 @@ const listedSchema = z.object({ kind: z.literal('listed'), size: count })
 const factSchema = z.discriminatedUnion('kind', [receivedSchema, unfetchedSchema, listedSchema])
 type Fact = z.infer<typeof factSchema>
 export type Received = Readonly<z.infer<typeof receivedSchema>>
+
+/** What a record says about the bytes at a path. */
+export type Stated = Pick<Receipt, 'n' | 'path' | 'finishedAt'> & {
+  readonly size?: number | undefined
+  readonly checksum?: Receipt['checksum']
+}
 
 /** All that is known about one path of a destination. */
 export interface KnownPath {
@@ -39,8 +46,9 @@ export interface KnownPath {
 export class KnownPaths implements AsyncDisposable {
   readonly #facts = new ExternalSort<Fact>(factSchema)
 
-  async addReceipt(batch: BatchId, { n, path, size, checksum, finishedAt }: Receipt): Promise<void> {
-    await this.#facts.add(path, { kind: 'received', batch, n, size, ...(checksum && { checksum }), finishedAt })
+  async addReceipt(batch: BatchId, { n, path, size, checksum, finishedAt }: Stated): Promise<void> {
+    const known = { ...(size !== undefined && { size }), ...(checksum && { checksum }) }
+    await this.#facts.add(path, { kind: 'received', batch, n, ...known, finishedAt })
   }
 
   /** @param why the code that it failed with */

@@ -3,12 +3,11 @@ import { DataferryError } from '../errors.ts'
 import type { BatchId, PlanState } from '../model/batch.ts'
 import { sameChecksum, type Checksum } from '../model/checksum.ts'
 import { itemKey } from '../model/item-key.ts'
-import type { Receipt } from '../model/receipt.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { EMPTY_PLAN, listBatches, names, readPlanState } from './folder.ts'
 import { readHold } from './hold.ts'
 import { ItemsReader } from './items-file.ts'
-import { KnownPaths, type KnownPath, type Received } from './known-paths.ts'
+import { KnownPaths, type KnownPath, type Received, type Stated } from './known-paths.ts'
 import { LineSet } from './line-set.ts'
 import { Outcomes } from './outcomes.ts'
 import { isUnreadable } from './record.ts'
@@ -65,7 +64,7 @@ export interface VerifyOptions {
   /** Kept up to date for display. */
   readonly progress?: VerifyProgress
   /** What is there by other records than those of batches, by a name for those. */
-  readonly also?: AsyncIterable<{ readonly id: BatchId; readonly receipts: AsyncIterable<Receipt> }>
+  readonly also?: AsyncIterable<{ readonly id: BatchId; readonly receipts: AsyncIterable<Stated> }>
 }
 
 /** Files that are looked at while an earlier, larger one is not finished: findings come in order. */
@@ -213,7 +212,7 @@ async function findingsAt(
 
 async function compare(path: string, size: number, received: Received, hash: HashPath): Promise<Finding> {
   const { batch, n, checksum } = received
-  if (size !== received.size) {
+  if (received.size !== undefined && size !== received.size) {
     return { state: 'changed', path, batch, n, expected: `${received.size} bytes`, found: `${size} bytes` }
   }
   if (!checksum) return { state: 'size-only', path, size }

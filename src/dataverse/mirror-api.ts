@@ -151,9 +151,12 @@ export class MirrorApi implements MirrorSource {
   async ask(dataset: number, signal: AbortSignal): Promise<DatasetAnswer> {
     const found = await this.#dataset(dataset, [['returnOwners', 'true']], signal).catch(unlessHidden)
     if (typeof found !== 'object') return { state: found }
-    // Who may see drafts is shown one where nothing is released.
-    if (found.latestVersion !== undefined && (await this.versions(dataset, signal)).length > 0) {
-      return { state: 'released', owners: ownersOf(found.isPartOf) }
+    if (found.latestVersion !== undefined) {
+      const versions = await this.versions(dataset, signal).catch(unlessHidden)
+      // Who may see drafts is shown one where nothing is released. A list that is refused says nothing against what is shown.
+      if (typeof versions === 'string' || versions.length > 0) {
+        return { state: 'released', owners: ownersOf(found.isPartOf) }
+      }
     }
     const { reason, link } = (await deaccessioned(this.#calls, dataset, ':latest', signal)) ?? {}
     return { state: 'deaccessioned', reason: filled(reason), forward: filled(link) }

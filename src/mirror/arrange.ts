@@ -17,12 +17,17 @@ interface Move {
   readonly to: string
 }
 
+interface Link extends Move {
+  /** `item` of the file, where it is to be fetched first: without its bytes there is nothing to link. */
+  readonly item?: number
+}
+
 export interface Arrangement {
   /** What is held, and missing, once all of this is done. */
   readonly files: readonly HeldFile[]
   readonly moves: readonly Move[]
   /** Further paths of files that are held, or will be. */
-  readonly links: readonly Move[]
+  readonly links: readonly Link[]
   /** What is not held: `item` of a file counts these, from 0. */
   readonly fetch: readonly Wanted[]
 }
@@ -48,7 +53,7 @@ export function arrange(
 ): Arrangement {
   const files: HeldFile[] = []
   const moves: Move[] = []
-  const links: Move[] = []
+  const links: Link[] = []
   const fetch: Wanted[] = []
   const wantedAt = new Map(wanted.map((one) => [one.path, one]))
   const stock = new Stock(held.filter((one) => isHeld(one) && !staysAt(one, wantedAt)))
@@ -74,8 +79,9 @@ export function arrange(
       moves.push({ from: free.path, to: one.path })
       files.push(shown(one, free))
     } else if (twin && isSame(twin, one)) {
-      links.push({ from: twin.path, to: one.path })
-      files.push({ ...shown(one, twin), ...(twin.item !== undefined && { link: twin.item, item: undefined }) })
+      const { path: from, item } = twin
+      links.push({ from, to: one.path, ...(item !== undefined && { item }) })
+      files.push({ ...shown(one, twin), ...(item !== undefined && { link: item, item: undefined }) })
       continue
     } else {
       const before = missing.get(`${one.file.id} ${one.path}`)

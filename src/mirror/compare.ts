@@ -11,7 +11,7 @@ import { comparedSchema, type Compared } from './compared.ts'
 import { isErrorOf } from './errors.ts'
 import { foundSchema } from './found.ts'
 import { joined } from './joined.ts'
-import { askAbout, departureSchema, Membership, type Departure } from './leaving.ts'
+import { askAbout, departureSchema, isStill, Membership, type Departure } from './leaving.ts'
 import { LineWriter } from './line-writer.ts'
 import { Looker, type Looked } from './look.ts'
 import type { LookOptions } from './metadata.ts'
@@ -154,7 +154,15 @@ class Comparison {
 
   async #add({ found, old }: Pair, departure: Departure | undefined): Promise<void> {
     if (found) await this.#found(found, old)
-    else if (old) await (departure && old.state === 'current' ? this.#departed(old, departure) : this.#unchanged(old))
+    else if (old && departure && old.state === 'current') await this.#missed(old, departure)
+    else if (old) await this.#unchanged(old)
+  }
+
+  /** It was not found. What is still released is looked at when it is due, as the index may have lost it for good. */
+  async #missed(old: MirroredDataset, departure: Departure): Promise<void> {
+    const { id, pid, owner } = old
+    const isDue = isStill(departure) && this.#options.run.parts.includes(id % PARTS)
+    await (isDue ? this.#found({ id, pid, owner }, old) : this.#departed(old, departure))
   }
 
   async #found(found: FoundDataset, old: MirroredDataset | undefined): Promise<void> {
@@ -177,9 +185,9 @@ class Comparison {
       const folder = old && old.state !== 'linked' ? old.folder : await this.#newFolder(found.pid)
       const looked = await this.#looker.look(found, old, folder, inFull)
       if (looked) await this.#looked(looked, old)
-      else await this.#hidden(old)
+      else await this.#hidden(found, old)
     } catch (error) {
-      if (isErrorOf(error, 'SOURCE_NOT_FOUND', 'SOURCE_DENIED')) await this.#hidden(old)
+      if (isErrorOf(error, 'SOURCE_NOT_FOUND', 'SOURCE_DENIED')) await this.#hidden(found, old, error)
       else await this.#failed(error, found, old)
     }
   }
@@ -216,7 +224,9 @@ class Comparison {
     await writeFilesRecord(records, filesName(order.name, id), id, files)
     let n = moves
     for (const move of arrangement.moves) await this.#logs.moves.add({ n: n++, ...move })
-    for (const link of arrangement.links) await this.#logs.links.add(link)
+    for (const link of arrangement.links) {
+      await this.#logs.links.add({ ...link, ...(link.item !== undefined && { item: link.item + items }) })
+    }
     for (const { path, version, file } of arrangement.fetch) {
       await this.#logs.manifest.text(formatMirrorLine({ path, dataset: pid, version, file, guestbook }))
     }
@@ -236,12 +246,16 @@ class Comparison {
     await this.#unchanged({ ...kept, ...(owner !== undefined && { owner }), ...(seen && { seen }) })
   }
 
-  /** It was found, and the server shows nothing of it: an index lags, or it was withdrawn. */
-  async #hidden(old: MirroredDataset | undefined): Promise<void> {
+  /**
+   * It was found, and the server shows nothing of it: an index lags, or it was withdrawn.
+   * @param refusal how it was refused: where it is released all the same, not all of it may be seen
+   */
+  async #hidden(found: FoundDataset, old: MirroredDataset | undefined, refusal?: DataferryError): Promise<void> {
+    const { order, source, signal } = this.#options
+    const departure = await askAbout(old ?? found, order, source, signal)
+    if (refusal && isStill(departure)) return this.#failed(refusal, found, old)
     if (!old) return
     if (old.state !== 'current') return this.#unchanged(old)
-    const { order, source, signal } = this.#options
-    const departure = await askAbout(old, order, source, signal)
     if (departure.state === 'current') return this.#departed({ ...old, again: true }, departure)
     await this.#leave(old, departure)
   }

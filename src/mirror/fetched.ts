@@ -16,9 +16,8 @@ const RIGHTS: readonly string[] = [
 
 /** How the batch of a run ended, by line of its plan. Datasets are settled in the order of the plan, so that memory stays flat. */
 export class Fetched implements AsyncDisposable {
-  readonly #done = new LineSet()
-  /** Failures, and receipts of files whose checksum no listing published. All others are as the listing promised. */
-  readonly #notable = new ExternalSort(logLineSchema)
+  /** Receipts and failures. */
+  readonly #outcomes = new ExternalSort(logLineSchema)
   #lines: AsyncGenerator<LogLine> | undefined
   #next: LogLine | undefined
   bytes = 0
@@ -28,25 +27,24 @@ export class Fetched implements AsyncDisposable {
     if (batch === undefined) return fetched
     const outcomes = await Outcomes.of(records, batch)
     for await (const receipt of outcomes.receipts()) {
-      fetched.#done.add(receipt.n)
       if (receipt.state === 'done') fetched.bytes += receipt.size
-      if (receipt.verified !== 'checksum') await fetched.#notable.add(numberKey(receipt.n), receipt)
+      await fetched.#outcomes.add(numberKey(receipt.n), receipt)
     }
-    for await (const failure of outcomes.failures()) await fetched.#notable.add(numberKey(failure.n), failure)
+    for await (const failure of outcomes.failures()) await fetched.#outcomes.add(numberKey(failure.n), failure)
     return fetched
   }
 
   /** The files of a dataset as they are once the batch has ended. */
   async settle(planned: readonly HeldFile[]): Promise<readonly HeldFile[]> {
     const last = planned.reduce((most, { item = -1, link = -1 }) => Math.max(most, item, link), -1)
-    const notable = await this.#upTo(last)
-    return planned.map((file) => this.#settled(file, notable))
+    const outcomes = await this.#upTo(last)
+    return planned.map((file) => settled(file, outcomes))
   }
 
   async #upTo(last: number): Promise<ReadonlyMap<number, LogLine>> {
     const found = new Map<number, LogLine>()
     if (last < 0) return found
-    this.#lines ??= this.#notable.values()
+    this.#lines ??= this.#outcomes.values()
     for (;;) {
       this.#next ??= await this.#read(this.#lines)
       if (!this.#next || this.#next.n > last) return found
@@ -60,26 +58,38 @@ export class Fetched implements AsyncDisposable {
     return result.done === true ? undefined : result.value
   }
 
-  #settled({ item, link, ...file }: HeldFile, notable: ReadonlyMap<number, LogLine>): HeldFile {
-    const n = item ?? link
-    if (n === undefined) return file
-    const line = notable.get(n)
-    if (!this.#done.has(n)) {
-      const code = line?.state === 'failed' ? line.code : 'SOURCE_FAILED'
-      return { ...file, code, withheld: RIGHTS.includes(code) ? true : undefined }
-    }
-    const receipt = line?.state === 'done' || line?.state === 'kept' ? line : undefined
-    return {
-      ...file,
-      code: undefined,
-      state: file.withheld ? 'restricted-now' : 'current',
-      verified: receipt?.verified ?? 'checksum',
-      ...(receipt && { size: receipt.size, ...(receipt.checksum && { checksum: receipt.checksum }) }),
-    }
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#lines?.return(undefined)
-    await this.#notable[Symbol.asyncDispose]()
+    await this.#outcomes[Symbol.asyncDispose]()
   }
+}
+
+function settled({ item, link, ...file }: HeldFile, outcomes: ReadonlyMap<number, LogLine>): HeldFile {
+  const n = item ?? link
+  if (n === undefined) return file
+  const line = outcomes.get(n)
+  if (line?.state !== 'done' && line?.state !== 'kept') {
+    const code = line?.state === 'failed' ? line.code : 'SOURCE_FAILED'
+    return { ...file, state: 'missing', code, withheld: RIGHTS.includes(code) ? true : undefined }
+  }
+  const { size, verified, checksum } = line
+  return {
+    ...file,
+    code: undefined,
+    // It was given, whatever the listing says: should it be lost here, it is asked for again.
+    withheld: undefined,
+    state: file.withheld ? 'restricted-now' : 'current',
+    size,
+    verified,
+    // What was compared with the listing's checksum keeps that one.
+    ...(verified !== 'checksum' && checksum && { checksum }),
+  }
+}
+
+/** Lines of the plan of a batch whose bytes are at the destination. */
+export async function linesFetched(records: Records, batch: string | undefined): Promise<LineSet> {
+  const lines = new LineSet()
+  if (batch === undefined) return lines
+  for await (const { n } of (await Outcomes.of(records, batch)).receipts()) lines.add(n)
+  return lines
 }

@@ -24,9 +24,14 @@ export function mayLeave(leaving: number, held: number, share: number | undefine
   return leaving <= FEW || leaving <= SHARE * held
 }
 
+/** Whether a dataset is released, and of the scope, though it was not found. */
+export function isStill({ state, unknownRuns }: Departure): boolean {
+  return state === 'current' && unknownRuns === undefined
+}
+
 /** Asks the server itself about a dataset that the sweep did not find. */
 export async function askAbout(
-  { id, unknownRuns = 0 }: MirroredDataset,
+  { id, unknownRuns = 0 }: Pick<MirroredDataset, 'id' | 'unknownRuns'>,
   { scope }: MirrorOrder,
   source: MirrorSource,
   signal: AbortSignal,

@@ -70,6 +70,8 @@ const pendingSchema = z.object({
   batch: z.string().optional(),
   /** Places that held nothing where a file was to be taken from. */
   lost: z.array(z.string()),
+  /** What was where further paths are to be has been moved aside: whatever is there from now on is a link of this run. */
+  wayMade: z.literal(true).optional(),
   /** Paths that could not be linked. */
   unlinked: z.array(z.string()),
   arranged: z.object({ moved: count, superseded: count }),

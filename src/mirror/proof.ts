@@ -1,24 +1,26 @@
 import { createHash } from 'node:crypto'
+import type { Stated } from '../batch/known-paths.ts'
 import type { Finding } from '../batch/verify-destination.ts'
 import type { Item } from '../model/item.ts'
-import type { Receipt } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { listMirrors, names, readOrder } from './order.ts'
-import { heldDatasets, isHeld, isShown, readFiles, readState, type HeldFile } from './state.ts'
+import { heldDatasets, isHeld, isShown, readFiles, readState } from './state.ts'
 
 /** What the mirrors of a destination say is there, as receipts under a name for each mirror. */
 export async function* mirrorReceipts(
   records: Records,
-): AsyncGenerator<{ readonly id: string; readonly receipts: AsyncIterable<Receipt> }> {
+): AsyncGenerator<{ readonly id: string; readonly receipts: AsyncIterable<Stated> }> {
   for (const mirror of await listMirrors(records)) yield { id: idOf(mirror), receipts: receiptsOf(records, mirror) }
 }
 
-async function* receiptsOf(records: Records, mirror: string): AsyncGenerator<Receipt> {
+async function* receiptsOf(records: Records, mirror: string): AsyncGenerator<Stated> {
   const state = await readState(records, mirror)
   if (!state) return
   for await (const { id } of heldDatasets(records, mirror)) {
     for (const file of await readFiles(records, mirror, id)) {
-      if (isHeld(file)) yield receiptOf(file, id, state.finishedAt)
+      if (!isHeld(file)) continue
+      const { path, size, checksum } = file
+      yield { n: id, path, size, checksum, finishedAt: state.finishedAt }
     }
   }
 }
@@ -51,10 +53,6 @@ export async function mirroredItem(
 /** Under which what a mirror says is compared. */
 function idOf(mirror: string): string {
   return `mirror-${mirror}`
-}
-
-function receiptOf({ path, size = 0, checksum, verified = 'size' }: HeldFile, n: number, finishedAt: string): Receipt {
-  return { state: 'kept', n, path, size, ...(checksum && { checksum }), verified, resumedFrom: 0, finishedAt }
 }
 
 /** Compares the metadata that mirrors keep with what was written. */

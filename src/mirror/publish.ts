@@ -104,7 +104,7 @@ async function settled(
 
 /** A file that was held by the records, and was not there when it was to be moved or linked. */
 function gone(file: HeldFile): HeldFile {
-  return { ...file, verified: undefined, state: 'missing', code: 'SINK_FAILED' }
+  return { ...file, verified: undefined, withheld: undefined, state: 'missing', code: 'SINK_FAILED' }
 }
 
 /** What a run did, counted. */

@@ -1,12 +1,14 @@
 import { z } from 'zod'
 import { createHash } from 'node:crypto'
 import { eachConcurrently } from '../async/each-concurrently.ts'
+import type { LineSet } from '../batch/line-set.ts'
 import { DataferryError } from '../errors.ts'
 import { sameChecksum } from '../model/checksum.ts'
 import type { FoundDataset, MirrorSource } from '../model/mirror-source.ts'
 import type { Committed, Sink } from '../sinks/sink.ts'
 import { compare, pairs } from './compare.ts'
 import { isErrorOf } from './errors.ts'
+import { linesFetched } from './fetched.ts'
 import { foundSchema, searchScope, walkCollections } from './found.ts'
 import { joined } from './joined.ts'
 import { askAbout, mayLeave } from './leaving.ts'
@@ -409,21 +411,36 @@ class MirrorRun {
 
   /** Gives files their further paths. What cannot be linked, as its file did not come, is missing. */
   async #link(): Promise<void> {
-    const { sink, order, signal } = this.#options
+    const { sink, signal } = this.#options
+    if (this.#run.progress.lengths.links === 0) return
+    const fetched = await linesFetched(sink.records, this.#run.batch)
+    if (!this.#run.wayMade) await this.#makeWayForLinks(fetched)
     const unlinked: string[] = []
-    const inTheWay: string[] = []
     let [linked, copied] = [0, 0]
-    const links = readLines(sink.records, logName(order.name, 'links'), linkSchema)
-    await eachConcurrently(links, AT_A_TIME, async ({ from, to }) => {
-      const [held, there] = [await sink.stat(from, KEY, signal), await sink.stat(to, KEY, signal)]
-      // One of the same size was put there before this was repeated.
-      if (held && there && there.size !== held.size) await this.#makeWay(to, inTheWay)
+    await eachConcurrently(this.#links(fetched), AT_A_TIME, async ({ from, to }) => {
       const link = await sink.link(from, to, signal)
       if (!link) unlinked.push(from, to)
       else if (link === 'linked') linked++
       else copied++
     })
-    await this.#save({ linked, copied, unlinked, inTheWay: [...this.#run.inTheWay, ...inTheWay] })
+    await this.#save({ linked, copied, unlinked })
+  }
+
+  async #makeWayForLinks(fetched: LineSet): Promise<void> {
+    const { sink, signal } = this.#options
+    const inTheWay: string[] = []
+    await eachConcurrently(this.#links(fetched), AT_A_TIME, async ({ from, to }) => {
+      if (await sink.stat(from, KEY, signal)) await this.#makeWay(to, inTheWay)
+    })
+    await this.#save({ wayMade: true, inTheWay: [...this.#run.inTheWay, ...inTheWay] })
+  }
+
+  /** Links of files that were held before, or were fetched: at the place of one that did not come lies what is somebody else's. */
+  async *#links(fetched: LineSet): AsyncGenerator<z.infer<typeof linkSchema>, void> {
+    const { sink, order } = this.#options
+    for await (const link of readLines(sink.records, logName(order.name, 'links'), linkSchema)) {
+      if (link.item === undefined || fetched.has(link.item)) yield link
+    }
   }
 
   #moves(): AsyncIterable<z.infer<typeof moveSchema>> {
@@ -441,8 +458,10 @@ function isCopy(one: Committed, other: Committed): boolean {
   return sameChecksum(one.proof.checksum, other.proof.checksum)
 }
 
-const linkSchema = z.object({ from: z.string(), to: z.string() })
-const moveSchema = linkSchema.extend({ n: z.number().int().nonnegative() })
+const count = z.number().int().nonnegative()
+const moveSchema = z.object({ from: z.string(), to: z.string(), n: count })
+/** `item`: the line of the plan that brings the file. */
+const linkSchema = z.object({ from: z.string(), to: z.string(), item: count.optional() })
 
 function added(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): Record<string, number> {
   const sum = { ...a }

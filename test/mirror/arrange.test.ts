@@ -60,7 +60,7 @@ describe('the arrangement of a dataset', () => {
   it('gives a file that is in two versions a further path', () => {
     const { fetch, links } = arrange([], [wanted(1, 'v2/a'), wanted(1, 'v1/a')], OPTIONS)
     expect(fetch).toHaveLength(1)
-    expect(links).toEqual([{ from: 'v2/a', to: 'v1/a' }])
+    expect(links).toEqual([{ from: 'v2/a', to: 'v1/a', item: 0 }])
   })
 
   it('fetches a file anew whose bytes are others under the same id', () => {

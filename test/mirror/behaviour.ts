@@ -442,6 +442,25 @@ export function describeMirror(on: string, homeOf: () => Promise<MirrorHome>): v
         expect(await home.files()).toMatchObject({ 'doi-10.5072-FK2-B/c.txt': 'gamma' })
         expect((await home.run('--full')).code).toBe(0)
       })
+
+      it('compares a file by its checksum alone where no listing and no record says how large it is', async () => {
+        const tabular = { original: 'a,b\n1,2\n', header: ['a', 'b'], tab: '1\t2\n', statedOriginalSize: null }
+        const id = home.repository.deposit('doi:10.5072/FK2/T', [{ label: 't.tab', tabular }], { collection: 'ice' })
+        await create()
+        await home.run()
+        const good = await home.cli('verify', home.destination)
+        expect([good.code, good.stdout]).toEqual([0, expect.stringContaining('7 right')])
+        const record = `.dataferry/mirrors/m/files/${id}.json`
+        const [text = ''] = Object.values(await home.files(record.slice(0, record.lastIndexOf('/')))).filter((one) =>
+          one.includes('t.csv'),
+        )
+        expect(text).toContain('"size":8')
+        // As versions before wrote it.
+        await home.place.write(record, text.replace('"size":8,', ''))
+        expect((await home.cli('verify', home.destination)).code).toBe(0)
+        await home.place.write('doi-10.5072-FK2-T/t.csv', 'a,b\n1,3\n')
+        expect((await home.cli('verify', home.destination)).code).toBe(1)
+      })
     })
   })
 }

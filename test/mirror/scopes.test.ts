@@ -147,6 +147,44 @@ describe('a scope', () => {
   })
 })
 
+describe('a released dataset', () => {
+  it.each(['versions?', 'versions/1.0/files', 'versions/1.0?'])(
+    'of which %s is refused is a problem that the run names, whether anything of it is held or not',
+    async (path) => {
+      await create('--collection', 'climate')
+      const refused = `/api/datasets/${home.server.world.datasetByPid(A, false)?.id ?? 0}/${path}`
+      const refuse = (): void =>
+        home.server.fault({ path: refused, steps: [{ kind: 'status', status: 403, body: 'json' }], repeat: true })
+      const problems = [expect.objectContaining({ dataset: A, code: 'SOURCE_DENIED' })]
+      refuse()
+      const first = await home.run()
+      expect([first.code, first.report['problems']]).toEqual([1, problems])
+      expect(await names()).toEqual([FILE_C])
+      home.server.clearFaults()
+      expect((await home.run()).report).toMatchObject({ complete: true, files: { fetched: 2 } })
+      home.repository.updateCurrent(A, (files) => files)
+      refuse()
+      const again = await home.run('--full')
+      expect([again.code, again.report['problems'], again.report.states]).toEqual([1, problems, { current: 2 }])
+    },
+  )
+
+  it.each([
+    ['a search', ['--query', '*']],
+    ['a collection', ['--collection', 'climate']],
+  ])('that the index has lost is looked at with --full in a mirror of %s', async (_, scope) => {
+    await create(...scope)
+    await home.run()
+    const lost = home.server.world.datasetByPid(A, false)
+    if (lost) home.server.world.remove(lost)
+    home.server.world.freezeIndex(true)
+    home.repository.publish(A, (files) => [...files, file('late.txt', 'late')])
+    expect((await home.run()).report).toMatchObject({ complete: true, files: { fetched: 0 } })
+    expect((await home.run('--full')).report).toMatchObject({ complete: true, files: { fetched: 1 } })
+    expect(await names()).toContain('doi-10.5072-FK2-A/late.txt')
+  })
+})
+
 describe('filters', () => {
   it.each([
     ['--include', '*.txt', [FILE_A, FILE_C]],

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FileSpec } from '../fakes/dataverse/specs.ts'
-import { mirrorHomes, type MirrorHome } from './home.ts'
+import { mirrorHomes, TOKEN, type MirrorHome } from './home.ts'
 
 const A = 'doi:10.5072/FK2/A'
 const OPEN: FileSpec = { label: 'open.txt', content: 'open' }
@@ -86,6 +86,20 @@ describe('a file that is restricted', () => {
   it('is asked for again where somebody asks for everything: a right that was given moves nothing', async () => {
     expect(await run('--full')).toEqual([1, 1, 1])
     expect(await run()).toEqual([0, 0, 1])
+  })
+})
+
+describe('a restricted file that this user may have', () => {
+  it('is fetched again where it was lost here', async () => {
+    home.repository.deposit(A, [OPEN, SECRET], { collection: 'climate' })
+    const withToken = async (): Promise<number> =>
+      (await home.with({ DATAVERSE_API_TOKEN: TOKEN }, 'mirror', 'run', 'm', '--to', home.destination)).code
+    expect(await withToken()).toBe(0)
+    await home.place.remove('doi-10.5072-FK2-A/secret.txt')
+    home.repository.publish(A, (files) => files.map((one) => ({ ...one, directory: 'else' })))
+    expect(await withToken()).toBe(1)
+    expect(await withToken()).toBe(0)
+    expect(await home.files('doi-10.5072-FK2-A')).toEqual({ 'else/open.txt': 'open', 'else/secret.txt': 'secret' })
   })
 })
 
