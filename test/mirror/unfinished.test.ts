@@ -94,10 +94,7 @@ describe('--full', () => {
 
 describe.each(['compare', 'end'])('a preview that was killed (%s)', (at) => {
   const metadata = (): string =>
-    readFileSync(
-      join(home.destination, '.dataferry/mirrors/m/metadata/doi-10.5072-FK2-A/v1.0/dataset.json'),
-      'utf8',
-    )
+    readFileSync(join(home.destination, '.dataferry/mirrors/m/metadata/doi-10.5072-FK2-A/v1.0/dataset.json'), 'utf8')
 
   beforeEach(async () => {
     home.repository.updateCurrent(A, (files) => files.map((one) => ({ ...one, directory: 'else' })))
