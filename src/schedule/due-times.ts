@@ -21,7 +21,7 @@ export function checkTiming(timing: Timing, now: Date): void {
   }
   try {
     // cron-parser takes what is missing for a wildcard.
-    if (!/^@\w+$|^\S+(?:\s+\S+){4,5}$/.test(timing.cron.trim())) throw new Error('it has not five fields')
+    if (!/^@\w+$|^\S+(?:\s+\S+){4,5}$/.test(timing.cron.trim())) throw new Error('it does not have five fields')
     expressionFrom(timing, now).next()
   } catch (error) {
     const why = messageOf(error).replace(/\.$/, '')

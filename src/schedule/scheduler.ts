@@ -62,6 +62,7 @@ export class Scheduler {
     let state = await schedules.read(name)
     if (state.due > now.getTime() + AHEAD_MS && state.owner === undefined) {
       // A clock was ahead once: until it is as late as that, nothing would be due.
+      this.#deps.log.warn({ schedule: name, due: new Date(state.due) }, 'a due time that is far ahead was forgotten')
       await schedules.forget(name)
       state = { ...state, due: 0, run: undefined }
     }

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { afterEach, expect, it, vi } from 'vitest'
 import { commandEnvironment } from '../../src/cli/supervision.ts'
 import { load, tokenFor } from '../../src/config/config.ts'
@@ -20,6 +23,22 @@ it('the token of a service goes to the server that it is for, whatever server it
   const other = started([A], [B])
   expect(tokenFor(other, B)).toBeUndefined()
   expect(other.warnings.join()).toContain(`is for ${A} and is not sent to ${B}`)
+})
+
+it('a token file that a service was given reaches its commands, for that server alone', () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'df-token-')), 'token')
+  writeFileSync(file, TOKEN, { mode: 0o600 })
+  vi.stubEnv('DATAVERSE_SERVER', '')
+  const flags = { server: { flag: '--server', value: [A] }, tokenFile: { flag: '--token-file', value: file } }
+  const env = commandEnvironment(load({ flags, cwd: '/nonexistent' }))
+  for (const [server, token] of [
+    [A, TOKEN],
+    [B, undefined],
+  ] as const) {
+    const command = load({ flags: { server: { flag: '--server', value: [server] } }, env, cwd: '/nonexistent' })
+    expect(tokenFor(command, server)).toBe(token)
+  }
+  rmSync(dirname(file), { recursive: true })
 })
 
 it('of a service without a server, nobody knows whose the token is: no command gets it', () => {
