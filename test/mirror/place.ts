@@ -48,7 +48,12 @@ export async function bucketPlace(server: S3Server): Promise<Place> {
   const keyOf = (path: string): string => `some/where/${path}`
   return {
     url: `s3://${Bucket}/some/where`,
-    env: { DATAFERRY_S3_ENDPOINT: endpoint },
+    env: {
+      DATAFERRY_S3_ENDPOINT: endpoint,
+      AWS_ACCESS_KEY_ID: process.env['AWS_ACCESS_KEY_ID'] ?? '',
+      AWS_SECRET_ACCESS_KEY: process.env['AWS_SECRET_ACCESS_KEY'] ?? '',
+      AWS_REGION: process.env['AWS_REGION'] ?? '',
+    },
     async files(below = '') {
       const Prefix = below === '' ? keyOf('') : `${keyOf(below)}/`
       const found: Record<string, string> = {}
