@@ -59,7 +59,7 @@ export async function checkAnswers(
   if (isGiven) throw refusal(config.settings.guestbook ?? '', unanswered.length, command)
   out.warn(
     `${unanswered.length === 1 ? 'A guestbook' : `${unanswered.length} guestbooks`} must be answered before the files behind ` +
-      'can be fetched. Write the answers to a file, and give it with --guestbook:',
+      'can be fetched: write the answers to a file, and give it with --guestbook. The questions are printed by:',
   )
   out.command(command)
 }
@@ -166,5 +166,6 @@ function printTable(out: Output, unanswered: readonly Unanswered[]): void {
 /** The command that prints the questions of the first one. */
 function showLine(config: LoadedConfig, [first]: readonly Unanswered[]): string {
   const { dataset = '', server = '' } = first ?? {}
-  return `${pasted(config, 'guestbook', ['show', dataset, ...unnamedServers(config, [server])])} > answers.yaml`
+  // Into no file: somebody's answers may be there.
+  return pasted(config, 'guestbook', ['show', dataset, ...unnamedServers(config, [server])])
 }

@@ -116,7 +116,7 @@ test('answers that do not fit end a run before anything is fetched, with a table
     expect(stderr).toContain(
       'does not answer a guestbook of this batch, as the table shows. Nothing is fetched until it does.',
     )
-    expect(stderr).toContain(`dataferry guestbook show ${SOME} --server ${dataverse.url} > answers.yaml`)
+    expect(stderr).toContain(`dataferry guestbook show ${SOME} --server ${dataverse.url}\n`)
     const json = records((await dataferry(...args, '--json')).stdout)
     expect(json).toContainEqual({
       event: 'unanswered-guestbook',
@@ -150,7 +150,7 @@ test('without answers the files behind a guestbook fail, the others come, and re
     expect(code).toBe(1)
     expect(stdout).toContain('2 of 4 files are there')
     expect(stdout).toContain('SOURCE_GUESTBOOK')
-    expect(stderr).toContain('A guestbook must be answered before the files behind can be fetched.')
+    expect(stderr).toContain('A guestbook must be answered before the files behind can be fetched')
     expect(stderr).toContain(`dataferry guestbook show ${SOME}`)
     expect(filesOf(2)).toHaveLength(before)
     expect((await dataferry('retry', ...answers())).code).toBe(0)
