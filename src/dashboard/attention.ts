@@ -3,6 +3,7 @@ import { formatCount, plural } from '../model/format.ts'
 import { isParked, type Status } from '../status.ts'
 import type { Attention, DestinationView, WorkerView } from './api/schemas.ts'
 import { later } from './views.ts'
+import { shellWord } from '../model/shell-word.ts'
 import { shownUrl } from '../model/shown-url.ts'
 
 /** A process that has not been heard for so long has lost its streams. */
@@ -71,7 +72,8 @@ function aboutBatches({ batches }: Status): Attention[] {
     }
     if (!isParked(batch)) return []
     const text = 'Parked: it goes on when its command is run again.'
-    const advice = `Run the same command again, or leave it to the workers: dataferry resume --share`
+    const place = shellWord(shownUrl(batch.destination))
+    const advice = `Run the same command again, or leave it to the workers: dataferry resume ${place} --enqueue`
     return [{ ...told, urgency: 'person', subject, text, advice }]
   })
   const failed = newestFirst.flatMap((batch): Attention[] => {
