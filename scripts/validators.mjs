@@ -3,12 +3,14 @@
 // environment in .cache/validators, where `npm ci` leaves it alone, and `rocfl` by cargo. Run by `npm run test:long`; does nothing when all is there. Where one
 // cannot be installed it is said, and its tests are skipped; with CI set, those from PyPI must be there (exit code 3).
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const PACKAGES = ['bagit==1.9.0', 'bdbag==1.8.0', 'ocfl-py==2.1.0', 'roc-validator==0.13.0']
 const ROCFL = '1.7.0'
+/** Has the context of RO-Crate 1.2 in it, which is CC0: nothing else of the package is used. */
+const CONTEXT = 'ro-crate@3.7.2'
 const root = fileURLToPath(new URL('../.cache/validators', import.meta.url))
 const stamp = join(root, 'python.txt')
 
@@ -33,8 +35,21 @@ function installPython() {
   if (!run(python, ['-m', 'venv', join(root, 'python')])) return false
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...PACKAGES]
   if (!run(join(root, 'python', 'bin', 'python'), pip)) return false
+  if (!fillContextCache()) return false
   writeFileSync(stamp, wanted)
   return true
+}
+
+/** roc-validator fetches the context of a crate from the web: it is put into its cache. */
+function fillContextCache() {
+  const folder = join(root, 'context')
+  mkdirSync(folder, { recursive: true })
+  if (!run('npm', ['pack', '--silent', '--pack-destination', folder, CONTEXT])) return false
+  const [archive] = readdirSync(folder).filter((name) => name.endsWith('.tgz'))
+  if (!run('tar', ['-xzf', join(folder, archive), '-C', folder, 'package/lib/context.json'])) return false
+  const script = fileURLToPath(new URL('fill-context-cache.py', import.meta.url))
+  const cache = join(folder, 'http')
+  return run(join(root, 'python', 'bin', 'python'), [script, cache, join(folder, 'package', 'lib', 'context.json')])
 }
 
 function installRocfl() {

@@ -17,6 +17,9 @@ export interface Verdict {
   readonly text: string
 }
 
+/** The cache of roc-validator, with the context of crates. */
+export const CONTEXT_CACHE = join(ROOT, 'context', 'http')
+
 /** Runs a program of the virtual environment. */
 export function python(program: string, ...args: readonly string[]): Promise<Verdict> {
   return run(join(PYTHON, program), args)

@@ -18,6 +18,8 @@ const DIGEST_TERMS = Object.fromEntries(
   (['md5', 'sha1', 'sha512'] as const).map((name) => [name, `https://w3id.org/ro/terms/workflow-run#${name}`]),
 )
 
+const SOFTWARE_PAGE = 'https://www.npmjs.com/package/dataferry'
+
 export interface CrateSubject {
   readonly holding: Pick<Holding, 'name' | 'dataset' | 'missing'>
   readonly description: Description
@@ -141,7 +143,13 @@ export class CrateBuilder implements AsyncDisposable {
       conformsTo: { '@id': SPECIFICATION },
       about: { '@id': './' },
     }
-    yield { '@id': PREVIEW_FILE, '@type': 'CreativeWork', about: { '@id': './' }, encodingFormat: 'text/html' }
+    yield {
+      '@id': PREVIEW_FILE,
+      '@type': 'CreativeWork',
+      name: 'Preview of this crate',
+      about: { '@id': './' },
+      encodingFormat: 'text/html',
+    }
     yield licenseEntity(description)
     const seen = new Set<string>()
     for (const [at, { name, affiliation }] of description.authors.entries()) {
@@ -159,9 +167,13 @@ export class CrateBuilder implements AsyncDisposable {
       '@id': '#dataferry',
       '@type': 'SoftwareApplication',
       name: 'dataferry',
+      url: SOFTWARE_PAGE,
       softwareVersion,
       version: softwareVersion,
     }
+    const status = missing.length === 0 ? 'Completed' : 'Failed'
+    const statusId = `http://schema.org/${status}ActionStatus`
+    yield { '@id': statusId, '@type': 'ActionStatusType', name: status }
     yield {
       '@id': '#download',
       '@type': 'CreateAction',
@@ -170,7 +182,7 @@ export class CrateBuilder implements AsyncDisposable {
       result: { '@id': './' },
       ...(dataset && { object: { '@id': pidUrl(dataset.pid) } }),
       ...(this.#fetchedAt !== undefined && { endTime: this.#fetchedAt }),
-      actionStatus: { '@id': `http://schema.org/${missing.length === 0 ? 'Completed' : 'Failed'}ActionStatus` },
+      actionStatus: { '@id': statusId },
       ...(missing.length > 0 && { error: missing.map(({ path, why }) => `${path}: ${why}`).join('; ') }),
     }
     if (dataset) {
@@ -179,9 +191,16 @@ export class CrateBuilder implements AsyncDisposable {
   }
 }
 
+/** What a reference may not have as it is; letters of all scripts stay readable. @see RFC 3987 */
+// eslint-disable-next-line no-control-regex -- control characters are what it looks for
+const RESERVED = /[\u0000-\u0020\u007f"#%:<>?[\\\]^`{|}]/g
+
 /** A path as a reference relative to the root. */
 function referenceOf(path: string): string {
-  return path.split('/').map(encodeURIComponent).join('/')
+  return path.replaceAll(
+    RESERVED,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  )
 }
 
 function fileEntity({ path, size, id, contentType, digests }: CrateFile): Entity {
@@ -202,12 +221,14 @@ function licenseId({ license, terms }: Description): string {
 
 function licenseEntity(description: Description): Entity {
   const { license, terms } = description
-  const text = license ? undefined : (terms ?? 'The dataset states no license: see its page.')
+  const text = license
+    ? `The license of the dataset: ${license.name}`
+    : (terms ?? 'The dataset states none: see its page.')
   return {
     '@id': licenseId(description),
     '@type': 'CreativeWork',
     name: license?.name ?? (terms === undefined ? 'No license stated' : 'Terms of use'),
-    ...(text !== undefined && { description: text }),
+    description: text,
   }
 }
 
