@@ -46,8 +46,8 @@ const MOST_DATASETS = 5_000_000
 
 /**
  * Finds every released dataset of an installation or collection exactly once, in the order of its id, however the index
- * changes meanwhile: each page requests what comes after the last id. Harvested ones are left out, as their files are
- * elsewhere, and so are drafts.
+ * changes meanwhile: each page requests what comes after the last id. Harvested ones are left out unless asked for, as their
+ * files are elsewhere, and so are drafts.
  *
  * Only a page that the server itself counts as empty is the end: an error, including the 400 of an overloaded index, is
  * retried and then thrown. Never sorts by date, which covers only major releases.
@@ -117,7 +117,9 @@ export class DatasetSearch {
     let last = after
     for (const { entity_id: id, global_id: pid } of found) {
       if (id <= last) throw this.#unexpected('does not filter and sort by id as it was asked')
-      if (parseIdentifier(pid).kind !== 'pid') throw this.#unexpected('lists a dataset without a PID')
+      // A harvested one may be known by any name.
+      if (!scope.harvested && parseIdentifier(pid).kind !== 'pid')
+        throw this.#unexpected('lists a dataset without a PID')
       last = id
     }
     return found
@@ -158,13 +160,17 @@ interface Progress {
 const ROUTE: Route = { path: 'search', query: [], what: 'a search for datasets' }
 const SYNTAX = 'Search Syntax Error'
 
-function queryOf({ collection, query, details = false }: SearchOptions, after: number, size: number): Query {
+function queryOf(
+  { collection, query, harvested = false, details = false }: SearchOptions,
+  after: number,
+  size: number,
+): Query {
   return [
     ['q', query ?? '*'],
     ['type', 'dataset'],
     ...(collection === undefined ? [] : [['subtree', collection] as const]),
     ['fq', 'publicationStatus:Published'],
-    ['fq', 'isHarvested:false'],
+    ['fq', `isHarvested:${harvested}`],
     ['fq', `entityId:{${after} TO *]`],
     ['sort', 'entityId'],
     ['order', 'asc'],

@@ -85,7 +85,8 @@ export class MirrorApi implements MirrorSource {
 
   async *search(scope: SearchScope, after: number, signal: AbortSignal): AsyncGenerator<readonly FoundDataset[], void> {
     const search = new DatasetSearch(this.#installation, this.#policy)
-    for await (const page of search.pages({ ...scope, details: true }, signal, { after })) yield page.map(foundDataset)
+    for await (const page of search.pages({ ...scope, details: !scope.harvested }, signal, { after }))
+      yield page.map(foundDataset)
   }
 
   walk(
@@ -103,18 +104,13 @@ export class MirrorApi implements MirrorSource {
     return typeof found === 'object' ? { id: found.id, pid: joinedPid(found) } : undefined
   }
 
-  async indexed(dataset: number, signal: AbortSignal): Promise<'own' | 'harvested' | undefined> {
-    if (await this.#isIndexed(dataset, false, signal)) return 'own'
-    return (await this.#isIndexed(dataset, true, signal)) ? 'harvested' : undefined
-  }
-
-  async #isIndexed(dataset: number, harvested: boolean, signal: AbortSignal): Promise<boolean> {
+  async indexed(dataset: number, signal: AbortSignal): Promise<boolean> {
     const route: Route = { path: 'search', query: [], what: `a search for dataset ${dataset}` }
     const query: Query = [
       ['q', '*'],
       ['type', 'dataset'],
       ['fq', 'publicationStatus:Published'],
-      ['fq', `isHarvested:${harvested}`],
+      ['fq', 'isHarvested:false'],
       ['fq', `entityId:${dataset}`],
       ['per_page', '1'],
       ['query_entities', 'false'],

@@ -251,8 +251,8 @@ class Comparison {
    * @param refusal how it was refused: where it is released all the same, not all of it may be seen
    */
   async #hidden(found: FoundDataset, old: MirroredDataset | undefined, refusal?: DataferryError): Promise<void> {
-    const { order, source, signal } = this.#options
-    const departure = await askAbout(old ?? found, order, source, signal)
+    const { order, source, signal, run } = this.#options
+    const departure = await askAbout(old ?? found, { order, source, signal, hasIndex: !run.noIndex })
     if (refusal && isStill(departure)) return this.#failed(refusal, found, old)
     if (!old) return
     if (old.state !== 'current') return this.#unchanged(old)

@@ -54,6 +54,16 @@ export async function* searchScope(
   }
 }
 
+/** Harvested datasets that the index knows in collections and all within, by ascending id, each once. */
+export function harvestedIn(
+  source: MirrorSource,
+  collections: readonly string[],
+  after: number,
+  signal: AbortSignal,
+): AsyncGenerator<FoundDataset, void> {
+  return merged(collections.map((collection) => searched(source, { collection, harvested: true }, after, signal)))
+}
+
 /** What the database holds of collections and all within, whatever the index says, by ascending id, each once. */
 export async function* walkCollections(
   source: MirrorSource,

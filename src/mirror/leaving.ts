@@ -29,13 +29,20 @@ export function isStill({ state, unknownRuns }: Departure): boolean {
   return state === 'current' && unknownRuns === undefined
 }
 
+interface Asking {
+  readonly order: Pick<MirrorOrder, 'scope'>
+  readonly source: MirrorSource
+  readonly signal: AbortSignal
+  /** Whether it was looked for in the index, too. */
+  readonly hasIndex: boolean
+}
+
 /** Asks the server itself about a dataset that the sweep did not find. */
 export async function askAbout(
   { id, unknownRuns = 0 }: Pick<MirroredDataset, 'id' | 'unknownRuns'>,
-  { scope }: MirrorOrder,
-  source: MirrorSource,
-  signal: AbortSignal,
+  asking: Asking,
 ): Promise<Departure> {
+  const { source, signal } = asking
   const answer = await source.ask(id, signal)
   switch (answer.state) {
     case 'deaccessioned':
@@ -46,23 +53,21 @@ export async function askAbout(
       // Two runs have to agree that it was destroyed.
       return unknownRuns > 0 ? { id, state: 'gone' } : { id, state: 'current', unknownRuns: 1 }
     case 'released':
-      return { id, state: (await isOutside(id, answer.owners, scope, source, signal)) ? 'out-of-scope' : 'current' }
+      return { id, state: (await isOutside(id, answer.owners, asking)) ? 'out-of-scope' : 'current' }
   }
 }
 
 async function isOutside(
   id: number,
   owners: readonly string[],
-  scope: MirrorOrder['scope'],
-  source: MirrorSource,
-  signal: AbortSignal,
+  { order: { scope }, source, signal, hasIndex }: Asking,
 ): Promise<boolean> {
   if (scope.kind === 'datasets') return false
   if (scope.kind === 'collections' && !scope.linked && owners.length > 0) {
     return !isAmong(owners, scope.collections)
   }
   // An index that knows it and does not find it is right; one that does not know it lags.
-  return (await source.indexed(id, signal)) === 'own'
+  return hasIndex && (await source.indexed(id, signal))
 }
 
 /** Which datasets of a search belong to a scope: a search finds what is only linked into a collection as well. */

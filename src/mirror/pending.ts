@@ -60,6 +60,8 @@ const pendingSchema = z.object({
   full: z.boolean().default(false),
   /** Remainders of ids whose datasets are looked at in full. */
   parts: z.array(count),
+  /** The index was away when datasets were looked for: what only that could find does not leave. */
+  noIndex: z.literal(true).optional(),
   /** It only looked at what would change: nothing of it is ever carried out. */
   preview: z.literal(true).optional(),
   phase: z.enum(PHASES),

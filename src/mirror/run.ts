@@ -9,7 +9,7 @@ import type { Committed, Sink } from '../sinks/sink.ts'
 import { compare, pairs } from './compare.ts'
 import { isErrorOf } from './errors.ts'
 import { linesFetched } from './fetched.ts'
-import { foundSchema, searchScope, walkCollections } from './found.ts'
+import { foundSchema, harvestedIn, searchScope, walkCollections } from './found.ts'
 import { joined } from './joined.ts'
 import { askAbout, mayLeave } from './leaving.ts'
 import { LineWriter } from './line-writer.ts'
@@ -252,6 +252,7 @@ class MirrorRun {
         const message = `Only a search can tell what mirror ${this.#options.order.name} is of, and it fails: ${error.message}`
         throw new DataferryError('SOURCE_FAILED', message, { cause: error })
       }
+      await this.#save({ noIndex: true })
       await this.#sweepInFull(`The search did not answer: ${error.message}`)
       // What the index had told so far may lack what the database has.
       await this.#options.sink.records.remove(logName(this.#options.order.name, 'found'))
@@ -295,18 +296,29 @@ class MirrorRun {
       yield* searched
       return
     }
-    const walked = walkCollections(source, scope.collections, after, signal)
-    const inDatabase = joined(walked, heldDatasets(sink.records, name))
-    for await (const { id, left: found, right } of joined(searched, inDatabase)) {
-      const [there, held] = [right?.left, right?.right]
-      // The database decides what there is; the index alone knows what is only linked.
+    const inDatabase = joined(this.#walk(scope.collections, after, searches), heldDatasets(sink.records, name))
+    // Harvested datasets have their files elsewhere, and only the index tells.
+    const harvested = searches ? harvestedIn(source, scope.collections, after, signal) : nothing()
+    for await (const { left: own, right: elsewhere } of joined(joined(searched, inDatabase), harvested)) {
+      const [found, there, held] = [own?.left, own?.right?.left, own?.right?.right]
+      // The database decides what there is, where it was read; the index alone knows what is only linked.
       if (found) {
-        if (there || scope.linked) yield found
-      } else if (there) {
-        // Harvested datasets have their files elsewhere, and only the index tells.
-        const isOwn = !searches || held !== undefined || (await source.indexed(id, signal)) !== 'harvested'
-        if (isOwn) yield there
+        if (there || scope.linked || this.#run.parts.length === 0) yield found
+      } else if (there && (held || !elsewhere)) {
+        yield there
       }
+    }
+  }
+
+  /** What the database holds; nothing where a collection cannot be read and a search tells what there is: no part counts as swept then. */
+  async *#walk(collections: readonly string[], after: number, searches: boolean): AsyncGenerator<FoundDataset, void> {
+    const { source, signal } = this.#options
+    try {
+      yield* walkCollections(source, collections, after, signal)
+    } catch (error) {
+      if (!searches || !isErrorOf(error, ...UNREADABLE)) throw error
+      const why = `Only what the search finds was looked for, as a collection cannot be read: ${error.message}`
+      await this.#save({ sweep: 'quick', parts: [], why })
     }
   }
 
@@ -317,7 +329,10 @@ class MirrorRun {
   async #judge(): Promise<(more: number) => boolean> {
     const { sink, order, source, signal, maxRemovals = order.maxRemovals } = this.#options
     const { held, missing } = await this.#missing()
-    if (this.#run.sweep === 'quick' && order.scope.kind === 'collections' && !mayLeave(missing, held, undefined)) {
+    const { sweep, why } = this.#run
+    // One that has a reason has found that the collections cannot be read.
+    const mayWalk = sweep === 'quick' && why === undefined && order.scope.kind === 'collections'
+    if (mayWalk && !mayLeave(missing, held, undefined)) {
       // The phase first: without what was found, everything would seem to have gone.
       await this.#save({ phase: 'sweep' })
       await sink.records.remove(logName(order.name, 'found'))
@@ -333,7 +348,7 @@ class MirrorRun {
       const all = missing > 0 ? pairs(sink.records, order.name) : nothing()
       for await (const { found, old } of all) {
         if (found || old?.state !== 'current') continue
-        const departure = await askAbout(old, order, source, signal)
+        const departure = await askAbout(old, { order, source, signal, hasIndex: !this.#run.noIndex })
         if (departure.state !== 'current') leaving++
         if (!mayLeave(leaving, held, maxRemovals)) break
         await log.add(departure)
@@ -471,3 +486,5 @@ function added(a: Readonly<Record<string, number>>, b: Readonly<Record<string, n
 
 /** What a search ends with where there is no index, or a broken one. */
 const NO_SEARCH = ['SOURCE_NOT_LISTED', 'SOURCE_NOT_FOUND', 'SOURCE_REJECTED', 'SOURCE_MISLISTED'] as const
+/** What a walk ends with that cannot read one of the collections. */
+const UNREADABLE = [...NO_SEARCH, 'SOURCE_DENIED'] as const

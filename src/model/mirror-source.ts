@@ -49,6 +49,8 @@ export interface SearchScope {
   readonly collection?: string
   /** In Solr's words. Default: everything. */
   readonly query?: string
+  /** Those that were harvested, whose files are elsewhere, instead of the installation's own. */
+  readonly harvested?: boolean
 }
 
 /** Metadata of a dataset in a form that the server exports. */
@@ -74,8 +76,8 @@ export interface MirrorSource {
   ): Promise<void>
   /** One dataset by its PID; undefined where the server does not show it. */
   find(pid: string, signal: AbortSignal): Promise<FoundDataset | undefined>
-  /** What the index knows of a released dataset, wherever it is; undefined: nothing. Harvested ones have their files elsewhere. */
-  indexed(dataset: number, signal: AbortSignal): Promise<'own' | 'harvested' | undefined>
+  /** Whether the index knows a released dataset of the installation's own, wherever it is. */
+  indexed(dataset: number, signal: AbortSignal): Promise<boolean>
   /** A collection's own alias and those above it, the nearest first. */
   owners(collection: string, signal: AbortSignal): Promise<readonly string[]>
   /** Released versions, newest first; empty when nothing is released any more. */

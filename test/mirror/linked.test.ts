@@ -18,6 +18,19 @@ function file(label: string): FileSpec {
   return { label, content: label }
 }
 
+describe('a mirror with --linked', () => {
+  it('keeps what is only linked while the index is away, which alone could tell', async () => {
+    const scope = ['--collection', 'climate', '--linked']
+    expect((await home.cli('mirror', 'create', 'm', '--to', home.destination, ...scope)).code).toBe(0)
+    expect((await home.run()).report.states).toEqual({ current: 2 })
+    home.server.set({ searchFails: 'overloaded' })
+    const { code, report } = await home.run()
+    expect([code, report.sweep, report.states]).toEqual([0, 'full', { current: 2 }])
+    home.server.set({ searchFails: undefined })
+    expect((await home.run()).report.states).toEqual({ current: 2 })
+  })
+})
+
 describe('a dataset that was only linked into a collection', () => {
   it('has the folder of its PID once the collection owns it, and one whose PID differs by case another one', async () => {
     const created = await home.cli('mirror', 'create', 'm', '--to', home.destination, '--collection', 'climate')

@@ -113,6 +113,17 @@ describe('a scope', () => {
     expect(await names()).toEqual([FILE_A, FILE_B, FILE_C])
   })
 
+  it('asks about harvested datasets by the page, not one by one', async () => {
+    for (let n = 0; n < 5; n++) {
+      const files = [file('h.txt', 'elsewhere')]
+      home.server.world.dataset(`doi:10.5072/FK2/H${n}`, { collection: 'climate', harvested: true, files })
+    }
+    await create('--collection', 'climate')
+    await home.run()
+    // Two pages of each kind: the datasets, and that there are no more.
+    expect((await home.run('--full')).report).toMatchObject({ states: { current: 2 }, requests: { search: 4 } })
+  })
+
   it('that a search defines follows what the search finds', async () => {
     home.server.set({ oaiSets: { s: `name:"Dataset ${A}"` } })
     await create('--oai-set', 's')
@@ -261,6 +272,26 @@ describe('a search that does not answer', () => {
     expect([code, stderr]).toEqual([3, expect.stringContaining('Only a search can tell')])
     home.server.set({ searchFails: undefined })
     expect((await home.run()).report).toMatchObject({ states: { current: 3 }, datasets: { unchanged: 3 } })
+  })
+})
+
+describe('a collection whose contents cannot be read', () => {
+  it('is named, and the search tells what there is: nothing leaves, and nothing counts as looked at', async () => {
+    await create('--collection', 'climate')
+    await home.run()
+    const { stdout: before } = await home.cli('mirror', 'status', 'm', '--to', home.destination)
+    const since = /looked at since \S+/.exec(before)?.[0]
+    home.repository.deposit('doi:10.5072/FK2/NEW', [file('n', 'new')], { collection: 'ice' })
+    home.server.fault({ path: '/contents', steps: [{ kind: 'status', status: 403, body: 'json' }], repeat: true })
+    const { code, report } = await home.run('--full')
+    expect([code, report.states, report['why']]).toEqual([
+      0,
+      { current: 3 },
+      expect.stringContaining('a collection cannot be read'),
+    ])
+    const { stdout: after } = await home.cli('mirror', 'status', 'm', '--to', home.destination)
+    expect(since).toBeDefined()
+    expect(after).toContain(since)
   })
 })
 

@@ -123,11 +123,11 @@ const PHASES: Readonly<Partial<Record<Phase, string>>> = {
   link: 'Giving files their further paths …',
 }
 
-function tell({ out }: Context, phase: Phase, { progress, sweep, why }: PendingRun): void {
+function tell({ out }: Context, phase: Phase, { progress, why }: PendingRun): void {
   const text = PHASES[phase]
   const isEmpty = phase === 'clear' ? progress.moves === 0 : phase === 'link' && progress.lengths.links === 0
   if (text === undefined || isEmpty) return
-  if (phase === 'compare' && sweep === 'full' && why !== undefined) out.say(why)
+  if (phase === 'compare' && why !== undefined) out.say(why)
   out.say(text)
 }
 
