@@ -83,6 +83,10 @@ async function collect(
   { records, batch, per, pid, signal }: BatchHoldingOptions,
 ): Promise<void> {
   const plan = await readPlanState(records, batch)
+  if (!plan.complete) {
+    const message = `Batch ${batch} is not planned to its end, so that nobody knows what belongs to it.`
+    throw new DataferryError('BAG_REFUSED', message, { advice: 'Finish it with `dataferry resume`, then try again.' })
+  }
   const outcomes = new Outcomes(records, batch, plan.items)
   const items = new ItemsReader(records, batch)
   const told = new LineSet()
@@ -90,7 +94,7 @@ async function collect(
     signal.throwIfAborted()
     const { dataset, version } = item.origin ?? {}
     if (pid !== undefined && !samePid(dataset ?? '', pid)) return
-    const group = per === 'batch' ? '' : JSON.stringify([dataset, version])
+    const group = per === 'batch' ? '' : JSON.stringify([dataset, sortable(version)])
     const path = per === 'batch' ? item.path : inDataset(item)
     // What is missing comes first: it is known before any file is read.
     const key = `${group}\n${rest.held ? 1 : 0}\n${path}\n${numberKey(item.n)}`
@@ -108,6 +112,11 @@ async function collect(
     await add(await items.item(n), { why: code })
   }
   for (let n = 0; n < plan.items; n++) if (!told.has(n)) await add(await items.item(n), { why: 'not fetched yet' })
+}
+
+/** A version number that sorts as numbers do: `1.9` before `1.10`. */
+function sortable(version: string | undefined): string | undefined {
+  return version?.replaceAll(/\d+/g, (digits) => digits.padStart(8, '0'))
 }
 
 function holdingOf(

@@ -1,4 +1,6 @@
+import { DataferryError } from '../errors.ts'
 import { names, type MirrorOrder } from '../mirror/order.ts'
+import { readPending } from '../mirror/pending.ts'
 import {
   heldDatasets,
   isHeld,
@@ -12,7 +14,7 @@ import type { Records } from '../sinks/sink.ts'
 import { holdingName, samePid, type Holding, type HoldingFile } from './holding.ts'
 
 /**
- * Every version that a mirror holds, those of a dataset one after the other, the oldest first. Datasets that left are among
+ * Every version that a mirror holds, those of a dataset one after the other, the oldest first. Rejects with `MIRROR_BUSY` while a run has not ended. Datasets that left are among
  * them, as long as their files are there.
  * @param pid only this dataset
  */
@@ -21,6 +23,10 @@ export async function* mirrorHoldings(
   order: MirrorOrder,
   pid?: string,
 ): AsyncGenerator<Holding, void> {
+  if (await readPending(records, order.name)) {
+    const message = `A run of mirror ${order.name} has not ended: its files are between two states.`
+    throw new DataferryError('MIRROR_BUSY', message)
+  }
   const fetchedAt = (await readState(records, order.name))?.finishedAt
   for await (const dataset of heldDatasets(records, order.name)) {
     if (dataset.state === 'purged' || dataset.state === 'linked') continue

@@ -269,6 +269,11 @@ it.each([
     /cannot be checked/,
   ],
   [
+    'a fetch.txt of a file that no manifest has',
+    { 'manifest-sha256.txt': '', 'fetch.txt': 'https://x.org/a - data/a\n' },
+    /no manifest does/,
+  ],
+  [
     'a fetch.txt that leaves the bag',
     { 'manifest-sha256.txt': '', 'fetch.txt': 'https://x.org/a - data/../a\n' },
     /leaves the bag/,

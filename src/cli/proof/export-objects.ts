@@ -39,8 +39,9 @@ export async function exportObjects(context: Context, what: string): Promise<Exi
       ...(counts.older > 0 ? [`${counts.older} older than what is there`] : []),
       ...(counts.refused > 0 ? [`${counts.refused} could not be written`] : []),
     ]
-    out.paragraph(`${shownUrl(to.url)}: ${parts.join(', ')}`, counts.refused === 0 ? 'good' : 'bad')
-    return counts.refused === 0 ? 0 : 1
+    const isAll = counts.refused + counts.older === 0
+    out.paragraph(`${shownUrl(to.url)}: ${parts.join(', ')}`, isAll ? 'good' : 'bad')
+    return isAll ? 0 : 1
   } finally {
     await gatherer.close()
     await from.close()

@@ -174,6 +174,9 @@ class BagCheck {
     /** Sums of each file, however their manifest writes its name. */
     const sums = new Map(there.map((path) => [path, [...(named.get(path)?.sums ?? [])]]))
     for (const [path, one] of named) {
+      if (one.size === undefined && one.sums.length === 0 && one.isFetched) {
+        findings.push({ state: 'wrong', path, message: 'fetch.txt names it, and no manifest does.' })
+      }
       if (one.size !== undefined || one.sums.length === 0) continue
       const twin = there.find((other) => isAlike(other, path))
       if (twin !== undefined) {
