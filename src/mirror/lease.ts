@@ -60,13 +60,16 @@ export async function takeLease(
       throw refusal(other.owner)
     }
   }
-  // That of a process that has ended, or a damaged one, is nobody's.
-  if (there) await records.remove(name)
   let mine: LeaseRecord = { v: 1, id: randomUUID(), owner: await ownProcess(), beat: 0 }
-  if (!(await records.create(name, recordText(mine)))) {
-    const first = await read()
-    if (first && first.id !== mine.id) throw refusal(first.owner)
+  const refuseUnless = async (id: string | undefined): Promise<void> => {
+    const now = await read()
+    if (now && now.id !== id) throw refusal(now.owner)
   }
+  // That of a process that has ended, or a damaged one, is nobody's, unless another process has taken it since it was judged.
+  await refuseUnless(other?.id)
+  if (there) await records.remove(name)
+  await records.create(name, recordText(mine))
+  await refuseUnless(mine.id)
   const lost = new AbortController()
   const beat = async (): Promise<void> => {
     const now = await read()

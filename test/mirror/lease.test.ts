@@ -17,8 +17,8 @@ beforeEach(() => {
   waitedFor = []
 })
 
-function take(whileWaiting?: () => Promise<void>): Promise<Lease> {
-  return takeLease(records, 'm', {
+function take(whileWaiting?: () => Promise<void>, through = records): Promise<Lease> {
+  return takeLease(through, 'm', {
     signal: new AbortController().signal,
     refusal: ({ host }) => new DataferryError('MIRROR_BUSY', `${host} has it`),
     onWait: (owner) => {
@@ -58,6 +58,27 @@ describe('the lease of a mirror', () => {
     await records.write(NAME, '{"v":1')
     await (await take())[Symbol.asyncDispose]()
     expect(waitedFor).toEqual([])
+  })
+
+  it('of a process that has ended is taken by one of two that find it at the same time', async () => {
+    await records.write(NAME, '{"v":1')
+    let first: Promise<Lease> | undefined
+    const slow = new Proxy(records, {
+      get: (target, name: keyof Records) => {
+        if (name !== 'read') return target[name].bind(target)
+        return async (record: string) => {
+          const found = await target.read(record)
+          // What was read is acted upon only once another process has taken the lease.
+          await (first ??= take())
+          return found
+        }
+      },
+    })
+    await expect(take(undefined, slow)).rejects.toMatchObject({ code: 'MIRROR_BUSY' })
+    const lease = await first
+    expect(lease?.lost.aborted).toBe(false)
+    expect(await records.list('mirrors')).toEqual([NAME])
+    await lease?.[Symbol.asyncDispose]()
   })
 
   it('of a process on another machine is taken when it shows no life for a while', async () => {
