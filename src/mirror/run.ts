@@ -31,6 +31,8 @@ import { heldDatasets, PARTS, readLines, readState } from './state.ts'
 /** How long what the search does not show may go unseen. */
 const DAY_MS = 24 * 60 * 60 * 1000
 const FULL_AFTER_MS = PARTS * DAY_MS
+/** A nightly run that begins a little earlier than the night before need not wait a day more. */
+const SLACK_MS = 60 * 60 * 1000
 const ALL_PARTS = Array.from({ length: PARTS }, (_, part) => part)
 /** Files that are moved or linked at the same time. */
 const AT_A_TIME = 8
@@ -152,7 +154,7 @@ async function newRun({ sink, order, full, now }: MirrorRunOptions): Promise<Pen
 function dueParts(swept: readonly string[], now: Date): number[] {
   return swept.flatMap((time, part) => {
     const others = swept.slice(0, part).filter((other) => other === time).length
-    return now.getTime() - Date.parse(time) >= FULL_AFTER_MS - others * DAY_MS ? [part] : []
+    return now.getTime() - Date.parse(time) >= FULL_AFTER_MS - others * DAY_MS - SLACK_MS ? [part] : []
   })
 }
 

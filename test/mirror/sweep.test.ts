@@ -27,6 +27,10 @@ it('a mirror that runs daily looks at a seventh of its datasets a night, whateve
   for (let day = 1; day <= 8; day++) expect(await lookedAt(day)).toBe(2)
 })
 
+it('a night that begins a few seconds early counts as one', async () => {
+  for (let day = 1; day <= 8; day++) expect(await lookedAt(day - day / 10_000)).toBe(2)
+})
+
 it('one that has not run for a week looks at all of them, and at a seventh a night again from then on', async () => {
   expect(await lookedAt(20)).toBe(DATASETS)
   expect(await lookedAt(20.5)).toBe(0)
