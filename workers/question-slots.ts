@@ -5,10 +5,12 @@ import type { TakeSlot } from '../src/model/take-slot.ts'
 import { StreamSlots } from './stream-slots.ts'
 
 export interface QuestionSlotsDeps {
-  readonly slots: Pick<Slots, 'claim' | 'release'>
+  readonly slots: Pick<Slots, 'claim' | 'release' | 'list'>
   readonly changes: Pick<Changes, 'onChange'>
   /** Names this process; made anew for each start. */
   readonly id: string
+  /** Whether another process that holds slots is proven dead; never rejects for one that cannot be told. */
+  readonly isDead: (process: string) => Promise<boolean>
 }
 
 const RENEW_MS = 2_000
@@ -17,6 +19,7 @@ const RENEW_MS = 2_000
 export class QuestionSlots implements AsyncDisposable {
   readonly #deps: QuestionSlotsDeps
   readonly #streams = new Map<string, StreamSlots>()
+  readonly #freed = new Map<string, Promise<void>>()
   readonly #failed = new AbortController()
   readonly #renewing: Repeated
   readonly #stopListening: () => void
@@ -31,13 +34,29 @@ export class QuestionSlots implements AsyncDisposable {
   }
 
   /** Rejects with Redis's error, too: nobody would be told that it is waited for. */
-  readonly takeSlot: TakeSlot = (server, signal) =>
-    this.#of(server).acquire(false, AbortSignal.any([signal, this.#failed.signal]))
+  readonly takeSlot: TakeSlot = async (server, signal) => {
+    await this.#freeDead(server)
+    return this.#of(server).acquire(false, AbortSignal.any([signal, this.#failed.signal]))
+  }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopListening()
     await this.#renewing.stop()
     await Promise.allSettled([...this.#streams.values()].map((streams) => streams.close()))
+  }
+
+  /** Once for each server: what a killed run held would otherwise be waited for until its lease ends. */
+  #freeDead(server: string): Promise<void> {
+    const known = this.#freed.get(server) ?? this.#freeDeadNow(server)
+    this.#freed.set(server, known)
+    return known
+  }
+
+  async #freeDeadNow(server: string): Promise<void> {
+    const { slots, isDead } = this.#deps
+    for (const { process } of await slots.list(server)) {
+      if (await isDead(process)) await slots.release(server, process)
+    }
   }
 
   #of(server: string): StreamSlots {

@@ -107,7 +107,7 @@ async function find(
   runtime: LazyRuntime | undefined,
 ): Promise<void> {
   const { out, signal } = context
-  await using slots = runtime && openQuestionSlots(context, await runtime.get())
+  await using slots = runtime && (await openQuestionSlots(context, await runtime.get()))
   const sources = new Sources(context)
   const onWait = tellWait(context)
   const search: Search = {

@@ -79,7 +79,7 @@ export async function planAhead(
   const { batch } = begun
   const answers = context.config.settings.guestbook !== undefined
   if (!answers && !batch.acceptTerms) return begun
-  await using slots = openQuestionSlots(context, runtime)
+  await using slots = await openQuestionSlots(context, runtime)
   if (!begun.plan.complete) context.out.say('Planning all of it before anything is fetched …')
   const plan = await planBatch(context, sink, begun, { sources, takeSlot: slots.takeSlot })
   if (answers) await checkAnswers(context, sink, batch, plan, { sources })

@@ -62,7 +62,7 @@ export function runShared(
     }
     const workersNow = (): RunningWorkers | undefined => workers
     await help()
-    await using slots = workersNow() ? undefined : openQuestionSlots(context, runtime)
+    await using slots = workersNow() ? undefined : await openQuestionSlots(context, runtime)
     const { takeSlot } = workersNow() ?? slots ?? {}
     const planning = startPlanning(context, sink, ready, sources, runtime, { takeSlot, notices })
     const elsewhere = new HoldsElsewhere(runtime.servers, notices)

@@ -23,7 +23,7 @@ export const run: Command['run'] = async (context) => {
     const runtime = await lazy.get()
     const ready = await planAhead(context, sink, begun, sources, runtime)
     await openToWorkers(context, runtime, sink, ready)
-    await using slots = openQuestionSlots(context, runtime)
+    await using slots = await openQuestionSlots(context, runtime)
     const state = await planBatch(context, sink, ready, {
       sources,
       takeSlot: slots.takeSlot,

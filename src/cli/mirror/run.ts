@@ -189,7 +189,7 @@ class Asking implements AsyncDisposable {
   }
 
   static async open(context: Context, lazy: LazyRuntime, { server }: MirrorOrder): Promise<Asking> {
-    const slots = openQuestionSlots(context, await lazy.get())
+    const slots = await openQuestionSlots(context, await lazy.get())
     const sources = new Sources(context, [server])
     const requests: Record<string, number> = {}
     const source = patientSource(sources.mirror(server, { takeSlot: slots.takeSlot, now: context.now }), {
