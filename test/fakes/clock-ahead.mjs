@@ -2,7 +2,7 @@
 const ahead = Number(process.env['CLOCK_AHEAD_MS'] ?? 0)
 const RealDate = Date
 
-globalThis.Date = class extends RealDate {
+class DateAhead extends RealDate {
   constructor(...parts) {
     if (parts.length === 0) super(RealDate.now() + ahead)
     else super(...parts)
@@ -12,3 +12,6 @@ globalThis.Date = class extends RealDate {
     return RealDate.now() + ahead
   }
 }
+
+// TypeScript must not take it for a declaration of another Date.
+Object.assign(globalThis, { Date: DateAhead })
