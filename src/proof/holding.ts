@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { Checksum } from '../model/checksum.ts'
 
 /** A file that is at the destination, and where it belongs in its dataset. */
@@ -47,16 +48,20 @@ export interface Holding {
 }
 
 /**
- * What Dataverse calls the bag of a version: `doi:10.5072/FK2/ABC`, `1.0` → `doi-10-5072-FK2-ABCv-1-0`.
+ * What Dataverse calls the bag of a version: `doi:10.5072/FK2/ABC`, `1.0` → `doi-10-5072-FK2-ABCv-1-0`. A PID that would share its
+ * name with another one, or whose name is cut, has a hash at the end.
  * @see BagGenerator.java, getValidName
  */
 export function holdingName(pid: string, version: string | undefined): string {
   const name = version === undefined ? pid : `${pid}v.${version}`
-  return name.replaceAll(/\W/g, '-').slice(0, LONGEST_NAME)
+  const safe = name.replaceAll(/\W/g, '-')
+  if (/^\w+:[\d.]+\/[\w/]+$/.test(pid) && safe.length <= LONGEST_NAME) return safe
+  return `${safe.slice(0, LONGEST_NAME - HASH_DIGITS - 1)}-${hash('sha256', name).slice(0, HASH_DIGITS)}`
 }
 
 /** With an ending and what marks it as unfinished, a file name of a file system. */
 const LONGEST_NAME = 150
+const HASH_DIGITS = 8
 
 /** Whether two texts name one dataset: DOIs and Handles are the same in any case. */
 export function samePid(a: string, b: string): boolean {

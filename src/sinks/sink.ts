@@ -13,6 +13,8 @@ export interface Committed {
    * that a disk sink leaves for items without a published checksum until they are forgotten). Undefined means: read them.
    */
   readonly proof: Proof | undefined
+  /** Key of the stage that committed it, if the sink remembers it. */
+  readonly key?: string | undefined
 }
 
 /** What is known about bytes when they are committed. */
@@ -91,8 +93,11 @@ export interface Sink {
   link(from: string, to: string, signal: AbortSignal): Promise<Linked | undefined>
   /** Removes a committed file; nothing there is no error. */
   remove(place: string): Promise<void>
-  /** Every committed file with its size, in no order, without the `.dataferry` folder; for `verify`. */
-  list(signal: AbortSignal): AsyncIterable<{ readonly path: string; readonly size: number }>
+  /**
+   * Every committed file with its size, in no order, without the `.dataferry` folder.
+   * @param below only those in this folder
+   */
+  list(signal: AbortSignal, below?: string): AsyncIterable<{ readonly path: string; readonly size: number }>
   /**
    * Makes sure that a destination which has records can be used, by writing something small and removing it.
    * Rejects with `SINK_UNAVAILABLE` or `SINK_FULL`, which concern all of it: all work there waits.

@@ -55,6 +55,24 @@ it('a mirror becomes bags that are valid, as folder, ZIP and tar, and those that
   expect((await bag(PID)).stdout).toContain('there already')
 })
 
+it('what has the name of a bag and is another thing, or was made otherwise, is not taken for it', async () => {
+  expect((await bag('m', '--zip')).code).toBe(0)
+  const other = await home.cli('export', 'ro-crate', 'm', '--zip', '--from', home.destination, '--to', bags)
+  expect(other.code).toBe(1)
+  expect(other.stderr).toMatch(/is there, and is something else, or was made with other flags/)
+  for (const flags of [
+    ['--algorithm', 'md5'],
+    ['--profile', 'dataverse'],
+  ]) {
+    const { code, stdout } = await bag('m', '--zip', ...flags)
+    expect(code, stdout).toBe(1)
+    expect(stdout).toContain('1 could not be made')
+  }
+  expect((await bag('m', '--zip')).stdout).toContain('there already')
+  writeFileSync(join(bags, `${BAG}.zip`), 'something')
+  expect((await bag('m', '--zip')).code).toBe(1)
+})
+
 it('a batch becomes a bag of each dataset, or one of all', async () => {
   const other = join(home.destination, '..', 'data')
   const ran = await home.cli('run', '-m', listed(PID), '--to', other, '--json')

@@ -7,12 +7,13 @@ import { createWriteStream } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openBag, storedBag } from '../../src/proof/bagit/bag-source.ts'
 import { checkBag, type BagFinding } from '../../src/proof/bagit/check-bag.ts'
-import type { Serialization } from '../../src/proof/pack/pack-entry.ts'
-import { isWritten, writePack } from '../../src/proof/pack/write-pack.ts'
+import { inMemory, type Serialization } from '../../src/proof/pack/pack-entry.ts'
+import { isWritten } from '../../src/proof/pack/is-written.ts'
+import { writePack } from '../../src/proof/pack/write-pack.ts'
 import { openSink } from '../../src/sinks/open-sink.ts'
 import type { Sink } from '../../src/sinks/sink.ts'
 import { describeWithOneS3, type S3Server } from '../s3-server.ts'
-import { bagOf, NOW } from './held.ts'
+import { bagOf, NOW, STAMP } from './held.ts'
 
 const CONTENTS = { 'raw/a.csv': 'a,b\n', 'Grüße 100%.txt': 'x'.repeat(20 << 20), empty: '' }
 const signal = new AbortController().signal
@@ -32,7 +33,15 @@ await describeWithOneS3('Bags', (kind) => {
     await s3.stop()
   })
 
-  const target = (serialization: Serialization) => ({ sink, serialization, marker: 'bagit.txt', now: NOW, signal })
+  const target = (serialization: Serialization) => ({
+    sink,
+    serialization,
+    marker: 'bagit.txt',
+    stamp: STAMP,
+    stamped: 'bag-info.txt',
+    now: NOW,
+    signal,
+  })
 
   test('that are folders are whole when their bagit.txt is there, and are checked where they lie', async () => {
     expect(await isWritten('bag', target('folder'))).toBe(false)
@@ -44,6 +53,34 @@ await describeWithOneS3('Bags', (kind) => {
     expect(findings).toEqual([])
     expect(files).toBeGreaterThan(3)
   })
+
+  test('that an earlier try left are written anew, without what only that try had', async () => {
+    const killed = async function* () {
+      yield { path: 'data/gone.csv', size: 1, chunks: inMemory(Buffer.from('x')) }
+      await Promise.reject(new Error('killed'))
+    }
+    await expect(writePack('again', killed(), target('folder'))).rejects.toThrow('killed')
+    await writePack('again', bagOf(CONTENTS), target('folder'))
+    await using bag = storedBag(await openSink(`${url}/again`, options()), signal)
+    const findings: BagFinding[] = []
+    await checkBag(bag, { signal, onFinding: (finding) => findings.push(finding) })
+    expect(findings).toEqual([])
+  })
+
+  test.each(['folder', 'zip'] as const)(
+    'that are a %s and were made otherwise stay, and are not taken for others',
+    async (form) => {
+      await writePack('mine', bagOf({ a: '1' }, { serialization: form }), target(form))
+      expect(await isWritten('mine', target(form))).toBe(true)
+      const other = { ...target(form), stamp: 'fedcba9876543210' }
+      await expect(isWritten('mine', other)).rejects.toMatchObject({ code: 'SINK_EXISTS' })
+      const crate = { ...other, serialization: 'folder', marker: 'ro-crate-metadata.json' } as const
+      if (form === 'folder') {
+        await expect(writePack('mine', bagOf({ b: '2' }), crate)).rejects.toMatchObject({ code: 'SINK_EXISTS' })
+      }
+      expect(await isWritten('mine', target(form))).toBe(true)
+    },
+  )
 
   test.each(['zip', 'tar'] as const)('that are one %s file go up in parts without a place in between', async (form) => {
     await writePack('packed', bagOf(CONTENTS, { serialization: form }), target(form))

@@ -14,10 +14,11 @@ import { prepareBag } from '../../src/proof/bagit/prepare-bag.ts'
 import { parseProfile } from '../../src/proof/bagit/profile.ts'
 import { readTagFile, tagFileText, valuesOf } from '../../src/proof/bagit/tag-file.ts'
 import { inMemory, type PackEntry, type Serialization } from '../../src/proof/pack/pack-entry.ts'
-import { isWritten, packPath, tidy, writePack, type PackTarget } from '../../src/proof/pack/write-pack.ts'
+import { isWritten } from '../../src/proof/pack/is-written.ts'
+import { packPath, tidy, writePack, type PackTarget } from '../../src/proof/pack/write-pack.ts'
 import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
 import { rounds } from '../rounds.ts'
-import { bagOf, DESCRIPTION, held, NOW } from './held.ts'
+import { bagOf, DESCRIPTION, held, NOW, STAMP } from './held.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -32,7 +33,15 @@ const SERIALIZATIONS: readonly Serialization[] = ['folder', 'zip', 'tar']
 
 async function write(entries: AsyncIterable<PackEntry>, serialization: Serialization = 'folder'): Promise<string> {
   const sink = diskSink(folder)
-  const target: PackTarget = { sink, serialization, marker: 'bagit.txt', now: NOW, signal }
+  const target: PackTarget = {
+    sink,
+    serialization,
+    marker: 'bagit.txt',
+    stamp: STAMP,
+    stamped: 'bag-info.txt',
+    now: NOW,
+    signal,
+  }
   try {
     await writePack('bag', entries, target)
     expect(await isWritten('bag', target)).toBe(true)
@@ -173,7 +182,7 @@ it('bytes that changed since they came are found while they are bagged', async (
   const { holding } = held({ a: 'right' })
   const bag = prepareBag(
     { holding, description: DESCRIPTION, metadata: new Map() },
-    { serialization: 'zip', info: [], software: 's', now: NOW, allowMissing: false },
+    { serialization: 'zip', info: [], stamp: STAMP, software: 's', now: NOW, allowMissing: false },
   )
   const read = () => inMemory(Buffer.from('wrong'))
   await expect(write(bagEntries({ bag, holding, read, onFile: () => undefined }), 'zip')).rejects.toMatchObject({
@@ -193,7 +202,15 @@ it('a profile names everything that a bag would lack, before anything is written
   const profile = KNOWN_PROFILES.get('aptrust')
   const { holding } = held({ a: '1' })
   const metadata = new Map<string, Uint8Array>()
-  const options = { info: [], software: 's', now: NOW, allowMissing: false, profile, serialization: 'zip' } as const
+  const options = {
+    info: [],
+    stamp: STAMP,
+    software: 's',
+    now: NOW,
+    allowMissing: false,
+    profile,
+    serialization: 'zip',
+  } as const
   const refused = () => prepareBag({ holding, description: DESCRIPTION, metadata }, options)
   expect(refused).toThrow(
     /bag-info\.txt needs Source-Organization; aptrust-info\.txt needs Access; .*zip is not accepted/,
@@ -222,7 +239,15 @@ it('a profile that accepts only BagIt 0.97 gets a bag of that version', () => {
   const profile = KNOWN_PROFILES.get('rda')
   const datacite = new Map([['datacite.xml', Buffer.from('<resource/>')]])
   const { holding } = held({ a: '1' })
-  const options = { info: [], software: 's', now: NOW, allowMissing: false, profile, serialization: 'zip' } as const
+  const options = {
+    info: [],
+    stamp: STAMP,
+    software: 's',
+    now: NOW,
+    allowMissing: false,
+    profile,
+    serialization: 'zip',
+  } as const
   expect(prepareBag({ holding, description: DESCRIPTION, metadata: datacite }, options)).toMatchObject({
     version: '0.97',
     algorithms: ['sha256'],
@@ -236,7 +261,7 @@ it('a profile with rules that are not checked is refused by name', () => {
 
 it('a dataset of which files are missing is no bag, unless that is allowed, and then it says so', () => {
   const { holding } = held({ a: '1' }, [{ path: 'secret.csv', why: 'SOURCE_DENIED' }])
-  const options = { serialization: 'folder', info: [], software: 's', now: NOW } as const
+  const options = { serialization: 'folder', info: [], stamp: STAMP, software: 's', now: NOW } as const
   const subject = { holding, description: DESCRIPTION, metadata: new Map() }
   expect(() => prepareBag(subject, { ...options, allowMissing: false })).toThrow(/lacks secret\.csv \(SOURCE_DENIED\)/)
   const { tagFiles } = prepareBag(subject, { ...options, allowMissing: true })
@@ -357,4 +382,18 @@ it('a bag whose name was changed is still that bag, and one beside other files i
   const path = await write(bagOf({ a: '1' }, { serialization: 'zip' }), 'zip')
   await rename(path, join(folder, 'other.zip'))
   expect((await check(join(folder, 'other.zip'))).findings).toEqual([])
+})
+
+it('two files that would have one name in a bag are refused by name, and nothing shows', async () => {
+  const { holding, read } = held({ a: '1', b: '2' })
+  const files = (async function* () {
+    for await (const file of holding.files) yield { ...file, path: 'same.csv' }
+  })()
+  const bag = prepareBag(
+    { holding, description: DESCRIPTION, metadata: new Map() },
+    { serialization: 'zip', info: [], stamp: STAMP, software: 's', now: NOW, allowMissing: false },
+  )
+  const entries = bagEntries({ bag, holding: { ...holding, files }, read, onFile: () => undefined })
+  await expect(write(entries, 'zip')).rejects.toThrow(/both be data\/same\.csv/)
+  expect(await readdir(folder)).toEqual([])
 })

@@ -7,6 +7,7 @@ import { inMemory, type PackEntry } from '../../src/proof/pack/pack-entry.ts'
 import { CrateBuilder } from '../../src/proof/ro-crate/crate-builder.ts'
 import type { ReadHeld } from '../../src/proof/verified-bytes.ts'
 
+export const STAMP = '0123456789abcdef'
 export const NOW = new Date('2026-11-27T12:00:00Z')
 const DATASET = {
   pid: 'doi:10.5072/FK2/GRIDS',
@@ -60,10 +61,18 @@ export async function* bagOf(
   const metadata = new Map([['dataset.json', Buffer.from('{}')]])
   const bag = prepareBag(
     { holding, description: DESCRIPTION, metadata },
-    { serialization: 'folder', info: [], software: 'dataferry/0', now: NOW, allowMissing: false, ...options },
+    {
+      serialization: 'folder',
+      info: [],
+      stamp: STAMP,
+      software: 'dataferry/0',
+      now: NOW,
+      allowMissing: false,
+      ...options,
+    },
   )
   const crate = options.crate
-    ? new CrateBuilder({ holding, description: DESCRIPTION, softwareVersion: '0', now: NOW })
+    ? new CrateBuilder({ holding, description: DESCRIPTION, softwareVersion: '0', now: NOW, stamp: STAMP })
     : undefined
   yield* bagEntries({ bag, holding, read, crate, onFile: () => undefined })
 }

@@ -181,3 +181,25 @@ it('bytes that changed since they came are in no version', async () => {
   expect((await readdir(root)).sort()).toEqual(['0=ocfl_1.1', 'extensions', 'ocfl_layout.json'])
   expect(await readdir(join(root, 'extensions'))).toEqual(['0004-hashed-n-tuple-storage-layout'])
 })
+
+it.each([[['a', 'a']], [['a', 'a/b']], [['a/b', 'a']], [['.dataverse/dataset.json']]])(
+  'paths %j, of which one would be written over another, are refused by name',
+  async (paths) => {
+    const { holding, read } = held(Object.fromEntries(paths.map((path, at) => [`${at}${path}`, `content ${at}`])))
+    const files = (async function* () {
+      let at = 0
+      for await (const file of holding.files) yield { ...file, path: paths[at++] ?? '' }
+    })()
+    const dataset = { pid: ID, server: 'https://x.org', number: '1.0', releasedAt: undefined }
+    const metadata = new Map([['dataset.json', Buffer.from('{}')]])
+    const subject = { holding: { ...holding, files, dataset }, metadata, read, onFile: () => undefined }
+    const options = { algorithm: 'sha512', user: { name: 'x' }, now: NOW, signal } as const
+    const opened = await openStorageRoot(root, layout(), layout())
+    const message = `${paths[0] ?? ''} and ${paths.at(-1) ?? ''} cannot be in one version`
+    await expect(writeVersion(opened, subject, options)).rejects.toMatchObject({
+      code: 'OCFL_REFUSED',
+      message: expect.stringContaining(message) as string,
+    })
+    expect((await readdir(root)).sort()).toEqual(['0=ocfl_1.1', 'extensions', 'ocfl_layout.json'])
+  },
+)

@@ -13,22 +13,30 @@ import { readBagFlags, type BagFlags } from './read-flags.ts'
 export async function makeBags(context: Context, what: string): Promise<ExitCode> {
   const request = readHandOn(context, what)
   const flags = await readBagFlags(context)
-  const form: Form = { noun: 'bag', marker: 'bagit.txt', entries: (subject) => entriesOf(subject, request, flags) }
+  const { profile, algorithms, crate, allowMissing } = flags
+  const form: Form = {
+    noun: 'bag',
+    marker: 'bagit.txt',
+    stamped: 'bag-info.txt',
+    allowMissing,
+    how: { profile, algorithms: algorithms?.toSorted(), crate },
+    entries: (subject) => entriesOf(subject, request, flags),
+  }
   return handOn(context, request, form)
 }
 
 async function* entriesOf(
-  { holding, metadata, read, onFile, now }: Subject,
+  { holding, metadata, read, onFile, now, stamp }: Subject,
   { serialization }: HandOnRequest,
   flags: BagFlags,
 ): AsyncGenerator<PackEntry, void> {
   const description = describe(metadata.get('dataset.json'))
   const software = `dataferry/${DATAFERRY_VERSION}`
-  const bag = prepareBag({ holding, description, metadata }, { ...flags, serialization, software, now })
+  const bag = prepareBag({ holding, description, metadata }, { ...flags, serialization, stamp, software, now })
   if (!flags.crate) {
     yield* bagEntries({ bag, holding, read, onFile })
     return
   }
-  await using crate = new CrateBuilder({ holding, description, softwareVersion: DATAFERRY_VERSION, now })
+  await using crate = new CrateBuilder({ holding, description, softwareVersion: DATAFERRY_VERSION, now, stamp })
   yield* bagEntries({ bag, holding, read, onFile, crate })
 }

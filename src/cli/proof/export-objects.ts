@@ -13,7 +13,7 @@ import { openDestination } from '../destination.ts'
 import { reportError } from '../failure.ts'
 import { formatBytes, plural } from '../terminal/format.ts'
 import { MetadataGatherer } from './gather-metadata.ts'
-import { bytesOf, refuseInside, showProgress } from './hand-on.ts'
+import { bytesOf, isOfOne, refuseInside, showProgress } from './hand-on.ts'
 import { holdingsOf } from './holdings.ts'
 import { readHandOn } from './read-hand-on.ts'
 
@@ -57,9 +57,6 @@ interface Writing {
   readonly options: OcflOptions
 }
 
-/** Errors that are about one dataset: versions of others can still be written. */
-const OF_ONE: readonly string[] = ['BAG_REFUSED', 'OCFL_REFUSED', 'CHECKSUM_MISMATCH', 'SINK_FAILED', 'SINK_BUSY']
-
 async function writeOne(context: Context, writing: Writing, holding: Holding): Promise<Written | 'refused'> {
   const { out, has } = context
   const { root, gatherer, from, to, options } = writing
@@ -89,7 +86,7 @@ async function writeOne(context: Context, writing: Writing, holding: Holding): P
     return written
   } catch (error) {
     await shown.stop()
-    if (!(error instanceof DataferryError) || !OF_ONE.includes(error.code)) throw error
+    if (!isOfOne(error)) throw error
     reportError(error, out, has('verbose'))
     return 'refused'
   }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { every } from '../../async/every.ts'
 import { DataferryError } from '../../errors.ts'
@@ -5,7 +6,8 @@ import { shownUrl } from '../../model/shown-url.ts'
 import type { Holding, HoldingFile } from '../../proof/holding.ts'
 import { oreFiles, withOre } from '../../proof/ore-files.ts'
 import type { PackEntry, Serialization } from '../../proof/pack/pack-entry.ts'
-import { isWritten, packPath, tidy, writePack, type PackTarget } from '../../proof/pack/write-pack.ts'
+import { isWritten } from '../../proof/pack/is-written.ts'
+import { packPath, tidy, writePack, type PackTarget } from '../../proof/pack/write-pack.ts'
 import type { ReadHeld } from '../../proof/verified-bytes.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
@@ -34,6 +36,8 @@ export interface Subject {
   readonly read: ReadHeld
   readonly onFile: (file: HoldingFile) => void
   readonly now: Date
+  /** Stands for what it is made of, and how: it is to be in the file that `Form#stamped` names. */
+  readonly stamp: string
 }
 
 /** A form in which data is handed on. */
@@ -41,6 +45,10 @@ export interface Form {
   readonly noun: 'bag' | 'crate'
   /** The file without which it is none; it comes last. */
   readonly marker: string
+  readonly stamped: string
+  readonly allowMissing: boolean
+  /** What else the flags say of how it is made, as JSON has it. */
+  readonly how: unknown
   /** All of it, read once. Rejects with `BAG_REFUSED` before the first entry where it cannot be made. */
   entries(subject: Subject): AsyncIterable<PackEntry>
 }
@@ -55,7 +63,8 @@ export async function handOn(context: Context, request: HandOnRequest, form: For
   try {
     refuseInside(from, to)
     const linkFrom = request.link ? folderToLink(from, to) : undefined
-    const target: PackTarget = { sink: to, serialization, marker: form.marker, linkFrom, now: new Date(), signal }
+    const { marker, stamped } = form
+    const target = { sink: to, serialization, marker, stamped, linkFrom, now: new Date(), signal }
     const counts = { written: 0, there: 0, refused: 0 }
     for await (const holding of holdingsOf({ sink: from, what, per, signal })) {
       counts[await packOne(context, { form, from, target, gatherer }, holding)]++
@@ -78,28 +87,49 @@ export async function handOn(context: Context, request: HandOnRequest, form: For
 interface Packing {
   readonly form: Form
   readonly from: Sink
-  readonly target: PackTarget
+  readonly target: Omit<PackTarget, 'stamp'>
   readonly gatherer: MetadataGatherer
 }
 
-/** Errors that are about one holding: the others can still be packed. */
-const OF_ONE: readonly string[] = ['BAG_REFUSED', 'CHECKSUM_MISMATCH', 'SINK_FAILED', 'SINK_BUSY']
+const OF_ONE: readonly string[] = [
+  'BAG_REFUSED',
+  'OCFL_REFUSED',
+  'CHECKSUM_MISMATCH',
+  'SINK_FAILED',
+  'SINK_BUSY',
+  'SINK_EXISTS',
+]
+
+/** Whether an error is about one holding: the others can still be handed on. A server that cannot be asked is about all. */
+export function isOfOne(error: unknown): error is DataferryError {
+  if (!(error instanceof DataferryError)) return false
+  return OF_ONE.includes(error.code) || (error.code.startsWith('SOURCE_') && error.remedy === 'fail')
+}
+
+/** The same for the same version of a dataset without the same files, made in the same way. */
+function stampOf({ noun, allowMissing, how }: Form, { name, dataset, missing }: Holding): string {
+  const { pid, server, number } = dataset ?? {}
+  const without = allowMissing ? missing.map(({ path }) => path) : []
+  return hash('sha256', JSON.stringify([noun, how, name, pid?.toLowerCase(), server, number, without])).slice(0, 32)
+}
 
 async function packOne(
   context: Context,
-  { form, from, target, gatherer }: Packing,
+  { form, from, target: all, gatherer }: Packing,
   holding: Holding,
 ): Promise<'written' | 'there' | 'refused'> {
   const { out, signal, has } = context
   const { name } = holding
+  const target = { ...all, stamp: stampOf(form, holding) }
   const place = `${shownUrl(target.sink.url)}/${packPath(name, target.serialization)}`
-  if (await isWritten(name, target)) {
-    out.result({ event: form.noun, state: 'there', path: place }, `${place}: there already`)
-    return 'there'
-  }
   const seen = { files: 0, bytes: 0 }
   const shown = showProgress(context, form.noun, seen)
   try {
+    if (await isWritten(name, target)) {
+      await shown.stop()
+      out.result({ event: form.noun, state: 'there', path: place }, `${place}: there already`)
+      return 'there'
+    }
     const metadata = await gatherer.of(holding)
     const files = withOre(holding.files, oreFiles(metadata.get('oai-ore.jsonld')))
     const onFile = ({ size }: HoldingFile): void => {
@@ -107,11 +137,11 @@ async function packOne(
       seen.bytes += size
     }
     const read: ReadHeld = (file) => bytesOf(from, file.place, signal)
-    const subject = { holding: { ...holding, files }, metadata, read, onFile, now: target.now }
+    const subject = { holding: { ...holding, files }, metadata, read, onFile, now: target.now, stamp: target.stamp }
     await writePack(name, form.entries(subject), target)
   } catch (error) {
     await shown.stop()
-    if (!(error instanceof DataferryError) || !OF_ONE.includes(error.code)) throw error
+    if (!isOfOne(error)) throw error
     reportError(error, out, has('verbose'))
     return 'refused'
   }

@@ -58,6 +58,7 @@ export async function* bagEntries({ bag, holding, read, crate, onFile }: BagCont
     await payload.add(`data/${path}`, { size }, (await digests.result()).digests)
     digests.close()
   }
+  await refuseTwins(lines)
   const tags = new TagManifests(bag)
   const top = holding.dataset ? `${pidUrl(holding.dataset.pid)} data/\n` : ''
   yield tags.streamed('metadata/pid-mapping.txt', Buffer.byteLength(top) + payload.mapping, mapping(top, lines))
@@ -74,6 +75,14 @@ export async function* bagEntries({ bag, holding, read, crate, onFile }: BagCont
   const last = tags.whole('bagit.txt', declaration)
   yield* tags.manifests()
   yield last
+}
+
+/** Files that have one name, of which only the last would be left. Rejects with `BAG_REFUSED`. */
+async function refuseTwins(lines: ExternalSort<Line>): Promise<void> {
+  for await (const { values } of lines.groups()) {
+    const [one, other] = values
+    if (one && other) throw new DataferryError('BAG_REFUSED', `Two files would both be ${one.path} in the bag.`)
+  }
 }
 
 /** What the manifests of the payload are going to say. */

@@ -16,6 +16,8 @@ export interface BagOptions {
   readonly profile?: Profile | undefined
   /** Fields that somebody gave: they replace ours of the same label. */
   readonly info: readonly TagField[]
+  /** Says which bag it is when it is looked for again. */
+  readonly stamp: string
   /** `dataferry/<version>` */
   readonly software: string
   readonly now: Date
@@ -110,7 +112,7 @@ function missingText({ missing }: BagSubject['holding']): string {
 /** The fields of `bag-info.txt`, in the order of Dataverse's own, and those that a profile wants in other files. */
 function fieldsOf(
   { holding: { name, dataset }, description }: BagSubject,
-  { profile, info: given, software, now }: BagOptions,
+  { profile, info: given, stamp, software, now }: BagOptions,
 ): { readonly info: readonly TagField[]; readonly others: ReadonlyMap<string, readonly TagField[]> } {
   const title = description.title ?? dataset?.pid ?? name
   const about = description.text || title
@@ -132,6 +134,7 @@ function fieldsOf(
   const here = given.filter(([label]) => !inOthers.has(label.toLowerCase()))
   const source = valuesOf(here, 'Source-Organization')[0] ?? dataset?.server
   const usual: TagField[] = [
+    ['Dataferry-Bag-Key', stamp],
     ...description.contacts.flatMap(({ name: contact, email }): TagField[] => [
       ...(contact === undefined ? [] : [['Contact-Name', contact] as const]),
       ...(email === undefined ? [] : [['Contact-Email', email] as const]),

@@ -85,7 +85,7 @@ export class DiskObjects {
         const whole = join(folder, path)
         await mkdir(dirname(whole), { recursive: true })
         for (let at = dirname(whole); at.length > folder.length; at = dirname(at)) folders.add(at)
-        const file = await open(whole, 'w')
+        const file = await open(whole, 'wx')
         try {
           for await (const chunk of chunks) {
             for (let done = 0; done < chunk.length;) done += (await file.write(chunk, done)).bytesWritten

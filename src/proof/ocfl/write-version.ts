@@ -91,6 +91,8 @@ class Version {
   readonly #staged: StagedVersion
   /** Digests by path. */
   readonly #state = new Map<string, string>()
+  /** Files, and the folders that they are in, each with the first file that needs it. */
+  readonly #paths = new Map<string, { readonly by: string; readonly isFolder: boolean }>()
   /** Content that is new. */
   readonly #manifest = new Map<string, string>()
   /** Further digests of new content, by algorithm. */
@@ -104,6 +106,7 @@ class Version {
 
   async add(file: HoldingFile, read: ReadHeld): Promise<void> {
     const { digestAlgorithm } = this.#before
+    this.#claim(file.path)
     const content = `${this.#name}/content/${file.path}`
     const bytes = verifiedBytes(file, [digestAlgorithm, 'md5'], read)
     const isLikelyHeld = this.#isLikelyHeld(file)
@@ -122,6 +125,7 @@ class Version {
   }
 
   async addBytes(path: string, bytes: Uint8Array): Promise<void> {
+    this.#claim(path)
     const hex = (algorithm: Algorithm): string => createHash(algorithm).update(bytes).digest('hex')
     const digest = hex(this.#before.digestAlgorithm)
     if (!this.#isHeld(digest)) {
@@ -157,6 +161,21 @@ class Version {
         ...versions,
         [this.#name]: { created, state: grouped(this.#state), message: messageFor(pid, number, server), user },
       },
+    }
+  }
+
+  /** Throws `OCFL_REFUSED` for a path that another file has, or that lies in one. @see https://ocfl.io/1.1/spec/#inventory E095 */
+  #claim(path: string): void {
+    const segments = path.split('/')
+    for (let depth = 1; depth <= segments.length; depth++) {
+      const part = segments.slice(0, depth).join('/')
+      const isFolder = depth < segments.length
+      const known = this.#paths.get(part)
+      if (known && !(isFolder && known.isFolder)) {
+        const message = `${known.by} and ${path} cannot be in one version: one would be written over the other.`
+        throw new DataferryError('OCFL_REFUSED', message, { advice: 'Hand this dataset on in another form.' })
+      }
+      if (!known) this.#paths.set(part, { by: path, isFolder })
     }
   }
 

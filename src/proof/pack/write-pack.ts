@@ -1,8 +1,9 @@
-import { randomUUID } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { link, mkdir, open, readdir, rename, rm, rmdir, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DataferryError, messageOf, systemCode, type ErrorCode } from '../../errors.ts'
+import { shownUrl } from '../../model/shown-url.ts'
 import { newOwner, ownerLiveness, ownProcess } from '../../process/process-identity.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { createHash } from '../../transfer/hash.ts'
@@ -17,6 +18,10 @@ export interface PackTarget {
   readonly serialization: Serialization
   /** The file that comes last in a store: nothing is a bag or crate without. */
   readonly marker: string
+  /** Stands for what it is made of, and how: hex. */
+  readonly stamp: string
+  /** The file of the bag or crate that has the stamp in it. */
+  readonly stamped: string
   /** With folders on the disk that the data is on: names the folder of the data, so that files become hard links. */
   readonly linkFrom?: string | undefined
   readonly now: Date
@@ -28,10 +33,9 @@ export function packPath(name: string, serialization: Serialization): string {
   return serialization === 'folder' ? name : `${name}.${serialization}`
 }
 
-/** Whether a bag or crate is there: what shows under its name is whole. */
-export async function isWritten(name: string, { sink, serialization, signal, marker }: PackTarget): Promise<boolean> {
-  const path = packPath(name, serialization)
-  return (await sink.stat(serialization === 'folder' ? `${path}/${marker}` : path, 'pack-0', signal)) !== undefined
+/** The key of a file: the same in every try, so that a later one drops what an earlier one left. */
+export function putKey(path: string, { stamp }: Pick<PackTarget, 'stamp'>): string {
+  return `pack-${stamp}-${hash('sha256', path).slice(0, 16)}`
 }
 
 /**
@@ -39,40 +43,59 @@ export async function isWritten(name: string, { sink, serialization, signal, mar
  * makes it one. What an earlier try left is written anew. Rejects with `SINK_…` codes, and what the entries reject with.
  */
 export async function writePack(name: string, entries: AsyncIterable<PackEntry>, target: PackTarget): Promise<void> {
-  const { sink, serialization, now, signal } = target
+  const { sink, serialization, now } = target
   if (serialization === 'folder') {
     return sink.url.startsWith('file:') ? writeFolder(name, entries, target) : writeObjects(name, entries, target)
   }
   const packed = serialization === 'zip' ? zipOf(name, entries, now) : tarOf(name, entries, now)
-  await put(sink, packPath(name, serialization), undefined, packed, signal)
+  await put(target, packPath(name, serialization), undefined, packed)
 }
 
 async function writeObjects(name: string, entries: AsyncIterable<PackEntry>, target: PackTarget): Promise<void> {
+  const left = await leftovers(name, target)
   for await (const { path, size, chunks } of entries) {
     if (path.endsWith('/')) continue
-    await put(target.sink, `${name}/${path}`, size, chunks, target.signal)
+    if (path === target.marker) for (const one of left) await target.sink.remove(one)
+    left.delete(`${name}/${path}`)
+    await put(target, `${name}/${path}`, size, chunks)
   }
+}
+
+/** What an earlier try put below a name. Rejects with `SINK_EXISTS` when anything else is there. */
+async function leftovers(name: string, target: PackTarget): Promise<Set<string>> {
+  const { sink, signal } = target
+  const paths = new Set<string>()
+  for await (const { path } of sink.list(signal, name)) {
+    const key = putKey(path, target)
+    if ((await sink.stat(path, key, signal))?.key !== key) {
+      const message = `${shownUrl(sink.url)}/${path} is in the way: it belongs to something else, or to a try with other flags.`
+      throw new DataferryError('SINK_EXISTS', message, { advice: 'Move it away, or give another place with --to.' })
+    }
+    paths.add(path)
+  }
+  return paths
 }
 
 /** Puts bytes at a path of a sink. A sink remembers what is in it by MD5. */
 async function put(
-  sink: Sink,
+  target: PackTarget,
   path: string,
   size: number | undefined,
   chunks: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
 ): Promise<void> {
-  const key = `pack-${randomUUID()}`
+  const { sink, signal } = target
+  const key = putKey(path, target)
   const ref = { kind: 'file', file: 0, format: 'original' } as const
   const item = { n: 0, server: '', ref, path, expect: size === undefined ? {} : { size } }
-  const hash = createHash({ algorithm: 'md5', size, saveable: sink.needsHashState })
+  const digest = createHash({ algorithm: 'md5', size, saveable: sink.needsHashState })
   const stage = await sink.stage({ key, item, signal })
   try {
-    const meter = new Meter(hash, 0)
-    await stage.append(meter.through(chunks), hash, signal)
+    await stage.restart()
+    const meter = new Meter(digest, 0)
+    await stage.append(meter.through(chunks), digest, signal)
     await stage.commit({ ...(await meter.result()), verified: 'checksum' })
   } finally {
-    hash.close()
+    digest.close()
     await stage[Symbol.asyncDispose]()
     await sink.forget(key)
   }

@@ -23,6 +23,8 @@ const SOFTWARE_PAGE = 'https://www.npmjs.com/package/dataferry'
 export interface CrateSubject {
   readonly holding: Pick<Holding, 'name' | 'dataset' | 'missing'>
   readonly description: Description
+  /** Says which crate it is when it is looked for again. */
+  readonly stamp: string
   /** Of dataferry. */
   readonly softwareVersion: string
   readonly now: Date
@@ -49,6 +51,7 @@ export class CrateBuilder implements AsyncDisposable {
   /** Digests of each file that it wants. */
   readonly algorithms: readonly Algorithm[] = ['sha256']
   readonly #subject: CrateSubject
+  readonly #downloadId: string
   readonly #files = new ExternalSort<CrateFile>(fileSchema)
   #count = 0
   #bytes = 0
@@ -56,6 +59,7 @@ export class CrateBuilder implements AsyncDisposable {
 
   constructor(subject: CrateSubject) {
     this.#subject = subject
+    this.#downloadId = `#download-${subject.stamp}`
   }
 
   async add(file: HoldingFile, digests: ReadonlyMap<Algorithm, string>): Promise<void> {
@@ -119,6 +123,7 @@ export class CrateBuilder implements AsyncDisposable {
     return {
       '@id': './',
       '@type': 'Dataset',
+      mentions: { '@id': this.#downloadId },
       name: title,
       description: description.text || title,
       datePublished: dataset?.releasedAt ?? description.releasedAt ?? now.toISOString(),
@@ -129,7 +134,6 @@ export class CrateBuilder implements AsyncDisposable {
       ...(description.authors.length > 0 && {
         author: description.authors.map((_, at) => ({ '@id': personId(description, at) })),
       }),
-      mentions: { '@id': '#download' },
     }
   }
 
@@ -175,7 +179,7 @@ export class CrateBuilder implements AsyncDisposable {
     const statusId = `http://schema.org/${status}ActionStatus`
     yield { '@id': statusId, '@type': 'ActionStatusType', name: status }
     yield {
-      '@id': '#download',
+      '@id': this.#downloadId,
       '@type': 'CreateAction',
       name: dataset ? `Download of ${dataset.pid} from ${new URL(dataset.server).host}` : `Download of ${holding.name}`,
       instrument: { '@id': '#dataferry' },

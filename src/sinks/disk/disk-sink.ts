@@ -177,9 +177,9 @@ export class DiskSink implements Sink {
     await this.#rearrange(`remove ${place}`, [place], undefined, (places) => places.remove(place))
   }
 
-  async *list(signal: AbortSignal): AsyncGenerator<{ path: string; size: number }> {
+  async *list(signal: AbortSignal, below = ''): AsyncGenerator<{ path: string; size: number }> {
     try {
-      yield* walk(this.#root, '', signal)
+      yield* walk(this.#root, below, signal)
     } catch (error) {
       throw await this.#volume.explain(error, `list ${this.#root}`)
     }

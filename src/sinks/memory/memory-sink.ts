@@ -141,10 +141,11 @@ class MemorySink implements Sink {
     return Promise.resolve()
   }
 
-  async *list(signal: AbortSignal): AsyncGenerator<{ path: string; size: number }> {
+  async *list(signal: AbortSignal, below?: string): AsyncGenerator<{ path: string; size: number }> {
     for (const [path, { bytes }] of this.#store.files) {
       await Promise.resolve()
       signal.throwIfAborted()
+      if (below !== undefined && !path.startsWith(`${below}/`)) continue
       if (!path.startsWith(`${RECORDS_FOLDER}/`)) yield { path, size: bytes.length }
     }
   }

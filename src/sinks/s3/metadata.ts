@@ -66,6 +66,11 @@ export function proofOf({ metadata, size }: Head): Proof | undefined {
   return { checksum, size, verified: verified.data, ...(key !== undefined && { key }) }
 }
 
+/** The key of the stage that committed an object. */
+export function keyOf({ metadata }: Head): string | undefined {
+  return metadata[NAMES.key]
+}
+
 /** The id of the write that created an object. */
 export function writeOf({ metadata }: Head): string | undefined {
   return metadata[NAMES.write]

@@ -18,7 +18,7 @@ import { ByteBudget, PartBuffers } from './part-buffers.ts'
 import { layoutFor, partsHeld } from './part-layout.ts'
 import { parseLocation } from './location.ts'
 import { S3Marks } from './marks.ts'
-import { encryptionOf, proofOf } from './metadata.ts'
+import { encryptionOf, keyOf, proofOf } from './metadata.ts'
 import { S3Records } from './records.ts'
 import { S3Stage } from './stage.ts'
 import { Uploads } from './uploads.ts'
@@ -88,7 +88,8 @@ export class S3Sink implements Sink {
     const head = await this.#bucket.head(this.#bucket.location.placeKey(path), signal)
     this.#seen.set(key, head ? { etag: head.etag } : 'absent')
     if (!head) return undefined
-    return { size: head.size, proof: proofOf(head) ?? (await this.#marks.find(key, head, signal)) }
+    const proof = proofOf(head) ?? (await this.#marks.find(key, head, signal))
+    return { size: head.size, proof, key: keyOf(head) }
   }
 
   async read(path: string, signal: AbortSignal): Promise<Readable> {
@@ -157,9 +158,9 @@ export class S3Sink implements Sink {
     await this.#bucket.delete(this.#bucket.location.placeKey(place))
   }
 
-  async *list(signal: AbortSignal): AsyncGenerator<{ readonly path: string; readonly size: number }> {
+  async *list(signal: AbortSignal, below?: string): AsyncGenerator<{ readonly path: string; readonly size: number }> {
     const { prefix } = this.#bucket.location
-    for await (const { key, size } of this.#bucket.list(prefix, signal)) {
+    for await (const { key, size } of this.#bucket.list(below === undefined ? prefix : `${prefix}${below}/`, signal)) {
       const path = key.slice(prefix.length)
       // A key that ends in a slash is a folder placeholder of some tool, not a file.
       if (!path.startsWith(`${RECORDS_FOLDER}/`) && !path.endsWith('/')) yield { path, size }

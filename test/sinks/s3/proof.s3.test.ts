@@ -55,10 +55,11 @@ await describeWithS3('the proof of an object', (kind) => {
     expect(await sink.stat('archive.zip', KEY, never)).toEqual({
       size: LARGE.length,
       proof: { ...proofOf(LARGE, 'structure'), key: KEY },
+      key: KEY,
     })
-    expect(await sink.stat('archive.zip', 'b1-8', never)).toEqual({ size: LARGE.length, proof: undefined })
+    expect(await sink.stat('archive.zip', 'b1-8', never)).toEqual({ size: LARGE.length, proof: undefined, key: KEY })
     await sink.forget(KEY)
-    expect(await sink.stat('archive.zip', KEY, never)).toEqual({ size: LARGE.length, proof: undefined })
+    expect(await sink.stat('archive.zip', KEY, never)).toEqual({ size: LARGE.length, proof: undefined, key: KEY })
     expect(await keysIn(server, bucket)).toEqual(['archive.zip'])
   })
 
