@@ -10,6 +10,8 @@ interface Person {
 
 /** What a dataset says of itself, as far as formats of proof repeat it. */
 export interface Description {
+  /** Nobody could be asked what the dataset says of itself. */
+  readonly isUnknown?: boolean | undefined
   readonly title?: string | undefined
   readonly text?: string | undefined
   readonly authors: readonly Person[]
@@ -20,7 +22,7 @@ export interface Description {
   readonly releasedAt?: string | undefined
 }
 
-const NO_DESCRIPTION: Description = { authors: [], contacts: [], keywords: [] }
+const NO_DESCRIPTION: Description = { isUnknown: true, authors: [], contacts: [], keywords: [] }
 
 const fieldSchema = z.looseObject({ typeName: z.string(), value: z.unknown() })
 const versionSchema = z.looseObject({
@@ -66,7 +68,8 @@ export function describe(json: Uint8Array | undefined): Description {
       email: one.text('datasetContactEmail'),
     })),
     keywords: fields.each('keyword').flatMap((one) => one.text('keywordValue') ?? []),
-    license: license ? { name: license.name, url: license.uri ?? undefined } : undefined,
+    // What Dataverse before 5.10 says of a dataset with terms of its own.
+    license: license && license.name !== 'NONE' ? { name: license.name, url: license.uri || undefined } : undefined,
     terms: termsOfUse ?? undefined,
     releasedAt: releaseTime ?? undefined,
   }

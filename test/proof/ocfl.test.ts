@@ -33,11 +33,16 @@ function layout(name = '0004'): Layout {
 async function add(
   number: string,
   contents: Readonly<Record<string, string>>,
-  { name = '0004', pid = ID }: { readonly name?: string; readonly pid?: string } = {},
+  {
+    name = '0004',
+    pid = ID,
+    metadata = {},
+  }: { readonly name?: string; readonly pid?: string; readonly metadata?: Readonly<Record<string, string>> } = {},
 ): Promise<Written> {
   const { holding, read } = held(contents)
   const dataset = { pid, server: 'https://demo.dataverse.org', number, releasedAt: '2026-01-02T03:04:05Z' }
-  const subject = { holding: { ...holding, dataset }, metadata: new Map(), read, onFile: () => undefined }
+  const files = new Map(Object.entries(metadata).map(([file, text]) => [file, Buffer.from(text)]))
+  const subject = { holding: { ...holding, dataset }, metadata: files, read, onFile: () => undefined }
   const user = { name: 'An Archive', address: 'mailto:a@example.org' }
   const options = { algorithm: 'sha512', user, now: NOW, signal } as const
   return writeVersion(await openStorageRoot(root, layout(name), layout()), subject, options)
@@ -108,6 +113,41 @@ it('a version that is there is not written again; one that changed under its num
   await add('3.0', { a: '3' })
   expect(await add('1.0', { a: '1' })).toBe('there')
   expect(await add('2.0', { a: '2' })).toBe('older')
+})
+
+it('an older version is there only with the files that it has', async () => {
+  await add('1.0', { a: '1', b: '2' }, { metadata: { 'dataset.json': '{}' } })
+  await add('2.0', { a: '3' })
+  expect(await add('1.0', { a: '1', b: '2' })).toBe('there')
+  for (const contents of [{ a: '1', b: '3' }, { a: '1' }, { a: '1', b: '2', c: '1' }, { a: '1', c: '2' }]) {
+    expect(await add('1.0', contents)).toBe('older')
+  }
+})
+
+it('metadata that a later run cannot get stays with its version, and goes with no other', async () => {
+  await add('1.0', { a: '1' }, { metadata: { 'dataset.json': '{}', 'datacite.xml': '<a/>' } })
+  expect(await add('1.0', { a: '1' })).toBe('there')
+  expect(await add('1.0', { a: '2' }, { metadata: { 'dataset.json': '{"new":1}' } })).toBe('written')
+  expect(await restored(objectPath(), 'v2')).toEqual({
+    a: '2',
+    '.dataverse/dataset.json': '{"new":1}',
+    '.dataverse/datacite.xml': '<a/>',
+  })
+  await add('2.0', { a: '2' })
+  expect(await restored(objectPath(), 'v3')).toEqual({ a: '2' })
+})
+
+it('a disk that refuses is said so, with the object that could not be written', async () => {
+  await add('1.0', { a: '1' })
+  const { holding, read } = held({ ['x'.repeat(300)]: 'new' })
+  const dataset = { pid: ID, server: 'https://x.org', number: '2.0', releasedAt: undefined }
+  const subject = { holding: { ...holding, dataset }, metadata: new Map(), read, onFile: () => undefined }
+  const options = { algorithm: 'sha512', user: { name: 'x' }, now: NOW, signal } as const
+  const opened = await openStorageRoot(root, layout(), layout())
+  await expect(writeVersion(opened, subject, options)).rejects.toMatchObject({
+    code: 'SINK_DENIED',
+    message: expect.stringContaining(`Cannot write the object of ${ID}`) as string,
+  })
 })
 
 it('an object that another program has touched is refused, and stays as it was', async () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { DataferryError } from '../../errors.ts'
 import type { Algorithm } from '../../model/checksum.ts'
+import { translated } from '../disk-errors.ts'
 import type { DatasetVersion, Holding, HoldingFile } from '../holding.ts'
 import { inMemory } from '../pack/pack-entry.ts'
 import { verifiedBytes, type ReadHeld } from '../verified-bytes.ts'
@@ -15,6 +16,7 @@ import {
   versionNumber,
   type Addressing,
   type Inventory,
+  type OcflVersion,
 } from './inventory.ts'
 import { openObject } from './open-object.ts'
 import type { StorageRoot } from './storage-root.ts'
@@ -41,22 +43,22 @@ export type Written = 'written' | 'there' | 'older'
 
 /**
  * Adds a version of a dataset to its object, content that the object has already only by name. A version that was changed under its
- * number becomes one more. Rejects with `OCFL_REFUSED`, and with `CHECKSUM_MISMATCH` when a file is not what it was.
+ * number becomes one more. Rejects with `OCFL_REFUSED` and `SINK_…` codes, and with `CHECKSUM_MISMATCH` when a file is not what it was.
  */
-export async function writeVersion(
-  { objects, layout }: StorageRoot,
-  subject: OcflSubject,
-  options: OcflOptions,
-): Promise<Written> {
+export async function writeVersion(root: StorageRoot, subject: OcflSubject, options: OcflOptions): Promise<Written> {
+  return translated(`write the object of ${subject.holding.dataset.pid}`, () => write(root, subject, options))
+}
+
+async function write({ objects, layout }: StorageRoot, subject: OcflSubject, options: OcflOptions): Promise<Written> {
   const { pid, number = 'unknown' } = subject.holding.dataset
   const path = layout.pathOf(pid)
   const opened = await openObject(objects, path, pid)
   const before = opened?.inventory
   const head = before?.versions[before.head]
   const headNumber = head && datasetVersionOf(head)
-  if (headNumber !== undefined && compareVersions(number, headNumber) < 0) {
-    const isIn = Object.values(before?.versions ?? {}).some((version) => datasetVersionOf(version) === number)
-    return isIn ? 'there' : 'older'
+  if (before && headNumber !== undefined && compareVersions(number, headNumber) < 0) {
+    const same = Object.values(before.versions).filter((version) => datasetVersionOf(version) === number)
+    return (await isPayloadOf(same, before, subject, options.signal)) ? 'there' : 'older'
   }
   const algorithm = before?.digestAlgorithm ?? options.algorithm
   const name = `v${before ? versionNumber(before.head) + 1 : 1}`
@@ -67,7 +69,8 @@ export async function writeVersion(
     await version.add(file, subject.read)
     subject.onFile(file)
   }
-  for (const [file, bytes] of subject.metadata) await version.addBytes(`.dataverse/${file}`, bytes)
+  for (const [file, bytes] of subject.metadata) await version.addBytes(`${METADATA}${file}`, bytes)
+  if (head && headNumber === number) version.keepMetadata(head.state)
   if (head && headNumber === number && version.isAs(head.state)) return 'there'
   const inventory = version.inventory(subject.holding.dataset, options)
   const text = inventoryText(inventory)
@@ -82,6 +85,48 @@ export async function writeVersion(
 
 function newInventory(id: string, digestAlgorithm: Addressing): Inventory {
   return { id, type: OBJECT_TYPE, digestAlgorithm, head: 'v0', manifest: {}, versions: {} }
+}
+
+/** Where a version has the metadata of the dataset. */
+const METADATA = '.dataverse/'
+
+/** Digests by path. */
+function byPath(state: Readonly<Record<string, readonly string[]>>): Map<string, string> {
+  return new Map(Object.entries(state).flatMap(([digest, paths]) => paths.map((path) => [path, digest])))
+}
+
+/** Whether what is held is the payload of one of these versions. Files are read only where nothing else tells what they are. */
+async function isPayloadOf(
+  versions: readonly OcflVersion[],
+  inventory: Inventory,
+  { holding, read }: OcflSubject,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const contents = byPath(inventory.manifest)
+  let states = versions.map(({ state }) => byPath(state))
+  for await (const file of holding.files) {
+    signal.throwIfAborted()
+    if (states.length === 0) return false
+    const digests = await digestsOf(file, inventory, contents, read)
+    states = states.filter((state) => digests.has(state.get(file.path) ?? ''))
+    for (const state of states) state.delete(file.path)
+  }
+  return states.some((state) => [...state.keys()].every((path) => path.startsWith(METADATA)))
+}
+
+/** What a file may be addressed by, by the checksum that it came with. */
+async function digestsOf(
+  file: HoldingFile,
+  { digestAlgorithm, fixity }: Inventory,
+  contents: ReadonlyMap<string, string>,
+  read: ReadHeld,
+): Promise<ReadonlySet<string>> {
+  const { algorithm, hex = '' } = file.checksum ?? {}
+  if (algorithm === digestAlgorithm) return new Set([hex])
+  const known = algorithm === undefined ? undefined : fixity?.[algorithm]?.[hex]
+  if (known) return new Set(known.map((path) => contents.get(path) ?? ''))
+  const digests = await verifiedBytes(file, [digestAlgorithm], read).digests()
+  return new Set([digests.get(digestAlgorithm) ?? ''])
 }
 
 /** The version that is being made. */
@@ -137,9 +182,16 @@ class Version {
     this.#state.set(path, digest)
   }
 
+  /** Takes over the metadata of the same version that this run could not get. */
+  keepMetadata(state: Readonly<Record<string, readonly string[]>>): void {
+    for (const [path, digest] of byPath(state)) {
+      if (path.startsWith(METADATA) && !this.#state.has(path)) this.#state.set(path, digest)
+    }
+  }
+
   /** Whether the paths are those of another state, with the same bytes. */
   isAs(state: Readonly<Record<string, readonly string[]>>): boolean {
-    const other = new Map(Object.entries(state).flatMap(([digest, paths]) => paths.map((path) => [path, digest])))
+    const other = byPath(state)
     return other.size === this.#state.size && [...this.#state].every(([path, digest]) => other.get(path) === digest)
   }
 

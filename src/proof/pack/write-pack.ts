@@ -2,12 +2,13 @@ import { hash } from 'node:crypto'
 import { link, mkdir, open, readdir, rename, rm, rmdir, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { DataferryError, messageOf, systemCode, type ErrorCode } from '../../errors.ts'
+import { DataferryError, systemCode } from '../../errors.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { newOwner, ownerLiveness, ownProcess } from '../../process/process-identity.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { createHash } from '../../transfer/hash.ts'
 import { Meter } from '../../transfer/meter.ts'
+import { sinkError, translated } from '../disk-errors.ts'
 import type { PackEntry, Serialization } from './pack-entry.ts'
 import { tarOf } from './tar.ts'
 import { zipOf } from './zip.ts'
@@ -201,29 +202,4 @@ export async function tidy(sink: Sink): Promise<void> {
   if (!sink.url.startsWith('file:')) return
   const own = join(fileURLToPath(sink.url), '.dataferry')
   for (const path of [join(own, 'parts'), join(own, 'marks'), own]) await rmdir(path).catch(() => undefined)
-}
-
-async function translated<T>(doing: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw sinkError(doing, error)
-  }
-}
-
-const CODES: Readonly<Record<string, ErrorCode>> = {
-  ENOSPC: 'SINK_FULL',
-  EDQUOT: 'SINK_FULL',
-  EACCES: 'SINK_DENIED',
-  EPERM: 'SINK_DENIED',
-  EROFS: 'SINK_DENIED',
-  ENAMETOOLONG: 'SINK_DENIED',
-  ENOTEMPTY: 'SINK_EXISTS',
-  EEXIST: 'SINK_EXISTS',
-}
-
-function sinkError(doing: string, error: unknown): unknown {
-  const code = systemCode(error)
-  if (code === undefined || error instanceof DataferryError) return error
-  return new DataferryError(CODES[code] ?? 'SINK_FAILED', `Cannot ${doing}: ${messageOf(error)}.`, { cause: error })
 }

@@ -224,14 +224,14 @@ function licenseId({ license, terms }: Description): string {
 }
 
 function licenseEntity(description: Description): Entity {
-  const { license, terms } = description
-  const text = license
-    ? `The license of the dataset: ${license.name}`
-    : (terms ?? 'The dataset states none: see its page.')
+  const { license, terms, isUnknown } = description
+  const none = isUnknown ? 'Which one the dataset states is not known here' : 'The dataset states none'
+  const text = license ? `The license of the dataset: ${license.name}` : (terms ?? `${none}: see its page.`)
   return {
     '@id': licenseId(description),
     '@type': 'CreativeWork',
-    name: license?.name ?? (terms === undefined ? 'No license stated' : 'Terms of use'),
+    name:
+      license?.name ?? (terms !== undefined ? 'Terms of use' : isUnknown ? 'License not known' : 'No license stated'),
     description: text,
   }
 }

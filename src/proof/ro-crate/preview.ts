@@ -25,14 +25,17 @@ const STYLE =
 
 /** A page about a crate, for people. It is itself alone: no script, nothing from elsewhere. All texts are strangers'. */
 export function previewPage({ title, description, dataset, files, count, bytes, missing }: PreviewContent): string {
-  const { text, authors, license, terms, keywords } = description
+  const { text, authors, license, terms, keywords, isUnknown } = description
   const facts: readonly (readonly [string, string])[] = [
     ...(dataset ? [['Identifier', linked(pidUrl(dataset.pid), dataset.pid)] as const] : []),
     ...(dataset?.number !== undefined ? [['Version', escaped(dataset.number)] as const] : []),
     ...(dataset ? [['Source', linked(dataset.server, dataset.server)] as const] : []),
     ...(authors.length > 0 ? [['Authors', authors.map(({ name }) => escaped(name)).join('; ')] as const] : []),
     ...(keywords.length > 0 ? [['Keywords', escaped(keywords.join(', '))] as const] : []),
-    ['License', license ? linked(license.url, license.name) : escaped(terms ?? 'none stated')],
+    [
+      'License',
+      license ? linked(license.url, license.name) : escaped(terms ?? (isUnknown ? 'not known here' : 'none stated')),
+    ],
     ['Files', `${count} (${bytes} bytes)`],
   ]
   const rows = files.map(
