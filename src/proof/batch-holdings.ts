@@ -35,9 +35,6 @@ const factSchema = z.object({
 })
 type Fact = z.infer<typeof factSchema>
 
-/** Missing files that are named. */
-const MOST_MISSING = 1_000
-
 export interface BatchHoldingOptions {
   readonly records: Records
   readonly batch: BatchId
@@ -62,7 +59,7 @@ export async function* batchHoldings(options: BatchHoldingOptions): AsyncGenerat
     const first = next.value
     const missing: MissingFile[] = []
     while (next.done !== true && next.value.group === first.group && !next.value.held) {
-      if (missing.length < MOST_MISSING) missing.push({ path: next.value.path, why: next.value.why ?? '' })
+      missing.push({ path: next.value.path, why: next.value.why ?? '' })
       next = await values.next()
     }
     const files = (async function* (): AsyncGenerator<HoldingFile> {

@@ -54,7 +54,7 @@ interface Mirror {
 
 function holdingOf(
   { records, order, fetchedAt }: Mirror,
-  { pid, folder }: MirroredDataset,
+  { pid, folder, retry }: MirroredDataset,
   { number, releaseTime, metadata = {} }: Version,
   all: readonly HeldFile[],
 ): Holding {
@@ -64,9 +64,15 @@ function holdingOf(
   return {
     name: holdingName(pid, number),
     dataset: { pid, server: order.server, number, releasedAt: releaseTime },
-    missing: files
-      .filter((file) => !isHeld(file))
-      .map(({ path, code = 'not fetched yet' }) => ({ path: inDataset(path), why: code })),
+    missing: [
+      ...files
+        .filter((file) => !isHeld(file))
+        .map(({ path, code = 'not fetched yet' }) => ({ path: inDataset(path), why: code })),
+      // No file of it failed: then its listing could not be understood, and nobody knows which files it has.
+      ...(retry && !all.some((file) => !isHeld(file) && file.withheld !== true)
+        ? [{ path: `a part of ${pid}`, why: 'SOURCE_MISLISTED' }]
+        : []),
+    ],
     files: streamed(
       files.filter(isShown).map(({ path, file, size = 0, checksum }) => ({
         place: path,

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { z } from 'zod'
@@ -50,6 +50,19 @@ it('a mirror becomes crates: files as they are, described with digests and where
   expect(page).toContain('_script_.txt')
   expect(page).not.toContain('<script')
   expect((await handOn('export', 'ro-crate', PID)).stdout).toContain('there already')
+})
+
+it('a dataset whose listing could not be understood is not handed on as if all of it were here', async () => {
+  const records = join(home.destination, '.dataferry')
+  const file = readdirSync(records, { recursive: true })
+    .map(String)
+    .find((name) => name.endsWith('datasets.ndjson'))
+  const path = join(records, file ?? '')
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/^\{/, '{"retry":true,'))
+  const { code, stderr } = await handOn('export', 'ro-crate', 'm')
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/it lacks a part of doi:10\.5072\/FK2\/GRIDS \(SOURCE_MISLISTED\)/)
+  expect((await handOn('export', 'ro-crate', 'm', '--allow-missing')).code).toBe(0)
 })
 
 it('with --crate a bag holds the description of its payload, and is valid', async () => {

@@ -13,6 +13,7 @@ import { decodePath, encodePath } from '../../src/proof/bagit/paths.ts'
 import { prepareBag } from '../../src/proof/bagit/prepare-bag.ts'
 import { parseProfile } from '../../src/proof/bagit/profile.ts'
 import { readTagFile, tagFileText, valuesOf } from '../../src/proof/bagit/tag-file.ts'
+import { CrateBuilder } from '../../src/proof/ro-crate/crate-builder.ts'
 import { inMemory, type PackEntry, type Serialization } from '../../src/proof/pack/pack-entry.ts'
 import { isWritten } from '../../src/proof/pack/is-written.ts'
 import { packPath, tidy, writePack, type PackTarget } from '../../src/proof/pack/write-pack.ts'
@@ -384,16 +385,45 @@ it('a bag whose name was changed is still that bag, and one beside other files i
   expect((await check(join(folder, 'other.zip'))).findings).toEqual([])
 })
 
-it('two files that would have one name in a bag are refused by name, and nothing shows', async () => {
-  const { holding, read } = held({ a: '1', b: '2' })
-  const files = (async function* () {
-    for await (const file of holding.files) yield { ...file, path: 'same.csv' }
-  })()
-  const bag = prepareBag(
-    { holding, description: DESCRIPTION, metadata: new Map() },
-    { serialization: 'zip', info: [], stamp: STAMP, software: 's', now: NOW, allowMissing: false },
-  )
-  const entries = bagEntries({ bag, holding: { ...holding, files }, read, onFile: () => undefined })
-  await expect(write(entries, 'zip')).rejects.toThrow(/both be data\/same\.csv/)
-  expect(await readdir(folder)).toEqual([])
+it.each([false, true])(
+  'two files with one name are refused, and nothing shows (with a crate: %s)',
+  async (hasCrate) => {
+    const { holding, read } = held({ a: '1', b: '2' })
+    const files = (async function* () {
+      for await (const file of holding.files) yield { ...file, path: 'same.csv' }
+    })()
+    const bag = prepareBag(
+      { holding, description: DESCRIPTION, metadata: new Map() },
+      { serialization: 'zip', info: [], stamp: STAMP, software: 's', now: NOW, allowMissing: false },
+    )
+    const crate = hasCrate
+      ? new CrateBuilder({ holding, description: DESCRIPTION, softwareVersion: '0', now: NOW, stamp: STAMP })
+      : undefined
+    const entries = bagEntries({ bag, holding: { ...holding, files }, read, crate, onFile: () => undefined })
+    await expect(write(entries, 'zip')).rejects.toThrow(/both be .*same\.csv/)
+    expect(await readdir(folder)).toEqual([])
+  },
+)
+
+it('a file that cannot be read is wrong, and the others are checked all the same', async () => {
+  const path = await write(bagOf({ a: 'first content', b: 'second content' }, { serialization: 'zip' }), 'zip')
+  const bytes = await readFile(path)
+  for (const content of ['first content', 'second content']) bytes.write('X', bytes.indexOf(content))
+  await writeFile(path, bytes)
+  const { findings } = await check(path)
+  expect(findings.map((one) => `${one.state} ${one.path ?? ''}`)).toEqual(['wrong data/a', 'wrong data/b'])
+  expect(findings[0]?.message).toMatch(/^It cannot be read: /)
+})
+
+it('a name with what some systems take for the end of a line is checked like any other', async () => {
+  const files = { 'data/a\u2028b': 'one' }
+  expect(await check(await handmade({ ...files, 'manifest-sha256.txt': sum('data/a\u2028b', 'one') }))).toMatchObject({
+    wrong: 0,
+    files: 1,
+  })
+})
+
+it.each(['../out.txt', 'data/a.txt', 'bag-info.txt', '/etc/x'])('a profile with fields for %s is refused', (file) => {
+  const text = JSON.stringify({ 'Tag-Files-Info': { [file]: { Title: {} } } })
+  expect(() => parseProfile(text, 'p.json')).toThrow(/no tag file/)
 })

@@ -8,6 +8,7 @@ import type { Holding, HoldingFile } from '../holding.ts'
 import { inMemory, type PackEntry } from '../pack/pack-entry.ts'
 import { pidUrl } from '../pid-url.ts'
 import type { CrateBuilder } from '../ro-crate/crate-builder.ts'
+import { refuseTwins } from '../refuse-twins.ts'
 import { refuseCrateFile } from '../ro-crate/crate-entries.ts'
 import { verifiedBytes, type ReadHeld } from '../verified-bytes.ts'
 import { encodePath, whyUnsafe } from './paths.ts'
@@ -75,14 +76,6 @@ export async function* bagEntries({ bag, holding, read, crate, onFile }: BagCont
   const last = tags.whole('bagit.txt', declaration)
   yield* tags.manifests()
   yield last
-}
-
-/** Files that have one name, of which only the last would be left. Rejects with `BAG_REFUSED`. */
-async function refuseTwins(lines: ExternalSort<Line>): Promise<void> {
-  for await (const { values } of lines.groups()) {
-    const [one, other] = values
-    if (one && other) throw new DataferryError('BAG_REFUSED', `Two files would both be ${one.path} in the bag.`)
-  }
 }
 
 /** What the manifests of the payload are going to say. */

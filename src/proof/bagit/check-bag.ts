@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { mapInOrder } from '../../async/map-in-order.ts'
 import { ExternalSort } from '../../batch/external-sort.ts'
-import { DataferryError } from '../../errors.ts'
+import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import type { BagSource } from './bag-source.ts'
 import { readDeclaration, type Declaration } from './declaration.ts'
 import { readFetchFile } from './fetch-file.ts'
@@ -44,6 +44,8 @@ const factSchema = z.discriminatedUnion('kind', [
 ])
 type Fact = z.infer<typeof factSchema>
 
+/** Errors that are about one file of a bag. */
+const OF_FILE: readonly string[] = ['ZIP_DAMAGED', 'ZIP_HOSTILE', 'BAG_INVALID']
 /** Files that are read at the same time. */
 const AT_ONCE = 4
 /** Bytes of `bagit.txt`, and of other tag files that are read whole. */
@@ -129,7 +131,7 @@ class BagCheck {
     for await (const line of textLines(chunks ?? nothing(), manifest, encoding)) {
       this.#options.signal.throwIfAborted()
       // As md5sum writes it, an asterisk says that the file was read as it is.
-      const [, hex = '', marker = '', text = ''] = /^([0-9a-fA-F]+)[ \t]+(\*?)(.+)$/.exec(line) ?? []
+      const [, hex = '', marker = '', text = ''] = /^([0-9a-fA-F]+)[ \t]+(\*?)(.+)$/s.exec(line) ?? []
       if (text === '') {
         this.#tell(
           'wrong',
@@ -171,6 +173,7 @@ class BagCheck {
     if (new Set(there.map(folded)).size < there.length) {
       findings.push({ state: 'odd', path: there[0], message: 'Another name differs from it only in case or accents.' })
     }
+    const plain = new Map(there.toReversed().map((path) => [plainForm(path), path]))
     /** Sums of each file, however their manifest writes its name. */
     const sums = new Map(there.map((path) => [path, [...(named.get(path)?.sums ?? [])]]))
     for (const [path, one] of named) {
@@ -178,7 +181,7 @@ class BagCheck {
         findings.push({ state: 'wrong', path, message: 'fetch.txt names it, and no manifest does.' })
       }
       if (one.size !== undefined || one.sums.length === 0) continue
-      const twin = there.find((other) => isAlike(other, path))
+      const twin = plain.get(plainForm(path))
       if (twin !== undefined) {
         sums.get(twin)?.push(...one.sums)
         findings.push({ state: 'odd', path, message: 'Its manifest writes the name in another form.' })
@@ -213,17 +216,29 @@ class BagCheck {
     }
     if (algorithms.size === 0) return findings
     const digests = await this.#digests(path, algorithms)
-    for (const { manifest, hex } of sums) {
-      const found = digests?.get(algorithmOf(manifest))
-      if (found === undefined) wrong('It cannot be read.')
-      else if (found !== hex) wrong(`Its ${algorithmOf(manifest)} is ${found}, and ${manifest} says ${hex}.`)
-    }
+    if (typeof digests === 'string') wrong(`It cannot be read: ${digests}`)
+    else
+      for (const { manifest, hex } of sums) {
+        const found = digests.get(algorithmOf(manifest)) ?? ''
+        if (found !== hex) wrong(`Its ${algorithmOf(manifest)} is ${found}, and ${manifest} says ${hex}.`)
+      }
     return findings
   }
 
-  async #digests(path: string, algorithms: ReadonlySet<string>): Promise<ReadonlyMap<string, string> | undefined> {
+  /** @returns why a file that is there cannot be read; the others can still be checked */
+  async #digests(path: string, algorithms: ReadonlySet<string>): Promise<ReadonlyMap<string, string> | string> {
+    try {
+      return await this.#hashed(path, algorithms)
+    } catch (error) {
+      const isOfFile = error instanceof DataferryError ? OF_FILE.includes(error.code) : systemCode(error) !== undefined
+      if (!isOfFile) throw error
+      return messageOf(error)
+    }
+  }
+
+  async #hashed(path: string, algorithms: ReadonlySet<string>): Promise<ReadonlyMap<string, string> | string> {
     const chunks = await this.#source.read(path)
-    if (!chunks) return undefined
+    if (!chunks) return 'it is no file.'
     const hashes = [...algorithms].map((algorithm) => ({ algorithm, hash: createHash(algorithm) }))
     let bytes = 0
     for await (const chunk of chunks) {
@@ -327,9 +342,9 @@ function folded(path: string): string {
   return path.normalize('NFC').toLowerCase()
 }
 
-/** Whether a manifest means one path by the other: accents have two forms, and some writers encode no percent sign. */
-function isAlike(a: string, b: string): boolean {
-  return decodePath(a).normalize('NFC') === decodePath(b).normalize('NFC')
+/** What is the same of all forms in which manifests mean one path: accents have two, and some writers encode no percent sign. */
+function plainForm(path: string): string {
+  return decodePath(path).normalize('NFC')
 }
 
 function isTagManifest(name: string): boolean {

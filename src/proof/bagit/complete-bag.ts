@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { lstat, mkdir, open, realpath, rename, rm, type FileHandle } from 'node:fs/promises'
-import { basename, dirname, join, sep } from 'node:path'
+import { dirname, join, sep } from 'node:path'
 import { pause } from '../../async/pause.ts'
 import { DataferryError } from '../../errors.ts'
 import { ALGORITHMS, type Algorithm, type Checksum } from '../../model/checksum.ts'
 import type { OpenBody } from '../../model/source.ts'
 import { Digests } from '../digests.ts'
+import { translated } from '../disk-errors.ts'
 import { folderBag, type BagSource } from './bag-source.ts'
 import { readDeclaration } from './declaration.ts'
 import { readFetchFile, type FetchLine } from './fetch-file.ts'
@@ -41,15 +42,23 @@ export async function completeBag(root: string, options: CompleteOptions): Promi
   const chunks = await bag.read('fetch.txt')
   if (!chunks) return { fetched: 0, there: 0, failed: 0 }
   const counts = { fetched: 0, there: 0, failed: 0 }
+  const open: FetchLine[] = []
   for await (const line of readFetchFile(chunks, encoding)) {
     options.signal.throwIfAborted()
     if ('wrong' in line) throw new DataferryError('BAG_INVALID', `fetch.txt is refused: ${line.wrong}`)
-    if (await lstat(join(root, line.path)).catch(() => undefined)) {
+    if (await isThere(join(root, line.path))) counts.there++
+    else open.push(line)
+  }
+  const sums = await sumsOf(bag, new Set(open.map(({ path }) => path)), encoding)
+  for (const line of open) {
+    options.signal.throwIfAborted()
+    // An earlier line may have named it, too.
+    if (await isThere(join(root, line.path))) {
       counts.there++
       continue
     }
     try {
-      await fetchOne(root, line, await sumsOf(bag, line.path, encoding), options)
+      await translated(`write ${line.path}`, () => fetchOne(root, line, sums.get(line.path), options))
       counts.fetched++
       options.onFile(line, undefined)
     } catch (error) {
@@ -70,33 +79,45 @@ async function encodingOf(bag: BagSource): Promise<string> {
   return found.encoding
 }
 
-/** What every manifest of the payload says of a file: manifests are read as streams, since they may be long. */
-async function sumsOf(bag: BagSource, path: string, encoding: string): Promise<readonly Checksum[]> {
-  const sums: Checksum[] = []
+/** What every manifest of the payload says of some files: manifests are read as streams, since they may be long. */
+async function sumsOf(
+  bag: BagSource,
+  paths: ReadonlySet<string>,
+  encoding: string,
+): Promise<ReadonlyMap<string, readonly Checksum[]>> {
+  const sums = new Map<string, Checksum[]>()
+  if (paths.size === 0) return sums
   for (const algorithm of ALGORITHMS) {
     const name = `manifest-${algorithm}.txt`
     for await (const line of textLines((await bag.read(name)) ?? none(), name, encoding)) {
-      const [, hex = '', text = ''] = /^([0-9a-fA-F]+)[ \t]+\*?(.+)$/.exec(line) ?? []
-      if (decodePath(text) === path) sums.push({ algorithm, hex: hex.toLowerCase() })
+      const [, hex = '', text = ''] = /^([0-9a-fA-F]+)[ \t]+\*?(.+)$/s.exec(line) ?? []
+      const path = decodePath(text)
+      if (paths.has(path)) sums.set(path, [...(sums.get(path) ?? []), { algorithm, hex: hex.toLowerCase() }])
     }
   }
-  if (sums.length > 0) return sums
-  throw new DataferryError('BAG_INVALID', `${path} is in no manifest, so that nothing could prove it.`)
+  return sums
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined)) !== undefined
 }
 
 async function fetchOne(
   root: string,
   line: FetchLine,
-  sums: readonly Checksum[],
+  sums: readonly Checksum[] | undefined,
   options: CompleteOptions,
 ): Promise<void> {
+  if (!sums) throw new DataferryError('BAG_INVALID', `${line.path} is in no manifest, so that nothing could prove it.`)
   const target = join(root, line.path)
-  await mkdir(dirname(target), { recursive: true })
   const inside = await realpath(root)
-  if (!`${await realpath(dirname(target))}${sep}`.startsWith(`${inside}${sep}`)) {
+  let folder = dirname(target)
+  while (!(await isThere(folder))) folder = dirname(folder)
+  if (!`${await realpath(folder)}${sep}`.startsWith(`${inside}${sep}`)) {
     throw new DataferryError('BAG_INVALID', `${line.path} is refused: a link leads out of the bag.`)
   }
-  const part = join(dirname(inside), `.${basename(inside)}.${randomUUID()}.part`)
+  await mkdir(dirname(target), { recursive: true })
+  const part = join(inside, `.dataferry-${randomUUID()}.part`)
   const file = await open(part, 'wx')
   try {
     const arrival = new Arrival(file, sums, line)

@@ -19,7 +19,7 @@ export async function* readFetchFile(
 ): AsyncGenerator<FetchLine | { readonly wrong: string }, void> {
   for await (const line of textLines(chunks, 'fetch.txt', encoding)) {
     if (line.trim() === '') continue
-    const [, url = '', size = '', text = ''] = /^(\S+)[ \t]+(\d{1,16}|-)[ \t]+(.+)$/.exec(line) ?? []
+    const [, url = '', size = '', text = ''] = /^(\S+)[ \t]+(\d{1,16}|-)[ \t]+(.+)$/s.exec(line) ?? []
     const path = decodePath(text)
     const why = text === '' ? 'it is no line of a fetch.txt' : whyNot(url, path)
     if (why !== undefined) yield { wrong: `It has ${JSON.stringify(line.slice(0, 200))}: ${why}.` }

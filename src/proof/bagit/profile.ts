@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { DataferryError } from '../../errors.ts'
 import { parseJson } from '../../json/parse-json.ts'
 import type { Serialization } from '../pack/pack-entry.ts'
+import { whyUnsafe } from './paths.ts'
 import { valuesOf, type TagField } from './tag-file.ts'
 
 const tagSchema = z.looseObject({
@@ -46,6 +47,13 @@ export function parseProfile(text: string, name: string): Profile {
     const issue = parsed.error.issues[0]
     const where = issue && issue.path.length > 0 ? `${issue.path.join('.')}: ${issue.message}` : 'it is no JSON object'
     throw new DataferryError('ARGUMENT_INVALID', `${name} is not a BagIt profile: ${where}.`)
+  }
+  const strange = Object.keys(parsed.data['Tag-Files-Info'] ?? {}).find(
+    (file) => whyUnsafe(file) !== undefined || file.startsWith('data/') || ALWAYS_ALLOWED.test(file),
+  )
+  if (strange !== undefined) {
+    const message = `${name} has fields for ${JSON.stringify(strange.slice(0, 200))}, which is no tag file that they can be in.`
+    throw new DataferryError('ARGUMENT_INVALID', message)
   }
   const unknown = UNKNOWN_RULES.find((rule) => parsed.data[rule] !== undefined)
   if (unknown === undefined) return parsed.data

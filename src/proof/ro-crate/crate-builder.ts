@@ -5,6 +5,7 @@ import { pidUrl } from '../pid-url.ts'
 import type { Description } from '../description.ts'
 import type { Holding, HoldingFile } from '../holding.ts'
 import { inMemory, type PackEntry } from '../pack/pack-entry.ts'
+import { refuseTwins } from '../refuse-twins.ts'
 import { previewPage } from './preview.ts'
 
 export const METADATA_FILE = 'ro-crate-metadata.json'
@@ -72,6 +73,7 @@ export class CrateBuilder implements AsyncDisposable {
 
   /** The files of the crate itself. To be asked for once all others have been added; the one that makes it a crate comes last. */
   async *entries(): AsyncGenerator<PackEntry, void> {
+    await refuseTwins(this.#files)
     const page = Buffer.from(await this.#preview())
     yield { path: PREVIEW_FILE, size: page.length, chunks: inMemory(page) }
     let size = 0

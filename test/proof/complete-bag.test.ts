@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { completeBag, type Completed } from '../../src/proof/bagit/complete-bag.ts'
+
+const CONTENT = 'a,b\n1,2\n'
+const LINE_SEPARATOR = '\u2028'
+
+let folder: string
+let root: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'df-complete-'))
+  root = join(folder, 'bag')
+  await mkdir(root)
+})
+afterEach(async () => {
+  await rm(folder, { recursive: true })
+})
+
+/** Completes a bag that lacks these files, each of which the server has. */
+async function complete(
+  paths: readonly string[],
+  onOpen: () => Promise<void> = () => Promise.resolve(),
+): Promise<Completed & { readonly failures: readonly string[] }> {
+  const md5 = createHash('md5').update(CONTENT).digest('hex')
+  await writeFile(join(root, 'bagit.txt'), 'BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n')
+  await writeFile(join(root, 'manifest-md5.txt'), paths.map((path) => `${md5}  ${path}\n`).join(''))
+  await writeFile(join(root, 'fetch.txt'), paths.map((path) => `https://x.org/a - ${path}\n`).join(''))
+  const failures: string[] = []
+  const completed = await completeBag(root, {
+    open: async () => {
+      await onOpen()
+      const unsaid = {
+        size: undefined,
+        etag: undefined,
+        contentType: undefined,
+        encoding: undefined,
+        counted: false,
+      }
+      return { body: Readable.from([Buffer.from(CONTENT)]), from: 0, ...unsaid }
+    },
+    attempts: 1,
+    firstWaitMs: 1,
+    signal: new AbortController().signal,
+    onFile: (_, failure) => {
+      if (failure) failures.push(`${failure.code} ${failure.message}`)
+    },
+  })
+  return { ...completed, failures }
+}
+
+it('names of any script are fetched, also with what some systems take for the end of a line', async () => {
+  const paths = ['data/a', `data/b${LINE_SEPARATOR}c`, 'data/x/Grüße.csv']
+  expect(await complete(paths)).toEqual({ fetched: 3, there: 0, failed: 0, failures: [] })
+  for (const path of paths) expect(await readFile(join(root, path), 'utf8')).toBe(CONTENT)
+})
+
+it('a file grows within the bag, and nothing of it is left beside it', async () => {
+  let during: readonly string[] = []
+  await complete(['data/a'], async () => {
+    during = await readdir(folder)
+  })
+  expect(during).toEqual(['bag'])
+  expect((await readdir(root)).sort()).toEqual(['bagit.txt', 'data', 'fetch.txt', 'manifest-md5.txt'])
+})
+
+it('a link that leads out of the bag is refused before anything is made behind it', async () => {
+  const outside = join(folder, 'outside')
+  await mkdir(outside)
+  await mkdir(join(root, 'data'))
+  await symlink(outside, join(root, 'data', 'out'))
+  const { failures } = await complete(['data/out/new/a'])
+  expect(failures).toEqual([expect.stringMatching(/^BAG_INVALID .*a link leads out of the bag/)])
+  expect(await readdir(outside)).toEqual([])
+})
+
+it('a disk that refuses one file is said so, and the others come', async () => {
+  const { fetched, failures } = await complete([`data/${'x'.repeat(300)}`, 'data/b'])
+  expect(fetched).toBe(1)
+  expect(failures).toEqual([expect.stringMatching(/^SINK_DENIED /)])
+})
