@@ -110,6 +110,19 @@ it('without its server a bag is made of what is kept only if that is asked for',
   expect(readdirSync(join(bags, BAG, 'metadata'))).toEqual(['dataset.json', 'pid-mapping.txt'])
 })
 
+it('a dataset that its server refuses is named, and the others are bagged', async () => {
+  const other = 'doi:10.5072/FK2/OTHER'
+  home.repository.deposit(other, [{ label: 'b.csv', content: 'b' }])
+  const data = join(home.destination, '..', 'data')
+  expect((await home.cli('run', '-m', listed(PID, other), '--to', data)).code).toBe(0)
+  const batch = readdirSync(join(data, '.dataferry')).find((name) => name.startsWith('datasets')) ?? ''
+  home.server.fault({ path: '/versions', steps: [{ kind: 'status', status: 403, body: 'json' }] })
+  const { code, stdout, stderr } = await home.cli('bag', batch, '--from', data, '--to', bags)
+  expect(code, stderr).toBe(1)
+  expect(stdout).toContain('1 bag written, 1 could not be made')
+  expect(stderr).toContain('--offline')
+})
+
 it('what a profile asks for and nobody gave is named, and nothing is written', async () => {
   const { code, stderr } = await bag('m', '--profile', 'aptrust', '--tar')
   expect(code).toBe(1)

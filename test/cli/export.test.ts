@@ -58,11 +58,17 @@ it('a dataset whose listing could not be understood is not handed on as if all o
     .map(String)
     .find((name) => name.endsWith('datasets.ndjson'))
   const path = join(records, file ?? '')
-  writeFileSync(path, readFileSync(path, 'utf8').replace(/^\{/, '{"retry":true,'))
+  const whole = readFileSync(path, 'utf8')
+  writeFileSync(path, whole.replace(/^\{/, '{"retry":true,'))
   const { code, stderr } = await handOn('export', 'ro-crate', 'm')
   expect(code).toBe(1)
   expect(stderr).toMatch(/it lacks a part of doi:10\.5072\/FK2\/GRIDS \(SOURCE_MISLISTED\)/)
   expect((await handOn('export', 'ro-crate', 'm', '--allow-missing')).code).toBe(0)
+  // What was made without a part is not taken for all of it once that is here.
+  writeFileSync(path, whole)
+  const again = await handOn('export', 'ro-crate', 'm')
+  expect(again.code).toBe(1)
+  expect(again.stderr).toContain('made with other flags or of other files')
 })
 
 it('with --crate a bag holds the description of its payload, and is valid', async () => {
