@@ -22,7 +22,7 @@ export async function readAnswers(path: string, servers: readonly string[], name
   try {
     const text = await readBounded(path)
     // Only who has a file of answers needs it.
-    const { LineCounter: Lines, parseDocument } = await import('yaml')
+    const { LineCounter: Lines, parseDocument } = await import('./yaml.ts')
     const lines = new Lines()
     // Pretty messages quote the line.
     const answers = checked(parseDocument(text, { lineCounter: lines, prettyErrors: false }), lines)

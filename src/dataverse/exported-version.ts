@@ -3,7 +3,6 @@ const LOOKED_AT = 1024 * 1024
 
 /** Where each form names the version that it describes. @see the mirroring note §3 */
 const PLACES: Readonly<Record<string, RegExp>> = {
-  OAI_ORE: /"schema:version"\s?:\s?"(\d{1,6}(?:\.\d{1,6})?)"/,
   'schema.org': /"version"\s?:\s?"?(\d{1,6}(?:\.\d{1,6})?)"?/,
   croissant: /"version"\s?:\s?"?(\d{1,6}(?:\.\d{1,6}){0,2})"?/,
   Datacite: /<version>(\d{1,6}(?:\.\d{1,6})?)<\/version>/,
@@ -15,8 +14,16 @@ const PLACES: Readonly<Record<string, RegExp>> = {
 export function exportedVersion(exporter: string, text: string): string | undefined {
   const start = text.slice(0, LOOKED_AT)
   if (exporter === 'dataverse_json') return ofDataverseJson(start)
+  if (exporter === 'OAI_ORE') return ofMap(start)
   const found = PLACES[exporter]?.exec(start)?.[1]
   return found?.split('.', 2).join('.')
+}
+
+/** From 6.4 on the map names the server's own version first, in `dvcore:generatedBy`; versions of files are numbers. */
+function ofMap(text: string): string | undefined {
+  const describes = text.indexOf('"ore:describes"')
+  if (describes < 0) return undefined
+  return /"schema:version"\s?:\s?"(\d{1,6}(?:\.\d{1,6})?)"/.exec(text.slice(describes))?.[1]
 }
 
 function ofDataverseJson(text: string): string | undefined {

@@ -87,14 +87,14 @@ export class FileAccessApi implements FileAccess {
   }
 
   /**
-   * By the notifications. Their format for applications (6.9) names the dataset, but not in all versions; the text of a message
-   * holds a link to it.
+   * By the notifications. Their format for applications (6.9) names the dataset, but not in all versions, and not one that is destroyed; the text of
+   * a message holds a link to it. Of a destroyed one 6.11 has no text, and answers 500.
    */
   async rejections(since: Date, signal: AbortSignal): Promise<readonly Rejection[]> {
     const named = await this.#rejections([['inAppNotificationFormat', 'true']], since, signal)
-    const found = named.every(({ dataset }) => dataset !== undefined)
-      ? named
-      : await this.#rejections([], since, signal)
+    const isNamed = named.every(({ dataset }) => dataset !== undefined)
+    const found = isNamed ? named : await this.#rejections([], since, signal).catch(() => named)
+    signal.throwIfAborted()
     return found.flatMap(({ dataset, at }) => (dataset === undefined ? [] : [{ dataset, at }]))
   }
 

@@ -43,6 +43,7 @@ describe('access to a restricted file', () => {
     ['', {}],
     [', by a server whose notifications name nothing', { namelessNotifications: true }],
     [', by a server that knows only texts', { profile: '5.12' }],
+    [', beside one of a dataset that was destroyed', { destroyedDataset: true }],
   ] as const)('that is rejected is told by its dataset, from a time on%s', async (_, options) => {
     await withStandIn(options, (server) =>
       withAccess(server, 'jane', async (api) => {

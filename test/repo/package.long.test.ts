@@ -40,4 +40,7 @@ test('the packed program, installed alone into an empty folder, brings a batch h
   await dataferry('run', PID, '--server', dataverse.url, '--to', 'data')
   expect(await readFile(join(folder, 'data/doi-10.5072-FK2-PACKED/7.txt'), 'utf8')).toBe('file 7')
   expect((await dataferry('verify', 'data', '--json')).stdout).toContain('"ok":31')
+  // What is loaded only where it is used has its names in the bundled program, too.
+  await writeFile(join(folder, 'answers.yaml'), 'name: Ada\n')
+  await dataferry('plan', PID, '--server', dataverse.url, '--to', 'planned', '--guestbook', 'answers.yaml')
 })

@@ -38,6 +38,8 @@ export const settingsSchema = z.strictObject({
   blocked: z.array(z.string()).default([]),
   /** Notifications for applications look for a file where there is a dataset, and name nothing: 6.9. */
   namelessNotifications: z.boolean().default(false),
+  /** One of the notifications is of a dataset that was destroyed: the texts of all of them fail then (6.11). */
+  destroyedDataset: z.boolean().default(false),
   searchNeedsToken: z.boolean().default(false),
   /** The index does not answer: `overloaded` is the 400 that a wrong query gets as well. */
   searchFails: z.enum(['overloaded', 'away']).optional(),

@@ -73,10 +73,16 @@ const EXPORTERS: Readonly<Record<string, Exporter>> = {
       'dvcore:directoryLabel': meta.directory || undefined,
       '@id': `${url}/file.xhtml?fileId=${meta.file.id}`,
       'schema:sameAs': accessUrl(meta, url),
+      'schema:version': 1,
       '@type': 'ore:AggregatedResource',
     }))
     return {
       '@type': 'ore:ResourceMap',
+      'dvcore:generatedBy': {
+        '@type': 'schema:SoftwareApplication',
+        'schema:name': 'Dataverse',
+        'schema:version': '6.11',
+      },
       '@id': `${url}/api/datasets/export?exporter=OAI_ORE&persistentId=${resolver(dataset)}`,
       'ore:describes': {
         '@id': resolver(dataset),

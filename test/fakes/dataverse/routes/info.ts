@@ -47,18 +47,29 @@ export function getNotifications({ call, user }: Visit, segments: readonly strin
   if (segments.join('/') !== 'all') throw unknownRoute(call)
   if (!user || user.preview) throw new Refusal(failure(401, 'You must be authenticated.'))
   const own = context.memory.notifications.filter((one) => one.user === user.name).reverse()
-  const shown = own.map(({ id, type, at }) => ({ id, type, sentTimestamp: sentAt(at) }))
-  if (!flag(call, 'inAppNotificationFormat') || !context.features.totalCount)
-    return ok({ notifications: own.map((one, i) => ({ ...shown[i], ...mail(one, context) })) })
+  const { destroyedDataset } = context.settings
+  if (!flag(call, 'inAppNotificationFormat') || !context.features.totalCount) {
+    if (destroyedDataset) throw new Refusal(failure(500, 'Internal server error.'))
+    const shown = own.map((one) => ({
+      id: one.id,
+      type: one.type,
+      sentTimestamp: sentAt(one.at),
+      ...mail(one, context),
+    }))
+    return ok({ notifications: shown })
+  }
   const [limit, offset] = [integer(call.query.get('limit')), integer(call.query.get('offset'))]
   if (limit === 'bad' || offset === 'bad') throw unknownRoute(call)
   const from = offset ?? 0
-  const page = own.slice(from, from + (limit ?? own.length)).map(({ dataset }, i) => ({
-    ...shown[from + i],
+  const page = own.slice(from, from + (limit ?? own.length)).map(({ id, type, at, dataset }) => ({
+    id,
+    type,
     displayAsRead: false,
+    sentTimestamp: new Date(at).toISOString(),
     ...(context.settings.namelessNotifications ? { objectDeleted: true } : { datasetPersistentIdentifier: dataset }),
   }))
-  return ok(page, own.length)
+  const gone = { id: 0, type: 'REJECTFILEACCESS', sentTimestamp: new Date().toISOString(), objectDeleted: true }
+  return ok(destroyedDataset ? [...page, gone] : page, own.length)
 }
 
 /** What is mailed, too (MailServiceBean, getMessageTextBasedOnNotification). */
