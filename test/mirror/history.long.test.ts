@@ -3,16 +3,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { makeHome, type Home } from '../e2e/cli.ts'
 import type { Fault, FaultStep } from '../fakes/dataverse/faults.ts'
 import type { Released } from '../fakes/dataverse/repository.ts'
-import { rounds } from '../rounds.ts'
 import { Chance, History, pathOf } from './history.ts'
 import { mirrorHomes, type MirrorHome } from './home.ts'
 
-/** Histories of `npm test`; the long tests have more, of more datasets and runs, and kill some of these. */
-const { numRuns } = rounds(1)
-const IS_LONG = numRuns > 1
-/** At least one of each layout. */
-const HISTORIES = Math.max(2, numRuns)
-const [DATASETS, RUNS] = IS_LONG ? [30, 20] : [6, 4]
+/** Half of them in each layout. */
+const HISTORIES = 6
+const DATASETS = 30
+const RUNS = 20
 /** Requests of one run that meet a fault. */
 const MOST_FAULTS = 12
 
@@ -46,7 +43,7 @@ describe('whatever happens on the server, on the way and to the run', () => {
         for (let n = chance.next(DATASETS); n > 0; n--) history.step()
         const isHit = chance.next(2) === 0
         if (isHit) for (const fault of trouble(chance)) server.fault(fault)
-        if (IS_LONG && chance.next(3) === 0) {
+        if (chance.next(3) === 0) {
           await killed(chance)
           await held.look()
         }
