@@ -101,5 +101,7 @@ function spawnShell(
   { path }: KeeperOptions,
 ): ReturnType<typeof spawn> {
   const args = ['-c', script, 'dataferry-redis', ...words]
-  return spawn('/bin/sh', args, { cwd: root, detached: true, stdio: 'ignore', env: { PATH: path } })
+  // A keeper that finds neither grep nor sleep would take every client for dead, and end the server at once.
+  const env = { PATH: `${path}:/usr/bin:/bin` }
+  return spawn('/bin/sh', args, { cwd: root, detached: true, stdio: 'ignore', env })
 }
