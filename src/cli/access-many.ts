@@ -7,7 +7,7 @@ import { subjects, type Subject } from './access-subjects.ts'
 import { responder } from './answers.ts'
 import type { Context, ExitCode } from './command.ts'
 import { Sources } from './sources.ts'
-import { formatCount, plural } from './terminal/format.ts'
+import { formatCount, plural } from '../model/format.ts'
 import type { Tone } from './terminal/output.ts'
 
 /** What became of a file, or of one user's request for it. */

@@ -9,7 +9,7 @@ import type { BegunBatch } from '../plan/begin-batch.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { askYesOrNo } from './ask.ts'
 import type { Context } from './command.ts'
-import { plural } from './terminal/format.ts'
+import { plural } from '../model/format.ts'
 
 /**
  * The batch with what the command line says about files that cannot be downloaded yet, recorded beside the data. On a terminal a

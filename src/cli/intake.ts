@@ -16,7 +16,7 @@ import { batchesAt } from './recover.ts'
 import type { LazyRuntime } from './runtime.ts'
 import { Sources } from './sources.ts'
 import { tellWait } from './tell-notices.ts'
-import { plural } from './terminal/format.ts'
+import { plural } from '../model/format.ts'
 
 /**
  * Reads all of the manifests, refuses them with every bad line named, and finds or begins their batch at the destination.

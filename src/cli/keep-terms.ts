@@ -4,7 +4,7 @@ import { patiently } from '../plan/patient-catalogue.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Context } from './command.ts'
 import type { Sources } from './sources.ts'
-import { plural } from './terminal/format.ts'
+import { plural } from '../model/format.ts'
 import { tellWait } from './tell-notices.ts'
 
 /** Keeps the terms of use of every dataset of a planned batch that has its own, as they are now: the user accepts them. */

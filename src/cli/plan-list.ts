@@ -9,7 +9,7 @@ import type { Item } from '../model/item.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { keepExisting } from '../transfer/existing.ts'
 import type { Context } from './command.ts'
-import { formatBytes, formatCount } from './terminal/format.ts'
+import { formatBytes, formatCount } from '../model/format.ts'
 import type { Output } from './terminal/output.ts'
 import { pad } from './terminal/text.ts'
 

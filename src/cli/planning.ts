@@ -17,7 +17,7 @@ import { keepAllTerms, tellTerms } from './keep-terms.ts'
 import { openQuestionSlots } from './open-question-slots.ts'
 import type { Runtime } from './runtime.ts'
 import type { Output } from './terminal/output.ts'
-import { formatBytes, formatCount, plural } from './terminal/format.ts'
+import { formatBytes, formatCount, plural } from '../model/format.ts'
 import type { Sources } from './sources.ts'
 import { tellWait } from './tell-notices.ts'
 

@@ -1,6 +1,6 @@
 import { pause } from '../async/pause.ts'
 import { DataferryError } from '../errors.ts'
-import { formatBytes, formatDuration } from './terminal/format.ts'
+import { formatBytes, formatDuration } from '../model/format.ts'
 
 export interface StopLimitOptions {
   readonly maxDurationMs?: number | undefined

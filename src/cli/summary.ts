@@ -9,7 +9,7 @@ import { shortId } from './batch-names.ts'
 import type { LoadedConfig } from '../config/config.ts'
 import { pasted, unnamedServers } from './pasted.ts'
 import { placeFor } from './places.ts'
-import { formatBytes, formatCount, formatDuration, formatRate, plural } from './terminal/format.ts'
+import { formatBytes, formatCount, formatDuration, formatRate, plural } from '../model/format.ts'
 import type { Output } from './terminal/output.ts'
 
 /** Failures that are listed, of each code and in all; the rest is in failures.csv. */

@@ -2,7 +2,7 @@ import { listBatches } from '../../batch/folder.ts'
 import { isReported } from '../../batch/report.ts'
 import type { Command } from '../command.ts'
 import { openDestination } from '../destination.ts'
-import { plural } from '../terminal/format.ts'
+import { plural } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 
 /** What `dataferry clean` does. */

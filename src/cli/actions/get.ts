@@ -1,7 +1,7 @@
 import { DataferryError } from '../../errors.ts'
 import type { Receipt } from '../../model/receipt.ts'
 import type { Command, Context, ExitCode } from '../command.ts'
-import { formatBytes } from '../terminal/format.ts'
+import { formatBytes } from '../../model/format.ts'
 import { readRequest, type GetRequest } from '../get/request.ts'
 import { fileProgress, outputTarget, type GetRun, type OutputTarget } from '../get/run.ts'
 import { listing, requireTable } from '../get/source.ts'

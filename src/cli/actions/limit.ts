@@ -2,7 +2,7 @@ import { DataferryError } from '../../errors.ts'
 import type { ServerSettings } from '../../ledger/servers.ts'
 import { byteCount, normalServer } from '../../config/setting-values.ts'
 import type { Command, Given } from '../command.ts'
-import { formatRate } from '../terminal/format.ts'
+import { formatRate } from '../../model/format.ts'
 import { openRuntime } from '../runtime.ts'
 
 /** What `dataferry limit` does. */

@@ -13,7 +13,7 @@ import { namedMirror, ownMirror, withSink } from '../mirror/with-mirror.ts'
 import { pasted } from '../pasted.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { openRuntime } from '../runtime.ts'
-import { formatBytes, plural } from '../terminal/format.ts'
+import { formatBytes, plural } from '../../model/format.ts'
 
 type Action = (context: Context) => Promise<ExitCode>
 

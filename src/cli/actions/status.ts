@@ -15,7 +15,7 @@ import { shownUrl } from '../../model/shown-url.ts'
 import type { Command, Context } from '../command.ts'
 import { knownBatch } from '../control.ts'
 import { pasted } from '../pasted.ts'
-import { formatBytes, formatCount, plural } from '../terminal/format.ts'
+import { formatBytes, formatCount, plural } from '../../model/format.ts'
 import { openRuntime, type Runtime } from '../runtime.ts'
 
 const WATCH_MS = 1_000

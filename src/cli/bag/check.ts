@@ -2,7 +2,7 @@ import { openBag, storedBag, type BagSource } from '../../proof/bagit/bag-source
 import { checkBag, type BagFinding } from '../../proof/bagit/check-bag.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { openDestination } from '../destination.ts'
-import { formatBytes, formatCount } from '../terminal/format.ts'
+import { formatBytes, formatCount } from '../../model/format.ts'
 import { profileNamed } from './profile-named.ts'
 
 /** `dataferry bag check`: 0 a whole bag, 1 anything else. */

@@ -5,7 +5,7 @@ import { completeBag, type OpenUrl } from '../../proof/bagit/complete-bag.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { fileOf, identify } from '../identify.ts'
 import { clientOptions, httpFor, Sources } from '../sources.ts'
-import { plural } from '../terminal/format.ts'
+import { plural } from '../../model/format.ts'
 
 const CONNECTIONS = 4
 

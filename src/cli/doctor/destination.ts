@@ -8,7 +8,7 @@ import { makeFolders } from '../../make-folders.ts'
 import type { Records, Sink } from '../../sinks/sink.ts'
 import { openDestination } from '../destination.ts'
 import { shownUrl } from '../../model/shown-url.ts'
-import { formatBytes } from '../terminal/format.ts'
+import { formatBytes } from '../../model/format.ts'
 import type { Finding } from './finding.ts'
 
 const check = 'Destination'

@@ -1,7 +1,7 @@
 import { messageOf } from '../../errors.ts'
 import { LEAST_NODE, nodeProblem } from '../../node-version.ts'
 import { inspectOnly } from '../intake.ts'
-import { plural } from '../terminal/format.ts'
+import { plural } from '../../model/format.ts'
 import type { Finding } from './finding.ts'
 
 /** Whether this Node.js can run dataferry. `version` is in the form of `process.versions.node`. */

@@ -7,7 +7,7 @@ import { hasProxies, proxyFor, proxyLabel, type Proxies } from '../../model/prox
 import { lookAtServers } from '../look-at-servers.ts'
 import { clientOptions, httpFor, type Reach } from '../sources.ts'
 import type { Finding } from './finding.ts'
-import { formatDuration } from '../terminal/format.ts'
+import { formatDuration } from '../../model/format.ts'
 
 /** Signed URLs of storage hosts are valid for a minute or more, by the server's clock. */
 const CLOCK_TOLERANCE_MS = 60_000

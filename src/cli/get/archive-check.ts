@@ -3,7 +3,7 @@ import type { CheckedArchive } from '../../archive/archive-report.ts'
 import { DataferryError } from '../../errors.ts'
 import type { Ref } from '../../model/item.ts'
 import type { Inspect } from '../../transfer/transfer-archive.ts'
-import { plural } from '../terminal/format.ts'
+import { plural } from '../../model/format.ts'
 
 /** How many left-out files are named. */
 const SHOWN = 10

@@ -8,7 +8,7 @@ import type { OpenBody, OpenSource } from '../../model/source.ts'
 import { listedItem } from '../../plan/file-item.ts'
 import { notTabular } from '../../plan/resolve.ts'
 import type { Context } from '../command.ts'
-import { formatDuration } from '../terminal/format.ts'
+import { formatDuration } from '../../model/format.ts'
 import type { GetRequest, Wanted } from './request.ts'
 
 /** A whole file as the server lists it, and the name that it has there. */

@@ -9,7 +9,7 @@ import type { Records, Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { pasted } from '../pasted.ts'
 import { placeFor } from '../places.ts'
-import { formatBytes, formatCount, formatDuration, plural } from '../terminal/format.ts'
+import { formatBytes, formatCount, formatDuration, plural } from '../../model/format.ts'
 
 /** Rows that are shown of a run; the rest is counted. */
 const SHOWN = 50

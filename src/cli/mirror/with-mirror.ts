@@ -12,7 +12,7 @@ import { claim, type Ownership } from '../ownership.ts'
 import { pasted } from '../pasted.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import type { Runtime } from '../runtime.ts'
-import { formatDuration } from '../terminal/format.ts'
+import { formatDuration } from '../../model/format.ts'
 
 /** Opens the destination, and closes it when the work has ended. */
 export async function withSink(context: Context, work: (sink: Sink) => Promise<ExitCode>): Promise<ExitCode> {

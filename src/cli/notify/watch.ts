@@ -11,7 +11,7 @@ import { shownUrl } from '../../model/shown-url.ts'
 import type { Context } from '../command.ts'
 import { openDestination } from '../destination.ts'
 import type { Runtime } from '../runtime.ts'
-import { formatDuration, plural } from '../terminal/format.ts'
+import { formatDuration, plural } from '../../model/format.ts'
 
 export interface WatchDeps {
   readonly context: Pick<Context, 'config' | 'log'>

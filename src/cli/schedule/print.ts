@@ -5,7 +5,7 @@ import { runsOf, type HistoryLine, type Run } from '../../schedule/history.ts'
 import type { ScheduleFolder } from '../../schedule/schedule-folder.ts'
 import { startsOf } from '../../schedule/starts.ts'
 import type { Context } from '../command.ts'
-import { formatDuration } from '../terminal/format.ts'
+import { formatDuration } from '../../model/format.ts'
 
 /** Runs that `show` lists. */
 const SHOWN = 10

@@ -11,7 +11,7 @@ import { Scheduler } from '../../schedule/scheduler.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { endCode } from '../failure.ts'
 import { openRuntime } from '../runtime.ts'
-import { formatDuration } from '../terminal/format.ts'
+import { formatDuration } from '../../model/format.ts'
 import { startCommand } from './start-command.ts'
 
 const TICK_MS = 1_000

@@ -1,6 +1,6 @@
 import { noticeText } from '../../model/notice.ts'
 import { visibleText } from '../../model/visible-text.ts'
-import { formatBytes, formatCount, formatDuration, formatRate } from './format.ts'
+import { formatBytes, formatCount, formatDuration, formatRate } from '../../model/format.ts'
 import {
   bytesToFetch,
   fraction,

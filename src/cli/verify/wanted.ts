@@ -7,7 +7,7 @@ import type { Records } from '../../sinks/sink.ts'
 import type { Context } from '../command.ts'
 import { pasted, unnamedServers } from '../pasted.ts'
 import { shownUrl } from '../../model/shown-url.ts'
-import { plural } from '../terminal/format.ts'
+import { plural } from '../../model/format.ts'
 
 /** The manifest of `--wanted`. Disposing removes it unless something was written to it. */
 class WantedFile implements AsyncDisposable {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { formatBytes, formatCount, formatDuration, formatRate, plural } from '../../../src/cli/terminal/format.ts'
+import { formatBytes, formatCount, formatDuration, formatRate, plural } from '../../../src/model/format.ts'
 import { Output } from '../../../src/cli/terminal/output.ts'
 import { displayWidth, pad, shortenPath, truncate, wrap } from '../../../src/cli/terminal/text.ts'
 import { visibleJson, visibleText } from '../../../src/model/visible-text.ts'

@@ -1,2 +1,0 @@
-/** Numbers as people read them; the pages of the dashboard show them alike. */
-export * from '../../model/format.ts'
