@@ -3,11 +3,11 @@
 // first. It needs nothing but Node.js, says on standard error each thing that it does, and says and does nothing when
 // all is there. Exit code 3: something is missing that it cannot install; the message has the command that does.
 // With --all also programs that single tests look for: those that cannot be installed are said, and their tests skipped.
-import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { accessSync, constants, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { isRoot, mayRunAsRoot, onPath, run, runAsRoot } from './programs.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const LEAST_NODE = [20, 19]
@@ -69,7 +69,7 @@ function installPackages() {
     say('installing the packages of package-lock.json (npm ci)')
     // npm says where it is when it runs this; on Windows it is no program that could be started by name.
     const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm']
-    if (!run([...npm, 'ci', '--no-audit', '--no-fund'])) fail('npm ci did not succeed; its messages are above')
+    if (!run([...npm, 'ci', '--no-audit', '--no-fund'], root)) fail('npm ci did not succeed; its messages are above')
   }
   writeFileSync(stampFile, lock)
 }
@@ -85,45 +85,22 @@ function installRedis() {
   const manager = MANAGERS.find(({ name }) => onPath(name))
   if (!manager) fail(`Redis is missing: install redis-server or valkey-server, or set REDIS_URL to a running one`)
   const needsRoot = !manager.asUser
-  const isRoot = process.getuid?.() === 0
   const advice = `run: ${needsRoot && !isRoot ? 'sudo ' : ''}${manager.hint}\n  or set REDIS_URL to a running Redis`
-  const withSudo = needsRoot && !isRoot
-  if (withSudo && !mayUseSudo()) fail(`Redis is missing, and installing it needs your password; ${advice}`)
+  if (needsRoot && !mayRunAsRoot()) fail(`Redis is missing, and installing it needs your password; ${advice}`)
   say(`installing Redis with ${manager.name}`)
-  const done = run([...(withSudo ? ['sudo', '-n'] : []), ...manager.command])
+  const done = needsRoot ? runAsRoot(manager.command, root) : run(manager.command, root)
   if (!done || !(onPath('redis-server') || onPath('valkey-server'))) fail(`Redis could not be installed; ${advice}`)
 }
 
 function installExtra(program) {
   if (onPath(program)) return
-  const isRoot = process.getuid?.() === 0
   const name = EXTRAS[program]
   const hint = `tests that need ${program} are skipped; on Debian it is in the package ${name}`
-  if (!onPath('apt-get') || !(isRoot || mayUseSudo())) return say(hint)
+  if (!onPath('apt-get') || !mayRunAsRoot()) return say(hint)
   say(`installing ${name} with apt-get`)
   const install = `export DEBIAN_FRONTEND=noninteractive; apt-get update && apt-get install -y --no-install-recommends ${name}`
-  const done = run([...(isRoot ? [] : ['sudo', '-n']), 'sh', '-c', install])
+  const done = runAsRoot(['sh', '-c', install], root)
   if (!done || !onPath(program)) say(hint)
-}
-
-function mayUseSudo() {
-  return onPath('sudo') && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0
-}
-
-/** Runs a command with its output on standard error: standard output belongs to what comes after. */
-function run([program, ...args]) {
-  return spawnSync(program, args, { cwd: root, stdio: ['ignore', 2, 2] }).status === 0
-}
-
-function onPath(program) {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK)
-      return folder !== ''
-    } catch {
-      return false
-    }
-  })
 }
 
 function read(file) {

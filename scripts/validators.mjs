@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { run } from './programs.mjs'
 
 const PACKAGES = ['bagit==1.9.0', 'bdbag==1.8.0', 'ocfl-py==2.1.0', 'roc-validator==0.13.0']
 const ROCFL = '1.7.0'
@@ -32,9 +33,9 @@ function installPython() {
   process.stderr.write(`validators: installing ${PACKAGES.join(', ')} (pip)\n`)
   rmSync(join(root, 'python'), { recursive: true, force: true })
   const python = process.env.PYTHON ?? 'python3'
-  if (!run(python, ['-m', 'venv', join(root, 'python')])) return false
+  if (!run([python, '-m', 'venv', join(root, 'python')])) return false
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...PACKAGES]
-  if (!run(join(root, 'python', 'bin', 'python'), pip)) return false
+  if (!run([join(root, 'python', 'bin', 'python'), ...pip])) return false
   if (!fillContextCache()) return false
   writeFileSync(stamp, wanted)
   return true
@@ -44,12 +45,12 @@ function installPython() {
 function fillContextCache() {
   const folder = join(root, 'context')
   mkdirSync(folder, { recursive: true })
-  if (!run('npm', ['pack', '--silent', '--pack-destination', folder, CONTEXT])) return false
+  if (!run(['npm', 'pack', '--silent', '--pack-destination', folder, CONTEXT])) return false
   const [archive] = readdirSync(folder).filter((name) => name.endsWith('.tgz'))
-  if (!run('tar', ['-xzf', join(folder, archive), '-C', folder, 'package/lib/context.json'])) return false
+  if (!run(['tar', '-xzf', join(folder, archive), '-C', folder, 'package/lib/context.json'])) return false
   const script = fileURLToPath(new URL('fill-context-cache.py', import.meta.url))
   const cache = join(folder, 'http')
-  return run(join(root, 'python', 'bin', 'python'), [script, cache, join(folder, 'package', 'lib', 'context.json')])
+  return run([join(root, 'python', 'bin', 'python'), script, cache, join(folder, 'package', 'lib', 'context.json')])
 }
 
 function installRocfl() {
@@ -60,12 +61,7 @@ function installRocfl() {
   if (existsSync(tried) && readFileSync(tried, 'utf8') === `${ROCFL} ${rust}`) return false
   process.stderr.write(`validators: building rocfl ${ROCFL} (cargo)\n`)
   const args = ['install', '--quiet', '--locked', '--version', ROCFL, '--no-default-features', '--root', root, 'rocfl']
-  if (run('cargo', args)) return true
+  if (run(['cargo', ...args])) return true
   writeFileSync(tried, `${ROCFL} ${rust}`)
   return false
-}
-
-/** Runs a command with its output on standard error: standard output belongs to what comes after. */
-function run(program, args) {
-  return spawnSync(program, args, { stdio: ['ignore', 2, 2] }).status === 0
 }

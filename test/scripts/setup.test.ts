@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
-const SCRIPT = fileURLToPath(new URL('../../scripts/setup.mjs', import.meta.url))
+const SCRIPTS = fileURLToPath(new URL('../../scripts', import.meta.url))
 const IS_ROOT = process.getuid?.() === 0
 /** Somebody who may not install anything: `nobody`, as far as tests may become one. */
 const NOBODY = IS_ROOT ? { uid: 65_534, gid: 65_534 } : {}
@@ -27,7 +27,7 @@ beforeEach(() => {
   clone = mkdtempSync(join(tmpdir(), 'df-setup-'))
   calls = join(clone, 'calls')
   for (const folder of ['scripts', 'bin']) mkdirSync(join(clone, folder))
-  copyFileSync(SCRIPT, join(clone, 'scripts/setup.mjs'))
+  for (const name of ['setup.mjs', 'programs.mjs']) copyFileSync(join(SCRIPTS, name), join(clone, 'scripts', name))
   writeFileSync(join(clone, 'package-lock.json'), '{"lock": 1}')
   writeFileSync(calls, '')
   program('npm', 'mkdir -p node_modules')
