@@ -3,27 +3,14 @@ import { pathToFileURL } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import type { Started } from './cli.ts'
 import { startService, until, type Service } from './service.ts'
+import { SMALL_FILES_PID, smallFiles } from './small-files.ts'
 
 const SMALL = 20
-const PID = 'doi:10.5072/FK2/MANY'
 const PREFIX = '{dataferry}'
 let service: Service
 let running: Started[] = []
 beforeAll(async () => {
-  service = await startService({
-    world: {
-      datasets: [
-        {
-          pid: PID,
-          files: Array.from({ length: SMALL }, (_, i) => ({
-            id: 100 + i,
-            label: `${i}.bin`,
-            content: { size: 900, seed: i },
-          })),
-        },
-      ],
-    },
-  })
+  service = await startService({ world: smallFiles(SMALL) })
 })
 afterAll(() => service[Symbol.asyncDispose]())
 afterEach(async () => {
@@ -75,7 +62,7 @@ it('what somebody else wrote into Redis is left out with a warning: status, run 
   expect(status.code).toBe(0)
   expect(status.stderr).toMatch(/batch torn cannot be read: it is left out/)
   const worker = work()
-  const id = await service.enqueue('real', PID)
+  const id = await service.enqueue('real', SMALL_FILES_PID)
   // Lines that nobody planned: in a queue of the batch's own server, and by a count that Redis was told.
   await items.add('item', { v: 1, batch: id, n: 4_000_000 }, { ...opts, jobId: `${id}-4000000` })
   await until('finished', async () => (await service.batch(id)).state === 'finished')
@@ -85,7 +72,7 @@ it('what somebody else wrote into Redis is left out with a warning: status, run 
     const left = await items.getJobCounts('waiting', 'active', 'delayed')
     return Object.values(left).reduce((sum, count) => sum + count, 0) <= 1
   })
-  const { code, stdout } = await service.run(1, 'run', PID, '--to', service.at('own'))
+  const { code, stdout } = await service.run(1, 'run', SMALL_FILES_PID, '--to', service.at('own'))
   expect(stdout).toContain(`All ${SMALL} files are there`)
   expect(code).toBe(0)
   expect(worker.child.exitCode).toBeNull()
@@ -98,7 +85,10 @@ it('what somebody else wrote into Redis is left out with a warning: status, run 
 })
 
 it('with --to a worker works for the destinations that are named and those below them, and leaves others to others', async () => {
-  const [here, there] = [await service.enqueue('mine/a', PID), await service.enqueue('others', PID)]
+  const [here, there] = [
+    await service.enqueue('mine/a', SMALL_FILES_PID),
+    await service.enqueue('others', SMALL_FILES_PID),
+  ]
   const narrow = work('--to', service.at('mine'), '--until-done')
   const { code, stderr } = await narrow.ended
   expect(code).toBe(0)
@@ -114,7 +104,7 @@ it('when the worker dies on which run --share relied, the command works itself',
   await service.dataverse.set({ latencyMs: 200 })
   const worker = work('--jobs', '1')
   await until('a worker', async () => (await service.workers.list()).length === 1)
-  const run = service.run(1, 'run', PID, '--to', service.at('shared'), '--share')
+  const run = service.run(1, 'run', SMALL_FILES_PID, '--to', service.at('shared'), '--share')
   await until('in flight', async () => (await service.held()).length > 0)
   worker.child.kill('SIGKILL')
   await service.dataverse.set({ latencyMs: 0 })
@@ -127,7 +117,7 @@ it('when the worker dies on which run --share relied, the command works itself',
 it('jobs that wait for a time go on in mid-run, though the wall clock was set back a day', async () => {
   await service.dataverse.set({ latencyMs: 100 })
   work('--jobs', '1')
-  const id = await service.enqueue('clock', PID)
+  const id = await service.enqueue('clock', SMALL_FILES_PID)
   await until('some files', async () => (await service.batch(id)).done > 2)
   // What a clock that is set back does to the jobs that wait: they are a day away.
   const { keys } = service.queues.in('public').feed

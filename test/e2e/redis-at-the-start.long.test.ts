@@ -3,21 +3,10 @@ import type { DataverseProcess } from '../fakes/dataverse/process.ts'
 import { itWithMounts, PRIVATE_MOUNTS } from '../mounts.ts'
 import { makeHome, type Home } from './cli.ts'
 import { startService, until, type Service } from './service.ts'
+import { SMALL_FILES_PID, smallFiles } from './small-files.ts'
 
 const SMALL = 40
-const PID = 'doi:10.5072/FK2/MANY'
-const world = {
-  datasets: [
-    {
-      pid: PID,
-      files: Array.from({ length: SMALL }, (_, i) => ({
-        id: 100 + i,
-        label: `${i}.bin`,
-        content: { size: 900, seed: i },
-      })),
-    },
-  ],
-}
+const world = smallFiles(SMALL)
 const FULL = ['maxmemory', '1'] as const
 const ROOM = ['maxmemory', '0'] as const
 
@@ -39,8 +28,8 @@ it('a Redis that is full at the start is one sentence with its address and the f
   try {
     for (const args of [
       ['work'],
-      ['enqueue', PID, '--to', service.at('never')],
-      ['run', PID, '--to', service.at('never')],
+      ['enqueue', SMALL_FILES_PID, '--to', service.at('never')],
+      ['run', SMALL_FILES_PID, '--to', service.at('never')],
       ['pause', '--only-server', dataverse.url],
     ]) {
       const { code, stderr } = await service.run(0, ...args)
@@ -60,7 +49,7 @@ it('a Redis that gets full in the middle of a run is waited for: said once, no a
   const worker = service.work(0, '--retries', '1')
   let said = ''
   worker.child.stderr?.on('data', (text: string) => (said += text))
-  const id = await service.enqueue('full', PID)
+  const id = await service.enqueue('full', SMALL_FILES_PID)
   await until('some files', async () => (await service.batch(id)).done > 3)
   await service.client.config('SET', ...FULL)
   await until('it is said', () => Promise.resolve(said.includes('is full')))
@@ -81,7 +70,7 @@ it('a Redis that gets full in the middle of a run is waited for: said once, no a
 })
 
 it('Ctrl-C while Redis takes no writes, or is away, parks: no word of a mistake, and the same command goes on', async () => {
-  const args = ['run', PID, '--to', service.at('parked'), '--server', dataverse.url]
+  const args = ['run', SMALL_FILES_PID, '--to', service.at('parked'), '--server', dataverse.url]
   const env = { REDIS_URL: service.redis.url, DATAFERRY_PREFIX: '{dataferry}' }
   await dataverse.set({ latencyMs: 100 })
   for (const [words, break_, mend] of [

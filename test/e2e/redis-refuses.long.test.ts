@@ -4,25 +4,12 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { itWithMounts, PRIVATE_MOUNTS } from '../mounts.ts'
 import { makeHome } from './cli.ts'
 import { startService, until, type Service } from './service.ts'
+import { SMALL_FILES_PID, smallFiles } from './small-files.ts'
 
 const SMALL = 60
-const PID = 'doi:10.5072/FK2/MANY'
 let service: Service
 beforeAll(async () => {
-  service = await startService({
-    world: {
-      datasets: [
-        {
-          pid: PID,
-          files: Array.from({ length: SMALL }, (_, i) => ({
-            id: 100 + i,
-            label: `${i}.bin`,
-            content: { size: 900, seed: i },
-          })),
-        },
-      ],
-    },
-  })
+  service = await startService({ world: smallFiles(SMALL) })
 })
 afterAll(() => service[Symbol.asyncDispose]())
 
@@ -44,7 +31,7 @@ it.each([
     let said = ''
     worker.child.stderr?.on('data', (text: string) => (said += text))
     const to = name.replaceAll(/\W/g, '-')
-    const id = await service.enqueue(to, PID)
+    const id = await service.enqueue(to, SMALL_FILES_PID)
     await until('some files', async () => (await service.batch(id)).done > 3)
     await client.call(command, [...refuse])
     await until('it is said', () => Promise.resolve(said.includes(words)))
@@ -71,7 +58,12 @@ itWithMounts(
     const wrapper = [...PRIVATE_MOUNTS, mount, 'sh']
     const env = { DATAFERRY_STATE_DIR: folder, REDIS_URL: '', DATAVERSE_SERVER: dataverse.url }
     const { requests } = await dataverse.totals()
-    const run = home.start(['run', PID, '--to', home.data, '--jobs', '1', '--retries', '1'], env, '', wrapper)
+    const run = home.start(
+      ['run', SMALL_FILES_PID, '--to', home.data, '--jobs', '1', '--retries', '1'],
+      env,
+      '',
+      wrapper,
+    )
     let said = ''
     run.child.stderr?.on('data', (text: string) => (said += text))
     await until('under way', async () => (await dataverse.totals()).requests > requests + 5)
