@@ -6,6 +6,7 @@ import { records } from '../e2e/cli.ts'
 import { filesBelow } from '../e2e/everything-kept.ts'
 import { startDataverse, type StandIn } from '../fakes/dataverse/server.ts'
 import { World } from '../fakes/dataverse/world.ts'
+import { guestbookFiles, guestbookRecords } from '../guestbook-records.ts'
 import { useRedis } from '../redis.ts'
 import { runInProcess, type Ended } from './in-process.ts'
 
@@ -84,11 +85,8 @@ async function withHome(
 }
 
 const answers = () => ['--guestbook', join(folder, 'answers.yaml')]
-const recordsOf = (dataset: number) => dataverse.guestbookRecords.filter((record) => record.dataset === dataset)
-const filesOf = (dataset: number) =>
-  recordsOf(dataset)
-    .map(({ file }) => file)
-    .sort()
+const recordsOf = (dataset: number) => guestbookRecords(dataverse, dataset)
+const filesOf = (dataset: number) => guestbookFiles(dataverse, dataset)
 
 test('small files behind a guestbook travel in bundles, with one record each', () =>
   withHome(async (_, dataferry) => {

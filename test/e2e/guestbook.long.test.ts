@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { startDataverse, type StandIn } from '../fakes/dataverse/server.ts'
 import { World } from '../fakes/dataverse/world.ts'
+import { guestbookFiles, guestbookRecords } from '../guestbook-records.ts'
 import { makeHome, records, type Ended, type Home } from './cli.ts'
 import { filesBelow, redisValues } from './everything-kept.ts'
 
@@ -34,9 +35,6 @@ const SOME = 'doi:10.5072/FK2/SOME'
 const FREE = 'doi:10.5072/FK2/FREE'
 const LARGE = 'doi:10.5072/FK2/LARGE'
 const OLD = 'doi:10.5072/FK2/OLD'
-const SMALL = 'doi:10.5072/FK2/SMALL'
-const MIRRORED = 'doi:10.5072/FK2/MIRRORED'
-const TERMS = 'doi:10.5072/FK2/TERMS'
 const LARGE_SIZE = 6_000_000
 
 function world(): World {
@@ -63,9 +61,6 @@ function world(): World {
     guestbook: BOOK,
     files: [{ id: 501, label: 'old.bin', content: { size: LARGE_SIZE, seed: 5 } }],
   })
-  made.dataset(SMALL, { id: 6, guestbook: BOOK, files: Array.from({ length: 40 }, (_, i) => small(600 + i)) })
-  made.dataset(MIRRORED, { id: 7, guestbook: BOOK, files: [701, 702].map(small) })
-  made.dataset(TERMS, { id: 8, terms: { termsOfUse: 'Only for good.', disclaimer: 'As it is.' }, files: [small(801)] })
   return made
 }
 
@@ -91,11 +86,8 @@ async function withHome(
 }
 
 const answers = () => ['--guestbook', join(folder, 'answers.yaml')]
-const recordsOf = (dataset: number) => dataverse.guestbookRecords.filter((record) => record.dataset === dataset)
-const filesOf = (dataset: number) =>
-  recordsOf(dataset)
-    .map(({ file }) => file)
-    .sort()
+const recordsOf = (dataset: number) => guestbookRecords(dataverse, dataset)
+const filesOf = (dataset: number) => guestbookFiles(dataverse, dataset)
 
 test('files and archives behind a guestbook come with one record for each file, and the answer is kept nowhere', () =>
   withHome(async (home, dataferry) => {
