@@ -3,8 +3,10 @@ import { describe, beforeEach, afterEach, expect, it } from 'vitest'
 import { readOrder } from '../../src/mirror/order.ts'
 import { NO_PROGRESS, writePending } from '../../src/mirror/pending.ts'
 import { runMirror } from '../../src/mirror/run.ts'
+import { readFiles } from '../../src/mirror/state.ts'
 import type { FileSpec } from '../fakes/dataverse/specs.ts'
 import type { MirrorHome } from './home.ts'
+import { withRecords } from './place.ts'
 
 const A = 'doi:10.5072/FK2/A'
 const B = 'doi:10.5072/FK2/B'
@@ -190,10 +192,16 @@ export function describeMirror(on: string, homeOf: () => Promise<MirrorHome>): v
       })
 
       it('finds with --full what the search never tells, such as a file that was restricted by a superuser', async () => {
-        const restricted = home.repository.files(A).map((one) => ({ ...one, restricted: true }))
-        home.repository.publish(A, () => restricted, true)
+        home.repository.restrict(A)
+        expect((await home.run()).report.requests).toEqual({ search: 2 })
         expect((await home.run('--full')).report).toMatchObject({ sweep: 'full', files: { fetched: 0 } })
         expect(await home.files()).toMatchObject({ 'doi-10.5072-FK2-A/a.txt': 'alpha' })
+        const { id = 0 } = (await home.datasets('current')).find(({ pid }) => pid === A) ?? {}
+        const held = await withRecords(home.place, (records) => readFiles(records, 'm', id))
+        expect(held.map(({ path, state }) => [path, state])).toEqual([
+          ['doi-10.5072-FK2-A/a.txt', 'restricted-now'],
+          ['doi-10.5072-FK2-A/sub/b.txt', 'restricted-now'],
+        ])
       })
 
       it('keeps all as it is where too much would leave, and lets it go with consent', async () => {

@@ -75,6 +75,16 @@ export class Repository {
     this.#define(pid, { ...described, modifiedAt: now, versions })
   }
 
+  /** A superuser restricts what is released: moves no time, and makes no version. */
+  restrict(pid: string): void {
+    const described = this.#described(pid)
+    const versions = described.versions.map((version) => ({
+      ...version,
+      files: version.files.map((file) => ({ ...file, restricted: true })),
+    }))
+    this.#define(pid, { ...described, versions })
+  }
+
   /** Somebody works on a draft: seen by the time of change alone. */
   edit(pid: string): void {
     this.#define(pid, { ...this.#described(pid), modifiedAt: this.#tick() })
