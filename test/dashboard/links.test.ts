@@ -7,8 +7,8 @@ afterEach(() => void vi.useRealTimers())
 
 it('a machine whose clock is wrong neither hides other dashboards nor its own', async () => {
   const links = new Links(redis.client, redis.prefix)
-  const [one, other] = ['a', 'b'].map((host) => ({ url: `http://${host}:8686`, host, pid: 1 }))
-  if (!one || !other) return
+  const one = { url: 'http://a:8686', host: 'a', pid: 1 }
+  const other = { url: 'http://b:8686', host: 'b', pid: 1 }
   await links.announce(one)
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 })
   await links.announce(other)

@@ -114,6 +114,7 @@ bundle,105,forms.zip
     )
     const { code, stdout, stderr } = await running
     clearInterval(look)
+    expect(seen.length).toBeGreaterThan(0)
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.any(String) as string })
     expect(filesOf(1)).toEqual([101, 101, 101, 102, 102, 102, 103, 103, 104, 104, 105, 105, 105])
     const said = {

@@ -26,15 +26,21 @@ afterAll(async () => {
   await home[Symbol.asyncDispose]()
 })
 
+/** What the server has sent of each file so far. */
+const sent = () => Promise.all([1, 2, 3].map(async (file) => (await dataverse.counters(file)).bytes))
+
 const at = (name: string) => ['--server', dataverse.url, '--to', `${home.data}/${name}`]
 
 test('run parks at the byte when its transfer is used up, ends with 10, and the same command continues', async () => {
   const args = ['run', '1', ...at('a')]
   const first = await home.run([...args, '--max-transfer', '6M'])
+  const [once = 0] = await sent()
   expect(first.stderr).toContain('Stopping (--max-transfer: ')
   expect(first.stderr).toContain('Parked. The same command continues where it stopped')
   expect(first.code).toBe(10)
   // What is on its way when the limit is met still arrives: far less than the file.
+  expect(once).toBeGreaterThan(0)
+  expect(once).toBeLessThan(LARGE)
   const second = await home.run([...args, '--json'])
   expect(second.code).toBe(0)
   expect(second.stdout).toMatch(/"resumedFrom":[1-9]/)
@@ -70,10 +76,14 @@ test('a shared run has the workers park as well, which count its bytes, and the 
 })
 
 test('work with several processes stops when all of them together have received so much', async () => {
-  expect((await home.run(['enqueue', '1', ...at('d')])).code).toBe(0)
+  for (const file of ['1', '2', '3']) expect((await home.run(['enqueue', file, ...at(`d${file}`)])).code).toBe(0)
+  const before = await sent()
   const args = ['work', '--server', dataverse.url, '--processes', '2', '--until-done']
   const first = await home.run([...args, '--max-transfer', '6M'])
   expect(first.stderr).toContain('Stopping (--max-transfer: ')
   expect(first.code).toBe(10)
+  const received = (await sent()).map((bytes, n) => bytes - (before[n] ?? 0))
+  expect(received.filter((bytes) => bytes > 0).length).toBeGreaterThan(1)
+  expect(received.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(LARGE)
   expect((await home.run(args)).code).toBe(0)
 })

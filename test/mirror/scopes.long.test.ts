@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FileSpec } from '../fakes/dataverse/specs.ts'
@@ -84,6 +84,7 @@ describe('a scope', () => {
       const { code } = await home.cli('mirror', 'run', 'n', '--to', join(home.folder, 'linked'), ...more)
       expect(code).toBe(0)
     }
+    expect(await readdir(join(home.folder, 'linked'))).toContain('doi-10.5072-FK2-ELSE')
   })
 
   it('of a collection follows a dataset that is moved into it from where it was linked, and out again', async () => {

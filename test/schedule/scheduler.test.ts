@@ -367,8 +367,6 @@ it('a run that an earlier schedule of this name has parked is not gone on with',
 it('a damaged definition or history stops no other schedule', async () => {
   const one = await machine()
   await one.folder.write(schedule({ name: 'other' }))
-  // What is in its place cannot be read as a file at all.
-  mkdirSync(join(folder, 'a/schedules/folder/schedule.json'), { recursive: true })
   appendFileSync(join(folder, 'a/schedules/other/schedule.json'), '}')
   // What is in its place cannot be read as a file at all.
   mkdirSync(join(folder, 'a/schedules/folder/schedule.json'), { recursive: true })
