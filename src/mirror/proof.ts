@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { Stated } from '../batch/known-paths.ts'
 import type { Finding } from '../batch/verify-destination.ts'
+import type { FindItem } from '../batch/wanted-rows.ts'
 import type { Item } from '../model/item.ts'
 import type { Records } from '../sinks/sink.ts'
-import { listMirrors, names, readOrder } from './order.ts'
-import { heldDatasets, isHeld, isShown, readFiles, readState } from './state.ts'
+import { listMirrors, names, readOrder, type MirrorOrder } from './order.ts'
+import { heldDatasets, isHeld, isShown, readFiles, readState, type HeldFile } from './state.ts'
 
 /** What the mirrors of a destination say is there, as receipts under a name for each mirror. */
 export async function* mirrorReceipts(
@@ -26,23 +27,43 @@ async function* receiptsOf(records: Records, mirror: string): AsyncGenerator<Sta
 }
 
 /**
- * The item that brings what a finding is about again, to the same path.
- * @returns undefined: the finding is about no mirror; `aside`: the file is not where the server shows it
+ * Finds the item that brings what a finding is about again, to the same path; `aside`: the file is not where the server shows it.
+ * Mirrors are listed once, and the files of a dataset are read once where its findings follow one another.
  */
-export async function mirroredItem(
-  records: Records,
-  { batch, n, path }: { readonly batch: string; readonly n: number; readonly path: string },
-): Promise<Item | 'aside' | undefined> {
-  const mirror = (await listMirrors(records)).find((name) => batch === idOf(name))
-  const order = mirror === undefined ? undefined : await readOrder(records, mirror)
+export function mirroredItems(records: Records): FindItem {
+  let mirrors: readonly string[] | undefined
+  let last: { readonly batch: string; readonly n: number; readonly dataset: Mirrored | undefined } | undefined
+  return async ({ batch, n, path }) => {
+    mirrors ??= await listMirrors(records)
+    if (last?.batch !== batch || last.n !== n) {
+      const mirror = mirrors.find((name) => batch === idOf(name))
+      last = { batch, n, dataset: mirror === undefined ? undefined : await mirrored(records, mirror, n) }
+    }
+    if (!last.dataset) return undefined
+    const { order, files } = last.dataset
+    const file = files.get(path)
+    return file && isShown(file) ? itemOf(file, n, order) : 'aside'
+  }
+}
+
+/** A dataset of a mirror: its files by path. */
+interface Mirrored {
+  readonly order: MirrorOrder
+  readonly files: ReadonlyMap<string, HeldFile>
+}
+
+async function mirrored(records: Records, mirror: string, dataset: number): Promise<Mirrored | undefined> {
+  const order = await readOrder(records, mirror)
   if (!order) return undefined
-  const file = (await readFiles(records, order.name, n)).find((one) => one.path === path)
-  if (!file || !isShown(file)) return 'aside'
-  const { size, checksum } = file
+  const files = await readFiles(records, order.name, dataset)
+  return { order, files: new Map(files.map((file) => [file.path, file])) }
+}
+
+function itemOf({ file, path, size, checksum }: HeldFile, n: number, { server }: MirrorOrder): Item {
   return {
     n,
-    server: order.server,
-    ref: { kind: 'file', file: file.file, format: 'original' },
+    server,
+    ref: { kind: 'file', file, format: 'original' },
     path,
     line: 0,
     expect: { ...(size !== undefined && { size }), ...(checksum && { checksum }) },

@@ -1,7 +1,7 @@
 import { open, rm, writeFile, type FileHandle } from 'node:fs/promises'
 import type { Finding } from '../../batch/verify-destination.ts'
 import { WantedAgain } from '../../batch/wanted-rows.ts'
-import { mirroredItem } from '../../mirror/proof.ts'
+import { mirroredItems } from '../../mirror/proof.ts'
 import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import type { Records } from '../../sinks/sink.ts'
 import type { Context } from '../command.ts'
@@ -18,7 +18,7 @@ class WantedFile implements AsyncDisposable {
   constructor(name: string, file: FileHandle, records: Records) {
     this.#name = name
     this.#file = file
-    this.#again = new WantedAgain(records, (place) => mirroredItem(records, place))
+    this.#again = new WantedAgain(records, mirroredItems(records))
   }
 
   async add(finding: Finding): Promise<void> {
