@@ -30,7 +30,6 @@ export interface Looked {
 
 /** What a server lists of a dataset. */
 interface Listed {
-  readonly id: number
   readonly folder: string
   readonly versions: readonly HeldVersion[]
   /** The files of versions that were listed now, by the id of the version. */
@@ -60,7 +59,7 @@ export class Looker {
     folder: string,
     inFull: boolean,
   ): Promise<Looked | undefined> {
-    const { source, order, signal, now, asksAgain, answers } = this.#options
+    const { source, order, records, signal, now, asksAgain, answers } = this.#options
     const released = await source.versions(found.id, signal)
     const [newest] = released
     // It was released a moment ago: what became of it is asked when it is not found any more.
@@ -98,7 +97,8 @@ export class Looker {
       }
     }
     const metadata = await keepMetadata(this.#options, { found, folder, versions, newest: newest.id, known })
-    const arrangement = await this.#arrangement(old, { id: found.id, folder, versions, listed, asked })
+    const held = old ? await readFiles(records, order.name, found.id) : []
+    const arrangement = this.#arrangement(held, { folder, versions, listed, asked })
     const files = arrangement?.files
     const isUpToDate = found.seen === undefined || found.seen.versionId === newest.id
     const again = !isUpToDate || metadata.again || isFresh(newest, now)
@@ -115,19 +115,15 @@ export class Looker {
       ...(again && { again: true as const }),
       ...(old?.guarded && { guarded: true as const }),
     }
-    const changes = this.#changes(old, dataset, files, await this.#before(old), metadata.changed)
+    const changes = this.#changes(old, dataset, files, held, metadata.changed)
     const { guestbookId: guestbook } = newest
     return { dataset, changes, mislisted, guestbook, ...(arrangement && { arrangement }) }
   }
 
   /** The files of a dataset where any of them was listed anew. */
-  async #arrangement(
-    old: MirroredDataset | undefined,
-    { id, folder, versions, listed, asked }: Listed,
-  ): Promise<Arrangement | undefined> {
+  #arrangement(held: readonly HeldFile[], { folder, versions, listed, asked }: Listed): Arrangement | undefined {
     if (listed.size === 0) return undefined
-    const { records, order, now } = this.#options
-    const held = old ? await readFiles(records, order.name, id) : []
+    const { order, now } = this.#options
     const wanted: Wanted[] = []
     const kept: HeldFile[] = []
     for (const version of versions.filter(({ past }) => !past)) {
@@ -173,10 +169,6 @@ export class Looker {
 
   #inDataset(path: string, folder: string, version: string): string {
     return path.slice(this.#topOf(folder, version).length + 1)
-  }
-
-  async #before(old: MirroredDataset | undefined): Promise<readonly HeldFile[]> {
-    return old ? readFiles(this.#options.records, this.#options.order.name, old.id) : []
   }
 
   #changes(
