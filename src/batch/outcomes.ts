@@ -89,16 +89,16 @@ export class Outcomes {
 
   /** The failure of every item that failed at last, has no receipt and was not reopened since, in no order. */
   async *failures(): AsyncGenerator<Failure> {
-    for await (const line of this.#unfetched()) if (line.state === 'failed') yield line
+    for await (const line of this.unfetched()) if (line.state === 'failed') yield line
   }
 
   /** Every item that waits, in no order. */
   async *waiting(): AsyncGenerator<Waiting> {
-    for await (const line of this.#unfetched()) if (line.state === 'waiting') yield line
+    for await (const line of this.unfetched()) if (line.state === 'waiting') yield line
   }
 
-  /** The last line of every item that has no receipt and was not reopened since. */
-  async *#unfetched(): AsyncGenerator<Failure | Waiting> {
+  /** The last line of every item that has no receipt and was not reopened since, in no order. */
+  async *unfetched(): AsyncGenerator<Failure | Waiting> {
     const ended = new LineSet()
     const once = new LineSet()
     /** Items with several lines, of which the last one counts. */
@@ -150,7 +150,7 @@ export class Outcomes {
     }
     const failures = new Map<string, number>()
     const waitingFor: Record<WaitsFor, number> = { access: 0, embargo: 0 }
-    for await (const line of this.#unfetched()) {
+    for await (const line of this.unfetched()) {
       if (line.state === 'waiting') {
         sum.waiting++
         waitingFor[line.for]++
@@ -161,6 +161,11 @@ export class Outcomes {
     }
     return { ...sum, waitingFor, verified, failures: Object.fromEntries(failures), algorithms }
   }
+}
+
+/** Why an item is not there, as tables for people and machines call it. */
+export function codeOf(line: Failure | Waiting): string {
+  return line.state === 'failed' ? line.code : `WAITING_${line.for.toUpperCase()}`
 }
 
 function nameOf(line: LogLine): string {

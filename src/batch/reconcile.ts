@@ -21,8 +21,7 @@ export async function reconcile(ledger: Ledger, records: Records, batch: Batch, 
   const outcomes = new Outcomes(records, id, plan.items)
   let learned = 0
   for await (const some of chunks(outcomes.receipts())) learned += await settleAll(ledger, id, some)
-  for await (const some of chunks(outcomes.failures())) learned += await settleAll(ledger, id, some)
-  for await (const some of chunks(outcomes.waiting())) learned += await settleAll(ledger, id, some)
+  for await (const some of chunks(outcomes.unfetched())) learned += await settleAll(ledger, id, some)
   return learned
 }
 

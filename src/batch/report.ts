@@ -7,7 +7,7 @@ import { names } from './folder.ts'
 import { isUnreadable, parseRecord, recordText } from './record.ts'
 import { allItems, ItemsReader } from './items-file.ts'
 import { leftOutRows } from './left-out.ts'
-import { Outcomes } from './outcomes.ts'
+import { codeOf, Outcomes } from './outcomes.ts'
 import { canBeAsked, csvRow, WANTED_HEADER, wantedRow } from './wanted-rows.ts'
 
 const count = z.number().int().nonnegative()
@@ -132,9 +132,7 @@ async function* failureRows(outcomes: Outcomes, items: ItemsReader): AsyncGenera
 /** As failures: a manifest that fetches these files. */
 async function* waitingRows(outcomes: Outcomes, items: ItemsReader): AsyncGenerator<Uint8Array> {
   yield WANTED_HEADER
-  for await (const { n, for: what, message } of outcomes.waiting()) {
-    yield wantedRow(await items.item(n), `WAITING_${what.toUpperCase()}`, message)
-  }
+  for await (const line of outcomes.waiting()) yield wantedRow(await items.item(line.n), codeOf(line), line.message)
 }
 
 async function* renamedRows(records: Records, batch: string, count: number): AsyncGenerator<Uint8Array> {

@@ -9,7 +9,7 @@ import { readHold } from './hold.ts'
 import { ItemsReader } from './items-file.ts'
 import { KnownPaths, type KnownPath, type Received, type Stated } from './known-paths.ts'
 import { LineSet } from './line-set.ts'
-import { Outcomes } from './outcomes.ts'
+import { codeOf, Outcomes } from './outcomes.ts'
 import { isUnreadable } from './record.ts'
 
 /** What was found at one path of a destination. */
@@ -172,14 +172,10 @@ async function addBatch(
     progress.receipts++
   }
   if (isCancelled || plan === undefined || told.count >= plan.items) return
-  for await (const { n, path, code } of outcomes.failures()) {
+  for await (const line of outcomes.unfetched()) {
     signal.throwIfAborted()
-    await known.addUnfetched(id, n, path, code)
-    told.add(n)
-  }
-  for await (const { n, path, for: what } of outcomes.waiting()) {
-    await known.addUnfetched(id, n, path, `WAITING_${what.toUpperCase()}`)
-    told.add(n)
+    await known.addUnfetched(id, line.n, line.path, codeOf(line))
+    told.add(line.n)
   }
   const items = new ItemsReader(records, id)
   for (let n = 0; n < plan.items; n++) {
