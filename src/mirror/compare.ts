@@ -17,7 +17,6 @@ import { Looker, type Looked } from './look.ts'
 import type { LookOptions } from './metadata.ts'
 import { listMirrors } from './order.ts'
 import { filesName, logName, LOGS, type LogName, type PendingRun, type Progress } from './pending.ts'
-import { HAPPENED, type Happened } from './report.ts'
 import { countsOf, heldDatasets, PARTS, readLines, writeFilesRecord, type MirroredDataset } from './state.ts'
 
 /** A dataset that was found, that is held, or both. */
@@ -279,8 +278,7 @@ class Comparison {
     }
     const said = { ...(reason !== undefined && { reason }), ...(forward !== undefined && { forward }) }
     const detail = [reason, forward].filter((text) => text !== undefined).join(' ')
-    const change: Change['change'] = CHANGE_OF[state] ?? 'dataset-gone'
-    await this.#changes([{ change, dataset: old.pid, ...(detail !== '' && { detail }) }])
+    await this.#changes([{ change: `dataset-${state}`, dataset: old.pid, ...(detail !== '' && { detail }) }])
     const dataset: MirroredDataset = {
       ...old,
       unknownRuns: undefined,
@@ -289,7 +287,7 @@ class Comparison {
       leftAt: this.#options.now.toISOString(),
       ...said,
     }
-    await this.#write({ dataset, happened: HAPPENED.find((one) => one === state) ?? 'gone', touched: false })
+    await this.#write({ dataset, happened: state, touched: false })
   }
 
   /** What one dataset alone cannot be looked at for is reported, and the next run looks again. */
@@ -318,13 +316,6 @@ class Comparison {
   async #write(compared: Compared): Promise<void> {
     await this.#logs.datasets.add(compared)
   }
-}
-
-const CHANGE_OF: Readonly<Partial<Record<Happened | MirroredDataset['state'], Change['change']>>> = {
-  deaccessioned: 'dataset-deaccessioned',
-  gone: 'dataset-gone',
-  denied: 'dataset-denied',
-  'out-of-scope': 'dataset-out-of-scope',
 }
 
 function folderOf(pid: string): string {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { FoundDataset, MirrorSource } from '../model/mirror-source.ts'
 import type { MirrorOrder } from './order.ts'
-import { DATASET_STATES, type MirroredDataset } from './state.ts'
+import type { MirroredDataset } from './state.ts'
 
 /** Datasets that may leave in one run, however few are held. */
 const FEW = 10
@@ -11,7 +11,7 @@ const SHARE = 0.05
 export const departureSchema = z.object({
   id: z.number().int().positive(),
   /** `current`: it stays, as the index may be at fault, or one more run has to say the same. */
-  state: z.enum(DATASET_STATES),
+  state: z.enum(['current', 'deaccessioned', 'gone', 'denied', 'out-of-scope']),
   reason: z.string().optional(),
   forward: z.string().optional(),
   unknownRuns: z.number().int().optional(),
