@@ -140,13 +140,15 @@ class Version {
   readonly #paths = new Map<string, { readonly by: string; readonly isFolder: boolean }>()
   /** Content that is new. */
   readonly #manifest = new Map<string, string>()
-  /** Further digests of new content, by algorithm. */
-  readonly #fixity = new Map<Algorithm, Map<string, string>>()
+  /** Paths of content, by a further algorithm and digest. */
+  readonly #fixity: Map<string, Map<string, string[]>>
 
   constructor(before: Inventory, name: string, staged: StagedVersion) {
     this.#before = before
     this.#name = name
     this.#staged = staged
+    const known = Object.entries(structuredClone(before.fixity ?? {}))
+    this.#fixity = new Map(known.map(([algorithm, paths]) => [algorithm, new Map(Object.entries(paths))]))
   }
 
   async add(file: HoldingFile, read: ReadHeld): Promise<void> {
@@ -196,18 +198,14 @@ class Version {
   }
 
   inventory({ pid, number = 'unknown', server, releasedAt }: DatasetVersion, { user, now }: OcflOptions): Inventory {
-    const { manifest, fixity = {}, versions } = this.#before
+    const { manifest, versions } = this.#before
     const isAgain = Object.values(versions).some((version) => datasetVersionOf(version) === number)
     // A version that was changed later was not released so then.
     const created = isAgain ? now.toISOString() : timeOf(releasedAt, now)
-    const further: Record<string, Record<string, string[]>> = {}
-    for (const one of [...Object.keys(fixity), ...this.#fixity.keys()]) {
-      further[one] = grouped(this.#fixityOf(one), fixity[one])
-    }
     return {
       ...this.#before,
       head: this.#name,
-      fixity: further,
+      fixity: Object.fromEntries([...this.#fixity].map(([algorithm, paths]) => [algorithm, Object.fromEntries(paths)])),
       manifest: { ...manifest, ...Object.fromEntries([...this.#manifest].map(([digest, path]) => [digest, [path]])) },
       versions: {
         ...versions,
@@ -235,8 +233,7 @@ class Version {
   #isLikelyHeld({ checksum }: HoldingFile): boolean {
     if (!checksum) return false
     if (checksum.algorithm === this.#before.digestAlgorithm) return this.#isHeld(checksum.hex)
-    const known = this.#before.fixity?.[checksum.algorithm]
-    return known?.[checksum.hex] !== undefined || this.#fixityHex(checksum.algorithm).has(checksum.hex)
+    return this.#fixity.get(checksum.algorithm)?.has(checksum.hex) === true
   }
 
   #isHeld(digest: string): boolean {
@@ -244,28 +241,23 @@ class Version {
   }
 
   #note(algorithm: Algorithm, hex: string, path: string): void {
-    const known = this.#fixity.get(algorithm) ?? new Map<string, string>()
-    known.set(path, hex)
-    this.#fixity.set(algorithm, known)
-  }
-
-  #fixityOf(algorithm: string): ReadonlyMap<string, string> {
-    return [...this.#fixity].find(([known]) => known === algorithm)?.[1] ?? new Map()
-  }
-
-  #fixityHex(algorithm: string): ReadonlySet<string> {
-    return new Set(this.#fixityOf(algorithm).values())
+    const paths = this.#fixity.get(algorithm) ?? new Map<string, string[]>()
+    this.#fixity.set(algorithm, paths)
+    pushTo(paths, hex, path)
   }
 }
 
-/** Paths by what they have in common. */
-function grouped(
-  byPath: ReadonlyMap<string, string>,
-  known: Readonly<Record<string, readonly string[]>> = {},
-): Record<string, string[]> {
-  const groups = new Map(Object.entries(known).map(([digest, paths]) => [digest, [...paths]]))
-  for (const [path, digest] of byPath) groups.set(digest, [...(groups.get(digest) ?? []), path])
+/** Paths by digest. */
+function grouped(byPath: ReadonlyMap<string, string>): Record<string, string[]> {
+  const groups = new Map<string, string[]>()
+  for (const [path, digest] of byPath) pushTo(groups, digest, path)
   return Object.fromEntries(groups)
+}
+
+function pushTo(groups: Map<string, string[]>, key: string, value: string): void {
+  const group = groups.get(key)
+  if (group) group.push(value)
+  else groups.set(key, [value])
 }
 
 /** OCFL asks for a time with its zone, to the second. */
