@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { DataferryError, systemCode } from '../../errors.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { newOwner, ownerLiveness, ownProcess } from '../../process/process-identity.ts'
+import { NO_LINKS } from '../../sinks/disk/errors.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { createHash } from '../../transfer/hash.ts'
 import { Meter } from '../../transfer/meter.ts'
@@ -137,9 +138,6 @@ async function fill(folder: string, entries: AsyncIterable<PackEntry>, target: P
   }
   await translated(`sync ${folder}`, () => eachOf([...folders], sync))
 }
-
-/** What systems say that know no links, or not from here to there, or not one more. Linux link(2). */
-const NO_LINKS: readonly string[] = ['EPERM', 'EXDEV', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
 
 /** Whether a file could be linked: then its bytes are only read to be hashed. */
 async function isLink(from: string, to: string): Promise<boolean> {

@@ -53,3 +53,5 @@ export async function unless<T>(codes: readonly string[], call: Promise<T>): Pro
 export const ABSENT: readonly string[] = ['ENOENT', 'ENOTDIR']
 /** System codes for a folder that cannot be removed or replaced because it is not empty. POSIX allows both. */
 export const OCCUPIED: readonly string[] = ['ENOTEMPTY', 'EEXIST']
+/** System codes where there are no links, or not from here to there, or not one more. Linux link(2). */
+export const NO_LINKS: readonly string[] = ['EPERM', 'EXDEV', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']

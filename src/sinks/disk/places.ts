@@ -2,13 +2,10 @@ import { constants } from 'node:fs'
 import { copyFile, link, lstat, open, rename, unlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { systemCode } from '../../errors.ts'
-import { ABSENT, unless } from './errors.ts'
+import { ABSENT, NO_LINKS, unless } from './errors.ts'
 import { isWithin, parentOf } from './folders.ts'
 import type { Linked } from '../sink.ts'
 import type { Workspace } from './workspace.ts'
-
-/** What systems say that know no links, or not from here to there, or not one more. Linux link(2). */
-export const NO_LINKS: readonly string[] = ['EPERM', 'EXDEV', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
 
 /** Puts committed files elsewhere within a root, each in one durable step. */
 export class Places {
