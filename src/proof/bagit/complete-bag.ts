@@ -5,6 +5,7 @@ import { pause } from '../../async/pause.ts'
 import { DataferryError } from '../../errors.ts'
 import { ALGORITHMS, type Algorithm, type Checksum } from '../../model/checksum.ts'
 import type { OpenBody } from '../../model/source.ts'
+import { writeAt } from '../../sinks/disk/bytes.ts'
 import { Digests } from '../digests.ts'
 import { translated } from '../disk-errors.ts'
 import { folderBag, type BagSource } from './bag-source.ts'
@@ -173,9 +174,7 @@ class Arrival {
     if (from !== this.#size) await this.#restart()
     if (from !== this.#size) throw new DataferryError('SOURCE_FAILED', `${this.#line.path} came from a wrong byte on.`)
     for await (const chunk of this.#digests.through(body)) {
-      for (let done = 0; done < chunk.length;) {
-        done += (await this.#file.write(chunk, done, chunk.length - done, this.#size + done)).bytesWritten
-      }
+      await writeAt(this.#file, chunk, this.#size)
       this.#size += chunk.length
       const { size, path } = this.#line
       if (size !== undefined && this.#size > size) {

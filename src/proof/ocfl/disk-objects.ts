@@ -3,6 +3,8 @@ import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { systemCode } from '../../errors.ts'
 import { newOwner, ownerLiveness, ownProcess } from '../../process/process-identity.ts'
+import { writeAt } from '../../sinks/disk/bytes.ts'
+import { syncFolder } from '../../sinks/disk/folders.ts'
 import { OBJECT_DECLARATION, sidecarName, type Addressing } from './inventory.ts'
 
 /** Where versions grow: validators leave what is in `extensions` alone. */
@@ -60,7 +62,7 @@ export class DiskObjects {
       const temporary = join(folder, 'file')
       await writeSynced(temporary, content)
       renameSync(temporary, whole)
-      await sync(dirname(whole))
+      await syncFolder(dirname(whole))
     } finally {
       await rm(folder, { recursive: true, force: true })
     }
@@ -87,8 +89,10 @@ export class DiskObjects {
         for (let at = dirname(whole); at.length > folder.length; at = dirname(at)) folders.add(at)
         const file = await open(whole, 'wx')
         try {
+          let size = 0
           for await (const chunk of chunks) {
-            for (let done = 0; done < chunk.length;) done += (await file.write(chunk, done)).bytesWritten
+            await writeAt(file, chunk, size)
+            size += chunk.length
           }
           await file.sync()
         } finally {
@@ -104,7 +108,7 @@ export class DiskObjects {
         }
         await removeEmpty(join(folder, version))
         if (version === 'v1') await writeSynced(join(folder, OBJECT_DECLARATION), `${OBJECT_DECLARATION.slice(2)}\n`)
-        for (const one of folders) await sync(one).catch(() => undefined)
+        for (const one of folders) await syncFolder(one).catch(() => undefined)
         if (version === 'v1') {
           mkdirSync(dirname(target), { recursive: true })
           renameSync(folder, target)
@@ -112,9 +116,9 @@ export class DiskObjects {
           for (const name of [version, sidecarName(algorithm), 'inventory.json']) {
             renameSync(join(folder, name), join(target, name))
           }
-          await sync(target)
+          await syncFolder(target)
         }
-        for (let at = dirname(target); at.length >= this.#root.length; at = dirname(at)) await sync(at)
+        for (let at = dirname(target); at.length >= this.#root.length; at = dirname(at)) await syncFolder(at)
       },
       [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
     }
@@ -135,11 +139,6 @@ async function writeSynced(path: string, content: string | Uint8Array): Promise<
   } finally {
     await file.close()
   }
-}
-
-async function sync(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  await handle.sync().finally(() => handle.close())
 }
 
 /** Folders in which all files turned out to be there already. @returns whether this one is left */

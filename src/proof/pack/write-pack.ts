@@ -1,11 +1,13 @@
 import { hash } from 'node:crypto'
-import { link, mkdir, open, readdir, rename, rm, rmdir, type FileHandle } from 'node:fs/promises'
+import { link, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DataferryError, systemCode } from '../../errors.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { newOwner, ownerLiveness, ownProcess } from '../../process/process-identity.ts'
+import { writeAt } from '../../sinks/disk/bytes.ts'
 import { NO_LINKS } from '../../sinks/disk/errors.ts'
+import { syncFolder } from '../../sinks/disk/folders.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { createHash } from '../../transfer/hash.ts'
 import { Meter } from '../../transfer/meter.ts'
@@ -112,7 +114,7 @@ async function writeFolder(name: string, entries: AsyncIterable<PackEntry>, targ
     await fill(folder, entries, target)
     await translated(`publish ${join(root, name)}`, async () => {
       await rename(folder, join(root, name))
-      await sync(root)
+      await syncFolder(root)
     })
   } catch (error) {
     await rm(folder, { recursive: true, force: true })
@@ -136,7 +138,9 @@ async function fill(folder: string, entries: AsyncIterable<PackEntry>, target: P
     if (isLinked && (await isLink(join(target.linkFrom, place), whole))) continue
     await writeFile(whole, chunks, target.signal)
   }
-  await translated(`sync ${folder}`, () => eachOf([...folders], sync))
+  await translated(`sync ${folder}`, async () => {
+    for (const one of folders) await syncFolder(one)
+  })
 }
 
 /** Whether a file could be linked: then its bytes are only read to be hashed. */
@@ -153,28 +157,17 @@ async function isLink(from: string, to: string): Promise<boolean> {
 async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
   const file = await translated(`write ${path}`, () => open(path, 'wx'))
   try {
+    let size = 0
     for await (const chunk of chunks) {
       signal.throwIfAborted()
-      await translated(`write ${path}`, () => writeAll(file, chunk))
+      const at = size
+      await translated(`write ${path}`, () => writeAt(file, chunk, at))
+      size += chunk.length
     }
     await translated(`write ${path}`, () => file.sync())
   } finally {
     await file.close()
   }
-}
-
-/** One write may take less than it is given, e.g. on a nearly full disk. */
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let done = 0; done < chunk.length;) done += (await file.write(chunk, done)).bytesWritten
-}
-
-async function sync(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  await handle.sync().finally(() => handle.close())
-}
-
-async function eachOf(paths: readonly string[], work: (path: string) => Promise<void>): Promise<void> {
-  for (const path of paths) await work(path)
 }
 
 function unfinishedName(name: string, owner: string): string {

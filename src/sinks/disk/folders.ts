@@ -248,7 +248,8 @@ async function makeRoot(root: string): Promise<string> {
   return realpath(root)
 }
 
-async function syncFolder(path: string): Promise<void> {
+/** Makes what happened to a folder's names durable, where its file system can. */
+export async function syncFolder(path: string): Promise<void> {
   const handle = await open(path, 'r')
   try {
     await unless(CANNOT_SYNC, handle.sync())
