@@ -12,7 +12,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 }
 
 /** An error of the system as one of the sink; any other one as it is. */
-export function sinkError(doing: string, error: unknown): unknown {
+export function sinkError(error: unknown, doing: string): unknown {
   const code = systemCode(error)
   if (code === undefined || error instanceof DataferryError) return error
   return new DataferryError(CODES[code] ?? 'SINK_FAILED', `Cannot ${doing}: ${messageOf(error)}.`, { cause: error })
@@ -23,6 +23,6 @@ export async function translated<T>(doing: string, work: () => Promise<T>): Prom
   try {
     return await work()
   } catch (error) {
-    throw sinkError(doing, error)
+    throw sinkError(error, doing)
   }
 }

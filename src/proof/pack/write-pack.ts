@@ -150,7 +150,7 @@ async function isLink(from: string, to: string): Promise<boolean> {
     return true
   } catch (error) {
     if (NO_LINKS.includes(systemCode(error) ?? '')) return false
-    throw sinkError(`link ${from}`, error)
+    throw sinkError(error, `link ${from}`)
   }
 }
 
