@@ -116,6 +116,23 @@ it('a mirror of all versions becomes an object with a version for each, which a 
   expect((await write()).stdout).toContain('2 there already')
 })
 
+it.runIf(process.platform === 'linux').each([
+  ['bag', 1],
+  ['export ro-crate', 1],
+  ['export ocfl', 3],
+])('%s fails where the file system takes no folders, and does not wait', async (command, expected) => {
+  const { code, stderr } = await home.cli(
+    ...command.split(' '),
+    'm',
+    '--from',
+    home.destination,
+    '--to',
+    '/proc/nothing/here',
+  )
+  expect(stderr).toMatch(/^dataferry: Cannot (make|open the storage root) \/proc\/nothing\/here: ENOENT/)
+  expect(code).toBe(expected)
+})
+
 it('a form that does not exist is refused by name', async () => {
   const { code, stderr } = await handOn('export', 'parquet', 'm')
   expect(code).toBe(2)

@@ -1,6 +1,7 @@
-import { mkdir } from 'node:fs/promises'
 import { DataferryError } from '../../errors.ts'
 import { parseJson } from '../../json/parse-json.ts'
+import { makeFolders } from '../../make-folders.ts'
+import { translated } from '../disk-errors.ts'
 import { DiskObjects } from './disk-objects.ts'
 import { layoutOf, type Layout } from './layout.ts'
 
@@ -15,11 +16,15 @@ export interface StorageRoot {
 
 /**
  * Opens a storage root, or makes one of an empty folder; one that exists keeps its layout. Rejects with `OCFL_REFUSED` for a root of
- * another version or layout, and for a folder that has something else in it.
+ * another version or layout, and for a folder that has something else in it; with `SINK_…` codes where the disk fails.
  * @param wanted undefined: 0004 for a new root
  */
 export async function openStorageRoot(folder: string, wanted: Layout | undefined, usual: Layout): Promise<StorageRoot> {
-  await mkdir(folder, { recursive: true })
+  return translated(`open the storage root ${folder}`, () => openRoot(folder, wanted, usual))
+}
+
+async function openRoot(folder: string, wanted: Layout | undefined, usual: Layout): Promise<StorageRoot> {
+  await makeFolders(folder)
   const objects = new DiskObjects(folder)
   const names = await objects.list('')
   const others = names.filter((name) => /^0=ocfl_/.test(name) && name !== ROOT_DECLARATION)

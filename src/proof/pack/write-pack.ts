@@ -3,6 +3,7 @@ import { link, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DataferryError, systemCode } from '../../errors.ts'
+import { makeFolders } from '../../make-folders.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { newOwner, ownerLiveness, ownProcess } from '../../process/process-identity.ts'
 import { writeAt } from '../../sinks/disk/bytes.ts'
@@ -107,7 +108,7 @@ async function put(
 
 async function writeFolder(name: string, entries: AsyncIterable<PackEntry>, target: PackTarget): Promise<void> {
   const root = fileURLToPath(target.sink.url)
-  await translated(`make ${root}`, () => mkdir(root, { recursive: true }))
+  await translated(`make ${root}`, () => makeFolders(root))
   await removeUnfinished(root, name)
   const folder = join(root, unfinishedName(name, newOwner(await ownProcess())))
   try {
