@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DataferryError } from '../../errors.ts'
 import type { Item } from '../../model/item.ts'
@@ -8,6 +7,7 @@ import type { Receipt } from '../../model/receipt.ts'
 import { shellWord } from '../../model/shell-word.ts'
 import type { OpenSource } from '../../model/source.ts'
 import { diskSink } from '../../sinks/disk/disk-sink.ts'
+import { removeEmptyWorkspace } from '../../sinks/disk/workspace.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { transferArchive } from '../../transfer/transfer-archive.ts'
 import { keepExisting } from '../../transfer/existing.ts'
@@ -39,7 +39,8 @@ export async function getToFile(run: GetRun, target: FileTarget, listed: ListedD
     return { path: join(target.folder, receipt.path), receipt }
   } finally {
     await sink.close()
-    await tidy(target.folder)
+    // A single file should leave nothing else behind.
+    await removeEmptyWorkspace(target.folder)
   }
 }
 
@@ -125,12 +126,4 @@ async function existing(
 function outputKey({ server, ref, path, expect }: Item): string {
   const identity = JSON.stringify([server, ref, path, expect.checksum, expect.size])
   return `get-${createHash('sha256').update(identity).digest('hex').slice(0, 20)}`
-}
-
-/** Removes the sink's folders unless something is kept there: a single file should leave nothing else behind. */
-async function tidy(folder: string): Promise<void> {
-  for (const name of ['.dataferry/parts', '.dataferry/marks', '.dataferry']) {
-    // A failure to remove them does no harm, and must not hide how the download ended.
-    await rmdir(join(folder, name)).catch(() => undefined)
-  }
 }

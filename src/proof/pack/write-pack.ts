@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { link, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises'
+import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DataferryError, systemCode } from '../../errors.ts'
@@ -9,6 +9,7 @@ import { newOwner, ownerLiveness, ownProcess } from '../../process/process-ident
 import { writeAt } from '../../sinks/disk/bytes.ts'
 import { NO_LINKS } from '../../sinks/disk/errors.ts'
 import { syncFolder } from '../../sinks/disk/folders.ts'
+import { removeEmptyWorkspace } from '../../sinks/disk/workspace.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { createHash } from '../../transfer/hash.ts'
 import { Meter } from '../../transfer/meter.ts'
@@ -191,7 +192,5 @@ async function removeUnfinished(root: string, name: string): Promise<void> {
 /** A disk keeps a folder for what is being written: it goes when it is empty. */
 export async function tidy(sink: Sink): Promise<void> {
   await sink.close()
-  if (!sink.url.startsWith('file:')) return
-  const own = join(fileURLToPath(sink.url), '.dataferry')
-  for (const path of [join(own, 'parts'), join(own, 'marks'), own]) await rmdir(path).catch(() => undefined)
+  if (sink.url.startsWith('file:')) await removeEmptyWorkspace(fileURLToPath(sink.url))
 }

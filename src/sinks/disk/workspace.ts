@@ -1,4 +1,4 @@
-import { open, unlink } from 'node:fs/promises'
+import { open, rmdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DataferryError } from '../../errors.ts'
 import { PartClaims } from './part-claims.ts'
@@ -51,6 +51,13 @@ export async function openWorkspace(root: string, options: DiskSinkOptions, make
   await claims.tidy()
   const marks = new DiskMarks(folders, MARKS_FOLDER)
   return { folders, heartbeat, claims, marks, tryOut: () => tryOut(claims.temporary()) }
+}
+
+/** Removes the folders of a sink that is closed, unless something is kept there: a failure to do so does no harm. */
+export async function removeEmptyWorkspace(root: string): Promise<void> {
+  for (const folder of [PARTS_FOLDER, MARKS_FOLDER, RECORDS_FOLDER]) {
+    await rmdir(join(root, folder)).catch(() => undefined)
+  }
 }
 
 async function tryOut(path: string): Promise<void> {
