@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { aborted } from '../../async/aborted.ts'
 import { Links, type DashboardPlace } from '../../dashboard/links.ts'
 import { DataferryError } from '../../errors.ts'
 import { startDashboard } from '../dashboard/start-dashboard.ts'
@@ -30,7 +31,7 @@ export async function showDashboard(context: Context): Promise<ExitCode> {
       out.line(`  ${await linkTo(context, runtime, dashboard.url)}`)
       out.say(`For another one: ${pasted(config, 'dashboard', ['link'])}`)
     } else out.say(`To sign a browser in: ${pasted(config, 'dashboard', ['link'])}`)
-    await stopped(signal)
+    await aborted(signal)
   } finally {
     await dashboard.close()
   }
@@ -66,11 +67,4 @@ async function linkTo({ config, has }: Context, { client }: Runtime, url: string
 function chosen(places: readonly DashboardPlace[], port: string | undefined): DashboardPlace | undefined {
   const wanted = port === undefined ? places : places.filter(({ url }) => new URL(url).port === port)
   return wanted.find(({ host }) => host === hostname()) ?? wanted[0]
-}
-
-function stopped(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { aborted } from '../../async/aborted.ts'
 import { every } from '../../async/every.ts'
 import { DataferryError } from '../../errors.ts'
 import type { Command, Context, ExitCode } from '../command.ts'
@@ -175,11 +176,7 @@ async function untilStopped(
   signal: AbortSignal,
   mayOpen: MayOpen | undefined,
 ): Promise<void> {
-  const stopped = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-  if (!context.has('until-done')) return stopped
-  await Promise.race([stopped, untilDone(context, runtime, mayOpen, signal)])
+  if (!context.has('until-done')) return aborted(signal)
+  await Promise.race([aborted(signal), untilDone(context, runtime, mayOpen, signal)])
   if (!signal.aborted) context.out.say('Nothing is left to do here.')
 }

@@ -1,3 +1,4 @@
+import { aborted } from '../../async/aborted.ts'
 import { every } from '../../async/every.ts'
 import { messageOf } from '../../errors.ts'
 import { Claims } from '../../ledger/claims.ts'
@@ -43,10 +44,7 @@ export async function runNotifier(context: Context): Promise<ExitCode> {
     await notifier.deliver(signal)
   }
   const looking = every(LOOK_MS, look, (error) => log.warn({ problem: messageOf(error) }, 'nobody could be told'))
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
+  await aborted(signal)
   await looking.stop()
   await claims.disown('notifier', me.id).catch(() => undefined)
   return endCode(context)

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { aborted } from '../../async/aborted.ts'
 import { every } from '../../async/every.ts'
 import { messageOf } from '../../errors.ts'
 import { Schedules } from '../../ledger/schedules.ts'
@@ -58,10 +59,7 @@ export async function runSchedules(context: Context): Promise<ExitCode> {
     () => scheduler.tick(),
     (error) => log.warn({ problem: messageOf(error) }, 'the schedules could not be looked at'),
   )
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
+  await aborted(signal)
   // A look that waits for a Redis that is away ends with its connection.
   const stopping = ticking.stop()
   await scheduler.close()
