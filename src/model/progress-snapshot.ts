@@ -26,6 +26,21 @@ export interface ProgressSnapshot {
   readonly notices: readonly Notice[]
 }
 
+/** Before anything is known. */
+export const NO_PROGRESS: ProgressSnapshot = {
+  planned: 0,
+  planComplete: false,
+  plannedBytes: 0,
+  done: 0,
+  kept: 0,
+  failed: 0,
+  waiting: 0,
+  bytes: 0,
+  keptBytes: 0,
+  active: [],
+  notices: [],
+}
+
 /** The figures of a snapshot alone. */
 type Figures = Omit<ProgressSnapshot, 'active' | 'notices'>
 

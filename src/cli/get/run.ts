@@ -3,6 +3,7 @@ import { basename, dirname, resolve, sep } from 'node:path'
 import type { DataAccessApi } from '../../dataverse/data-access-api.ts'
 import { DataferryError, systemCode } from '../../errors.ts'
 import type { Item } from '../../model/item.ts'
+import { NO_PROGRESS } from '../../model/progress-snapshot.ts'
 import { sinkError } from '../../sinks/disk/errors.ts'
 import type { Context } from '../command.ts'
 import type { Sources } from '../sources.ts'
@@ -29,12 +30,11 @@ export function fileProgress({ out, logsToTerminal }: Context): {
 } {
   const shown = startProgress({ out, label: 'download', logsToTerminal })
   const of: GetRun['progress'] = ({ path, expect: { size } }) => {
-    const fixed = { batch: path, planned: 1, planComplete: size !== undefined, plannedBytes: size ?? 0 }
-    const ended = { done: 0, kept: 0, failed: 0, waiting: 0, keptBytes: 0, notices: [] }
+    const known = { batch: path, planned: 1, planComplete: size !== undefined, plannedBytes: size ?? 0 }
     const begun = performance.now()
     return (bytes) => {
       if (performance.now() - begun < SHOWN_AFTER_MS) return
-      shown.update({ ...fixed, ...ended, bytes, active: [{ path, bytes, size }] })
+      shown.update({ ...NO_PROGRESS, ...known, bytes, active: [{ path, bytes, size }] })
     }
   }
   return { of, stop: () => shown.stop() }

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { every } from '../../async/every.ts'
 import { DataferryError } from '../../errors.ts'
+import { NO_PROGRESS } from '../../model/progress-snapshot.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import type { Holding, HoldingFile } from '../../proof/holding.ts'
 import { oreFiles, withOre } from '../../proof/ore-files.ts'
@@ -11,7 +12,7 @@ import { packPath, tidy, writePack, type PackTarget } from '../../proof/pack/wri
 import type { ReadHeld } from '../../proof/verified-bytes.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
-import { openDestination } from '../destination.ts'
+import { isWithin, openDestination } from '../destination.ts'
 import { reportError } from '../failure.ts'
 import { formatBytes, plural } from '../../model/format.ts'
 import { startProgress } from '../terminal/progress.ts'
@@ -166,8 +167,7 @@ export function showProgress(
   const shown = startProgress({ out, label: 'files', logsToTerminal })
   const look = (): void => {
     const { files, bytes } = seen
-    const nothing = { failed: 0, waiting: 0, kept: 0, keptBytes: 0, active: [], notices: [], planComplete: false }
-    shown.update({ ...nothing, phase: noun, planned: files, done: files, bytes, plannedBytes: bytes })
+    shown.update({ ...NO_PROGRESS, phase: noun, planned: files, done: files, bytes, plannedBytes: bytes })
   }
   const timer = every(LOOK_MS, look, () => undefined)
   return {
@@ -180,7 +180,7 @@ export function showProgress(
 
 /** A bag among the data would be taken for data. Throws `ARGUMENT_INVALID`. */
 export function refuseInside(from: Sink, to: Sink): void {
-  if (to.url !== from.url && !to.url.startsWith(`${from.url.replace(/\/$/, '')}/`)) return
+  if (!isWithin(to.url, [from.url])) return
   throw new DataferryError('ARGUMENT_INVALID', '--to is the place of the data itself, or in it: give another one.')
 }
 

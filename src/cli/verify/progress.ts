@@ -2,7 +2,7 @@ import { every } from '../../async/every.ts'
 import type { VerifyProgress } from '../../batch/verify-destination.ts'
 import type { Context } from '../command.ts'
 import { startProgress } from '../terminal/progress.ts'
-import type { ActiveFile, ProgressSnapshot } from '../../model/progress-snapshot.ts'
+import { NO_PROGRESS, type ActiveFile, type ProgressSnapshot } from '../../model/progress-snapshot.ts'
 
 const LOOK_MS = 200
 
@@ -45,18 +45,16 @@ export function showProgress(
   }
 }
 
-const NOTHING = { failed: 0, waiting: 0, kept: 0, bytes: 0, plannedBytes: 0, keptBytes: 0, active: [], notices: [] }
-
 function snapshot({ progress, wrong, reading }: VerifyView): ProgressSnapshot {
   const { phase, planned, receipts, files, bytes, filesSeen, bytesSeen } = progress
   switch (phase) {
     case 'receipts':
       return overReceipts(receipts, planned)
     case 'listing':
-      return { ...NOTHING, phase, planned: files, planComplete: false, plannedBytes: bytes, done: 0 }
+      return { ...NO_PROGRESS, phase, planned: files, plannedBytes: bytes }
     case 'files': {
       const failed = Math.min(wrong, filesSeen)
-      const some = { ...NOTHING, phase, planned: files, planComplete: true, done: filesSeen - failed, failed }
+      const some = { ...NO_PROGRESS, phase, planned: files, planComplete: true, done: filesSeen - failed, failed }
       if (!reading) return some
       const begun = reading.reduce((sum, file) => sum + file.bytes, bytesSeen)
       return { ...some, plannedBytes: bytes, bytes: begun, active: reading }
@@ -66,5 +64,5 @@ function snapshot({ progress, wrong, reading }: VerifyView): ProgressSnapshot {
 
 /** Of a line that was fetched more than once there is more than one receipt. */
 function overReceipts(receipts: number, planned: number): ProgressSnapshot {
-  return { ...NOTHING, phase: 'receipts', planned: Math.max(planned, receipts), planComplete: true, done: receipts }
+  return { ...NO_PROGRESS, phase: 'receipts', planned: Math.max(planned, receipts), planComplete: true, done: receipts }
 }
