@@ -39,6 +39,11 @@ export class PlanLines {
     }
   }
 
+  /** Lines so far. */
+  get items(): number {
+    return this.#writer.position.items
+  }
+
   /** How much is written, for the plan's state. */
   get state(): Omit<PlanState, 'entries' | 'complete'> {
     const guestbooks = [...this.#guestbooks.values()].map(({ server, id, n }) => ({ server, id, n }))
@@ -66,7 +71,7 @@ export class PlanLines {
     if (!this.#isNew(draft, asWanted)) return
     const path = this.#paths.claim(safeFilePath(wanted.directory, wanted.name).path)
     const item = { ...draft, path, ...(path !== asWanted && { renamedFrom: asWanted }) }
-    if (asked && !item.problem) await writeAsked(this.#records, this.#batch, this.#writer.position.items, asked)
+    if (asked && !item.problem) await writeAsked(this.#records, this.#batch, this.items, asked)
     countItem(this.#totals, item)
     this.#meet(this.#writer.add(item))
     if (hasTerms) this.#meetTerms(given)

@@ -109,7 +109,7 @@ class Planner {
   #isCheckpointDue(): boolean {
     const { items, at } = this.#lastCheckpoint
     const { checkpointItems = CHECKPOINT_ITEMS } = this.#request
-    return this.#lines.state.items - items >= checkpointItems || performance.now() - at >= CHECKPOINT_MS
+    return this.#lines.items - items >= checkpointItems || performance.now() - at >= CHECKPOINT_MS
   }
 
   /** The order matters: lines are durable before the state says that they count. */
