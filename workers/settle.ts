@@ -1,5 +1,5 @@
 import { DataferryError, messageOf } from '../src/errors.ts'
-import type { Ledger } from '../src/ledger/ledger.ts'
+import { settledAs, type Ledger } from '../src/ledger/ledger.ts'
 import type { Item } from '../src/model/item.ts'
 import { failureFor, type Outcome } from '../src/model/receipt.ts'
 import type { OpenBatch } from './batches.ts'
@@ -20,12 +20,7 @@ export async function settle(
 ): Promise<void> {
   if (outcome.state !== 'failed' && outcome.state !== 'waiting') return opened.receipts.settle(outcome, began)
   await opened.outcomes.record(outcome)
-  if (outcome.state === 'waiting') {
-    await ledger.settle(opened.batch.id, outcome.n, { state: 'waiting', bytes: 0 })
-    return opened.ended(outcome, began)
-  }
-  const { n, code, message, path } = outcome
-  await ledger.settle(opened.batch.id, n, { state: 'failed', bytes: 0, error: { code, message, path } })
+  await ledger.settle(opened.batch.id, outcome.n, settledAs(outcome))
   await opened.ended(outcome, began)
 }
 

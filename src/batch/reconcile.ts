@@ -1,4 +1,4 @@
-import type { Ledger } from '../ledger/ledger.ts'
+import { settledAs, type Ledger } from '../ledger/ledger.ts'
 import type { Batch, PlanState } from '../model/batch.ts'
 import type { Outcome } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
@@ -26,14 +26,7 @@ export async function reconcile(ledger: Ledger, records: Records, batch: Batch, 
 }
 
 async function settleAll(ledger: Ledger, id: string, outcomes: readonly Outcome[]): Promise<number> {
-  const isNew = await Promise.all(
-    outcomes.map((outcome) => {
-      if (outcome.state === 'waiting') return ledger.settle(id, outcome.n, { state: 'waiting', bytes: 0 })
-      if (outcome.state !== 'failed') return ledger.settle(id, outcome.n, { state: outcome.state, bytes: outcome.size })
-      const { code, message, path, n } = outcome
-      return ledger.settle(id, n, { state: 'failed', bytes: 0, error: { code, message, path } })
-    }),
-  )
+  const isNew = await Promise.all(outcomes.map((outcome) => ledger.settle(id, outcome.n, settledAs(outcome))))
   return isNew.filter(Boolean).length
 }
 

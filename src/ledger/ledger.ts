@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
 import type { BatchId } from '../model/batch.ts'
+import type { Outcome } from '../model/receipt.ts'
 import { processIdentitySchema } from '../process/process-identity.ts'
 
 /** An owner that has been silent for this long loses its batch to the next process that asks for it. */
@@ -62,6 +63,14 @@ export interface Settled {
   readonly bytes: number
   /** For `failed`: code and message. */
   readonly error?: { readonly code: string; readonly message: string; readonly path: string }
+}
+
+/** What the index keeps of an outcome. */
+export function settledAs(outcome: Outcome): Settled {
+  if (outcome.state === 'waiting') return { state: 'waiting', bytes: 0 }
+  if (outcome.state !== 'failed') return { state: outcome.state, bytes: outcome.size }
+  const { code, message, path } = outcome
+  return { state: 'failed', bytes: 0, error: { code, message, path } }
 }
 
 /** An item that succeeded. */
