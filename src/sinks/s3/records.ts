@@ -79,17 +79,17 @@ export class S3Records implements Records {
 
   async moveFolder(from: string, to: string, last: string): Promise<void> {
     const [source, target] = [`${this.#key(from)}/`, `${this.#key(to)}/`]
-    const end: string[] = []
+    const end: number[] = []
     const copy = async (name: string, size: number): Promise<void> => {
       const what = { source: source + name, target: target + name, head: { size, metadata: {} } }
       await copyObject(this.#bucket, this.#uploads, what, this.#encryption, new AbortController().signal)
     }
     await eachConcurrently(this.#bucket.list(source), COPIES, async ({ key, size }) => {
       const name = key.slice(source.length)
-      if (name === last) end.push(key)
+      if (name === last) end.push(size)
       else await copy(name, size)
     })
-    for (const key of end) await copy(last, (await this.#bucket.head(key))?.size ?? 0)
+    for (const size of end) await copy(last, size)
     for (const name of await this.list(from)) await this.remove(name)
     for (const name of this.#logs.keys()) if (name.startsWith(`${to}/`)) this.#logs.delete(name)
   }
