@@ -12,8 +12,7 @@ import { afterCounting } from '../model/source.ts'
 import { responseBody, signedUrl, type Handshake } from './guestbook.ts'
 import { demandedGuestbook, isGuarded, type Guestbooks } from './guestbooks.ts'
 import type { Installation } from './installation.ts'
-import type { Query } from './route.ts'
-import { openedFrom, openFile, rangeOf, UNCOUNTED, type FileRequest, type Opened } from './open.ts'
+import { countedQuery, openedFrom, openFile, rangeOf, uncountedQuery, type FileRequest, type Opened } from './open.ts'
 
 /** Where a store has the bytes of a request, and the answer that opened the way. */
 interface Stored {
@@ -85,7 +84,7 @@ export class Answering {
     if (!answer) return undefined
     const named = ['gbrids', String(answer.record)] as const
     try {
-      const opened = await openFile(this.#installation, { ...request, query: [...uncounted(request), named] })
+      const opened = await openFile(this.#installation, { ...request, query: [...uncountedQuery(request), named] })
       return this.#opened(key, opened, answer)
     } catch (error) {
       // By the server's clock it is too old, or its record is gone.
@@ -132,15 +131,10 @@ export class Answering {
 
   /** What is requested, whichever part of it, and whether it is counted. */
   #keyOf(request: FileRequest): string {
-    const { route, method = 'GET', query = [], body } = request
-    const plain = query.filter(([name]) => name !== UNCOUNTED[0])
-    const text = [method, this.#installation.url(route, plain), body?.text ?? ''].join(' ')
+    const { route, method = 'GET', body } = request
+    const text = [method, this.#installation.url(route, countedQuery(request)), body?.text ?? ''].join(' ')
     return createHash('sha256').update(text).digest('hex').slice(0, 32)
   }
-}
-
-function uncounted({ query = [] }: FileRequest): Query {
-  return [...query.filter(([name]) => name !== UNCOUNTED[0]), UNCOUNTED]
 }
 
 /** The number of the record that an answer made, in the URL that was signed for it. */

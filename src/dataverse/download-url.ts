@@ -4,7 +4,7 @@ import type { GuestbookResponse, Respond } from '../model/guestbook.ts'
 import { signedUrl } from './guestbook.ts'
 import type { Guestbooks } from './guestbooks.ts'
 import type { Answer, ApiRequest, Installation } from './installation.ts'
-import { UNCOUNTED } from './open.ts'
+import { countedQuery, uncountedQuery } from './open.ts'
 
 /**
  * A URL to fetch the file from: where the server redirects to, a signed URL after a guestbook, or else the API's own URL
@@ -20,14 +20,14 @@ export async function downloadUrl(
   count: boolean,
   answers: GuestbookResponse | Respond | undefined,
 ): Promise<string> {
-  const query = [...(request.query ?? []).filter(([name]) => name !== UNCOUNTED[0])]
-  const first = await locate(installation, { ...request, query: [...query, UNCOUNTED] })
+  const first = await locate(installation, { ...request, query: uncountedQuery(request) })
   if (first instanceof DataferryError) {
     if (first.code !== 'SOURCE_GUESTBOOK') throw first
     return signedUrl(installation, request, await guestbooks.responseTo(first, answers, request.signal))
   }
   if (first === undefined) return installation.url(request.route, request.query)
   if (!count) return first
+  const query = countedQuery(request)
   const counted = await locate(installation, { ...request, query })
   if (counted instanceof DataferryError) throw counted
   return counted ?? installation.url(request.route, query)

@@ -2,6 +2,7 @@ import type { OpenBody } from '../model/source.ts'
 import { partialExtent, wholeExtent } from './file-answer.ts'
 import { header, strongEtag } from './http/headers.ts'
 import { Installation, type InstallationOptions } from './installation.ts'
+import { rangeOf } from './open.ts'
 
 /**
  * Opens a URL of a host that the user named, which need not be a Dataverse, near byte `from`. It gets no credentials, and may
@@ -16,8 +17,7 @@ export async function openUrl(
   const { origin, pathname } = new URL(url)
   const installation = new Installation({ ...options, baseUrl: origin })
   const route = { path: '', query: [], what: `${origin}${pathname}` }
-  const range = from > 0 ? `bytes=${from}-` : undefined
-  const answer = await installation.sendSigned(url, { route, signal, ...(range !== undefined && { range }) })
+  const answer = await installation.sendSigned(url, { route, signal, range: rangeOf({ from }) })
   if (answer.status !== 200 && !(answer.status === 206 && from > 0)) {
     throw await installation.failure(answer, { continuation: from > 0 })
   }

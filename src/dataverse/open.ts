@@ -130,13 +130,22 @@ async function extentOf(
 ): Promise<Extent> {
   if (!ranged) return wholeExtent(answer)
   if (answer.status === 206) return partialExtent(answer, request.from)
-  const query = [...(request.query ?? []).filter(([name]) => name !== 'gbrecs'), UNCOUNTED]
-  const probe = () => installation.send({ ...request, query, range: 'bytes=0-0' })
+  const probe = () => installation.send({ ...request, query: uncountedQuery(request), range: 'bytes=0-0' })
   return silentExtent(answer, request.from, request.expectedSize, probe)
 }
 
 /** Keeps a request out of the server's download counts. @see the protocol note §1.1, `gbrecs` */
 export const UNCOUNTED = ['gbrecs', 'true'] as const
+
+/** The query of a request, without what keeps it out of the count. */
+export function countedQuery({ query = [] }: Pick<ApiRequest, 'query'>): Query {
+  return query.filter(([name]) => name !== UNCOUNTED[0])
+}
+
+/** The query of a request, kept out of the count. */
+export function uncountedQuery(request: Pick<ApiRequest, 'query'>): Query {
+  return [...countedQuery(request), UNCOUNTED]
+}
 
 function requestFor(
   ref: Ref,
