@@ -4,7 +4,7 @@ import type { BatchId } from '../model/batch.ts'
 import type { Outcome } from '../model/receipt.ts'
 import { processIdentitySchema } from '../process/process-identity.ts'
 
-/** An owner that has been silent for this long loses its batch to the next process that asks for it. */
+/** An owner that has been silent for this long loses its batch, claim or run to the next process that asks for it. */
 export const OWNER_SILENT_MS = 60_000
 
 /**

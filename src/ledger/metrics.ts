@@ -3,7 +3,7 @@ import { parseJson } from '../json/parse-json.ts'
 import { COUNTED, type Counted } from '../model/counts.ts'
 import type { RedisClient } from './redis/client.ts'
 import { DEFAULT_PREFIX } from './redis/keys.ts'
-import { run, script } from './redis/script.ts'
+import { NOW, run, script } from './redis/script.ts'
 
 /** Numbers by the values of their labels. */
 export type Totals = Readonly<Record<Counted, readonly Total[]>>
@@ -22,9 +22,7 @@ const GAP_MS = 10_000
 const keySchema = z.tuple([z.enum(['settled', 'received', 'answers', 'duration', 'held'])]).rest(z.string())
 
 /** KEYS: totals, looks. ARGV: server, key of its total or '' while it is not on hold, longest gap in ms. */
-const HELD = script(`
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+const HELD = script(`${NOW}
 local last = tonumber(redis.call('HGET', KEYS[2], ARGV[1])) or now
 if ARGV[2] == '' then redis.call('HDEL', KEYS[2], ARGV[1]) return end
 redis.call('HSET', KEYS[2], ARGV[1], string.format('%.0f', now))

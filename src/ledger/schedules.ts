@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { parseJson } from '../json/parse-json.ts'
 import { processIdentitySchema } from '../process/process-identity.ts'
+import { OWNER_SILENT_MS } from './ledger.ts'
 import type { RedisClient } from './redis/client.ts'
 import { DEFAULT_PREFIX } from './redis/keys.ts'
 import { BEGIN_RUN, END_RUN, READ_SCHEDULE, RENEW_RUN } from './redis/schedule-scripts.ts'
@@ -46,9 +47,6 @@ export interface BeginRequest {
   readonly instead?: string | undefined
 }
 
-/** Whose claim is not renewed for this long has lost its run. */
-const SILENT_MS = 60_000
-
 /**
  * What all schedulers of one Redis agree on: of each schedule the last due time that was acted on, and the one run that goes. A due
  * time is acted on by exactly one of them, since each step is one script; times are those of Redis' clock.
@@ -58,7 +56,7 @@ export class Schedules {
   readonly #prefix: string
   readonly #silentMs: number
 
-  constructor(client: RedisClient, prefix = DEFAULT_PREFIX, silentMs = SILENT_MS) {
+  constructor(client: RedisClient, prefix = DEFAULT_PREFIX, silentMs = OWNER_SILENT_MS) {
     this.#client = client
     this.#prefix = prefix
     this.#silentMs = silentMs

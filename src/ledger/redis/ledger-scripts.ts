@@ -1,4 +1,4 @@
-import { script } from './script.ts'
+import { NOW, script } from './script.ts'
 
 /** A batch is known from its first `open` on. KEYS: batches, batch. ARGV: id, then fields and values. */
 export const OPEN = script(`
@@ -36,8 +36,7 @@ return 0
  */
 export const ATTACH = script(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${NOW}
 local has = redis.call('HMGET', KEYS[1], 'ownerId', 'ownerAt', 'owner')
 local heard = tonumber(has[2]) or 0
 if heard > now then

@@ -1,13 +1,9 @@
-import { script } from './script.ts'
+import { NOW, script } from './script.ts'
 
-/**
+/*
  * A schedule is one hash: `due`, the last due time that was acted on; `run`, the run that goes or is to go on; `ownerId`, `owner`
  * and `seen`, who looks after it and when that was last heard. Without an owner the run waits for somebody to go on with it.
  */
-const NOW = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-`
 
 /** KEYS: schedule. ARGV: longest silence in ms. @returns due, run, owner, whether the owner is silent */
 export const READ_SCHEDULE = script(`${NOW}

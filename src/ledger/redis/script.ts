@@ -7,6 +7,12 @@ export interface Script {
   readonly sha1: string
 }
 
+/** Lua that sets `now`: the time by the clock of Redis, in ms since 1970. */
+export const NOW = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+`
+
 export function script(lua: string): Script {
   return { lua, sha1: createHash('sha1').update(lua).digest('hex') }
 }

@@ -1,12 +1,7 @@
-import { script } from './script.ts'
+import { NOW, script } from './script.ts'
 
 /** Between two looks at most, whatever a server asks for. */
 export const LONGEST_HOLD_MS = 3_600_000
-
-const NOW = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-`
 
 /**
  * What is left of a hold, in ms. More than was set says that the clock was set back since: then the wait begins anew.

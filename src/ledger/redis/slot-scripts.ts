@@ -1,4 +1,4 @@
-import { script } from './script.ts'
+import { NOW, script } from './script.ts'
 import { LEFT_OF_HOLD } from './server-scripts.ts'
 
 /**
@@ -13,9 +13,7 @@ import { LEFT_OF_HOLD } from './server-scripts.ts'
  * ARGV: process, wanted, in use, usual limit, lease in ms, turn in ms, channel, message, how many of the wanted it needs.
  * @returns granted, fair share, budget, looks and suspects so far.
  */
-export const CLAIM = script(`${LEFT_OF_HOLD}
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+export const CLAIM = script(`${NOW}${LEFT_OF_HOLD}
 local me, wanted, inUse = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local lease, turn = tonumber(ARGV[5]), tonumber(ARGV[6])
 
