@@ -22,8 +22,12 @@ const REGISTER = asUrl(`import { register } from 'node:module'\nregister(${JSON.
 /** Addresses of the modules that a command line loads. */
 async function loadedBy(...args: readonly string[]): Promise<readonly string[]> {
   const program = ['--import', REGISTER, ...nodeProgram(MAIN), ...args]
-  const { stderr } = await promisify(execFile)(process.execPath, program)
+  const { stderr } = await promisify(execFile)(process.execPath, program).catch(failed)
   return stderr.split('\n')
+}
+
+function failed(error: unknown): { readonly stderr: string } {
+  return { stderr: String(Reflect.get(Object(error), 'stderr')) }
 }
 
 it('version and help load nothing that only work needs, whatever the verb', async () => {
@@ -39,4 +43,12 @@ it('a command that reads settings needs neither queue nor Redis nor requests nor
   const loaded = await loadedBy('config')
   expect(loaded.some((url) => url.includes('/node_modules/zod/'))).toBe(true)
   expect(loaded.filter((url) => /\/node_modules\/(bullmq|ioredis|undici|@aws-sdk)\//.test(url))).toEqual([])
+})
+
+it('a worker of `serve` needs nothing of schedules, messages and planning', async () => {
+  // It is refused when all that is loaded at once has been loaded.
+  const loaded = await loadedBy('serve', 'nothing')
+  expect(loaded.some((url) => url.includes('/workers/supervisor.'))).toBe(true)
+  const unneeded = /\/node_modules\/(cron-parser|luxon|nodemailer)\/|\/src\/cli\/(intake|mirror\/with-mirror)\./
+  expect(loaded.filter((url) => unneeded.test(url))).toEqual([])
 })

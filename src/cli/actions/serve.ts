@@ -4,16 +4,13 @@ import type { Command, Context, ExitCode } from '../command.ts'
 import { namedDestinations } from '../destination.ts'
 import { endCode } from '../failure.ts'
 import { openRuntime } from '../runtime.ts'
-import { runNotifier } from '../notify/run-notifier.ts'
-import { notifyTargets } from '../notify/targets.ts'
-import { runSchedules } from '../schedule/run-schedules.ts'
 import { supervision } from '../supervision.ts'
 import { GRACE_MS, processesOf, startChild, workBelow, workHere } from './work.ts'
 
-/** Parts that run in a process of their own, each until it is stopped; workers are several processes. */
+/** Parts that run in a process of their own, each until it is stopped, and load what they alone need; workers are several processes. */
 const PARTS: Readonly<Record<string, (context: Context) => Promise<ExitCode>>> = {
-  schedules: runSchedules,
-  notifications: runNotifier,
+  schedules: async (context) => (await import('../schedule/run-schedules.ts')).runSchedules(context),
+  notifications: async (context) => (await import('../notify/run-notifier.ts')).runNotifier(context),
   dashboard: async (context) => (await import('./dashboard.ts')).showDashboard(context),
 }
 
@@ -47,7 +44,7 @@ async function serveAll(context: Context): Promise<ExitCode> {
   const signal = AbortSignal.any([context.signal, refused.signal])
   const mayOpen = namedDestinations(context.texts('to'), process.cwd())
   // A secret that is missing is said now, not by a part that ends again and again.
-  if (config.notify) notifyTargets(context)
+  if (config.notify) (await import('../notify/targets.ts')).notifyTargets(context)
   // The private Redis stays while a part is started anew.
   await using runtime = await openRuntime(context, 'worker')
   // Who is told needs no process where nobody is.

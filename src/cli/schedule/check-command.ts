@@ -1,18 +1,12 @@
 import { load } from '../../config/config.ts'
 import { environment } from '../../config/environment.ts'
 import { DataferryError } from '../../errors.ts'
-import type { Command, Context } from '../command.ts'
-import { command as enqueue } from '../commands/enqueue.ts'
-import { command as mirror } from '../commands/mirror.ts'
-import { command as run } from '../commands/run.ts'
-import { command as verify } from '../commands/verify.ts'
+import type { Context } from '../command.ts'
 import { openDestination } from '../destination.ts'
 import { inspectOnly } from '../intake.ts'
 import { namedMirror, withSink } from '../mirror/with-mirror.ts'
 import { parserFor, readArguments } from '../parser.ts'
-
-/** The commands that a schedule can run. */
-export const SCHEDULABLE: Readonly<Record<string, Command | undefined>> = { mirror, run, enqueue, verify }
+import { SCHEDULABLE } from './schedulable.ts'
 
 /** Commands that park when they are asked to. */
 const PARKABLE = ['mirror', 'run']

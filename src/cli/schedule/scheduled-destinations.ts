@@ -3,7 +3,7 @@ import { environment } from '../../config/environment.ts'
 import type { ScheduleFolder } from '../../schedule/schedule-folder.ts'
 import { destinationUrl } from '../../sinks/open-sink.ts'
 import { parserFor, readArguments } from '../parser.ts'
-import { SCHEDULABLE } from './check-command.ts'
+import { SCHEDULABLE } from './schedulable.ts'
 
 /** URLs of the destinations that the commands of the schedules write to. */
 export async function scheduledDestinations(folder: ScheduleFolder): Promise<readonly string[]> {

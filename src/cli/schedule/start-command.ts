@@ -10,7 +10,7 @@ import type { CommandEnd, CommandProcess } from '../../schedule/scheduled-run.ts
 import type { Context } from '../command.ts'
 import { reportOf, type Asked } from '../heed-parent.ts'
 import { commandEnvironment } from '../supervision.ts'
-import { SCHEDULABLE } from './check-command.ts'
+import { SCHEDULABLE } from './schedulable.ts'
 
 /** A command that does not end when asked to is killed, which loses nothing that was kept. */
 const GRACE_MS = 15_000
