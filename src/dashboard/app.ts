@@ -6,15 +6,15 @@ import { Endpoints } from './api/endpoint.ts'
 import { openApi } from './api/openapi.ts'
 import type { Asset } from './assets.ts'
 import { allowedHostsOnly, safeHeaders, sameOriginOnly, type Reach } from './guard.ts'
-import { refuse, refuseFor } from './refusal.ts'
+import { answerMetrics, type MetricsText } from './metrics.ts'
+import { refuse } from './refusal.ts'
 
 export interface AppDeps extends ApiDeps {
   readonly reach: Reach
   readonly assets: ReadonlyMap<string, Asset>
   /** What is not there; empty: all is. */
   readonly missing: () => Promise<readonly string[]>
-  /** The text of `/metrics`. */
-  readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>
+  readonly metrics: () => Promise<MetricsText>
   /** Whether metrics need no token: only this machine can reach them. */
   readonly openMetrics: boolean
 }
@@ -69,16 +69,11 @@ function addHealth(app: Hono, { missing }: AppDeps): void {
 }
 
 function addMetrics(app: Hono, { metrics, openMetrics, signIn }: AppDeps): void {
-  app.get('/metrics', async (context) => {
+  app.get('/metrics', (context) => {
     if (!openMetrics && signIn.roleOf(context) === undefined) {
       return refuse(context, 401, 'SIGNED_OUT', 'Metrics need the viewer token as a bearer token here.')
     }
-    try {
-      const { type, text } = await metrics()
-      return context.body(text, 200, { 'Content-Type': type })
-    } catch (error) {
-      return refuseFor(context, error)
-    }
+    return answerMetrics(context, metrics)
   })
 }
 

@@ -1,9 +1,5 @@
 import { every } from '../async/every.ts'
 import { DataferryError } from '../errors.ts'
-import type { RedisClient } from '../ledger/redis/client.ts'
-import { Metrics } from '../ledger/metrics.ts'
-import { Slots } from '../ledger/slots.ts'
-import type { StatusSources } from '../status.ts'
 import { hostname } from 'node:os'
 import { dashboardApp } from './app.ts'
 import { readAssets } from './assets.ts'
@@ -14,10 +10,9 @@ import { inUrl, isLoopback, reachOf } from './guard.ts'
 import { ItemSearch } from './item-search.ts'
 import { Links } from './links.ts'
 import { listen } from './listen.ts'
-import { countHolds, metricsText } from './metrics.ts'
-import { Observer } from './observer.ts'
+import { observe, type ObserveDeps } from './observe.ts'
+import type { Observer } from './observer.ts'
 import type { Operations } from './operations.ts'
-import { Places, type OpenSink } from './places.ts'
 import type { Role } from './roles.ts'
 import { ScheduleFolder } from '../schedule/schedule-folder.ts'
 import { scheduleViews } from './schedules.ts'
@@ -45,21 +40,14 @@ export interface DashboardOptions {
   readonly pages?: string
 }
 
-export interface DashboardDeps extends StatusSources {
-  readonly client: RedisClient
-  readonly openSink: OpenSink
+export interface DashboardDeps extends ObserveDeps {
   readonly operations: Operations
-  /** Why Redis is waited for, if it is. */
-  readonly trouble: () => string | undefined
-  /** URLs of the destinations of scheduled commands. */
-  readonly scheduled: () => Promise<readonly string[]>
 }
 
 /** A dashboard that is open. */
 export interface Dashboard {
   /** Where this machine reaches it. */
   readonly url: string
-  readonly observer: Observer
   close(): Promise<void>
 }
 
@@ -75,15 +63,8 @@ export async function openDashboard(deps: DashboardDeps, options: DashboardOptio
     )
   }
   const { client, ledger } = deps
-  const places = new Places(deps.openSink)
-  const observer = new Observer({
-    ...deps,
-    slots: new Slots(client, { usualLimit, prefix }),
-    places,
-    usualLimit,
-    destinations: destinations.map(({ url }) => url),
-  })
-  const metrics = new Metrics(client, prefix)
+  const urls = destinations.map(({ url }) => url)
+  const { observer, places, metrics, start } = observe(deps, { prefix, usualLimit, destinations: urls })
   const links = new Links(client, prefix)
   const schedules = new ScheduleFolder(options.stateDir)
   const stop = new AbortController()
@@ -105,8 +86,7 @@ export async function openDashboard(deps: DashboardDeps, options: DashboardOptio
     servers,
     reach: reachOf(host, origins),
     assets: await readAssets(options.pages),
-    metrics: () =>
-      metricsText({ metrics, observer, mirrors: async () => places.mirrors(await observer.destinationUrls()) }),
+    metrics,
     // A proxy in front makes everybody come from this machine.
     openMetrics: isLoopback(host) && origins.length === 0,
     missing: () => missingNow(observer),
@@ -124,10 +104,9 @@ export async function openDashboard(deps: DashboardDeps, options: DashboardOptio
   const announce = (): Promise<void> => links.announce(place)
   const announcing = every(ANNOUNCE_MS, announce, () => undefined)
   await announce()
-  observer.start((seen) => countHolds(metrics, seen))
+  start()
   return {
     url,
-    observer,
     async close() {
       stop.abort()
       await listening.close()

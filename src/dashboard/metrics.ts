@@ -1,9 +1,11 @@
+import type { Context } from 'hono'
 import { Counter, Gauge, Registry } from 'prom-client'
 import { DATAFERRY_VERSION } from '../dataverse/version.ts'
 import type { Metrics, Total, Totals } from '../ledger/metrics.ts'
 import { countKey, DURATIONS_S } from '../model/counts.ts'
 import type { MirrorView } from './api/schemas.ts'
 import type { Observer, Seen } from './observer.ts'
+import { refuseFor } from './refusal.ts'
 
 /** What `/metrics` answers with. */
 export interface MetricsText {
@@ -27,6 +29,16 @@ export async function metricsText({ metrics, observer, mirrors }: MetricsSources
   addCounters(registry, totals)
   addGauges(registry, seen, kept)
   return { type: registry.contentType, text: `${await registry.metrics()}\n${durationsText(totals.duration)}` }
+}
+
+/** Answers a request for `/metrics`. */
+export async function answerMetrics(context: Context, metrics: () => Promise<MetricsText>): Promise<Response> {
+  try {
+    const { type, text } = await metrics()
+    return context.body(text, 200, { 'Content-Type': type })
+  } catch (error) {
+    return refuseFor(context, error)
+  }
 }
 
 /** Tells how long servers are on hold; to be repeated every few seconds by whoever looks at them. */

@@ -2,15 +2,12 @@ import { readFileSync, statSync } from 'node:fs'
 import { openDashboard, type Dashboard } from '../../dashboard/dashboard.ts'
 import type { Role } from '../../dashboard/roles.ts'
 import { DataferryError, messageOf } from '../../errors.ts'
-import { noticeText } from '../../model/notice.ts'
-import { ScheduleFolder } from '../../schedule/schedule-folder.ts'
-import { scheduledDestinations } from '../schedule/scheduled-destinations.ts'
 import { destinationUrl } from '../../sinks/open-sink.ts'
 import type { Context } from '../command.ts'
 import { commandEnvironment } from '../supervision.ts'
-import { openDestination } from '../destination.ts'
 import type { Runtime } from '../runtime.ts'
 import { ChildCommands } from './child-commands.ts'
+import { observeDeps } from './observe-deps.ts'
 import { operationsOf } from './operations.ts'
 import { readPort } from './read-port.ts'
 
@@ -30,11 +27,8 @@ export async function startDashboard(context: Context, runtime: Runtime, pages?:
   const allowed = texts('to').map((shown) => ({ shown, url: destinationUrl(shown, process.cwd()) }))
   const dashboard = await openDashboard(
     {
-      ...runtime,
-      openSink: (url) => openDestination(config, url),
+      ...observeDeps(context, runtime),
       operations: operationsOf(context, runtime, children, allowed),
-      trouble: () => runtime.notices.list().map(noticeText)[0],
-      scheduled: () => scheduledDestinations(new ScheduleFolder(stateDir)),
     },
     {
       host: text('host') ?? '127.0.0.1',

@@ -1,9 +1,5 @@
 import type { Listening } from '../../dashboard/listen.ts'
-import { noticeText } from '../../model/notice.ts'
-import { ScheduleFolder } from '../../schedule/schedule-folder.ts'
-import { scheduledDestinations } from '../schedule/scheduled-destinations.ts'
 import type { Context } from '../command.ts'
-import { openDestination } from '../destination.ts'
 import type { Runtime } from '../runtime.ts'
 import { readPort } from './read-port.ts'
 
@@ -13,15 +9,13 @@ export async function startMetrics(context: Context, runtime: Runtime): Promise<
   const given = context.text('metrics-port')
   if (given === undefined) return undefined
   // Most workers have none, and need not load a server.
-  const { openMetrics } = await import('../../dashboard/metrics-server.ts')
-  const { prefix, jobs, stateDir } = config.settings
-  const deps = {
-    ...runtime,
-    openSink: (url: string) => openDestination(config, url),
-    trouble: () => runtime.notices.list().map(noticeText)[0],
-    scheduled: () => scheduledDestinations(new ScheduleFolder(stateDir)),
-  }
-  const listening = await openMetrics(deps, { port: readPort('metrics-port', given), prefix, usualLimit: jobs })
+  const [{ openMetrics }, { observeDeps }] = await Promise.all([
+    import('../../dashboard/metrics-server.ts'),
+    import('./observe-deps.ts'),
+  ])
+  const { prefix, jobs: usualLimit } = config.settings
+  const options = { port: readPort('metrics-port', given), prefix, usualLimit }
+  const listening = await openMetrics(observeDeps(context, runtime), options)
   out.say(`Metrics are at http://localhost:${listening.port}/metrics.`)
   return listening
 }
