@@ -1,3 +1,4 @@
+import type { LedgerEntry } from '../ledger/ledger.ts'
 import type { LimitRequest, NewBatch, PlanView } from './api/schemas.ts'
 
 /**
@@ -6,11 +7,11 @@ import type { LimitRequest, NewBatch, PlanView } from './api/schemas.ts'
  */
 export interface Operations {
   /** Pauses or cancels a batch. */
-  hold(id: string, state: 'paused' | 'cancelled'): Promise<string>
+  hold(batch: LedgerEntry, state: 'paused' | 'cancelled'): Promise<string>
   /** Lets a batch go on. */
-  proceed(id: string): Promise<string>
+  proceed(batch: LedgerEntry): Promise<string>
   /** Has failed items tried again. @param codes empty: all */
-  retry(id: string, codes: readonly string[]): Promise<string>
+  retry(batch: LedgerEntry, codes: readonly string[]): Promise<string>
   limit(request: LimitRequest): Promise<string>
   /** Plans a batch without fetching anything; stops when the signal aborts. */
   plan(request: NewBatch, signal: AbortSignal): Promise<PlanView>

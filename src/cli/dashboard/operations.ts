@@ -13,7 +13,7 @@ import { openPlan } from '../../plan/open-plan.ts'
 import { livenessOf } from '../../process/process-identity.ts'
 import { pause } from '../../async/pause.ts'
 import type { Context } from '../command.ts'
-import { continueBatch, holdBatch, knownBatch, pauseServer } from '../control.ts'
+import { continueBatch, holdBatch, pauseServer } from '../control.ts'
 import { openDestination } from '../destination.ts'
 import { commandWords, pasted } from '../pasted.ts'
 import { feed } from '../recover.ts'
@@ -38,23 +38,21 @@ export function operationsOf(
   allowed: readonly Allowed[],
 ): Operations {
   const { config } = context
-  const { ledger } = runtime
   const planned = async (verb: 'plan' | 'enqueue', request: NewBatch, signal: AbortSignal): Promise<PlanView> => {
     const words = ['-', '--to', allowedPlace(allowed, request.destination), '--format', request.format]
     const end = await children.run(commandWords(config, verb, words), `${request.manifest.trim()}\n`, signal)
     return planOf(end)
   }
   return {
-    async hold(id, state) {
-      await holdBatch(context, runtime, await knownBatch(ledger, id), state)
+    async hold(batch, state) {
+      await holdBatch(context, runtime, batch, state)
       return state === 'paused' ? 'Paused; files in flight are parked.' : 'Cancelled; files already fetched stay.'
     },
-    async proceed(id) {
-      const batch = await knownBatch(ledger, id)
+    async proceed(batch) {
       await continueBatch(context, runtime, batch)
       return `It goes on.${await lackOf(context, runtime, batch)}`
     },
-    retry: (id, codes) => retry(context, runtime, id, codes),
+    retry: (batch, codes) => retry(context, runtime, batch, codes),
     limit: (request) => limit(runtime, request),
     plan: (request, signal) => planned('plan', request, signal),
     enqueue: (request, signal) => planned('enqueue', request, signal),
@@ -96,11 +94,15 @@ function allowedPlace(allowed: readonly Allowed[], given: string): string {
   throw new DataferryError('ARGUMENT_INVALID', `${message}; the dashboard is started with --to for each.`)
 }
 
-async function retry(context: Context, runtime: Runtime, id: string, codes: readonly string[]): Promise<string> {
+async function retry(
+  context: Context,
+  runtime: Runtime,
+  entry: LedgerEntry,
+  codes: readonly string[],
+): Promise<string> {
   const { config } = context
   const { ledger } = runtime
-  const entry = await knownBatch(ledger, id)
-  const { attached, owner, destination } = entry
+  const { id, attached, owner, destination } = entry
   if (attached && owner && (await livenessOf(owner)) !== 'dead') {
     const who = `process ${owner.pid} on ${owner.host}`
     throw new DataferryError('BATCH_OWNED', `A command is working on this batch (${who}): retry when it has ended.`)

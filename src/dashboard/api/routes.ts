@@ -201,19 +201,19 @@ function addBatch(endpoints: Endpoints, deps: ApiDeps): void {
 }
 
 function addWrites(endpoints: Endpoints, { operations, ledger, places }: ApiDeps): void {
-  const act = (word: string, summary: string, work: (id: string) => Promise<string>): void => {
+  const act = (word: string, summary: string, work: (batch: LedgerEntry) => Promise<string>): void => {
     endpoints.add({
       method: 'post',
       path: `/api/batches/:id/${word}`,
       summary,
       params: schema.batchIdParam,
       answer: schema.outcomeSchema,
-      handle: async ({ params }) => ({ text: await work((await known(ledger, params.id)).id) }),
+      handle: async ({ params }) => ({ text: await work(await known(ledger, params.id)) }),
     })
   }
-  act('pause', 'Pause it; files in flight are parked.', (id) => operations.hold(id, 'paused'))
-  act('continue', 'Let it go on.', (id) => operations.proceed(id))
-  act('cancel', 'Stop fetching it; files already fetched stay.', (id) => operations.hold(id, 'cancelled'))
+  act('pause', 'Pause it; files in flight are parked.', (batch) => operations.hold(batch, 'paused'))
+  act('continue', 'Let it go on.', (batch) => operations.proceed(batch))
+  act('cancel', 'Stop fetching it; files already fetched stay.', (batch) => operations.hold(batch, 'cancelled'))
   endpoints.add({
     method: 'post',
     path: '/api/batches/:id/retry',
@@ -221,10 +221,9 @@ function addWrites(endpoints: Endpoints, { operations, ledger, places }: ApiDeps
     params: schema.batchIdParam,
     body: schema.codesSchema,
     answer: schema.outcomeSchema,
-    handle: async ({ params, body: { codes } }) => {
-      const { id } = await known(ledger, params.id)
-      return { text: await operations.retry(id, codes) }
-    },
+    handle: async ({ params, body: { codes } }) => ({
+      text: await operations.retry(await known(ledger, params.id), codes),
+    }),
   })
   endpoints.add({
     method: 'post',
