@@ -1,8 +1,4 @@
-import { randomUUID } from 'node:crypto'
-import { readKnownBatch } from '../../batch/destination.ts'
-import { reopenFailed } from '../../batch/reopen.ts'
 import { DataferryError } from '../../errors.ts'
-import { openPlan } from '../../plan/open-plan.ts'
 import type { LedgerEntry } from '../../ledger/ledger.ts'
 import { runBatch } from '../batch-run.ts'
 import { runShared, somebodyWorks } from '../shared-run.ts'
@@ -10,6 +6,7 @@ import type { Command } from '../command.ts'
 import { knownBatch } from '../control.ts'
 import { plural } from '../../model/format.ts'
 import { feed } from '../recover.ts'
+import { reopenBatch } from '../reopen-batch.ts'
 import { lazyRuntime, openRuntime, type Runtime } from '../runtime.ts'
 import { openDestination } from '../destination.ts'
 
@@ -27,11 +24,8 @@ export const run: Command['run'] = async (context) => {
     const { id, destination, attached, servers, tokenServers } = await batchToRetry(runtime, args[0])
     const sink = await openDestination(config, destination)
     try {
-      const batch = await readKnownBatch(sink, id)
-      if (!batch) throw new DataferryError('BATCH_NOT_FOUND', `${destination} has no batch ${id} any more.`)
-      const plan = await openPlan(sink.records, batch)
-      const codes = new Set((text('code') ?? '').split(',').filter((code) => code !== ''))
-      const count = await reopenFailed(runtime.ledger, sink.records, id, codes, `retry-${randomUUID().slice(0, 8)}`)
+      const codes = (text('code') ?? '').split(',').filter((code) => code !== '')
+      const { begun, count } = await reopenBatch(runtime.ledger, sink, { id, destination }, codes)
       out.line(`${plural(count, 'failed file')} of ${id} ${count === 1 ? 'is' : 'are'} tried again.`)
       if (count === 0) return 0
       if (!attached && !share && (await somebodyWorks(runtime, { servers, tokenServers, destination }))) {
@@ -41,7 +35,7 @@ export const run: Command['run'] = async (context) => {
       await close()
       await using lazy = lazyRuntime(context, 'worker')
       const bring = share ? runShared : runBatch
-      return await bring(context, sink, { batch, plan, resumed: true }, lazy)
+      return await bring(context, sink, begun, lazy)
     } finally {
       await sink.close()
     }

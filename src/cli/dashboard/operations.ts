@@ -1,7 +1,4 @@
-import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import { readKnownBatch } from '../../batch/destination.ts'
-import { reopenFailed } from '../../batch/reopen.ts'
 import type { LimitRequest, NewBatch, PlanView } from '../../dashboard/api/schemas.ts'
 import type { Operations } from '../../dashboard/operations.ts'
 import { normalServer } from '../../config/setting-values.ts'
@@ -9,7 +6,6 @@ import { DataferryError } from '../../errors.ts'
 import type { LedgerEntry } from '../../ledger/ledger.ts'
 import { formatRate, plural } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
-import { openPlan } from '../../plan/open-plan.ts'
 import { livenessOf } from '../../process/process-identity.ts'
 import { pause } from '../../async/pause.ts'
 import type { Context } from '../command.ts'
@@ -17,6 +13,7 @@ import { continueBatch, holdBatch, pauseServer } from '../control.ts'
 import { openDestination } from '../destination.ts'
 import { commandWords, pasted } from '../pasted.ts'
 import { feed } from '../recover.ts'
+import { reopenBatch } from '../reopen-batch.ts'
 import type { Runtime } from '../runtime.ts'
 import { openToWorkers, somebodyWorks } from '../shared-run.ts'
 import { errorOf, type ChildCommands, type ChildEnd } from './child-commands.ts'
@@ -109,12 +106,9 @@ async function retry(
   }
   const sink = await openDestination(config, destination)
   try {
-    const batch = await readKnownBatch(sink, id)
-    if (!batch) throw new DataferryError('BATCH_NOT_FOUND', `${destination} has no batch ${id} any more.`)
-    const plan = await openPlan(sink.records, batch)
-    const count = await reopenFailed(ledger, sink.records, id, new Set(codes), `retry-${randomUUID().slice(0, 8)}`)
+    const { begun, count } = await reopenBatch(ledger, sink, entry, codes)
     if (count === 0) return 'There is nothing to try again.'
-    if (attached) await openToWorkers(context, runtime, sink, { batch, plan, resumed: true })
+    if (attached) await openToWorkers(context, runtime, sink, begun)
     else await feed(runtime, id)
     const told = `${plural(count, 'failed file')} ${count === 1 ? 'is' : 'are'} tried again.`
     return `${told}${await lackOf(context, runtime, (await ledger.get(id)) ?? entry)}`
