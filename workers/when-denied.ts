@@ -7,6 +7,7 @@ import {
 import { readBatch } from '../src/batch/folder.ts'
 import { DataferryError } from '../src/errors.ts'
 import type { BatchAccess } from '../src/model/batch.ts'
+import { noonOf } from '../src/model/calendar.ts'
 import type { FileAccess, FileFacts } from '../src/model/file-access.ts'
 import type { Item } from '../src/model/item.ts'
 import { failureFor, waitingFor, type Outcome } from '../src/model/receipt.ts'
@@ -60,7 +61,8 @@ async function factsOf(
   { access, now }: AccessDeps,
 ): Promise<FileFacts> {
   const isEnough =
-    withheld === 'restricted' || (withheldDay !== undefined && (withheld !== 'embargoed' || endOf(withheldDay) > now()))
+    withheld === 'restricted' ||
+    (withheldDay !== undefined && (withheld !== 'embargoed' || noonOf(withheldDay) > now()))
   if (withheld && isEnough && !request) return { withheld, ...(withheldDay !== undefined && { withheldDay }) }
   if (ref.kind !== 'file' || (!withheld && !batch)) return {}
   try {
@@ -73,18 +75,14 @@ async function factsOf(
 }
 
 function embargoed(item: Item, day: string, access: BatchAccess | undefined, { now }: AccessDeps): Outcome {
-  const left = endOf(day).getTime() - now().getTime()
+  const until = noonOf(day)
+  const left = until.getTime() - now().getTime()
   const why = `${item.server} keeps it under embargo until ${day}.`
   if (!access?.waitFor.includes('embargo')) return failureFor(item, 'SOURCE_EMBARGOED', why)
   if (left > access.waitAtMostMs)
     return failureFor(item, 'SOURCE_EMBARGOED', `${why} That is longer than --wait-at-most allows to wait.`)
-  const known = { message: why, since: now().toISOString(), until: endOf(day).toISOString() }
+  const known = { message: why, since: now().toISOString(), until: until.toISOString() }
   return waitingFor('embargo', item, known)
-}
-
-/** Noon UTC: by then the day has begun everywhere west of Greenwich, where a server may be. */
-function endOf(day: string): Date {
-  return new Date(`${day}T12:00:00.000Z`)
 }
 
 async function restricted(

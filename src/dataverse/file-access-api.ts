@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
+import { isDay } from '../model/calendar.ts'
 import type { FileAccess, FileFacts, Rejection, Requested } from '../model/file-access.ts'
 import { askedAlready, requestAccess } from './access-requests.ts'
 import { Guestbooks } from './guestbooks.ts'
@@ -37,10 +38,10 @@ export class FileAccessApi implements FileAccess {
 
   async facts(file: number | string, signal: AbortSignal): Promise<FileFacts> {
     const { withheld, availableFrom, availableUntil, embargoEnds } = await this.#native.file(file, signal)
+    const now = this.#now()
+    const isToday = embargoEnds === now.toISOString().slice(0, 10)
     // A server in the west still lives in the day before.
-    const isMorning = this.#now().getUTCHours() < 12
-    const isFirstDay = embargoEnds !== undefined && embargoEnds === this.#now().toISOString().slice(0, 10)
-    if (isFirstDay && isMorning) return { withheld: 'embargoed', withheldDay: embargoEnds }
+    if (isToday && !isDay(embargoEnds, now)) return { withheld: 'embargoed', withheldDay: embargoEnds }
     const withheldDay = availableUntil ?? availableFrom
     return { ...(withheld && { withheld }), ...(withheldDay !== undefined && { withheldDay }) }
   }
