@@ -1,7 +1,5 @@
-import { shellWord } from '../model/shell-word.ts'
-import { livenessOf } from '../process/process-identity.ts'
-import type { Schedule } from '../schedule/definition.ts'
-import { runsOf, type HistoryLine, type Run } from '../schedule/history.ts'
+import { commandText, type Schedule } from '../schedule/definition.ts'
+import { runsOf, stateOf, type HistoryLine, type Run } from '../schedule/history.ts'
 import type { ScheduleFolder } from '../schedule/schedule-folder.ts'
 import { startsOf } from '../schedule/starts.ts'
 import type { ScheduleView } from './api/schemas.ts'
@@ -17,12 +15,12 @@ export async function scheduleViews(folder: ScheduleFolder, now: Date): Promise<
 }
 
 async function scheduleView(schedule: Schedule, history: readonly HistoryLine[], now: Date): Promise<ScheduleView> {
-  const { name, command, cron, tz, between, pausedAt } = schedule
+  const { name, cron, tz, between, pausedAt } = schedule
   const runs = runsOf(history).slice(-RUNS).reverse()
   const last = history.findLast((line) => line.event === 'skipped')
   return {
     name,
-    command: ['dataferry', ...command].map(shellWord).join(' '),
+    command: commandText(schedule),
     cron,
     tz,
     between: between ?? null,
@@ -42,20 +40,12 @@ function nextOf(schedule: Schedule, now: Date): string[] {
   return times
 }
 
-async function runView({
-  startedAt,
-  endedAt,
-  by,
-  code,
-  parked,
-  report,
-  said,
-}: Run): Promise<ScheduleView['runs'][number]> {
-  const isGoing = endedAt === undefined && (await livenessOf(by)) !== 'dead'
+async function runView(run: Run): Promise<ScheduleView['runs'][number]> {
+  const { startedAt, endedAt, code, parked, report, said } = run
   return {
     startedAt,
     endedAt: endedAt ?? null,
-    running: isGoing,
+    running: (await stateOf(run)) === 'running',
     code: code ?? null,
     parked: parked ?? null,
     report: report ?? null,

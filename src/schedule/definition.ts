@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { DataferryError } from '../errors.ts'
+import { shellWord } from '../model/shell-word.ts'
 
 /** `schedule.json`: when a command is run, and which. Never holds a secret. */
 const definitionSchema = z.object({
@@ -35,6 +36,11 @@ export function parseSchedule(text: string): Schedule | undefined {
   } catch {
     return undefined
   }
+}
+
+/** The command as people type it. */
+export function commandText({ command }: Schedule): string {
+  return ['dataferry', ...command].map(shellWord).join(' ')
 }
 
 /** A name that is safe as a folder everywhere. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { processIdentitySchema } from '../process/process-identity.ts'
+import { livenessOf, processIdentitySchema } from '../process/process-identity.ts'
 
 const time = z.iso.datetime()
 const base = { v: z.literal(1), at: time }
@@ -86,6 +86,14 @@ export function runsOf(lines: readonly HistoryLine[]): readonly Run[] {
     }
   }
   return [...runs.values()]
+}
+
+/** - `interrupted`: its process is proven dead, and it is to go on · `parked`: it ended early, and is to go on */
+type RunState = 'running' | 'interrupted' | 'parked' | 'ended'
+
+export async function stateOf({ endedAt, parked, by }: Run): Promise<RunState> {
+  if (endedAt !== undefined) return parked === undefined ? 'ended' : 'parked'
+  return (await livenessOf(by)) === 'dead' ? 'interrupted' : 'running'
 }
 
 /** The newest due time that these lines know of. */

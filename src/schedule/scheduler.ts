@@ -4,7 +4,7 @@ import { livenessOf } from '../process/process-identity.ts'
 import type { Schedule } from './definition.ts'
 import { newestDue } from './due-times.ts'
 import { mayRunAt } from './hours.ts'
-import { runsOf, lastDueOf, type HistoryLine } from './history.ts'
+import { lastDueOf, runsOf, stateOf, type HistoryLine } from './history.ts'
 import { newRunOwner, runOf, ScheduledRun, type SchedulerDeps } from './scheduled-run.ts'
 
 /** A due time that lies further ahead was acted on by a clock that was wrong. */
@@ -137,7 +137,6 @@ export async function isGone({ command, ...process }: RunOwner): Promise<boolean
 /** The last run of this history, where it was parked or its process is proven dead. */
 async function openRun(lines: readonly HistoryLine[]): Promise<string | undefined> {
   const last = runsOf(lines).at(-1)
-  if (!last || (last.endedAt !== undefined && last.parked === undefined)) return undefined
-  if (last.endedAt !== undefined) return last.run
-  return (await livenessOf(last.by)) === 'dead' ? last.run : undefined
+  const state = last && (await stateOf(last))
+  return state === 'parked' || state === 'interrupted' ? last?.run : undefined
 }

@@ -71,7 +71,7 @@ async function add(context: Context, folder: ScheduleFolder): Promise<ExitCode> 
     })
   }
   await folder.write(schedule)
-  out.record(await recordOf(folder, schedule, now))
+  out.record(await recordOf(schedule, await folder.history(name), now))
   const [first] = startsOf(schedule, now)
   out.line(`Schedule ${name} is kept. It runs next at ${first ? timeIn(schedule, first.start) : 'no time'},`)
   out.line('while this is running on a machine with this state folder:')
@@ -104,7 +104,7 @@ async function setPaused(context: Context, folder: ScheduleFolder, isPaused: boo
   // What was due during a pause was not missed.
   const changed: Schedule = isPaused ? { ...schedule, pausedAt: now } : { ...schedule, since: now }
   await folder.write(changed)
-  out.record(await recordOf(folder, changed, new Date()))
+  out.record(await recordOf(changed, await folder.history(changed.name), new Date()))
   out.line(
     isPaused
       ? `Paused ${schedule.name}: nothing is started any more. A run that goes is left alone.`

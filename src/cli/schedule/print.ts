@@ -1,7 +1,5 @@
-import { shellWord } from '../../model/shell-word.ts'
-import { livenessOf } from '../../process/process-identity.ts'
-import type { Schedule } from '../../schedule/definition.ts'
-import { runsOf, type HistoryLine, type Run } from '../../schedule/history.ts'
+import { commandText, type Schedule } from '../../schedule/definition.ts'
+import { runsOf, stateOf, type HistoryLine, type Run } from '../../schedule/history.ts'
 import type { ScheduleFolder } from '../../schedule/schedule-folder.ts'
 import { startsOf } from '../../schedule/starts.ts'
 import type { Context } from '../command.ts'
@@ -21,11 +19,11 @@ export function timeIn({ tz }: Pick<Schedule, 'tz'>, at: Date): string {
 
 /** A schedule with its next start and its last run, as JSON. */
 export async function recordOf(
-  folder: ScheduleFolder,
   schedule: Schedule,
+  history: readonly HistoryLine[],
   now: Date,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const last = runsOf(await folder.history(schedule.name)).at(-1)
+  const last = runsOf(history).at(-1)
   const [first] = schedule.pausedAt === undefined ? startsOf(schedule, now) : []
   return {
     event: 'schedule',
@@ -39,17 +37,18 @@ export async function recordOf(
 export async function printList({ out }: Context, folder: ScheduleFolder): Promise<void> {
   const now = new Date()
   const schedules = await folder.list((name, path) => out.warn(`The schedule ${name} cannot be read: ${path}`))
-  for (const schedule of schedules) out.record(await recordOf(folder, schedule, now))
-  if (out.json) return
   if (schedules.length === 0) out.line('There is no schedule in this state folder.')
   for (const schedule of schedules) {
+    const history = await folder.history(schedule.name)
+    out.record(await recordOf(schedule, history, now))
+    if (out.json) continue
     const [first] = startsOf(schedule, now)
-    const last = runsOf(await folder.history(schedule.name)).at(-1)
+    const last = runsOf(history).at(-1)
     const next = schedule.pausedAt !== undefined ? 'paused' : first ? timeIn(schedule, first.start) : 'never'
     out.line(schedule.name, 'bold')
     out.line(`  next  ${next}`, schedule.pausedAt === undefined ? 'plain' : 'warn')
     if (last) out.line(`  last  ${await runText(schedule, last)}`, toneOf(last))
-    out.line(`  runs  ${commandOf(schedule)}`)
+    out.line(`  runs  ${commandText(schedule)}`)
   }
 }
 
@@ -57,14 +56,14 @@ export async function printList({ out }: Context, folder: ScheduleFolder): Promi
 export async function printShow({ out }: Context, folder: ScheduleFolder, schedule: Schedule): Promise<void> {
   const lines = await folder.history(schedule.name)
   const runs = runsOf(lines)
-  out.record(await recordOf(folder, schedule, new Date()))
+  out.record(await recordOf(schedule, lines, new Date()))
   for (const run of runs) out.record({ event: 'run', schedule: schedule.name, ...(await runRecord(run)) })
   for (const line of skipped(lines)) out.record({ schedule: schedule.name, ...line })
   if (out.json) return
   const { name, cron, tz, between, jitterMs, cwd, pausedAt } = schedule
   const [first] = startsOf(schedule, new Date())
   out.line(name, 'bold')
-  out.line(`  runs     ${commandOf(schedule)}`)
+  out.line(`  runs     ${commandText(schedule)}`)
   out.line(`  in       ${cwd}`)
   out.line(`  at       ${cron} (${tz})`)
   if (between !== undefined) out.line(`  between  ${between}`)
@@ -83,13 +82,6 @@ export async function printShow({ out }: Context, folder: ScheduleFolder, schedu
 
 function skipped(lines: readonly HistoryLine[]): readonly Extract<HistoryLine, { event: 'skipped' }>[] {
   return lines.flatMap((line) => (line.event === 'skipped' ? [line] : []))
-}
-
-type State = 'running' | 'parked' | 'ended' | 'interrupted'
-
-async function stateOf({ endedAt, parked, by }: Run): Promise<State> {
-  if (endedAt !== undefined) return parked === undefined ? 'ended' : 'parked'
-  return (await livenessOf(by)) === 'dead' ? 'interrupted' : 'running'
 }
 
 async function runRecord(run: Run): Promise<Readonly<Record<string, unknown>>> {
@@ -118,10 +110,6 @@ async function runText(schedule: Schedule, run: Run): Promise<string> {
 function toneOf({ endedAt, code, parked }: Run): 'plain' | 'good' | 'bad' {
   if (endedAt === undefined || parked !== undefined || code === 10) return 'plain'
   return code === 0 ? 'good' : 'bad'
-}
-
-function commandOf({ command }: Schedule): string {
-  return ['dataferry', ...command].map(shellWord).join(' ')
 }
 
 function lastLine(text: string): string {
