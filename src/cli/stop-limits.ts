@@ -24,7 +24,7 @@ export class StopLimits {
     this.#maxTransfer = maxTransfer ?? Infinity
     this.#onReceived = onReceived
     if (maxDurationMs === undefined) return
-    const over = (): void => this.reach(`--max-duration: ${formatDuration(maxDurationMs)} have passed`)
+    const over = (): void => this.#reach(`--max-duration: ${formatDuration(maxDurationMs)} have passed`)
     wait(maxDurationMs, this.#ended.signal).then(over, () => undefined)
   }
 
@@ -42,16 +42,15 @@ export class StopLimits {
   /** Sets the bytes that were received so far, where somebody else counts them. */
   transferred(bytes: number): void {
     this.#bytes = bytes
-    if (bytes >= this.#maxTransfer) this.reach(`--max-transfer: ${formatBytes(bytes)} were received`)
-  }
-
-  /** Ends the command as if a limit had been reached. */
-  reach(why: string): void {
-    this.#stop.abort(new DataferryError('LIMIT_REACHED', why))
+    if (bytes >= this.#maxTransfer) this.#reach(`--max-transfer: ${formatBytes(bytes)} were received`)
   }
 
   /** The command has ended: nothing is waited for any more. */
   end(): void {
     this.#ended.abort()
+  }
+
+  #reach(why: string): void {
+    this.#stop.abort(new DataferryError('LIMIT_REACHED', why))
   }
 }

@@ -3,6 +3,7 @@ import { LineSet } from '../batch/line-set.ts'
 import { Outcomes } from '../batch/outcomes.ts'
 import { logLineSchema, type LogLine } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
+import { next } from './joined.ts'
 import type { HeldFile } from './state.ts'
 
 /** Codes that say that this user may not have a file: it is not asked for in every run. */
@@ -46,16 +47,11 @@ export class Fetched implements AsyncDisposable {
     if (last < 0) return found
     this.#lines ??= this.#outcomes.values()
     for (;;) {
-      this.#next ??= await this.#read(this.#lines)
+      this.#next ??= await next(this.#lines)
       if (!this.#next || this.#next.n > last) return found
       found.set(this.#next.n, this.#next)
       this.#next = undefined
     }
-  }
-
-  async #read(lines: AsyncGenerator<LogLine>): Promise<LogLine | undefined> {
-    const result: IteratorResult<LogLine, unknown> = await lines.next()
-    return result.done === true ? undefined : result.value
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -29,7 +29,8 @@ export async function* joined<A extends Identified, B extends Identified>(
   }
 }
 
-async function next<T>(values: AsyncIterator<T>): Promise<T | undefined> {
+/** The next value of a stream; undefined: it has ended. */
+export async function next<T>(values: AsyncIterator<T>): Promise<T | undefined> {
   const result = await values.next()
   return result.done === true ? undefined : result.value
 }

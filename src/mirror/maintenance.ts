@@ -1,3 +1,4 @@
+import { nothing } from '../async/nothing.ts'
 import { pidKey } from '../model/dataset-pid.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { names, type MirrorOrder } from './order.ts'
@@ -127,10 +128,7 @@ async function rewrite(
     inTheWay: [],
     problems: [],
   })
+  // What is dropped here is no change on the server.
   await writeRun(records, order.name, run, { datasets: changed(), changes: nothing(), report })
   await writeState(records, order.name, { ...state, run })
-}
-
-async function* nothing(): AsyncGenerator<never> {
-  // What is dropped here is no change on the server.
 }

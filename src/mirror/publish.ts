@@ -33,16 +33,15 @@ export interface PublishOptions {
  * Makes the new state of a mirror, and the report of the run, from what was compared and how the batch ended. Repeatable until
  * the state says so.
  */
-export async function publish(options: PublishOptions): Promise<RunReport> {
+export async function publish(options: PublishOptions): Promise<void> {
   const { records, order, run } = options
-  const report = (await readRun(records, order.name, run.run)) ?? (await written(options))
+  const { finishedAt } = (await readRun(records, order.name, run.run)) ?? (await written(options))
   await writeState(records, order.name, {
     v: 1,
     run: run.run,
-    finishedAt: report.finishedAt,
+    finishedAt,
     swept: await sweptTimes(records, order.name, run),
   })
-  return report
 }
 
 async function written(options: PublishOptions): Promise<RunReport> {

@@ -18,7 +18,6 @@ export const HAPPENED = [
   'out-of-scope',
   'failed',
 ] as const
-export type Happened = (typeof HAPPENED)[number]
 
 /** What a run of a mirror did. Comes last: a run without it has not ended. */
 export const RUN_REPORT = 'run.json'

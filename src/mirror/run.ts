@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { createHash } from 'node:crypto'
 import { eachConcurrently } from '../async/each-concurrently.ts'
+import { nothing } from '../async/nothing.ts'
 import type { LineSet } from '../batch/line-set.ts'
 import { DataferryError } from '../errors.ts'
 import { sameChecksum } from '../model/checksum.ts'
@@ -464,10 +465,6 @@ class MirrorRun {
     const { sink, order } = this.#options
     return readLines(sink.records, logName(order.name, 'moves'), moveSchema)
   }
-}
-
-async function* nothing(): AsyncGenerator<never, void> {
-  // For what need not be read or asked.
 }
 
 function isCopy(one: Committed, other: Committed): boolean {

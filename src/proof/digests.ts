@@ -27,13 +27,6 @@ export class Digests {
     }
   }
 
-  /** Reads chunks to the end, for their digests alone. */
-  async read(chunks: AsyncIterable<Uint8Array>): Promise<Digested> {
-    const passing = this.through(chunks)
-    while (!(await passing.next()).done);
-    return this.result()
-  }
-
   /** Ends the hashes. */
   async result(): Promise<Digested> {
     const digests = new Map<Algorithm, string>()

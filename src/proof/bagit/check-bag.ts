@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { mapInOrder } from '../../async/map-in-order.ts'
+import { nothing } from '../../async/nothing.ts'
 import { ExternalSort } from '../../batch/external-sort.ts'
 import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import type { BagSource } from './bag-source.ts'
@@ -358,9 +359,4 @@ function algorithmOf(manifest: string): string {
 function whyForeign(path: string, manifest: string): string | undefined {
   if (isTagManifest(manifest)) return undefined
   return path.startsWith('data/') ? undefined : 'it is not below data/'
-}
-
-// eslint-disable-next-line @typescript-eslint/require-await -- stands for a file, which is read with awaits
-async function* nothing(): AsyncGenerator<Uint8Array> {
-  yield* []
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { lstat, mkdir, open, realpath, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
+import { nothing } from '../../async/nothing.ts'
 import { pause } from '../../async/pause.ts'
 import { DataferryError } from '../../errors.ts'
 import { ALGORITHMS, type Algorithm, type Checksum } from '../../model/checksum.ts'
@@ -90,7 +91,7 @@ async function sumsOf(
   if (paths.size === 0) return sums
   for (const algorithm of ALGORITHMS) {
     const name = `manifest-${algorithm}.txt`
-    for await (const line of textLines((await bag.read(name)) ?? none(), name, encoding)) {
+    for await (const line of textLines((await bag.read(name)) ?? nothing(), name, encoding)) {
       const [, hex = '', text = ''] = /^([0-9a-fA-F]+)[ \t]+\*?(.+)$/s.exec(line) ?? []
       const path = decodePath(text)
       if (paths.has(path)) sums.set(path, [...(sums.get(path) ?? []), { algorithm, hex: hex.toLowerCase() }])
@@ -208,9 +209,4 @@ class Arrival {
     const algorithms: Algorithm[] = this.#sums.map(({ algorithm }) => algorithm)
     return new Digests(algorithms, this.#line.size)
   }
-}
-
-// eslint-disable-next-line @typescript-eslint/require-await -- stands for a file, which is read with awaits
-async function* none(): AsyncGenerator<Uint8Array> {
-  yield* []
 }
