@@ -1,5 +1,6 @@
 import type { DataferryError } from '../errors.ts'
 import { batchSchema, planStateSchema, type Batch, type BatchId, type PlanState } from '../model/batch.ts'
+import type { Algorithm } from '../model/checksum.ts'
 import type { Records } from '../sinks/sink.ts'
 import { isUnreadable, parseRecord, recordText, unreadable } from './record.ts'
 
@@ -27,7 +28,7 @@ export const names = {
   archivesOff: (id: BatchId) => `${id}/archives-off`,
   /** The terms of use that somebody accepted, a file for each version of a dataset. */
   terms: (id: BatchId, of: string) => `${id}/terms/${of}.json`,
-  sums: (id: BatchId, algorithm: string) => `${id}/${algorithm}sums.txt`,
+  sums: (id: BatchId, algorithm: Algorithm) => `${id}/${algorithm}sums.txt`,
 } as const
 
 export const EMPTY_PLAN: PlanState = {

@@ -1,5 +1,7 @@
 import type { BatchId } from '../model/batch.ts'
+import type { Algorithm } from '../model/checksum.ts'
 import {
+  checksumsOf,
   logLineSchema,
   type Failure,
   type LogLine,
@@ -32,8 +34,8 @@ export interface Tally {
   readonly leftOut: number
   readonly verified: Readonly<Record<Verified, number>>
   readonly failures: Readonly<Record<string, number>>
-  /** The algorithms of the receipts' checksums. */
-  readonly algorithms: ReadonlySet<string>
+  /** How many receipts hold a checksum of each algorithm. */
+  readonly checksums: Readonly<Partial<Record<Algorithm, number>>>
 }
 
 /**
@@ -138,7 +140,7 @@ export class Outcomes {
   async tally(): Promise<Tally> {
     const verified: Record<Verified, number> = { checksum: 0, size: 0, structure: 0, nothing: 0 }
     const sum = { done: 0, kept: 0, failed: 0, waiting: 0, bytes: 0, keptBytes: 0, resumed: 0, leftOut: 0 }
-    const algorithms = new Set<string>()
+    const checksums: Partial<Record<Algorithm, number>> = {}
     for await (const receipt of this.receipts()) {
       sum[receipt.state]++
       if (receipt.state === 'done') sum.bytes += receipt.size
@@ -146,7 +148,7 @@ export class Outcomes {
       if (receipt.resumedFrom > 0) sum.resumed++
       sum.leftOut += receipt.leftOut?.length ?? 0
       verified[receipt.verified]++
-      if (receipt.checksum) algorithms.add(receipt.checksum.algorithm)
+      for (const { algorithm } of checksumsOf(receipt)) checksums[algorithm] = (checksums[algorithm] ?? 0) + 1
     }
     const failures = new Map<string, number>()
     const waitingFor: Record<WaitsFor, number> = { access: 0, embargo: 0 }
@@ -159,7 +161,7 @@ export class Outcomes {
       sum.failed++
       failures.set(line.code, (failures.get(line.code) ?? 0) + 1)
     }
-    return { ...sum, waitingFor, verified, failures: Object.fromEntries(failures), algorithms }
+    return { ...sum, waitingFor, verified, failures: Object.fromEntries(failures), checksums }
   }
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Batch, BatchId, PlanState } from '../model/batch.ts'
-import { VERIFIED } from '../model/receipt.ts'
+import { ALGORITHMS, type Algorithm } from '../model/checksum.ts'
+import { checksumsOf, VERIFIED } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { serversWithoutBundles } from './bundles-off.ts'
 import { names } from './folder.ts'
@@ -47,6 +48,8 @@ const fieldsSchema = z.object({
   /** The same in reports of older versions. */
   archivesOff: z.array(z.string()).optional(),
   verified: z.record(z.enum(VERIFIED), count),
+  /** Of how many items the receipts hold a checksum in each algorithm. */
+  checksums: z.partialRecord(z.enum(ALGORITHMS), count).default({}),
   /** How many failed with each code. */
   failures: z.record(z.string(), count),
 })
@@ -80,9 +83,10 @@ export async function isReported(records: Records, id: BatchId): Promise<boolean
  */
 export async function writeReport(records: Records, batch: Batch, plan: PlanState): Promise<Report> {
   const outcomes = new Outcomes(records, batch.id, plan.items)
-  const { algorithms, ...tally } = await outcomes.tally()
-  for (const algorithm of algorithms) {
-    await records.write(names.sums(batch.id, algorithm), checksumLines(outcomes, algorithm))
+  const tally = await outcomes.tally()
+  for (const algorithm of ALGORITHMS) {
+    if (tally.checksums[algorithm])
+      await records.write(names.sums(batch.id, algorithm), checksumLines(outcomes, algorithm))
   }
   const reader = new ItemsReader(records, batch.id)
   await records.write(names.failures(batch.id), failureRows(outcomes, reader))
@@ -115,9 +119,10 @@ export async function writeReport(records: Records, batch: Batch, plan: PlanStat
 }
 
 /** Lines as `md5sum -c` and its sisters read them, with paths relative to the destination. */
-async function* checksumLines(outcomes: Outcomes, algorithm: string): AsyncGenerator<Uint8Array> {
-  for await (const { checksum, path } of outcomes.receipts()) {
-    if (checksum?.algorithm === algorithm) yield Buffer.from(`${checksum.hex}  ${path}\n`)
+async function* checksumLines(outcomes: Outcomes, algorithm: Algorithm): AsyncGenerator<Uint8Array> {
+  for await (const receipt of outcomes.receipts()) {
+    const found = checksumsOf(receipt).find((checksum) => checksum.algorithm === algorithm)
+    if (found) yield Buffer.from(`${found.hex}  ${receipt.path}\n`)
   }
 }
 

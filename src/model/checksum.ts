@@ -14,6 +14,9 @@ export const checksumSchema = z.object({ algorithm: z.enum(ALGORITHMS), hex: z.s
  */
 export type Checksum = Readonly<z.infer<typeof checksumSchema>>
 
+/** Checksums of the same bytes, each of another algorithm. */
+export const checksumsSchema = z.array(checksumSchema).max(ALGORITHMS.length)
+
 /**
  * Reads a checksum as a server or a manifest spells it: `('SHA-1', '9E10…')` → `{ algorithm: 'sha1', hex: '9e10…' }`.
  * @returns undefined for an unknown algorithm or a value of the wrong length, which counts as absent.

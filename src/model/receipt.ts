@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { checksumSchema } from './checksum.ts'
+import { checksumSchema, checksumsSchema, type Checksum } from './checksum.ts'
 import type { Item } from './item.ts'
 
 /** What the received bytes were compared with. */
@@ -20,6 +20,8 @@ export type LeftOut = Readonly<z.infer<typeof leftOutSchema>>
 
 /** See `Receipt`. */
 export const receiptSchema = z.object({
+  /** Lines without it are of version 1, which knew no `digests`. */
+  v: z.literal(2).default(2),
   /** `done`: fetched now. `kept`: was at the destination already. */
   state: z.enum(['done', 'kept']),
   n: z.number().int().nonnegative(),
@@ -27,6 +29,8 @@ export const receiptSchema = z.object({
   size: z.number().int().nonnegative(),
   /** Of the committed bytes, in the promised algorithm, else sha256; absent when kept bytes were not read. */
   checksum: checksumSchema.optional(),
+  /** Further digests of the same bytes, as `--digest` asked for them; none in the algorithm of `checksum`. */
+  digests: checksumsSchema.optional(),
   verified: z.enum(VERIFIED),
   /** Bytes that an earlier attempt had kept. */
   resumedFrom: z.number().int().nonnegative(),
@@ -115,23 +119,30 @@ export function waitingFor(
 type Named = Pick<Item, 'n' | 'path'>
 /** What is known about the bytes at an item's path. */
 type Known = Pick<Receipt, 'size' | 'verified'> &
-  Partial<Pick<Receipt, 'checksum' | 'resumedFrom' | 'note' | 'guestbook'>>
+  Partial<Pick<Receipt, 'checksum' | 'digests' | 'resumedFrom' | 'note' | 'guestbook'>>
 
 /** The record that an item is there, as of now. */
 export function receiptFor(state: Receipt['state'], { n, path }: Named, known: Known): Receipt {
-  const { size, checksum, verified, resumedFrom = 0, note, guestbook } = known
+  const { size, checksum, digests = [], verified, resumedFrom = 0, note, guestbook } = known
   return {
+    v: 2,
     state,
     n,
     path,
     size,
     ...(checksum && { checksum }),
+    ...(digests.length > 0 && { digests: [...digests] }),
     verified,
     resumedFrom,
     finishedAt: new Date().toISOString(),
     ...(note !== undefined && { note }),
     ...(guestbook && { guestbook }),
   }
+}
+
+/** Every digest that a record holds of the bytes. */
+export function checksumsOf({ checksum, digests = [] }: Pick<Receipt, 'checksum' | 'digests'>): readonly Checksum[] {
+  return checksum ? [checksum, ...digests] : digests
 }
 
 /** The receipt of an archive, with what is known of its content. */

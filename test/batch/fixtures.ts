@@ -53,6 +53,7 @@ export async function plannedBatch(
 
 export function done(n: number, path: string, bytes: Uint8Array, more: Partial<Receipt> = {}): Receipt {
   return {
+    v: 2,
     state: 'done',
     n,
     path,
@@ -68,7 +69,7 @@ export function done(n: number, path: string, bytes: Uint8Array, more: Partial<R
 /** Found there and not read: all that is known is its size. */
 export function unread(n: number, path: string, size: number): Receipt {
   const finishedAt = '2026-01-01T00:00:05.000Z'
-  return { state: 'kept', n, path, size, verified: 'nothing', resumedFrom: 0, finishedAt }
+  return { v: 2, state: 'kept', n, path, size, verified: 'nothing', resumedFrom: 0, finishedAt }
 }
 
 export function failed(n: number, code: string, path = `p${n}`, second = 1): Failure {

@@ -6,6 +6,7 @@ import { DataferryError } from '../../src/errors.ts'
 import { MemoryLedger } from '../../src/ledger/memory-ledger.ts'
 import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
 import type { Records } from '../../src/sinks/sink.ts'
+import { checksumOf } from '../contracts/hash.ts'
 import { bytesOf } from '../contracts/sink-bytes.ts'
 import { all, done, failed, itemAt, plannedBatch, recorded, waits } from './fixtures.ts'
 
@@ -95,6 +96,15 @@ describe('the one outcome of an item', () => {
     await recorded(records, [done(0, 'a', BYTES), done(0, 'a', BYTES, { resumedFrom: 5 })], 'w2')
     const receipts = await all(new Outcomes(records, 'b1').receipts())
     expect(receipts).toEqual([done(0, 'a', BYTES)])
+  })
+
+  it('is read from a receipt of version 1, which knew one checksum', async () => {
+    const { records } = memorySink()
+    const first = { ...done(0, 'a', BYTES), v: undefined }
+    const second = done(1, 'b', BYTES, { digests: [checksumOf(BYTES, 'sha512')] })
+    const lines = [first, second, { ...second, n: 2, v: 3 }].map((line) => JSON.stringify(line))
+    await records.write('b1/receipts/w1.ndjson', `${lines.join('\n')}\n`)
+    expect(await all(new Outcomes(records, 'b1').receipts())).toEqual([{ ...first, v: 2 }, second])
   })
 
   it('is its last failure, whoever recorded it', async () => {

@@ -93,6 +93,20 @@ describe('the report', () => {
     expect((await check).stdout.split('\n').filter((line) => line.endsWith(': OK'))).toHaveLength(paths.length)
     await sink.close()
   })
+
+  it('has sums of every digest that receipts hold, and counts them', async () => {
+    const { records } = memorySink()
+    const { batch, plan } = await plannedBatch(records, [itemAt('a'), itemAt('b')])
+    const digests = [checksumOf(BYTES, 'sha256'), checksumOf(BYTES, 'sha512')]
+    await recorded(records, [done(0, 'a', BYTES, { digests }), done(1, 'b', BYTES)])
+    const report = await writeReport(records, batch, plan)
+    expect(report.checksums).toEqual({ md5: 2, sha256: 1, sha512: 1 })
+    expect(await readReport(records, batch.id)).toEqual(report)
+    for (const { algorithm, hex } of digests) {
+      expect(String(await records.read(names.sums(batch.id, algorithm)))).toBe(`${hex}  a\n`)
+    }
+    expect(await records.read(names.sums(batch.id, 'sha1'))).toBeUndefined()
+  })
 })
 
 async function failuresAsManifest(records: Records, id: string): Promise<Entry[]> {
