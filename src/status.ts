@@ -5,7 +5,7 @@ import type { Servers } from './ledger/servers.ts'
 import type { ServerState } from './ledger/server-state.ts'
 import type { HeardWorker, WorkerRecord, Workers } from './ledger/workers.ts'
 import { livenessOf } from './process/process-identity.ts'
-import type { Queues } from './queue/queues.ts'
+import type { JobCounts, Queues } from './queue/queues.ts'
 
 /** One batch, as the ledger and the queues know it. */
 export interface BatchStatus extends Summary {
@@ -29,14 +29,7 @@ export interface BatchStatus extends Summary {
 }
 
 /** Jobs of one server, and its limits. */
-export interface ServerStatus extends ServerState {
-  readonly waiting: number
-  readonly active: number
-  /** Waiting for another attempt. */
-  readonly delayed: number
-}
-
-const STATES = ['waiting', 'prioritized', 'active', 'delayed'] as const
+export type ServerStatus = ServerState & JobCounts
 
 /** A destination that cannot be used from where a worker is. */
 export interface DestinationStatus {
@@ -132,15 +125,10 @@ async function serverStatus(
   const scopes = new Set(open.map((entry) => itemScope(entry, server)))
   const [state, ...counts] = await Promise.all([
     servers.get(server),
-    ...[...scopes].map((scope) =>
-      queues
-        .in(scope)
-        .items(server)
-        .getJobCounts(...STATES),
-    ),
+    ...[...scopes].map((scope) => queues.counts(server, scope)),
   ])
-  const sum = (name: (typeof STATES)[number]): number => counts.reduce((total, one) => total + (one[name] ?? 0), 0)
-  return { ...state, waiting: sum('waiting') + sum('prioritized'), active: sum('active'), delayed: sum('delayed') }
+  const sum = (key: keyof JobCounts): number => counts.reduce((total, one) => total + one[key], 0)
+  return { ...state, waiting: sum('waiting'), active: sum('active'), delayed: sum('delayed') }
 }
 
 /** It belongs to a command that is not running. */

@@ -4,7 +4,7 @@ import { bundleJobId, type BundleJob } from '../../jobs/bundle.ts'
 import { controlQueue, type ControlJob } from '../../jobs/control.ts'
 import { feedQueue, type FeedJob } from '../../jobs/feed.ts'
 import { itemQueue, type ItemJob } from '../../jobs/item.ts'
-import { itemScope, type Scope, type Whose } from '../../jobs/scope.ts'
+import { itemScope, PUBLIC_SCOPE, TOKEN_SCOPE, type Scope, type Whose } from '../../jobs/scope.ts'
 import { messageOf } from '../errors.ts'
 import type { RedisClient } from '../ledger/redis/client.ts'
 import { DEFAULT_PREFIX } from '../ledger/redis/keys.ts'
@@ -14,6 +14,14 @@ import { itemKey } from '../model/item-key.ts'
 export type ItemQueue = Queue<ItemJob | BundleJob, void, 'item' | 'bundle'>
 export type FeedQueue = Queue<FeedJob, void, 'feed'>
 export type ControlQueue = Queue<ControlJob, void, 'report'>
+
+/** Jobs of a queue. */
+export interface JobCounts {
+  readonly waiting: number
+  readonly active: number
+  /** Waiting for another attempt. */
+  readonly delayed: number
+}
 
 export interface QueueOptions {
   /** Closed by the caller. */
@@ -57,6 +65,19 @@ export class Queues {
     return queues
   }
 
+  /** Jobs of one server in a scope. The scope of an attached batch, which is looked at and not worked on here, is not kept open. */
+  async counts(server: string, scope: Scope): Promise<JobCounts> {
+    const stays = scope === PUBLIC_SCOPE || scope === TOKEN_SCOPE || this.#scopes.has(scope)
+    if (stays) return countJobs(this.in(scope).items(server))
+    const settings = { ...settingsOf(this.#options), skipMetasUpdate: true }
+    const queue = heard(new Queue(itemQueue(server, scope), settings), this.#options)
+    try {
+      return await countJobs(queue)
+    } finally {
+      await queue.close()
+    }
+  }
+
   /** Drops the queues of a batch that has ended or is left to workers; the bitmap of its ledger feeds what is open. */
   async drop(scope: Scope, servers: readonly string[]): Promise<void> {
     await Promise.all(
@@ -83,8 +104,9 @@ export class ScopeQueues {
   constructor(options: QueueOptions, scope: Scope) {
     this.scope = scope
     this.#options = options
-    this.feed = this.#heard(new Queue<FeedJob, void, 'feed'>(feedQueue(scope), this.#settings()))
-    this.control = this.#heard(new Queue<ControlJob, void, 'report'>(controlQueue(scope), this.#settings()))
+    const settings = settingsOf(options)
+    this.feed = heard(new Queue<FeedJob, void, 'feed'>(feedQueue(scope), settings), options)
+    this.control = heard(new Queue<ControlJob, void, 'report'>(controlQueue(scope), settings), options)
   }
 
   /** The queue of one server's items, by its base URL. */
@@ -92,7 +114,8 @@ export class ScopeQueues {
     const name = itemQueue(server, this.scope)
     const open = this.#items.get(name)
     if (open) return open
-    const queue = this.#heard(new Queue<ItemJob | BundleJob, void, 'item' | 'bundle'>(name, this.#settings()))
+    const made = new Queue<ItemJob | BundleJob, void, 'item' | 'bundle'>(name, settingsOf(this.#options))
+    const queue = heard(made, this.#options)
     this.#items.set(name, queue)
     return queue
   }
@@ -110,17 +133,22 @@ export class ScopeQueues {
   async close(): Promise<void> {
     await Promise.all([this.feed, this.control, ...this.#items.values()].map((queue) => queue.close()))
   }
+}
 
-  #settings(): QueueSettings {
-    const { connection, prefix = DEFAULT_PREFIX } = this.#options
-    return { connection, prefix, defaultJobOptions: JOB_OPTIONS, streams: { events: { maxLen: EVENTS_KEPT } } }
-  }
+function settingsOf({ connection, prefix = DEFAULT_PREFIX }: QueueOptions): QueueSettings {
+  return { connection, prefix, defaultJobOptions: JOB_OPTIONS, streams: { events: { maxLen: EVENTS_KEPT } } }
+}
 
-  /** An unhandled error event would end the process. */
-  #heard<Q extends ItemQueue | FeedQueue | ControlQueue>(queue: Q): Q {
-    queue.on('error', (error) => this.#options.onError?.(error))
-    return queue
-  }
+/** An unhandled error event would end the process. */
+function heard<Q extends Queue | ItemQueue | FeedQueue | ControlQueue>(queue: Q, { onError }: QueueOptions): Q {
+  queue.on('error', (error) => onError?.(error))
+  return queue
+}
+
+async function countJobs(queue: Pick<Queue, 'getJobCounts'>): Promise<JobCounts> {
+  const counts = await queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed')
+  const { waiting = 0, prioritized = 0, active = 0, delayed = 0 } = counts
+  return { waiting: waiting + prioritized, active, delayed }
 }
 
 export function openQueues(options: QueueOptions): Queues {

@@ -114,6 +114,21 @@ it('what waits in one scope is seen in no other, and goes with it', async () => 
   expect(await redis.client.keys(`${redis.prefix}:*${own.scope}*`)).toEqual([])
 })
 
+it('looking at what attached batches have queued opens nothing that stays', async () => {
+  const own = all.in('b-20260101-000000-aaaaaa')
+  await addItems(own.items(SERVER), jobs(5))
+  const other = openQueues({ connection: redis.client, prefix: redis.prefix })
+  const listeners = (): number => redis.client.listenerCount('error')
+  const before = listeners()
+  const counts = { waiting: 5, active: 0, delayed: 0 }
+  expect(await other.counts(SERVER, own.scope)).toEqual(counts)
+  expect(await other.counts(SERVER, 'b-20260101-000000-bbbbbb')).toEqual({ ...counts, waiting: 0 })
+  expect(listeners()).toBe(before)
+  expect(await redis.client.keys(`${redis.prefix}:*bbbbbb*`)).toEqual([])
+  await other.close()
+  await all.drop(own.scope, [SERVER])
+})
+
 it('few events are kept, since nobody reads them', async () => {
   await addItems(queues.items(SERVER), jobs(2000))
   expect(await redis.client.xlen(queues.items(SERVER).toKey('events'))).toBeLessThan(400)
