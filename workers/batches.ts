@@ -111,6 +111,14 @@ export class Batches {
     }
   }
 
+  /** Releases batches that have ended elsewhere. @param isBusy whether this process still works on one */
+  async releaseEnded(isBusy: (id: BatchId) => boolean): Promise<void> {
+    for (const id of this.#batches.keys()) {
+      const state = (await this.#ledger.get(id))?.state ?? 'finished'
+      if ((state === 'finished' || state === 'cancelled') && !isBusy(id)) await this.release(id)
+    }
+  }
+
   /** Closes the receipts file of a batch that has ended. */
   async release(id: BatchId): Promise<void> {
     const opened = await this.#batches.get(id)

@@ -30,28 +30,34 @@ const AUTO_BYTES = 128 << 10
 /** Bundles that fail in a row before a server gets no more of them. */
 const MAX_FAILURES = 3
 
+type BundledBatch = Pick<OpenBatch, 'batch' | 'sink'>
+
+interface Standing {
+  /** Whether there are to be no more bundles; undefined: not read yet. */
+  off: Promise<boolean> | undefined
+  /** In a row. */
+  failures: number
+}
+
 /** Decides which batches and servers get bundles of small files, and stops where they keep failing. */
 export class Bundling {
   readonly #deps: BundlingDeps
   readonly #limits = new Map<string, Promise<number>>()
-  readonly #off = new Map<string, Promise<boolean>>()
-  readonly #failures = new Map<string, number>()
+  /** By batch, as long as it is open here, and server. */
+  readonly #standings = new WeakMap<BundledBatch, Map<string, Standing>>()
 
   constructor(deps: BundlingDeps) {
     this.#deps = deps
   }
 
   /** @returns undefined: this server's files of this batch are fetched individually */
-  async options(
-    { batch, sink }: Pick<OpenBatch, 'batch' | 'sink'>,
-    server: string,
-  ): Promise<BundleOptions | undefined> {
+  async options(opened: BundledBatch, server: string): Promise<BundleOptions | undefined> {
+    const { batch, sink } = opened
     const maxFileBytes = fileBytes(batch)
     if (maxFileBytes === undefined) return undefined
-    const key = bundlingKey(batch.id, server)
-    const off = this.#off.get(key) ?? areBundlesOff(sink.records, batch.id, server)
-    this.#off.set(key, off)
-    off.catch(() => this.#off.delete(key))
+    const standing = this.#standing(opened, server)
+    const off = (standing.off ??= areBundlesOff(sink.records, batch.id, server))
+    off.catch(() => (standing.off = undefined))
     if (await off) return undefined
     const { files, bytes } = this.#deps.size
     const unverified = batch.bundleUnverified === true
@@ -59,18 +65,27 @@ export class Bundling {
   }
 
   /** A bundle failed, or held none of the requested files. */
-  async failed({ batch, sink }: Pick<OpenBatch, 'batch' | 'sink'>, server: string): Promise<void> {
-    const key = bundlingKey(batch.id, server)
-    const failures = (this.#failures.get(key) ?? 0) + 1
-    this.#failures.set(key, failures)
+  async failed(opened: BundledBatch, server: string): Promise<void> {
+    const { batch, sink } = opened
+    const standing = this.#standing(opened, server)
+    standing.failures++
+    const { failures } = standing
     if (failures < MAX_FAILURES) return
-    this.#off.set(key, Promise.resolve(true))
-    this.#deps.notice(key, `${server} failed to send ${failures} bundles in a row: its files are fetched individually.`)
+    standing.off = Promise.resolve(true)
+    const text = `${server} failed to send ${failures} bundles in a row: its files are fetched individually.`
+    this.#deps.notice(`bundles ${batch.id} ${server}`, text)
     await recordBundlesOff(sink.records, batch.id, server)
   }
 
-  succeeded({ batch }: Pick<OpenBatch, 'batch'>, server: string): void {
-    this.#failures.delete(bundlingKey(batch.id, server))
+  succeeded(opened: BundledBatch, server: string): void {
+    this.#standing(opened, server).failures = 0
+  }
+
+  #standing(opened: BundledBatch, server: string): Standing {
+    const servers = this.#standings.get(opened) ?? new Map<string, Standing>()
+    const standing = servers.get(server) ?? { off: undefined, failures: 0 }
+    this.#standings.set(opened, servers.set(server, standing))
+    return standing
   }
 
   #limit(server: string): Promise<number> {
@@ -91,8 +106,4 @@ export class Bundling {
 function fileBytes({ bundle = 'off' }: Batch): number | undefined {
   if (bundle === 'off') return undefined
   return bundle === 'auto' ? AUTO_BYTES : bundle
-}
-
-function bundlingKey(batch: string, server: string): string {
-  return `bundles ${batch} ${server}`
 }

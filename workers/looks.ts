@@ -38,7 +38,7 @@ const LOOKS_A_PROBE = 24
 export class Looks {
   readonly #deps: LooksDeps
   readonly #running = new Map<string, Promise<void>>()
-  /** What this process has looked at: its command begins with a look. */
+  /** What this process has looked at of its own batch: its command begins with a look. */
   readonly #seen = new Set<string>()
   /** Since when looks have failed. */
   readonly #failing = new Map<string, Date>()
@@ -78,7 +78,7 @@ export class Looks {
     const isLater = next > at && next <= at + everyMs
     if (isLater && (!entry.attached || this.#seen.has(key))) return next - at
     if (!(await tokens.isOpen(server))) return BUSY_MS
-    this.#seen.add(key)
+    if (entry.attached) this.#seen.add(key)
     // Nobody else looks meanwhile.
     await ledger.setNextLook(entry.id, server, at + Math.min(everyMs, AGAIN_MS))
     const looking = this.#look(entry, opened, server)

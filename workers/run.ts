@@ -153,6 +153,7 @@ class WorkerProcess implements RunningWorkers {
     this.#repeat(CLOCKS_MS, () => this.#clocks.look(this.#queues))
     this.#repeat(RENEW_MS, () => queueWorkers.renewLocks())
     this.#repeat(RECONCILE_MS, () => this.#reconciler.now())
+    this.#repeat(RECONCILE_MS, () => batches.releaseEnded((id) => running.held().some(({ batch }) => batch === id)))
     this.#repeat(WATCH_MS, () => this.#watch())
     this.#inBackground(this.#warnOfExpiry())
     this.#repeat(EXPIRY_MS, () => this.#warnOfExpiry())

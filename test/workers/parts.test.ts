@@ -99,6 +99,22 @@ describe('the batches of a process', () => {
     await batches.close()
   })
 
+  it('are released once they have ended elsewhere, but not while one is worked on', async () => {
+    const { ledger, batches } = await deskFor([itemFor(BYTES)], scriptedSource(BYTES))
+    const first = await batches.open('b1')
+    await batches.releaseEnded(() => false)
+    expect(await batches.open('b1')).toBe(first)
+    await ledger.setState('b1', 'finished')
+    await batches.releaseEnded((id) => id === 'b1')
+    expect(await batches.open('b1')).toBe(first)
+    await batches.releaseEnded(() => false)
+    const second = await batches.open('b1')
+    expect(second).not.toBe(first)
+    await ledger.forget('b1')
+    await batches.releaseEnded(() => false)
+    expect(await batches.open('b1')).toBeUndefined()
+  })
+
   it('close what they opened, though a destination cannot be reached', async () => {
     const { ledger } = await deskFor([itemFor(BYTES)], scriptedSource(BYTES))
     const batches = new Batches(ledger, () => Promise.reject(new Error('away')), 'w1', createLogger('silent'))
