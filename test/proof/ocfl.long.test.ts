@@ -10,6 +10,7 @@ import { ADDRESSING } from '../../src/proof/ocfl/inventory.ts'
 import { LAYOUT_NAMES, layoutNamed, type Layout } from '../../src/proof/ocfl/layout.ts'
 import { openStorageRoot } from '../../src/proof/ocfl/storage-root.ts'
 import { writeVersion } from '../../src/proof/ocfl/write-version.ts'
+import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
 import { held, NOW } from './held.ts'
 import { ID } from './ocfl-history.ts'
 import { hasPython, hasRocfl, python, rocfl } from './validators.ts'
@@ -45,13 +46,13 @@ async function add(pid: string, n: number, name: string, algorithm: 'sha512' | '
   const dataset = { pid, server: 'https://demo.dataverse.org', number: `${n}.0`, releasedAt: '2026-01-02T03:04:05Z' }
   const metadata = new Map([['dataset.json', Buffer.from(`{"version":${n}}`)]])
   const options = { algorithm, user: { name: 'An Archive', address: 'mailto:a@example.org' }, now: NOW, signal }
-  const opened = await openStorageRoot(root, layout, layout)
+  const opened = await openStorageRoot({ sink: diskSink(root), folder: '', layout, signal })
   await writeVersion(opened, { holding: { ...holding, dataset }, metadata, read, onFile: () => undefined }, options)
 }
 
 /** By ocfl-py, which knows no layout 0004 and then judges the objects alone, and by rocfl where it could be built. */
 async function validate(name = '0004'): Promise<void> {
-  const { objects, layout } = await openStorageRoot(root, undefined, layoutOf(name))
+  const { objects, layout } = await openStorageRoot({ sink: diskSink(root), folder: '', signal })
   const paths: string[] = []
   for (const id of [ID, OTHER]) {
     const path = layout.pathOf(id)

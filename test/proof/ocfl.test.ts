@@ -6,8 +6,9 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { readInventory, type Inventory } from '../../src/proof/ocfl/inventory.ts'
 import { LAYOUT_NAMES, layoutNamed, type Layout } from '../../src/proof/ocfl/layout.ts'
-import { openStorageRoot } from '../../src/proof/ocfl/storage-root.ts'
+import { openStorageRoot, type RootPlace } from '../../src/proof/ocfl/storage-root.ts'
 import { writeVersion, type Written } from '../../src/proof/ocfl/write-version.ts'
+import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
 import { rounds } from '../rounds.ts'
 import { histories, ID, restored, type History } from './ocfl-history.ts'
 import { held, NOW } from './held.ts'
@@ -23,6 +24,10 @@ afterEach(async () => {
 })
 
 const signal = new AbortController().signal
+
+function at(wanted?: Layout): RootPlace {
+  return { sink: diskSink(root), folder: '', layout: wanted, signal }
+}
 
 function layout(name = '0004'): Layout {
   const found = layoutNamed(name)
@@ -45,7 +50,7 @@ async function add(
   const subject = { holding: { ...holding, dataset }, metadata: files, read, onFile: () => undefined }
   const user = { name: 'An Archive', address: 'mailto:a@example.org' }
   const options = { algorithm: 'sha512', user, now: NOW, signal } as const
-  return writeVersion(await openStorageRoot(root, layout(name), layout()), subject, options)
+  return writeVersion(await openStorageRoot(at(layout(name))), subject, options)
 }
 
 const objectPath = (name = '0004', pid = ID): string => join(root, layout(name).pathOf(pid))
@@ -75,7 +80,7 @@ it.each(LAYOUT_NAMES)(
   'objects are where the layout %s says, and a later run finds them without being told',
   async (name) => {
     await add('1.0', { a: '1' }, { name })
-    const { objects, layout: found } = await openStorageRoot(root, undefined, layout())
+    const { objects, layout: found } = await openStorageRoot(at())
     expect(found.pathOf(ID)).toBe(layout(name).pathOf(ID))
     expect(await objects.read(`${found.pathOf(ID)}/0=ocfl_object_1.1`)).toEqual(Buffer.from('ocfl_object_1.1\n'))
   },
@@ -143,7 +148,7 @@ it('a disk that refuses is said so, with the object that could not be written', 
   const dataset = { pid: ID, server: 'https://x.org', number: '2.0', releasedAt: undefined }
   const subject = { holding: { ...holding, dataset }, metadata: new Map(), read, onFile: () => undefined }
   const options = { algorithm: 'sha512', user: { name: 'x' }, now: NOW, signal } as const
-  const opened = await openStorageRoot(root, layout(), layout())
+  const opened = await openStorageRoot(at(layout()))
   await expect(writeVersion(opened, subject, options)).rejects.toMatchObject({
     code: 'SINK_DENIED',
     message: expect.stringContaining(`Cannot write the object of ${ID}`) as string,
@@ -216,7 +221,7 @@ it('bytes that changed since they came are in no version', async () => {
   const { read } = held({ a: 'wrong' })
   const subject = { holding: { ...holding, dataset }, metadata: new Map(), read, onFile: () => undefined }
   const options = { algorithm: 'sha512', user: { name: 'x' }, now: NOW, signal } as const
-  const opened = await openStorageRoot(root, layout(), layout())
+  const opened = await openStorageRoot(at(layout()))
   await expect(writeVersion(opened, subject, options)).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' })
   expect((await readdir(root)).sort()).toEqual(['0=ocfl_1.1', 'extensions', 'ocfl_layout.json'])
   expect(await readdir(join(root, 'extensions'))).toEqual(['0004-hashed-n-tuple-storage-layout'])
@@ -234,7 +239,7 @@ it.each([[['a', 'a']], [['a', 'a/b']], [['a/b', 'a']], [['.dataverse/dataset.jso
     const metadata = new Map([['dataset.json', Buffer.from('{}')]])
     const subject = { holding: { ...holding, files, dataset }, metadata, read, onFile: () => undefined }
     const options = { algorithm: 'sha512', user: { name: 'x' }, now: NOW, signal } as const
-    const opened = await openStorageRoot(root, layout(), layout())
+    const opened = await openStorageRoot(at(layout()))
     const message = `${paths[0] ?? ''} and ${paths.at(-1) ?? ''} cannot be in one version`
     await expect(writeVersion(opened, subject, options)).rejects.toMatchObject({
       code: 'OCFL_REFUSED',

@@ -10,7 +10,7 @@ export const command: Command = {
   ],
   about:
     'ro-crate: a folder or file for each dataset version with its files, ro-crate-metadata.json (RO-Crate 1.2) and a page for ' +
-    'people. ocfl: a storage root (OCFL 1.1) on disk, an object for each dataset, a version for each of its versions, content once. ' +
+    'people. ocfl: a storage root (OCFL 1.1), an object for each dataset, a version for each of its versions, content once. ' +
     'Every byte is compared with what was fetched; what is there stays.',
   operands: [
     { name: 'form', help: 'ro-crate, ocfl' },

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import { DataferryError } from '../../errors.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import type { DatasetVersion, Holding, HoldingFile } from '../../proof/holding.ts'
@@ -27,7 +26,7 @@ export async function exportObjects(context: Context, what: string): Promise<Exi
   const gatherer = new MetadataGatherer(context, offline)
   try {
     refuseInside(from, to)
-    const root = await openStorageRoot(folderOf(to), layout, usualLayout())
+    const root = await openStorageRoot({ sink: to, folder: '', layout, signal })
     const counts = { written: 0, there: 0, older: 0, refused: 0 }
     for await (const holding of holdingsOf({ sink: from, what, per: 'dataset', signal })) {
       counts[await writeOne(context, { root, from, to, gatherer, options }, holding)]++
@@ -108,20 +107,6 @@ function textOf(
   return `${what}: ${plural(files, 'file')}, ${formatBytes(bytes)}, in ${place}`
 }
 
-/** Objects are made on a disk: a folder of a version has to appear in one step. Throws `ARGUMENT_INVALID`. */
-function folderOf({ url }: Sink): string {
-  if (url.startsWith('file:')) return fileURLToPath(url)
-  const message =
-    'An OCFL storage root is written to a folder: give one with --to, and copy it to the store when it is whole.'
-  throw new DataferryError('ARGUMENT_INVALID', message)
-}
-
-function usualLayout(): Layout {
-  const layout = layoutNamed('0004')
-  if (!layout) throw new DataferryError('ARGUMENT_INVALID', 'There is no layout 0004.')
-  return layout
-}
-
 /** Reads the flags of this form. Throws `ARGUMENT_INVALID`. */
 function readOptions({ text, config, signal }: Context): {
   readonly layout: Layout | undefined
@@ -132,10 +117,15 @@ function readOptions({ text, config, signal }: Context): {
   if (name !== undefined && !layout) {
     throw new DataferryError('ARGUMENT_INVALID', `--layout ${name} is none of ${LAYOUT_NAMES.join(', ')}.`)
   }
-  const { sourceOrganization, organizationEmail } = config.settings
-  const address = organizationEmail === undefined ? undefined : `mailto:${organizationEmail}`
-  const user = { name: sourceOrganization ?? 'dataferry', ...(address !== undefined && { address }) }
+  const user = objectUser(config)
   return { layout, options: { algorithm: algorithmOf(text('algorithm')), user, now: new Date(), signal } }
+}
+
+/** Whom objects name as the one who made their versions. */
+function objectUser({ settings }: Context['config']): OcflOptions['user'] {
+  const { sourceOrganization, organizationEmail } = settings
+  const address = organizationEmail === undefined ? undefined : `mailto:${organizationEmail}`
+  return { name: sourceOrganization ?? 'dataferry', ...(address !== undefined && { address }) }
 }
 
 function algorithmOf(text = 'sha512'): Addressing {

@@ -1,38 +1,28 @@
-import { mkdirSync, renameSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
+import { constants, mkdirSync, renameSync } from 'node:fs'
+import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { systemCode } from '../../errors.ts'
 import { newOwner, ownerLiveness, ownProcess } from '../../process/process-identity.ts'
 import { writeAt } from '../../sinks/disk/bytes.ts'
+import { NO_LINKS } from '../../sinks/disk/errors.ts'
 import { syncFolder } from '../../sinks/disk/folders.ts'
 import { OBJECT_DECLARATION, sidecarName, type Addressing } from './inventory.ts'
+import { EXTENSIONS, type Objects, type StagedVersion, type WholeVersion } from './objects.ts'
 
-/** Where versions grow: validators leave what is in `extensions` alone. */
-const EXTENSIONS = 'extensions'
+/** Where versions grow. */
 const STAGING = 'dataferry-staging-'
 
-/** A version that is being made, beside its object. Disposing drops what was not published. */
-export interface StagedVersion extends AsyncDisposable {
-  /** Adds a file of the version, by its path in the object. */
-  write(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void>
-  /** Drops a file again, or one that was never written. */
-  drop(path: string): Promise<void>
-  /**
-   * Shows the version: a new object in one step; a further version in three, after each of which a rerun finishes, since the
-   * version holds its own inventory.
-   */
-  publish(inventory: string, sidecar: string): Promise<void>
-}
-
-/** The objects of a storage root on disk. */
-export class DiskObjects {
+/** The objects of a storage root on disk: a version grows beside its object, and joins it by being renamed. */
+export class DiskObjects implements Objects {
   readonly #root: string
+  readonly #home: string
 
-  constructor(root: string) {
+  /** @param home what places of files to adopt are relative to */
+  constructor(root: string, home = root) {
     this.#root = root
+    this.#home = home
   }
 
-  /** A small file; undefined: not there. */
   async read(path: string): Promise<Uint8Array | undefined> {
     try {
       return await readFile(join(this.#root, path))
@@ -42,7 +32,6 @@ export class DiskObjects {
     }
   }
 
-  /** What is directly in a folder. */
   async list(path: string): Promise<readonly string[]> {
     try {
       return await readdir(join(this.#root, path))
@@ -52,7 +41,6 @@ export class DiskObjects {
     }
   }
 
-  /** Writes a small file in one step. */
   async replace(path: string, content: string | Uint8Array): Promise<void> {
     const whole = join(this.#root, path)
     await mkdir(dirname(whole), { recursive: true })
@@ -68,7 +56,6 @@ export class DiskObjects {
     }
   }
 
-  /** Removes what processes left that are dead. */
   async tidy(): Promise<void> {
     for (const name of await this.list(EXTENSIONS)) {
       if (!name.startsWith(STAGING)) continue
@@ -77,16 +64,42 @@ export class DiskObjects {
     }
   }
 
-  /** Begins a version of an object: `v1` makes the object. */
+  /** A version shows when it is whole. */
+  unfinished(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  async finish(object: string, { algorithm, inventory, sidecar }: WholeVersion): Promise<void> {
+    await this.replace(`${object}/inventory.json`, inventory)
+    await this.replace(`${object}/${sidecarName(algorithm)}`, sidecar)
+  }
+
+  async remove(object: string): Promise<void> {
+    const folder = await this.#stagingFolder()
+    try {
+      await rename(join(this.#root, object), join(folder, 'object'))
+      // A storage root has no empty folders.
+      for (let at = dirname(object); at !== '.'; at = dirname(at)) await rmdir(join(this.#root, at))
+    } catch (error) {
+      if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(systemCode(error) ?? '')) throw error
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+
   async stage(object: string, version: string, algorithm: Addressing): Promise<StagedVersion> {
     const folder = await this.#stagingFolder()
     const target = join(this.#root, object)
     const folders = new Set<string>([folder])
+    const placeFor = async (path: string): Promise<string> => {
+      const whole = join(folder, path)
+      await mkdir(dirname(whole), { recursive: true })
+      for (let at = dirname(whole); at.length > folder.length; at = dirname(at)) folders.add(at)
+      return whole
+    }
     return {
       write: async (path, chunks) => {
-        const whole = join(folder, path)
-        await mkdir(dirname(whole), { recursive: true })
-        for (let at = dirname(whole); at.length > folder.length; at = dirname(at)) folders.add(at)
+        const whole = await placeFor(path)
         const file = await open(whole, 'wx')
         try {
           let size = 0
@@ -99,6 +112,7 @@ export class DiskObjects {
           await file.close()
         }
       },
+      adopt: async (path, from) => linkOrCopy(join(this.#home, from), await placeFor(path)),
       drop: (path) => rm(join(folder, path), { force: true }),
       publish: async (inventory, sidecar) => {
         await mkdir(join(folder, version), { recursive: true })
@@ -113,7 +127,8 @@ export class DiskObjects {
           mkdirSync(dirname(target), { recursive: true })
           renameSync(folder, target)
         } else {
-          for (const name of [version, sidecarName(algorithm), 'inventory.json']) {
+          // Until the second step a reader finds the old head, and from then on the new one, whose sidecar may be late.
+          for (const name of [version, 'inventory.json', sidecarName(algorithm)]) {
             renameSync(join(folder, name), join(target, name))
           }
           await syncFolder(target)
@@ -128,6 +143,25 @@ export class DiskObjects {
     const folder = join(this.#root, EXTENSIONS, `${STAGING}${newOwner(await ownProcess())}`)
     await mkdir(folder, { recursive: true })
     return folder
+  }
+}
+
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to)
+  } catch (error) {
+    if (!NO_LINKS.includes(systemCode(error) ?? '')) throw error
+    await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
+    await syncFile(to)
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r+')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
   }
 }
 

@@ -60,13 +60,17 @@ export function versionNumber(name: string): number {
 }
 
 /** What a version is of: written by us into its message, so that versions of others are told from ours. */
-export function messageFor(pid: string, number: string, server: string): string {
-  return `Version ${number} of ${pid}, fetched from ${server} by dataferry`
+export function messageFor(pid: string, number: string, server: string, missing: number): string {
+  const lacks =
+    missing === 0 ? '' : `, without ${missing} ${missing === 1 ? 'file' : 'files'} that could not be fetched`
+  return `Version ${number} of ${pid}, fetched from ${server} by dataferry${lacks}`
 }
 
 /** The number of the dataset's version; undefined: somebody else wrote this version. */
 export function datasetVersionOf({ message = '' }: OcflVersion): string | undefined {
-  return /^Version (\S{1,40}) of .+, fetched from \S+ by dataferry$/.exec(message)?.[1]
+  return /^Version (\S{1,40}) of .+, fetched from \S+ by dataferry(?:, without \d+ files? that could not be fetched)?$/.exec(
+    message,
+  )?.[1]
 }
 
 /** The order of version numbers: `2.0` before `10.0`. */

@@ -39,10 +39,18 @@ export function layoutNamed(name: string): Layout | undefined {
   return found && layoutOf(found[1])
 }
 
+/** Of a storage root that nobody asked for another one. */
+export function usualLayout(): Layout {
+  return layoutWith(configSchema.parse(NAMED['0004']))
+}
+
 /** The layout that a `config.json` describes; undefined where that is none we know. */
 export function layoutOf(json: unknown): Layout | undefined {
   const config = configSchema.safeParse(json).data
-  if (!config) return undefined
+  return config && layoutWith(config)
+}
+
+function layoutWith(config: LayoutConfig): Layout {
   const description =
     config.extensionName === '0004-hashed-n-tuple-storage-layout'
       ? 'Hashed n-tuples of the object id, and its digest'

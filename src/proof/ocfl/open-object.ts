@@ -1,5 +1,4 @@
 import { DataferryError } from '../../errors.ts'
-import type { DiskObjects } from './disk-objects.ts'
 import {
   ADDRESSING,
   datasetVersionOf,
@@ -10,6 +9,7 @@ import {
   versionNumber,
   type Inventory,
 } from './inventory.ts'
+import type { Objects } from './objects.ts'
 
 /** An object as it is now; undefined: there is none. */
 export interface OpenedObject {
@@ -22,13 +22,18 @@ export interface OpenedObject {
  * Reads an object that we wrote, and finishes a version that was not published in full. Rejects with `OCFL_REFUSED` for an object
  * that another program has touched, or that is not as its inventory says.
  */
-export async function openObject(objects: DiskObjects, path: string, id: string): Promise<OpenedObject | undefined> {
+export async function openObject(objects: Objects, path: string, id: string): Promise<OpenedObject | undefined> {
   const names = await objects.list(path)
   if (names.length === 0) return undefined
   const refused = (why: string): DataferryError =>
     new DataferryError('OCFL_REFUSED', `The object of ${id} at ${path} is left as it is: ${why}.`)
+  const unfinished = await objects.unfinished(path)
+  // What comes last is lacking.
+  if (unfinished === 'v1' && !names.includes(OBJECT_DECLARATION)) return undefined
   if (!names.includes(OBJECT_DECLARATION)) throw refused('it is no object of OCFL 1.1')
-  const versions = names.filter((name) => /^v\d+$/.test(name))
+  const folders = names.filter((name) => /^v\d+$/.test(name))
+  const isPart = unfinished !== undefined && !(await isWhole(objects, `${path}/${unfinished}`))
+  const versions = isPart ? folders.filter((name) => name !== unfinished) : folders
   const newest = versions.toSorted((a, b) => versionNumber(a) - versionNumber(b)).at(-1)
   if (newest === undefined) throw refused('it has no version')
   const bytes = await objects.read(`${path}/${newest}/inventory.json`)
@@ -45,7 +50,7 @@ export async function openObject(objects: DiskObjects, path: string, id: string)
   }
   const foreign = Object.entries(inventory.versions).find(([, version]) => datasetVersionOf(version) === undefined)
   if (foreign) throw refused(`another program wrote ${foreign[0]}`)
-  const strange = names.filter((one) => !isOwn(one) && !versions.includes(one))
+  const strange = names.filter((one) => !isOwn(one) && !folders.includes(one))
   if (strange.length > 0) throw refused(`another program wrote ${strange.join(', ')}`)
   const current = await objects.read(`${path}/inventory.json`)
   if (current && !Buffer.from(current).equals(bytes)) {
@@ -54,17 +59,25 @@ export async function openObject(objects: DiskObjects, path: string, id: string)
     if (!known || versionNumber(known.head) !== versionNumber(newest) - 1) throw refused('its inventory was changed')
   }
   if (!current || !Buffer.from(current).equals(bytes) || !(await isText(objects, `${path}/${name}`, sidecar))) {
-    await objects.replace(`${path}/${name}`, sidecar)
-    await objects.replace(`${path}/inventory.json`, bytes)
+    const algorithm = inventory.digestAlgorithm
+    await objects.finish(path, { algorithm, before: current, inventory: bytes, sidecar })
   }
   return { inventory, sidecar }
+}
+
+/** Whether a version has all its files: its sidecar comes last. */
+async function isWhole(objects: Objects, path: string): Promise<boolean> {
+  const bytes = await objects.read(`${path}/inventory.json`)
+  const algorithm = bytes && readInventory(bytes)?.digestAlgorithm
+  if (!bytes || !algorithm) return false
+  return isText(objects, `${path}/${sidecarName(algorithm)}`, sidecarText(bytes, algorithm))
 }
 
 function isOwn(name: string): boolean {
   return [OBJECT_DECLARATION, 'inventory.json', ...ADDRESSING.map(sidecarName)].includes(name)
 }
 
-async function isText(objects: DiskObjects, path: string, text: string): Promise<boolean> {
+async function isText(objects: Objects, path: string, text: string): Promise<boolean> {
   const found = await objects.read(path)
   return found !== undefined && Buffer.from(found).toString('utf8').replace(/\s+/, ' ') === text
 }

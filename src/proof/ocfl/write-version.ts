@@ -5,7 +5,6 @@ import { translated } from '../disk-errors.ts'
 import type { DatasetVersion, Holding, HoldingFile } from '../holding.ts'
 import { inMemory } from '../pack/pack-entry.ts'
 import { verifiedBytes, type ReadHeld } from '../verified-bytes.ts'
-import type { StagedVersion } from './disk-objects.ts'
 import {
   compareVersions,
   datasetVersionOf,
@@ -18,6 +17,7 @@ import {
   type Inventory,
   type OcflVersion,
 } from './inventory.ts'
+import type { StagedVersion } from './objects.ts'
 import { openObject } from './open-object.ts'
 import type { StorageRoot } from './storage-root.ts'
 
@@ -27,6 +27,11 @@ export interface OcflSubject {
   readonly metadata: ReadonlyMap<string, Uint8Array>
   readonly read: ReadHeld
   readonly onFile: (file: HoldingFile) => void
+  /**
+   * Where the root is beside what is held: files whose bytes are known are taken over where they are, and not read.
+   * @returns digests by the object's algorithm and MD5; the first alone where the object has the content
+   */
+  readonly digestsOf?: (file: HoldingFile) => Promise<ReadonlyMap<Algorithm, string>>
 }
 
 export interface OcflOptions {
@@ -36,6 +41,11 @@ export interface OcflOptions {
   readonly user: { readonly name: string; readonly address?: string }
   readonly now: Date
   readonly signal: AbortSignal
+  /**
+   * What becomes of a version that the object may have gone on from: `appended`: it is one more, unless it is there; `head`: it is one
+   * more, unless it is the head. Undefined: it is left out.
+   */
+  readonly late?: 'appended' | 'head'
 }
 
 /** `there`: the version is in the object, as it is held. `older`: the object has gone on, and this version is not in it. */
@@ -56,29 +66,33 @@ async function write({ objects, layout }: StorageRoot, subject: OcflSubject, opt
   const before = opened?.inventory
   const head = before?.versions[before.head]
   const headNumber = head && datasetVersionOf(head)
-  if (before && headNumber !== undefined && compareVersions(number, headNumber) < 0) {
+  const isOlder = headNumber !== undefined && compareVersions(number, headNumber) < 0
+  if (before && (options.late === undefined ? isOlder : options.late === 'appended')) {
     const same = Object.values(before.versions).filter((version) => datasetVersionOf(version) === number)
-    return (await isPayloadOf(same, before, subject, options.signal)) ? 'there' : 'older'
+    if (await isPayloadOf(same, before, subject, options.signal)) return 'there'
+    if (options.late === undefined) return 'older'
   }
   const algorithm = before?.digestAlgorithm ?? options.algorithm
   const name = `v${before ? versionNumber(before.head) + 1 : 1}`
   await using staged = await objects.stage(path, name, algorithm)
+  // Another process may have added a version meanwhile.
+  const refuseOther = async (): Promise<void> => {
+    if ((await openObject(objects, path, pid))?.sidecar === opened?.sidecar) return
+    throw new DataferryError('SINK_BUSY', `Another process is writing the object of ${pid}.`)
+  }
+  await refuseOther()
   const version = new Version(before ?? newInventory(pid, algorithm), name, staged)
   for await (const file of subject.holding.files) {
     options.signal.throwIfAborted()
-    await version.add(file, subject.read)
+    await version.add(file, subject)
     subject.onFile(file)
   }
   for (const [file, bytes] of subject.metadata) await version.addBytes(`${METADATA}${file}`, bytes)
   if (head && headNumber === number) version.keepMetadata(head.state)
   if (head && headNumber === number && version.isAs(head.state)) return 'there'
-  const inventory = version.inventory(subject.holding.dataset, options)
+  const inventory = version.inventory(subject.holding, options)
   const text = inventoryText(inventory)
-  // Another process may have added a version meanwhile.
-  const now = await openObject(objects, path, pid)
-  if (now?.sidecar !== opened?.sidecar) {
-    throw new DataferryError('SINK_BUSY', `Another process is writing the object of ${pid}.`)
-  }
+  await refuseOther()
   await staged.publish(text, sidecarText(text, algorithm))
   return 'written'
 }
@@ -99,15 +113,15 @@ function byPath(state: Readonly<Record<string, readonly string[]>>): Map<string,
 async function isPayloadOf(
   versions: readonly OcflVersion[],
   inventory: Inventory,
-  { holding, read }: OcflSubject,
+  subject: OcflSubject,
   signal: AbortSignal,
 ): Promise<boolean> {
   const contents = byPath(inventory.manifest)
   let states = versions.map(({ state }) => byPath(state))
-  for await (const file of holding.files) {
+  for await (const file of subject.holding.files) {
     signal.throwIfAborted()
     if (states.length === 0) return false
-    const digests = await digestsOf(file, inventory, contents, read)
+    const digests = await digestsOf(file, inventory, contents, subject)
     states = states.filter((state) => digests.has(state.get(file.path) ?? ''))
     for (const state of states) state.delete(file.path)
   }
@@ -119,12 +133,13 @@ async function digestsOf(
   file: HoldingFile,
   { digestAlgorithm, fixity }: Inventory,
   contents: ReadonlyMap<string, string>,
-  read: ReadHeld,
+  { read, digestsOf: known }: OcflSubject,
 ): Promise<ReadonlySet<string>> {
+  if (known) return new Set([(await known(file)).get(digestAlgorithm) ?? ''])
   const { algorithm, hex = '' } = file.checksum ?? {}
   if (algorithm === digestAlgorithm) return new Set([hex])
-  const known = algorithm === undefined ? undefined : fixity?.[algorithm]?.[hex]
-  if (known) return new Set(known.map((path) => contents.get(path) ?? ''))
+  const paths = algorithm === undefined ? undefined : fixity?.[algorithm]?.[hex]
+  if (paths) return new Set(paths.map((path) => contents.get(path) ?? ''))
   const digests = await verifiedBytes(file, [digestAlgorithm], read).digests()
   return new Set([digests.get(digestAlgorithm) ?? ''])
 }
@@ -151,24 +166,40 @@ class Version {
     this.#fixity = new Map(known.map(([algorithm, paths]) => [algorithm, new Map(Object.entries(paths))]))
   }
 
-  async add(file: HoldingFile, read: ReadHeld): Promise<void> {
+  async add(file: HoldingFile, { read, digestsOf: known }: OcflSubject): Promise<void> {
     const { digestAlgorithm } = this.#before
     this.#claim(file.path)
     const content = `${this.#name}/content/${file.path}`
+    if (known) return this.#adopt(file, content, await known(file))
     const bytes = verifiedBytes(file, [digestAlgorithm, 'md5'], read)
     const isLikelyHeld = this.#isLikelyHeld(file)
-    if (!isLikelyHeld) await this.#staged.write(content, bytes.chunks)
+    if (!isLikelyHeld) await this.#staged.write(content, bytes.chunks, file.size)
     const digests = await bytes.digests()
     const digest = digests.get(digestAlgorithm) ?? ''
     if (this.#isHeld(digest)) {
       if (!isLikelyHeld) await this.#staged.drop(content)
     } else {
       // It was read for its digest alone.
-      if (isLikelyHeld) await this.#staged.write(content, verifiedBytes(file, [], read).chunks)
-      this.#manifest.set(digest, content)
-      for (const [algorithm, hex] of digests) if (algorithm !== digestAlgorithm) this.#note(algorithm, hex, content)
+      if (isLikelyHeld) await this.#staged.write(content, verifiedBytes(file, [], read).chunks, file.size)
+      this.#hold(content, digests)
     }
     this.#state.set(file.path, digest)
+  }
+
+  /** A file that was hashed already: it becomes content where that is new. */
+  async #adopt({ path, place }: HoldingFile, content: string, digests: ReadonlyMap<Algorithm, string>): Promise<void> {
+    const digest = digests.get(this.#before.digestAlgorithm) ?? ''
+    if (!this.#isHeld(digest)) {
+      await this.#staged.adopt(content, place)
+      this.#hold(content, digests)
+    }
+    this.#state.set(path, digest)
+  }
+
+  #hold(content: string, digests: ReadonlyMap<Algorithm, string>): void {
+    const { digestAlgorithm } = this.#before
+    this.#manifest.set(digests.get(digestAlgorithm) ?? '', content)
+    for (const [algorithm, hex] of digests) if (algorithm !== digestAlgorithm) this.#note(algorithm, hex, content)
   }
 
   async addBytes(path: string, bytes: Uint8Array): Promise<void> {
@@ -177,9 +208,14 @@ class Version {
     const digest = hex(this.#before.digestAlgorithm)
     if (!this.#isHeld(digest)) {
       const content = `${this.#name}/content/${path}`
-      await this.#staged.write(content, inMemory(bytes))
-      this.#manifest.set(digest, content)
-      this.#note('md5', hex('md5'), content)
+      await this.#staged.write(content, inMemory(bytes), bytes.length)
+      this.#hold(
+        content,
+        new Map([
+          [this.#before.digestAlgorithm, digest],
+          ['md5', hex('md5')],
+        ]),
+      )
     }
     this.#state.set(path, digest)
   }
@@ -197,11 +233,13 @@ class Version {
     return other.size === this.#state.size && [...this.#state].every(([path, digest]) => other.get(path) === digest)
   }
 
-  inventory({ pid, number = 'unknown', server, releasedAt }: DatasetVersion, { user, now }: OcflOptions): Inventory {
+  inventory({ dataset, missing }: OcflSubject['holding'], { user, now }: OcflOptions): Inventory {
+    const { pid, number = 'unknown', server, releasedAt } = dataset
     const { manifest, versions } = this.#before
-    const isAgain = Object.values(versions).some((version) => datasetVersionOf(version) === number)
-    // A version that was changed later was not released so then.
-    const created = isAgain ? now.toISOString() : timeOf(releasedAt, now)
+    const others = Object.values(versions).map((version) => datasetVersionOf(version) ?? number)
+    const isLate = others.some((other) => other === number || compareVersions(other, number) > 0)
+    // A version that was changed, or came, later was not released so then.
+    const created = isLate ? now.toISOString() : timeOf(releasedAt, now)
     return {
       ...this.#before,
       head: this.#name,
@@ -209,7 +247,12 @@ class Version {
       manifest: { ...manifest, ...Object.fromEntries([...this.#manifest].map(([digest, path]) => [digest, [path]])) },
       versions: {
         ...versions,
-        [this.#name]: { created, state: grouped(this.#state), message: messageFor(pid, number, server), user },
+        [this.#name]: {
+          created,
+          state: grouped(this.#state),
+          message: messageFor(pid, number, server, missing.length),
+          user,
+        },
       },
     }
   }

@@ -11,9 +11,8 @@ import { NO_LINKS } from '../../sinks/disk/errors.ts'
 import { syncFolder } from '../../sinks/disk/folders.ts'
 import { removeEmptyWorkspace } from '../../sinks/disk/workspace.ts'
 import type { Sink } from '../../sinks/sink.ts'
-import { createHash } from '../../transfer/hash.ts'
-import { Meter } from '../../transfer/meter.ts'
 import { sinkError, translated } from '../disk-errors.ts'
+import { putFile } from '../put-file.ts'
 import type { PackEntry, Serialization } from './pack-entry.ts'
 import { tarOf } from './tar.ts'
 import { zipOf } from './zip.ts'
@@ -82,7 +81,6 @@ async function leftovers(name: string, target: PackTarget): Promise<Set<string>>
   return paths
 }
 
-/** Puts bytes at a path of a sink. A sink remembers what is in it by MD5. */
 async function put(
   target: PackTarget,
   path: string,
@@ -90,21 +88,7 @@ async function put(
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<void> {
   const { sink, signal } = target
-  const key = putKey(path, target)
-  const ref = { kind: 'file', file: 0, format: 'original' } as const
-  const item = { n: 0, server: '', ref, path, expect: size === undefined ? {} : { size } }
-  const digest = createHash({ algorithm: 'md5', size, saveable: sink.needsHashState })
-  const stage = await sink.stage({ key, item, signal })
-  try {
-    await stage.restart()
-    const meter = new Meter(digest, 0)
-    await stage.append(meter.through(chunks), digest, signal)
-    await stage.commit({ ...(await meter.result()), verified: 'checksum' })
-  } finally {
-    digest.close()
-    await stage[Symbol.asyncDispose]()
-    await sink.forget(key)
-  }
+  await putFile(sink, { path, key: putKey(path, target), size, signal }, chunks)
 }
 
 async function writeFolder(name: string, entries: AsyncIterable<PackEntry>, target: PackTarget): Promise<void> {

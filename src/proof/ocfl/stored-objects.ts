@@ -1,0 +1,196 @@
+import { hash } from 'node:crypto'
+import { z } from 'zod'
+import { DataferryError } from '../../errors.ts'
+import { parseJson } from '../../json/parse-json.ts'
+import type { Sink, Stage, StageOptions } from '../../sinks/sink.ts'
+import { inMemory } from '../pack/pack-entry.ts'
+import { fill, putFile } from '../put-file.ts'
+import { OBJECT_DECLARATION, sidecarName, type Addressing } from './inventory.ts'
+import { EXTENSIONS, type Objects, type StagedVersion, type WholeVersion } from './objects.ts'
+
+/** For looks that are no condition of a write. */
+const READ_KEY = 'ocfl-read'
+/** Which version of an object is being written: an object each, gone when the version is whole. */
+const UNFINISHED = 'dataferry-unfinished'
+const unfinishedSchema = z.object({ object: z.string(), version: z.string() })
+
+/**
+ * The objects of a storage root in a store, which renames nothing: files come to where they belong. The inventory of the object comes
+ * when all else is there, on condition that it is still the one that was read; its sidecar, and the declaration of a new object, last.
+ */
+export class StoredObjects implements Objects {
+  readonly #sink: Sink
+  /** '' or ending in `/`. */
+  readonly #base: string
+  readonly #signal: AbortSignal
+
+  /** @param folder the root's, relative to the sink; '': the sink itself */
+  constructor(sink: Sink, folder: string, signal: AbortSignal) {
+    this.#sink = sink
+    this.#base = folder === '' ? '' : `${folder}/`
+    this.#signal = signal
+  }
+
+  async read(path: string): Promise<Uint8Array | undefined> {
+    const place = this.#base + path
+    if (!(await this.#sink.stat(place, READ_KEY, this.#signal))) return undefined
+    const chunks: Uint8Array[] = []
+    for await (const chunk of await this.#sink.read(place, this.#signal)) {
+      if (chunk instanceof Uint8Array) chunks.push(chunk)
+    }
+    return Buffer.concat(chunks)
+  }
+
+  async list(path: string): Promise<readonly string[]> {
+    const below = (this.#base + path).replace(/\/$/, '')
+    const names = new Set<string>()
+    for await (const { path: place } of this.#sink.list(this.#signal, below === '' ? undefined : below)) {
+      names.add(place.slice(below === '' ? 0 : below.length + 1).split('/')[0] ?? '')
+    }
+    return [...names]
+  }
+
+  async replace(path: string, content: string | Uint8Array): Promise<void> {
+    await this.#put(path, content)
+  }
+
+  tidy(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  async unfinished(object: string): Promise<string | undefined> {
+    const bytes = await this.read(unfinishedPath(object))
+    const found = bytes && unfinishedSchema.safeParse(parseJson(Buffer.from(bytes).toString('utf8'))).data
+    return found?.object === object ? found.version : undefined
+  }
+
+  async finish(object: string, { algorithm, before, inventory, sidecar }: WholeVersion): Promise<void> {
+    const path = `${object}/inventory.json`
+    const place = this.#base + path
+    // What is put replaces only what was there now.
+    await this.#sink.stat(place, keyOf(place), this.#signal)
+    const now = await this.read(path)
+    if (!Buffer.from(now ?? '').equals(Buffer.from(before ?? ''))) throw busy(object)
+    await this.#put(path, inventory)
+    await this.replace(`${object}/${sidecarName(algorithm)}`, sidecar)
+    await this.#sink.remove(this.#base + unfinishedPath(object))
+  }
+
+  async remove(object: string): Promise<void> {
+    const last = `${this.#base}${object}/${OBJECT_DECLARATION}`
+    for await (const { path } of this.#sink.list(this.#signal, this.#base + object)) {
+      if (path !== last) await this.#sink.remove(path)
+    }
+    await this.#sink.remove(last)
+    await this.#sink.remove(this.#base + unfinishedPath(object))
+  }
+
+  async stage(object: string, version: string, algorithm: Addressing): Promise<StagedVersion> {
+    const inventoryPath = `${this.#base}${object}/inventory.json`
+    const claim = await Claim.take(this.#sink, inventoryPath, object, this.#signal)
+    const written = new Set<string>()
+    let left: Set<string> | undefined
+    const placeOf = (path: string): string => `${this.#base}${object}/${path}`
+    /** From now on what is in the folder of the version is ours. @returns what an earlier try left there */
+    const begin = async (): Promise<Set<string>> => {
+      if (left) return left
+      await this.replace(unfinishedPath(object), JSON.stringify({ object, version }))
+      left = new Set()
+      for await (const { path } of this.#sink.list(this.#signal, placeOf(version))) left.add(path)
+      return left
+    }
+    return {
+      write: async (path, chunks, size) => {
+        const place = placeOf(path)
+        await begin()
+        written.add(place)
+        await putFile(this.#sink, { path: place, key: keyOf(place), size, signal: this.#signal }, chunks)
+      },
+      adopt: async (path, from) => {
+        const place = placeOf(path)
+        await begin()
+        written.add(place)
+        if (await this.#sink.link(from, place, this.#signal)) return
+        throw new DataferryError('SINK_FAILED', `${from} is not there any more.`)
+      },
+      drop: async (path) => {
+        await this.#sink.remove(placeOf(path))
+        written.delete(placeOf(path))
+      },
+      publish: async (inventory, sidecar) => {
+        for (const path of await begin()) if (!written.has(path)) await this.#sink.remove(path)
+        await this.replace(`${object}/${version}/inventory.json`, inventory)
+        await this.replace(`${object}/${version}/${sidecarName(algorithm)}`, sidecar)
+        await claim.commit(inventory)
+        await this.replace(`${object}/${sidecarName(algorithm)}`, sidecar)
+        if (version === 'v1') {
+          await this.replace(`${object}/${OBJECT_DECLARATION}`, `${OBJECT_DECLARATION.slice(2)}\n`)
+        }
+        await this.#sink.remove(this.#base + unfinishedPath(object))
+      },
+      [Symbol.asyncDispose]: () => claim[Symbol.asyncDispose](),
+    }
+  }
+
+  /** On condition of what `stat` saw there, where it was called for this. */
+  async #put(path: string, content: string | Uint8Array): Promise<void> {
+    const bytes = Buffer.from(content)
+    const place = this.#base + path
+    const hex = hash('md5', bytes)
+    const options = stageOptions(place, this.#signal)
+    await this.#sink.put(options, bytes, { checksum: { algorithm: 'md5', hex }, verified: 'checksum' })
+    await this.#sink.forget(options.key)
+  }
+}
+
+/** The right to write an object: the stage of its inventory, which is committed when all else is there. */
+class Claim implements AsyncDisposable {
+  readonly #sink: Sink
+  readonly #options: StageOptions
+  readonly #stage: Stage
+
+  private constructor(sink: Sink, options: StageOptions, stage: Stage) {
+    this.#sink = sink
+    this.#options = options
+    this.#stage = stage
+  }
+
+  static async take(sink: Sink, path: string, object: string, signal: AbortSignal): Promise<Claim> {
+    const options = stageOptions(path, signal)
+    await sink.stat(path, options.key, signal)
+    try {
+      const stage = await sink.stage(options)
+      return new Claim(sink, options, stage)
+    } catch (error) {
+      throw error instanceof DataferryError && error.code === 'SINK_BUSY' ? busy(object) : error
+    }
+  }
+
+  async commit(text: string): Promise<void> {
+    const bytes = Buffer.from(text)
+    await fill(this.#stage, this.#sink, { size: bytes.length, signal: this.#options.signal }, inMemory(bytes))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stage[Symbol.asyncDispose]()
+    await this.#sink.forget(this.#options.key)
+  }
+}
+
+/** Without a size, so that a stage is a claim from its beginning. */
+function stageOptions(path: string, signal: AbortSignal): StageOptions {
+  const ref = { kind: 'file', file: 0, format: 'original' } as const
+  return { key: keyOf(path), item: { n: 0, server: '', ref, path, expect: {} }, signal }
+}
+
+function keyOf(path: string): string {
+  return `ocfl-${hash('sha256', path).slice(0, 32)}`
+}
+
+function unfinishedPath(object: string): string {
+  return `${EXTENSIONS}/${UNFINISHED}/${hash('sha256', object).slice(0, 32)}.json`
+}
+
+function busy(object: string): DataferryError {
+  return new DataferryError('SINK_BUSY', `Another process is writing the object at ${object}.`)
+}

@@ -1,0 +1,173 @@
+import { GetObjectCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { readInventory } from '../../src/proof/ocfl/inventory.ts'
+import { openStorageRoot, type StorageRoot } from '../../src/proof/ocfl/storage-root.ts'
+import { writeVersion, type OcflOptions, type Written } from '../../src/proof/ocfl/write-version.ts'
+import { openSink } from '../../src/sinks/open-sink.ts'
+import type { Sink } from '../../src/sinks/sink.ts'
+import { describeWithOneS3, type S3Server } from '../s3-server.ts'
+import { held, NOW } from './held.ts'
+import { ID, restored } from './ocfl-history.ts'
+import { hasPython, python } from './validators.ts'
+
+const { signal } = new AbortController()
+
+await describeWithOneS3('A storage root', (kind) => {
+  let s3: S3Server
+  let bucket: string
+  let sink: Sink
+  let folder: string
+  beforeAll(async () => {
+    s3 = await kind.start()
+  })
+  afterAll(() => s3.stop())
+  beforeEach(async () => {
+    bucket = await s3.bucket()
+    sink = await openSink(`s3://${bucket}/some/root`, { s3: { endpoint: s3.endpoint, forcePathStyle: true } })
+    folder = await mkdtemp(join(tmpdir(), 'df-ocfl-'))
+  })
+  afterEach(async () => {
+    await sink.close()
+    await rm(folder, { recursive: true })
+  })
+
+  const open = (): Promise<StorageRoot> => openStorageRoot({ sink, folder: '', signal })
+
+  async function add(n: number, root?: StorageRoot, more: Partial<OcflOptions> = {}): Promise<Written> {
+    const { holding, read } = held({
+      'same.csv': 'one',
+      'Grüße 100%.txt': n % 2 === 0 ? 'even' : 'odd',
+      [`raw/${n}.csv`]: String(n),
+      ...(n % 3 === 0 && { 'empty.txt': '', 'large.bin': `${n} `.repeat(5 << 20) }),
+    })
+    const dataset = { pid: ID, server: 'https://x.org', number: `${n}.0`, releasedAt: '2026-01-02T03:04:05Z' }
+    const metadata = new Map([['dataset.json', Buffer.from(`{"version":${n}}`)]])
+    const subject = { holding: { ...holding, dataset }, metadata, read, onFile: () => undefined }
+    const options = { algorithm: 'sha512', user: { name: 'x' }, now: NOW, signal, ...more } as const
+    return writeVersion(root ?? (await open()), subject, options)
+  }
+
+  /** Copies the root to a folder. @returns where the object is there, and paths in the bucket */
+  async function download(): Promise<{ readonly root: string; readonly object: string; readonly keys: string[] }> {
+    const root = join(folder, 'copy')
+    await rm(root, { recursive: true, force: true })
+    const Prefix = 'some/root/'
+    const keys: string[] = []
+    for await (const page of paginateListObjectsV2({ client: s3.client }, { Bucket: bucket, Prefix })) {
+      for (const { Key = '' } of page.Contents ?? []) {
+        const path = Key.slice(Prefix.length)
+        keys.push(path)
+        if (path.startsWith('.dataferry/')) continue
+        const { Body } = await s3.client.send(new GetObjectCommand({ Bucket: bucket, Key }))
+        await mkdir(dirname(join(root, path)), { recursive: true })
+        await writeFile(join(root, path), (await Body?.transformToByteArray()) ?? '')
+      }
+    }
+    const { layout } = await open()
+    return { root, object: join(root, layout.pathOf(ID)), keys }
+  }
+
+  async function expectValid(object: string): Promise<void> {
+    if (!hasPython) return
+    const judged = await python('ocfl-validate.py', object)
+    expect(judged.code, judged.text).toBe(0)
+  }
+
+  it('is valid after 1 and 5 versions, and has nothing else in it', async () => {
+    for (let n = 1; n <= 5; n++) {
+      expect(await add(n)).toBe('written')
+      if (n !== 1 && n !== 5) continue
+      const { object, keys } = await download()
+      await expectValid(object)
+      expect(keys.filter((key) => /^\.dataferry|unfinished/.test(key))).toEqual([])
+    }
+    expect(await add(5)).toBe('there')
+    expect(await add(2)).toBe('there')
+    const { object } = await download()
+    expect(Object.keys(await restored(object, 'v3')).sort()).toEqual(
+      ['.dataverse/dataset.json', 'Grüße 100%.txt', 'empty.txt', 'large.bin', 'raw/3.csv', 'same.csv'].sort(),
+    )
+  })
+
+  it('has one writer for an object: the other one is told so, and overwrites nothing', async () => {
+    await add(1)
+    const root = await open()
+    const other = await openSink(`s3://${bucket}/some/root`, { s3: { endpoint: s3.endpoint, forcePathStyle: true } })
+    try {
+      const ends = await Promise.allSettled([
+        add(2, root),
+        add(2, await openStorageRoot({ sink: other, folder: '', signal })),
+        add(2, root),
+      ])
+      const written = ends.filter((end) => end.status === 'fulfilled' && end.value === 'written')
+      expect(written).toHaveLength(1)
+      for (const end of ends) if (end.status === 'rejected') expect(end.reason).toMatchObject({ code: 'SINK_BUSY' })
+    } finally {
+      await other.close()
+    }
+    await expectValid((await download()).object)
+  })
+
+  it('an object that another program has touched is refused, and stays as it was', async () => {
+    await add(1)
+    const { object, root } = await download()
+    const path = object.slice(root.length + 1)
+    const { objects } = await open()
+    await objects.replace(`${path}/v2/content/theirs.txt`, 'theirs')
+    const before = (await download()).keys
+    await expect(add(2)).rejects.toMatchObject({ code: 'OCFL_REFUSED' })
+    expect((await download()).keys).toEqual(before)
+  })
+
+  it('killed at any moment, the object is valid at the head it had or has, and the next run goes on', async () => {
+    let head = 0
+    for (let round = 0; round < 16; round++) {
+      const writer = new URL('./ocfl-writer.ts', import.meta.url).pathname
+      const args = ['--import', 'tsx', writer, sink.url, String(head + 1), s3.endpoint]
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+      const exit = once(child, 'exit')
+      const lines: string[] = []
+      createInterface({ input: child.stdout }).on('line', (line) => lines.push(line))
+      await once(child.stdout, 'data')
+      await setTimeout(Math.random() * 250)
+      child.kill('SIGKILL')
+      await exit
+      head = Math.max(head, ...lines.map((line) => Number(line.split(' ')[0])))
+      const { object } = await download()
+      await expectValid(await asRead(object))
+    }
+    // What the last kill left is finished, or done again.
+    for (const n of [head + 1, head + 2]) expect(['written', 'there']).toContain(await add(n))
+    const { object, keys } = await download()
+    await expectValid(object)
+    expect(keys.filter((key) => key.includes('unfinished'))).toEqual([])
+  })
+
+  /**
+   * What a reader sees, who goes by the inventory of the object: not the files of a version that it does not name. Between the writes
+   * of the inventory and its sidecar that is the one before it.
+   */
+  async function asRead(object: string): Promise<string> {
+    const bytes = await readFile(join(object, 'inventory.json'))
+    const inventory = readInventory(bytes)
+    if (!inventory) throw new Error('no inventory')
+    for (const name of await readdir(object)) {
+      if (/^v\d+$/.test(name) && !Object.hasOwn(inventory.versions, name))
+        await rm(join(object, name), { recursive: true })
+    }
+    const sidecar = await readFile(join(object, inventory.head, 'inventory.json.sha512'))
+    await writeFile(join(object, 'inventory.json.sha512'), sidecar)
+    return object
+  }
+})
+
+describe.skipIf(hasPython)('ocfl-py is not installed: objects were not judged by it', () => {
+  it.skip('run scripts/validators.mjs', () => undefined)
+})
