@@ -10,6 +10,7 @@ import { Counts } from '../src/model/counts.ts'
 import type { Batch, BatchId } from '../src/model/batch.ts'
 import type { Sink } from '../src/sinks/sink.ts'
 import { GroupSettle, logEnd, type Ended } from './group-settle.ts'
+import { LogTails, type BatchLog } from './log-tails.ts'
 
 /** A batch that this process works on. */
 export interface OpenBatch {
@@ -20,7 +21,7 @@ export interface OpenBatch {
   readonly receipts: GroupSettle
   readonly earlier: EarlierBatches
   /** Every line names the batch. */
-  readonly log: Logger
+  readonly log: BatchLog
   /** Logs and counts the end of an item. */
   readonly ended: Ended
   /** How many of the first `lines` lines are planned at the destination, whatever Redis says. */
@@ -41,10 +42,12 @@ export class Batches {
   readonly #sinks = new Map<string, Promise<Sink>>()
   readonly #batches = new Map<BatchId, Promise<OpenBatch | undefined>>()
   readonly #counts: Counts
+  readonly #tails: LogTails
 
   /**
    * @param mayOpen whether this process works for a destination; another one is not even looked at. Default: for each
    * @param counts where ends are counted
+   * @param tails where the logs of batches go besides
    */
   constructor(
     ledger: Ledger,
@@ -53,8 +56,10 @@ export class Batches {
     log: Logger,
     mayOpen: (url: string) => boolean = () => true,
     counts = new Counts(),
+    tails = new LogTails(),
   ) {
     this.#counts = counts
+    this.#tails = tails
     this.#ledger = ledger
     this.#openSink = openSink
     this.#mayOpen = mayOpen
@@ -81,14 +86,16 @@ export class Batches {
     const batch = await unlessUnreadable(this.#ledger, id, () => readKnownBatch(sink, id))
     if (!batch) return undefined
     const { records } = sink
-    const log = this.#log.child({ batch: id })
+    const ownLog = this.#log.child({ batch: id })
+    const log = this.#tails.of(id, ownLog)
     const { destination, servers, planned } = known
     log.info({ destination, servers, entries: batch.manifest.entries, planned }, 'batch begins here')
     const outcomes = new OutcomeWriter(records, id, this.#writer)
     const items = new ItemsReader(records, id)
     const ended: Ended = async (outcome, began) => {
       const ms = began === undefined ? undefined : performance.now() - began
-      logEnd(outcome, log, ms)
+      // What is there is counted; the last lines that others see are those about everything else.
+      logEnd(outcome, outcome.state === 'done' || outcome.state === 'kept' ? ownLog : log, ms)
       if (outcome.state === 'waiting') return
       // Nearly every batch is of one server; else its line says which.
       const [only, other] = batch.servers

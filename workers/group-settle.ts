@@ -1,11 +1,11 @@
 import { GroupCommit } from '../src/async/group-commit.ts'
 import type { OutcomeWriter } from '../src/batch/outcome-log.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
-import type { Logger } from '../src/log.ts'
 import type { Batch } from '../src/model/batch.ts'
 import { itemKey } from '../src/model/item-key.ts'
 import type { Outcome, Receipt } from '../src/model/receipt.ts'
 import type { Sink } from '../src/sinks/sink.ts'
+import type { BatchLog } from './log-tails.ts'
 
 /** Most ends counted in one call: long scripts make everyone else wait. */
 const MOST = 250
@@ -62,7 +62,7 @@ export class GroupSettle {
 }
 
 /** @param ms how long the work on it took */
-export function logEnd(outcome: Outcome, log: Logger, ms: number | undefined): void {
+export function logEnd(outcome: Outcome, log: Pick<BatchLog, 'info'>, ms: number | undefined): void {
   const { n, path, state } = outcome
   const took = ms === undefined ? {} : { ms: Math.round(ms) }
   log.info({ n, path, state, ...howEnded(outcome), ...took }, outcome.state === 'waiting' ? 'item waits' : 'item ended')

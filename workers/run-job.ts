@@ -102,10 +102,10 @@ async function stepAfter(
   // It could not be continued where it stopped, which is not the item's fault.
   if (error instanceof StreamRevoked) return { kind: 'hand-back' }
   if (!(error instanceof DataferryError)) {
-    deps.log.error({ err: error, batch: job.batch, n }, 'unexpected error while working on a job')
+    opened.log.error({ err: error, n }, 'unexpected error while working on a job')
     return again
   }
-  deps.log.info({ code: error.code, batch: job.batch, n, detail: error.message }, 'attempt ended')
+  opened.log.info({ code: error.code, n, detail: error.message }, 'attempt ended')
   const interrupted = { server, item: itemKey(job.batch, n), opened, openBytes: work.openBytes() }
   const wait = await waitOut(error, interrupted, deps)
   return wait ?? (work.mayRetry(error) ? again : undefined)

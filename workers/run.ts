@@ -10,6 +10,7 @@ import type { TakeSlot } from '../src/model/take-slot.ts'
 import type { Change } from '../src/ledger/change.ts'
 import type { LedgerEntry } from '../src/ledger/ledger.ts'
 import type { RedisClient } from '../src/ledger/redis/client.ts'
+import { BatchLogs } from '../src/ledger/batch-logs.ts'
 import { Metrics } from '../src/ledger/metrics.ts'
 import { Slots } from '../src/ledger/slots.ts'
 import { QueueClocks } from '../src/queue/clocks.ts'
@@ -18,6 +19,7 @@ import { readStatus } from '../src/status.ts'
 import { Batches } from './batches.ts'
 import { DestinationHolds } from './destination-holds.ts'
 import { startHeartbeat } from './heartbeat.ts'
+import { LogTails } from './log-tails.ts'
 import { Looks } from './looks.ts'
 import type { Notices } from './notices.ts'
 import { QueueWorkers } from './queue-workers.ts'
@@ -49,6 +51,7 @@ const RENEW_MS = 10_000
 const RECONCILE_MS = 10_000
 const WATCH_MS = 30_000
 const COUNT_MS = 5_000
+const LOG_MS = 1_000
 const EXPIRY_MS = 12 * 3_600_000
 /** So long before a token expires people are told. */
 const WARNED_MS = 7 * 86_400_000
@@ -76,6 +79,8 @@ class WorkerProcess implements RunningWorkers {
   readonly #id = newWriterId()
   readonly #batches: Batches
   readonly #metrics: Metrics
+  readonly #batchLogs: BatchLogs
+  readonly #tails = new LogTails()
   readonly #queueWorkers: QueueWorkers
   readonly #clocks: QueueClocks
   readonly #limits: ServerLimits
@@ -106,7 +111,9 @@ class WorkerProcess implements RunningWorkers {
     this.#options = options
     this.#clocks = new QueueClocks(deps.client)
     this.#metrics = new Metrics(deps.client, options.prefix)
-    this.#batches = new Batches(deps.ledger, deps.openSink, this.#id, deps.log, deps.mayOpen, deps.counts)
+    this.#batchLogs = new BatchLogs(deps.client, options.prefix)
+    const { ledger, openSink, log, mayOpen, counts } = deps
+    this.#batches = new Batches(ledger, openSink, this.#id, log, mayOpen, counts, this.#tails)
     this.#queueWorkers = new QueueWorkers({ ...deps, ...options })
     this.#limits = new ServerLimits({
       ...deps,
@@ -158,6 +165,7 @@ class WorkerProcess implements RunningWorkers {
     this.#inBackground(this.#warnOfExpiry())
     this.#repeat(EXPIRY_MS, () => this.#warnOfExpiry())
     this.#repeat(COUNT_MS, () => this.#bringCounts())
+    this.#repeat(LOG_MS, () => this.#bringLogs())
   }
 
   async close(): Promise<void> {
@@ -173,7 +181,7 @@ class WorkerProcess implements RunningWorkers {
     const given = whenEnded(this.#deps.client)
     await Promise.race([settled([closing, this.#looks.close(), ...this.#repeated.map((one) => one.stop())]), given])
     await settled([this.#batches.close()])
-    const last = [this.#limits.close(), this.#deps.workers.remove(this.#id), this.#bringCounts()]
+    const last = [this.#limits.close(), this.#deps.workers.remove(this.#id), this.#bringCounts(), this.#bringLogs()]
     await Promise.race([settled(last), given])
   }
 
@@ -290,6 +298,10 @@ class WorkerProcess implements RunningWorkers {
       counts.giveBack(taken)
       throw error
     }
+  }
+
+  #bringLogs(): Promise<void> {
+    return this.#tails.bring((batch, lines) => this.#batchLogs.add(batch, lines))
   }
 
   #repeat(ms: number, work: () => Promise<void> | void): void {

@@ -1,9 +1,10 @@
 import { Hono, type MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { z } from 'zod'
 import { addRoutes, type ApiDeps } from './api/routes.ts'
 import { Endpoints } from './api/endpoint.ts'
-import { openApi } from './api/openapi.ts'
+import { OPENAPI, openApi } from './api/openapi.ts'
 import type { Asset } from './assets.ts'
 import { allowedHostsOnly, safeHeaders, sameOriginOnly, type Reach } from './guard.ts'
 import { answerMetrics, type MetricsText } from './metrics.ts'
@@ -86,7 +87,13 @@ function addApi(app: Hono, deps: AppDeps): void {
   }
   app.use('/api/*', signedIn)
   addRoutes(endpoints, deps)
-  app.get('/api/openapi.json', (context) => context.json(openApi(endpoints.all)))
+  endpoints.add({
+    method: 'get',
+    path: '/api/openapi.json',
+    summary: 'This description.',
+    answer: z.looseObject({ openapi: z.literal(OPENAPI) }),
+    handle: () => Promise.resolve(openApi(endpoints.all)),
+  })
 }
 
 function addPages(app: Hono, assets: ReadonlyMap<string, Asset>): void {

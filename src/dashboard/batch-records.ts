@@ -1,31 +1,26 @@
-import { open } from 'node:fs/promises'
 import { names, readBatch, readPlanState } from '../batch/folder.ts'
 import { ItemsReader } from '../batch/items-file.ts'
 import { readReport } from '../batch/report.ts'
 import { canBeAsked, WANTED_HEADER, wantedRow } from '../batch/wanted-rows.ts'
 import { untilAborted } from '../async/until-aborted.ts'
-import { DataferryError, messageOf, systemCode } from '../errors.ts'
+import { DataferryError, messageOf } from '../errors.ts'
 import type { Ledger, LedgerEntry } from '../ledger/ledger.ts'
 import type { Records } from '../sinks/sink.ts'
 import type { BatchDetail } from './api/schemas.ts'
 import type { OpenSink } from './places.ts'
 
-type About = Pick<BatchDetail, 'record' | 'recordProblem' | 'log' | 'logFile'>
+type About = Pick<BatchDetail, 'record' | 'recordProblem'>
 
 const PATIENCE_MS = 3_000
-const LOG_BYTES = 256 << 10
-const LOG_LINES = 100
 
-/** What is on record about batches, at their destinations and in the log file of this process. */
+/** What is on record about batches, at their destinations. */
 export class BatchRecords {
   readonly #open: OpenSink
   readonly #ledger: Pick<Ledger, 'errors'>
-  readonly #logFile: string | undefined
 
-  constructor(open: OpenSink, ledger: Pick<Ledger, 'errors'>, logFile: string | undefined) {
+  constructor(open: OpenSink, ledger: Pick<Ledger, 'errors'>) {
     this.#open = open
     this.#ledger = ledger
-    this.#logFile = logFile
   }
 
   /** Works with the records of a batch, and closes its destination when all has been taken. */
@@ -40,14 +35,12 @@ export class BatchRecords {
 
   /** A few small files, whatever the size of the batch; a destination that hangs is told as a problem. */
   async about(entry: LedgerEntry): Promise<About> {
-    const log = await this.#logOf(entry.id)
-    const rest = { log, logFile: this.#logFile ?? null }
     try {
       const record = await untilAborted(this.#record(entry), AbortSignal.timeout(PATIENCE_MS))
-      return { record, recordProblem: null, ...rest }
+      return { record, recordProblem: null }
     } catch (error) {
       const isLate = error instanceof Error && error.name === 'TimeoutError'
-      return { record: null, recordProblem: isLate ? 'The destination does not answer.' : messageOf(error), ...rest }
+      return { record: null, recordProblem: isLate ? 'The destination does not answer.' : messageOf(error) }
     }
   }
 
@@ -70,24 +63,12 @@ export class BatchRecords {
       await sink.close()
     }
   }
-
-  async #logOf(id: string): Promise<string[]> {
-    if (this.#logFile === undefined) return []
-    const text = await tail(this.#logFile, LOG_BYTES).catch((error: unknown) => {
-      if (systemCode(error) === undefined) throw error
-      return ''
-    })
-    return text
-      .split('\n')
-      .filter((line) => line.includes(`"${id}"`))
-      .slice(-LOG_LINES)
-  }
 }
 
 async function* rowsOf(records: Records, id: string, ledger: Pick<Ledger, 'errors'>): AsyncGenerator<Uint8Array> {
-  const written = await records.read(names.failures(id))
-  if (written) {
-    yield written
+  // A retry removes the report first: without one, the table is of failures that may be fetched by now.
+  if (await readReport(records, id)) {
+    yield* records.streamLog(names.failures(id), 0)
     return
   }
   yield WANTED_HEADER
@@ -95,19 +76,5 @@ async function* rowsOf(records: Records, id: string, ledger: Pick<Ledger, 'error
   for await (const { n, code, message } of ledger.errors(id)) {
     const item = await items.item(n)
     if (canBeAsked(item)) yield wantedRow(item, code, message)
-  }
-}
-
-/** Whole lines at the end of a file. */
-async function tail(file: string, bytes: number): Promise<string> {
-  const handle = await open(file)
-  try {
-    const { size } = await handle.stat()
-    const from = Math.max(0, size - bytes)
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(Math.min(size, bytes)), 0, Math.min(size, bytes), from)
-    const text = buffer.subarray(0, bytesRead).toString('utf8')
-    return from === 0 ? text : text.slice(text.indexOf('\n') + 1)
-  } finally {
-    await handle.close()
   }
 }

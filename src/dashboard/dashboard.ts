@@ -1,5 +1,6 @@
 import { every } from '../async/every.ts'
 import { DataferryError } from '../errors.ts'
+import { BatchLogs } from '../ledger/batch-logs.ts'
 import { hostname } from 'node:os'
 import { dashboardApp } from './app.ts'
 import { readAssets } from './assets.ts'
@@ -33,7 +34,6 @@ export interface DashboardOptions {
   /** Streams per server without a limit of its own. */
   readonly usualLimit: number
   readonly prefix: string
-  readonly logFile: string | undefined
   /** Where the schedules of this machine are. */
   readonly stateDir: string
   /** Folder of the built pages, where it is not beside the program. */
@@ -78,7 +78,8 @@ export async function openDashboard(deps: DashboardDeps, options: DashboardOptio
     places,
     failures: new FailureGroups(ledger),
     search: new ItemSearch({ ledger, held }),
-    records: new BatchRecords(deps.openSink, ledger, options.logFile),
+    records: new BatchRecords(deps.openSink, ledger),
+    logs: new BatchLogs(client, prefix),
     streams: new EventStreams(stop.signal),
     operations: deps.operations,
     schedules: () => scheduleViews(schedules, new Date()),

@@ -129,7 +129,7 @@ export class Observer {
     const [workers, servers, destinations] = await Promise.all([
       Promise.all(status.workers.map(async (one) => workerView(one, await livenessOf(one)))),
       Promise.all(status.servers.map(async (one) => serverView(one, await slots.list(one.server), usualLimit, now))),
-      places.destinations(this.#urls(status.batches)),
+      places.destinations(...this.#destinations(status.batches)),
     ])
     const attention = attentionOf(status, workers, destinations, now)
     const overview = this.#summarize({ at: now, batches, servers, workers, destinations }, status.batches)
@@ -137,13 +137,11 @@ export class Observer {
     return this.#last
   }
 
-  /** URLs of the destinations to look at. */
-  #urls(batches: readonly BatchStatus[]): readonly string[] {
-    const open = batches.filter(isUnfinished)
-    return [
-      ...this.#sources.destinations,
-      ...[...open, ...batches.slice(-NEWEST)].map(({ destination }) => destination),
-    ]
+  /** URLs of the destinations to look at, and of those that are used now. */
+  #destinations(batches: readonly BatchStatus[]): readonly [urls: readonly string[], used: ReadonlySet<string>] {
+    const urlsOf = (some: readonly BatchStatus[]): string[] => some.map(({ destination }) => destination)
+    const used = urlsOf(batches.filter(isUnfinished))
+    return [[...this.#sources.destinations, ...used, ...urlsOf(batches.slice(-NEWEST))], new Set(used)]
   }
 
   /** Every destination, for mirrors. Rejects as `look` does. */

@@ -1,5 +1,6 @@
 import pMap from 'p-map'
 import { pause } from '../async/pause.ts'
+import { isDestination } from '../batch/destination.ts'
 import { messageOf } from '../errors.ts'
 import { listMirrors } from '../mirror/order.ts'
 import { shownUrl } from '../model/shown-url.ts'
@@ -16,6 +17,7 @@ const PATIENCE_MS = 5_000
 const AT_ONCE = 4
 const AT_ONCE_MS = 300
 const SILENT = 'it does not answer.'
+const LOST = 'dataferry has no records there: is its disk mounted?'
 
 interface Look {
   readonly destination: DestinationView
@@ -37,6 +39,8 @@ export class Places {
   readonly #looks = new Map<string, Known>()
   /** Destinations that have not answered yet, however long they take: one that hangs gets no further question. */
   readonly #asked = new Set<string>()
+  /** Where there must be records. */
+  #used: ReadonlySet<string> = new Set()
 
   constructor(open: OpenSink, freshMs = FRESH_MS, patienceMs = PATIENCE_MS) {
     this.#open = open
@@ -44,8 +48,12 @@ export class Places {
     this.#patienceMs = patienceMs
   }
 
-  /** As far as they answer at once: what a slow one says is told by the next question. */
-  async destinations(urls: Iterable<string>): Promise<readonly DestinationView[]> {
+  /**
+   * As far as they answer at once: what a slow one says is told by the next question.
+   * @param used those that batches go to: one without any record is most likely a disk that is not mounted
+   */
+  async destinations(urls: Iterable<string>, used: ReadonlySet<string>): Promise<readonly DestinationView[]> {
+    this.#used = used
     const all = [...new Set(urls)].sort()
     const looks = await Promise.all(all.map((url) => Promise.race([this.#look(url), notYet(url)])))
     return looks.map(({ destination }) => destination)
@@ -84,6 +92,7 @@ export class Places {
   async #lookNow(url: string): Promise<Look> {
     const sink = await this.#open(url)
     try {
+      if (this.#used.has(url) && !(await isDestination(sink.records))) return lookWithout(url, LOST)
       const free = (await sink.free()) ?? null
       const names = await listMirrors(sink.records)
       const mirrors = await pMap(names, (name) => this.#history.view(sink, name), { concurrency: AT_ONCE })

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { DataferryError } from '../../src/errors.ts'
+import { BatchLogs } from '../../src/ledger/batch-logs.ts'
 import { createLogger } from '../../src/log.ts'
 import { startDataverse, type StandIn } from '../fakes/dataverse/server.ts'
 import { worldOf } from '../fakes/worlds.ts'
@@ -57,6 +58,10 @@ describe('what strangers wrote never reaches the screen, a log or a table raw', 
     const tables = ['failures.csv', 'renamed.csv'].map((name) => readFileSync(join(folder, batch, name), 'utf8'))
     expect(tables.join('')).not.toMatch(RAW)
     expect(tables.join('').split(/[\r\n,]+/)).not.toContainEqual(expect.stringMatching(/^[=+@-]/))
+    const tail = await new BatchLogs(redis.client, redis.prefix).read(batch)
+    expect(tail.map(({ text }) => text)).toContainEqual(expect.stringMatching(/^item ended n=1 path=.*failed/))
+    expect(tail.map(({ text }) => text).at(-1)).toMatch(/^batch ended /)
+    expect(tail.map(({ text }) => text).join('')).not.toMatch(RAW)
     for (const args of [[], ['--json']]) expect((await cli('status', ...args)).stdout).not.toMatch(RAW)
     writeFileSync(join(cwd, 'data', `x${HOSTILE}`), 'extra')
     const verify = await cli('verify', join(cwd, 'data'))

@@ -66,6 +66,30 @@ beforeAll(async () => {
 })
 afterAll(() => board[Symbol.asyncDispose]())
 
+const contentSchema = z.record(z.string(), z.strictObject({ schema: z.looseObject({}) }))
+const parameterSchema = z.strictObject({
+  name: z.string(),
+  in: z.enum(['path', 'query']),
+  required: z.boolean(),
+  schema: z.looseObject({ type: z.string() }),
+})
+const responseSchema = z.strictObject({ description: z.string(), content: contentSchema })
+const operationSchema = z.strictObject({
+  summary: z.string().min(1),
+  security: z.array(z.never()).optional(),
+  parameters: z.array(parameterSchema).optional(),
+  requestBody: z.strictObject({ required: z.literal(true), content: contentSchema }).optional(),
+  responses: z.strictObject({ 200: responseSchema, default: responseSchema }),
+})
+/** What we write of the OpenAPI Specification, and nothing else. @see https://spec.openapis.org/oas/v3.1.0#schema */
+const documentSchema = z.strictObject({
+  openapi: z.literal('3.1.0'),
+  info: z.strictObject({ title: z.string(), version: z.string() }),
+  components: z.strictObject({ securitySchemes: z.record(z.string(), z.looseObject({ type: z.literal('http') })) }),
+  security: z.array(z.record(z.string(), z.array(z.string()))),
+  paths: z.record(z.string().startsWith('/api/'), z.partialRecord(z.enum(['get', 'post', 'delete']), operationSchema)),
+})
+
 async function get<T>(path: string, answer: { parse(value: unknown): T }): Promise<T> {
   const { status, json, text } = await board.ask(path, { headers })
   if (status !== 200) throw new Error(`${status} ${text}`)
@@ -119,12 +143,12 @@ describe('what is told', () => {
       failuresCounted: 3,
       record: { manifest: 'list.csv', entries: 1, report: null, totals: { size: ITEMS * 10 } },
       recordProblem: null,
-      logFile: null,
     })
     expect(detail.failures[0]?.advice).toMatch(/Request access/)
   })
 
-  it('a batch whose destination is away is told all the same, with why', async () => {
+  it('a batch whose destination is away is told all the same, with why, and makes what waits for it not ready', async () => {
+    await expect.poll(() => board.ask('/readyz')).toMatchObject({ status: 200, text: 'ready\n' })
     await ledger.open({
       id: 'b2',
       destination: pathToFileURL(join(board.folder, 'gone')).href,
@@ -134,6 +158,8 @@ describe('what is told', () => {
     await expect
       .poll(() => get('/api/batches/b2', schema.batchDetailSchema).catch(() => undefined))
       .toMatchObject({ record: null, recordProblem: expect.stringMatching(/disk/) as string })
+    await expect.poll(() => board.ask('/readyz')).toMatchObject({ status: 503, text: 'not ready: destination\n' })
+    expect(await board.ask('/healthz')).toMatchObject({ status: 200, text: 'alive\n' })
     await ledger.forget('b2')
   })
 
@@ -233,22 +259,34 @@ describe('what is told', () => {
     await folder.remove('nightly')
   })
 
-  it('the description of the API names every address, and is true of what is answered', async () => {
-    const { json } = await board.ask('/api/openapi.json', { headers })
-    const described = json() as { openapi: string; paths: Record<string, Record<string, unknown>> }
-    expect(described.openapi).toBe('3.1.0')
-    expect(Object.keys(described.paths)).toEqual(
-      expect.arrayContaining([
-        '/api/overview',
-        '/api/batches/{id}',
-        '/api/batches/{id}/retry',
-        '/api/servers/limit',
-        '/api/plans',
-      ]),
-    )
-    await get('/api/session', schema.sessionSchema)
-    await get('/api/history', schema.seriesSchema)
-    await get('/api/batches', schema.batchListSchema)
+  it('the description of the API is an OpenAPI document in which nothing is left open', async () => {
+    const { paths } = await get('/api/openapi.json', documentSchema)
+    for (const [path, operations] of Object.entries(paths)) {
+      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
+      for (const [method, { parameters = [], requestBody }] of Object.entries(operations)) {
+        const named = parameters.filter((one) => one.in === 'path').map(({ name }) => name)
+        expect({ path, named }).toEqual({ path, named: inPath })
+        expect({ path, method, hasBody: requestBody !== undefined }).toEqual({
+          path,
+          method,
+          hasBody: method !== 'get',
+        })
+      }
+    }
+    expect(JSON.stringify(paths)).not.toContain('$ref')
+  })
+
+  it('the description is true of what is answered', async () => {
+    const { paths } = await get('/api/openapi.json', documentSchema)
+    const told = Object.entries(paths).flatMap(([path, { get: read }]) => {
+      const answer = read?.responses['200'].content['application/json']
+      return answer ? [{ path: path.replace('{id}', 'b1'), answer }] : []
+    })
+    expect(told.map(({ path }) => path)).toEqual(expect.arrayContaining(['/api/session', '/api/batches/b1']))
+    for (const { path, answer } of told) await get(path, z.fromJSONSchema(answer.schema))
+    const refused = await board.ask('/api/batches/none', { headers })
+    const refusal = paths['/api/batches/{id}']?.['get']?.responses.default.content['application/json']
+    z.fromJSONSchema(refusal?.schema ?? false).parse(refused.json())
   })
 })
 

@@ -103,7 +103,18 @@ it('a destination that hangs is asked once, until it answers, and is told as sil
   const places = new Places(hanging, 0, 1)
   for (let i = 0; i < 5; i++) expect(await places.mirrors([url])).toEqual([])
   expect(asked).toBe(1)
-  expect(await places.destinations([url])).toMatchObject([{ problem: 'it does not answer.' }])
+  expect(await places.destinations([url], new Set())).toMatchObject([{ problem: 'it does not answer.' }])
   answer(diskSink(folder))
-  await expect.poll(async () => (await places.destinations([url]))[0]?.problem).toBeNull()
+  await expect.poll(async () => (await places.destinations([url], new Set()))[0]?.problem).toBeNull()
+})
+
+it('a place that a batch goes to and that has no record is a disk that is not mounted; a new one is none', async () => {
+  const empty = join(folder, 'empty')
+  const gone = pathToFileURL(empty).href
+  const places = new Places(() => Promise.resolve(diskSink(empty)), 0)
+  expect(await places.destinations([gone], new Set())).toMatchObject([{ problem: null }])
+  places.forget()
+  expect(await places.destinations([gone], new Set([gone]))).toMatchObject([
+    { free: null, problem: 'dataferry has no records there: is its disk mounted?' },
+  ])
 })

@@ -65,8 +65,11 @@ itWithPromtool('the alert rules are rules, and fire when they should and only th
   expect(promtool(['check', 'rules', rules])).toMatchObject({ status: 0 })
   await using board = await openTestDashboard(redis)
   const file = join(board.folder, 'rules-test.yml')
-  await writeFile(file, JSON.stringify(ruleTests(rules)))
-  expect(promtool(['test', 'rules', file])).toMatchObject({ status: 0 })
+  const defined = [...(await readFile(rules, 'utf8')).matchAll(/^ *- alert: (\w+)$/gm)].map(([, name]) => name ?? '')
+  expect(CASES.map(({ alert }) => alert).sort()).toEqual([...defined].sort())
+  await writeFile(file, JSON.stringify(ruleTests(rules, defined)))
+  const { status, said } = promtool(['test', 'rules', file])
+  expect({ status, said }).toEqual({ status: 0, said: expect.any(String) as string })
 })
 
 it('rules and charts ask only for metrics that there are', async () => {
@@ -81,89 +84,118 @@ it('rules and charts ask only for metrics that there are', async () => {
   )
 })
 
-/** An idle dashboard fires nothing; a server that is away and a mirror that is stale do. */
-function ruleTests(rules: string): unknown {
-  const info = { series: 'dataferry_build_info{version="1"}', values: '1+0x6000' }
-  const quiet = [
-    info,
-    { series: 'dataferry_workers_wanted', values: '0+0x6000' },
-    { series: 'dataferry_mirror_last_success_timestamp_seconds{mirror="climate"}', values: '0+60x6000' },
-  ]
-  const alerts = [
-    'DataferryAway',
-    'DataferryServerOnHold',
-    'DataferryNobodyWorks',
-    'DataferryManyFailures',
-    'DataferryMirrorStale',
-  ]
-  const silent = (eval_time: string) => alerts.map((alertname) => ({ alertname, eval_time, exp_alerts: [] }))
-  return {
-    rule_files: [rules],
-    evaluation_interval: '1m',
-    tests: [
-      { interval: '1m', input_series: quiet, alert_rule_test: silent('5h') },
-      {
-        interval: '1m',
-        input_series: [
-          info,
-          { series: 'dataferry_workers_wanted', values: '2+0x6000' },
-          { series: 'dataferry_stream_slots{server="a",state="granted"}', values: '0+0x6000' },
-          { series: 'dataferry_queue_items{server="a",state="active"}', values: '0+0x6000' },
-        ],
-        promql_expr_test: [
-          {
-            expr: 'ALERTS{alertname="DataferryNobodyWorks",alertstate="firing"}',
-            eval_time: '1h',
-            exp_samples: [
-              { labels: 'ALERTS{alertname="DataferryNobodyWorks",alertstate="firing",severity="warning"}', value: 1 },
-            ],
-          },
-        ],
-      },
-      {
-        interval: '1m',
-        input_series: [
-          info,
-          { series: 'dataferry_server_hold_seconds_total{server="a",reason="outage"}', values: '0+60x6000' },
-          { series: 'dataferry_mirror_last_success_timestamp_seconds{mirror="climate"}', values: '0+0x6000' },
-        ],
-        promql_expr_test: [
-          {
-            expr: 'ALERTS{alertname="DataferryServerOnHold",alertstate="firing"}',
-            eval_time: '2h',
-            exp_samples: [
-              {
-                labels: 'ALERTS{alertname="DataferryServerOnHold",alertstate="firing",server="a",severity="warning"}',
-                value: 1,
-              },
-            ],
-          },
-          {
-            expr: 'ALERTS{alertname="DataferryMirrorStale",alertstate="firing"}',
-            eval_time: '96h',
-            exp_samples: [
-              {
-                labels:
-                  'ALERTS{alertname="DataferryMirrorStale",alertstate="firing",mirror="climate",severity="warning"}',
-                value: 1,
-              },
-            ],
-          },
-        ],
-      },
-      {
-        interval: '1m',
-        input_series: [],
-        promql_expr_test: [
-          {
-            expr: 'ALERTS{alertname="DataferryAway",alertstate="firing"}',
-            eval_time: '1h',
-            exp_samples: [
-              { labels: 'ALERTS{alertname="DataferryAway",alertstate="firing",severity="warning"}', value: 1 },
-            ],
-          },
-        ],
-      },
-    ],
-  }
+interface AlertCase {
+  readonly alert: string
+  readonly severity?: string
+  readonly labels?: Readonly<Record<string, string>>
+  readonly at: string
+  /** Series by name and labels, in the notation of promtool. */
+  readonly series: Readonly<Record<string, string>>
+}
+
+const INFO = { 'dataferry_build_info{version="1"}': '1+0x6000' }
+/** Jobs in progress, and files that arrive. */
+const BUSY = {
+  ...INFO,
+  dataferry_workers_wanted: '1+0x6000',
+  'dataferry_stream_slots{server="a",state="granted"}': '4+0x6000',
+  'dataferry_queue_items{server="a",state="active"}': '4+0x6000',
+}
+const ARRIVING = {
+  'dataferry_received_bytes_total{server="a"}': '0+1000000x6000',
+  'dataferry_items_settled_total{server="a",outcome="done"}': '0+60x6000',
+}
+const AT_A = { server: 'a' }
+
+const CASES: readonly AlertCase[] = [
+  { alert: 'DataferryAway', at: '1h', series: {} },
+  {
+    alert: 'DataferryServerOnHold',
+    labels: AT_A,
+    at: '2h',
+    series: { ...INFO, 'dataferry_server_hold_seconds_total{server="a",reason="outage"}': '0+60x6000' },
+  },
+  {
+    alert: 'DataferryServerPaused',
+    severity: 'info',
+    labels: AT_A,
+    at: '25h',
+    series: { ...INFO, 'dataferry_server_hold_seconds_total{server="a",reason="person"}': '0+60x6000' },
+  },
+  {
+    alert: 'DataferryNobodyWorks',
+    at: '1h',
+    series: {
+      ...BUSY,
+      'dataferry_stream_slots{server="a",state="granted"}': '0+0x6000',
+      'dataferry_queue_items{server="a",state="active"}': '0+0x6000',
+    },
+  },
+  {
+    alert: 'DataferryStalled',
+    at: '2h',
+    series: {
+      ...BUSY,
+      'dataferry_received_bytes_total{server="a"}': '1000+0x6000',
+      'dataferry_items_settled_total{server="a",outcome="done"}': '60+0x6000',
+    },
+  },
+  {
+    alert: 'DataferryManyFailures',
+    labels: AT_A,
+    at: '2h',
+    series: { ...BUSY, ...ARRIVING, 'dataferry_items_settled_total{server="a",outcome="failed"}': '0+4x6000' },
+  },
+  {
+    alert: 'DataferryMirrorStale',
+    labels: { mirror: 'climate' },
+    at: '96h',
+    series: { ...INFO, 'dataferry_mirror_last_success_timestamp_seconds{mirror="climate"}': '0+0x6000' },
+  },
+]
+
+/** Nothing goes on, or everything well: nothing is to be told. Some failures, and a pause of hours, are part of that. */
+const QUIET: readonly Readonly<Record<string, string>>[] = [
+  {
+    ...INFO,
+    dataferry_workers_wanted: '0+0x6000',
+    'dataferry_mirror_last_success_timestamp_seconds{mirror="climate"}': '0+60x6000',
+  },
+  {
+    ...BUSY,
+    ...ARRIVING,
+    'dataferry_items_settled_total{server="a",outcome="failed"}': '0+2x6000',
+    'dataferry_server_hold_seconds_total{server="a",reason="person"}': '0+60x600 36000+0x5400',
+    'dataferry_server_hold_seconds_total{server="a",reason="throttle"}': '0+20x6000',
+  },
+]
+
+/** Each alert fires where it should, and none where all is well. @param defined names of all alerts */
+function ruleTests(rules: string, defined: readonly string[]): unknown {
+  const input = (series: Readonly<Record<string, string>>) => ({
+    interval: '1m',
+    input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
+  })
+  const firing = CASES.map(({ alert, severity = 'warning', labels = {}, at, series }) => {
+    const all = { alertname: alert, alertstate: 'firing', ...labels, severity }
+    const text = Object.entries(all).map(([name, value]) => `${name}="${value}"`)
+    return {
+      ...input(series),
+      promql_expr_test: [
+        {
+          // Only this one: what is wrong is told once.
+          expr: 'ALERTS{alertstate="firing"}',
+          eval_time: at,
+          exp_samples: [{ labels: `ALERTS{${text.join(',')}}`, value: 1 }],
+        },
+      ],
+    }
+  })
+  const quiet = QUIET.map((series) => ({
+    ...input(series),
+    alert_rule_test: defined.flatMap((alertname) =>
+      ['1h', '5h', '30h'].map((eval_time) => ({ alertname, eval_time, exp_alerts: [] })),
+    ),
+  }))
+  return { rule_files: [rules], evaluation_interval: '1m', tests: [...firing, ...quiet] }
 }

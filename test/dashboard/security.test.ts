@@ -3,9 +3,13 @@ import { createServer, request, type IncomingMessage } from 'node:http'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { pathToFileURL } from 'node:url'
 import { RedisLedger } from '../../src/ledger/redis/redis-ledger.ts'
+import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
+import { batchOf, itemAt, plannedBatch } from '../batch/fixtures.ts'
 import { useRedis } from '../redis.ts'
 import { openTestDashboard, type OpenedDashboard } from './open-dashboard.ts'
+import { routesOf, type Route } from './routes.ts'
 
 const redis = useRedis()
 let board: OpenedDashboard
@@ -16,32 +20,18 @@ beforeAll(async () => {
   board = await openTestDashboard(redis)
   operator = await board.signIn()
   viewer = await board.signIn('--viewer')
+  const routes = await routesOf(board, operator)
+  reads = routes.filter(({ method }) => method === 'GET').map(({ path }) => path)
+  writes = routes.filter(({ method }) => method !== 'GET')
 })
 afterAll(() => board[Symbol.asyncDispose]())
 
-const READS = [
-  '/api/session',
-  '/api/overview',
-  '/api/batches',
-  '/api/servers',
-  '/api/workers',
-  '/api/mirrors',
-  '/api/history',
-  '/api/schedules',
-  '/api/events',
-  '/api/openapi.json',
-]
-const WRITES = [
-  '/api/batches/b1/pause',
-  '/api/batches/b1/cancel',
-  '/api/batches/b1/continue',
-  '/api/batches/b1/retry',
-  '/api/servers/limit',
-  '/api/plans',
-  '/api/batches',
-  '/api/mirrors/run',
-  '/api/schedules/nightly/run',
-]
+let reads: readonly string[]
+let writes: readonly Route[]
+
+async function statusOf(path: string, headers: Readonly<Record<string, string>>): Promise<{ status: number }> {
+  return { status: (await board.ask(path, { headers })).status }
+}
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
@@ -73,14 +63,25 @@ describe('who may ask', () => {
     expect(answer.status).toBe(200)
   })
 
-  it('nothing of the API is told to somebody who is not signed in', async () => {
-    for (const path of READS) expect((await board.ask(path)).status).toBe(401)
-    for (const path of READS) {
-      const cookie = operator.cookie.replace(/=.*/, '=guessed')
-      expect((await board.ask(path, { headers: { cookie } })).status).toBe(401)
-      expect((await board.ask(path, { headers: { Authorization: 'Bearer guessed' } })).status).toBe(401)
+  it('the list of routes is whole: it has what pages and scripts use', () => {
+    expect(reads).toEqual(expect.arrayContaining(['/api/overview', '/api/batches/none/failures.csv', '/api/events']))
+    expect(writes.map(({ path }) => path)).toEqual(
+      expect.arrayContaining(['/api/schedules/none/pause', '/api/mirrors/run', '/api/batches/none/retry']),
+    )
+  })
+
+  it('nothing is told or done for somebody who is not signed in', async () => {
+    const guesses = [{}, { cookie: operator.cookie.replace(/=.*/, '=guessed') }, { Authorization: 'Bearer guessed' }]
+    for (const headers of guesses) {
+      for (const path of reads) expect({ path, ...(await statusOf(path, headers)) }).toEqual({ path, status: 401 })
+      for (const { method, path } of writes.filter(({ isOpen }) => !isOpen)) {
+        expect({ path, status: (await board.write(path, {}, headers, method)).status }).toEqual({ path, status: 401 })
+      }
     }
-    for (const path of WRITES) expect((await board.write(path, {})).status).toBe(401)
+    expect(writes.filter(({ isOpen }) => isOpen)).toEqual([
+      { method: 'POST', path: '/api/session', isOpen: true },
+      { method: 'DELETE', path: '/api/session', isOpen: true },
+    ])
   })
 
   it('a page of another origin can neither write nor have its reads answered', async () => {
@@ -91,14 +92,17 @@ describe('who may ask', () => {
       board.url.replace('http:', 'https:'),
       `${board.url}.attacker.example`,
     ]
-    for (const path of [...WRITES, '/api/session']) {
+    for (const { method, path } of writes) {
       for (const Origin of origins) {
-        expect((await board.write(path, {}, { ...operator, Origin })).status).toBe(403)
+        const answer = await board.write(path, {}, { ...operator, Origin }, method)
+        expect({ path, Origin, status: answer.status }).toEqual({ path, Origin, status: 403 })
       }
     }
     for (const site of ['cross-site', 'same-site']) {
-      const { status } = await board.ask('/api/overview', { headers: { ...operator, 'Sec-Fetch-Site': site } })
-      expect(status).toBe(403)
+      for (const path of reads) {
+        const told = await statusOf(path, { ...operator, 'Sec-Fetch-Site': site })
+        expect({ path, ...told }).toEqual({ path, status: 403 })
+      }
     }
   })
 
@@ -110,8 +114,11 @@ describe('who may ask', () => {
   })
 
   it('a write without an origin needs a token of its own: a cookie is sent by any page', async () => {
-    const headers = { ...operator, 'Content-Type': 'application/json' }
-    expect((await board.ask('/api/batches/b1/pause', { method: 'POST', headers, body: '{}' })).status).toBe(403)
+    const headers = { ...operator, 'Content-Type': 'application/json', 'Content-Length': '2' }
+    for (const { method, path } of writes) {
+      const { status } = await board.ask(path, { method, headers, body: '{}' })
+      expect({ path, status }).toEqual({ path, status: 403 })
+    }
   })
 
   it('what a form can send is no write', async () => {
@@ -121,16 +128,22 @@ describe('who may ask', () => {
       'multipart/form-data; boundary=x',
       'application/jsonp',
     ]) {
-      const { status } = await board.write('/api/batches/b1/pause', {}, { ...operator, 'Content-Type': type })
-      expect(status).toBe(415)
+      for (const { method, path } of writes) {
+        const { status } = await board.write(path, {}, { ...operator, 'Content-Type': type }, method)
+        expect({ path, type, status }).toEqual({ path, type, status: 415 })
+      }
     }
   })
 
   it('a viewer sees everything and changes nothing', async () => {
-    for (const path of READS.filter((one) => one !== '/api/events')) {
-      expect({ path, status: (await board.ask(path, { headers: viewer })).status }).toEqual({ path, status: 200 })
+    for (const path of reads.filter((one) => one !== '/api/events')) {
+      const told = await statusOf(path, viewer)
+      // There is no batch of the name that stands for any.
+      expect({ path, ...told }).toEqual({ path, status: path.includes('/none') ? 404 : 200 })
     }
-    for (const path of WRITES) expect((await board.write(path, {}, viewer)).status).toBe(403)
+    for (const { method, path } of writes.filter(({ isOpen }) => !isOpen)) {
+      expect({ path, status: (await board.write(path, {}, viewer, method)).status }).toEqual({ path, status: 403 })
+    }
   })
 })
 
@@ -263,13 +276,11 @@ describe('what is asked', () => {
 
   it('names from servers arrive as text, and act on no terminal', async () => {
     const ledger = new RedisLedger(redis.client, { prefix: redis.prefix })
-    const evil = '<script>alert(1)</script>\u001b[31m\u202e"\'><img src=x onerror=alert(1)>.csv'
-    const batch = {
-      id: 'hostile',
-      destination: 'file:///nowhere',
-      servers: ['https://dv.example.edu'],
-      createdAt: new Date().toISOString(),
-    }
+    const evil = '=<script>alert(1)</script>\u001b[31m\u202e"\'><img src=x onerror=alert(1)>.csv'
+    const destination = pathToFileURL(join(board.folder, 'hostile')).href
+    const { records } = diskSink(join(board.folder, 'hostile'))
+    const item = itemAt(evil, { origin: { dataset: `doi:10.5072/${evil}`, version: evil } })
+    const { batch } = await plannedBatch(records, [item], batchOf('hostile', { destination }))
     await ledger.open(batch)
     await ledger.setPlanned('hostile', 1, 10, true)
     await ledger.settle('hostile', 0, {
@@ -283,6 +294,15 @@ describe('what is asked', () => {
     // eslint-disable-next-line no-control-regex -- these are what must not be there
     expect(text).not.toMatch(/[\u0000-\u001f\u202e]/)
     expect(json()).toMatchObject({ failures: [{ examples: [{ path: evil, message: evil }] }] })
+    const found = await board.ask('/api/batches/hostile/items?q=SCRIPT', { headers: operator })
+    const [hit] = found.text.trim().split('\n')
+    expect(JSON.parse(hit ?? '')).toMatchObject({ item: { path: evil, dataset: `doi:10.5072/${evil}`, message: evil } })
+    const table = await board.ask('/api/batches/hostile/failures.csv', { headers: operator })
+    expect(table.text).toContain('onerror')
+    expect(table.text.split(/[\r\n,]+/)).not.toContainEqual(expect.stringMatching(/^"?[=+@-]/))
+    expect(table.headers['content-type']).toBe('text/csv; charset=utf-8')
+    // eslint-disable-next-line no-control-regex -- these are what must not be there
+    for (const { text } of [found, table]) expect(text).not.toMatch(/[\u0000-\u0009\u000b\u000c\u000e-\u001f\u202e]/)
     await ledger.forget('hostile')
   })
 

@@ -1,3 +1,4 @@
+import { BatchLogs } from '../../src/ledger/batch-logs.ts'
 import { expect, it } from 'vitest'
 import { batchKeys } from '../../src/ledger/redis/keys.ts'
 import { RedisLedger } from '../../src/ledger/redis/redis-ledger.ts'
@@ -34,6 +35,8 @@ it('every key carries the prefix and its hash tag, so that a cluster keeps them 
   await ledger.settle(batch.id, 0, { state: 'failed', bytes: 0, error: { code: 'X', message: 'x', path: 'x' } })
   await ledger.settle(batch.id, 1, { state: 'waiting', bytes: 0 })
   await ledger.setNextLook(batch.id, 'https://a.example', 1)
+  const line = { at: batch.createdAt, host: 'h', pid: 1, level: 'info', text: 'x' } as const
+  await new BatchLogs(redis.client, redis.prefix).add(batch.id, [line])
   const keys = Object.values(batchKeys(redis.prefix, batch.id))
   expect(await redis.client.exists(...keys)).toBe(keys.length)
   expect(keys.every((key) => key.startsWith(`${redis.prefix}:`))).toBe(true)

@@ -21,7 +21,7 @@ const LONGEST_TOKEN = 200
  */
 export async function startDashboard(context: Context, runtime: Runtime, pages?: string): Promise<Dashboard> {
   const { config, text, texts } = context
-  const { jobs, prefix, logFile, stateDir } = config.settings
+  const { jobs, prefix, stateDir } = config.settings
   const port = text('port')
   const children = new ChildCommands(context.log, commandEnvironment(context.config))
   const allowed = texts('to').map((shown) => ({ shown, url: destinationUrl(shown, process.cwd()) }))
@@ -43,7 +43,6 @@ export async function startDashboard(context: Context, runtime: Runtime, pages?:
       servers: config.servers,
       usualLimit: jobs,
       prefix,
-      logFile,
       stateDir,
       ...(pages !== undefined && { pages }),
     },

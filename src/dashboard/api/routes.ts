@@ -1,4 +1,5 @@
 import { DataferryError } from '../../errors.ts'
+import type { BatchLogs } from '../../ledger/batch-logs.ts'
 import type { Ledger, LedgerEntry } from '../../ledger/ledger.ts'
 import { DATAFERRY_VERSION } from '../../dataverse/version.ts'
 import { z } from 'zod'
@@ -23,6 +24,7 @@ export interface ApiDeps {
   readonly failures: FailureGroups
   readonly search: ItemSearch
   readonly records: BatchRecords
+  readonly logs: Pick<BatchLogs, 'read'>
   readonly places: Places
   readonly streams: EventStreams
   readonly schedules: () => Promise<schema.ScheduleView[]>
@@ -152,7 +154,7 @@ function addReads(endpoints: Endpoints, { observer, places, streams, schedules, 
 }
 
 function addBatch(endpoints: Endpoints, deps: ApiDeps): void {
-  const { ledger, records, search } = deps
+  const { ledger, records, logs, search } = deps
   const at = { params: schema.batchIdParam } as const
   endpoints.add({
     ...at,
@@ -165,6 +167,14 @@ function addBatch(endpoints: Endpoints, deps: ApiDeps): void {
       const [live, about] = await Promise.all([liveOf(deps, entry.id), records.about(entry)])
       return { ...live, ...about }
     },
+  })
+  endpoints.add({
+    ...at,
+    method: 'get',
+    path: '/api/batches/:id/log',
+    summary: 'The last lines that any process has logged about it, but for files that arrived well.',
+    answer: schema.batchLogSchema,
+    handle: async ({ params }) => ({ lines: [...(await logs.read((await known(ledger, params.id)).id))] }),
   })
   endpoints.add({
     ...at,

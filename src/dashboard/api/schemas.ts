@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { batchLogLineSchema } from '../../ledger/batch-logs.ts'
 import { FORMATS } from '../../model/item.ts'
 import { ROLES } from '../roles.ts'
 
@@ -183,10 +184,11 @@ export const batchDetailSchema = batchLiveSchema.extend({
     .nullable()
     .describe('from its folder at the destination; null: see recordProblem'),
   recordProblem: z.string().nullable(),
-  log: z.array(z.string()).describe('the last lines about it in the log file of this process'),
-  logFile: z.string().nullable(),
 })
 export type BatchDetail = z.infer<typeof batchDetailSchema>
+
+export const batchLogSchema = z.object({ lines: z.array(batchLogLineSchema) })
+export type BatchLogView = z.infer<typeof batchLogSchema>
 
 const ITEM_STATES = ['open', 'active', 'there', 'failed', 'waiting'] as const
 const itemSchema = z.object({

@@ -1,5 +1,5 @@
 import { formatBytes, formatCount, formatDuration, formatRate, plural } from '../../model/format.ts'
-import type { BatchDetail, BatchLive, BatchView, FailureGroup, Outcome } from '../api/schemas.ts'
+import type { BatchDetail, BatchLive, BatchLogView, BatchView, FailureGroup, Outcome } from '../api/schemas.ts'
 import { send } from './api.ts'
 import { useAnswer, useLive } from './live.ts'
 import { Act, Ago, Card, Figure, Loading, Name, Problem, StateBar, StateTag, useOutcome } from './parts.tsx'
@@ -52,6 +52,7 @@ export function Batch({ id }: { readonly id: string }) {
         </Card>
       )}
       {about.state && <Record about={about.state} batch={batch} />}
+      <Log address={`${address}/log`} />
     </>
   )
 }
@@ -173,71 +174,74 @@ const TOTALS: Readonly<Record<string, string>> = {
 }
 
 function Record({
-  about: { record, recordProblem, log, logFile },
+  about: { record, recordProblem },
   batch,
 }: {
   readonly about: BatchDetail
   readonly batch: BatchView
 }) {
   return (
-    <>
-      <Card title="On record">
-        {recordProblem !== null && (
-          <p class="hold">
-            <Name text={recordProblem} />
-          </p>
+    <Card title="On record">
+      {recordProblem !== null && (
+        <p class="hold">
+          <Name text={recordProblem} />
+        </p>
+      )}
+      <dl class="pairs">
+        <dt>Destination</dt>
+        <dd>
+          <Name text={batch.destination} class="mono" />
+        </dd>
+        <dt>Servers</dt>
+        <dd>
+          <Name text={batch.servers.join(', ')} />
+        </dd>
+        {record && (
+          <>
+            <dt>Manifest</dt>
+            <dd>
+              <Name text={record.manifest} /> ({plural(record.entries, 'entry', 'entries')})
+            </dd>
+            <dt>Form</dt>
+            <dd>{record.format}</dd>
+            {Object.entries(TOTALS)
+              .filter(([key]) => (record.totals[key] ?? 0) > 0)
+              .map(([key, words]) => (
+                <>
+                  <dt key={key}>{formatCount(record.totals[key] ?? 0)}</dt>
+                  <dd>{words}</dd>
+                </>
+              ))}
+            <dt>Report</dt>
+            <dd>{record.report ? <Report report={record.report} /> : 'written when it has ended'}</dd>
+          </>
         )}
-        <dl class="pairs">
-          <dt>Destination</dt>
-          <dd>
-            <Name text={batch.destination} class="mono" />
-          </dd>
-          <dt>Servers</dt>
-          <dd>
-            <Name text={batch.servers.join(', ')} />
-          </dd>
-          {record && (
-            <>
-              <dt>Manifest</dt>
-              <dd>
-                <Name text={record.manifest} /> ({plural(record.entries, 'entry', 'entries')})
-              </dd>
-              <dt>Form</dt>
-              <dd>{record.format}</dd>
-              {Object.entries(TOTALS)
-                .filter(([key]) => (record.totals[key] ?? 0) > 0)
-                .map(([key, words]) => (
-                  <>
-                    <dt key={key}>{formatCount(record.totals[key] ?? 0)}</dt>
-                    <dd>{words}</dd>
-                  </>
-                ))}
-              <dt>Report</dt>
-              <dd>{record.report ? <Report report={record.report} /> : 'written when it has ended'}</dd>
-            </>
-          )}
-        </dl>
-      </Card>
-      <Card title="Log">
-        {logFile === null && (
-          <p class="quiet">
-            Nothing is logged to a file here. To see it: start the dashboard with --log-file of the workers.
-          </p>
-        )}
-        {logFile !== null && log.length === 0 && (
-          <p class="quiet">
-            The end of <Name text={logFile} class="mono" /> says nothing about this batch.
-          </p>
-        )}
-        {log.length > 0 && (
-          <pre class="log" tabIndex={0} aria-label="Log">
-            {log.map((line) => (
-              <Name key={line} text={line} />
-            ))}
-          </pre>
-        )}
-      </Card>
-    </>
+      </dl>
+    </Card>
+  )
+}
+
+/** What the processes that work on it said last, on whichever machine. */
+function Log({ address }: { readonly address: string }) {
+  const { state, problem } = useAnswer<BatchLogView>(address, 2_000)
+  return (
+    <Card title="Log">
+      <Problem text={problem} />
+      {state?.lines.length === 0 && <p class="quiet">No worker has said anything about it in the last days.</p>}
+      {state && state.lines.length > 0 && (
+        <ol class="log" tabIndex={0} aria-label="Last lines of the log, the newest first">
+          {state.lines.toReversed().map(({ at, host, pid, level, text }, i) => (
+            <li key={`${i} ${at}`} class={level}>
+              <time dateTime={at}>{new Date(at).toLocaleTimeString()}</time>{' '}
+              <span class="quiet">
+                <Name text={`${host} (${pid})`} />
+              </span>{' '}
+              <Name text={text} />
+            </li>
+          ))}
+        </ol>
+      )}
+    </Card>
   )
 }
 

@@ -21,6 +21,8 @@ export type BatchKeys = {
   readonly errors: string
   /** Hash: line → crashes of workers that had it. */
   readonly crashes: string
+  /** List: the last lines of the log about it. */
+  readonly log: string
 }
 
 export function batchKeys(prefix: string, id: BatchId): BatchKeys {
@@ -34,6 +36,7 @@ export function batchKeys(prefix: string, id: BatchId): BatchKeys {
     counters: `${batch}:counters`,
     errors: `${batch}:errors`,
     crashes: `${batch}:crashes`,
+    log: `${batch}:log`,
   }
 }
 
