@@ -334,6 +334,12 @@ export const ERROR_CODES = {
     meaning: 'Another command is running this mirror, or an earlier run of it has not ended.',
     advice: 'Wait until it has ended, or stop it; `dataferry mirror run` goes on where it was.',
   },
+  VERIFY_BUSY: {
+    group: 'system',
+    remedy: 'park',
+    meaning: 'Another command is verifying or repairing this destination, and keeps its results there.',
+    advice: 'Wait until it has ended, or stop it; then give the same command again.',
+  },
   BATCH_OWNED: {
     group: 'system',
     remedy: 'park',

@@ -21,6 +21,11 @@ export function numberKey(n: number): string {
   return String(n).padStart(KEY_DIGITS, '0')
 }
 
+/** The text by whose UTF-16 code units keys are sorted. */
+export function sortText(key: string): string {
+  return JSON.stringify(key)
+}
+
 /** A value with its key, both as JSON, which holds no tab and no line break. */
 interface Entry {
   readonly key: string
@@ -60,7 +65,7 @@ export class ExternalSort<T> implements AsyncDisposable {
 
   /** Takes a value; one call at a time. */
   async add(key: string, value: T): Promise<void> {
-    const entry = { key: JSON.stringify(key), value: JSON.stringify(value) }
+    const entry = { key: sortText(key), value: JSON.stringify(value) }
     this.#entries.push(entry)
     this.#characters += entry.key.length + entry.value.length
     if (this.#characters >= this.#runCharacters) await inTemporaryFolder(() => this.#spill())

@@ -13,6 +13,8 @@ const receivedSchema = z.object({
   size: count.optional(),
   checksum: checksumSchema.optional(),
   finishedAt: z.string(),
+  mirror: z.string().optional(),
+  dataset: z.string().optional(),
 })
 const unfetchedSchema = z.object({
   kind: z.literal('unfetched'),
@@ -29,6 +31,9 @@ export type Received = Readonly<z.infer<typeof receivedSchema>>
 export type Stated = Pick<Receipt, 'n' | 'path' | 'finishedAt'> & {
   readonly size?: number | undefined
   readonly checksum?: Receipt['checksum']
+  /** Of a mirror's: its name, and the PID of the dataset. Its time is that of the mirror's last run, not the file's. */
+  readonly mirror?: string
+  readonly dataset?: string
 }
 
 /** All that is known about one path of a destination. */
@@ -46,9 +51,17 @@ export interface KnownPath {
 export class KnownPaths implements AsyncDisposable {
   readonly #facts = new ExternalSort<Fact>(factSchema)
 
-  async addReceipt(batch: BatchId, { n, path, size, checksum, finishedAt }: Stated): Promise<void> {
-    const known = { ...(size !== undefined && { size }), ...(checksum && { checksum }) }
-    await this.#facts.add(path, { kind: 'received', batch, n, ...known, finishedAt })
+  async addReceipt(batch: BatchId, { n, path, size, checksum, finishedAt, mirror, dataset }: Stated): Promise<void> {
+    await this.#facts.add(path, {
+      kind: 'received',
+      batch,
+      n,
+      ...(size !== undefined && { size }),
+      ...(checksum && { checksum }),
+      finishedAt,
+      ...(mirror !== undefined && { mirror }),
+      ...(dataset !== undefined && { dataset }),
+    })
   }
 
   /** @param why the code that it failed with */

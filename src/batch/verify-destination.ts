@@ -12,31 +12,46 @@ import { LineSet } from './line-set.ts'
 import { codeOf, Outcomes } from './outcomes.ts'
 import { isUnreadable } from './record.ts'
 
+/** What is known of the bytes of a file. */
+export interface Bytes {
+  readonly size?: number | undefined
+  readonly checksum?: Checksum | undefined
+}
+
+/** The record that knows a file: the line of a batch, or the dataset of a mirror, whose id `n` is then. */
+export interface KnownBy {
+  readonly batch: BatchId
+  readonly n: number
+  readonly mirror?: string | undefined
+  /** PID; of a batch's file its plan tells. */
+  readonly dataset?: string | undefined
+}
+
 /** What was found at one path of a destination. */
 export type Finding =
-  | { readonly state: 'ok'; readonly path: string; readonly size: number }
+  | { readonly state: 'ok'; readonly path: string; readonly size: number; readonly checksum: Checksum }
   /** Recorded without a checksum, so only its size could be compared. */
   | { readonly state: 'size-only'; readonly path: string; readonly size: number }
-  | { readonly state: 'missing'; readonly path: string; readonly batch: BatchId; readonly n: number }
-  | {
+  | ({ readonly state: 'missing'; readonly path: string; readonly expected: Bytes } & KnownBy)
+  | ({
       readonly state: 'changed'
+      /** `bit-rot`: of the right size, with other bytes. */
+      readonly kind: 'bit-rot' | 'wrong-size'
       readonly path: string
-      readonly batch: BatchId
-      readonly n: number
-      readonly expected: string
-      readonly found: string
-    }
+      readonly expected: Bytes
+      readonly found: Bytes
+    } & KnownBy)
   | { readonly state: 'extra'; readonly path: string; readonly size: number }
   /** Planned, but never fetched; `why` is the code it failed with, or what it waits for. */
-  | {
-      readonly state: 'unfetched'
-      readonly path: string
-      readonly batch: BatchId
-      readonly n: number
-      readonly why: string | undefined
-    }
+  | ({ readonly state: 'unfetched'; readonly path: string; readonly why: string | undefined } & KnownBy)
   /** Unreadable records, so that nothing can be said about what they should prove. */
   | { readonly state: 'unreadable'; readonly path: string; readonly message: string }
+
+/** The checksum of a file, or else its size, for people: `md5 d41d…`, `99 bytes`. */
+export function bytesText({ size, checksum }: Bytes): string {
+  if (checksum) return `${checksum.algorithm} ${checksum.hex}`
+  return size === undefined ? 'unknown' : `${size} bytes`
+}
 
 /** The checksum of what is committed at a path; undefined: only its size is compared. */
 export type HashPath = (path: string, algorithm: Checksum['algorithm'], size: number) => Promise<Checksum | undefined>
@@ -195,7 +210,7 @@ async function findingsAt(
     // A listing does not follow links to folders; fetching does, as long as they stay inside.
     const size = listed ?? (await sink.stat(path, itemKey(received.batch, received.n), signal))?.size
     if (size !== undefined) return [await compare(path, size, received, hash)]
-    return [{ state: 'missing', path, batch: received.batch, n: received.n }]
+    return [{ state: 'missing', path, ...knownBy(received), expected: bytesOf(received) }]
   }
   const findings: Finding[] = []
   if (listed !== undefined) findings.push({ state: 'extra', path, size: listed })
@@ -207,14 +222,22 @@ async function findingsAt(
 }
 
 async function compare(path: string, size: number, received: Received, hash: HashPath): Promise<Finding> {
-  const { batch, n, checksum } = received
+  const { checksum } = received
+  const changed = { state: 'changed', path, ...knownBy(received) } as const
   if (received.size !== undefined && size !== received.size) {
-    return { state: 'changed', path, batch, n, expected: `${received.size} bytes`, found: `${size} bytes` }
+    return { ...changed, kind: 'wrong-size', expected: { size: received.size }, found: { size } }
   }
   if (!checksum) return { state: 'size-only', path, size }
   const found = await hash(path, checksum.algorithm, size)
   if (!found) return { state: 'size-only', path, size }
-  if (sameChecksum(found, checksum)) return { state: 'ok', path, size }
-  const text = ({ algorithm, hex }: Checksum): string => `${algorithm} ${hex}`
-  return { state: 'changed', path, batch, n, expected: text(checksum), found: text(found) }
+  if (sameChecksum(found, checksum)) return { state: 'ok', path, size, checksum: found }
+  return { ...changed, kind: 'bit-rot', expected: bytesOf(received), found: { size, checksum: found } }
+}
+
+function knownBy({ batch, n, mirror, dataset }: Received): KnownBy {
+  return { batch, n, ...(mirror !== undefined && { mirror }), ...(dataset !== undefined && { dataset }) }
+}
+
+function bytesOf({ size, checksum }: Received): Bytes {
+  return { ...(size !== undefined && { size }), ...(checksum && { checksum }) }
 }

@@ -7,7 +7,7 @@ import { visibleText } from '../model/visible-text.ts'
 import type { Records } from '../sinks/sink.ts'
 import { ExternalSort, numberKey } from './external-sort.ts'
 import { ItemsReader } from './items-file.ts'
-import type { Finding } from './verify-destination.ts'
+import { bytesText, type Finding } from './verify-destination.ts'
 
 type Asked = NonNullable<NonNullable<Item['problem']>['asked']>
 
@@ -94,7 +94,7 @@ export class WantedAgain implements AsyncDisposable {
   async add(finding: Finding): Promise<void> {
     if (finding.state !== 'missing' && finding.state !== 'changed' && finding.state !== 'unfetched') return
     const { batch, n, path, state } = finding
-    const message = state === 'changed' ? `${finding.found}, was ${finding.expected}` : ''
+    const message = state === 'changed' ? `${bytesText(finding.found)}, was ${bytesText(finding.expected)}` : ''
     await this.#found.add(`${batch} ${numberKey(n)}`, { batch, n, path, state, message })
   }
 

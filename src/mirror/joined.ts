@@ -1,24 +1,25 @@
 /** What two streams have of one id. */
-export interface Joined<A, B> {
-  readonly id: number
+export interface Joined<K, A, B> {
+  readonly id: K
   readonly left: A | undefined
   readonly right: B | undefined
 }
 
-interface Identified {
-  readonly id: number
+interface Identified<K> {
+  readonly id: K
 }
 
 /** Joins two streams in each of which ids ascend and stand once. */
-export async function* joined<A extends Identified, B extends Identified>(
-  left: AsyncIterable<A>,
-  right: AsyncIterable<B>,
-): AsyncGenerator<Joined<A, B>, void> {
+export async function* joined<K extends number | string, A extends Identified<K>, B extends Identified<K>>(
+  left: AsyncIterable<A & Identified<K>>,
+  right: AsyncIterable<B & Identified<K>>,
+): AsyncGenerator<Joined<K, A, B>, void> {
   const [ones, others] = [left[Symbol.asyncIterator](), right[Symbol.asyncIterator]()]
   try {
     let [one, other] = [await next(ones), await next(others)]
-    while (one || other) {
-      const id = Math.min(one?.id ?? Infinity, other?.id ?? Infinity)
+    for (;;) {
+      const id = one && other ? (one.id < other.id ? one.id : other.id) : (one?.id ?? other?.id)
+      if (id === undefined) return
       const pair = { id, left: one?.id === id ? one : undefined, right: other?.id === id ? other : undefined }
       yield pair
       if (pair.left) one = await next(ones)

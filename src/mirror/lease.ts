@@ -9,7 +9,7 @@ import { livenessOf, ownProcess, processIdentitySchema, type ProcessIdentity } f
 import type { Records } from '../sinks/sink.ts'
 import { names } from './order.ts'
 
-/** `lease.json`: the process that works on a mirror, for others that share its destination and no Redis. */
+/** `lease.json`: the process that works on something, for others that share its destination and no Redis. */
 const leaseSchema = z.object({
   v: z.literal(1),
   id: z.string(),
@@ -19,15 +19,15 @@ const leaseSchema = z.object({
 })
 type LeaseRecord = Readonly<z.infer<typeof leaseSchema>>
 
-/** That one process works on a mirror. Disposing leaves it to the next. */
+/** That one process works on something, such as a mirror. Disposing leaves it to the next. */
 export interface Lease extends AsyncDisposable {
-  /** Aborts when another process has taken the mirror, as this one had been silent for too long. */
+  /** Aborts when another process has taken it, as this one had been silent for too long. */
   readonly lost: AbortSignal
 }
 
 interface LeaseOptions {
   readonly signal: AbortSignal
-  /** The error for a mirror that another process has. */
+  /** The error for what another process has. */
   readonly refusal: (owner: ProcessIdentity) => DataferryError
   /** Told that a process, which may have ended where this one cannot look, is watched for a while. */
   readonly onWait: (owner: ProcessIdentity, ms: number) => void
@@ -43,14 +43,16 @@ interface LeaseTimes {
 
 const TIMES: LeaseTimes = { beatMs: 15_000, silentMs: 60_000 }
 
-/** Takes the lease of a mirror. Rejects with `refusal` while another process has it. */
+/**
+ * Takes a lease. Rejects with `refusal` while another process has it.
+ * @param name of its record
+ */
 export async function takeLease(
   records: Records,
-  mirror: string,
+  name: string,
   { signal, refusal, onWait, times = TIMES }: LeaseOptions,
 ): Promise<Lease> {
-  const name = names.lease(mirror)
-  const read = (): Promise<LeaseRecord | undefined> => readLease(records, mirror)
+  const read = async (): Promise<LeaseRecord | undefined> => parsed(await records.read(name))
   const there = await records.read(name)
   const other = parsed(there)
   if (other) {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Stated } from '../batch/known-paths.ts'
-import type { Finding } from '../batch/verify-destination.ts'
+import type { Finding, KnownBy } from '../batch/verify-destination.ts'
 import type { FindItem } from '../batch/wanted-rows.ts'
 import type { Item } from '../model/item.ts'
 import type { Records } from '../sinks/sink.ts'
@@ -17,11 +17,11 @@ export async function* mirrorReceipts(
 async function* receiptsOf(records: Records, mirror: string): AsyncGenerator<Stated> {
   const state = await readState(records, mirror)
   if (!state) return
-  for await (const { id } of heldDatasets(records, mirror)) {
+  for await (const { id, pid: dataset } of heldDatasets(records, mirror)) {
     for (const file of await readFiles(records, mirror, id)) {
       if (!isHeld(file)) continue
       const { path, size, checksum } = file
-      yield { n: id, path, size, checksum, finishedAt: state.finishedAt }
+      yield { n: id, path, size, checksum, finishedAt: state.finishedAt, mirror, dataset }
     }
   }
 }
@@ -79,7 +79,7 @@ function idOf(mirror: string): string {
 /** Compares the metadata that mirrors keep with what was written. */
 export async function* verifyMetadata(records: Records): AsyncGenerator<Finding> {
   for (const mirror of await listMirrors(records)) {
-    for await (const { id, folder, versions } of heldDatasets(records, mirror)) {
+    for await (const { id, pid: dataset, folder, versions } of heldDatasets(records, mirror)) {
       for (const { number, metadata = {} } of versions) {
         for (const [file, expected] of Object.entries(metadata)) {
           const name = names.metadata(mirror, folder, number, file)
@@ -87,6 +87,8 @@ export async function* verifyMetadata(records: Records): AsyncGenerator<Finding>
             path: `.dataferry/${name}`,
             batch: idOf(mirror),
             n: id,
+            mirror,
+            dataset,
           })
         }
       }
@@ -94,13 +96,11 @@ export async function* verifyMetadata(records: Records): AsyncGenerator<Finding>
   }
 }
 
-function compare(
-  bytes: Uint8Array | undefined,
-  expected: string,
-  place: { readonly path: string; readonly batch: string; readonly n: number },
-): Finding {
-  if (!bytes) return { state: 'missing', ...place }
-  const found = createHash('sha256').update(bytes).digest('hex')
-  if (found === expected) return { state: 'ok', path: place.path, size: bytes.length }
-  return { state: 'changed', ...place, expected: `sha256 ${expected}`, found: `sha256 ${found}` }
+function compare(bytes: Uint8Array | undefined, hex: string, place: { readonly path: string } & KnownBy): Finding {
+  const expected = { checksum: { algorithm: 'sha256', hex } } as const
+  if (!bytes) return { state: 'missing', ...place, expected }
+  const checksum = { algorithm: 'sha256', hex: createHash('sha256').update(bytes).digest('hex') } as const
+  const found = { size: bytes.length, checksum }
+  if (checksum.hex === hex) return { state: 'ok', path: place.path, ...found }
+  return { state: 'changed', kind: 'bit-rot', ...place, expected, found }
 }

@@ -59,8 +59,14 @@ describe('verifying a destination', () => {
     const byPath = Object.fromEntries(found.map((finding) => [finding.path, finding]))
     expect(byPath).toMatchObject({
       fine: { state: 'ok', size: 100 },
-      changed: { state: 'changed', batch: batch.id, n: 1, expected: `md5 ${checksumOf(BYTES).hex}` },
-      cut: { state: 'changed', n: 2, expected: '100 bytes', found: '99 bytes' },
+      changed: {
+        state: 'changed',
+        batch: batch.id,
+        n: 1,
+        kind: 'bit-rot',
+        expected: { size: 100, checksum: checksumOf(BYTES) },
+      },
+      cut: { state: 'changed', n: 2, kind: 'wrong-size', expected: { size: 100 }, found: { size: 99 } },
       missing: { state: 'missing', n: 3 },
       unread: { state: 'size-only', size: 100 },
       extra: { state: 'extra', size: 7 },
@@ -80,7 +86,7 @@ describe('verifying a destination', () => {
     await recorded(sink.records, [unread(0, 'a', 100)], 'w', 'b3')
     await store(sink, 'a', bytesOf(100, 2))
     expect(await all(verifyDestination(sink, { hash: hashIn(sink), signal: never }))).toEqual([
-      { state: 'ok', path: 'a', size: 100 },
+      { state: 'ok', path: 'a', size: 100, checksum: expect.anything() as unknown },
     ])
   })
 
@@ -92,7 +98,7 @@ describe('verifying a destination', () => {
     await recorded(sink.records, [done(0, 'a', bytesOf(100, 1), { finishedAt: '2026-02-02T00:00:00.000Z' })], 'w', 'b2')
     await store(sink, 'a', bytesOf(100, 2))
     const found = await all(verifyDestination(sink, { hash: hashIn(sink), signal: never }))
-    expect(found).toEqual([{ state: 'ok', path: 'a', size: 100 }])
+    expect(found).toEqual([{ state: 'ok', path: 'a', size: 100, checksum: expect.anything() as unknown }])
   })
 
   it('never passes where there is nothing to compare with', async () => {
@@ -112,7 +118,7 @@ describe('verifying a destination', () => {
     await writeHold(sink.records, 'b2', { state: 'cancelled', reason: 'by hand' })
     await store(sink, 'a', BYTES)
     expect(await all(verifyDestination(sink, { hash: hashIn(sink), signal: never }))).toEqual([
-      { state: 'ok', path: 'a', size: 100 },
+      { state: 'ok', path: 'a', size: 100, checksum: expect.anything() as unknown },
       { state: 'unfetched', path: 'b', batch: 'b1', n: 1, why: 'SOURCE_DENIED' },
       { state: 'unfetched', path: 'c', batch: 'b1', n: 2, why: undefined },
     ])

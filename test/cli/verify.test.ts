@@ -1,4 +1,4 @@
-import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -44,8 +44,8 @@ it('names what is wrong in the order of the paths, and asks for it in the order 
   await rm(join(cwd, 'data/b/gone'))
   const { code, stdout } = await verify('--wanted', join(cwd, 'again.csv'))
   expect(code).toBe(1)
-  expect(stdout.match(/^(?:missing|changed) +\S+/gm)?.map((line) => line.split(/ +/))).toEqual([
-    ['changed', 'a/changed'],
+  expect(stdout.match(/^(?:missing|bit rot) +\S+/gm)?.map((line) => line.split(/ {2,}/))).toEqual([
+    ['bit rot', 'a/changed'],
     ['missing', 'b/gone'],
     ['missing', 'z/gone'],
   ])
@@ -71,7 +71,49 @@ it('stopped in the middle it ends with 130, and leaves no manifest of a part', a
     stdout,
   })
   expect(code).toBe(130)
-  expect(stdout.text).toMatch(/^missing +a\/gone\n$/)
+  expect(stdout.text).toMatch(/^missing +a\/gone\n {4}of b1\n$/)
   expect(stderr).toContain('Stopping. Press Ctrl-C again to stop at once.')
   await expect(access(wanted)).rejects.toThrow()
+})
+
+it('keeps what it has found beside the data, and names kind, batch and dataset in a report', async () => {
+  await fetched('fine', 'rotten', 'cut', 'gone')
+  await writeFile(join(cwd, 'data/rotten'), bytesOf(100, 2))
+  await writeFile(join(cwd, 'data/cut'), bytesOf(99))
+  await writeFile(join(cwd, 'data/=extra'), 'x')
+  await rm(join(cwd, 'data/gone'))
+  const report = join(cwd, 'report')
+  expect((await verify('--report', `${report}.ndjson`)).code).toBe(1)
+  const found = (await readFile(`${report}.ndjson`, 'utf8')).trimEnd().split('\n')
+  expect(found.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    { path: '=extra', kind: 'extra', size: 1 },
+    { path: 'cut', kind: 'wrong-size', batch: 'b1', expected: '100 bytes', found: '99 bytes' },
+    { path: 'gone', kind: 'missing', batch: 'b1' },
+    { path: 'rotten', kind: 'bit-rot', batch: 'b1' },
+  ])
+  expect((await verify('--report', `${report}.csv`)).code).toBe(1)
+  const rows = (await readFile(`${report}.csv`, 'utf8')).trimEnd().split('\r\n')
+  expect(rows.map((row) => row.split(',').slice(0, 3))).toEqual([
+    ['kind', 'path', 'batch'],
+    ['extra', "'=extra", '""'],
+    ['wrong-size', 'cut', 'b1'],
+    ['missing', 'gone', 'b1'],
+    ['bit-rot', 'rotten', 'b1'],
+  ])
+  const kept = await readFile(join(cwd, 'data/.dataferry/verified/verified.ndjson'), 'utf8')
+  expect(kept.trimEnd().split('\n')).toHaveLength(5)
+})
+
+it('at a place that cannot be written it verifies as well, and says that nothing is kept', async () => {
+  await fetched('fine')
+  await writeFile(join(cwd, 'data/.dataferry/verified'), 'in the way')
+  const { code, stderr } = await verify()
+  expect(code).toBe(0)
+  expect(stderr).toContain('The results of this verification are not kept')
+})
+
+it('of a folder without records it makes no destination', async () => {
+  await mkdir(join(cwd, 'data'))
+  expect((await verify()).code).toBe(3)
+  await expect(access(join(cwd, 'data/.dataferry'))).rejects.toThrow()
 })

@@ -18,7 +18,7 @@ beforeEach(() => {
 })
 
 function take(whileWaiting?: () => Promise<void>, through = records): Promise<Lease> {
-  return takeLease(through, 'm', {
+  return takeLease(through, NAME, {
     signal: new AbortController().signal,
     refusal: ({ host }) => new DataferryError('MIRROR_BUSY', `${host} has it`),
     onWait: (owner) => {

@@ -16,6 +16,10 @@ export const command: Command = {
   settings: DESTINATION_SETTINGS,
   flags: [
     { flags: '--quick', help: 'compare sizes and what the store itself recorded, without reading the files' },
+    {
+      flags: '--report <file>',
+      help: 'write every finding to a file: a table where its name ends in .csv, else a JSON object a line',
+    },
     { flags: '--wanted <file>', help: 'write a manifest of what is missing or changed, to fetch it again' },
   ],
   run: async (context) => (await import('../verify/run.ts')).verify(context),

@@ -3,7 +3,7 @@ import { isDestination } from '../../batch/destination.ts'
 import { DataferryError } from '../../errors.ts'
 import { Claims } from '../../ledger/claims.ts'
 import { takeLease } from '../../mirror/lease.ts'
-import { checkMirrorName, listMirrors, readOrder, type MirrorOrder } from '../../mirror/order.ts'
+import { checkMirrorName, listMirrors, names, readOrder, type MirrorOrder } from '../../mirror/order.ts'
 import type { ProcessIdentity } from '../../process/process-identity.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
@@ -70,7 +70,7 @@ export async function ownMirror(
       `Process ${pid} on ${host} had mirror ${name}: waiting ${formatDuration(ms)} to see whether it still runs …`,
     )
   try {
-    const lease = await takeLease(records, name, { signal, refusal, onWait })
+    const lease = await takeLease(records, names.lease(name), { signal, refusal, onWait })
     return {
       lost: AbortSignal.any([claimed.lost, lease.lost]),
       renew: () => claimed.renew(),

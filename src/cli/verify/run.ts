@@ -1,12 +1,19 @@
 import { availableParallelism } from 'node:os'
 import { newVerifyProgress, verifyDestination, type Finding } from '../../batch/verify-destination.ts'
 import { mirrorReceipts, verifyMetadata } from '../../mirror/proof.ts'
+import { formatBytes, formatCount } from '../../model/format.ts'
+import { shownUrl } from '../../model/shown-url.ts'
+import { datasetOf } from '../../proof/verify/dataset-of.ts'
+import { findingRecord } from '../../proof/verify/finding-record.ts'
+import type { Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { openDestination } from '../destination.ts'
-import { shownUrl } from '../../model/shown-url.ts'
-import { formatBytes, formatCount } from '../../model/format.ts'
 import { FilesRead } from './files-read.ts'
+import { keepIfPossible } from './keep.ts'
+import { printFinding } from './print.ts'
 import { showProgress } from './progress.ts'
+import { ReportFile } from './report-file.ts'
+import { VerifyTally } from './tally.ts'
 import { openWanted } from './wanted.ts'
 
 /** Files read at the same time: so many that neither a core nor the disk waits for the other. */
@@ -16,83 +23,89 @@ const LOOKS_AT_ONCE = 32
 
 /** Verifies a destination and prints what is not right. */
 export async function verify(context: Context): Promise<ExitCode> {
-  const { config, args, out, signal, text } = context
-  const isQuick = context.has('quick')
-  const sink = await openDestination(config, args[0])
-  const counts = { ok: 0, 'size-only': 0, missing: 0, changed: 0, extra: 0, unfetched: 0, unreadable: 0 }
-  const wrong = (): number => counts.missing + counts.changed + counts.extra + counts.unfetched + counts.unreadable
-  let bytes = 0
+  const sink = await openDestination(context.config, context.args[0])
   try {
-    await using wanted = await openWanted(text('wanted'), sink.records)
-    const progress = newVerifyProgress()
-    const files = new FilesRead(sink, signal)
-    const findings = verifyDestination(sink, {
-      hash: isQuick ? files.recorded : files.hash,
-      signal,
-      concurrency: isQuick ? LOOKS_AT_ONCE : FILES_AT_ONCE,
-      progress,
-      also: mirrorReceipts(sink.records),
-    })
-    const shown = showProgress(context, () => ({
-      progress,
-      wrong: wrong(),
-      reading: isQuick ? undefined : files.open(),
-    }))
-    try {
-      for await (const finding of findings) {
-        counts[finding.state]++
-        if ('size' in finding) bytes += finding.size
-        report(context, finding)
-        await wanted?.add(finding)
-      }
-      for await (const finding of verifyMetadata(sink.records)) {
-        counts[finding.state]++
-        report(context, finding)
-      }
-    } finally {
-      await shown.stop()
-    }
-    out.record({ event: 'verified', destination: sink.url, bytes, ...counts })
-    const parts = [
-      `${formatCount(counts.ok)} right (${formatBytes(bytes)}${isQuick ? '' : ' read'})`,
-      ...counted(counts['size-only'], 'compared by size only'),
-      ...counted(counts.missing, 'missing'),
-      ...counted(counts.changed, 'changed'),
-      ...counted(counts.extra, 'extra'),
-      ...counted(counts.unfetched, 'never fetched'),
-      ...counted(counts.unreadable, 'unreadable records'),
-    ]
-    out.paragraph(`${shownUrl(sink.url)}: ${parts.join(', ')}`, wrong() === 0 ? 'good' : 'bad')
-    await wanted?.write(context, sink.url)
-    return wrong() === 0 ? 0 : 1
+    return await verifyAt(context, sink)
   } finally {
     await sink.close()
   }
 }
 
-function counted(count: number, what: string): string[] {
-  return count === 0 ? [] : [`${formatCount(count)} ${what}`]
+async function verifyAt(context: Context, sink: Sink): Promise<ExitCode> {
+  const { out, text, now } = context
+  const isQuick = context.has('quick')
+  const startedAt = now().toISOString()
+  await using wanted = await openWanted(text('wanted'), sink.records)
+  await using report = await ReportFile.open(text('report'))
+  // What was not read proves nothing that could be kept.
+  await using kept = isQuick ? undefined : await keepIfPossible(context, sink)
+  const tally = new VerifyTally()
+  const dataset = datasetOf(sink.records)
+  for await (const finding of findingsAt(context, sink, tally)) {
+    tally.add(finding)
+    await kept?.add(finding)
+    if (finding.state === 'ok') continue
+    const record = findingRecord(finding, await dataset(finding))
+    printFinding(out, finding, record)
+    if (finding.state !== 'size-only') await report?.add(record)
+    await wanted?.add(finding)
+  }
+  const { read, found } = tally
+  await kept?.end({
+    mode: 'full',
+    startedAt,
+    endedAt: now().toISOString(),
+    read,
+    held: read,
+    neverRead: { files: 0, bytes: 0 },
+    found,
+  })
+  await report?.end()
+  printTally(context, sink, tally)
+  await wanted?.write(context, sink.url)
+  return tally.wrong === 0 ? 0 : 1
 }
 
-function report({ out }: Context, finding: Finding): void {
-  if (finding.state === 'ok') return
-  out.record({ event: 'finding', ...finding })
-  switch (finding.state) {
-    case 'size-only':
-      return
-    case 'missing':
-      out.line(`missing  ${finding.path}`, 'bad')
-      return
-    case 'changed':
-      out.line(`changed  ${finding.path}  (${finding.found}, was ${finding.expected})`, 'bad')
-      return
-    case 'extra':
-      out.line(`extra    ${finding.path}  (no receipt knows it)`, 'warn')
-      return
-    case 'unfetched':
-      out.line(`never fetched  ${finding.path}  (${finding.why ?? 'not tried yet'})`, 'bad')
-      return
-    case 'unreadable':
-      out.line(`unreadable  ${finding.message}`, 'bad')
+/** Every finding, while the progress is shown. */
+async function* findingsAt(context: Context, sink: Sink, tally: VerifyTally): AsyncGenerator<Finding> {
+  const { signal } = context
+  const isQuick = context.has('quick')
+  const progress = newVerifyProgress()
+  const files = new FilesRead(sink, signal)
+  const findings = verifyDestination(sink, {
+    hash: isQuick ? files.recorded : files.hash,
+    signal,
+    concurrency: isQuick ? LOOKS_AT_ONCE : FILES_AT_ONCE,
+    progress,
+    also: mirrorReceipts(sink.records),
+  })
+  const shown = showProgress(context, () => ({
+    progress,
+    wrong: tally.wrong,
+    reading: isQuick ? undefined : files.open(),
+  }))
+  try {
+    yield* findings
+    yield* verifyMetadata(sink.records)
+  } finally {
+    await shown.stop()
   }
+}
+
+function printTally({ out, has }: Context, sink: Sink, { found, bytes, wrong }: VerifyTally): void {
+  out.record({ event: 'verified', destination: sink.url, bytes, ...found })
+  const parts = [
+    `${formatCount(found.ok)} right (${formatBytes(bytes)}${has('quick') ? '' : ' read'})`,
+    ...counted(found['size-only'], 'compared by size only'),
+    ...counted(found.missing, 'missing'),
+    ...counted(found.changed, 'changed'),
+    ...counted(found.extra, 'extra'),
+    ...counted(found.unfetched, 'never fetched'),
+    ...counted(found.unreadable, 'unreadable records'),
+  ]
+  out.paragraph(`${shownUrl(sink.url)}: ${parts.join(', ')}`, wrong === 0 ? 'good' : 'bad')
+}
+
+function counted(count: number, what: string): string[] {
+  return count === 0 ? [] : [`${formatCount(count)} ${what}`]
 }

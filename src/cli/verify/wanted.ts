@@ -35,7 +35,9 @@ class WantedFile implements AsyncDisposable {
       out.warn(`${what} cannot be included, as the plan is damaged: run the manifest again with --new.`)
     }
     if (aside > 0) {
-      out.warn(`${plural(aside, 'file')} that a mirror keeps aside cannot be included: restore from a copy of yours.`)
+      out.warn(
+        `${plural(aside, 'file')} that mirrors keep in .dataferry cannot be included: restore from a copy of yours.`,
+      )
     }
     if (count === 0) return
     out.line(`${this.#name} names ${plural(count, 'file')}. To fetch ${count === 1 ? 'it' : 'them'}:`)

@@ -1,0 +1,85 @@
+import { open, rename, rm, type FileHandle } from 'node:fs/promises'
+import { csvRow } from '../../batch/wanted-rows.ts'
+import { DataferryError, messageOf } from '../../errors.ts'
+import type { FindingRecord } from '../../proof/verify/finding-record.ts'
+
+/** Characters that are gathered before they are written. */
+const GATHERED = 64 * 1024
+
+const COLUMNS = [
+  'kind',
+  'path',
+  'batch',
+  'mirror',
+  'dataset',
+  'expected',
+  'found',
+  'size',
+  'why',
+] as const satisfies readonly (keyof FindingRecord)[]
+
+/**
+ * The file of `--report`: every finding, as a table where its name ends in `.csv`, else as a JSON object a line. It shows under
+ * its name, in the place of an older one, when the verification has ended; disposing before drops it.
+ */
+export class ReportFile implements AsyncDisposable {
+  readonly #name: string
+  readonly #file: FileHandle
+  readonly #isTable: boolean
+  #text = ''
+  #isOpen = true
+
+  private constructor(name: string, file: FileHandle) {
+    this.#name = name
+    this.#file = file
+    this.#isTable = name.toLowerCase().endsWith('.csv')
+    if (this.#isTable) this.#text = Buffer.from(csvRow(COLUMNS)).toString()
+  }
+
+  /** Opened before anything is read, so that nobody waits for hours to learn that it cannot be written. */
+  static async open(name: string | undefined): Promise<ReportFile | undefined> {
+    if (name === undefined) return undefined
+    if (name === '-') {
+      const message = '--report needs the name of a file: on standard output --json prints every finding.'
+      throw new DataferryError('ARGUMENT_INVALID', message)
+    }
+    try {
+      return new ReportFile(name, await open(partOf(name), 'w'))
+    } catch (error) {
+      throw new DataferryError('ARGUMENT_INVALID', `${name} cannot be written: ${messageOf(error)}.`)
+    }
+  }
+
+  async add(record: FindingRecord): Promise<void> {
+    this.#text += this.#isTable
+      ? Buffer.from(csvRow(COLUMNS.map((column) => record[column] ?? ''))).toString()
+      : `${JSON.stringify(record)}\n`
+    if (this.#text.length >= GATHERED) await this.#write()
+  }
+
+  async end(): Promise<void> {
+    await this.#write()
+    await this.#close()
+    await rename(partOf(this.#name), this.#name)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isOpen) return
+    await this.#close()
+    await rm(partOf(this.#name))
+  }
+
+  async #write(): Promise<void> {
+    await this.#file.appendFile(this.#text)
+    this.#text = ''
+  }
+
+  async #close(): Promise<void> {
+    this.#isOpen = false
+    await this.#file.close()
+  }
+}
+
+function partOf(name: string): string {
+  return `${name}.part`
+}

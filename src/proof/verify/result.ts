@@ -1,0 +1,23 @@
+import { z } from 'zod'
+import { checksumSchema } from '../../model/checksum.ts'
+
+const size = z.number().int().nonnegative().optional()
+
+/**
+ * - `ok`: read, and as recorded; `size-only`: recorded without a checksum, so only its size was compared
+ * - `missing`, `changed`, `extra`: wrong, and open until the file is found right or no record knows it any more
+ */
+export const resultSchema = z.object({
+  path: z.string(),
+  state: z.enum(['ok', 'size-only', 'missing', 'changed', 'extra']),
+  at: z.iso.datetime(),
+  /** Version of dataferry. */
+  by: z.string(),
+  /** Of the bytes that are there. */
+  size,
+  checksum: checksumSchema.optional(),
+  /** What a record says, where that is something else. */
+  expected: z.object({ size, checksum: checksumSchema.optional() }).optional(),
+})
+/** A line of `verified.ndjson`: what was last found at a path. */
+export type Result = Readonly<z.infer<typeof resultSchema>>

@@ -1,0 +1,137 @@
+import { z } from 'zod'
+import { isUnreadable, parseRecord, recordText } from '../../batch/record.ts'
+import type { Records } from '../../sinks/sink.ts'
+import type { Result } from './result.ts'
+
+/** Name of the summary, relative to `.dataferry/`. */
+const SUMMARY = 'verified/summary.json'
+
+const count = z.number().int().nonnegative()
+const amountSchema = z.object({ files: count, bytes: z.number().nonnegative() })
+/** Files, and their bytes. */
+export type Amount = Readonly<z.infer<typeof amountSchema>>
+
+/** A verification that has come to its end. */
+export const runSchema = z.object({
+  mode: z.enum(['full', 'rolling']),
+  startedAt: z.iso.datetime(),
+  endedAt: z.iso.datetime(),
+  /** Version of dataferry. */
+  by: z.string(),
+  /** What was read. */
+  read: amountSchema,
+  /** Files that records know and that can be read and compared, whether this run has read them or not. */
+  held: amountSchema,
+  /** Those of them that were never read since they came. */
+  neverRead: amountSchema,
+  /** What was found, by the state of the finding; those that are right, too. */
+  found: z.record(z.string(), count),
+  rolling: z
+    .object({
+      /** In how much time everything is to be read. */
+      periodMs: z.number().positive(),
+      /** When the round began in which everything is to be read once. */
+      since: z.iso.datetime(),
+      /** Bytes that the run owed. */
+      owed: z.number().nonnegative(),
+      /** What was still to be read in this round when the run ended. */
+      left: amountSchema,
+    })
+    .optional(),
+})
+export type VerifyRun = Readonly<z.infer<typeof runSchema>>
+
+const summarySchema = z.object({
+  v: z.literal(1),
+  updatedAt: z.iso.datetime(),
+  /** The last run, and the last one of its kind. */
+  last: runSchema.optional(),
+  lastFull: runSchema.optional(),
+  lastRolling: runSchema.optional(),
+  /** What was last read on which day (UTC), whether it was right or not. */
+  readOn: z.record(z.string(), amountSchema),
+  /** What was read longest ago. */
+  oldest: z.object({ path: z.string(), at: z.iso.datetime() }).optional(),
+  /** Findings that are open: nothing has found the file right since. */
+  open: z.object({ missing: count, changed: count, extra: count }),
+  /** Files that are recorded without a checksum, so that only their size is compared. */
+  sizeOnly: count,
+})
+/** `summary.json`: what the results of verification say, in a few lines. */
+export type VerifySummary = Readonly<z.infer<typeof summarySchema>>
+
+/** What is known of the verification of a destination; undefined: nothing on record, or nothing that can be read. */
+export async function readVerifySummary(records: Records): Promise<VerifySummary | undefined> {
+  const bytes = await records.read(SUMMARY)
+  if (!bytes) return undefined
+  try {
+    return parseRecord(summarySchema, bytes, SUMMARY)
+  } catch (error) {
+    // It is made anew by the next verification; until then nothing is claimed.
+    if (isUnreadable(error)) return undefined
+    throw error
+  }
+}
+
+/** What was read within so many days. */
+export function readWithin({ readOn }: VerifySummary, days: number, now: Date): Amount {
+  const first = dayOf(new Date(now.getTime() - days * DAY_MS).toISOString())
+  const sum = { files: 0, bytes: 0 }
+  for (const [day, { files, bytes }] of Object.entries(readOn)) {
+    if (day < first) continue
+    sum.files += files
+    sum.bytes += bytes
+  }
+  return sum
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000
+
+/** Sums up results as they are written. */
+export class SummaryOf {
+  readonly #readOn = new Map<string, { files: number; bytes: number }>()
+  readonly #open = { missing: 0, changed: 0, extra: 0 }
+  #oldest: { path: string; at: string } | undefined
+  #sizeOnly = 0
+
+  add({ path, state, at, size = 0, checksum }: Result): void {
+    if (state === 'size-only') this.#sizeOnly++
+    else if (state !== 'ok') this.#open[state]++
+    if (!checksum) return
+    const day = this.#readOn.get(dayOf(at)) ?? { files: 0, bytes: 0 }
+    this.#readOn.set(dayOf(at), day)
+    day.files++
+    day.bytes += size
+    if (this.#oldest === undefined || at < this.#oldest.at) this.#oldest = { path, at }
+  }
+
+  of(before: VerifySummary | undefined, run: VerifyRun | undefined, now: Date): VerifySummary {
+    const lastFull = run?.mode === 'full' ? run : before?.lastFull
+    const lastRolling = run?.mode === 'rolling' ? run : before?.lastRolling
+    const last = run ?? before?.last
+    return {
+      v: 1,
+      updatedAt: now.toISOString(),
+      ...(last && { last }),
+      ...(lastFull && { lastFull }),
+      ...(lastRolling && { lastRolling }),
+      readOn: Object.fromEntries([...this.#readOn].sort(([a], [b]) => (a < b ? -1 : 1))),
+      ...(this.#oldest && { oldest: this.#oldest }),
+      open: this.#open,
+      sizeOnly: this.#sizeOnly,
+    }
+  }
+}
+
+export async function writeSummary(
+  records: Records,
+  sum: SummaryOf,
+  run: VerifyRun | undefined,
+  now: Date,
+): Promise<void> {
+  await records.write(SUMMARY, recordText(sum.of(await readVerifySummary(records), run, now)))
+}
+
+function dayOf(time: string): string {
+  return time.slice(0, 10)
+}
