@@ -1,8 +1,8 @@
 import type { Algorithm } from './checksum.ts'
 
 /** A running hash over a stream of bytes. */
-export interface Hash {
-  readonly algorithm: Algorithm
+export interface Hash<A extends string = Algorithm> {
+  readonly algorithm: A
   /**
    * Adds bytes. The chunk must stay unchanged until the promise resolves, which may be before it is hashed; updates are not
    * concurrent. Every later call counts these bytes, even before the promise has resolved.

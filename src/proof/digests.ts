@@ -1,15 +1,19 @@
 import type { Algorithm } from '../model/checksum.ts'
-import { createHash } from '../transfer/hash.ts'
+import type { Hash } from '../model/hash.ts'
+import { nativeHash } from '../transfer/hash.ts'
 
 /** Several digests of the same bytes, taken as they pass. Closing frees the threads of those that were not read to the end. */
-export class Digests {
-  readonly #hashes: readonly ReturnType<typeof createHash>[]
+export class Digests<A extends string = Algorithm> {
+  readonly #hashes: readonly Hash<A>[]
   #size = 0
 
-  /** @param size expected bytes */
-  constructor(algorithms: Iterable<Algorithm>, size: number | undefined) {
+  /**
+   * @param algorithms by the names that Node.js has for them
+   * @param size expected bytes
+   */
+  constructor(algorithms: Iterable<A>, size: number | undefined) {
     const once = [...new Set(algorithms)]
-    this.#hashes = once.map((algorithm) => createHash({ algorithm, size, saveable: false }))
+    this.#hashes = once.map((algorithm) => nativeHash(algorithm, size))
   }
 
   /** Passes chunks on; asks for the next one only when every hash is done with the last. */
@@ -28,8 +32,8 @@ export class Digests {
   }
 
   /** Ends the hashes. */
-  async result(): Promise<Digested> {
-    const digests = new Map<Algorithm, string>()
+  async result(): Promise<Digested<A>> {
+    const digests = new Map<A, string>()
     for (const hash of this.#hashes) digests.set(hash.algorithm, await hash.digest())
     return { size: this.#size, digests }
   }
@@ -39,8 +43,8 @@ export class Digests {
   }
 }
 
-export interface Digested {
+export interface Digested<A extends string = Algorithm> {
   readonly size: number
   /** Lower-case hex. */
-  readonly digests: ReadonlyMap<Algorithm, string>
+  readonly digests: ReadonlyMap<A, string>
 }

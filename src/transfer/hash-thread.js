@@ -6,12 +6,12 @@ import { createMD5, createSHA1, createSHA256, createSHA512 } from 'hash-wasm'
 
 /** The code of a hash thread: keeps running hashes by id and answers one request after the other. */
 
-/** @typedef {import('../model/checksum.ts').Algorithm} Algorithm */
 /** @typedef {import('./hash-protocol.ts').HashRequest} HashRequest */
 /** @typedef {import('./hash-protocol.ts').HashReply} HashReply */
+/** @typedef {import('./hash-protocol.ts').HashMade} HashMade */
 /**
- * @typedef {{ kind: 'native', algorithm: Algorithm, hash: import('node:crypto').Hash }
- *   | { kind: 'saveable', algorithm: Algorithm, hash: import('hash-wasm').IHasher }} Running
+ * @typedef {{ kind: 'native', algorithm: string, hash: import('node:crypto').Hash }
+ *   | { kind: 'saveable', algorithm: string, hash: import('hash-wasm').IHasher }} Running
  */
 
 const CREATE_SAVEABLE = { md5: createMD5, sha1: createSHA1, sha256: createSHA256, sha512: createSHA512 }
@@ -20,14 +20,13 @@ const CREATE_SAVEABLE = { md5: createMD5, sha1: createSHA1, sha256: createSHA256
 const running = new Map()
 
 /**
- * @param {Algorithm} algorithm
- * @param {import('./hash-protocol.ts').HashKind} kind
+ * @param {HashMade} made
  * @returns {Promise<Running>}
  */
-async function open(algorithm, kind) {
-  if (kind === 'native') return { kind, algorithm, hash: createHash(algorithm) }
-  const hash = await CREATE_SAVEABLE[algorithm]()
-  return { kind, algorithm, hash: hash.init() }
+async function open(made) {
+  if (made.kind === 'native') return { ...made, hash: createHash(made.algorithm) }
+  const hash = await CREATE_SAVEABLE[made.algorithm]()
+  return { ...made, hash: hash.init() }
 }
 
 /** @param {number} id */
@@ -58,7 +57,7 @@ function load(entry, state) {
  */
 async function answer(request) {
   if (request.op === 'open') {
-    running.set(request.id, await open(request.algorithm, request.kind))
+    running.set(request.id, await open(request))
     return undefined
   }
   const entry = get(request.id)

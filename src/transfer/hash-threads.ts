@@ -1,8 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import type { Algorithm } from '../model/checksum.ts'
 import type { Hash } from '../model/hash.ts'
-import type { HashKind, HashReply, HashRequest } from './hash-protocol.ts'
+import type { HashMade, HashReply, HashRequest } from './hash-protocol.ts'
 
 /** One request, without the fields that the thread's proxy fills in. */
 type Call = HashRequest extends infer R ? (R extends HashRequest ? Omit<R, 'call' | 'id'> : never) : never
@@ -16,8 +15,8 @@ const threads: HashThread[] = []
 let nextId = 0
 
 /** A hash that runs on one of a few shared threads, started when first needed; an idle thread keeps no process alive. */
-export function threadHash(algorithm: Algorithm, kind: HashKind): Hash {
-  return new ThreadHash(algorithm, kind, leastLoaded())
+export function threadHash<A extends string>(made: HashMade<A>): Hash<A> {
+  return new ThreadHash(made, leastLoaded())
 }
 
 function leastLoaded(): HashThread {
@@ -129,8 +128,8 @@ class Loads {
   }
 }
 
-class ThreadHash implements Hash {
-  readonly algorithm: Algorithm
+class ThreadHash<A extends string> implements Hash<A> {
+  readonly algorithm: A
   readonly #thread: HashThread
   readonly #id = nextId++
   readonly #loads: Loads
@@ -138,13 +137,13 @@ class ThreadHash implements Hash {
   #taken: Promise<void> = Promise.resolve()
   #closed = false
 
-  constructor(algorithm: Algorithm, kind: HashKind, thread: HashThread) {
-    this.algorithm = algorithm
+  constructor(made: HashMade<A>, thread: HashThread) {
+    this.algorithm = made.algorithm
     this.#thread = thread
     this.#loads = new Loads((memory, length) => thread.call(this.#id, { op: 'update', memory, length }, [memory]))
     thread.hashes++
     // If this fails, the first real call fails too and says so.
-    thread.call(this.#id, { op: 'open', algorithm, kind }).catch(() => undefined)
+    thread.call(this.#id, { op: 'open', ...made }).catch(() => undefined)
   }
 
   update(chunk: Uint8Array): Promise<void> {

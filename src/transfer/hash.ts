@@ -16,16 +16,24 @@ const THREAD_FROM_BYTES = 4 << 20
 
 /** Creates the hash that fits: on this thread for small files, off the event loop for large and unknown ones. */
 export function createHash({ algorithm, size, saveable }: HashOptions): Hash {
-  const small = size !== undefined && size < THREAD_FROM_BYTES
-  if (small) return new InlineHash(algorithm)
-  return threadHash(algorithm, saveable ? 'saveable' : 'native')
+  if (isSmall(size) || !saveable) return nativeHash(algorithm, size)
+  return threadHash({ algorithm, kind: 'saveable' })
 }
 
-class InlineHash implements Hash {
-  readonly algorithm: Algorithm
+/** The same for any algorithm that Node.js knows, by its name there: what it has hashed cannot be saved. */
+export function nativeHash<A extends string>(algorithm: A, size: number | undefined): Hash<A> {
+  return isSmall(size) ? new InlineHash(algorithm) : threadHash({ algorithm, kind: 'native' })
+}
+
+function isSmall(size: number | undefined): boolean {
+  return size !== undefined && size < THREAD_FROM_BYTES
+}
+
+class InlineHash<A extends string> implements Hash<A> {
+  readonly algorithm: A
   #hash: NodeHash
 
-  constructor(algorithm: Algorithm) {
+  constructor(algorithm: A) {
     this.algorithm = algorithm
     this.#hash = nodeHash(algorithm)
   }

@@ -7,10 +7,12 @@ export const command: Command = {
     'dataferry verify ./data',
     'dataferry verify s3://bucket/prefix --quick --json',
     'dataferry verify ./data --wanted again.csv',
+    'dataferry verify ./ocfl-root',
   ],
   about:
     'Exits with 1 when a file is missing, changed, extra, or was ' +
     'planned but never fetched, or when records are damaged, and with 3 when there are no records. ' +
+    'A storage root or object of OCFL is validated by its own inventories, whoever wrote it. ' +
     'With --wanted, what is missing or changed becomes a manifest for `dataferry run`.',
   operands: [{ name: 'destination', help: 'a folder or URL; default: the destination setting', optional: true }],
   settings: DESTINATION_SETTINGS,

@@ -12,6 +12,7 @@ import { FilesRead } from './files-read.ts'
 import { keepIfPossible } from './keep.ts'
 import { printFinding } from './print.ts'
 import { showProgress } from './progress.ts'
+import { ocflAt, verifyOcfl } from './ocfl.ts'
 import { ReportFile } from './report-file.ts'
 import { VerifyTally } from './tally.ts'
 import { openWanted } from './wanted.ts'
@@ -25,7 +26,8 @@ const LOOKS_AT_ONCE = 32
 export async function verify(context: Context): Promise<ExitCode> {
   const sink = await openDestination(context.config, context.args[0])
   try {
-    return await verifyAt(context, sink)
+    const ocfl = await ocflAt(sink, context.signal)
+    return ocfl ? await verifyOcfl(context, sink, ocfl) : await verifyAt(context, sink)
   } finally {
     await sink.close()
   }

@@ -1,6 +1,5 @@
-import { lstat, opendir, stat } from 'node:fs/promises'
-import { createReadStream } from 'node:fs'
-import { basename, join } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { ByteReader } from '../../archive/byte-reader.ts'
 import { readDirectory, type CentralEntry } from '../../archive/central-directory.ts'
 import { proveContent, readContent, takeDescriptor } from '../../archive/content.ts'
@@ -10,6 +9,7 @@ import { openFileAccess, streamOf, type RandomAccess } from '../../archive/rando
 import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Serialization } from '../pack/pack-entry.ts'
+import { diskTree, storedTree } from '../tree.ts'
 import { tarEntries, type TarEntry } from '../pack/tar.ts'
 
 /** What is in a bag, wherever it is. */
@@ -52,14 +52,17 @@ export async function openBag(path: string): Promise<BagSource> {
 
 /** A bag in a folder of this machine. */
 export function folderBag(root: string): BagSource {
+  const tree = diskTree(root)
   return {
     serialization: 'folder',
     name: basename(root),
-    list: () => walk(root, ''),
-    read: async (path) => {
-      const found = await lstat(join(root, path)).catch(() => undefined)
-      return found?.isFile() ? createReadStream(join(root, path)) : undefined
+    list: async function* () {
+      for await (const { path, size, kind } of tree.list()) {
+        if (kind === 'empty') continue
+        yield { path, size, ...(kind !== 'file' && { refused: kind === 'link' ? 'it is a link' : 'it is no file' }) }
+      }
     },
+    read: (path) => tree.read(path),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   }
 }
@@ -69,19 +72,8 @@ export function storedBag(sink: Sink, signal: AbortSignal): BagSource {
   return {
     serialization: 'folder',
     name: basename(sink.url),
-    list: () => sink.list(signal),
-    read: async (path) =>
-      (await sink.stat(path, 'bag-0', signal)) === undefined ? undefined : sink.read(path, signal),
+    ...storedTree(sink, 'bag-0', signal),
     [Symbol.asyncDispose]: () => sink.close(),
-  }
-}
-
-async function* walk(root: string, folder: string): AsyncGenerator<BagFile> {
-  for await (const entry of await opendir(join(root, folder))) {
-    const path = folder === '' ? entry.name : `${folder}/${entry.name}`
-    if (entry.isDirectory()) yield* walk(root, path)
-    else if (entry.isFile()) yield { path, size: (await lstat(join(root, path))).size }
-    else yield { path, size: 0, refused: entry.isSymbolicLink() ? 'it is a link' : 'it is no file' }
   }
 }
 

@@ -10,6 +10,7 @@ import { readFetchFile } from './fetch-file.ts'
 import { decoderFor, textLines } from './lines.ts'
 import { decodePath, whyUnsafe } from './paths.ts'
 import { profileProblems, type Profile } from './profile.ts'
+import { wholeFile } from '../tree.ts'
 import { readTagFile, valuesOf, type TagField } from './tag-file.ts'
 
 /** Something about a bag. An `open` file is one that `bag complete` would fetch: the bag is not complete, and not wrong. */
@@ -295,14 +296,9 @@ class BagCheck {
   async #whole(path: string, most: number): Promise<Buffer | undefined> {
     const chunks = await this.#source.read(path)
     if (!chunks) return undefined
-    const held: Uint8Array[] = []
-    let length = 0
-    for await (const chunk of chunks) {
-      length += chunk.length
-      if (length > most) throw new DataferryError('BAG_INVALID', `${path} is refused: it has more than ${most} bytes.`)
-      held.push(Uint8Array.from(chunk))
-    }
-    return Buffer.concat(held)
+    const bytes = await wholeFile(chunks, most)
+    if (bytes) return bytes
+    throw new DataferryError('BAG_INVALID', `${path} is refused: it has more than ${most} bytes.`)
   }
 }
 
