@@ -65,7 +65,9 @@ export async function readStatus({ ledger, servers, workers, queues }: StatusSou
   const [entries, records] = await Promise.all([ledger.list(), workers.list()])
   const looked = await Promise.all(entries.map((entry) => batchStatus(entry, ledger, records).catch(unlessForgotten)))
   const batches = looked.filter((batch) => batch !== undefined)
-  const names = new Set(entries.flatMap((entry) => entry.servers))
+  // Without any batch a server may be paused, too.
+  const served = records.flatMap(({ serves = [] }) => serves.flatMap((one) => one.servers))
+  const names = new Set([...entries.flatMap((entry) => entry.servers), ...served])
   const states = await Promise.all([...names].sort().map((server) => serverStatus(server, entries, servers, queues)))
   const destinations = (await Promise.all(records.map(unlessDead))).flat()
   return { batches, servers: states, destinations, workers: records }

@@ -1,4 +1,5 @@
 import { Metrics } from '../ledger/metrics.ts'
+import { MirrorRuns } from '../ledger/mirror-runs.ts'
 import type { RedisClient } from '../ledger/redis/client.ts'
 import { Slots } from '../ledger/slots.ts'
 import type { StatusSources } from '../status.ts'
@@ -36,7 +37,8 @@ export interface Observed {
 export function observe(deps: ObserveDeps, { prefix, usualLimit, destinations }: ObserveOptions): Observed {
   const places = new Places(deps.openSink)
   const slots = new Slots(deps.client, { usualLimit, prefix })
-  const observer = new Observer({ ...deps, slots, places, usualLimit, destinations })
+  const runs = new MirrorRuns(deps.client, prefix)
+  const observer = new Observer({ ...deps, slots, runs, places, usualLimit, destinations })
   const metrics = new Metrics(deps.client, prefix)
   const mirrors = async () => places.mirrors(await observer.destinationUrls())
   return {

@@ -1,5 +1,6 @@
 import { every, type Repeated } from '../async/every.ts'
 import { DataferryError, isAbort, messageOf } from '../errors.ts'
+import type { MirrorRuns } from '../ledger/mirror-runs.ts'
 import type { Slots } from '../ledger/slots.ts'
 import { livenessOf } from '../process/process-identity.ts'
 import { readStatus, urgency, type BatchStatus, type StatusSources } from '../status.ts'
@@ -13,6 +14,7 @@ import { workersWanted } from './workers-wanted.ts'
 
 export interface ObserverSources extends StatusSources {
   readonly slots: Pick<Slots, 'list'>
+  readonly runs: Pick<MirrorRuns, 'list'>
   readonly places: Places
   /** Streams per server without a limit of its own. */
   readonly usualLimit: number
@@ -146,10 +148,11 @@ export class Observer {
 
   /** Every destination, for mirrors. Rejects as `look` does. */
   async destinationUrls(): Promise<readonly string[]> {
-    const entries = await Promise.race([this.#sources.ledger.list(), wait(PATIENCE_MS)])
-    if (!entries) throw this.#away()
-    const scheduled = await this.#sources.scheduled().catch(() => [])
-    return [...this.#sources.destinations, ...scheduled, ...entries.map(({ destination }) => destination)]
+    const { ledger, runs, scheduled, destinations } = this.#sources
+    // Mirrors forget their batches.
+    const known = await Promise.race([Promise.all([ledger.list(), runs.list()]), wait(PATIENCE_MS)])
+    if (!known) throw this.#away()
+    return [...destinations, ...(await scheduled().catch(() => [])), ...known.flat().map((one) => one.destination)]
   }
 
   #summarize(

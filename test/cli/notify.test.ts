@@ -130,4 +130,26 @@ describe('what is told', () => {
     await watch().look()
     expect(kinds()).toEqual(['mirror-stale'])
   })
+
+  it('is not held up by a destination that cannot be opened', async () => {
+    const prefix = `${redis.prefix}:away`
+    const told: string[] = []
+    const mirrors = new MirrorRuns(redis.client, prefix)
+    const notifications = new Notifications(redis.client, prefix)
+    const away: LedgerEntry = { ...entry, id: 'away', state: 'finished', destination: 'nowhere://x' }
+    const watch = new Watch({
+      context: { config: load({ env: {}, cwd }), log: createLogger('silent') },
+      ledger: { list: () => Promise.resolve([away, entry]) },
+      mirrors,
+      notifications,
+      publish: (event) => Promise.resolve(void told.push(event.kind)),
+      staleAfterMs: DAY,
+      clock: () => new Date('2026-11-27T00:00:00Z'),
+    })
+    const run = { mirror: 'm', destination: 'file:///srv/data', run: 'r1', complete: true, changed: 1, fetched: 1 }
+    await mirrors.ended({ ...run, endedAt: '2026-11-27T00:00:00.000Z' })
+    await watch.look()
+    await watch.look()
+    expect(told).toEqual(['batch-waits', 'mirror-changed'])
+  })
 })

@@ -1,5 +1,3 @@
-import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,28 +8,10 @@ import { RedisLedger } from '../../src/ledger/redis/redis-ledger.ts'
 import { countKey, Counts } from '../../src/model/counts.ts'
 import { useRedis } from '../redis.ts'
 import { openTestDashboard } from './open-dashboard.ts'
+import { itWithPromtool, promtool } from './promtool.ts'
 
 const DEPLOY = fileURLToPath(new URL('../../deploy/', import.meta.url))
-const UNPACKED = fileURLToPath(
-  new URL('../../node_modules/.cache/dataferry/prometheus/usr/bin/promtool', import.meta.url),
-)
-const PROMTOOL = [process.env['PROMTOOL'], UNPACKED, '/usr/bin/promtool'].find(
-  (path) => path !== undefined && existsSync(path),
-)
 const redis = useRedis()
-
-if (PROMTOOL === undefined) {
-  const loud =
-    'promtool is not installed (package prometheus, or PROMTOOL with its path): metrics and rules are not checked.'
-  if (process.env['CI']) throw new Error(loud)
-  process.stderr.write(`SKIPPED: ${loud}\n`)
-}
-const itWithPromtool = PROMTOOL === undefined ? it.skip : it
-
-function promtool(args: readonly string[], input = ''): { readonly status: number | null; readonly said: string } {
-  const { status, stdout, stderr } = spawnSync(PROMTOOL ?? '', args, { input, encoding: 'utf8' })
-  return { status, said: `${stdout}${stderr}` }
-}
 
 /** Everything that can be told has a value. */
 async function metricsText(): Promise<string> {

@@ -19,6 +19,8 @@ export interface Ended {
 export interface Started {
   readonly child: ChildProcess
   readonly ended: Promise<Ended>
+  /** What it has printed so far, on standard output and on standard error. */
+  readonly said: () => string
 }
 
 /** A folder for one test, with what a user's machine has: a state folder and a place for files. Disposing removes it. */
@@ -85,7 +87,7 @@ function startCommand(
     child.once('error', reject)
     child.once('close', (code) => resolve({ code: code ?? undefined, ...out }))
   })
-  return { child, ended }
+  return { child, ended, said: () => `${out.stdout}${out.stderr}` }
 }
 
 /** The NDJSON of a command's standard output. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { untilAborted } from '../../async/until-aborted.ts'
 import { readBatch } from '../../batch/folder.ts'
 import { readReport, type Report } from '../../batch/report.ts'
 import { isErrorCode, messageOf } from '../../errors.ts'
@@ -23,11 +24,20 @@ export interface WatchDeps {
   readonly clock: () => Date
 }
 
+/** A destination that does not answer holds nothing up. */
+const PATIENCE_MS = 10_000
+/** Between two looks at a report that could not be read. */
+const AGAIN_MS = 60_000
+
 /** Looks at batches and mirrors, and publishes what people want to be told of. */
 export class Watch {
   readonly #deps: WatchDeps
-  /** Ids that need no further look. */
-  readonly #seen = new Set<string>()
+  /** Ids that need no further look, as long as there is something of that id. */
+  #seen: ReadonlySet<string> = new Set()
+  /** The same of the look under way. */
+  #seeing = new Set<string>()
+  /** Destinations and batches that could not be read, and when they are looked at again, in ms since 1970. */
+  readonly #later = new Map<string, number>()
 
   constructor(deps: WatchDeps) {
     this.#deps = deps
@@ -36,8 +46,11 @@ export class Watch {
   async look(): Promise<void> {
     const { ledger, mirrors, notifications, clock } = this.#deps
     const since = await notifications.since(clock())
+    this.#seeing = new Set()
     for (const entry of await ledger.list()) await this.#batch(entry, since)
     for (const run of await mirrors.list()) await this.#mirror(run, since)
+    this.#seen = this.#seeing
+    for (const [place, at] of this.#later) if (at <= clock().getTime()) this.#later.delete(place)
   }
 
   async #batch(entry: LedgerEntry, since: Date): Promise<void> {
@@ -88,25 +101,41 @@ export class Watch {
   /** Publishes news once; `OLD` is never looked at again, undefined at the next look. */
   async #once(id: string, news: () => Promise<News | undefined>): Promise<void> {
     const { notifications, publish, clock } = this.#deps
-    if (this.#seen.has(id)) return
-    const found = (await notifications.isKnown(id)) ? OLD : await news()
+    const found = this.#seen.has(id) || (await notifications.isKnown(id)) ? OLD : await news()
     if (!found) return
     if (found !== OLD) await publish({ ...found, id, at: clock().toISOString() })
-    this.#seen.add(id)
+    this.#seeing.add(id)
   }
 
   /** Of a batch that a mirror made for itself, its run is told instead. */
   async #report(destination: string, id: string): Promise<Report | 'of a mirror' | undefined> {
+    if (this.#later.has(destination) || this.#later.has(id)) return undefined
+    // One that hangs gets no further question.
+    this.#later.set(destination, Infinity)
+    return untilAborted(this.#read(destination, id), AbortSignal.timeout(PATIENCE_MS)).catch(() => undefined)
+  }
+
+  /** Never rejects: what cannot be read is left alone for a while. */
+  async #read(destination: string, id: string): Promise<Report | 'of a mirror' | undefined> {
     const { config, log } = this.#deps.context
-    const sink = await openDestination(config, destination)
+    let unreadable: string | undefined = destination
     try {
-      const batch = await readBatch(sink.records, id)
-      return batch?.manifest.format === MIRROR_FORMAT ? 'of a mirror' : await readReport(sink.records, id)
+      const sink = await openDestination(config, destination)
+      unreadable = id
+      try {
+        const batch = await readBatch(sink.records, id)
+        const report = batch?.manifest.format === MIRROR_FORMAT ? 'of a mirror' : await readReport(sink.records, id)
+        if (report) unreadable = undefined
+        return report
+      } finally {
+        await sink.close()
+      }
     } catch (error) {
       log.debug({ batch: id, problem: messageOf(error) }, 'its report cannot be read from here')
       return undefined
     } finally {
-      await sink.close()
+      this.#later.delete(destination)
+      if (unreadable !== undefined) this.#later.set(unreadable, this.#deps.clock().getTime() + AGAIN_MS)
     }
   }
 }

@@ -160,17 +160,22 @@ export class Folders {
 
   /** Has a change take part in the next commit of its folder. */
   async #join<T>(folder: string, change: (path: string) => Promise<T>): Promise<T> {
-    const commits = this.#commits.get(folder) ?? new GroupCommit((group) => this.#commit(folder, group))
-    this.#commits.set(folder, commits)
     let end: PromiseSettledResult<T> | undefined
     let pinned = ''
-    await commits.add(async (path) => {
+    await this.#commitsOf(folder).add(async (path) => {
       pinned = path
       ;[end] = await Promise.allSettled([change(path)])
     })
     // What failed for one of them is its own affair.
     if (end?.status !== 'fulfilled') throw renamed(end?.reason, pinned, this.path(folder))
     return end.value
+  }
+
+  /** On its own: its closure would keep alive what else is in the scope of the function that makes it. */
+  #commitsOf(folder: string): GroupCommit<Change> {
+    const commits = this.#commits.get(folder) ?? new GroupCommit((group) => this.#commit(folder, group))
+    this.#commits.set(folder, commits)
+    return commits
   }
 
   async #commit(folder: string, group: readonly Change[]): Promise<void> {

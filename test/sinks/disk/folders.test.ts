@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
-import { lstat, mkdir, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, open, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { queryObjects } from 'node:v8'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { diskSink, type DiskSink } from '../../../src/sinks/disk/disk-sink.ts'
 import {
@@ -43,6 +44,15 @@ describe('a disk sink', () => {
         .concat([0, 1, 2, 3, 4].map((n) => `deep/er/${n}`))
         .sort(),
     )
+  })
+
+  it('keeps nothing of a log that was closed, in however many folders', async () => {
+    const handle = await open(import.meta.filename)
+    await handle.close()
+    const alive = (): number => queryObjects(handle.constructor, { format: 'count' })
+    const before = alive()
+    for (let n = 0; n < 20; n++) await (await sink.records.appendTo(`b${n}/receipts/w.ndjson`)).close()
+    expect(alive()).toBeLessThan(before + 10)
   })
 
   it('makes files with the rights that the umask leaves', async () => {
