@@ -78,7 +78,7 @@ async function unlimited(bench: Bench): Promise<void> {
 type Clean = (work: (to: string) => Promise<Cost>) => Promise<Cost>
 
 /** Gives each run a folder of its own, which is removed behind it. */
-function cleanIn(folder: string): Clean {
+export function cleanIn(folder: string): Clean {
   return async (work) => {
     const to = join(folder, 'run')
     await mkdir(to)

@@ -2,6 +2,7 @@ import { loadavg } from 'node:os'
 import type { Bench } from './bench.ts'
 import { bundle } from './bundle.ts'
 import { checkProgram } from './dataferry.ts'
+import { digest } from './digest.ts'
 import { large } from './large.ts'
 import { manifest } from './manifest.ts'
 import { mirror } from './mirror.ts'
@@ -20,6 +21,7 @@ import { verify } from './verify.ts'
  */
 const BENCHMARKS: Readonly<Record<Name, (bench: Bench) => Promise<void>>> = {
   large,
+  digest,
   small,
   bundle,
   queue,

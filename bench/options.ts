@@ -7,6 +7,7 @@ import { S3_PROGRAMS } from '../test/s3-process.ts'
 /** The benchmarks by name, in the order in which they run. */
 export const NAMES = [
   'large',
+  'digest',
   'small',
   'bundle',
   'queue',
@@ -32,7 +33,7 @@ const counts = (from: number) =>
     .transform((text) => text.split(',').map(Number))
     .pipe(z.array(z.number().int().min(from)).min(1))
 const optionsSchema = z.object({
-  /** Bytes of the one file of `large` and of `s3`, and of all large files of `verify`. */
+  /** Bytes of the one file of `large`, `digest` and `s3`, and of all large files of `verify`. */
   size: count(1).default(2048 * MIB),
   /** Bytes a second of each connection of `large`, such as 10M, which is then measured with several of them. */
   throttle: byteCount.optional(),

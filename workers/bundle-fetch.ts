@@ -7,6 +7,7 @@ import { bundleMatcher, type BundleMatcher, type Match } from '../src/archive/ma
 import { readEntries, type StreamedEntry } from '../src/archive/read-entries.ts'
 import { DataferryError } from '../src/errors.ts'
 import type { AnsweredGuestbook } from '../src/model/guestbook.ts'
+import type { DigestAlgorithm } from '../src/model/checksum.ts'
 import type { Item } from '../src/model/item.ts'
 import { itemKey } from '../src/model/item-key.ts'
 import type { Receipt } from '../src/model/receipt.ts'
@@ -48,6 +49,10 @@ export class BundleFetch {
     setMaxListeners(8 * WRITES, task.signal)
   }
 
+  get #digests(): readonly DigestAlgorithm[] {
+    return this.#opened.batch.digests ?? []
+  }
+
   /** Items that have not ended. */
   left(): readonly Item[] {
     return [...this.#open.values()]
@@ -67,7 +72,13 @@ export class BundleFetch {
     await this.#settled(
       eachConcurrently(this.left(), WRITES, async (item) => {
         signal.throwIfAborted()
-        const place = { key: itemKey(batch.id, item.n), policy: batch.existing, earlier: find, signal }
+        const place = {
+          key: itemKey(batch.id, item.n),
+          policy: batch.existing,
+          digests: batch.digests,
+          earlier: find,
+          signal,
+        }
         const kept = await leftToGoIndividually(keepExisting(item, sink, place))
         if (!kept) missing.push(item)
         else if (kept !== 'individually') this.#settle(kept)
@@ -102,7 +113,8 @@ export class BundleFetch {
 
   /** The entries that are items, each held so that those after it need not wait. */
   async *#matches(entries: AsyncIterable<StreamedEntry>, matcher: BundleMatcher): AsyncGenerator<Found> {
-    const hold = { algorithms: matcher.algorithms, memory: HELD_BYTES, scratch: tmpdir() }
+    const algorithms = [...new Set([...matcher.algorithms, ...this.#digests])]
+    const hold = { algorithms, memory: HELD_BYTES, scratch: tmpdir() }
     for await (const entry of entries) {
       this.#task.signal.throwIfAborted()
       const held = await unlessDamaged(holdEntry(upTo(entry.open(), matcher.largest ?? Infinity), hold))
@@ -121,14 +133,16 @@ export class BundleFetch {
     await using bytes = held
     const run = { key: itemKey(this.#opened.batch.id, item.n), signal: this.#task.signal }
     const { size, chunks } = bytes
-    const checksum = bytes.checksums.find(
-      ({ algorithm }) => algorithm === (item.expect.checksum?.algorithm ?? 'sha256'),
+    const verifying = item.expect.checksum?.algorithm ?? 'sha256'
+    const checksum = bytes.checksums.find(({ algorithm }) => algorithm === verifying)
+    const digests = bytes.checksums.filter(
+      ({ algorithm }) => algorithm !== verifying && this.#digests.some((wanted) => wanted === algorithm),
     )
     const guestbook = this.#answered
     const proof = { size, verified, ...(note !== undefined && { note }), ...(guestbook && { guestbook }) }
     const receipt = await leftToGoIndividually(
       chunks && checksum
-        ? commitWhole(item, { ...proof, chunks, checksum }, sink, run)
+        ? commitWhole(item, { ...proof, chunks, checksum, digests }, sink, run)
         : this.#transferHeld(item, bytes, proof),
     )
     if (receipt !== 'individually') this.#settle(receipt)
@@ -151,7 +165,8 @@ export class BundleFetch {
         encoding: undefined,
         counted: true,
       })
-    const run = { key: itemKey(this.#opened.batch.id, item.n), signal: this.#task.signal, count: false }
+    const { signal } = this.#task
+    const run = { key: itemKey(this.#opened.batch.id, item.n), signal, count: false, digests: this.#digests }
     return { ...(await transfer(item, { open, sink: this.#opened.sink }, run)), ...proof }
   }
 

@@ -94,12 +94,14 @@ async function outcomeOf(
   const kept = await keepExisting(item, sink, {
     key,
     policy: batch.existing,
+    digests: batch.digests,
     earlier: (one) => earlier.find(one),
     signal,
   })
   const run: Run = {
     key,
     signal,
+    digests: batch.digests,
     // A worker that died could not tell.
     count: !deps.running.counted.has(key) && (attempt.stalled === 0 || 'if-unfinished'),
     onCounted: () => deps.running.counted.set(key, true),

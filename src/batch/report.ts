@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Batch, BatchId, PlanState } from '../model/batch.ts'
-import { ALGORITHMS, type Algorithm } from '../model/checksum.ts'
+import { ALGORITHMS, digestsSchema, type Algorithm } from '../model/checksum.ts'
 import { checksumsOf, VERIFIED } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { serversWithoutBundles } from './bundles-off.ts'
@@ -48,6 +48,8 @@ const fieldsSchema = z.object({
   /** The same in reports of older versions. */
   archivesOff: z.array(z.string()).optional(),
   verified: z.record(z.enum(VERIFIED), count),
+  /** The digests that were asked for. */
+  digests: digestsSchema.default([]),
   /** Of how many items the receipts hold a checksum in each algorithm. */
   checksums: z.partialRecord(z.enum(ALGORITHMS), count).default({}),
   /** How many failed with each code. */
@@ -111,6 +113,7 @@ export async function writeReport(records: Records, batch: Batch, plan: PlanStat
     filtered: plan.totals.filtered,
     complete: plan.complete && tally.done + tally.kept === plan.items && (tally.leftOut === 0 || leftOutPlanned),
     leftOutPlanned,
+    digests: batch.digests ?? [],
     bundlesOff: await serversWithoutBundles(records, batch.id),
     ...tally,
   }

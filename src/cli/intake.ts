@@ -84,7 +84,7 @@ async function inspect(context: Context, { files }: ManifestFiles, notice: (text
 
 function requestOf(context: Context, manifest: Inspected['manifest']): BatchRequest {
   const { servers, settings } = context.config
-  const { existing, format, bundle, bundleUnverified } = settings
+  const { existing, format, bundle, bundleUnverified, digest } = settings
   const filters = readFilters(context)
   return {
     servers: [...servers],
@@ -92,6 +92,7 @@ function requestOf(context: Context, manifest: Inspected['manifest']): BatchRequ
     existing,
     bundle,
     bundleUnverified,
+    ...(digest.length > 0 && { digests: [...new Set(digest)] }),
     ...(filters && { filters }),
     ...(context.has('complete') && { complete: true }),
     ...(context.has('accept-terms') && { acceptTerms: true }),

@@ -2,6 +2,7 @@ import { Outcomes } from '../batch/outcomes.ts'
 import { names } from '../batch/folder.ts'
 import { readReport, type Report } from '../batch/report.ts'
 import { DataferryError, ERROR_CODES, isErrorCode } from '../errors.ts'
+import type { DigestAlgorithm } from '../model/checksum.ts'
 import type { Failure } from '../model/receipt.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { ExitCode } from './command.ts'
@@ -115,7 +116,15 @@ function notes(report: Report): readonly (readonly [number, string])[] {
     [report.renamed, 'renamed to safe names: renamed.csv'],
     [report.duplicates, 'requested more than once, fetched once'],
     [report.filtered, 'left out by filters'],
+    ...report.digests.map(
+      (digest) => [lacking(report, digest), `without ${digest}, as their bytes were not read`] as const,
+    ),
   ]
+}
+
+/** Items that are there, and whose receipts lack a digest that was asked for. */
+function lacking({ done, kept, checksums }: Report, digest: DigestAlgorithm): number {
+  return done + kept - (checksums[digest] ?? 0)
 }
 
 /** Failures by code, the most frequent first: some of each, then the advice. */

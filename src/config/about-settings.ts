@@ -95,6 +95,12 @@ const SETTINGS = {
     env: ['DATAFERRY_BUNDLE_UNVERIFIED'],
     fallback: 'no',
   },
+  digest: {
+    help: 'also take this digest of every file as it arrives: sha256 or sha512; repeat for both',
+    flags: ['--digest <algorithm>'],
+    env: ['DATAFERRY_DIGEST'],
+    many: true,
+  },
   bundleFiles: {
     help: 'most files in one such ZIP (2 to 200: their ids must fit into a URL)',
     env: ['DATAFERRY_BUNDLE_FILES'],

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DIGESTS } from '../model/checksum.ts'
 import { EXISTING } from '../model/existing.ts'
 import { FORMATS } from '../model/item.ts'
 import { WAITS } from '../model/receipt.ts'
@@ -32,6 +33,7 @@ export const settingsSchema = z.object({
   retryMaxMs: durationMs(1),
   bundle: bundleSize,
   bundleUnverified: yesOrNo(),
+  digest: choices(DIGESTS),
   bundleFiles: whole(2, 200),
   bundleBytes: byteCount,
   share: yesOrNo(),

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { parseRecord, recordText } from '../batch/record.ts'
 import { DataferryError } from '../errors.ts'
+import { digestsSchema } from '../model/checksum.ts'
 import { filtersSchema } from '../model/filters.ts'
 import type { Records } from '../sinks/sink.ts'
 
@@ -34,6 +35,8 @@ const orderSchema = z.object({
   layout: z.literal('tree'),
   metadata: z.enum(METADATA),
   filters: filtersSchema.optional(),
+  /** Taken of every file that a run fetches. Absent: none. */
+  digests: digestsSchema.optional(),
   /** Share of the current datasets, 0 to 1, that may leave in one run. Absent: 5 %, or 10 datasets where that is more. */
   maxRemovals: z.number().min(0).max(1).optional(),
 })

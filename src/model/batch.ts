@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { digestsSchema } from './checksum.ts'
 import { filtersSchema } from './filters.ts'
 import { EXISTING } from './existing.ts'
 import { FORMATS } from './item.ts'
@@ -45,6 +46,8 @@ export const batchSchema = z.object({
   bundle: bundleSchema.optional(),
   /** Whether files without a published checksum may be bundled as well. Absent: no. */
   bundleUnverified: z.boolean().optional(),
+  /** Taken of every file besides the checksum that verifies it. Absent: none. */
+  digests: digestsSchema.optional(),
   /** Files that archives leave out are fetched individually beside them. Absent: no. */
   complete: z.boolean().optional(),
   /** The user accepts the terms of use that datasets have of their own: their text is kept. Absent: no. */

@@ -14,8 +14,19 @@ export const checksumSchema = z.object({ algorithm: z.enum(ALGORITHMS), hex: z.s
  */
 export type Checksum = Readonly<z.infer<typeof checksumSchema>>
 
-/** Checksums of the same bytes, each of another algorithm. */
-export const checksumsSchema = z.array(checksumSchema).max(ALGORITHMS.length)
+/** What `--digest` can ask for: digests that hold against forgers, too. */
+export const DIGESTS = ['sha256', 'sha512'] as const satisfies readonly Algorithm[]
+/**
+ * One of `DIGESTS`.
+ * @useDeclaredType
+ */
+export type DigestAlgorithm = (typeof DIGESTS)[number]
+
+/** Digests to take of every file. */
+export const digestsSchema = z.array(z.enum(DIGESTS)).max(DIGESTS.length).readonly()
+
+/** Checksums of the same bytes, each in another algorithm. */
+export const checksumsSchema = z.array(checksumSchema).max(ALGORITHMS.length).readonly()
 
 /**
  * Reads a checksum as a server or a manifest spells it: `('SHA-1', '9E10…')` → `{ algorithm: 'sha1', hex: '9e10…' }`.

@@ -1,6 +1,6 @@
-import type { Algorithm } from './checksum.ts'
+import type { Algorithm, Checksum } from './checksum.ts'
 
-/** A running hash over a stream of bytes. */
+/** A running hash over a stream of bytes: the checksum that verifies them, and further digests that are taken on the way. */
 export interface Hash<A extends string = Algorithm> {
   readonly algorithm: A
   /**
@@ -10,6 +10,8 @@ export interface Hash<A extends string = Algorithm> {
   update(chunk: Uint8Array): Promise<void>
   /** Lower-case hex. Ends the hash. */
   digest(): Promise<string>
+  /** The further digests, each in another algorithm than `algorithm`. Ends the hash. */
+  digests(): Promise<readonly Checksum[]>
   /**
    * The state after the updates before this call, also when others follow before it resolves: to go on from in another process
    * with `load`. Undefined when this implementation cannot.

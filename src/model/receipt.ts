@@ -131,7 +131,7 @@ export function receiptFor(state: Receipt['state'], { n, path }: Named, known: K
     path,
     size,
     ...(checksum && { checksum }),
-    ...(digests.length > 0 && { digests: [...digests] }),
+    ...(digests.length > 0 && { digests }),
     verified,
     resumedFrom,
     finishedAt: new Date().toISOString(),
@@ -141,7 +141,13 @@ export function receiptFor(state: Receipt['state'], { n, path }: Named, known: K
 }
 
 /** Every digest that a record holds of the bytes. */
-export function checksumsOf({ checksum, digests = [] }: Pick<Receipt, 'checksum' | 'digests'>): readonly Checksum[] {
+export function checksumsOf({
+  checksum,
+  digests = [],
+}: {
+  readonly checksum?: Checksum | undefined
+  readonly digests?: readonly Checksum[] | undefined
+}): readonly Checksum[] {
   return checksum ? [checksum, ...digests] : digests
 }
 

@@ -77,7 +77,7 @@ export async function findBegun(
 async function goOn(
   { records, url }: Sink,
   batch: Batch,
-  { existing, servers, bundle, bundleUnverified, complete = batch.complete, acceptTerms }: BatchRequest,
+  { existing, servers, bundle, bundleUnverified, complete = batch.complete, digests, acceptTerms }: BatchRequest,
 ): Promise<Omit<BegunBatch, 'resumed'>> {
   const changed: Batch = {
     ...batch,
@@ -87,6 +87,7 @@ async function goOn(
     ...(bundle !== undefined && { bundle }),
     ...(bundleUnverified !== undefined && { bundleUnverified }),
     ...(complete !== undefined && { complete }),
+    ...(digests && { digests: [...new Set([...(batch.digests ?? []), ...digests])] }),
     ...(acceptTerms && { acceptTerms }),
   }
   const plan = await openPlan(records, changed)

@@ -20,6 +20,8 @@ export interface Committed {
 /** What is known about bytes when they are committed. */
 export interface Proof {
   readonly checksum: Checksum
+  /** Further digests of the same bytes, as far as they are known. */
+  readonly digests?: readonly Checksum[] | undefined
   readonly size: number
   readonly verified: Verified
   /** Key of the stage that committed it, if the sink remembers it. */

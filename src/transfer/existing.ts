@@ -1,16 +1,18 @@
 import { DataferryError } from '../errors.ts'
 import type { Existing } from '../model/existing.ts'
-import { sameChecksum, type Checksum } from '../model/checksum.ts'
+import { sameChecksum, type Algorithm, type Checksum } from '../model/checksum.ts'
 import type { Item } from '../model/item.ts'
-import { receiptFor, type Receipt, type Verified } from '../model/receipt.ts'
+import { checksumsOf, receiptFor, type Receipt, type Verified } from '../model/receipt.ts'
 import type { Committed, Sink } from '../sinks/sink.ts'
 import { createHash } from './hash.ts'
-import { hashOf } from './meter.ts'
+import { hashOf, type Received } from './meter.ts'
 
 export interface ExistingRun {
   /** What an earlier batch recorded about the same item at the same path, for items without a published checksum. */
   readonly earlier: (item: Item) => Promise<{ readonly checksum: Checksum; readonly verified: Verified } | undefined>
   readonly key: string
+  /** What a receipt is to hold besides the checksum, where the bytes are looked at. Default nothing. */
+  readonly digests?: readonly Algorithm[] | undefined
   readonly policy: Existing
   readonly signal: AbortSignal
 }
@@ -23,17 +25,19 @@ export interface ExistingRun {
 export async function keepExisting(item: Item, sink: Sink, run: ExistingRun): Promise<Receipt | undefined> {
   const there = await sink.stat(item.path, run.key, run.signal)
   if (!there) return undefined
+  const { size, proof } = there
   // A commit of this very item whose receipt was lost in a crash: the bytes have been verified.
-  if (there.proof?.key === run.key) return receiptFor('done', item, { ...there.proof, size: there.size })
+  if (proof?.key === run.key) {
+    const found = await digestsThere(item, sink, there, proof.checksum.algorithm, run)
+    if (sameChecksum(found.checksum, proof.checksum)) return receiptFor('done', item, { ...proof, ...found, size })
+  }
   switch (run.policy) {
     case 'overwrite':
       return undefined
     case 'skip':
-      return receiptFor('kept', item, { size: there.size, verified: 'nothing' })
+      return receiptFor('kept', item, { size, verified: 'nothing' })
     case 'refresh':
-      return there.size === item.expect.size
-        ? receiptFor('kept', item, { size: there.size, verified: 'size' })
-        : undefined
+      return size === item.expect.size ? receiptFor('kept', item, { size, verified: 'size' }) : undefined
     case 'overwrite-different':
       return identical(item, sink, there, run)
     case 'error': {
@@ -51,38 +55,39 @@ function reason({ expect }: Item): string {
 }
 
 /** A receipt if the published checksum, or that of an earlier fetch, proves that the same bytes are there. */
-async function identical(
-  item: Item,
-  sink: Sink,
-  there: Committed,
-  { earlier, signal }: ExistingRun,
-): Promise<Receipt | undefined> {
+async function identical(item: Item, sink: Sink, there: Committed, run: ExistingRun): Promise<Receipt | undefined> {
   const { checksum, size: promised } = item.expect
   const { size } = there
   if (promised !== undefined && promised !== size) return undefined
   if (checksum) {
-    const found = await checksumThere(item, sink, there, checksum, signal)
-    if (sameChecksum(found, checksum)) return receiptFor('kept', item, { size, verified: 'checksum', checksum: found })
+    const found = await digestsThere(item, sink, there, checksum.algorithm, run)
+    if (sameChecksum(found.checksum, checksum))
+      return receiptFor('kept', item, { size, verified: 'checksum', ...found })
   }
   // No checksum is published, or one of another form: then the record of an earlier fetch decides.
-  const known = await earlier(item)
+  const known = await run.earlier(item)
   if (!known) return undefined
-  const found = await checksumThere(item, sink, there, known.checksum, signal)
-  if (!sameChecksum(found, known.checksum)) return undefined
-  return receiptFor('kept', item, { size, verified: known.verified, checksum: found })
+  const found = await digestsThere(item, sink, there, known.checksum.algorithm, run)
+  if (!sameChecksum(found.checksum, known.checksum)) return undefined
+  return receiptFor('kept', item, { size, verified: known.verified, ...found })
 }
 
-async function checksumThere(
+/** The checksum and the further digests of what is there: as the sink remembers them, else all of them from the bytes. */
+async function digestsThere(
   item: Item,
   sink: Sink,
-  there: Committed,
-  wanted: Checksum,
-  signal: AbortSignal,
-): Promise<Checksum> {
-  if (there.proof?.checksum.algorithm === wanted.algorithm) return there.proof.checksum
-  const hash = createHash({ algorithm: wanted.algorithm, size: there.size, saveable: false })
+  { size, proof }: Committed,
+  algorithm: Algorithm,
+  { digests = [], signal }: ExistingRun,
+): Promise<Pick<Received, 'checksum' | 'digests'>> {
+  const known = proof ? checksumsOf(proof).map((checksum) => checksum.algorithm) : []
+  if (proof?.checksum.algorithm === algorithm && digests.every((wanted) => known.includes(wanted))) {
+    return { checksum: proof.checksum, digests: proof.digests ?? [] }
+  }
+  const hash = createHash({ algorithm, digests, size, saveable: false })
   try {
-    return (await hashOf(await sink.read(item.path, signal), hash)).checksum
+    const { checksum, digests: found } = await hashOf(await sink.read(item.path, signal), hash)
+    return { checksum, digests: found }
   } finally {
     hash.close()
   }

@@ -10,34 +10,41 @@ type Call = HashRequest extends infer R ? (R extends HashRequest ? Omit<R, 'call
 const LOAD = 512 * 1024
 /** Loads in flight for one hash: enough to keep its thread busy while the event loop does other work. */
 const LOADS = 4
+/** Threads of each lane. */
 const MAX_THREADS = Math.max(1, Math.min(4, availableParallelism() - 1))
 const threads: HashThread[] = []
 let nextId = 0
 
-/** A hash that runs on one of a few shared threads, started when first needed; an idle thread keeps no process alive. */
-export function threadHash<A extends string>(made: HashMade<A>): Hash<A> {
-  return new ThreadHash(made, leastLoaded())
+/**
+ * A hash that runs on one of a few shared threads, started when first needed; an idle thread keeps no process alive.
+ * @param lane hashes of one lane never run on a thread of another: those of the same bytes run beside one another
+ */
+export function threadHash<A extends string>(made: HashMade<A>, lane: number): Hash<A> {
+  return new ThreadHash(made, leastLoaded(lane))
 }
 
-function leastLoaded(): HashThread {
-  const idle = threads.find((thread) => thread.hashes === 0)
+function leastLoaded(lane: number): HashThread {
+  const own = threads.filter((thread) => thread.lane === lane)
+  const idle = own.find((thread) => thread.hashes === 0)
   if (idle) return idle
-  if (threads.length < MAX_THREADS) {
-    const thread = new HashThread()
+  if (own.length < MAX_THREADS) {
+    const thread = new HashThread(lane)
     threads.push(thread)
     return thread
   }
-  return threads.reduce((best, thread) => (thread.hashes < best.hashes ? thread : best))
+  return own.reduce((best, thread) => (thread.hashes < best.hashes ? thread : best))
 }
 
 class HashThread {
+  readonly lane: number
   hashes = 0
   readonly #worker: Worker
   readonly #pending = new Map<number, { resolve(value: HashReply['value']): void; reject(error: Error): void }>()
   #calls = 0
   #dead: Error | undefined
 
-  constructor() {
+  constructor(lane: number) {
+    this.lane = lane
     this.#worker = new Worker(new URL('./hash-thread.js', import.meta.url))
     this.#worker.unref()
     this.#worker.on('message', (reply: HashReply) => this.#settle(reply))
@@ -156,6 +163,10 @@ class ThreadHash<A extends string> implements Hash<A> {
     const hex = await this.#call({ op: 'digest' })
     if (typeof hex !== 'string') throw new Error('the hash thread gave no digest')
     return hex
+  }
+
+  digests(): Promise<[]> {
+    return Promise.resolve([])
   }
 
   async save(): Promise<Uint8Array | undefined> {

@@ -1,10 +1,13 @@
 import { createHash as nodeHash, type Hash as NodeHash } from 'node:crypto'
 import type { Algorithm } from '../model/checksum.ts'
 import type { Hash } from '../model/hash.ts'
+import { HashTee } from './hash-tee.ts'
 import { threadHash } from './hash-threads.ts'
 
 export interface HashOptions {
   readonly algorithm: Algorithm
+  /** Taken of the same bytes besides. Default none. */
+  readonly digests?: readonly Algorithm[] | undefined
   /** Expected bytes; undefined: unknown. */
   readonly size: number | undefined
   /** The sink resumes from a saved state, which only the slower WebAssembly hash has. */
@@ -15,14 +18,23 @@ export interface HashOptions {
 const THREAD_FROM_BYTES = 4 << 20
 
 /** Creates the hash that fits: on this thread for small files, off the event loop for large and unknown ones. */
-export function createHash({ algorithm, size, saveable }: HashOptions): Hash {
-  if (isSmall(size) || !saveable) return nativeHash(algorithm, size)
-  return threadHash({ algorithm, kind: 'saveable' })
+export function createHash({ algorithm, digests = [], size, saveable }: HashOptions): Hash {
+  const one = (wanted: Algorithm, lane: number): Hash =>
+    isSmall(size) || !saveable
+      ? nativeHash(wanted, size, lane)
+      : threadHash({ algorithm: wanted, kind: 'saveable' }, lane)
+  const further = [...new Set(digests)].filter((wanted) => wanted !== algorithm)
+  const first = one(algorithm, 0)
+  if (further.length === 0) return first
+  return new HashTee(
+    first,
+    further.map((wanted, i) => one(wanted, i + 1)),
+  )
 }
 
 /** The same for any algorithm that Node.js knows, by its name there: what it has hashed cannot be saved. */
-export function nativeHash<A extends string>(algorithm: A, size: number | undefined): Hash<A> {
-  return isSmall(size) ? new InlineHash(algorithm) : threadHash({ algorithm, kind: 'native' })
+export function nativeHash<A extends string>(algorithm: A, size: number | undefined, lane = 0): Hash<A> {
+  return isSmall(size) ? new InlineHash(algorithm) : threadHash({ algorithm, kind: 'native' }, lane)
 }
 
 function isSmall(size: number | undefined): boolean {
@@ -45,6 +57,10 @@ class InlineHash<A extends string> implements Hash<A> {
 
   digest(): Promise<string> {
     return Promise.resolve(this.#hash.digest('hex'))
+  }
+
+  digests(): Promise<[]> {
+    return Promise.resolve([])
   }
 
   save(): Promise<undefined> {

@@ -1,4 +1,5 @@
 import { DataferryError } from '../errors.ts'
+import type { Algorithm } from '../model/checksum.ts'
 import type { Hash } from '../model/hash.ts'
 import type { AnsweredGuestbook } from '../model/guestbook.ts'
 import type { Item } from '../model/item.ts'
@@ -29,15 +30,17 @@ export interface Reading {
   /** See `SegmentOptions`. */
   readonly ahead?: number | undefined
   readonly enough?: number | undefined
+  /** Taken in the same pass, besides the checksum that verifies the bytes. */
+  readonly digests?: readonly Algorithm[] | undefined
   /** Called with the bytes so far, those of earlier attempts included. */
   readonly onProgress?: (bytes: number) => void
   /** Most bytes accepted when neither listing nor server says how many; undefined: any number. */
   readonly room?: number | undefined
 }
 
-/** The hash that an item is verified by; the caller closes it. */
-export function hashFor({ expect }: Item, saveable: boolean): Hash {
-  return createHash({ algorithm: expect.checksum?.algorithm ?? 'sha256', size: expect.size, saveable })
+/** The hash that an item is verified by, with the further digests that are wanted; the caller closes it. */
+export function hashFor({ expect }: Item, { digests }: Pick<Reading, 'digests'>, saveable: boolean): Hash {
+  return createHash({ algorithm: expect.checksum?.algorithm ?? 'sha256', digests, size: expect.size, saveable })
 }
 
 /** The incoming bytes of one item: resumed when a connection breaks, counted, hashed, and verified at their end. */

@@ -5,6 +5,8 @@ import type { Hash } from '../model/hash.ts'
 export interface Received {
   readonly size: number
   readonly checksum: Checksum
+  /** Further digests that the hash has taken. */
+  readonly digests: readonly Checksum[]
 }
 
 /** The one place where bytes are counted and hashed, as they pass. */
@@ -54,7 +56,9 @@ export class Meter {
 
   /** Ends the hash. */
   async result(): Promise<Received> {
-    return { size: this.#bytes, checksum: { algorithm: this.#hash.algorithm, hex: await this.#hash.digest() } }
+    const hash = this.#hash
+    const [hex, digests] = await Promise.all([hash.digest(), hash.digests()])
+    return { size: this.#bytes, checksum: { algorithm: hash.algorithm, hex }, digests }
   }
 }
 

@@ -63,12 +63,12 @@ class PutStage implements Stage {
 
   async commit(proof: Proof): Promise<void> {
     if (this.#large) return this.#large.commit(proof)
-    const { checksum, size, verified } = proof
+    const { checksum, digests = [], size, verified } = proof
     if (size !== this.#length) {
       const { path } = this.#options.item
       throw new DataferryError('SINK_FAILED', `${this.#length} bytes of ${path} are held, not ${size}.`)
     }
-    await this.#sink.put(this.#options, this.#held, { checksum, verified })
+    await this.#sink.put(this.#options, this.#held, { checksum, digests, verified })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -29,8 +29,8 @@ export async function transferArchive(
   run: Run,
   inspect: Inspect,
 ): Promise<Receipt> {
-  const { key, signal, count, onCounted, onProgress } = run
-  const hash = createHash({ algorithm: 'sha256', size: undefined, saveable: sink.needsHashState })
+  const { key, signal, count, onCounted, onProgress, digests: wanted } = run
+  const hash = createHash({ algorithm: 'sha256', digests: wanted, size: undefined, saveable: sink.needsHashState })
   try {
     await using stage = await sink.stage({ key, item, signal })
     await stage.restart()
@@ -44,13 +44,13 @@ export async function transferArchive(
     const meter = new Meter(hash, 0, (bytes) => refuseEndless(bytes, room), onProgress)
     try {
       await stage.append(meter.through(passing), hash, signal)
-      const { size, checksum } = await meter.result()
+      const { size, checksum, digests } = await meter.result()
       if (servedSize !== undefined && servedSize !== size) {
         throw new DataferryError('ZIP_DAMAGED', `${size} bytes of the archive arrived; ${servedSize} were promised.`)
       }
       const inspection = await result
-      await stage.commit({ checksum, size, verified: 'structure' })
-      const known = { size, checksum, verified: 'structure' as const, ...(guestbook && { guestbook }) }
+      await stage.commit({ checksum, digests, size, verified: 'structure' })
+      const known = { size, checksum, digests, verified: 'structure' as const, ...(guestbook && { guestbook }) }
       return withContent(receiptFor('done', item, known), inspection)
     } catch (error) {
       await stage.restart()

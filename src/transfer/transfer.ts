@@ -26,7 +26,7 @@ export interface Run extends Reading {
  * this attempt, or the signal's reason; what can be trusted is kept for the next attempt.
  */
 export async function transfer(item: Item, { open, sink }: Endpoints, run: Run): Promise<Receipt> {
-  const hash = hashFor(item, sink.needsHashState)
+  const hash = hashFor(item, run, sink.needsHashState)
   try {
     await using stage = await openStage(sink, { key: run.key, item, signal: run.signal })
     // Only a checksum can prove that two halves belong together; without one, start over.
@@ -39,8 +39,8 @@ export async function transfer(item: Item, { open, sink }: Endpoints, run: Run):
         return decodedInstead(item, { open, sink }, run, stage, error)
       }),
     )
-    const { checksum, size, verified } = judged
-    await stage.commit({ checksum, size, verified })
+    const { checksum, digests, size, verified } = judged
+    await stage.commit({ checksum, digests, size, verified })
     return receiptFor('done', item, { resumedFrom: from, ...judged })
   } finally {
     hash.close()
@@ -74,7 +74,7 @@ async function decodedInstead(
   stage: Stage,
   asSent: DataferryError,
 ): Promise<Judged> {
-  const hash = hashFor(item, sink.needsHashState)
+  const hash = hashFor(item, run, sink.needsHashState)
   try {
     await stage.restart()
     const room = await roomFor(item, sink)
@@ -106,6 +106,8 @@ export interface Whole {
   readonly size: number
   /** Of exactly these chunks: in the published algorithm, else SHA-256. */
   readonly checksum: Checksum
+  /** Further digests of them. */
+  readonly digests: readonly Checksum[]
   readonly verified: Verified
   readonly note?: string
   readonly guestbook?: Receipt['guestbook']
@@ -118,7 +120,7 @@ export async function commitWhole(
   sink: Sink,
   { key, signal }: { readonly key: string; readonly signal: AbortSignal },
 ): Promise<Receipt> {
-  const { chunks, checksum, verified } = whole
-  await sink.put({ key, item, signal }, Buffer.concat(chunks), { checksum, verified })
+  const { chunks, checksum, digests, verified } = whole
+  await sink.put({ key, item, signal }, Buffer.concat(chunks), { checksum, digests, verified })
   return receiptFor('done', item, whole)
 }

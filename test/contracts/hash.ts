@@ -17,6 +17,7 @@ export async function contractHash(algorithm: Algorithm = 'md5'): Promise<Hash> 
   return {
     algorithm,
     update: async (chunk) => Promise.resolve(void hasher.update(chunk)),
+    digests: async () => Promise.resolve([]),
     digest: async () => Promise.resolve(hasher.digest('hex')),
     save: async () => Promise.resolve(hasher.save()),
     load: async (state) => Promise.resolve(void hasher.load(state)).then(() => true),

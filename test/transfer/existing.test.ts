@@ -115,6 +115,27 @@ describe.each(SINKS)('what is at the path already, %s', (_, make) => {
     await sink.close()
   })
 
+  it('gets the digests that are wanted where its bytes are looked at, and none where they are not', async () => {
+    await using folder = await temporaryFolder()
+    const sink = make(folder.path)
+    const digests = [checksumOf(BYTES, 'sha512')]
+    const found = async (policy: Existing): Promise<unknown> => {
+      const run = { key: KEY, policy, earlier: nothing, signal: never, digests: ['sha512'] as const }
+      return (await keepExisting(PROMISED, sink, run))?.digests
+    }
+    await store(sink, PROMISED.path, BYTES, { key: 'b1-0' })
+    expect(await Promise.all((['error', 'overwrite-different'] as const).map(found))).toEqual([digests, digests])
+    expect(await Promise.all((['skip', 'refresh', 'overwrite'] as const).map(found))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ])
+    // Its own commit, of which a crash took the receipt: the mark knows no digest.
+    await store(sink, PROMISED.path, BYTES, { key: KEY, verified: 'size' })
+    expect(await found('skip')).toEqual(digests)
+    await sink.close()
+  })
+
   it('is nobody’s any more once the mark is forgotten', async () => {
     await using folder = await temporaryFolder()
     const sink = make(folder.path)

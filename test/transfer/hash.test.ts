@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ALGORITHMS } from '../../src/model/checksum.ts'
+import { ALGORITHMS, type Algorithm } from '../../src/model/checksum.ts'
 import { createHash } from '../../src/transfer/hash.ts'
 import { hashOf } from '../../src/transfer/meter.ts'
 import { checksumOf } from '../contracts/hash.ts'
@@ -82,6 +82,66 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
     await hash.update(BYTES)
     expect(await hash.digest()).toBe(expected)
     hash.close()
+  })
+})
+
+describe('further digests', () => {
+  const WANTED = ['sha256', 'sha512', 'md5', 'sha512'] as const
+  const FURTHER = [checksumOf(BYTES, 'sha256'), checksumOf(BYTES, 'sha512')]
+
+  it.each([
+    ['inline', { size: BYTES.length, saveable: false }],
+    ['on threads', { size: LARGE, saveable: false }],
+    ['on threads, saveable', { size: undefined, saveable: true }],
+  ])('are taken in the same pass %s, each once, and none that is the checksum', async (_, options) => {
+    const hash = createHash({ algorithm: 'md5', digests: WANTED, ...options })
+    await hash.update(bytesOf(100, 9))
+    await hash.reset()
+    const received = await hashOf(chunked(BYTES), hash)
+    expect(received).toEqual({ size: BYTES.length, checksum: checksumOf(BYTES), digests: FURTHER })
+    hash.close()
+  })
+
+  it('go on from a saved state together, counting every byte that was added before', async () => {
+    const options = { algorithm: 'md5', digests: WANTED, size: LARGE, saveable: true } as const
+    const first = createHash(options)
+    const added = first.update(BYTES.subarray(0, 1_300_001))
+    const saving = first.save()
+    const more = first.update(BYTES)
+    const state = await saving
+    await Promise.all([added, more])
+    first.close()
+    const second = createHash(options)
+    expect(state && (await second.load(state))).toBe(true)
+    await second.update(BYTES.subarray(1_300_001))
+    expect(await second.digest()).toBe(checksumOf(BYTES).hex)
+    expect(await second.digests()).toEqual(FURTHER)
+    second.close()
+  })
+
+  it('do not go on from the state of fewer, and begin with nothing then', async () => {
+    const saved = async (digests: readonly Algorithm[]): Promise<Uint8Array> => {
+      const hash = createHash({ algorithm: 'md5', digests, size: LARGE, saveable: true })
+      await hash.update(bytesOf(10))
+      const state = await hash.save()
+      hash.close()
+      if (!state) throw new Error('no state was saved')
+      return state
+    }
+    for (const state of [
+      await saved([]),
+      await saved(['sha256']),
+      Buffer.from('no state'),
+      Buffer.from('{"md5":"AA=="}'),
+    ]) {
+      const hash = createHash({ algorithm: 'md5', digests: WANTED, size: LARGE, saveable: true })
+      expect(await hash.load(state)).toBe(false)
+      expect((await hashOf(chunked(BYTES), hash)).digests).toEqual(FURTHER)
+      hash.close()
+    }
+    const alone = createHash({ algorithm: 'md5', size: LARGE, saveable: true })
+    expect(await alone.load(await saved(['sha512']))).toBe(false)
+    alone.close()
   })
 })
 

@@ -13,6 +13,7 @@ import { AT_ONCE, broken, itemFor, scriptedSource, type ScriptedSource } from '.
 const BYTES = bytesOf(10_000)
 /** Of a size that nobody promises, so that it is written as it comes. */
 const STAGED = itemFor(BYTES, { size: undefined })
+const DIGESTS = [checksumOf(BYTES, 'sha256'), checksumOf(BYTES, 'sha512')]
 const AWAY = { refuse: broken() }
 const RUN: Run = { key: 'b1-0', signal: never, count: true, reconnect: { ...AT_ONCE, retries: 0 } }
 
@@ -45,6 +46,21 @@ describe('a transfer', () => {
     expect(receipt).toMatchObject({ verified: 'checksum', checksum: checksumOf(BYTES, algorithm) })
   })
 
+  it.each([undefined, 10_000])('takes further digests in the same pass, of a listed size of %s', async (size) => {
+    const store = memoryStore()
+    const source = scriptedSource(BYTES, [{ cutAfter: 3000 }])
+    const receipt = await bring(itemFor(BYTES, { size }), source, memorySink(store), { digests: ['sha256', 'sha512'] })
+    expect(receipt).toMatchObject({ checksum: checksumOf(BYTES), digests: DIGESTS })
+    expect(store.files.get('a/data.bin')?.proof.digests).toEqual(DIGESTS)
+  })
+
+  it('records a digest once where it is the published checksum', async () => {
+    const item = itemFor(BYTES, { checksum: checksumOf(BYTES, 'sha256') })
+    const receipt = await bring(item, scriptedSource(BYTES), memorySink(), { digests: ['sha256'] })
+    expect(receipt).toMatchObject({ checksum: checksumOf(BYTES, 'sha256') })
+    expect(receipt).not.toHaveProperty('digests')
+  })
+
   it('goes on from what earlier attempts kept, wherever they were cut', async () => {
     const cuts = fc.array(fc.nat(5000), { maxLength: 6 })
     await fc.assert(
@@ -61,8 +77,8 @@ describe('a transfer', () => {
           expect(heldBy(store)).toBe(held)
           expect(await listing(memorySink(store))).toEqual({})
         }
-        const receipt = await bring(item, scriptedSource(BYTES), memorySink(store))
-        expect(receipt).toMatchObject({ resumedFrom: held, size: 10_000, verified: 'checksum' })
+        const receipt = await bring(item, scriptedSource(BYTES), memorySink(store), { digests: ['sha256', 'sha512'] })
+        expect(receipt).toMatchObject({ resumedFrom: held, size: 10_000, verified: 'checksum', digests: DIGESTS })
         expect((await contentOf(memorySink(store), item.path)).equals(BYTES)).toBe(true)
       }),
       { numRuns: 40 },

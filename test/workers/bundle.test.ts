@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { NativeApi } from '../../src/dataverse/native-api.ts'
 import type { Entry } from '../../src/model/entry.ts'
+import { checksumsOf } from '../../src/model/receipt.ts'
 import type { OpenSource } from '../../src/model/source.ts'
 import type { ListedFile } from '../../src/model/listing.ts'
+import { checksumOf } from '../contracts/hash.ts'
 import { startDataverse, type StandIn, type StandInOptions } from '../fakes/dataverse/server.ts'
 import { World } from '../fakes/dataverse/world.ts'
 import type { DatasetSpec, FileSpec } from '../fakes/dataverse/specs.ts'
@@ -54,6 +56,17 @@ describe.each(['6.9', '6.11'] as const)('Small files of a dataset on Dataverse %
     expect(zipRequests(standIn)).toBe(1)
     for (let id = 100; id < 160; id++) expect(standIn.records.file(id).counted).toBe(1)
     expect([...ran.store.files.keys()]).toContain('doi-10.5072-FK2-SMALL/d1/f1.bin')
+  })
+
+  test('have the digests that were asked for in their receipts, whatever verified them', async () => {
+    const standIn = await start({ files: small(12) }, { profile })
+    const ran = await run(standIn, { batch: { digests: ['sha256', 'sha512'] } })
+    expect(ran.report.checksums).toEqual({ md5: 3, sha1: 3, sha256: 12, sha512: 12 })
+    for (const [path, receipt] of ran.receipts) {
+      const { bytes } = ran.store.files.get(path) ?? { bytes: new Uint8Array() }
+      for (const found of checksumsOf(receipt)) expect(found).toEqual(checksumOf(bytes, found.algorithm))
+    }
+    expect(zipRequests(standIn)).toBe(1)
   })
 
   test('stay below the limit that the server names, so that it leaves none out', async () => {

@@ -32,7 +32,7 @@ export interface Wanted {
   readonly server: StandIn
   readonly entries: readonly Entry[]
   readonly apiToken?: string
-  readonly batch?: Partial<Pick<Batch, 'bundle' | 'bundleUnverified' | 'complete' | 'existing' | 'format'>>
+  readonly batch?: Partial<Pick<Batch, 'bundle' | 'bundleUnverified' | 'complete' | 'digests' | 'existing' | 'format'>>
   /** What an earlier run left. */
   readonly store?: MemoryStore
   /** In place of what the server says. */

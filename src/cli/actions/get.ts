@@ -52,7 +52,7 @@ async function get(context: Context, request: GetRequest, target: OutputTarget, 
 }
 
 /** `12 MiB, md5 9e10… as published`. */
-function proof({ size, checksum, verified, note }: Receipt | Streamed): string {
+function proof({ size, checksum, digests = [], verified, note }: Receipt | Streamed): string {
   const hash = checksum ? `${checksum.algorithm} ${checksum.hex}` : 'not read'
   const facts = {
     checksum: `${hash} as published`,
@@ -60,5 +60,6 @@ function proof({ size, checksum, verified, note }: Receipt | Streamed): string {
     size: `size as announced, ${hash}; no checksum is published for this form`,
     nothing: `${hash}; nothing was published to compare it with`,
   }[verified]
-  return `${formatBytes(size)}, ${facts}${note === undefined ? '' : ` (${note})`}`
+  const further = digests.map(({ algorithm, hex }) => `, ${algorithm} ${hex}`).join('')
+  return `${formatBytes(size)}, ${facts}${further}${note === undefined ? '' : ` (${note})`}`
 }

@@ -12,7 +12,7 @@ export const command: Command = {
   about:
     'The file appears only once it is complete and, where the server publishes a checksum, verified. Run again, the same command continues where it stopped.',
   operands: [{ name: 'id', help: 'a file id, a PID, or the address of a page; with --zip several ids', many: true }],
-  settings: [...SERVER_SETTINGS, 'guestbook', 'existing', 'segments', 'retries', 'limitRate'],
+  settings: [...SERVER_SETTINGS, 'guestbook', 'existing', 'digest', 'segments', 'retries', 'limitRate'],
   flags: [
     {
       flags: '-o, --output <path>',

@@ -19,6 +19,7 @@ export const command: Command = {
     'existing',
     'bundle',
     'bundleUnverified',
+    'digest',
     'outageFirstMs',
     'outageMaxMs',
     'giveUpAfterMs',

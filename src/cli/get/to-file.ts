@@ -83,9 +83,9 @@ async function bring(
 ): Promise<Receipt> {
   const { context, progress } = run
   const key = outputKey(item)
-  const { segments } = context.config.settings
+  const { segments, digest: digests } = context.config.settings
   const { signal } = context
-  const details: Run = { key, signal, count, onCounted, segments, onProgress: progress(item) }
+  const details: Run = { key, signal, count, onCounted, segments, digests, onProgress: progress(item) }
   if (item.ref.kind !== 'file') {
     const check = new ArchiveCheck(item.ref)
     const receipt = await transferArchive(item, { open, sink }, details, check.inspect)
@@ -110,9 +110,9 @@ async function existing(
   item: Item,
   sink: Sink,
 ): Promise<Receipt | undefined> {
-  const { existing: given } = config.settings
+  const { existing: given, digest: digests } = config.settings
   const policy = target.name !== undefined || given === 'skip' ? given : 'error'
-  const run = { key: outputKey(item), policy, earlier: () => Promise.resolve(undefined), signal }
+  const run = { key: outputKey(item), policy, digests, earlier: () => Promise.resolve(undefined), signal }
   try {
     return await keepExisting(item, sink, run)
   } catch (error) {

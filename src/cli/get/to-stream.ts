@@ -24,6 +24,7 @@ export interface Streamed {
   readonly name: string
   readonly size: number
   readonly checksum: Checksum
+  readonly digests: readonly Checksum[]
   readonly verified: Verified
   readonly note?: string
 }
@@ -72,10 +73,10 @@ async function listedStream(run: GetRun, output: Writable, { item: listed, name 
   const { context, request, sources, progress } = run
   const item: Item = { ...listed, path: name }
   const open = wholeSource(sources.source(request.server), request)
-  const hash = hashFor(item, false)
+  const { segments, digest: digests } = context.config.settings
+  const reading = { signal: context.signal, count: true, segments, digests, onProgress: progress(item) }
+  const hash = hashFor(item, reading, false)
   try {
-    const { segments } = context.config.settings
-    const reading = { signal: context.signal, count: true, segments, onProgress: progress(item) }
     const bytes = new Incoming(item, open, hash, 0, reading)
     for await (const chunk of bytes.passing()) await written(output, chunk, context.signal)
     return { name, ...(await bytes.judged()) }
@@ -114,7 +115,7 @@ async function pour(
   chunks: AsyncIterable<Uint8Array>,
   output: Writable,
 ): Promise<Received> {
-  const hash = hashFor(item, false)
+  const hash = hashFor(item, { digests: context.config.settings.digest }, false)
   try {
     const meter = new Meter(hash, 0, undefined, progress(item))
     for await (const chunk of meter.through(chunks)) await written(output, chunk, context.signal)

@@ -27,6 +27,7 @@ import { withSink } from './with-mirror.ts'
 export function createMirror(context: Context): Promise<ExitCode> {
   const { config, args, text, out, signal } = context
   const name = checkMirrorName(args[1] ?? '')
+  const { digest } = config.settings
   const [server, ...others] = config.servers
   if (server === undefined || others.length > 0) {
     throw new DataferryError('CONFIG_INVALID', 'A mirror is of one server: name it with --server.')
@@ -47,6 +48,7 @@ export function createMirror(context: Context): Promise<ExitCode> {
       layout: 'tree',
       metadata: readChoice('metadata', text('metadata'), METADATA, 'dataset'),
       ...(filters && { filters }),
+      ...(digest.length > 0 && { digests: [...new Set(digest)] }),
       ...(maxRemovals !== undefined && { maxRemovals }),
     }
     if (await readOrder(sink.records, name)) {

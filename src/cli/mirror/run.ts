@@ -153,7 +153,7 @@ async function fetchLacking(
 async function openBatch(
   { config: { settings } }: Context,
   sink: Sink,
-  { name, server }: MirrorOrder,
+  { name, server, digests: ordered = [] }: MirrorOrder,
   { sha256, files, bytes }: Lacking,
   known: string | undefined,
 ): Promise<BegunBatch> {
@@ -162,7 +162,8 @@ async function openBatch(
     const batch = await movedHere(sink, there)
     return { batch, plan: await openPlan(sink.records, batch), resumed: true }
   }
-  const { bundle, bundleUnverified } = settings
+  const { bundle, bundleUnverified, digest } = settings
+  const digests = [...new Set([...ordered, ...digest])]
   const request: BatchRequest = {
     servers: [server],
     format: 'original',
@@ -170,6 +171,7 @@ async function openBatch(
     existing: 'error',
     bundle,
     bundleUnverified,
+    ...(digests.length > 0 && { digests }),
     manifest: { name: `mirror-${name}`, format: MIRROR_FORMAT, sha256, entries: files },
   }
   return beginBatch(sink, request, bytes, false)

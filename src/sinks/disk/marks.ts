@@ -3,7 +3,7 @@ import { unlink, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { parseJson } from '../../json/parse-json.ts'
-import { checksumSchema } from '../../model/checksum.ts'
+import { checksumSchema, checksumsSchema } from '../../model/checksum.ts'
 import { VERIFIED } from '../../model/receipt.ts'
 import { openPlain, readPlain } from './bytes.ts'
 import { ABSENT, unless } from './errors.ts'
@@ -16,7 +16,12 @@ const markSchema = z.object({
   inode: z.number(),
   /** Modification time in milliseconds. */
   modified: z.number(),
-  proof: z.object({ checksum: checksumSchema, size: z.number(), verified: z.enum(VERIFIED) }),
+  proof: z.object({
+    checksum: checksumSchema,
+    digests: checksumsSchema.optional(),
+    size: z.number(),
+    verified: z.enum(VERIFIED),
+  }),
 })
 
 /** File systems keep times as coarsely as this (FAT), and round them when a file leaves the cache. */

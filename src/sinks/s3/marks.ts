@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { parseJson } from '../../json/parse-json.ts'
-import { checksumSchema } from '../../model/checksum.ts'
+import { checksumSchema, checksumsSchema } from '../../model/checksum.ts'
 import { VERIFIED } from '../../model/receipt.ts'
 import { bytesOf, type Bucket, type Encryption, type Head } from './bucket.ts'
 import { writeOf } from './metadata.ts'
@@ -11,6 +11,7 @@ const markSchema = z.object({
   /** Id of the write that made the object, as in its metadata. */
   write: z.string(),
   checksum: checksumSchema,
+  digests: checksumsSchema.optional(),
   verified: z.enum(VERIFIED),
 })
 
@@ -27,8 +28,8 @@ export class S3Marks {
     this.#encryption = encryption
   }
 
-  async write(key: string, write: string, { checksum, verified }: Proof): Promise<void> {
-    const mark = Buffer.from(`${JSON.stringify({ v: 1, write, checksum, verified })}\n`)
+  async write(key: string, write: string, { checksum, digests, verified }: Proof): Promise<void> {
+    const mark = Buffer.from(`${JSON.stringify({ v: 1, write, checksum, digests, verified })}\n`)
     await this.#bucket.put(this.#object(key), mark, { headers: this.#encryption })
   }
 
@@ -37,7 +38,8 @@ export class S3Marks {
     const found = await this.#bucket.get(this.#object(key), undefined, signal)
     const mark = found && markSchema.safeParse(parseJson((await bytesOf(found)).toString()))
     if (!mark?.success || mark.data.write !== writeOf(head)) return undefined
-    return { checksum: mark.data.checksum, verified: mark.data.verified, size: head.size, key }
+    const { checksum, digests, verified } = mark.data
+    return { checksum, ...(digests && { digests }), verified, size: head.size, key }
   }
 
   async remove(key: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { basename } from 'node:path/posix'
 import { z } from 'zod'
-import { HEX_LENGTH, parseChecksum, type Checksum } from '../../model/checksum.ts'
+import { ALGORITHMS, HEX_LENGTH, parseChecksum, type Algorithm, type Checksum } from '../../model/checksum.ts'
 import type { Item } from '../../model/item.ts'
 import { VERIFIED } from '../../model/receipt.ts'
 import type { Encryption, Head, ObjectHeaders } from './bucket.ts'
@@ -63,7 +63,8 @@ export function proofOf({ metadata, size }: Head): Proof | undefined {
   const verified = z.enum(VERIFIED).safeParse(metadata[NAMES.verified])
   const key = metadata[NAMES.key]
   if (!checksum || !verified.success) return undefined
-  return { checksum, size, verified: verified.data, ...(key !== undefined && { key }) }
+  const digests = ALGORITHMS.flatMap((name) => parseChecksum(name, metadata[nameOf(name)] ?? '') ?? [])
+  return { checksum, digests, size, verified: verified.data, ...(key !== undefined && { key }) }
 }
 
 /** The key of the stage that committed an object. */
@@ -76,8 +77,17 @@ export function writeOf({ metadata }: Head): string | undefined {
   return metadata[NAMES.write]
 }
 
-function spell({ checksum, verified }: Statement): Record<string, string> {
-  return { [NAMES.checksum]: `${checksum.algorithm}:${checksum.hex}`, [NAMES.verified]: verified }
+function spell({ checksum, digests = [], verified }: Statement): Record<string, string> {
+  return {
+    [NAMES.checksum]: `${checksum.algorithm}:${checksum.hex}`,
+    ...Object.fromEntries(digests.map(({ algorithm, hex }) => [nameOf(algorithm), hex])),
+    [NAMES.verified]: verified,
+  }
+}
+
+/** `dataferry-sha512`: a further digest, in hex. */
+function nameOf(algorithm: Algorithm): string {
+  return `dataferry-${algorithm}`
 }
 
 function sourceOf({ server, ref, origin }: Item): Record<string, string> {

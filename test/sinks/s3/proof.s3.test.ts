@@ -2,7 +2,7 @@ import { HeadObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { openS3Sink, type S3Sink } from '../../../src/sinks/s3/s3-sink.ts'
 import { checksumOf } from '../../contracts/hash.ts'
-import { bytesOf, never, proofOf, store } from '../../contracts/sink-bytes.ts'
+import { appendHashed, bytesOf, chunked, itemAt, never, proofOf, store } from '../../contracts/sink-bytes.ts'
 import { describeWithS3, type S3Server } from '../../s3-server.ts'
 import { faultProxy } from './fault-proxy.ts'
 import { all, dataIn, feed, keysIn, PART, promised, transfer } from './transfer.ts'
@@ -48,6 +48,20 @@ await describeWithS3('the proof of an object', (kind) => {
     await sink.forget(KEY)
     expect(await sink.stat(path, 'another-1', never)).toMatchObject({ size: bytes.length, proof: proofOf(bytes) })
     expect(await keysIn(server, bucket)).toEqual([path])
+  })
+
+  it('has further digests in its metadata where all its bytes are known before, and in its mark', async () => {
+    const digests = [checksumOf(LARGE, 'sha256'), checksumOf(LARGE, 'sha512')]
+    const statement = { ...proofOf(LARGE), digests }
+    await sink.put({ key: KEY, item: promised('whole.bin', LARGE), signal: never }, LARGE, statement)
+    expect(await sink.stat('whole.bin', 'another-1', never)).toMatchObject({ proof: { digests } })
+    const head = await server.client.send(new HeadObjectCommand({ Bucket: bucket, Key: 'whole.bin' }))
+    expect(head.Metadata).toMatchObject({ 'dataferry-sha512': digests[1]?.hex })
+    await using stage = await sink.stage({ key: 'b1-9', item: itemAt('parts.bin'), signal: never })
+    await stage.restart()
+    await appendHashed(stage, chunked(LARGE))
+    await stage.commit(statement)
+    expect(await sink.stat('parts.bin', 'b1-9', never)).toMatchObject({ proof: { digests } })
   })
 
   it('is a mark beside it, until forgotten, where no checksum was known when the upload began', async () => {
