@@ -40,14 +40,14 @@ describe('further digests on disk', () => {
           },
         ],
       },
-      bytesPerSecond: 12 * MIB,
+      bytesPerSecond: 24 * MIB,
     })
   })
   beforeEach(async () => {
     home = await makeHome()
     return () => home[Symbol.asyncDispose]()
   })
-  afterEach(() => dataverse.set({ bytesPerSecond: 12 * MIB }))
+  afterEach(() => dataverse.set({ bytesPerSecond: 24 * MIB }))
   afterAll(() => dataverse.close())
 
   /** Resolves when the server has sent so many bytes more of the large files. */
