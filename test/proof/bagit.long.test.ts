@@ -6,7 +6,7 @@ import { KNOWN_PROFILES } from '../../src/proof/bagit/known-profiles.ts'
 import type { BagOptions } from '../../src/proof/bagit/prepare-bag.ts'
 import { writePack } from '../../src/proof/pack/write-pack.ts'
 import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
-import { bagOf, NOW, STAMP } from './held.ts'
+import { bagOf, packTarget } from './held.ts'
 import { hasPython, python } from './validators.ts'
 
 let folder: string
@@ -28,16 +28,7 @@ const CONTENTS = {
 async function write(options: Partial<BagOptions> & { readonly crate?: boolean }): Promise<string> {
   const { serialization = 'folder' } = options
   const sink = diskSink(folder)
-  const target = {
-    sink,
-    serialization,
-    marker: 'bagit.txt',
-    stamp: STAMP,
-    stamped: 'bag-info.txt',
-    now: NOW,
-    signal: new AbortController().signal,
-  }
-  await writePack('bag', bagOf(CONTENTS, options), target)
+  await writePack('bag', bagOf(CONTENTS, options), packTarget(sink, { serialization }))
   await sink.close()
   return join(folder, serialization === 'folder' ? 'bag' : `bag.${serialization}`)
 }

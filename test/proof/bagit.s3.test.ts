@@ -13,7 +13,7 @@ import { writePack } from '../../src/proof/pack/write-pack.ts'
 import { openSink } from '../../src/sinks/open-sink.ts'
 import type { Sink } from '../../src/sinks/sink.ts'
 import { describeWithOneS3, type S3Server } from '../s3-server.ts'
-import { bagOf, NOW, STAMP } from './held.ts'
+import { bagOf, packTarget } from './held.ts'
 
 const CONTENTS = { 'raw/a.csv': 'a,b\n', 'Grüße 100%.txt': 'x'.repeat(20 << 20), empty: '' }
 const signal = new AbortController().signal
@@ -33,15 +33,7 @@ await describeWithOneS3('Bags', (kind) => {
     await s3.stop()
   })
 
-  const target = (serialization: Serialization) => ({
-    sink,
-    serialization,
-    marker: 'bagit.txt',
-    stamp: STAMP,
-    stamped: 'bag-info.txt',
-    now: NOW,
-    signal,
-  })
+  const target = (serialization: Serialization) => packTarget(sink, { serialization })
 
   test('that are folders are whole when their bagit.txt is there, and are checked where they lie', async () => {
     expect(await isWritten('bag', target('folder'))).toBe(false)

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { DataferryError } from '../../src/errors.ts'
+import { newOwner, ownProcess } from '../../src/process/process-identity.ts'
 import { completeBag, type Completed } from '../../src/proof/bagit/complete-bag.ts'
 
 const CONTENT = 'a,b\n1,2\n'
@@ -65,6 +67,24 @@ it('a file grows within the bag, and nothing of it is left beside it', async () 
   })
   expect(during).toEqual(['bag'])
   expect((await readdir(root)).sort()).toEqual(['bagit.txt', 'data', 'fetch.txt', 'manifest-md5.txt'])
+})
+
+it('what a killed try left is removed, and what a live one writes stays', async () => {
+  const own = await ownProcess()
+  const dead = `.dataferry-${newOwner({ ...own, pid: 4_194_000, startTime: '1' })}.part`
+  const alive = `.dataferry-${newOwner(own)}.part`
+  for (const name of [dead, alive]) await writeFile(join(root, name), 'half')
+  expect(await complete(['data/a'])).toMatchObject({ fetched: 1 })
+  expect((await readdir(root)).filter((name) => name.endsWith('.part'))).toEqual([alive])
+})
+
+it('a file that two lines name is fetched once, and from the second address where the first fails', async () => {
+  let opened = 0
+  const onOpen = async (): Promise<void> => {
+    if (++opened === 1) await Promise.reject(new DataferryError('SOURCE_NOT_FOUND', 'gone'))
+  }
+  expect(await complete(['data/a', 'data/a'], onOpen)).toMatchObject({ fetched: 1, failed: 1 })
+  expect(await complete(['data/a', 'data/a'])).toMatchObject({ there: 2 })
 })
 
 it('a link that leads out of the bag is refused before anything is made behind it', async () => {

@@ -4,7 +4,9 @@ import { prepareBag, type BagOptions } from '../../src/proof/bagit/prepare-bag.t
 import type { Description } from '../../src/proof/description.ts'
 import type { Holding, HoldingFile, MissingFile } from '../../src/proof/holding.ts'
 import { inMemory, type PackEntry } from '../../src/proof/pack/pack-entry.ts'
+import type { PackTarget } from '../../src/proof/pack/write-pack.ts'
 import { CrateBuilder } from '../../src/proof/ro-crate/crate-builder.ts'
+import type { Sink } from '../../src/sinks/sink.ts'
 import type { ReadHeld } from '../../src/proof/verified-bytes.ts'
 
 export const STAMP = '0123456789abcdef'
@@ -25,6 +27,13 @@ export const DESCRIPTION: Description = {
   contacts: [{ name: 'Curator', email: 'data@example.org' }],
   keywords: ['grid', 'ice'],
   license: { name: 'CC0 1.0', url: 'http://creativecommons.org/publicdomain/zero/1.0' },
+}
+
+/** Where a bag goes, unless it is said otherwise. */
+export function packTarget(sink: Sink, given: Partial<PackTarget> = {}): PackTarget {
+  const { signal } = new AbortController()
+  const bag = { serialization: 'folder', marker: 'bagit.txt', stamp: STAMP, stamped: 'bag-info.txt' } as const
+  return { sink, ...bag, now: NOW, signal, ...given }
 }
 
 /** A holding of these contents, by path in the dataset. */

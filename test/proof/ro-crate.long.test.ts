@@ -6,7 +6,7 @@ import { writePack } from '../../src/proof/pack/write-pack.ts'
 import { CrateBuilder, METADATA_FILE } from '../../src/proof/ro-crate/crate-builder.ts'
 import { crateEntries } from '../../src/proof/ro-crate/crate-entries.ts'
 import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
-import { DESCRIPTION, held, NOW, STAMP } from './held.ts'
+import { DESCRIPTION, held, NOW, packTarget, STAMP } from './held.ts'
 import { CONTEXT_CACHE, hasPython, python } from './validators.ts'
 
 let folder: string
@@ -35,16 +35,7 @@ describe.skipIf(!hasPython)('validators of other people', () => {
     const { holding, read } = held(contents, missing)
     await using crate = new CrateBuilder({ holding, description, softwareVersion: '0.1.0', now: NOW, stamp: STAMP })
     const sink = diskSink(folder)
-    const signal = new AbortController().signal
-    const target = {
-      sink,
-      serialization: 'folder',
-      marker: METADATA_FILE,
-      stamp: STAMP,
-      stamped: METADATA_FILE,
-      now: NOW,
-      signal,
-    } as const
+    const target = packTarget(sink, { marker: METADATA_FILE, stamped: METADATA_FILE })
     await writePack('crate', crateEntries({ crate, holding, read, onFile: () => undefined }), target)
     await sink.close()
     const flags = ['--offline', '--cache-path', CONTEXT_CACHE, '-p', 'ro-crate-1.2', '-l', 'required']

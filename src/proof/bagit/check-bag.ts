@@ -1,15 +1,16 @@
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { mapInOrder } from '../../async/map-in-order.ts'
 import { nothing } from '../../async/nothing.ts'
 import { ExternalSort } from '../../batch/external-sort.ts'
 import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import type { BagSource } from './bag-source.ts'
-import { readDeclaration, type Declaration } from './declaration.ts'
+import { declarationOf, type Declaration } from './declaration.ts'
 import { readFetchFile } from './fetch-file.ts'
-import { decoderFor, textLines } from './lines.ts'
+import { decoderFor } from './lines.ts'
+import { isTagManifest, MANIFEST_ALGORITHMS, readManifestFile, type ManifestAlgorithm } from './manifest-file.ts'
 import { decodePath, whyUnsafe } from './paths.ts'
 import { profileProblems, type Profile } from './profile.ts'
+import { Digests } from '../digests.ts'
 import { wholeFile } from '../tree.ts'
 import { readTagFile, valuesOf, type TagField } from './tag-file.ts'
 
@@ -36,9 +37,6 @@ export interface CheckOptions {
   readonly onFinding: (finding: BagFinding) => void
 }
 
-/** Algorithms of manifests that can be checked, by the names that manifests have. */
-const CHECKED = ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512', 'sha3-256', 'sha3-512'] as const
-
 const factSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('file'), path: z.string(), size: z.number() }),
   z.object({ kind: z.literal('sum'), path: z.string(), manifest: z.string(), hex: z.string() }),
@@ -46,12 +44,18 @@ const factSchema = z.discriminatedUnion('kind', [
 ])
 type Fact = z.infer<typeof factSchema>
 
+const STYLES = {
+  asterisk: 'It has the asterisks of md5sum.',
+  relative: 'It has paths that begin with ./, which some programs take for other files.',
+} as const
+/** Files that systems make by themselves, and that are seldom meant. */
+const OF_SYSTEMS = /^(?:\.DS_Store|\._.+|Thumbs\.db|desktop\.ini)$/i
+
 /** Errors that are about one file of a bag. */
 const OF_FILE: readonly string[] = ['ZIP_DAMAGED', 'ZIP_HOSTILE', 'BAG_INVALID']
 /** Files that are read at the same time. */
 const AT_ONCE = 4
-/** Bytes of `bagit.txt`, and of other tag files that are read whole. */
-const LONGEST_DECLARATION = 1_024
+/** Bytes of tag files that are read whole. */
 const LONGEST_TAG_FILE = 16 << 20
 const MANIFEST = /^(tag)?manifest-([a-z0-9-]+)\.txt$/i
 
@@ -81,7 +85,7 @@ class BagCheck {
   }
 
   async run(facts: ExternalSort<Fact>): Promise<CheckedBag> {
-    const declaration = await this.#declaration()
+    const declaration = await declarationOf(this.#source)
     await this.#list(facts)
     const payload = this.#manifests.filter((name) => !isTagManifest(name))
     if (payload.length === 0) this.#tell('wrong', 'There is no manifest of the payload.')
@@ -100,13 +104,6 @@ class BagCheck {
     this.#options.onFinding({ state, message, ...(path !== undefined && { path }) })
   }
 
-  async #declaration(): Promise<Declaration> {
-    const bytes = await this.#whole('bagit.txt', LONGEST_DECLARATION)
-    const found = bytes ? readDeclaration(bytes.toString('utf8')) : 'bagit.txt is missing'
-    if (typeof found === 'string') throw new DataferryError('BAG_INVALID', `This is no bag: ${found}.`)
-    return found
-  }
-
   async #list(facts: ExternalSort<Fact>): Promise<void> {
     for await (const { path, size, refused } of this.#source.list()) {
       this.#options.signal.throwIfAborted()
@@ -121,7 +118,7 @@ class BagCheck {
       } else this.#tagFiles.push(path)
       const algorithm = MANIFEST.exec(path)?.[2]?.toLowerCase()
       if (algorithm !== undefined) {
-        if (CHECKED.some((one) => one === algorithm)) this.#manifests.push(path)
+        if (isKnown(algorithm)) this.#manifests.push(path)
         else this.#tell('wrong', `Its algorithm, ${algorithm}, cannot be checked.`, path)
       }
       await facts.add(keyOf(path), { kind: 'file', path, size })
@@ -130,26 +127,17 @@ class BagCheck {
 
   async #readManifest(facts: ExternalSort<Fact>, manifest: string, { encoding }: Declaration): Promise<void> {
     const chunks = await this.#source.read(manifest)
-    for await (const line of textLines(chunks ?? nothing(), manifest, encoding)) {
+    const styles = new Set<string>()
+    for await (const line of readManifestFile(chunks ?? nothing(), manifest, encoding)) {
       this.#options.signal.throwIfAborted()
-      // As md5sum writes it, an asterisk says that the file was read as it is.
-      const [, hex = '', marker = '', text = ''] = /^([0-9a-fA-F]+)[ \t]+(\*?)(.+)$/s.exec(line) ?? []
-      if (text === '') {
-        this.#tell(
-          'wrong',
-          `It has a line that is none of a manifest: ${JSON.stringify(line.slice(0, 100))}.`,
-          manifest,
-        )
+      if ('wrong' in line) {
+        this.#tell('wrong', line.wrong, manifest)
         continue
       }
-      const path = decodePath(text)
-      const why = whyUnsafe(path) ?? whyForeign(path, manifest)
-      if (why !== undefined) {
-        this.#tell('wrong', `It names ${JSON.stringify(path.slice(0, 200))}: ${why}.`, manifest)
-        continue
-      }
-      if (marker !== '') this.#tell('odd', 'It has the asterisks of md5sum.', manifest)
-      await facts.add(keyOf(path), { kind: 'sum', path, manifest, hex: hex.toLowerCase() })
+      const { hex, path, style } = line
+      if (style !== undefined && !styles.has(style)) this.#tell('odd', STYLES[style], manifest)
+      styles.add(style ?? '')
+      await facts.add(keyOf(path), { kind: 'sum', path, manifest, hex })
     }
   }
 
@@ -172,10 +160,16 @@ class BagCheck {
     const named = byPath(facts)
     const findings: BagFinding[] = []
     const there = [...named].flatMap(([path, { size }]) => (size === undefined ? [] : [path]))
-    if (new Set(there.map(folded)).size < there.length) {
-      findings.push({ state: 'odd', path: there[0], message: 'Another name differs from it only in case or accents.' })
-    }
     const plain = new Map(there.toReversed().map((path) => [plainForm(path), path]))
+    const distinct = [...named.keys()].filter((path) => there.includes(path) || !plain.has(plainForm(path)))
+    if (new Set(distinct.map(folded)).size < distinct.length) {
+      const [path] = distinct
+      findings.push({ state: 'odd', path, message: 'Another name differs from it only in case or accents.' })
+    }
+    for (const path of there) {
+      if (!OF_SYSTEMS.test(path.slice(path.lastIndexOf('/') + 1))) continue
+      findings.push({ state: 'odd', path, message: 'Systems make such files by themselves: is it meant?' })
+    }
     /** Sums of each file, however their manifest writes its name. */
     const sums = new Map(there.map((path) => [path, [...(named.get(path)?.sums ?? [])]]))
     for (const [path, one] of named) {
@@ -190,13 +184,15 @@ class BagCheck {
       } else if (one.isFetched) findings.push({ state: 'open', path, message: 'It is to be fetched.' })
       else findings.push({ state: 'wrong', path, message: 'It is missing.' })
     }
-    for (const [path, some] of sums) findings.push(...(await this.#compare(path, some, payload, declaration)))
+    for (const [path, some] of sums) {
+      const size = named.get(path)?.size
+      findings.push(...(await this.#compare({ path, size, sums: some }, payload, declaration)))
+    }
     return findings
   }
 
   async #compare(
-    path: string,
-    sums: readonly Sum[],
+    { path, size, sums }: { readonly path: string; readonly size: number | undefined; readonly sums: readonly Sum[] },
     payload: readonly string[],
     { version }: Declaration,
   ): Promise<readonly BagFinding[]> {
@@ -208,7 +204,7 @@ class BagCheck {
       const isListed = version === '1.0' ? lacking.length === 0 : lacking.length < payload.length
       if (!isListed && payload.length > 0) wrong(`It is not in ${lacking.join(', ')}.`)
     }
-    const algorithms = new Set(sums.map(({ manifest }) => algorithmOf(manifest)))
+    const algorithms = new Set(sums.map(({ manifest }) => algorithmOf(manifest)).filter(isKnown))
     for (const manifest of new Set(sums.map((one) => one.manifest))) {
       const twice = sums.filter((one) => one.manifest === manifest)
       if (twice.length < 2) continue
@@ -217,7 +213,7 @@ class BagCheck {
       else findings.push({ state: 'odd', path, message: `It is in ${manifest} more than once.` })
     }
     if (algorithms.size === 0) return findings
-    const digests = await this.#digests(path, algorithms)
+    const digests = await this.#digests(path, size, algorithms)
     if (typeof digests === 'string') wrong(`It cannot be read: ${digests}`)
     else
       for (const { manifest, hex } of sums) {
@@ -228,9 +224,13 @@ class BagCheck {
   }
 
   /** @returns why a file that is there cannot be read; the others can still be checked */
-  async #digests(path: string, algorithms: ReadonlySet<string>): Promise<ReadonlyMap<string, string> | string> {
+  async #digests(
+    path: string,
+    size: number | undefined,
+    algorithms: ReadonlySet<ManifestAlgorithm>,
+  ): Promise<ReadonlyMap<string, string> | string> {
     try {
-      return await this.#hashed(path, algorithms)
+      return await this.#hashed(path, size, algorithms)
     } catch (error) {
       const isOfFile = error instanceof DataferryError ? OF_FILE.includes(error.code) : systemCode(error) !== undefined
       if (!isOfFile) throw error
@@ -238,19 +238,27 @@ class BagCheck {
     }
   }
 
-  async #hashed(path: string, algorithms: ReadonlySet<string>): Promise<ReadonlyMap<string, string> | string> {
+  async #hashed(
+    path: string,
+    size: number | undefined,
+    algorithms: ReadonlySet<ManifestAlgorithm>,
+  ): Promise<ReadonlyMap<string, string> | string> {
     const chunks = await this.#source.read(path)
     if (!chunks) return 'it is no file.'
-    const hashes = [...algorithms].map((algorithm) => ({ algorithm, hash: createHash(algorithm) }))
-    let bytes = 0
-    for await (const chunk of chunks) {
-      this.#options.signal.throwIfAborted()
-      bytes += chunk.length
-      for (const { hash } of hashes) hash.update(chunk)
+    const digests = new Digests(algorithms, size)
+    try {
+      let bytes = 0
+      for await (const { length } of digests.through(chunks)) {
+        this.#options.signal.throwIfAborted()
+        bytes += length
+      }
+      const { digests: found } = await digests.result()
+      this.#counts.files++
+      this.#counts.bytes += bytes
+      return found
+    } finally {
+      digests.close()
     }
-    this.#counts.files++
-    this.#counts.bytes += bytes
-    return new Map(hashes.map(({ algorithm, hash }) => [algorithm, hash.digest('hex')]))
   }
 
   /** `bag-info.txt`, and what a profile asks for. */
@@ -344,15 +352,10 @@ function plainForm(path: string): string {
   return decodePath(path).normalize('NFC')
 }
 
-function isTagManifest(name: string): boolean {
-  return /^tagmanifest-/i.test(name)
-}
-
 function algorithmOf(manifest: string): string {
   return (MANIFEST.exec(manifest)?.[2] ?? '').toLowerCase()
 }
 
-function whyForeign(path: string, manifest: string): string | undefined {
-  if (isTagManifest(manifest)) return undefined
-  return path.startsWith('data/') ? undefined : 'it is not below data/'
+function isKnown(algorithm: string): algorithm is ManifestAlgorithm {
+  return MANIFEST_ALGORITHMS.some((one) => one === algorithm)
 }

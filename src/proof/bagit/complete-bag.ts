@@ -1,19 +1,19 @@
-import { randomUUID } from 'node:crypto'
-import { lstat, mkdir, open, realpath, rename, rm, type FileHandle } from 'node:fs/promises'
+import { lstat, mkdir, open, opendir, realpath, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
+import { z } from 'zod'
 import { nothing } from '../../async/nothing.ts'
 import { pause } from '../../async/pause.ts'
+import { ExternalSort } from '../../batch/external-sort.ts'
 import { DataferryError } from '../../errors.ts'
-import { ALGORITHMS, type Algorithm, type Checksum } from '../../model/checksum.ts'
 import type { OpenBody } from '../../model/source.ts'
+import { newOwner, ownerLiveness, ownProcess } from '../../process/process-identity.ts'
 import { writeAt } from '../../sinks/disk/bytes.ts'
 import { Digests } from '../digests.ts'
 import { translated } from '../disk-errors.ts'
 import { folderBag, type BagSource } from './bag-source.ts'
-import { readDeclaration } from './declaration.ts'
+import { declarationOf } from './declaration.ts'
 import { readFetchFile, type FetchLine } from './fetch-file.ts'
-import { textLines } from './lines.ts'
-import { decodePath } from './paths.ts'
+import { MANIFEST_ALGORITHMS, readManifestFile, type ManifestAlgorithm } from './manifest-file.ts'
 
 /** Opens what a line of `fetch.txt` names, from a byte on. Rejects with `ARGUMENT_INVALID` for a host that may not be asked. */
 export type OpenUrl = (url: string, from: number, signal: AbortSignal) => Promise<OpenBody>
@@ -33,71 +33,99 @@ export interface Completed {
   readonly failed: number
 }
 
+const factSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('line'), url: z.string(), size: z.number().optional() }),
+  z.object({ kind: z.literal('sum'), algorithm: z.enum(MANIFEST_ALGORITHMS), hex: z.string() }),
+])
+type Fact = z.infer<typeof factSchema>
+type Sum = Omit<Extract<Fact, { kind: 'sum' }>, 'kind'>
+
 /**
- * Fetches what a bag in a folder lacks and its `fetch.txt` names; each file is compared with the manifests before it shows. The
- * bag stays as it is otherwise: files are there already, or are named in no manifest and then refused.
- * Rejects with `BAG_INVALID` for what is no bag.
+ * Fetches what a bag in a folder lacks and its `fetch.txt` names, in the order of the paths; each file is compared with the manifests
+ * before it shows. The bag stays as it is otherwise: files are there already, or are named in no manifest and then refused. What an
+ * earlier try that was killed left is removed. In flat memory. Rejects with `BAG_INVALID` for what is no bag.
  */
 export async function completeBag(root: string, options: CompleteOptions): Promise<Completed> {
   const bag = folderBag(root)
-  const encoding = await encodingOf(bag)
-  const chunks = await bag.read('fetch.txt')
-  if (!chunks) return { fetched: 0, there: 0, failed: 0 }
+  const { encoding } = await declarationOf(bag)
+  await removeParts(root)
+  await using facts = new ExternalSort<Fact>(factSchema)
   const counts = { fetched: 0, there: 0, failed: 0 }
-  const open: FetchLine[] = []
-  for await (const line of readFetchFile(chunks, encoding)) {
-    options.signal.throwIfAborted()
-    if ('wrong' in line) throw new DataferryError('BAG_INVALID', `fetch.txt is refused: ${line.wrong}`)
-    if (await isThere(join(root, line.path))) counts.there++
-    else open.push(line)
-  }
-  const sums = await sumsOf(bag, new Set(open.map(({ path }) => path)), encoding)
-  for (const line of open) {
-    options.signal.throwIfAborted()
-    // An earlier line may have named it, too.
-    if (await isThere(join(root, line.path))) {
-      counts.there++
-      continue
-    }
-    try {
-      await translated(`write ${line.path}`, () => fetchOne(root, line, sums.get(line.path), options))
-      counts.fetched++
-      options.onFile(line, undefined)
-    } catch (error) {
-      if (!(error instanceof DataferryError) || error.code === 'INTERRUPTED') throw error
-      counts.failed++
-      options.onFile(line, error)
+  if (!(await readFetch(facts, bag, encoding, options.signal))) return counts
+  await readSums(facts, bag, encoding)
+  const owner = newOwner(await ownProcess())
+  for await (const { key: path, values } of facts.groups()) {
+    const sums = values.filter((one) => one.kind === 'sum')
+    for (const { url, size } of values.filter((one) => one.kind === 'line')) {
+      options.signal.throwIfAborted()
+      counts[await complete({ root, owner }, { url, size, path }, sums, options)]++
     }
   }
   return counts
 }
 
-async function encodingOf(bag: BagSource): Promise<string> {
-  const chunks = await bag.read('bagit.txt')
-  let text = ''
-  for await (const chunk of chunks ?? []) text = (text + Buffer.from(chunk).toString('utf8')).slice(0, 2_000)
-  const found = chunks ? readDeclaration(text) : 'bagit.txt is missing'
-  if (typeof found === 'string') throw new DataferryError('BAG_INVALID', `This is no bag: ${found}.`)
-  return found.encoding
+/** @returns whether anything is to be fetched */
+async function readFetch(
+  facts: ExternalSort<Fact>,
+  bag: BagSource,
+  encoding: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  let isAny = false
+  for await (const line of readFetchFile((await bag.read('fetch.txt')) ?? nothing(), encoding)) {
+    signal.throwIfAborted()
+    if ('wrong' in line) throw new DataferryError('BAG_INVALID', `fetch.txt is refused: ${line.wrong}`)
+    const { url, size, path } = line
+    await facts.add(path, { kind: 'line', url, ...(size !== undefined && { size }) })
+    isAny = true
+  }
+  return isAny
 }
 
-/** What every manifest of the payload says of some files: manifests are read as streams, since they may be long. */
-async function sumsOf(
-  bag: BagSource,
-  paths: ReadonlySet<string>,
-  encoding: string,
-): Promise<ReadonlyMap<string, readonly Checksum[]>> {
-  const sums = new Map<string, Checksum[]>()
-  if (paths.size === 0) return sums
-  for (const algorithm of ALGORITHMS) {
+/** What every manifest of the payload says. A line that is none is the business of `checkBag`. */
+async function readSums(facts: ExternalSort<Fact>, bag: BagSource, encoding: string): Promise<void> {
+  for (const algorithm of MANIFEST_ALGORITHMS) {
     const name = `manifest-${algorithm}.txt`
-    for await (const line of textLines((await bag.read(name)) ?? nothing(), name, encoding)) {
-      const [, hex = '', text = ''] = /^([0-9a-fA-F]+)[ \t]+\*?(.+)$/s.exec(line) ?? []
-      const path = decodePath(text)
-      if (paths.has(path)) sums.set(path, [...(sums.get(path) ?? []), { algorithm, hex: hex.toLowerCase() }])
+    for await (const line of readManifestFile((await bag.read(name)) ?? nothing(), name, encoding)) {
+      if (!('wrong' in line)) await facts.add(line.path, { kind: 'sum', algorithm, hex: line.hex })
     }
   }
-  return sums
+}
+
+interface Place {
+  readonly root: string
+  /** Who writes: stands in the name of what is not whole yet. */
+  readonly owner: string
+}
+
+async function complete(
+  place: Place,
+  line: FetchLine,
+  sums: readonly Sum[],
+  options: CompleteOptions,
+): Promise<keyof Completed> {
+  if (await isThere(join(place.root, line.path))) return 'there'
+  try {
+    await translated(`write ${line.path}`, () => fetchOne(place, line, sums, options))
+    options.onFile(line, undefined)
+    return 'fetched'
+  } catch (error) {
+    if (!(error instanceof DataferryError) || error.code === 'INTERRUPTED') throw error
+    options.onFile(line, error)
+    return 'failed'
+  }
+}
+
+const PART_START = '.dataferry-'
+const PART_END = '.part'
+
+/** Removes what dead processes left; what a live one writes stays. */
+async function removeParts(root: string): Promise<void> {
+  for await (const { name } of await opendir(root)) {
+    if (!name.startsWith(PART_START) || !name.endsWith(PART_END)) continue
+    const owner = name.slice(PART_START.length, -PART_END.length)
+    if ((await ownerLiveness(owner)) === 'dead') await rm(join(root, name), { force: true })
+  }
 }
 
 async function isThere(path: string): Promise<boolean> {
@@ -105,12 +133,13 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 async function fetchOne(
-  root: string,
+  { root, owner }: Place,
   line: FetchLine,
-  sums: readonly Checksum[] | undefined,
+  sums: readonly Sum[],
   options: CompleteOptions,
 ): Promise<void> {
-  if (!sums) throw new DataferryError('BAG_INVALID', `${line.path} is in no manifest, so that nothing could prove it.`)
+  if (sums.length === 0)
+    throw new DataferryError('BAG_INVALID', `${line.path} is in no manifest, so that nothing could prove it.`)
   const target = join(root, line.path)
   const inside = await realpath(root)
   let folder = dirname(target)
@@ -119,15 +148,16 @@ async function fetchOne(
     throw new DataferryError('BAG_INVALID', `${line.path} is refused: a link leads out of the bag.`)
   }
   await mkdir(dirname(target), { recursive: true })
-  const part = join(inside, `.dataferry-${randomUUID()}.part`)
+  const part = join(inside, PART_START + owner + PART_END)
   const file = await open(part, 'wx')
+  const arrival = new Arrival(file, sums, line)
   try {
-    const arrival = new Arrival(file, sums, line)
     for (let attempt = 1; !(await arrives(arrival, line, options, attempt)); attempt++);
     await arrival.prove()
     await file.sync()
     await rename(part, target)
   } finally {
+    arrival.close()
     await file.close()
     await rm(part, { force: true })
   }
@@ -155,12 +185,12 @@ async function arrives(
 /** A file on its way into a bag. */
 class Arrival {
   readonly #file: FileHandle
-  readonly #sums: readonly Checksum[]
+  readonly #sums: readonly Sum[]
   readonly #line: FetchLine
-  #digests: Digests
+  #digests: Digests<ManifestAlgorithm>
   #size = 0
 
-  constructor(file: FileHandle, sums: readonly Checksum[], line: FetchLine) {
+  constructor(file: FileHandle, sums: readonly Sum[], line: FetchLine) {
     this.#file = file
     this.#sums = sums
     this.#line = line
@@ -186,7 +216,6 @@ class Arrival {
 
   async prove(): Promise<void> {
     const { digests } = await this.#digests.result()
-    this.#digests.close()
     for (const { algorithm, hex } of this.#sums) {
       const found = digests.get(algorithm)
       if (found === hex) continue
@@ -198,6 +227,10 @@ class Arrival {
     }
   }
 
+  close(): void {
+    this.#digests.close()
+  }
+
   async #restart(): Promise<void> {
     this.#digests.close()
     this.#digests = this.#fresh()
@@ -205,8 +238,10 @@ class Arrival {
     await this.#file.truncate(0)
   }
 
-  #fresh(): Digests {
-    const algorithms: Algorithm[] = this.#sums.map(({ algorithm }) => algorithm)
-    return new Digests(algorithms, this.#line.size)
+  #fresh(): Digests<ManifestAlgorithm> {
+    return new Digests(
+      this.#sums.map(({ algorithm }) => algorithm),
+      this.#line.size,
+    )
   }
 }
