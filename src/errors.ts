@@ -221,6 +221,12 @@ export const ERROR_CODES = {
       'An OCFL storage root or object is not one that dataferry may write to: another program touched it, or it is of another kind.',
     advice: 'Give another storage root with --to, or look at the object with the program that wrote it.',
   },
+  STATEMENT_REFUSED: {
+    group: 'bytes',
+    remedy: 'fail',
+    meaning: 'No statement of a batch was made or checked: the batch has not ended, or has no list of its records yet.',
+    advice: 'Finish the batch with `dataferry resume`, then run the same command again.',
+  },
   SINK_BUSY: {
     group: 'sink',
     remedy: 'retry',
@@ -357,6 +363,13 @@ export const ERROR_CODES = {
     remedy: 'park',
     meaning: 'Redis has a setting with which jobs could be lost.',
     advice: 'Set maxmemory-policy to noeviction, then start again.',
+  },
+  SIGNING_UNAVAILABLE: {
+    group: 'system',
+    remedy: 'fail',
+    meaning: 'A statement could not be signed: ssh-keygen is not installed, or has no use of the private key.',
+    advice:
+      'Install OpenSSH 8.0 or newer; give a key that has a passphrase to ssh-agent with `ssh-add` first, or name one without.',
   },
   TEMP_UNUSABLE: {
     group: 'system',

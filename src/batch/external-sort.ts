@@ -26,6 +26,11 @@ export function sortText(key: string): string {
   return JSON.stringify(key)
 }
 
+/** A version number as a key that sorts as numbers do: `1.9` before `1.10`. */
+export function versionKey(version: string): string {
+  return version.replaceAll(/\d+/g, (digits) => digits.padStart(8, '0'))
+}
+
 /** A value with its key, both as JSON, which holds no tab and no line break. */
 interface Entry {
   readonly key: string

@@ -14,6 +14,14 @@ export const names = {
   hold: (id: BatchId) => `${id}/hold.json`,
   receipts: (id: BatchId) => `${id}/receipts`,
   report: (id: BatchId) => `${id}/report.json`,
+  /** The report as a page for people. */
+  page: (id: BatchId) => `${id}/report.html`,
+  datasets: (id: BatchId) => `${id}/datasets.csv`,
+  /** SHA-256 of every record, the report included: what is signed. */
+  recordSums: (id: BatchId) => `${id}/records.sha256`,
+  signature: (id: BatchId) => `${id}/records.sha256.sig`,
+  /** Whose signature it is, as `ssh-keygen -Y verify` reads it. */
+  signers: (id: BatchId) => `${id}/allowed_signers`,
   failures: (id: BatchId) => `${id}/failures.csv`,
   renamed: (id: BatchId) => `${id}/renamed.csv`,
   leftOut: (id: BatchId) => `${id}/left-out.csv`,

@@ -5,6 +5,7 @@ import {
   logLineSchema,
   type Failure,
   type LogLine,
+  type Outcome,
   type Receipt,
   type Verified,
   type Waiting,
@@ -137,7 +138,8 @@ export class Outcomes {
     return this.#planned === undefined || line.state === 'reopened' || this.#items.isAt(line.n, line.path)
   }
 
-  async tally(): Promise<Tally> {
+  /** @param each is told of the outcome of every item */
+  async tally(each?: (outcome: Outcome) => Promise<void>): Promise<Tally> {
     const verified: Record<Verified, number> = { checksum: 0, size: 0, structure: 0, nothing: 0 }
     const sum = { done: 0, kept: 0, failed: 0, waiting: 0, bytes: 0, keptBytes: 0, resumed: 0, leftOut: 0 }
     const checksums: Partial<Record<Algorithm, number>> = {}
@@ -149,10 +151,12 @@ export class Outcomes {
       sum.leftOut += receipt.leftOut?.length ?? 0
       verified[receipt.verified]++
       for (const { algorithm } of checksumsOf(receipt)) checksums[algorithm] = (checksums[algorithm] ?? 0) + 1
+      await each?.(receipt)
     }
     const failures = new Map<string, number>()
     const waitingFor: Record<WaitsFor, number> = { access: 0, embargo: 0 }
     for await (const line of this.unfetched()) {
+      await each?.(line)
       if (line.state === 'waiting') {
         sum.waiting++
         waitingFor[line.for]++

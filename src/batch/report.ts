@@ -1,66 +1,17 @@
-import { z } from 'zod'
+import { DATAFERRY_VERSION } from '../dataverse/version.ts'
 import type { Batch, BatchId, PlanState } from '../model/batch.ts'
-import { ALGORITHMS, digestsSchema, type Algorithm } from '../model/checksum.ts'
-import { checksumsOf, VERIFIED } from '../model/receipt.ts'
+import { ALGORITHMS, type Algorithm } from '../model/checksum.ts'
+import { checksumsOf } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { serversWithoutBundles } from './bundles-off.ts'
 import { names } from './folder.ts'
-import { isUnreadable, parseRecord, recordText } from './record.ts'
+import { isUnreadable, parseRecord } from './record.ts'
+import { askedSchema, listedSchema, reportSchema, type Report } from './report-schema.ts'
 import { allItems, ItemsReader } from './items-file.ts'
 import { leftOutRows } from './left-out.ts'
+import { Particulars, writeStatement } from './statement.ts'
 import { codeOf, Outcomes } from './outcomes.ts'
 import { canBeAsked, csvRow, WANTED_HEADER, wantedRow } from './wanted-rows.ts'
-
-const count = z.number().int().nonnegative()
-const fieldsSchema = z.object({
-  v: z.literal(1),
-  batch: z.string(),
-  destination: z.string(),
-  /** As the user named it. */
-  manifest: z.string(),
-  createdAt: z.string(),
-  finishedAt: z.string(),
-  planned: count,
-  plannedBytes: count,
-  /** Items of the plan without any outcome. Never hidden: a batch is whole only at 0. */
-  missing: count,
-  renamed: count,
-  duplicates: count,
-  /** Files that the manifest names and the filters left out. */
-  filtered: count.default(0),
-  /** Every planned item is there, and nothing that was left out of an archive is still to be fetched. */
-  complete: z.boolean(),
-  done: count,
-  kept: count,
-  failed: count,
-  /** Files that can perhaps be fetched later: with any, the batch has not ended. Named in `waiting.csv`. */
-  waiting: count.default(0),
-  waitingFor: z.object({ access: count, embargo: count }).default({ access: 0, embargo: 0 }),
-  bytes: count,
-  keptBytes: count,
-  resumed: count,
-  /** Files that archives lack; named in `left-out.csv`. */
-  leftOut: count.default(0),
-  /** They were added to the plan, and are counted there. */
-  leftOutPlanned: z.boolean().default(false),
-  /** Servers that got no more requests for bundles, since those kept failing. */
-  bundlesOff: z.array(z.string()).optional(),
-  /** The same in reports of older versions. */
-  archivesOff: z.array(z.string()).optional(),
-  verified: z.record(z.enum(VERIFIED), count),
-  /** The digests that were asked for. */
-  digests: digestsSchema.default([]),
-  /** Of how many items the receipts hold a checksum in each algorithm. */
-  checksums: z.partialRecord(z.enum(ALGORITHMS), count).default({}),
-  /** How many failed with each code. */
-  failures: z.record(z.string(), count),
-})
-const reportSchema = fieldsSchema.transform(({ archivesOff = [], bundlesOff = archivesOff, ...report }) => ({
-  ...report,
-  bundlesOff,
-}))
-/** `report.json`. */
-export type Report = Readonly<z.infer<typeof reportSchema>>
 
 /** @returns undefined when the batch has no report yet, or an unreadable one: it is made again from the receipts */
 export async function readReport(records: Records, id: BatchId): Promise<Report | undefined> {
@@ -78,14 +29,27 @@ export async function isReported(records: Records, id: BatchId): Promise<boolean
   return (await readReport(records, id))?.waiting === 0
 }
 
+interface ReportOptions {
+  /** When the batch ended; default: now. */
+  readonly finishedAt?: string
+  /** Whether the digests of its records are stated; default: unless files of it wait, as then there will be another report. */
+  readonly isFinal?: boolean
+}
+
 /**
  * Writes the proof of a batch from its receipts alone: checksum files for the usual tools, `failures.csv` (itself a
- * manifest), `waiting.csv`, `renamed.csv`, and last `report.json`, which says that the batch has ended unless files of it wait.
- * Repeatable.
+ * manifest), `waiting.csv`, `renamed.csv`, `datasets.csv`, and its statement, of which `report.json` comes last: it says that the
+ * batch has ended unless files of it wait. Repeatable.
  */
-export async function writeReport(records: Records, batch: Batch, plan: PlanState): Promise<Report> {
+export async function writeReport(
+  records: Records,
+  batch: Batch,
+  plan: PlanState,
+  { finishedAt = new Date().toISOString(), isFinal }: ReportOptions = {},
+): Promise<Report> {
   const outcomes = new Outcomes(records, batch.id, plan.items)
-  const tally = await outcomes.tally()
+  await using particulars = new Particulars(records, batch)
+  const tally = await outcomes.tally(particulars.add)
   for (const algorithm of ALGORITHMS) {
     if (tally.checksums[algorithm])
       await records.write(names.sums(batch.id, algorithm), checksumLines(outcomes, algorithm))
@@ -96,6 +60,7 @@ export async function writeReport(records: Records, batch: Batch, plan: PlanStat
   else await records.remove(names.waiting(batch.id))
   if (plan.totals.renamed > 0) await records.write(names.renamed(batch.id), renamedRows(records, batch.id, plan.items))
   if (tally.leftOut > 0) await records.write(names.leftOut(batch.id), leftOutRows(records, batch.id, plan.items))
+  await particulars.writeDatasets()
   const leftOutPlanned = plan.leftOutFrom !== undefined
   const ended = tally.done + tally.kept + tally.failed + tally.waiting
   const report: Report = {
@@ -104,7 +69,7 @@ export async function writeReport(records: Records, batch: Batch, plan: PlanStat
     destination: batch.destination,
     manifest: batch.manifest.name,
     createdAt: batch.createdAt,
-    finishedAt: new Date().toISOString(),
+    finishedAt,
     planned: plan.items,
     plannedBytes: plan.totals.size,
     missing: plan.items - ended,
@@ -116,9 +81,13 @@ export async function writeReport(records: Records, batch: Batch, plan: PlanStat
     digests: batch.digests ?? [],
     bundlesOff: await serversWithoutBundles(records, batch.id),
     ...tally,
+    software: DATAFERRY_VERSION,
+    asked: askedSchema.parse(batch),
+    listed: listedSchema.parse(plan.totals),
+    published: Object.fromEntries(particulars.published),
+    datasetVersions: particulars.datasetCount,
   }
-  await records.write(names.report(batch.id), recordText(report))
-  return report
+  return await writeStatement(records, batch, report, particulars, isFinal ?? report.waiting === 0)
 }
 
 /** Lines as `md5sum -c` and its sisters read them, with paths relative to the destination. */

@@ -28,6 +28,7 @@ export const NEEDED = {
   plan: FETCH,
   enqueue: FETCH,
   dashboard: REDIS,
+  export: STORE,
 } as const satisfies Readonly<Record<string, readonly SettingName[]>>
 
 /** The flags for servers that neither the command line nor the settings name. */

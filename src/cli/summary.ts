@@ -1,6 +1,7 @@
 import { Outcomes } from '../batch/outcomes.ts'
 import { names } from '../batch/folder.ts'
-import { readReport, type Report } from '../batch/report.ts'
+import type { Report } from '../batch/report-schema.ts'
+import { readReport } from '../batch/report.ts'
 import { DataferryError, ERROR_CODES, isErrorCode } from '../errors.ts'
 import type { DigestAlgorithm } from '../model/checksum.ts'
 import type { Failure } from '../model/receipt.ts'
@@ -39,7 +40,7 @@ export async function printSummary(
   if (!report) throw new DataferryError('BATCH_NOT_FOUND', `${id} has no report yet.`)
   const outcomes = new Outcomes(sink.records, id, report.planned)
   if (out.json) await recordItems(out, outcomes)
-  out.record({ event: 'summary', ...report })
+  out.record({ event: 'summary', ...report, records: undefined })
   if (out.json) return report.complete ? 0 : 1
   const files = placeFor(out, sink.url)
   out.paragraph(`${headline(report)}${figures(report, facts)}${verification(report)}`, report.complete ? 'good' : 'bad')

@@ -129,6 +129,6 @@ async function rewrite(
     problems: [],
   })
   // What is dropped here is no change on the server.
-  await writeRun(records, order.name, run, { datasets: changed(), changes: nothing(), report })
+  await writeRun(records, order, run, { datasets: changed(), changes: nothing(), report })
   await writeState(records, order.name, { ...state, run })
 }

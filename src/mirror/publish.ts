@@ -51,7 +51,7 @@ async function written(options: PublishOptions): Promise<RunReport> {
   for (const pid of run.unknown) {
     tally.problem({ dataset: pid, code: 'SOURCE_NOT_FOUND', message: `${order.server} knows no dataset ${pid}.` })
   }
-  return await writeRun(records, order.name, run.run, {
+  return await writeRun(records, order, run.run, {
     datasets: settledDatasets(options, fetched, tally),
     changes: readLines(records, logName(order.name, 'changes'), changeSchema),
     report: () => tally.report(options, fetched.bytes),
@@ -112,6 +112,7 @@ class Tally {
   readonly #happened: Partial<Record<Compared['happened'], number>> = {}
   readonly #problems: RunReport['problems'][number][] = []
   readonly #files = { fetched: 0, kept: 0, failed: 0, missing: 0 }
+  readonly #failures = new Map<string, number>()
 
   dataset({ happened, problem }: Compared, dataset: MirroredDataset): void {
     this.#states[dataset.state] = (this.#states[dataset.state] ?? 0) + 1
@@ -127,7 +128,11 @@ class Tally {
 
   file(before: HeldFile | undefined, after: HeldFile): void {
     if (before?.item !== undefined && isHeld(after)) this.#files.fetched++
-    else if ((before && isHeld(before) !== isHeld(after)) || before?.item !== undefined) this.#files.failed++
+    else if ((before && isHeld(before) !== isHeld(after)) || before?.item !== undefined) {
+      this.#files.failed++
+      const { code = 'SOURCE_FAILED' } = after
+      this.#failures.set(code, (this.#failures.get(code) ?? 0) + 1)
+    }
   }
 
   report({ order, run, now }: PublishOptions, bytesFetched: number): RunReport {
@@ -155,6 +160,7 @@ class Tally {
       ...(run.refused !== undefined && { refused: run.refused }),
       inTheWay: [...run.inTheWay],
       problems: this.#problems,
+      failures: Object.fromEntries(this.#failures),
       ...(run.batch !== undefined && { batch: run.batch }),
     }
   }

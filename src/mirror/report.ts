@@ -59,6 +59,8 @@ const runReportSchema = z.object({
   inTheWay: z.array(z.string()).default([]),
   /** Datasets that could not be looked at. */
   problems: z.array(z.object({ dataset: z.string(), code: z.string(), message: z.string() })),
+  /** Files that failed in this run, by code. */
+  failures: z.record(z.string(), count).optional(),
   batch: z.string().optional(),
 })
 export type RunReport = Readonly<z.infer<typeof runReportSchema>>

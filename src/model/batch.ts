@@ -78,6 +78,23 @@ export type Batch = Readonly<z.infer<typeof batchSchema>>
 /** Bytes that no line of a plan goes below. */
 const SHORTEST_LINE = 80
 
+/** What a plan holds, and what the listings that it was made from said. */
+export const planTotalsSchema = z.object({
+  /** Sum of the known sizes. */
+  size: z.number().int().nonnegative(),
+  unknownSize: z.number().int().nonnegative(),
+  noChecksum: z.number().int().nonnegative(),
+  restricted: z.number().int().nonnegative(),
+  embargoed: z.number().int().nonnegative(),
+  retentionExpired: z.number().int().nonnegative(),
+  problems: z.number().int().nonnegative(),
+  renamed: z.number().int().nonnegative(),
+  duplicates: z.number().int().nonnegative(),
+  datasets: z.number().int().nonnegative(),
+  /** Files that a manifest names and the filters leave out. */
+  filtered: z.number().int().nonnegative().default(0),
+})
+
 /** `plan.json`: how far planning is. Rewritten whole at each checkpoint; lines of `items.ndjson` beyond it do not count. */
 const planFieldsSchema = z.object({
   /** Manifest entries planned so far. */
@@ -97,21 +114,7 @@ const planFieldsSchema = z.object({
     .optional(),
   /** Versions of datasets with terms of use of their own: at most 10,000. */
   terms: z.array(z.object({ server: z.string(), dataset: z.string(), version: z.string() })).optional(),
-  totals: z.object({
-    /** Sum of the known sizes. */
-    size: z.number().int().nonnegative(),
-    unknownSize: z.number().int().nonnegative(),
-    noChecksum: z.number().int().nonnegative(),
-    restricted: z.number().int().nonnegative(),
-    embargoed: z.number().int().nonnegative(),
-    retentionExpired: z.number().int().nonnegative(),
-    problems: z.number().int().nonnegative(),
-    renamed: z.number().int().nonnegative(),
-    duplicates: z.number().int().nonnegative(),
-    datasets: z.number().int().nonnegative(),
-    /** Files that a manifest names and the filters leave out. */
-    filtered: z.number().int().nonnegative().default(0),
-  }),
+  totals: planTotalsSchema,
 })
 /** A plan that counts more lines than it has room for is damaged, and nobody goes through that many. */
 export const planStateSchema = planFieldsSchema.refine(({ items, bytes }) => items * SHORTEST_LINE <= bytes)

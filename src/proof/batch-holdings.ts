@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ExternalSort, numberKey } from '../batch/external-sort.ts'
+import { ExternalSort, numberKey, versionKey } from '../batch/external-sort.ts'
 import { readBatch, readPlanState } from '../batch/folder.ts'
 import { ItemsReader } from '../batch/items-file.ts'
 import { LineSet } from '../batch/line-set.ts'
@@ -91,7 +91,7 @@ async function collect(
     signal.throwIfAborted()
     const { dataset, version } = item.origin ?? {}
     if (pid !== undefined && !samePid(dataset ?? '', pid)) return
-    const group = per === 'batch' ? '' : JSON.stringify([dataset, sortable(version)])
+    const group = per === 'batch' ? '' : JSON.stringify([dataset, versionKey(version ?? '')])
     const path = per === 'batch' ? item.path : inDataset(item)
     // What is missing comes first: it is known before any file is read.
     const key = `${group}\n${rest.held ? 1 : 0}\n${path}\n${numberKey(item.n)}`
@@ -109,11 +109,6 @@ async function collect(
     await add(await items.item(n), { why: code })
   }
   for (let n = 0; n < plan.items; n++) if (!told.has(n)) await add(await items.item(n), { why: 'not fetched yet' })
-}
-
-/** A version number that sorts as numbers do: `1.9` before `1.10`. */
-function sortable(version: string | undefined): string | undefined {
-  return version?.replaceAll(/\d+/g, (digits) => digits.padStart(8, '0'))
 }
 
 function holdingOf(

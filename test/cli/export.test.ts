@@ -137,5 +137,5 @@ it('a form that does not exist is refused by name', async () => {
   const { code, stderr } = await handOn('export', 'parquet', 'm')
   expect(code).toBe(2)
   expect((await handOn('export', 'ocfl', 'm', '--zip')).stderr).toContain('--zip means nothing for ocfl')
-  expect(stderr).toContain('export knows no parquet: use ro-crate or ocfl')
+  expect(stderr).toContain('export knows no parquet: use ro-crate, ocfl or statement')
 })

@@ -1,20 +1,25 @@
 import { DataferryError } from '../../errors.ts'
 import type { Command, Context } from '../command.ts'
 import { exportCrates } from '../proof/export-crates.ts'
+import { exportStatement } from '../proof/export-statement.ts'
 import { exportObjects } from '../proof/export-objects.ts'
 
 /** What `dataferry export` does. Rejects with `ARGUMENT_INVALID`. */
 export const run: Command['run'] = async (context) => {
   const [form = '', what = ''] = context.args
   if (form === 'ro-crate') {
-    refuse(context, form, ['layout', 'algorithm'])
+    refuse(context, form, ['layout', 'algorithm', 'sign', 'check'])
     return await exportCrates(context, what)
   }
   if (form === 'ocfl') {
-    refuse(context, form, ['per', 'zip', 'tar', 'link'])
+    refuse(context, form, ['per', 'zip', 'tar', 'link', 'sign', 'check'])
     return await exportObjects(context, what)
   }
-  throw new DataferryError('ARGUMENT_INVALID', `export knows no ${form}: use ro-crate or ocfl.`)
+  if (form === 'statement') {
+    refuse(context, form, ['per', 'link', 'layout', 'algorithm', 'allow-missing', 'offline'])
+    return await exportStatement(context, what)
+  }
+  throw new DataferryError('ARGUMENT_INVALID', `export knows no ${form}: use ro-crate, ocfl or statement.`)
 }
 
 /** Flags that another form has. Throws `ARGUMENT_INVALID`. */

@@ -7,13 +7,15 @@ export const command: Command = {
     'dataferry export ro-crate climate --from ./mirror --to ./crates',
     'dataferry export ro-crate doi:10.5072/FK2/ABCDEF --from ./data --to ./crates --zip',
     'dataferry export ocfl climate --from ./mirror --to ./ocfl',
+    'dataferry export statement climate --from ./mirror --to ./audit --sign ~/.ssh/id_ed25519',
   ],
   about:
     'ro-crate: a folder or file for each dataset version with its files, ro-crate-metadata.json (RO-Crate 1.2) and a page for ' +
     'people. ocfl: a storage root (OCFL 1.1), an object for each dataset, a version for each of its versions, content once. ' +
-    'Every byte is compared with what was fetched; what is there stays.',
+    'Every byte is compared with what was fetched; what is there stays. statement: what was asked for, what came and what is missing, as a ' +
+    'page for people (report.html), for programs (report.json), with the SHA-256 of every record (records.sha256), which can be signed.',
   operands: [
-    { name: 'form', help: 'ro-crate, ocfl' },
+    { name: 'form', help: 'ro-crate, ocfl, statement' },
     { name: 'what', help: 'a mirror, a batch, or the PID of a dataset' },
   ],
   settings: [...DESTINATION_SETTINGS, ...SERVER_SETTINGS],
@@ -25,6 +27,11 @@ export const command: Command = {
     { flags: '--link', help: 'hard links in place of copies, where folder and data are on one disk' },
     { flags: '--layout <name>', help: 'with ocfl: of a new storage root: 0004 (default), 0003 or flat' },
     { flags: '--algorithm <name>', help: 'with ocfl: of new objects: sha512 (default) or sha256' },
+    {
+      flags: '--sign <keyfile>',
+      help: 'with statement: sign it with this SSH key, or the public one of a key in ssh-agent',
+    },
+    { flags: '--check', help: 'with statement: only compare the records with it; 1 when they differ' },
     { flags: '--allow-missing', help: 'also datasets of which files could not be fetched; the description says which' },
     { flags: '--offline', help: 'ask no server for metadata that is not kept with the data' },
   ],

@@ -179,7 +179,7 @@ export function showProgress(
 }
 
 /** A bag among the data would be taken for data. Throws `ARGUMENT_INVALID`. */
-export function refuseInside(from: Sink, to: Sink): void {
+export function refuseInside(from: Pick<Sink, 'url'>, to: Pick<Sink, 'url'>): void {
   if (!isWithin(to.url, [from.url])) return
   throw new DataferryError('ARGUMENT_INVALID', '--to is the place of the data itself, or in it: give another one.')
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ExternalSort } from '../../batch/external-sort.ts'
 import { ALGORITHMS, type Algorithm } from '../../model/checksum.ts'
-import { pidUrl } from '../pid-url.ts'
+import { pidUrl } from '../../model/pid-url.ts'
 import type { Description } from '../description.ts'
 import type { Holding, HoldingFile } from '../holding.ts'
 import { inMemory, type PackEntry } from '../pack/pack-entry.ts'

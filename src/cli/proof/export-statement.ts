@@ -1,0 +1,290 @@
+import { hash } from 'node:crypto'
+import { join } from 'node:path'
+import { listBatches, names, readBatch, readPlanState } from '../../batch/folder.ts'
+import { checkRecords } from '../../batch/record-sums.ts'
+import { readReport, writeReport } from '../../batch/report.ts'
+import { environment } from '../../config/environment.ts'
+import { DataferryError } from '../../errors.ts'
+import { listMirrors, names as mirrorNames, readOrder } from '../../mirror/order.ts'
+import { listRuns, readRun } from '../../mirror/report.ts'
+import { writeRunStatement } from '../../mirror/statement.ts'
+import { formatCount, plural } from '../../model/format.ts'
+import { shellWord } from '../../model/shell-word.ts'
+import { shownUrl } from '../../model/shown-url.ts'
+import { inMemory, type PackEntry, type Serialization } from '../../proof/pack/pack-entry.ts'
+import { packPath, tidy, writePack } from '../../proof/pack/write-pack.ts'
+import { checkKey, NAMESPACE, sign, signerOf, type Signing } from '../../proof/ssh-signature.ts'
+import type { Records, Sink } from '../../sinks/sink.ts'
+import { idsMeant } from '../batch-names.ts'
+import type { Context, ExitCode } from '../command.ts'
+import { openDestination } from '../destination.ts'
+import { pasted } from '../pasted.ts'
+import { refuseInside } from './hand-on.ts'
+
+/**
+ * `dataferry export statement WHAT`: makes the statement of a batch where its records have none that fits them, signs it, and copies
+ * it with the records that it names. With `--check` it only compares them: 1 when they differ.
+ */
+export async function exportStatement(context: Context, what: string): Promise<ExitCode> {
+  const { config, text, has, signal } = context
+  const request = readRequest(context)
+  const keyFile = text('sign')
+  const signing = keyFile === undefined ? undefined : { keyFile, environment: environment(), signal }
+  if (signing) await checkKey(signing)
+  const from = await openDestination(config, request.from)
+  try {
+    const subject = await subjectMeant(from, what)
+    if (has('check')) return await check(context, from, subject)
+    const sizes = await stated(context, from, subject)
+    if (signing) await signList(context, from.records, subject, signing)
+    const made = { subject, sizes }
+    const copy = request.to ? await copyTo(context, request.to, from, made) : undefined
+    tell(context, from, { ...made, what, copy, isSigned: signing !== undefined })
+    return 0
+  } finally {
+    await from.close()
+  }
+}
+
+interface Request {
+  readonly from: string
+  /** Undefined: it stays beside the records. */
+  readonly to: Serialization | undefined
+}
+
+function readRequest({ text, has, config }: Context): Request {
+  const invalid = (message: string): DataferryError => new DataferryError('ARGUMENT_INVALID', message)
+  const from = text('from')
+  if (from === undefined) {
+    throw invalid('Where is the data? Give --from, the folder or URL that was given to --to before.')
+  }
+  const isCopied = config.given.destination !== undefined
+  if (has('check') && (isCopied || text('sign') !== undefined))
+    throw invalid('--check writes nothing: leave out --to and --sign.')
+  if (has('zip') && has('tar')) throw invalid('Give --zip or --tar, not both.')
+  if (!isCopied && (has('zip') || has('tar'))) throw invalid('Where is it to go? Give --to, a folder or URL.')
+  return { from, to: !isCopied ? undefined : has('zip') ? 'zip' : has('tar') ? 'tar' : 'folder' }
+}
+
+/** A batch that has ended, or a run of a mirror. */
+interface Subject {
+  /** Where its records are, below `.dataferry/`. */
+  readonly folder: string
+  /** Of its copy. */
+  readonly name: string
+  /** Makes its statement from its records. */
+  readonly state: () => Promise<unknown>
+}
+
+/**
+ * The newest run of a mirror, or a batch by its name or the end of it. Rejects with `BATCH_NOT_FOUND`, `STATEMENT_REFUSED`,
+ * `ARGUMENT_INVALID` and `RECORD_UNREADABLE`.
+ */
+async function subjectMeant({ records, url }: Sink, what: string): Promise<Subject> {
+  if ((await listMirrors(records)).includes(what)) return newestRun(records, what)
+  const ids = (await listBatches(records)).map(({ id }) => id)
+  const [id, other] = idsMeant(what, ids)
+  if (other !== undefined) {
+    throw new DataferryError('ARGUMENT_INVALID', `${what} may be ${id ?? ''} or ${other}: give more of the name.`)
+  }
+  const batch = id === undefined ? undefined : await readBatch(records, id)
+  if (!batch) {
+    const known = ids.length === 0 ? 'no batch' : ids.slice(-3).join(', ')
+    throw new DataferryError('BATCH_NOT_FOUND', `${shownUrl(url)} has no batch or mirror ${what}; it has ${known}.`, {
+      advice: 'Give the name of a batch, or of a mirror.',
+    })
+  }
+  const report = await readReport(records, batch.id)
+  if (!report) {
+    throw new DataferryError('STATEMENT_REFUSED', `Batch ${batch.id} has not ended: its statement is made when it has.`)
+  }
+  const { finishedAt } = report
+  const state = async () =>
+    writeReport(records, batch, await readPlanState(records, batch.id), { finishedAt, isFinal: true })
+  return { folder: batch.id, name: batch.id, state }
+}
+
+async function newestRun(records: Records, mirror: string): Promise<Subject> {
+  const order = await readOrder(records, mirror)
+  const run = (await listRuns(records, mirror)).at(-1)
+  const report = run === undefined ? undefined : await readRun(records, mirror, run)
+  if (!order || run === undefined || !report) {
+    throw new DataferryError('STATEMENT_REFUSED', `Mirror ${mirror} has not run yet: there is nothing to state.`, {
+      advice: 'Run it with `dataferry mirror run` first.',
+    })
+  }
+  const folder = `${mirrorNames.runs(mirror)}/${run}`
+  return { folder, name: `${mirror}-${run}`, state: () => writeRunStatement(records, folder, order, report) }
+}
+
+async function check({ out }: Context, { records, url }: Sink, { folder }: Subject): Promise<ExitCode> {
+  const counts = { right: 0, changed: 0, missing: 0, extra: 0 }
+  for await (const { state, name } of checkRecords(records, folder)) {
+    counts[state]++
+    if (state === 'right') continue
+    out.result({ event: 'record', state, name }, `${state.padEnd(7)}  ${name}`, 'bad')
+  }
+  const wrong = counts.changed + counts.missing + counts.extra
+  if (wrong + counts.right === 0) {
+    throw new DataferryError(
+      'STATEMENT_REFUSED',
+      `.dataferry/${folder} has no records.sha256: nothing says what its records were.`,
+      {
+        advice: 'Make it with the same command without --check.',
+      },
+    )
+  }
+  out.record({ event: 'statement', folder, ...counts })
+  const place = `${shownUrl(url)}/.dataferry/${folder}`
+  out.paragraph(
+    wrong === 0
+      ? `${place}: ${plural(counts.right, 'record')} as stated`
+      : `${place}: ${formatCount(wrong)} of ${plural(wrong + counts.right, 'record')} not as stated`,
+    wrong === 0 ? 'good' : 'bad',
+  )
+  return wrong === 0 ? 0 : 1
+}
+
+type Sizes = ReadonlyMap<string, number>
+
+/** Makes a statement that fits the records, unless there is one. @returns the records that it names, with their sizes */
+async function stated({ out }: Context, { records }: Sink, { folder, state }: Subject): Promise<Sizes> {
+  const { sizes, wrong } = await compared(records, folder)
+  if (sizes.size > 0 && wrong.length === 0) return sizes
+  if (wrong.length > 0) {
+    const some = `${wrong.slice(0, 3).join(', ')}${wrong.length > 3 ? ', …' : ''}`
+    out.warn(`The records are not what the statement said (${some}): it is made again.`)
+  }
+  await state()
+  return (await compared(records, folder)).sizes
+}
+
+async function compared(
+  records: Records,
+  folder: string,
+): Promise<{ readonly sizes: Sizes; readonly wrong: readonly string[] }> {
+  const sizes = new Map<string, number>()
+  const wrong: string[] = []
+  for await (const finding of checkRecords(records, folder)) {
+    if (finding.state === 'right') sizes.set(finding.name, finding.size)
+    else wrong.push(finding.name)
+  }
+  return { sizes, wrong }
+}
+
+/** Writes the signature of the list, and whose it is. */
+async function signList({ config }: Context, records: Records, { folder }: Subject, signing: Signing): Promise<void> {
+  const signature = await sign(signing, records.streamLog(names.recordSums(folder), 0))
+  const signers =
+    '# Whose signature records.sha256.sig is. Anybody can write this file: compare the key with one that you have from its owner.\n' +
+    `${signerName(config)} namespaces="${NAMESPACE}" ${signerOf(signature) ?? ''}\n`
+  await records.write(names.signers(folder), signers)
+  await records.write(names.signature(folder), signature)
+}
+
+/** As `allowed_signers` can have it: there a comma, a blank or an asterisk would mean something. */
+function signerName({ settings }: Context['config']): string {
+  const mail = settings.contactEmail ?? settings.organizationEmail ?? ''
+  return /^[\w.+-]+@[\w.-]+$/.test(mail) ? mail : 'dataferry'
+}
+
+interface Stated {
+  readonly subject: Subject
+  readonly sizes: Sizes
+}
+
+/** Copies the statement with every record that it names. @returns where to */
+async function copyTo(
+  { config, signal }: Context,
+  serialization: Serialization,
+  { records, url }: Sink,
+  { subject: { folder, name }, sizes }: Stated,
+): Promise<string> {
+  const to = await openDestination(config)
+  try {
+    refuseInside({ url }, to)
+    const path = packPath(name, serialization)
+    const place = `${shownUrl(to.url)}/${path}`
+    const seals = await sealsOf((file) => records.read(`${folder}/${file}`))
+    const there =
+      serialization === 'folder' ? await sealsOf((file) => readAt(to, `${path}/${file}`, signal)) : [undefined]
+    const isFile = serialization !== 'folder' && (await to.stat(path, KEY, signal)) !== undefined
+    if (isFile || there.some((bytes) => bytes !== undefined)) {
+      if (seals.every((bytes, at) => Buffer.from(bytes ?? []).equals(there[at] ?? Buffer.from([])))) return place
+      throw new DataferryError('SINK_EXISTS', `${place} is there, and is another statement.`, {
+        advice: 'Move it away, or give another place with --to.',
+      })
+    }
+    const stamp = hash('sha256', Buffer.concat(seals.map((bytes) => bytes ?? new Uint8Array()))).slice(0, 32)
+    const target = { sink: to, serialization, marker: LIST, stamp, stamped: LIST, now: new Date(), signal }
+    await writePack(name, entriesOf(records, folder, sizes, seals), target)
+    return place
+  } finally {
+    await tidy(to)
+  }
+}
+
+/** For looks at paths that belong to no batch. */
+const KEY = 'statement-0'
+const LIST = 'records.sha256'
+/** What a statement has besides the records that its list names; the list last. */
+const SEALS = ['allowed_signers', `${LIST}.sig`, LIST]
+
+async function sealsOf(
+  read: (file: string) => Promise<Uint8Array | undefined>,
+): Promise<readonly (Uint8Array | undefined)[]> {
+  const seals: (Uint8Array | undefined)[] = []
+  for (const file of SEALS) seals.push(await read(file))
+  return seals
+}
+
+async function readAt(sink: Sink, path: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  if (!(await sink.stat(path, KEY, signal))) return undefined
+  return Buffer.concat((await (await sink.read(path, signal)).toArray()) as Buffer[])
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await -- their bytes are read with awaits
+async function* entriesOf(
+  records: Records,
+  folder: string,
+  sizes: Sizes,
+  seals: readonly (Uint8Array | undefined)[],
+): AsyncGenerator<PackEntry, void> {
+  for (const [path, size] of sizes) yield { path, size, chunks: records.streamLog(`${folder}/${path}`, 0) }
+  for (const [at, path] of SEALS.entries()) {
+    const bytes = seals[at]
+    if (bytes) yield { path, size: bytes.length, chunks: inMemory(bytes) }
+  }
+}
+
+interface Made extends Stated {
+  /** As it was named. */
+  readonly what: string
+  /** Where it was copied to, if it was. */
+  readonly copy: string | undefined
+  readonly isSigned: boolean
+}
+
+/** Says where the statement is, and how it is checked. */
+function tell(
+  { out, config, text }: Context,
+  { url }: Sink,
+  { subject: { folder }, sizes, what, copy, isSigned }: Made,
+): void {
+  const place = copy ?? `${shownUrl(url)}/.dataferry/${folder}`
+  out.record({ event: 'statement', folder, path: place, records: sizes.size, signed: isSigned })
+  out.paragraph(`${place}: the statement, which fits ${plural(sizes.size, 'record')}`, 'good')
+  const isFolder = !/^\w+:\/\//.test(place) && !/\.(zip|tar)$/.test(place)
+  if (!isFolder) {
+    const words = ['statement', what, '--from', text('from') ?? '']
+    if (copy === undefined)
+      out.line(`To check it, copy it first:\n  ${pasted(config, 'export', [...words, '--to', './audit'])}`)
+    return
+  }
+  const at = (name: string): string => shellWord(join(place, name))
+  out.line(`To check the records:\n  (cd ${shellWord(place)} && sha256sum -c --quiet ${LIST})`)
+  if (!isSigned) return
+  const flags = `-f ${at('allowed_signers')} -I ${signerName(config)} -n ${NAMESPACE} -s ${at(`${LIST}.sig`)}`
+  out.line(`To check the signature:\n  ssh-keygen -Y verify ${flags} < ${at(LIST)}`)
+  out.paragraph('allowed_signers has the key of the signature: compare it with one that you have from its owner.')
+}
