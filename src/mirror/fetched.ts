@@ -68,7 +68,7 @@ function settled({ item, link, ...file }: HeldFile, outcomes: ReadonlyMap<number
     const code = line?.state === 'failed' ? line.code : 'SOURCE_FAILED'
     return { ...file, state: 'missing', code, withheld: RIGHTS.includes(code) ? true : undefined }
   }
-  const { size, verified, checksum } = line
+  const { size, verified, checksum, digests } = line
   return {
     ...file,
     code: undefined,
@@ -77,6 +77,7 @@ function settled({ item, link, ...file }: HeldFile, outcomes: ReadonlyMap<number
     state: file.withheld ? 'restricted-now' : 'current',
     size,
     verified,
+    digests,
     // What was compared with the listing's checksum keeps that one.
     ...(verified !== 'checksum' && checksum && { checksum }),
   }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { parseRecord, recordLines, recordText, unreadable } from '../batch/record.ts'
 import { parseJson } from '../json/parse-json.ts'
-import { checksumSchema } from '../model/checksum.ts'
+import { checksumSchema, checksumsSchema } from '../model/checksum.ts'
 import { VERIFIED } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { names } from './order.ts'
@@ -99,6 +99,8 @@ const heldFileSchema = z.object({
   /** What the listing promises: by this it is known that the bytes are still the same. */
   size: z.number().int().nonnegative().optional(),
   checksum: checksumSchema.optional(),
+  /** Further digests that were taken when it came. */
+  digests: checksumsSchema.optional(),
   verified: z.enum(VERIFIED).optional(),
   /** Of what is missing: why. */
   code: z.string().optional(),

@@ -6,7 +6,7 @@ import { LineSet } from '../batch/line-set.ts'
 import { Outcomes } from '../batch/outcomes.ts'
 import { DataferryError } from '../errors.ts'
 import type { BatchId } from '../model/batch.ts'
-import { checksumSchema } from '../model/checksum.ts'
+import { checksumSchema, checksumsSchema } from '../model/checksum.ts'
 import type { Item } from '../model/item.ts'
 import { datasetFolder } from '../plan/file-item.ts'
 import type { Records } from '../sinks/sink.ts'
@@ -25,6 +25,7 @@ const factSchema = z.object({
       place: z.string(),
       size: z.number(),
       checksum: checksumSchema.optional(),
+      digests: checksumsSchema.optional(),
       id: z.string().optional(),
       contentType: z.string().optional(),
       fetchedAt: z.string(),
@@ -97,12 +98,12 @@ async function collect(
     const key = `${group}\n${rest.held ? 1 : 0}\n${path}\n${numberKey(item.n)}`
     await facts.add(key, { group, server: item.server, ...(per === 'dataset' && { dataset, version }), path, ...rest })
   }
-  for await (const { n, path: place, size, checksum, finishedAt: fetchedAt } of outcomes.receipts()) {
+  for await (const { n, path: place, size, checksum, digests, finishedAt: fetchedAt } of outcomes.receipts()) {
     told.add(n)
     const item = await items.item(n)
     const { contentType } = item
     const id = idOf(item)
-    await add(item, { held: { place, size, checksum, id, contentType, fetchedAt } })
+    await add(item, { held: { place, size, checksum, digests, id, contentType, fetchedAt } })
   }
   for await (const { n, code } of outcomes.failures()) {
     told.add(n)

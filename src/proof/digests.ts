@@ -13,7 +13,7 @@ export class Digests<A extends string = Algorithm> {
    */
   constructor(algorithms: Iterable<A>, size: number | undefined) {
     const once = [...new Set(algorithms)]
-    this.#hashes = once.map((algorithm) => nativeHash(algorithm, size))
+    this.#hashes = once.map((algorithm, lane) => nativeHash(algorithm, size, lane))
   }
 
   /** Passes chunks on; asks for the next one only when every hash is done with the last. */

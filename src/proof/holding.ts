@@ -10,6 +10,8 @@ export interface HoldingFile {
   readonly size: number
   /** What it was verified with, or recorded as, when it came. */
   readonly checksum?: Checksum | undefined
+  /** Further digests that were taken of it. */
+  readonly digests?: readonly Checksum[] | undefined
   /** Its PID, else the address of its page. */
   readonly id?: string | undefined
   readonly contentType?: string | undefined

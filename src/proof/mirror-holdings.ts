@@ -74,11 +74,12 @@ function holdingOf(
         : []),
     ],
     files: streamed(
-      files.filter(isShown).map(({ path, file, size = 0, checksum }) => ({
+      files.filter(isShown).map(({ path, file, size = 0, checksum, digests }) => ({
         place: path,
         path: inDataset(path),
         size,
         checksum,
+        digests,
         id: `${order.server}/file.xhtml?fileId=${file}`,
         fetchedAt,
       })),

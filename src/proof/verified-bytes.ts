@@ -1,5 +1,6 @@
 import { DataferryError } from '../errors.ts'
 import type { Algorithm } from '../model/checksum.ts'
+import { checksumsOf } from '../model/receipt.ts'
 import { Digests } from './digests.ts'
 import type { HoldingFile } from './holding.ts'
 
@@ -13,7 +14,7 @@ export interface VerifiedBytes {
   readonly digests: () => Promise<ReadonlyMap<Algorithm, string>>
 }
 
-/** A file's bytes, hashed on their way and compared with what they were when they came. */
+/** A file's bytes, hashed on their way and compared with all that is known of them in these algorithms and that of its checksum. */
 export function verifiedBytes(file: HoldingFile, algorithms: readonly Algorithm[], read: ReadHeld): VerifiedBytes {
   const { place, size, checksum } = file
   let found: ReadonlyMap<Algorithm, string> | undefined
@@ -22,9 +23,11 @@ export function verifiedBytes(file: HoldingFile, algorithms: readonly Algorithm[
     try {
       yield* digests.through(read(file))
       const result = await digests.result()
-      const hex = checksum && result.digests.get(checksum.algorithm)
       if (result.size !== size) throw changed(place, `${result.size} bytes`, `${size} bytes`)
-      if (checksum && hex !== checksum.hex) throw changed(place, hex ?? '', checksum.hex)
+      for (const { algorithm, hex } of checksumsOf(file)) {
+        const found = result.digests.get(algorithm)
+        if (found !== undefined && found !== hex) throw changed(place, found, hex)
+      }
       found = result.digests
     } finally {
       digests.close()

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { DataferryError } from '../../errors.ts'
 import type { Algorithm } from '../../model/checksum.ts'
+import { checksumsOf } from '../../model/receipt.ts'
 import { translated } from '../disk-errors.ts'
 import type { DatasetVersion, Holding, HoldingFile } from '../holding.ts'
 import { inMemory } from '../pack/pack-entry.ts'
@@ -136,8 +137,9 @@ async function digestsOf(
   { read, digestsOf: known }: OcflSubject,
 ): Promise<ReadonlySet<string>> {
   if (known) return new Set([(await known(file)).get(digestAlgorithm) ?? ''])
+  const addressed = checksumsOf(file).find((checksum) => checksum.algorithm === digestAlgorithm)
+  if (addressed) return new Set([addressed.hex])
   const { algorithm, hex = '' } = file.checksum ?? {}
-  if (algorithm === digestAlgorithm) return new Set([hex])
   const paths = algorithm === undefined ? undefined : fixity?.[algorithm]?.[hex]
   if (paths) return new Set(paths.map((path) => contents.get(path) ?? ''))
   const digests = await verifiedBytes(file, [digestAlgorithm], read).digests()
