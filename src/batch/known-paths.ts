@@ -36,16 +36,17 @@ export type Stated = Pick<Receipt, 'n' | 'path' | 'finishedAt'> & {
   readonly dataset?: string
 }
 
-/** All that is known about one path of a destination. */
-export interface KnownPath {
-  readonly path: string
-  /** Bytes of the file that is listed there. */
-  readonly listed: number | undefined
+export const knownPathSchema = z.object({
+  path: z.string(),
+  /** Bytes of the file that lies there. */
+  listed: count.optional(),
   /** What should be there. */
-  readonly received: Received | undefined
+  received: receivedSchema.optional(),
   /** A planned line that has not ended well; of several batches the first one that was added. */
-  readonly unfetched: Readonly<z.infer<typeof unfetchedSchema>> | undefined
-}
+  unfetched: unfetchedSchema.optional(),
+})
+/** All that is known about one path of a destination. */
+export type KnownPath = Readonly<z.infer<typeof knownPathSchema>>
 
 /** What records and listing say about each path, in flat memory. Batches are added oldest first. */
 export class KnownPaths implements AsyncDisposable {

@@ -78,6 +78,11 @@ export interface VerifyOptions {
   readonly concurrency?: number
   /** Kept up to date for display. */
   readonly progress?: VerifyProgress
+  /**
+   * Chooses what is looked at, and in which order; default: everything, by path. Of what it is given all that can be told without
+   * reading is known.
+   */
+  readonly choose?: (paths: AsyncIterable<KnownPath>, progress: VerifyProgress) => AsyncIterable<KnownPath>
   /** What is there by other records than those of batches, by a name for those. */
   readonly also?: AsyncIterable<{ readonly id: BatchId; readonly receipts: AsyncIterable<Stated> }>
 }
@@ -95,7 +100,7 @@ export function newVerifyProgress(): VerifyProgress {
  * there is nothing to compare with, and with `TEMP_UNUSABLE`.
  */
 export async function* verifyDestination(sink: Sink, options: VerifyOptions): AsyncGenerator<Finding> {
-  const { hash, signal, concurrency = 1, progress = newVerifyProgress(), also } = options
+  const { hash, signal, concurrency = 1, progress = newVerifyProgress(), choose, also } = options
   const damaged: Finding[] = []
   const batches = await readBatches(sink, (name, { message }) => {
     damaged.push({ state: 'unreadable', path: `.dataferry/${name}`, message })
@@ -123,9 +128,11 @@ export async function* verifyDestination(sink: Sink, options: VerifyOptions): As
     progress.files++
     progress.bytes += size
   }
-  progress.phase = 'files'
+  const located = (path: KnownPath): Promise<KnownPath> => locate(path, sink, signal)
+  const paths = choose ? choose(mapInOrder(known.all(), { concurrency, ahead: AHEAD }, located), progress) : known.all()
   const look = async (path: KnownPath): Promise<readonly Finding[]> => {
     signal.throwIfAborted()
+    progress.phase = 'files'
     const found = await findingsAt(path, sink, hash, signal)
     if (path.listed !== undefined) {
       progress.filesSeen++
@@ -133,7 +140,7 @@ export async function* verifyDestination(sink: Sink, options: VerifyOptions): As
     }
     return found
   }
-  for await (const found of mapInOrder(known.all(), { concurrency, ahead: AHEAD }, look)) {
+  for await (const found of mapInOrder(paths, { concurrency, ahead: AHEAD }, look)) {
     signal.throwIfAborted()
     yield* found
   }
@@ -200,15 +207,23 @@ async function addBatch(
   }
 }
 
+/** Looks for a file that is not in the listing: that does not follow links to folders; fetching does, as long as they stay inside. */
+async function locate(known: KnownPath, sink: Sink, signal: AbortSignal): Promise<KnownPath> {
+  const { path, listed, received } = known
+  if (listed !== undefined || !received) return known
+  const there = await sink.stat(path, itemKey(received.batch, received.n), signal)
+  return there ? { ...known, listed: there.size } : known
+}
+
 async function findingsAt(
-  { path, listed, received, unfetched }: KnownPath,
+  known: KnownPath,
   sink: Sink,
   hash: HashPath,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
+  const { path, listed, received, unfetched } = known
   if (received) {
-    // A listing does not follow links to folders; fetching does, as long as they stay inside.
-    const size = listed ?? (await sink.stat(path, itemKey(received.batch, received.n), signal))?.size
+    const size = listed ?? (await locate(known, sink, signal)).listed
     if (size !== undefined) return [await compare(path, size, received, hash)]
     return [{ state: 'missing', path, ...knownBy(received), expected: bytesOf(received) }]
   }

@@ -117,3 +117,39 @@ it('of a folder without records it makes no destination', async () => {
   expect((await verify()).code).toBe(3)
   await expect(access(join(cwd, 'data/.dataferry'))).rejects.toThrow()
 })
+
+it('--rolling reads a share, says what it owed, and with --json when everything will have been read', async () => {
+  await fetched('a', 'b', 'c')
+  const on =
+    (day: number): (() => Date) =>
+    () =>
+      new Date(Date.UTC(2026, 1, day))
+  const rolling = (day: number, ...args: readonly string[]): Promise<Ended> =>
+    runInProcess(['verify', join(cwd, 'data'), '--rolling', '3d', ...args], { cwd, now: on(day) })
+  const first = await rolling(1)
+  expect(first.code).toBe(0)
+  expect(first.stdout).toContain('1 right (100 B read)')
+  expect(first.stdout).toContain('Owed 100 B of 300 B, read 100 B. 2 files (200 B) to go until 2026-02-03.')
+  await writeFile(join(cwd, 'data/b'), bytesOf(100, 2))
+  const second = await rolling(2, '--json')
+  expect(second.code).toBe(1)
+  expect(second.record()).toMatchObject({
+    event: 'verified',
+    changed: 1,
+    read: { files: 1, bytes: 100 },
+    rolling: { owed: 100, left: { files: 1, bytes: 100 } },
+    neverRead: { files: 1, bytes: 100 },
+  })
+  expect((await rolling(3)).stdout).toContain('1 right (100 B read)')
+})
+
+it('refuses a period that is none, and --quick with it, before anything is read', async () => {
+  await fetched('a')
+  for (const flags of [
+    ['--rolling', '30'],
+    ['--rolling', '0d'],
+    ['--rolling', '30d', '--quick'],
+  ]) {
+    expect((await verify(...flags)).code).toBe(2)
+  }
+})

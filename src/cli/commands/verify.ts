@@ -6,6 +6,7 @@ export const command: Command = {
   examples: [
     'dataferry verify ./data',
     'dataferry verify s3://bucket/prefix --quick --json',
+    'dataferry verify ./data --rolling 30d',
     'dataferry verify ./data --wanted again.csv',
     'dataferry verify ./ocfl-root',
   ],
@@ -18,6 +19,10 @@ export const command: Command = {
   settings: DESTINATION_SETTINGS,
   flags: [
     { flags: '--quick', help: 'compare sizes and what the store itself recorded, without reading the files' },
+    {
+      flags: '--rolling <period>',
+      help: 'read only a share, what was not read for longest first, so that everything is read within e.g. 30d',
+    },
     {
       flags: '--report <file>',
       help: 'write every finding to a file: a table where its name ends in .csv, else a JSON object a line',

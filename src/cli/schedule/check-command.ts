@@ -6,6 +6,7 @@ import { openDestination } from '../destination.ts'
 import { inspectOnly } from '../intake.ts'
 import { namedMirror, withSink } from '../mirror/with-mirror.ts'
 import { parserFor, readArguments } from '../parser.ts'
+import { readRolling } from '../verify/read-rolling.ts'
 import { SCHEDULABLE } from './schedulable.ts'
 
 /** Commands that park when they are asked to. */
@@ -35,7 +36,10 @@ export async function checkCommand(context: Context, words: readonly string[], h
   const inner: Context = { ...context, ...typed, config }
   if (verb === 'run' || verb === 'enqueue') await inspectOnly(inner)
   else if (verb === 'mirror') await checkMirror(inner)
-  else await (await openDestination(config, typed.args[0])).close()
+  else {
+    readRolling(inner)
+    await (await openDestination(config, typed.args[0])).close()
+  }
 }
 
 async function checkMirror(context: Context): Promise<void> {

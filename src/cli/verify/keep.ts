@@ -22,7 +22,9 @@ export interface Keeping extends AsyncDisposable {
 }
 
 /** Takes the lease of the results, as one process at a time keeps them. Rejects with `VERIFY_BUSY` and `SINK_…` codes. */
-async function keepResults(context: Context, sink: Sink): Promise<Keeping> {
+export async function keepResults(context: Context, sink: Sink): Promise<Keeping> {
+  // Where there are no records, none is begun.
+  if (!(await isDestination(sink.records))) return NOT_KEPT
   const { out, now, signal } = context
   const refusal = ({ host, pid }: ProcessIdentity): DataferryError =>
     new DataferryError('VERIFY_BUSY', `Process ${pid} on ${host} is verifying or repairing this destination.`)
@@ -58,8 +60,6 @@ function keeping(keeper: ResultsKeeper, lease: Lease): Keeping {
  * verification goes on without.
  */
 export async function keepIfPossible(context: Context, sink: Sink): Promise<Keeping> {
-  // Where there are no records, none is begun.
-  if (!(await isDestination(sink.records))) return NOT_KEPT
   let kept: Keeping | undefined
   const without = (error: unknown): void => {
     if (!isNoPlace(error)) throw error
@@ -96,7 +96,8 @@ export async function keepIfPossible(context: Context, sink: Sink): Promise<Keep
   }
 }
 
-const NOT_KEPT: Keeping = {
+/** Keeps nothing. */
+export const NOT_KEPT: Keeping = {
   lost: new AbortController().signal,
   add: () => Promise.resolve(),
   drop: () => Promise.resolve(),

@@ -1,18 +1,22 @@
 import { availableParallelism } from 'node:os'
 import { newVerifyProgress, verifyDestination, type Finding } from '../../batch/verify-destination.ts'
+import { isAbort } from '../../errors.ts'
 import { mirrorReceipts, verifyMetadata } from '../../mirror/proof.ts'
 import { formatBytes, formatCount } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { datasetOf } from '../../proof/verify/dataset-of.ts'
 import { findingRecord } from '../../proof/verify/finding-record.ts'
+import type { RollingShare } from '../../proof/verify/rolling-share.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { openDestination } from '../destination.ts'
 import { FilesRead } from './files-read.ts'
-import { keepIfPossible } from './keep.ts'
+import { keepIfPossible, keepResults, NOT_KEPT } from './keep.ts'
 import { printFinding } from './print.ts'
 import { showProgress } from './progress.ts'
 import { ocflAt, verifyOcfl } from './ocfl.ts'
+import { readRolling } from './read-rolling.ts'
+import { rollingShare, rollingText, type RollingOutcome } from './rolling.ts'
 import { ReportFile } from './report-file.ts'
 import { VerifyTally } from './tally.ts'
 import { openWanted } from './wanted.ts'
@@ -28,6 +32,11 @@ export async function verify(context: Context): Promise<ExitCode> {
   try {
     const ocfl = await ocflAt(sink, context.signal)
     return ocfl ? await verifyOcfl(context, sink, ocfl) : await verifyAt(context, sink)
+  } catch (error) {
+    if (isAbort(error) && context.text('rolling') !== undefined) {
+      context.out.say('What was read so far is remembered: the same command goes on with the rest.')
+    }
+    throw error
   } finally {
     await sink.close()
   }
@@ -36,16 +45,21 @@ export async function verify(context: Context): Promise<ExitCode> {
 async function verifyAt(context: Context, sink: Sink): Promise<ExitCode> {
   const { out, text, now } = context
   const isQuick = context.has('quick')
-  const startedAt = now().toISOString()
+  const periodMs = readRolling(context)
+  const startedAt = now()
   await using wanted = await openWanted(text('wanted'), sink.records)
   await using report = await ReportFile.open(text('report'))
-  // What was not read proves nothing that could be kept.
-  await using kept = isQuick ? undefined : await keepIfPossible(context, sink)
+  // What was not read proves nothing that could be kept; what has its turn by what is kept needs it.
+  await using kept = isQuick
+    ? NOT_KEPT
+    : await (periodMs === undefined ? keepIfPossible(context, sink) : keepResults(context, sink))
+  await using share = periodMs === undefined ? undefined : await rollingShare(sink, kept, periodMs, startedAt)
   const tally = new VerifyTally()
   const dataset = datasetOf(sink.records)
-  for await (const finding of findingsAt(context, sink, tally)) {
+  const signal = AbortSignal.any([context.signal, kept.lost])
+  for await (const finding of findingsAt({ ...context, signal }, sink, tally, share)) {
     tally.add(finding)
-    await kept?.add(finding)
+    await kept.add(finding)
     if (finding.state === 'ok') continue
     const record = findingRecord(finding, await dataset(finding))
     printFinding(out, finding, record)
@@ -53,23 +67,28 @@ async function verifyAt(context: Context, sink: Sink): Promise<ExitCode> {
     await wanted?.add(finding)
   }
   const { read, found } = tally
-  await kept?.end({
-    mode: 'full',
-    startedAt,
-    endedAt: now().toISOString(),
+  const times = { startedAt: startedAt.toISOString(), endedAt: now().toISOString() }
+  const rolling = share?.outcome(startedAt)
+  await kept.end({
+    mode: rolling ? 'rolling' : 'full',
+    ...times,
     read,
-    held: read,
-    neverRead: { files: 0, bytes: 0 },
+    ...(rolling ?? { held: read, neverRead: { files: 0, bytes: 0 } }),
     found,
   })
   await report?.end()
-  printTally(context, sink, tally)
+  printTally(context, sink, tally, rolling)
   await wanted?.write(context, sink.url)
   return tally.wrong === 0 ? 0 : 1
 }
 
 /** Every finding, while the progress is shown. */
-async function* findingsAt(context: Context, sink: Sink, tally: VerifyTally): AsyncGenerator<Finding> {
+async function* findingsAt(
+  context: Context,
+  sink: Sink,
+  tally: VerifyTally,
+  share: RollingShare | undefined,
+): AsyncGenerator<Finding> {
   const { signal } = context
   const isQuick = context.has('quick')
   const progress = newVerifyProgress()
@@ -79,6 +98,7 @@ async function* findingsAt(context: Context, sink: Sink, tally: VerifyTally): As
     signal,
     concurrency: isQuick ? LOOKS_AT_ONCE : FILES_AT_ONCE,
     progress,
+    ...(share && { choose: (paths, shown) => share.choose(paths, shown) }),
     also: mirrorReceipts(sink.records),
   })
   const shown = showProgress(context, () => ({
@@ -94,8 +114,13 @@ async function* findingsAt(context: Context, sink: Sink, tally: VerifyTally): As
   }
 }
 
-function printTally({ out, has }: Context, sink: Sink, { found, bytes, wrong }: VerifyTally): void {
-  out.record({ event: 'verified', destination: sink.url, bytes, ...found })
+function printTally(
+  { out, has }: Context,
+  sink: Sink,
+  { found, bytes, read, wrong }: VerifyTally,
+  rolled: RollingOutcome | undefined,
+): void {
+  out.record({ event: 'verified', destination: sink.url, bytes, ...found, ...(rolled && { read, ...rolled }) })
   const parts = [
     `${formatCount(found.ok)} right (${formatBytes(bytes)}${has('quick') ? '' : ' read'})`,
     ...counted(found['size-only'], 'compared by size only'),
@@ -106,6 +131,7 @@ function printTally({ out, has }: Context, sink: Sink, { found, bytes, wrong }: 
     ...counted(found.unreadable, 'unreadable records'),
   ]
   out.paragraph(`${shownUrl(sink.url)}: ${parts.join(', ')}`, wrong === 0 ? 'good' : 'bad')
+  if (rolled) out.paragraph(rollingText(read, rolled))
 }
 
 function counted(count: number, what: string): string[] {

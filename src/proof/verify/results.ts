@@ -66,7 +66,7 @@ async function* newest<T>(sorted: ExternalSort<T>): AsyncGenerator<T> {
 }
 
 /** With the text by which paths are sorted. */
-async function* keyed<T extends { readonly path: string }>(
+export async function* keyed<T extends { readonly path: string }>(
   values: AsyncIterable<T>,
 ): AsyncGenerator<{ readonly id: string; readonly value: T }, void> {
   for await (const value of values) yield { id: sortText(value.path), value }

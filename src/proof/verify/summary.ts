@@ -30,11 +30,11 @@ export const runSchema = z.object({
     .object({
       /** In how much time everything is to be read. */
       periodMs: z.number().positive(),
-      /** When the round began in which everything is to be read once. */
+      /** When the round began in which everything is to be read once: this one, or the next one where it has ended. */
       since: z.iso.datetime(),
       /** Bytes that the run owed. */
       owed: z.number().nonnegative(),
-      /** What was still to be read in this round when the run ended. */
+      /** What is still to be read in that round. */
       left: amountSchema,
     })
     .optional(),
@@ -85,7 +85,7 @@ export function readWithin({ readOn }: VerifySummary, days: number, now: Date): 
   return sum
 }
 
-const DAY_MS = 24 * 60 * 60 * 1000
+export const DAY_MS = 24 * 60 * 60 * 1000
 
 /** Sums up results as they are written. */
 export class SummaryOf {

@@ -1,0 +1,161 @@
+import { ExternalSort } from '../../batch/external-sort.ts'
+import { knownPathSchema, type KnownPath } from '../../batch/known-paths.ts'
+import type { VerifyProgress } from '../../batch/verify-destination.ts'
+import { joined } from '../../mirror/joined.ts'
+import { sameChecksum } from '../../model/checksum.ts'
+import { owedBytes, type Round } from './owed.ts'
+import type { Result } from './result.ts'
+import { keyed } from './results.ts'
+import type { Amount, VerifyRun } from './summary.ts'
+
+export interface RollingOptions {
+  readonly round: Round
+  readonly now: Date
+  /** The newest result of every path, by path. */
+  readonly results: AsyncIterable<Result>
+  /** Told of every path with a result that nothing knows any more. */
+  readonly onGone: (path: string) => Promise<void>
+}
+
+/** A count of files and bytes. */
+class Sum implements Amount {
+  files = 0
+  bytes = 0
+  /** Bytes, of each file at least one: those without any are to have their turn, too. */
+  weight = 0
+
+  add(size: number): void {
+    this.files++
+    this.bytes += size
+    this.weight += Math.max(1, size)
+  }
+}
+
+/**
+ * What a rolling run looks at: everything that can be told without reading a file, and of the files those that were not read for the
+ * longest time, until it has read what it owes. In flat memory.
+ */
+export class RollingShare implements AsyncDisposable {
+  readonly #options: RollingOptions
+  /** By when they were last read, then by path. */
+  readonly #sorted = new ExternalSort<KnownPath>(knownPathSchema)
+  readonly #held = new Sum()
+  readonly #neverRead = new Sum()
+  /** Not read since the round began. */
+  readonly #unread = new Sum()
+  readonly #readSince = new Sum()
+  readonly #chosen = new Sum()
+  /** Of what was chosen: what was not read since the round began, or never. */
+  readonly #chosenUnread = new Sum()
+  readonly #chosenNever = new Sum()
+  #owed = 0
+
+  constructor(options: RollingOptions) {
+    this.#options = options
+  }
+
+  /** Of the paths that are known, those that are to be looked at now. */
+  async *choose(paths: AsyncIterable<KnownPath>, progress: VerifyProgress): AsyncGenerator<KnownPath> {
+    const { round, now, results, onGone } = this.#options
+    const atOnce = new Sum()
+    for await (const { left, right } of joined(keyed(paths), keyed(results))) {
+      if (!left) {
+        if (right) await onGone(right.value.path)
+        continue
+      }
+      const { value: known } = left
+      if (needsReading(known)) await this.#sort(known, known.listed, right?.value)
+      else {
+        await this.#sorted.add(`${AT_ONCE}\n${known.path}`, known)
+        if (known.listed !== undefined) atOnce.add(known.listed)
+      }
+    }
+    const owing = { total: this.#held.weight, unread: this.#unread.weight, since: this.#readSince.weight }
+    this.#owed = owedBytes(round, owing, now)
+    for await (const { known, lastRead } of this.#due()) this.#count(known.listed ?? 0, lastRead)
+    progress.files = atOnce.files + this.#chosen.files
+    progress.bytes = atOnce.bytes + this.#chosen.bytes
+    for await (const { known } of this.#due(true)) yield known
+  }
+
+  /** What the run has owed and what is left, once everything that was chosen was looked at. */
+  outcome(startedAt: Date): Pick<VerifyRun, 'held' | 'neverRead' | 'rolling'> {
+    const { periodMs, since } = this.#options.round
+    const left = minus(this.#unread, this.#chosenUnread)
+    // With nothing left the next round begins with this run.
+    const isOver = left.files === 0
+    return {
+      held: amount(this.#held),
+      neverRead: minus(this.#neverRead, this.#chosenNever),
+      rolling: {
+        periodMs,
+        since: (isOver ? startedAt : since).toISOString(),
+        owed: this.#owed,
+        left: isOver ? minus(this.#held, this.#chosen) : left,
+      },
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#sorted[Symbol.asyncDispose]()
+  }
+
+  async #sort(known: KnownPath, size: number, result: Result | undefined): Promise<void> {
+    const { since, lastEnd } = this.#options.round
+    const lastRead = lastReadAt(known, result)
+    this.#held.add(size)
+    if (lastRead === NEVER) this.#neverRead.add(size)
+    if (lastRead < since.toISOString()) this.#unread.add(size)
+    if (lastRead > lastEnd.toISOString()) this.#readSince.add(size)
+    await this.#sorted.add(`${lastRead}\n${known.path}`, known)
+  }
+
+  /** What is to be read, until what is owed is reached: one file at least. */
+  async *#due(withOthers = false): AsyncGenerator<{ readonly known: KnownPath; readonly lastRead: string }> {
+    const read = new Sum()
+    for await (const { key, values } of this.#sorted.groups()) {
+      const lastRead = key.slice(0, key.indexOf('\n'))
+      const [known] = values
+      if (!known) continue
+      if (lastRead === AT_ONCE) {
+        if (withOthers) yield { known, lastRead }
+        continue
+      }
+      if (read.files > 0 && read.weight >= this.#owed) return
+      read.add(known.listed ?? 0)
+      yield { known, lastRead }
+    }
+  }
+
+  #count(size: number, lastRead: string): void {
+    this.#chosen.add(size)
+    if (lastRead < this.#options.round.since.toISOString()) this.#chosenUnread.add(size)
+    if (lastRead === NEVER) this.#chosenNever.add(size)
+  }
+}
+
+/** They sort before every time, and in this order. */
+const [AT_ONCE, NEVER] = ['!', '0']
+
+function needsReading(known: KnownPath): known is KnownPath & { readonly listed: number } {
+  const { listed, received } = known
+  if (listed === undefined || !received?.checksum) return false
+  return received.size === undefined || received.size === listed
+}
+
+/** When a file was last read, unless it is another one by now: its record says other bytes, or was written since. */
+function lastReadAt({ received }: KnownPath, result: Result | undefined): string {
+  if (!received?.checksum || !result?.checksum) return NEVER
+  const { checksum } = result.expected ?? result
+  if (!checksum || !sameChecksum(checksum, received.checksum)) return NEVER
+  // The time of a mirror is that of its last run.
+  return received.mirror === undefined && received.finishedAt > result.at ? NEVER : result.at
+}
+
+function amount({ files, bytes }: Amount): Amount {
+  return { files, bytes }
+}
+
+function minus(a: Amount, b: Amount): Amount {
+  return { files: a.files - b.files, bytes: a.bytes - b.bytes }
+}
