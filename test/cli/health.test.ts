@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
+import { Links } from '../../src/dashboard/links.ts'
 import { Workers } from '../../src/ledger/workers.ts'
 import { ownProcess } from '../../src/process/process-identity.ts'
 import { nodeProgram } from '../node-program.ts'
@@ -50,6 +52,16 @@ describe('the health check of a worker', () => {
   it('is well when Redis answers and the worker beside it was heard lately', async () => {
     await beat(new Date())
     expect(await check()).toEqual({ code: 0, said: 'Redis answers and the worker is alive\n' })
+  })
+
+  it('is well when there is no worker, but a dashboard of this machine', async () => {
+    const links = new Links(redis.client, redis.prefix)
+    const place = { url: 'http://localhost:8686', host: hostname(), pid: process.pid }
+    await links.announce(place)
+    expect(await check()).toEqual({ code: 0, said: 'Redis answers and the dashboard is alive\n' })
+    await links.withdraw(place)
+    await links.announce({ ...place, host: `not ${place.host}` })
+    expect((await check()).code).toBe(1)
   })
 
   it('is not well when only workers of other containers are heard', async () => {

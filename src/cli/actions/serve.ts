@@ -43,8 +43,7 @@ async function serveAll(context: Context): Promise<ExitCode> {
   const refused = new AbortController()
   const signal = AbortSignal.any([context.signal, refused.signal])
   const mayOpen = namedDestinations(context.texts('to'), process.cwd())
-  // A secret that is missing is said now, not by a part that ends again and again.
-  if (config.notify) (await import('../notify/targets.ts')).notifyTargets(context)
+  if (config.notify) await checkSecrets(context)
   // The private Redis stays while a part is started anew.
   await using runtime = await openRuntime(context, 'worker')
   // Who is told needs no process where nobody is.
@@ -71,4 +70,10 @@ async function serveAll(context: Context): Promise<ExitCode> {
   }
   await Promise.all(parts)
   return refused.signal.aborted ? 2 : endCode(context)
+}
+
+/** A secret that is missing is said now, not by a part that ends again and again. Rejects with `CONFIG_INVALID`. */
+async function checkSecrets(context: Context): Promise<void> {
+  const { notifyTargets } = await import('../notify/targets.ts')
+  notifyTargets(context)
 }
