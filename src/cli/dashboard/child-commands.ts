@@ -80,10 +80,13 @@ export class ChildCommands {
   }
 }
 
-/** The error that a command ended with, as its own `--json` says it. */
-export function errorOf({ records, code }: ChildEnd): DataferryError {
+/**
+ * The error that a command ended with, as its own `--json` says it.
+ * @param otherwise what is told where it says none
+ */
+export function errorOf({ records, code }: ChildEnd, otherwise = 'it said nothing.'): DataferryError {
   const error = records.map((record) => errorSchema.safeParse(record).data).findLast((one) => one !== undefined)
-  if (!error) return new DataferryError('INTERRUPTED', `The command ended with ${code ?? 'a signal'} and said nothing.`)
+  if (!error) return new DataferryError('INTERRUPTED', `The command ended with ${code ?? 'a signal'}: ${otherwise}`)
   const known = isErrorCode(error.code) ? error.code : 'ARGUMENT_INVALID'
   return new DataferryError(known, error.message, error.advice === undefined ? {} : { advice: error.advice })
 }

@@ -8,6 +8,7 @@ import { formatRate, plural } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { livenessOf } from '../../process/process-identity.ts'
 import { pause } from '../../async/pause.ts'
+import { ScheduleFolder } from '../../schedule/schedule-folder.ts'
 import type { Context } from '../command.ts'
 import { continueBatch, holdBatch, pauseServer } from '../control.ts'
 import { openDestination } from '../destination.ts'
@@ -26,6 +27,7 @@ interface Allowed {
 
 /** A run that is going to fail at once does so within this. */
 const FIRST_WORDS_MS = 3_000
+const SAID = 300
 
 /** What the pages of a dashboard can do, as the command line does it. */
 export function operationsOf(
@@ -55,7 +57,8 @@ export function operationsOf(
     enqueue: (request, signal) => planned('enqueue', request, signal),
     async schedule(word, name) {
       const words = commandWords(config, 'schedule', [word, name])
-      if (word === 'run') return await beginning(context, children, words, `A run of ${name}`)
+      if (word === 'run')
+        return await beginning(context, children, words, `A run of ${name}`, () => lastWords(context, name))
       const end = await children.run(words, '')
       if (end.code !== 0) throw errorOf(end)
       return word === 'pause' ? 'Paused: nothing is started any more.' : 'It is started at its times again.'
@@ -74,12 +77,20 @@ async function beginning(
   children: ChildCommands,
   words: readonly string[],
   what: string,
+  why?: () => Promise<string | undefined>,
 ): Promise<string> {
   const running = children.run(words, '')
   const end = await Promise.race([running, pause(FIRST_WORDS_MS)])
-  if (end && end.code !== 0 && end.code !== 1) throw errorOf(end)
+  if (end && end.code !== 0 && end.code !== 1) throw errorOf(end, await why?.())
   running.catch((error: unknown) => log.warn({ err: error }, 'a command of the dashboard could not be started'))
   return end ? `${what} has ended.` : `${what} has begun.`
+}
+
+/** What the last run of a schedule said when it ended, which only its history has. */
+async function lastWords({ config }: Context, name: string): Promise<string | undefined> {
+  const history = await new ScheduleFolder(config.settings.stateDir).history(name)
+  const last = history.findLast((line) => line.event === 'ended')
+  return last?.event === 'ended' ? last.said?.slice(-SAID) : undefined
 }
 
 function allowedPlace(allowed: readonly Allowed[], given: string): string {

@@ -1,4 +1,4 @@
-import type { ItemLine } from '../api/schemas.ts'
+import type { ItemLine, Outcome } from '../api/schemas.ts'
 
 /** What a request was refused with, for people. */
 class Refused extends Error {
@@ -33,6 +33,11 @@ export async function send<T>(
 ): Promise<T> {
   const headers = { 'Content-Type': 'application/json' }
   return answerOf<T>(await fetch(path, { method, headers, body: JSON.stringify(body), ...(signal && { signal }) }))
+}
+
+/** Does something. @returns what was done, for people */
+export async function post(path: string, body: unknown = {}): Promise<string> {
+  return (await send<Outcome>('POST', path, body)).text
 }
 
 async function answerOf<T>(response: Response): Promise<T> {

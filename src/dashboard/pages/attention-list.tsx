@@ -8,7 +8,7 @@ const WORDS: Readonly<Record<Attention['urgency'], string>> = {
   failures: 'failures',
 }
 
-/** What is wrong, the most urgent first; a quiet sentence where nothing is. */
+/** What is wrong, the most urgent first; a quiet sentence where nothing is. Its words may change under the focus, which stays. */
 export function AttentionList({ list }: { readonly list: readonly Attention[] }) {
   if (list.length === 0) {
     return (
@@ -22,7 +22,7 @@ export function AttentionList({ list }: { readonly list: readonly Attention[] })
       <h2>Needs attention</h2>
       <ul>
         {list.map((one) => (
-          <Row key={`${one.kind} ${one.subject} ${one.text}`} one={one} />
+          <Row key={`${one.urgency} ${one.kind} ${one.subject}`} one={one} />
         ))}
       </ul>
     </section>

@@ -1,9 +1,10 @@
 import { formatBytes, formatCount, formatDuration, formatRate, plural } from '../../model/format.ts'
-import type { BatchDetail, BatchLive, BatchLogView, BatchView, FailureGroup, Outcome } from '../api/schemas.ts'
-import { send } from './api.ts'
+import type { BatchDetail, BatchLive, BatchLogView, BatchView, FailureGroup } from '../api/schemas.ts'
+import { post } from './api.ts'
 import { useAnswer, useLive } from './live.ts'
 import { Act, Ago, Card, Figure, Loading, Name, Problem, StateBar, StateTag, useOutcome } from './parts.tsx'
 import { batchAddress, Link } from './router.tsx'
+import { ServerCards, useServers } from './servers.tsx'
 import { useSession } from './session.ts'
 import { LiveFiles } from './workers.tsx'
 
@@ -51,6 +52,7 @@ export function Batch({ id }: { readonly id: string }) {
           <LiveFiles files={files.filter(({ waits }) => !waits)} />
         </Card>
       )}
+      <ServersOf batch={batch} />
       {about.state && <Record about={about.state} batch={batch} />}
       <Log address={`${address}/log`} />
     </>
@@ -77,15 +79,20 @@ function Figures({ batch }: { readonly batch: BatchView }) {
 function Control({ batch, tell }: { readonly batch: BatchView; readonly tell: Tell }) {
   const { isOperator } = useSession()
   if (!isOperator) return null
-  const act = (word: string) => async (): Promise<string> => {
-    return (await send<Outcome>('POST', `/api${batchAddress(batch.id)}/${word}`)).text
-  }
+  const act = (word: string) => () => post(`/api${batchAddress(batch.id)}/${word}`)
   const { state, failed } = batch
   const isHeld = state === 'paused' || state === 'cancelled'
   return (
-    <div class="actions">
-      {state !== 'finished' && !isHeld && <Act label="Pause" run={act('pause')} done={tell} />}
-      {isHeld && <Act label="Continue" tone="primary" run={act('continue')} done={tell} />}
+    <div class="actions" role="group" aria-label="This batch">
+      {state !== 'finished' && (
+        // One button with two meanings, which keeps the focus when it is pressed.
+        <Act
+          label={isHeld ? 'Continue' : 'Pause'}
+          tone={isHeld ? 'primary' : ''}
+          run={act(isHeld ? 'continue' : 'pause')}
+          done={tell}
+        />
+      )}
       {state !== 'finished' && state !== 'cancelled' && (
         <Act
           label="Cancel"
@@ -97,6 +104,19 @@ function Control({ batch, tell }: { readonly batch: BatchView; readonly tell: Te
       )}
       {failed > 0 && <Act label="Retry all failures" run={act('retry')} done={tell} />}
     </div>
+  )
+}
+
+/** Its servers with their limits, which concern every batch that has files of them. */
+function ServersOf({ batch: { servers } }: { readonly batch: BatchView }) {
+  const { state, again } = useServers()
+  const its = state?.servers.filter(({ server }) => servers.includes(server)) ?? []
+  if (its.length === 0) return null
+  return (
+    <section aria-label="Servers">
+      <h2 class="section">Servers</h2>
+      <ServerCards servers={its} onChange={again} controls level="h3" />
+    </section>
   )
 }
 
@@ -135,7 +155,7 @@ function Failures({
               <Act
                 label={`Retry ${count === 1 ? 'it' : 'these'}`}
                 done={tell}
-                run={async () => (await send<Outcome>('POST', `${address}/retry`, { codes: [code] })).text}
+                run={() => post(`${address}/retry`, { codes: [code] })}
               />
             )}
           </div>

@@ -1,45 +1,42 @@
-import { useEffect, useState } from 'preact/hooks'
-import type { BatchList, BatchView } from '../api/schemas.ts'
+import { useState } from 'preact/hooks'
+import type { BatchList } from '../api/schemas.ts'
 import { get, messageOf } from './api.ts'
+import { useAnswer } from './live.ts'
 import { Loading, Problem } from './parts.tsx'
 import { BatchRow } from './overview.tsx'
 
 const STATES = ['any', 'open', 'waiting', 'paused', 'parked', 'cancelled', 'finished'] as const
 type State = (typeof STATES)[number]
 
-/** Every batch of this Redis, newest first. */
+/** Every batch of this Redis, newest first. The first page is that of now, however many more are shown below it. */
 export function Batches() {
   const [state, setState] = useState<State>('any')
-  const [before, setBefore] = useState<string | undefined>(undefined)
-  const [batches, setBatches] = useState<readonly BatchView[] | undefined>(undefined)
-  const [next, setNext] = useState<string | null>(null)
-  const [problem, setProblem] = useState<string | undefined>(undefined)
-  useEffect(() => {
-    const left = new AbortController()
-    const query = new URLSearchParams({ state, ...(before !== undefined && { before }) })
-    get<BatchList>(`/api/batches?${query.toString()}`, left.signal).then(
-      (list) => {
-        setBatches((known = []) => (before === undefined ? list.batches : [...known, ...list.batches]))
-        setNext(list.next)
-        setProblem(undefined)
+  const { state: first, problem } = useAnswer<BatchList>(`/api/batches?state=${state}`, 1_000)
+  const [more, setMore] = useState<BatchList | undefined>(undefined)
+  const [failed, setFailed] = useState<string | undefined>(undefined)
+  const next = more ? more.next : (first?.next ?? null)
+  const known = new Set(first?.batches.map(({ id }) => id))
+  const batches = first && [...first.batches, ...(more?.batches.filter(({ id }) => !known.has(id)) ?? [])]
+  const showMore = (before: string): void => {
+    get<BatchList>(`/api/batches?${new URLSearchParams({ state, before }).toString()}`).then(
+      (page) => {
+        setMore((shown) => ({ batches: [...(shown?.batches ?? []), ...page.batches], next: page.next }))
+        setFailed(undefined)
       },
-      (error: unknown) => {
-        if (!left.signal.aborted) setProblem(messageOf(error))
-      },
+      (error: unknown) => setFailed(messageOf(error)),
     )
-    return () => left.abort()
-  }, [state, before])
+  }
   return (
     <>
       <h1>Batches</h1>
-      <Problem text={problem} />
+      <Problem text={problem ?? failed} />
       <label class="inline">
         State
         <select
           value={state}
           onChange={(event) => {
             const { value } = event.currentTarget
-            setBefore(undefined)
+            setMore(undefined)
             setState(STATES.find((one) => one === value) ?? 'any')
           }}
         >
@@ -62,7 +59,7 @@ export function Batches() {
         </section>
       )}
       {next !== null && (
-        <button type="button" onClick={() => setBefore(next)}>
+        <button type="button" onClick={() => showMore(next)}>
           More
         </button>
       )}

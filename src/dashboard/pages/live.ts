@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { get, messageOf } from './api.ts'
 
 export interface Live<T> {
@@ -71,20 +71,27 @@ function watch<T>(query: string, fallback: string, tell: Tell<T>): () => void {
 export function useAnswer<T>(path: string, everyMs?: number): Live<T> & { readonly again: () => void } {
   const [live, setLive] = useState<Live<T>>({ state: undefined, problem: undefined })
   const [turn, setTurn] = useState(0)
+  const asking = useRef<AbortController | undefined>(undefined)
   useEffect(() => {
     const left = new AbortController()
-    get<T>(path, left.signal).then(
-      (state) => setLive({ state, problem: undefined }),
-      (error: unknown) => {
-        if (!left.signal.aborted) setLive(({ state }) => ({ state, problem: messageOf(error) }))
-      },
-    )
+    asking.current = left
+    get<T>(path, left.signal)
+      .then(
+        (state) => setLive({ state, problem: undefined }),
+        (error: unknown) => {
+          if (!left.signal.aborted) setLive(({ state }) => ({ state, problem: messageOf(error) }))
+        },
+      )
+      .finally(() => {
+        if (asking.current === left) asking.current = undefined
+      })
     return () => left.abort()
   }, [path, turn])
   useEffect(() => {
     if (everyMs === undefined) return undefined
     const timer = setInterval(() => {
-      if (!document.hidden) setTurn((before) => before + 1)
+      // A slow answer is waited for.
+      if (!document.hidden && !asking.current) setTurn((before) => before + 1)
     }, everyMs)
     return () => clearInterval(timer)
   }, [everyMs])

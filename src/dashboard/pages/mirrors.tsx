@@ -1,13 +1,13 @@
 import { formatCount } from '../../model/format.ts'
-import type { MirrorView, Outcome } from '../api/schemas.ts'
-import { send } from './api.ts'
+import type { MirrorView } from '../api/schemas.ts'
+import { post } from './api.ts'
 import { useAnswer } from './live.ts'
-import { Act, Ago, Loading, Name, Problem, useOutcome } from './parts.tsx'
+import { Act, Ago, Card, Loading, Name, Problem, useOutcome } from './parts.tsx'
 import { useSession } from './session.ts'
 
 /** Standing orders, and how their last runs ended. */
 export function Mirrors() {
-  const { state, problem, again } = useAnswer<{ readonly mirrors: readonly MirrorView[] }>('/api/mirrors', 10_000)
+  const { state, problem, again } = useAnswer<{ readonly mirrors: readonly MirrorView[] }>('/api/mirrors', 5_000)
   return (
     <>
       <h1>Mirrors</h1>
@@ -25,35 +25,26 @@ export function Mirrors() {
   )
 }
 
+function tagOf({ problem, running, lastRun }: MirrorView): readonly [tone: string, word: string] {
+  if (problem !== null) return ['bad', 'unreadable']
+  if (running) return ['open', 'running']
+  if (!lastRun) return ['waiting', 'never run']
+  return lastRun.complete ? ['good', 'up to date'] : ['bad', 'not complete']
+}
+
 function Mirror({ mirror, onChange }: { readonly mirror: MirrorView; readonly onChange: () => void }) {
   const { name, destination, server, scope, lastRun, lastSuccess, running, problem } = mirror
   const { session, isOperator } = useSession()
   const [outcome, tell] = useOutcome()
   const isAllowed = isOperator && (session?.destinations.includes(destination) ?? false)
   const run = async (): Promise<string> => {
-    const { text } = await send<Outcome>('POST', '/api/mirrors/run', { name, destination })
+    const text = await post('/api/mirrors/run', { name, destination })
     onChange()
     return text
   }
-  const tone = problem !== null || lastRun?.complete === false ? 'bad' : running ? 'open' : lastRun ? 'good' : 'waiting'
-  const word =
-    problem !== null
-      ? 'unreadable'
-      : running
-        ? 'running'
-        : !lastRun
-          ? 'never run'
-          : lastRun.complete
-            ? 'up to date'
-            : 'not complete'
+  const [tone, word] = tagOf(mirror)
   return (
-    <section class="card" aria-label={name}>
-      <div class="card-head">
-        <h2>
-          <Name text={name} />
-        </h2>
-        <span class={`tag ${tone}`}>{word}</span>
-      </div>
+    <Card title={name} shown={<Name text={name} />} aside={<span class={`tag ${tone}`}>{word}</span>}>
       <p class="quiet">
         <Name text={scope} /> on <Name text={server} /> → <Name text={destination} class="mono" />
       </p>
@@ -83,6 +74,6 @@ function Mirror({ mirror, onChange }: { readonly mirror: MirrorView; readonly on
         </div>
       )}
       {outcome}
-    </section>
+    </Card>
   )
 }

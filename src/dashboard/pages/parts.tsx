@@ -1,5 +1,5 @@
-import type { ComponentChildren } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import type { ComponentChildren, RefObject } from 'preact'
+import { useRef, useState } from 'preact/hooks'
 import { formatCount } from '../../model/format.ts'
 import { visibleText } from '../../model/visible-text.ts'
 import type { BatchView } from '../api/schemas.ts'
@@ -14,13 +14,18 @@ export function Name({ text, class: name }: { readonly text: string; readonly cl
   )
 }
 
+/** A part of a page. @param shown the title as it is shown, where it is more than its words */
 export function Card({
   title,
+  shown = title,
+  level: Heading = 'h2',
   aside,
   class: name = '',
   children,
 }: {
   readonly title: string
+  readonly shown?: ComponentChildren
+  readonly level?: 'h2' | 'h3'
   readonly aside?: ComponentChildren
   readonly class?: string
   readonly children: ComponentChildren
@@ -28,7 +33,7 @@ export function Card({
   return (
     <section class={`card ${name}`} aria-label={title}>
       <div class="card-head">
-        <h2>{title}</h2>
+        <Heading>{shown}</Heading>
         {aside}
       </div>
       {children}
@@ -118,7 +123,7 @@ export function StateTag({ batch }: { readonly batch: BatchView }) {
   return <span class={`tag ${tone}`}>{word}</span>
 }
 
-/** A button that does something on the server, and says what came of it. */
+/** A button that does something on the server, and says what came of it. While it does, it keeps the focus. */
 export function Act({
   label,
   run,
@@ -136,9 +141,8 @@ export function Act({
   readonly done: (text: string, isBad: boolean) => void
 }) {
   const [isBusy, setBusy] = useState(false)
-  const [isAsking, setAsking] = useState(false)
+  const question = useRef<HTMLDialogElement>(null)
   const start = (): void => {
-    setAsking(false)
     setBusy(true)
     run()
       .then(
@@ -147,42 +151,49 @@ export function Act({
       )
       .finally(() => setBusy(false))
   }
+  const press = (): void => {
+    if (isBusy) return
+    if (ask === undefined) start()
+    else question.current?.showModal()
+  }
   return (
     <>
-      <button
-        type="button"
-        class={tone}
-        disabled={disabled || isBusy}
-        onClick={() => (ask === undefined ? start() : setAsking(true))}
-      >
+      <button type="button" class={tone} disabled={disabled} aria-disabled={isBusy} onClick={press}>
         {isBusy ? `${label} …` : label}
       </button>
-      {isAsking && <Question text={ask ?? ''} yes={label} onYes={start} onNo={() => setAsking(false)} />}
+      {ask !== undefined && <Question dialog={question} text={ask} yes={label} onYes={start} />}
     </>
   )
 }
 
+/** Closing it gives the focus back to where it was. */
 function Question({
+  dialog,
   text,
   yes,
   onYes,
-  onNo,
 }: {
+  readonly dialog: RefObject<HTMLDialogElement | null>
   readonly text: string
   readonly yes: string
   readonly onYes: () => void
-  readonly onNo: () => void
 }) {
-  const dialog = useRef<HTMLDialogElement>(null)
-  useEffect(() => dialog.current?.showModal(), [])
+  const close = (): void => dialog.current?.close()
   return (
-    <dialog ref={dialog} onClose={onNo} aria-label={yes}>
+    <dialog ref={dialog} aria-label={yes}>
       <p>{text}</p>
       <div class="actions">
-        <button type="button" onClick={onNo}>
+        <button type="button" onClick={close}>
           Leave it
         </button>
-        <button type="button" class="danger" onClick={onYes}>
+        <button
+          type="button"
+          class="danger"
+          onClick={() => {
+            close()
+            onYes()
+          }}
+        >
           {yes}
         </button>
       </div>

@@ -1,5 +1,5 @@
-import type { Outcome, ScheduleView } from '../api/schemas.ts'
-import { send } from './api.ts'
+import type { ScheduleView } from '../api/schemas.ts'
+import { post } from './api.ts'
 import { useAnswer } from './live.ts'
 import { Act, Ago, Card, Loading, Name, Problem, useOutcome } from './parts.tsx'
 import { Link } from './router.tsx'
@@ -11,7 +11,7 @@ interface Answer {
 
 /** What is run at which times, and how it went. */
 export function Schedules() {
-  const { state, problem, again } = useAnswer<Answer>('/api/schedules', 5_000)
+  const { state, problem, again } = useAnswer<Answer>('/api/schedules', 2_000)
   return (
     <>
       <h1>Schedules</h1>
@@ -65,18 +65,12 @@ function Schedule({ schedule, onChange }: { readonly schedule: ScheduleView; rea
   const [outcome, tell] = useOutcome()
   const [tone, word] = tagOf(schedule)
   const act = (what: string) => async (): Promise<string> => {
-    const { text } = await send<Outcome>('POST', `/api/schedules/${encodeURIComponent(name)}/${what}`)
+    const text = await post(`/api/schedules/${encodeURIComponent(name)}/${what}`)
     onChange()
     return text
   }
   return (
-    <section class="card" aria-label={name}>
-      <div class="card-head">
-        <h2>
-          <Name text={name} />
-        </h2>
-        <span class={`tag ${tone}`}>{word}</span>
-      </div>
+    <Card title={name} shown={<Name text={name} />} aside={<span class={`tag ${tone}`}>{word}</span>}>
       <p>
         <Name text={command} class="mono" />
       </p>
@@ -119,14 +113,10 @@ function Schedule({ schedule, onChange }: { readonly schedule: ScheduleView; rea
       {isOperator && (
         <div class="actions">
           <Act label="Run now" run={act('run')} done={tell} disabled={runs[0]?.running === true} />
-          {paused ? (
-            <Act label="Continue" run={act('continue')} done={tell} />
-          ) : (
-            <Act label="Pause" run={act('pause')} done={tell} />
-          )}
+          <Act label={paused ? 'Continue' : 'Pause'} run={act(paused ? 'continue' : 'pause')} done={tell} />
         </div>
       )}
       {outcome}
-    </section>
+    </Card>
   )
 }

@@ -1,18 +1,26 @@
 import { useState } from 'preact/hooks'
 import { formatCount, formatRate, plural } from '../../model/format.ts'
-import type { Outcome, ServerView } from '../api/schemas.ts'
-import { send } from './api.ts'
+import type { ServerView } from '../api/schemas.ts'
+import { post } from './api.ts'
 import { useAnswer } from './live.ts'
-import { Act, Ago, Loading, Name, Problem, useOutcome } from './parts.tsx'
+import { Act, Ago, Card, Loading, Name, Problem, useOutcome } from './parts.tsx'
 import { useSession } from './session.ts'
 
+export function useServers() {
+  return useAnswer<{ readonly servers: readonly ServerView[] }>('/api/servers', 1_000)
+}
+
 export function Servers() {
-  const { state, problem, again } = useAnswer<{ readonly servers: readonly ServerView[] }>('/api/servers', 2_000)
+  const { state, problem, again } = useServers()
   return (
     <>
       <h1>Servers</h1>
       <Problem text={problem} />
-      {state ? <ServerCards servers={state.servers} onChange={again} controls /> : problem === undefined && <Loading />}
+      {state ? (
+        <ServerCards servers={state.servers} onChange={again} controls level="h2" />
+      ) : (
+        problem === undefined && <Loading />
+      )}
       {state?.servers.length === 0 && <p class="empty">No batch names a server yet.</p>}
     </>
   )
@@ -20,16 +28,18 @@ export function Servers() {
 
 interface CardsProps {
   readonly servers: readonly ServerView[]
+  /** Of their headings: right below the title of a page, or below that of a section. */
+  readonly level?: 'h2' | 'h3'
   readonly controls?: boolean
   readonly onChange?: () => void
 }
 
-export function ServerCards({ servers, controls = false, onChange = () => undefined }: CardsProps) {
+export function ServerCards({ servers, ...how }: CardsProps) {
   return (
     <ul class="grid">
       {servers.map((server) => (
         <li key={server.server}>
-          <ServerCard server={server} controls={controls} onChange={onChange} />
+          <ServerCard server={server} {...how} />
         </li>
       ))}
     </ul>
@@ -38,27 +48,21 @@ export function ServerCards({ servers, controls = false, onChange = () => undefi
 
 function ServerCard({
   server,
-  controls,
-  onChange,
-}: {
-  readonly server: ServerView
-  readonly controls: boolean
-  readonly onChange: () => void
-}) {
+  level = 'h3',
+  controls = false,
+  onChange = () => undefined,
+}: Omit<CardsProps, 'servers'> & { readonly server: ServerView }) {
   const { hold, streams, limit, waiting, active, delayed, bandwidth } = server
   const isPaused = hold?.by === 'person'
-  // On a page of their own they stand right below its title.
-  const Title = controls ? 'h2' : 'h3'
+  const tag = hold ? (isPaused ? ['paused', 'paused'] : ['waiting', 'on hold']) : ['good', 'open']
   return (
-    <section class="card server" aria-label={server.server}>
-      <div class="card-head">
-        <Title>
-          <Name text={server.server.replace(/^https?:\/\//, '')} />
-        </Title>
-        <span class={`tag ${hold ? (isPaused ? 'paused' : 'waiting') : 'good'}`}>
-          {hold ? (isPaused ? 'paused' : 'on hold') : 'open'}
-        </span>
-      </div>
+    <Card
+      title={server.server}
+      shown={<Name text={server.server.replace(/^https?:\/\//, '')} />}
+      level={level}
+      class="server"
+      aside={<span class={`tag ${tag[0] ?? ''}`}>{tag[1]}</span>}
+    >
       <Streams inUse={Math.min(streams.granted, limit)} limit={limit} />
       <p class="quiet">
         {streams.granted} of {plural(limit, 'stream')} in use
@@ -80,7 +84,7 @@ function ServerCard({
         </p>
       )}
       {controls && <Controls server={server} onChange={onChange} />}
-    </section>
+    </Card>
   )
 }
 
@@ -106,8 +110,9 @@ function Controls({
   const [streams, setStreams] = useState(concurrency === null ? '' : String(concurrency))
   const [rate, setRate] = useState(bandwidth === null ? '' : String(bandwidth / 1024 ** 2))
   if (!isOperator) return null
+  const isPaused = hold?.by === 'person'
   const set = async (request: object): Promise<string> => {
-    const { text } = await send<Outcome>('POST', '/api/servers/limit', { server, ...request })
+    const text = await post('/api/servers/limit', { server, ...request })
     onChange()
     return text
   }
@@ -143,11 +148,7 @@ function Controls({
       </label>
       <div class="actions">
         <Act label="Set limits" run={limits} done={tell} />
-        {hold?.by === 'person' ? (
-          <Act label="Continue" run={() => set({ paused: false })} done={tell} />
-        ) : (
-          <Act label="Pause" run={() => set({ paused: true })} done={tell} />
-        )}
+        <Act label={isPaused ? 'Continue' : 'Pause'} run={() => set({ paused: !isPaused })} done={tell} />
       </div>
       {outcome}
     </div>

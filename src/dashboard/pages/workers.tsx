@@ -1,11 +1,11 @@
 import { formatBytes, plural } from '../../model/format.ts'
 import type { LiveFile, WorkerView } from '../api/schemas.ts'
 import { useAnswer } from './live.ts'
-import { Ago, Loading, Name, Problem } from './parts.tsx'
+import { Ago, Card, Loading, Name, Problem } from './parts.tsx'
 import { batchAddress, Link } from './router.tsx'
 
 export function Workers() {
-  const { state, problem } = useAnswer<{ readonly workers: readonly WorkerView[] }>('/api/workers', 2_000)
+  const { state, problem } = useAnswer<{ readonly workers: readonly WorkerView[] }>('/api/workers', 1_000)
   return (
     <>
       <h1>Workers</h1>
@@ -31,15 +31,19 @@ function Worker({
   const isSilent = alive === 'dead' || silentSeconds >= 30
   const waiting = holds.filter(({ waits }) => waits).length
   return (
-    <section class="card" aria-label={`process ${pid} on ${host}`}>
-      <div class="card-head">
-        <h2>
+    <Card
+      title={`process ${pid} on ${host}`}
+      shown={
+        <>
           <Name text={host} /> <span class="quiet">process {pid}</span>
-        </h2>
+        </>
+      }
+      aside={
         <span class={`tag ${isSilent ? 'bad' : 'good'}`}>
           {alive === 'dead' ? 'ended' : isSilent ? 'silent' : holds.length === 0 ? 'idle' : 'working'}
         </span>
-      </div>
+      }
+    >
       <p class="quiet">
         Started <Ago time={since} />, heard {silentSeconds} s ago
         {waiting > 0 && `, ${plural(waiting, 'file')} waiting for a stream`}
@@ -50,7 +54,7 @@ function Worker({
         </p>
       ))}
       <LiveFiles files={holds.filter(({ waits }) => !waits)} withBatch />
-    </section>
+    </Card>
   )
 }
 
