@@ -35,6 +35,7 @@ const PAGES = [
   '/new',
   '/mirrors',
   '/schedules',
+  '/proof',
   '/servers',
   '/workers',
 ]

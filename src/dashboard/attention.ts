@@ -110,9 +110,16 @@ function aboutDestinations({ destinations }: Status, seen: readonly DestinationV
     }
   })
   const told = new Set(held.map(({ subject }) => subject))
+  const wrong = seen.flatMap(({ destination: subject, wrong: count }): Attention[] => {
+    if (count === 0) return []
+    const text = `${plural(count, 'file is', 'files are')} missing or changed, as the last verification found.`
+    const advice = 'The page Proof names them, and says how to fetch them again.'
+    return [{ ...NOTHING, urgency: 'person', kind: 'destination', subject, text, advice }]
+  })
   const others = seen.filter(({ destination, problem }) => problem !== null && !told.has(destination))
   return [
     ...held,
+    ...wrong,
     ...others.map(({ destination, problem }): Attention => {
       const text = `Cannot be looked at from here: ${problem ?? ''}`
       return { ...NOTHING, urgency: 'waiting', kind: 'destination', subject: destination, text }

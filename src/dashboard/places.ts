@@ -4,9 +4,11 @@ import { isDestination } from '../batch/destination.ts'
 import { messageOf } from '../errors.ts'
 import { listMirrors } from '../mirror/order.ts'
 import { shownUrl } from '../model/shown-url.ts'
+import { readVerifySummary } from '../proof/verify/summary.ts'
 import type { Sink } from '../sinks/sink.ts'
-import type { DestinationView, MirrorView } from './api/schemas.ts'
+import type { DestinationView, MirrorView, ProofView } from './api/schemas.ts'
 import { MirrorHistory } from './mirror-history.ts'
+import { provedView } from './proof-view.ts'
 
 /** Opens a destination by its URL; the caller closes it. */
 export type OpenSink = (url: string) => Promise<Sink>
@@ -22,6 +24,7 @@ const LOST = 'dataferry has no records there: is its disk mounted?'
 interface Look {
   readonly destination: DestinationView
   readonly mirrors: readonly MirrorView[]
+  readonly proved: ProofView['verified']
 }
 
 interface Known {
@@ -30,7 +33,7 @@ interface Known {
   readonly next: Promise<Look>
 }
 
-/** What is at the destinations: free space and mirrors. Each is looked at now and then, and never twice at once. */
+/** What is at the destinations: free space, mirrors, and what was found when they were verified. Each is looked at now and then, and never twice at once. */
 export class Places {
   readonly #open: OpenSink
   readonly #freshMs: number
@@ -60,15 +63,25 @@ export class Places {
   }
 
   async mirrors(urls: Iterable<string>): Promise<readonly MirrorView[]> {
-    const all = [...new Set(urls)].sort()
-    for (const known of this.#looks.keys()) if (!all.includes(known)) this.#looks.delete(known)
-    const looks = await pMap(all, (url) => this.#look(url), { concurrency: AT_ONCE })
-    return looks.flatMap(({ mirrors }) => mirrors)
+    return (await this.#all(urls)).flatMap(({ mirrors }) => mirrors)
+  }
+
+  async proofs(urls: Iterable<string>): Promise<readonly ProofView[]> {
+    return (await this.#all(urls)).map(({ destination: { destination, problem }, proved }) => {
+      return { destination, problem, verified: proved }
+    })
   }
 
   /** Lets the next question look anew. */
   forget(): void {
     this.#looks.clear()
+  }
+
+  /** Of every destination that is known; others are forgotten. */
+  async #all(urls: Iterable<string>): Promise<readonly Look[]> {
+    const all = [...new Set(urls)].sort()
+    for (const known of this.#looks.keys()) if (!all.includes(known)) this.#looks.delete(known)
+    return pMap(all, (url) => this.#look(url), { concurrency: AT_ONCE })
   }
 
   /** The first look is waited for; later ones are made while the last one is told. */
@@ -96,7 +109,9 @@ export class Places {
       const free = (await sink.free()) ?? null
       const names = await listMirrors(sink.records)
       const mirrors = await pMap(names, (name) => this.#history.view(sink, name), { concurrency: AT_ONCE })
-      return { destination: { destination: shownUrl(url), free, problem: null }, mirrors }
+      const proved = provedView(await readVerifySummary(sink.records), new Date())
+      const wrong = proved ? proved.open.missing + proved.open.changed : 0
+      return { destination: { destination: shownUrl(url), free, problem: null, wrong }, mirrors, proved }
     } finally {
       await sink.close()
     }
@@ -109,5 +124,5 @@ async function notYet(url: string): Promise<Look> {
 }
 
 function lookWithout(url: string, problem: string | null): Look {
-  return { destination: { destination: shownUrl(url), free: null, problem }, mirrors: [] }
+  return { destination: { destination: shownUrl(url), free: null, problem, wrong: 0 }, mirrors: [], proved: null }
 }

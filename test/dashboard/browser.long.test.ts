@@ -17,6 +17,7 @@ import { Slots } from '../../src/ledger/slots.ts'
 import { Workers } from '../../src/ledger/workers.ts'
 import { ownProcess } from '../../src/process/process-identity.ts'
 import { ScheduleFolder } from '../../src/schedule/schedule-folder.ts'
+import { ResultsKeeper } from '../../src/proof/verify/keep-results.ts'
 import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
 import { all, failed, recorded } from '../batch/fixtures.ts'
 import { runInProcess } from '../cli/in-process.ts'
@@ -51,6 +52,7 @@ const ALL_PAGES = [
   '/new',
   '/mirrors',
   '/schedules',
+  '/proof',
   '/servers',
   '/workers',
 ]
@@ -146,6 +148,7 @@ describeInBrowser('the pages', () => {
     await settleMany(ledger, ENDED, 0, 800)
     await ledger.setState(ENDED, 'finished')
     await stageFailures()
+    await verify('archive', { path: EVIL, batch: BIG }, { path: pathOf(7), batch: BIG })
     const schedules = new ScheduleFolder(at('state'))
     const now = new Date().toISOString()
     const daily = {
@@ -234,6 +237,30 @@ describeInBrowser('the pages', () => {
     const me = await ownProcess()
     await redis.client.hset(batchKeys(redis.prefix, OWNED).batch, { attached: '1' })
     await ledger.attach(OWNED, { ...me, id: 'its-command' })
+  }
+
+  /** As a verification of a destination leaves it that has found some files missing, and the others right. */
+  async function verify(place: string, ...missing: { readonly path: string; readonly batch: string }[]): Promise<void> {
+    const { records } = diskSink(join(folder, place))
+    const bytes = { size: 262_144, checksum: { algorithm: 'md5', hex: 'd41d8cd98f00b204e9800998ecf8427e' } } as const
+    const keeper = await ResultsKeeper.open(records, { now: () => new Date(), by: '1.2.3' })
+    for (let n = 0; n < 50; n++) await keeper.add({ state: 'ok', path: `interviews/${n}.wav`, ...bytes })
+    for (const one of missing) await keeper.add({ state: 'missing', n: 0, expected: bytes, ...one })
+    const at = new Date().toISOString()
+    const [held, none] = [
+      { files: 50, bytes: 50 * bytes.size },
+      { files: 0, bytes: 0 },
+    ]
+    await keeper.end({
+      mode: 'full',
+      startedAt: at,
+      endedAt: at,
+      read: held,
+      held,
+      neverRead: none,
+      found: {},
+      by: '1.2.3',
+    })
   }
 
   /** A mirror of a small dataset, where the dashboard may begin something. */
@@ -528,6 +555,31 @@ describeInBrowser('the pages', () => {
     await page.context().close()
   }, 240_000)
 
+  it('what was verified is told for each destination, with what is wrong and whose it is, and changes with the next run', async () => {
+    const { page, problems } = await open('/proof')
+    const card = page.getByRole('region', { name: join(folder, 'archive'), exact: true })
+    await card.getByText('2 wrong').waitFor()
+    await card.getByText(': 2 missing, 0 changed').waitFor()
+    await card.getByText('2 of them').or(card.getByText('Which')).click()
+    await card.getByText('onerror=').waitFor()
+    expect(await page.locator('main img, main script').count()).toBe(0)
+    expect(await page.title()).not.toContain('owned')
+    const command = await card.getByText('--wanted again.csv').textContent()
+    expect(command).toBe(`dataferry verify ${join(folder, 'archive')} --wanted again.csv`)
+    await page
+      .getByRole('region', { name: join(folder, 'survey'), exact: true })
+      .getByText('never verified')
+      .waitFor()
+    await page.goto(base)
+    const told = page.getByRole('region', { name: 'What needs attention' })
+    await told.getByText('2 files are missing or changed').waitFor()
+    await show(page, '/proof')
+    await verify('archive')
+    await card.getByText('as recorded').waitFor({ timeout: 60_000 })
+    expect(problems).toEqual([])
+    await page.context().close()
+  })
+
   it('failures are told with what to do, downloaded, and tried again by code; their names are only text', async () => {
     const { page, problems } = await open(`/batches/${BIG}`)
     const group = page.getByRole('article').filter({ hasText: 'SOURCE_DENIED' })
@@ -625,11 +677,13 @@ describeInBrowser('the pages', () => {
 
   it.runIf(process.env['SCREENSHOTS'])('pictures for the documentation', async () => {
     await mkdir(SHOTS, { recursive: true })
+    await verify('archive', ...[3, 4, 5].map((n) => ({ path: `interviews/${n}.wav`, batch: ENDED })))
     const shots = [
       { name: 'overview', path: '/', height: 1_460 },
       { name: 'overview-dark', path: '/', height: 860, dark: true },
       { name: 'batch', path: `/batches/${BIG}`, height: 900 },
       { name: 'servers', path: '/servers', height: 520 },
+      { name: 'proof', path: '/proof', height: 620 },
     ]
     for (const { name, path, height, dark } of shots) {
       const { page } = await open(path, { viewport: { width: 1_100, height }, colorScheme: dark ? 'dark' : 'light' })

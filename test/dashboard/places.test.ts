@@ -4,11 +4,15 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { recordText } from '../../src/batch/record.ts'
+import { attentionOf } from '../../src/dashboard/attention.ts'
 import { Places } from '../../src/dashboard/places.ts'
 import { names, writeOrder } from '../../src/mirror/order.ts'
 import { ownProcess } from '../../src/process/process-identity.ts'
+import { ResultsKeeper } from '../../src/proof/verify/keep-results.ts'
 import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
 import type { Sink } from '../../src/sinks/sink.ts'
+import { itemAt, plannedBatch } from '../batch/fixtures.ts'
+import { checksumOf } from '../contracts/hash.ts'
 
 let folder: string
 let url: string
@@ -116,5 +120,51 @@ it('a place that a batch goes to and that has no record is a disk that is not mo
   places.forget()
   expect(await places.destinations([gone], new Set([gone]))).toMatchObject([
     { free: null, problem: 'dataferry has no records there: is its disk mounted?' },
+  ])
+})
+
+it('what was verified is told from the summary of each destination, and what is wrong needs a person', async () => {
+  const place = join(folder, 'proved')
+  const { records } = diskSink(place)
+  const { batch } = await plannedBatch(records, [itemAt('a.csv'), itemAt('b.csv')])
+  const places = new Places(() => Promise.resolve(diskSink(place)), 0)
+  const here = pathToFileURL(place).href
+  const told = async (): Promise<unknown> => {
+    places.forget()
+    return (await places.proofs([here]))[0]
+  }
+  expect(await told()).toEqual({ destination: place, problem: null, verified: null })
+  const keeper = await ResultsKeeper.open(records, { now: () => new Date(), by: '1.2.3' })
+  const bytes = { size: 3, checksum: checksumOf(Buffer.from('abc')) }
+  await keeper.add({ state: 'ok', path: 'a.csv', ...bytes })
+  await keeper.add({ state: 'missing', path: 'b.csv', batch: batch.id, n: 1, expected: bytes })
+  const at = new Date().toISOString()
+  const [amount, none] = [
+    { files: 1, bytes: 3 },
+    { files: 0, bytes: 0 },
+  ]
+  const run = { startedAt: at, endedAt: at, by: '1.2.3', read: amount, held: amount, neverRead: none, found: {} }
+  await keeper.end({ mode: 'full', ...run })
+  expect(await told()).toMatchObject({
+    verified: {
+      last: { mode: 'full', endedAt: at, neverRead: none },
+      lastFull: at,
+      oldest: { path: 'a.csv' },
+      readLately: amount,
+      open: { missing: 1, changed: 0, extra: 0 },
+      openOf: [{ batch: batch.id, mirror: null, missing: 1, changed: 0 }],
+      findings: [{ path: 'b.csv', state: 'missing', batch: batch.id }],
+    },
+  })
+  const [seen] = await places.destinations([here], new Set([here]))
+  if (!seen) throw new Error('nothing was seen')
+  const status = { batches: [], servers: [], destinations: [], workers: [] }
+  expect(attentionOf(status, [], [seen], Date.now())).toMatchObject([
+    {
+      urgency: 'person',
+      kind: 'destination',
+      subject: place,
+      text: expect.stringMatching(/^1 file is missing/) as string,
+    },
   ])
 })

@@ -124,6 +124,13 @@ function addReads(endpoints: Endpoints, { observer, places, streams, schedules, 
   })
   endpoints.add({
     method: 'get',
+    path: '/api/proof',
+    summary: 'What verifications have found at the destinations that are known here, from their summaries.',
+    answer: z.object({ destinations: z.array(schema.proofSchema) }),
+    handle: async () => ({ destinations: [...(await places.proofs(await observer.destinationUrls()))] }),
+  })
+  endpoints.add({
+    method: 'get',
     path: '/api/schedules',
     summary: 'Schedules of this machine: when each starts next, and how its last runs ended.',
     answer: z.object({ schedules: z.array(schema.scheduleSchema) }),

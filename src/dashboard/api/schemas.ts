@@ -112,6 +112,7 @@ const destinationSchema = z.object({
   destination: z.string(),
   free: z.number().nullable(),
   problem: z.string().nullable().describe('why it cannot be used, from here or from where a worker is'),
+  wrong: count.describe('files that the last verifications found missing or changed'),
 })
 export type DestinationView = z.infer<typeof destinationSchema>
 
@@ -288,6 +289,35 @@ export const mirrorSchema = z.object({
   problem: z.string().nullable(),
 })
 export type MirrorView = z.infer<typeof mirrorSchema>
+
+const amountSchema = z.object({ files: count, bytes: count })
+const ownerSchema = { batch: z.string().nullable(), mirror: z.string().nullable() }
+
+export const proofSchema = z.object({
+  destination: z.string(),
+  problem: z.string().nullable().describe('why nothing can be told'),
+  verified: z
+    .object({
+      last: z
+        .object({ mode: z.enum(['full', 'rolling']), endedAt: time, held: amountSchema, neverRead: amountSchema })
+        .nullable()
+        .describe('the last run that came to its end; neverRead: since it came'),
+      lastFull: time.nullable(),
+      oldest: z.object({ path: z.string(), at: time }).nullable().describe('what was read longest ago'),
+      readLately: amountSchema.describe('in the last 30 days'),
+      sizeOnly: count.describe('recorded without a checksum'),
+      open: z.object({ missing: count, changed: count, extra: count }).describe('findings that stand'),
+      openOf: z
+        .array(z.object({ ...ownerSchema, missing: count, changed: count }))
+        .describe('by what they belong to, the most first; at most 100'),
+      findings: z
+        .array(z.object({ path: z.string(), state: z.enum(['missing', 'changed', 'extra']), at: time, ...ownerSchema }))
+        .describe('the first 100 by path'),
+    })
+    .nullable()
+    .describe('null: nothing is on record'),
+})
+export type ProofView = z.infer<typeof proofSchema>
 
 export const scheduleSchema = z.object({
   name: z.string(),

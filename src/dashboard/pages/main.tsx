@@ -8,6 +8,7 @@ import { Items } from './items.tsx'
 import { Mirrors } from './mirrors.tsx'
 import { NewBatch } from './new-batch.tsx'
 import { Overview } from './overview.tsx'
+import { Proof } from './proof.tsx'
 import { Link, useAddress } from './router.tsx'
 import { Schedules } from './schedules.tsx'
 import { Servers } from './servers.tsx'
@@ -21,6 +22,7 @@ const PAGES = [
   { to: '/new', name: 'New batch' },
   { to: '/mirrors', name: 'Mirrors' },
   { to: '/schedules', name: 'Schedules' },
+  { to: '/proof', name: 'Proof' },
   { to: '/servers', name: 'Servers' },
   { to: '/workers', name: 'Workers' },
 ] as const
@@ -100,6 +102,8 @@ function Page({ path }: { readonly path: string }) {
       return <Mirrors />
     case '/schedules':
       return <Schedules />
+    case '/proof':
+      return <Proof />
     case '/servers':
       return <Servers />
     case '/workers':

@@ -49,7 +49,7 @@ export function Figure({
   tone = '',
 }: {
   readonly name: string
-  readonly value: string
+  readonly value: ComponentChildren
   readonly unit?: string
   readonly tone?: string
 }) {

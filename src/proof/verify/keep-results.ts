@@ -1,5 +1,5 @@
 import { every, type Repeated } from '../../async/every.ts'
-import type { Finding } from '../../batch/verify-destination.ts'
+import type { Finding, KnownBy } from '../../batch/verify-destination.ts'
 import { LineWriter } from '../../mirror/line-writer.ts'
 import type { Records } from '../../sinks/sink.ts'
 import type { Result } from './result.ts'
@@ -85,12 +85,16 @@ export class ResultsKeeper {
       case 'extra':
         return { ...seen, state, size: finding.size }
       case 'missing':
-        return { ...seen, state, expected: finding.expected }
+        return { ...seen, state, expected: finding.expected, ...ownerOf(finding) }
       case 'changed':
-        return { ...seen, state, ...finding.found, expected: finding.expected }
+        return { ...seen, state, ...finding.found, expected: finding.expected, ...ownerOf(finding) }
       case 'unfetched':
       case 'unreadable':
         return undefined
     }
   }
+}
+
+function ownerOf({ batch, mirror }: KnownBy): Pick<Result, 'batch' | 'mirror'> {
+  return mirror === undefined ? { batch } : { mirror }
 }

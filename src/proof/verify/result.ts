@@ -3,6 +3,8 @@ import { checksumSchema } from '../../model/checksum.ts'
 
 const size = z.number().int().nonnegative().optional()
 
+const owner = z.string().max(200).optional()
+
 /**
  * - `ok`: read, and as recorded; `size-only`: recorded without a checksum, so only its size was compared
  * - `missing`, `changed`, `extra`: wrong, and open until the file is found right or no record knows it any more
@@ -18,6 +20,9 @@ export const resultSchema = z.object({
   checksum: checksumSchema.optional(),
   /** What a record says, where that is something else. */
   expected: z.object({ size, checksum: checksumSchema.optional() }).optional(),
+  /** Where that is so: the batch or mirror that it belongs to. */
+  batch: owner,
+  mirror: owner,
 })
 /** A line of `verified.ndjson`: what was last found at a path. */
 export type Result = Readonly<z.infer<typeof resultSchema>>

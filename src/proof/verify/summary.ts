@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { isUnreadable, parseRecord, recordText } from '../../batch/record.ts'
 import type { Records } from '../../sinks/sink.ts'
-import type { Result } from './result.ts'
+import { resultSchema, type Result } from './result.ts'
 
 /** Name of the summary, relative to `.dataferry/`. */
 const SUMMARY = 'verified/summary.json'
@@ -41,6 +41,11 @@ export const runSchema = z.object({
 })
 export type VerifyRun = Readonly<z.infer<typeof runSchema>>
 
+const findingSchema = resultSchema
+  .pick({ path: true, at: true, batch: true, mirror: true })
+  .extend({ state: z.enum(['missing', 'changed', 'extra']) })
+const openOfSchema = resultSchema.pick({ batch: true, mirror: true }).extend({ missing: count, changed: count })
+
 const summarySchema = z.object({
   v: z.literal(1),
   updatedAt: z.iso.datetime(),
@@ -56,6 +61,10 @@ const summarySchema = z.object({
   open: z.object({ missing: count, changed: count, extra: count }),
   /** Files that are recorded without a checksum, so that only their size is compared. */
   sizeOnly: count,
+  /** Some of the findings that are open, by path. */
+  findings: z.array(findingSchema).default([]),
+  /** How many are open of each batch and mirror, those with the most first, and not of all where there are very many. */
+  openOf: z.array(openOfSchema).default([]),
 })
 /** `summary.json`: what the results of verification say, in a few lines. */
 export type VerifySummary = Readonly<z.infer<typeof summarySchema>>
@@ -87,22 +96,41 @@ export function readWithin({ readOn }: VerifySummary, days: number, now: Date): 
 
 export const DAY_MS = 24 * 60 * 60 * 1000
 
+/** The summary stays a small file. */
+const FINDINGS = 100
+const OWNERS = 100
+
 /** Sums up results as they are written. */
 export class SummaryOf {
   readonly #readOn = new Map<string, { files: number; bytes: number }>()
   readonly #open = { missing: 0, changed: 0, extra: 0 }
   #oldest: { path: string; at: string } | undefined
   #sizeOnly = 0
+  readonly #findings: z.infer<typeof findingSchema>[] = []
+  /** As many as there are batches and mirrors. */
+  readonly #openOf = new Map<string, z.infer<typeof openOfSchema>>()
 
-  add({ path, state, at, size = 0, checksum }: Result): void {
+  add(result: Result): void {
+    const { path, state, at, size = 0, checksum } = result
     if (state === 'size-only') this.#sizeOnly++
-    else if (state !== 'ok') this.#open[state]++
+    else if (state !== 'ok') this.#addOpen(result, state)
     if (!checksum) return
     const day = this.#readOn.get(dayOf(at)) ?? { files: 0, bytes: 0 }
     this.#readOn.set(dayOf(at), day)
     day.files++
     day.bytes += size
     if (this.#oldest === undefined || at < this.#oldest.at) this.#oldest = { path, at }
+  }
+
+  #addOpen({ path, at, batch, mirror }: Result, state: 'missing' | 'changed' | 'extra'): void {
+    this.#open[state]++
+    const owner = { ...(batch !== undefined && { batch }), ...(mirror !== undefined && { mirror }) }
+    if (this.#findings.length < FINDINGS) this.#findings.push({ path, state, at, ...owner })
+    if (state === 'extra') return
+    const key = JSON.stringify(owner)
+    const open = this.#openOf.get(key) ?? { ...owner, missing: 0, changed: 0 }
+    this.#openOf.set(key, open)
+    open[state]++
   }
 
   of(before: VerifySummary | undefined, run: VerifyRun | undefined, now: Date): VerifySummary {
@@ -119,6 +147,8 @@ export class SummaryOf {
       ...(this.#oldest && { oldest: this.#oldest }),
       open: this.#open,
       sizeOnly: this.#sizeOnly,
+      findings: this.#findings,
+      openOf: [...this.#openOf.values()].sort((a, b) => b.missing + b.changed - a.missing - a.changed).slice(0, OWNERS),
     }
   }
 }

@@ -51,7 +51,7 @@ it('keeps the newest result of every path, by path, with its time, version and d
     { path: 'a b', state: 'ok', at: at(2), by: '1.2.3', size: 100, checksum: GOOD },
     { path: 'b', state: 'ok', at: at(1), by: '1.2.3', size: 100, checksum: GOOD },
     { path: 'c', state: 'ok', at: at(2), by: '1.2.3', size: 100, checksum: GOOD },
-    { path: 'ä', state: 'missing', at: at(1), by: '1.2.3', expected: { size: 100 } },
+    { path: 'ä', state: 'missing', at: at(1), by: '1.2.3', expected: { size: 100 }, batch: 'b1' },
   ])
 })
 
@@ -95,9 +95,37 @@ it('the summary tells what is open, what was read within some days, and what was
     last: { mode: 'rolling', startedAt: on(20)().toISOString() },
     lastFull: { mode: 'full', startedAt: on(1)().toISOString() },
   })
+  const at = on(20)().toISOString()
+  expect(summary.findings).toEqual([
+    { path: 'b', state: 'changed', at, batch: 'b1' },
+    { path: 'd', state: 'missing', at, batch: 'b1' },
+    { path: 'e', state: 'extra', at },
+  ])
+  expect(summary.openOf).toEqual([{ batch: 'b1', missing: 1, changed: 1 }])
   expect(readWithin(summary, 30, on(25)())).toEqual({ files: 3, bytes: 300 })
   expect(readWithin(summary, 7, on(25)())).toEqual({ files: 2, bytes: 200 })
   expect(readWithin(summary, 3, on(25)())).toEqual({ files: 0, bytes: 0 })
+})
+
+it('the summary stays small however much is open, names those with the most, and is read without its lists', async () => {
+  const { records } = memorySink()
+  const lost = Array.from({ length: 300 }, (_, i): Finding => ({
+    state: 'missing',
+    path: `p${String(i).padStart(3, '0')}`,
+    expected: { size: 100 },
+    batch: i < 290 ? `b${i % 145}` : 'most',
+    n: i,
+    ...(i === 299 && { mirror: 'm' }),
+  }))
+  await verified(records, 'full', 1, ...lost)
+  const summary = await readVerifySummary(records)
+  expect(summary?.open.missing).toBe(300)
+  expect([summary?.findings.length, summary?.openOf.length]).toEqual([100, 100])
+  expect(summary?.openOf[0]).toEqual({ batch: 'most', missing: 9, changed: 0 })
+  const { findings, openOf, ...older } = summary ?? {}
+  expect(findings).not.toEqual(openOf)
+  await records.write('verified/summary.json', JSON.stringify(older))
+  expect(await readVerifySummary(records)).toMatchObject({ open: { missing: 300 }, findings: [], openOf: [] })
 })
 
 it('a damaged result counts as not seen, and a damaged summary as none', async () => {
