@@ -133,6 +133,11 @@ async function serverStatus(
   return { ...state, waiting: sum('waiting'), active: sum('active'), delayed: sum('delayed') }
 }
 
+/** Nothing goes on with it by itself any more. */
+export function hasEnded({ state }: Pick<LedgerEntry, 'state'>): boolean {
+  return state === 'finished' || state === 'cancelled'
+}
+
 /** It belongs to a command that is not running. */
 export function isParked({ state, attached, owner }: Pick<BatchStatus, 'state' | 'attached' | 'owner'>): boolean {
   return (state === 'open' || state === 'waiting') && attached && owner === undefined

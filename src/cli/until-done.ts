@@ -5,6 +5,7 @@ import { isAboutDestination } from '../errors.ts'
 import type { Ledger, LedgerEntry } from '../ledger/ledger.ts'
 import type { BatchId } from '../model/batch.ts'
 import { shownUrl } from '../model/shown-url.ts'
+import { hasEnded } from '../status.ts'
 import type { Context } from './command.ts'
 import { openDestination } from './destination.ts'
 
@@ -25,7 +26,7 @@ export async function untilDone(
   while (!signal.aborted) {
     let waiting = 0
     for (const batch of await ledger.list()) {
-      if (batch.state === 'finished' || batch.state === 'cancelled') continue
+      if (hasEnded(batch)) continue
       if (batch.state === 'waiting') {
         judge.tell(
           batch.id,

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { within } from '../async/within.ts'
 import { ERROR_CODES, isErrorCode } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { FailureGroup } from './api/schemas.ts'
@@ -44,7 +45,7 @@ export class FailureGroups {
         .finally(() => this.#counting.delete(id))
       this.#counting.set(id, counting)
     }
-    await Promise.race([this.#counting.get(id), new Promise((resolve) => setTimeout(resolve, PATIENCE_MS).unref())])
+    await within(PATIENCE_MS, this.#counting.get(id) ?? Promise.resolve())
     return this.#counted.get(id) ?? { groups: [], counted: 0 }
   }
 

@@ -1,9 +1,10 @@
 import { every, type Repeated } from '../async/every.ts'
+import { within } from '../async/within.ts'
 import { DataferryError, isAbort, messageOf } from '../errors.ts'
 import type { MirrorRuns } from '../ledger/mirror-runs.ts'
 import type { Slots } from '../ledger/slots.ts'
 import { livenessOf } from '../process/process-identity.ts'
-import { readStatus, urgency, type BatchStatus, type StatusSources } from '../status.ts'
+import { hasEnded, readStatus, urgency, type BatchStatus, type StatusSources } from '../status.ts'
 import type { BatchView, DestinationView, Overview, ServerView, WorkerView } from './api/schemas.ts'
 import { attentionOf, isHeard } from './attention.ts'
 import { History, type Series, type Span } from './history.ts'
@@ -68,7 +69,7 @@ export class Observer {
   }
 
   async stop(): Promise<void> {
-    await Promise.race([this.#sampling?.stop(), wait(PATIENCE_MS)])
+    if (this.#sampling) await within(PATIENCE_MS, this.#sampling.stop())
   }
 
   /**
@@ -79,7 +80,7 @@ export class Observer {
     if (maxAgeMs === 0) await this.#looking
     if (this.#last && Date.now() - this.#last.at < maxAgeMs) return this.#last
     this.#looking ??= this.#lookNow().finally(() => (this.#looking = undefined))
-    const seen = await Promise.race([this.#looking, wait(PATIENCE_MS)])
+    const seen = await within(PATIENCE_MS, this.#looking)
     if (seen) return seen
     throw this.#away()
   }
@@ -142,7 +143,7 @@ export class Observer {
   /** URLs of the destinations to look at, and of those that are used now. */
   #destinations(batches: readonly BatchStatus[]): readonly [urls: readonly string[], used: ReadonlySet<string>] {
     const urlsOf = (some: readonly BatchStatus[]): string[] => some.map(({ destination }) => destination)
-    const used = urlsOf(batches.filter(isUnfinished))
+    const used = urlsOf(batches.filter((batch) => !hasEnded(batch)))
     return [[...this.#sources.destinations, ...used, ...urlsOf(batches.slice(-NEWEST))], new Set(used)]
   }
 
@@ -150,7 +151,7 @@ export class Observer {
   async destinationUrls(): Promise<readonly string[]> {
     const { ledger, runs, scheduled, destinations } = this.#sources
     // Mirrors forget their batches.
-    const known = await Promise.race([Promise.all([ledger.list(), runs.list()]), wait(PATIENCE_MS)])
+    const known = await within(PATIENCE_MS, Promise.all([ledger.list(), runs.list()]))
     if (!known) throw this.#away()
     return [...destinations, ...(await scheduled().catch(() => [])), ...known.flat().map((one) => one.destination)]
   }
@@ -162,7 +163,7 @@ export class Observer {
     const { batches, servers, workers, destinations } = seen
     const byId = new Map(batches.map((batch) => [batch.id, batch]))
     const unfinished = known
-      .filter(isUnfinished)
+      .filter((batch) => !hasEnded(batch))
       .sort((a, b) => urgency(b) - urgency(a) || b.createdAt.localeCompare(a.createdAt))
     const heard = workers.filter(isHeard)
     const sum = (key: 'bytesPerSecond' | 'filesPerSecond'): number =>
@@ -186,10 +187,6 @@ export class Observer {
   }
 }
 
-function isUnfinished({ state }: BatchStatus): boolean {
-  return state !== 'finished' && state !== 'cancelled'
-}
-
 const NOTHING: Overview = {
   at: '',
   attention: [],
@@ -201,8 +198,4 @@ const NOTHING: Overview = {
   servers: [],
   destinations: [],
   workers: { alive: 0, silent: 0, items: 0, wanted: 0 },
-}
-
-function wait(ms: number): Promise<undefined> {
-  return new Promise((resolve) => setTimeout(() => resolve(undefined), ms).unref())
 }

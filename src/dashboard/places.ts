@@ -1,5 +1,5 @@
 import pMap from 'p-map'
-import { pause } from '../async/pause.ts'
+import { within } from '../async/within.ts'
 import { isDestination } from '../batch/destination.ts'
 import { messageOf } from '../errors.ts'
 import { listMirrors } from '../mirror/order.ts'
@@ -58,8 +58,8 @@ export class Places {
   async destinations(urls: Iterable<string>, used: ReadonlySet<string>): Promise<readonly DestinationView[]> {
     this.#used = used
     const all = [...new Set(urls)].sort()
-    const looks = await Promise.all(all.map((url) => Promise.race([this.#look(url), notYet(url)])))
-    return looks.map(({ destination }) => destination)
+    const looks = await Promise.all(all.map((url) => within(AT_ONCE_MS, this.#look(url))))
+    return looks.map((look, i) => (look ?? lookWithout(all[i] ?? '', null)).destination)
   }
 
   async mirrors(urls: Iterable<string>): Promise<readonly MirrorView[]> {
@@ -93,8 +93,7 @@ export class Places {
     const seen = this.#lookNow(url)
       .catch((error: unknown) => lookWithout(url, messageOf(error)))
       .finally(() => this.#asked.delete(url))
-    const late = pause(this.#patienceMs).then(() => lookWithout(url, SILENT))
-    const next = Promise.race([seen, late])
+    const next = within(this.#patienceMs, seen).then((look) => look ?? lookWithout(url, SILENT))
     const entry: Known = { at: performance.now(), last: known?.last, next }
     this.#looks.set(url, entry)
     // What comes late counts, too.
@@ -116,11 +115,6 @@ export class Places {
       await sink.close()
     }
   }
-}
-
-async function notYet(url: string): Promise<Look> {
-  await pause(AT_ONCE_MS)
-  return lookWithout(url, null)
 }
 
 function lookWithout(url: string, problem: string | null): Look {

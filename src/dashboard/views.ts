@@ -4,7 +4,7 @@ import { fraction, remainingMs } from '../model/progress-snapshot.ts'
 import { shownUrl } from '../model/shown-url.ts'
 import type { Speed } from '../model/speedometer.ts'
 import type { Liveness } from '../process/process-identity.ts'
-import { isParked, type BatchStatus, type ServerStatus } from '../status.ts'
+import { hasEnded, isParked, type BatchStatus, type ServerStatus } from '../status.ts'
 import type { BatchView, ServerView, WorkerView } from './api/schemas.ts'
 
 /** How fast a batch is, as far as that can be said. */
@@ -20,8 +20,8 @@ export function batchView(batch: BatchStatus, { speed, filesPerSecond, inProgres
   const { planned, planComplete, plannedBytes, done, kept, failed, waiting, keptBytes } = figures
   const counts = { planned, planComplete, plannedBytes, done, kept, failed, waiting, keptBytes }
   const bytes = figures.bytes + inProgress
-  const hasEnded = batch.state === 'finished' || batch.state === 'cancelled'
-  const left = hasEnded ? undefined : remainingMs({ ...counts, bytes, notices: [] }, speed)
+  const isOver = hasEnded(batch)
+  const left = isOver ? undefined : remainingMs({ ...counts, bytes, notices: [] }, speed)
   return {
     id,
     state: isParked(batch) ? 'parked' : batch.state,
@@ -36,8 +36,8 @@ export function batchView(batch: BatchStatus, { speed, filesPerSecond, inProgres
     active,
     bytes,
     fraction: shareOf(batch, { ...counts, bytes }),
-    bytesPerSecond: hasEnded ? null : (speed?.bytesPerSecond ?? null),
-    filesPerSecond: hasEnded ? null : (filesPerSecond ?? null),
+    bytesPerSecond: isOver ? null : (speed?.bytesPerSecond ?? null),
+    filesPerSecond: isOver ? null : (filesPerSecond ?? null),
     secondsLeft: left === undefined ? null : Math.round(left / 1_000),
   }
 }

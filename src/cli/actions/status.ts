@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isAbort } from '../../errors.ts'
 import {
+  hasEnded,
   isParked,
   readStatus,
   urgency,
@@ -51,10 +52,6 @@ async function statusOf(runtime: Runtime, id: string | undefined): Promise<Statu
     servers: status.servers.filter(({ server }) => servers.has(server)),
     destinations: status.destinations.filter(({ destination }) => places.has(destination)),
   }
-}
-
-function hasEnded({ state }: BatchStatus): boolean {
-  return state === 'finished' || state === 'cancelled'
 }
 
 /** @param all finished batches, too */

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { availableParallelism } from 'node:os'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { aborted } from '../../async/aborted.ts'
 import { every } from '../../async/every.ts'
+import { within } from '../../async/within.ts'
 import { DataferryError } from '../../errors.ts'
 import type { Command, Context, ExitCode } from '../command.ts'
 import { namedDestinations, openDestination, type MayOpen } from '../destination.ts'
@@ -88,12 +88,6 @@ export async function workHere(context: Context, runtime: Runtime, mayOpen: MayO
     await sources.close()
   }
   return endCode(context)
-}
-
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  const timer = new AbortController()
-  await Promise.race([work, sleep(ms, undefined, { signal: timer.signal }).catch(() => undefined)])
-  timer.abort()
 }
 
 /**

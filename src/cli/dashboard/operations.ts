@@ -7,7 +7,7 @@ import type { LedgerEntry } from '../../ledger/ledger.ts'
 import { formatRate, plural } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { livenessOf } from '../../process/process-identity.ts'
-import { pause } from '../../async/pause.ts'
+import { within } from '../../async/within.ts'
 import { ScheduleFolder } from '../../schedule/schedule-folder.ts'
 import type { Context } from '../command.ts'
 import { continueBatch, holdBatch, pauseServer } from '../control.ts'
@@ -80,7 +80,7 @@ async function beginning(
   why?: () => Promise<string | undefined>,
 ): Promise<string> {
   const running = children.run(words, '')
-  const end = await Promise.race([running, pause(FIRST_WORDS_MS)])
+  const end = await within(FIRST_WORDS_MS, running)
   if (end && end.code !== 0 && end.code !== 1) throw errorOf(end, await why?.())
   running.catch((error: unknown) => log.warn({ err: error }, 'a command of the dashboard could not be started'))
   return end ? `${what} has ended.` : `${what} has begun.`

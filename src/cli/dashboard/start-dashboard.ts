@@ -1,4 +1,5 @@
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
+import { othersMayRead } from '../../config/tokens.ts'
 import { openDashboard, type Dashboard } from '../../dashboard/dashboard.ts'
 import type { Role } from '../../dashboard/roles.ts'
 import { DataferryError, messageOf } from '../../errors.ts'
@@ -75,7 +76,7 @@ function readToken(role: Role, file: string | undefined): Partial<Record<Role, s
     token = readFileSync(file, 'utf8')
       .slice(0, LONGEST_TOKEN + 2)
       .trim()
-    if ((statSync(file).mode & 0o077) !== 0) throw new Error('other users can read it; run chmod 600 on it')
+    if (othersMayRead(file)) throw new Error('other users can read it; run chmod 600 on it')
   } catch (error) {
     throw new DataferryError('CONFIG_INVALID', `${flag}: ${file} cannot be used: ${messageOf(error)}.`)
   }
