@@ -49,6 +49,8 @@ function Shell({ session, onSignOut }: { readonly session: Session; readonly onS
   const here = PAGES.find(({ to }) => (to === '/' ? path === '/' : path.startsWith(to)))
   useEffect(() => {
     document.title = here && here.to !== '/' ? `${here.name} – dataferry` : 'dataferry'
+    // On a phone not all of them are in sight.
+    document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
   }, [here])
   const signOut = (): void => {
     send('DELETE', '/api/session').then(onSignOut, onSignOut)

@@ -20,11 +20,17 @@ export function Proof() {
       <Problem text={problem} />
       {!state && problem === undefined && <Loading />}
       {state?.destinations.length === 0 && <p class="empty">No destination is known here yet.</p>}
-      {state?.destinations.map((one) => (
+      {state?.destinations.toSorted(byUrgency).map((one) => (
         <Destination key={one.destination} proof={one} />
       ))}
     </>
   )
+}
+
+/** What is wrong first, what was never verified last. */
+function byUrgency(a: ProofView, b: ProofView): number {
+  const rank = ({ verified }: ProofView): number => (verified ? verified.open.missing + verified.open.changed : -1)
+  return rank(b) - rank(a)
 }
 
 function tagOf({ problem, verified }: ProofView): readonly [tone: string, word: string] {
