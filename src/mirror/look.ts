@@ -10,6 +10,7 @@ import { originalName } from '../plan/file-item.ts'
 import { published } from '../plan/promises.ts'
 import { arrange, type Arrangement, type Wanted } from './arrange.ts'
 import { fileChanges, type Change, type ShownFile } from './changes.ts'
+import { isDescribedAnew, withSidecars } from './croissant.ts'
 import { keepMetadata, type LookOptions } from './metadata.ts'
 import { places } from './order.ts'
 import { countsOf, isHeld, isShown, readFiles, type HeldFile, type HeldVersion, type MirroredDataset } from './state.ts'
@@ -100,6 +101,9 @@ export class Looker {
     const held = old ? await readFiles(records, order.name, found.id) : []
     const arrangement = this.#arrangement(held, { folder, versions, listed, asked })
     const files = arrangement?.files
+    // Where files come or go, they are described once they are here.
+    const isDescribed = !files && isDescribedAnew(metadata.versions, known)
+    const described = { folder, versions: metadata.versions }
     const isUpToDate = found.seen === undefined || found.seen.versionId === newest.id
     const again = !isUpToDate || metadata.again || isFresh(newest, now)
     const dataset: MirroredDataset = {
@@ -109,7 +113,7 @@ export class Looker {
       state: 'current',
       ...((found.owner ?? old?.owner) !== undefined && { owner: found.owner ?? old?.owner }),
       ...(found.seen && isUpToDate && { seen: found.seen }),
-      versions: metadata.versions,
+      versions: isDescribed ? await withSidecars(records, order, described, held) : metadata.versions,
       files: files ? countsOf(files) : (old?.files ?? countsOf([])),
       ...due(listed, old, now),
       ...(again && { again: true as const }),

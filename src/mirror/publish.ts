@@ -1,6 +1,7 @@
 import type { Records } from '../sinks/sink.ts'
 import { changeSchema } from './changes.ts'
 import { comparedSchema, type Compared } from './compared.ts'
+import { withSidecars } from './croissant.ts'
 import { Fetched } from './fetched.ts'
 import { names, type MirrorOrder } from './order.ts'
 import { filesName, logName, type PendingRun } from './pending.ts'
@@ -91,10 +92,12 @@ async function settled(
   const files = ended.map((file) => (isHeld(file) && lost.has(file.path) ? gone(file) : file))
   for (const [at, file] of files.entries()) tally.file(planned[at], file)
   await writeFilesRecord(records, names.files(order.name, dataset.id), dataset.id, files)
+  const versions = await withSidecars(records, order, dataset, files)
   const fails = files.some((file) => !isHeld(file) && file.withheld !== true)
   const isGuarded = files.some((file) => !isHeld(file) && file.code === 'SOURCE_GUESTBOOK')
   return {
     ...dataset,
+    versions,
     files: countsOf(files),
     retry: fails || dataset.retry ? true : undefined,
     guarded: isGuarded ? true : undefined,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { describe, beforeEach, afterEach, expect, it } from 'vitest'
 import { readOrder } from '../../src/mirror/order.ts'
@@ -303,6 +304,25 @@ export function describeMirror(on: string, homeOf: () => Promise<MirrorHome>): v
         expect(Object.keys(await home.files(at)).sort()).toEqual(
           ['croissant.json', 'dataset.json', 'datacite.xml', 'ddi.xml', 'oai-ore.jsonld', 'schema-org.json'].sort(),
         )
+      })
+    })
+
+    describe('Croissant', () => {
+      it('gets a sidecar with the SHA-256 of files where it has only their MD5, also when it comes later', async () => {
+        home.repository.exportsLag = true
+        home.repository.publish(A, (files) => files)
+        await create('--metadata', 'all', '--digest', 'sha256')
+        await home.run()
+        const at = `${METADATA}/doi-10.5072-FK2-A/v2.0`
+        expect(Object.keys(await home.files(at))).toEqual(['dataset.json'])
+        home.repository.reexport(A)
+        await home.run()
+        const text = (await home.files(at))['croissant-sha256.json'] ?? ''
+        const sha256 = createHash('sha256').update('alpha').digest('hex')
+        expect(JSON.parse(text)).toMatchObject({ distribution: [{ '@id': 'a.txt', sha256 }, { '@id': 'sub/b.txt' }] })
+        expect((await home.cli('verify', home.destination)).code).toBe(0)
+        await home.place.write(`${at}/croissant-sha256.json`, text.replace(sha256, '0'.repeat(64)))
+        expect((await home.cli('verify', home.destination)).stdout).toContain('croissant-sha256.json')
       })
     })
 
