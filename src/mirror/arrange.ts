@@ -76,11 +76,12 @@ export function arrange(
     const twin = placed.get(one.file.id)
     const free = stock.take(one)
     if (free) {
-      moves.push({ from: free.path, to: one.path })
+      // The name of a file whose bytes are elsewhere is a record.
+      if (free.content === undefined) moves.push({ from: free.path, to: one.path })
       files.push(shown(one, free))
     } else if (twin && isSame(twin, one)) {
-      const { path: from, item } = twin
-      links.push({ from, to: one.path, ...(item !== undefined && { item }) })
+      const { path: from, item, content } = twin
+      if (content === undefined) links.push({ from, to: one.path, ...(item !== undefined && { item }) })
       files.push({ ...shown(one, twin), ...(item !== undefined && { link: item, item: undefined }) })
       continue
     } else {
@@ -103,7 +104,7 @@ export function arrange(
     }
     const to = aside(one)
     const state = wantedAt.has(one.path) || replaced.has(one.file) ? 'superseded' : 'removed'
-    moves.push({ from: one.path, to })
+    if (one.content === undefined) moves.push({ from: one.path, to })
     files.push({ ...one, path: to, state, leftAt: now })
   }
   return { files, moves, links, fetch }

@@ -324,7 +324,7 @@ function folderOf(pid: string): string {
 
 /** Whether the search says of a dataset what it said when it was last looked at. */
 function isUnchanged({ seen, owner }: FoundDataset, old: MirroredDataset, now: Date): boolean {
-  if (old.again || old.retry || !seen || !old.seen) return false
+  if (old.again || old.retry || old.unstored || !seen || !old.seen) return false
   if (old.state !== 'current' && old.state !== 'linked') return false
   if (old.due !== undefined && isDay(old.due, now)) return false
   if (owner !== undefined && old.owner !== undefined && owner !== old.owner) return false

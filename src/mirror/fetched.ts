@@ -60,7 +60,8 @@ export class Fetched implements AsyncDisposable {
   }
 }
 
-function settled({ item, link, ...file }: HeldFile, outcomes: ReadonlyMap<number, LogLine>): HeldFile {
+function settled({ item, link, ...planned }: HeldFile, outcomes: ReadonlyMap<number, LogLine>): HeldFile {
+  const file = { ...planned, surplus: undefined }
   const n = item ?? link
   if (n === undefined) return file
   const line = outcomes.get(n)

@@ -99,7 +99,13 @@ export class Looker {
     }
     const metadata = await keepMetadata(this.#options, { found, folder, versions, newest: newest.id, known })
     const held = old ? await readFiles(records, order.name, found.id) : []
-    const arrangement = this.#arrangement(held, { folder, versions, listed, asked })
+    const isSaidAnew = metadata.versions.some((version) => !isSaid(version, known.get(version.id)))
+    const arrangement =
+      this.#arrangement(held, { folder, versions, listed, asked }) ??
+      // An object has what is said of a version, too.
+      (order.layout === 'ocfl' && (isSaidAnew || old?.unstored)
+        ? { files: held, moves: [], links: [], fetch: [] }
+        : undefined)
     const files = arrangement?.files
     // Where files come or go, they are described once they are here.
     const isDescribed = !files && isDescribedAnew(metadata.versions, known)
@@ -249,6 +255,12 @@ function plain({ id, number, lastUpdateTime, releaseTime, counter }: ReleasedVer
     ...(releaseTime !== undefined && { releaseTime }),
     ...(counter !== undefined && { counter }),
   }
+}
+
+/** Whether the same metadata is kept of a version as before. */
+function isSaid({ metadata = {} }: HeldVersion, before: HeldVersion | undefined): boolean {
+  const known = Object.entries(before?.metadata ?? {})
+  return known.length === Object.keys(metadata).length && known.every(([file, digest]) => metadata[file] === digest)
 }
 
 /** Whether a version was changed under its number, or is another one. */

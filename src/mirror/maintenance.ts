@@ -17,6 +17,7 @@ import {
   type HeldFile,
   type MirroredDataset,
 } from './state.ts'
+import type { DatasetStore } from './store.ts'
 
 /** A file that is kept aside, with the dataset that it was of. */
 export interface Aside {
@@ -54,9 +55,15 @@ export async function prune(sink: Sink, order: MirrorOrder, before: Date, now: D
 
 /**
  * Takes a dataset down for good: its files and metadata go, and its name stays, so that it does not come back.
+ * @param store undefined: datasets are folders
  * @returns how many files went; undefined: the mirror does not hold it
  */
-export async function purge(sink: Sink, order: MirrorOrder, named: string, now: Date): Promise<number | undefined> {
+export async function purge(
+  sink: Sink,
+  order: MirrorOrder,
+  named: string,
+  { now, store }: { readonly now: Date; readonly store?: DatasetStore | undefined },
+): Promise<number | undefined> {
   const { records } = sink
   let found: MirroredDataset | undefined
   await rewrite(sink, order, now, (dataset) => {
@@ -77,7 +84,8 @@ export async function purge(sink: Sink, order: MirrorOrder, named: string, now: 
   })
   if (!found) return undefined
   const files = (await readFiles(records, order.name, found.id)).filter(isHeld)
-  for (const { path } of files) await sink.remove(path)
+  for (const { path, content } of files) if (content === undefined) await sink.remove(path)
+  await store?.remove(found.pid)
   for (const name of await records.list(`mirrors/${order.name}/metadata/${found.folder}`)) await records.remove(name)
   // Last, as it says what else there is to remove.
   await records.remove(names.files(order.name, found.id))

@@ -22,6 +22,8 @@ export type MirrorScope = Readonly<z.infer<typeof scopeSchema>>
 
 export const METADATA = ['none', 'dataset', 'all'] as const
 export const VERSIONS = ['latest', 'all'] as const
+/** `tree`: a folder for each dataset; `ocfl`: an object of an OCFL storage root for each. */
+export const LAYOUTS = ['tree', 'ocfl'] as const
 
 /** `mirror.json`: the standing order. Written once; never holds a secret. */
 const orderSchema = z.object({
@@ -32,7 +34,7 @@ const orderSchema = z.object({
   server: z.string(),
   scope: scopeSchema,
   versions: z.enum(VERSIONS),
-  layout: z.literal('tree'),
+  layout: z.enum(LAYOUTS),
   metadata: z.enum(METADATA),
   filters: filtersSchema.optional(),
   /** Taken of every file that a run fetches. Absent: none. */

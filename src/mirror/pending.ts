@@ -11,10 +11,11 @@ import { readLines } from './state.ts'
 /**
  * What a run does next.
  * - `sweep`: find every dataset · `compare`: find what became of each · `clear`: take files away from where they were
- * - `place`: put them where they are now · `fetch`: a batch · `link`: further paths · `publish`: the new state and the report
+ * - `place`: put them where they are now · `fetch`: a batch · `link`: further paths · `store`: where datasets are objects, versions of these
+ * - `publish`: the new state and the report
  * - `done`: it has ended: what it left is dropped
  */
-const PHASES = ['sweep', 'compare', 'clear', 'place', 'fetch', 'link', 'publish', 'done'] as const
+const PHASES = ['sweep', 'compare', 'clear', 'place', 'fetch', 'link', 'store', 'publish', 'done'] as const
 export type Phase = (typeof PHASES)[number]
 
 /** Logs of a run; each line counts once the run says so. */
@@ -76,6 +77,8 @@ const pendingSchema = z.object({
   wayMade: z.literal(true).optional(),
   /** Paths that could not be linked. */
   unlinked: z.array(z.string()),
+  /** Datasets whose objects could not be written, and why. */
+  unstored: z.array(z.object({ dataset: z.string(), code: z.string(), message: z.string() })).default([]),
   arranged: z.object({ moved: count, superseded: count }),
   /** PIDs of a list that the server does not know. */
   unknown: z.array(z.string()),

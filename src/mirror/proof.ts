@@ -5,7 +5,7 @@ import type { FindItem } from '../batch/wanted-rows.ts'
 import type { Item } from '../model/item.ts'
 import type { Records } from '../sinks/sink.ts'
 import { listMirrors, names, readOrder, type MirrorOrder } from './order.ts'
-import { heldDatasets, isHeld, isShown, readFiles, readState, type HeldFile } from './state.ts'
+import { heldDatasets, isHeld, isShown, placeOf, readFiles, readState, type HeldFile } from './state.ts'
 
 /** What the mirrors of a destination say is there, as receipts under a name for each mirror. */
 export async function* mirrorReceipts(
@@ -20,8 +20,8 @@ async function* receiptsOf(records: Records, mirror: string): AsyncGenerator<Sta
   for await (const { id, pid: dataset } of heldDatasets(records, mirror)) {
     for (const file of await readFiles(records, mirror, id)) {
       if (!isHeld(file)) continue
-      const { path, size, checksum } = file
-      yield { n: id, path, size, checksum, finishedAt: state.finishedAt, mirror, dataset }
+      const { size, checksum } = file
+      yield { n: id, path: placeOf(file), size, checksum, finishedAt: state.finishedAt, mirror, dataset }
     }
   }
 }
@@ -56,15 +56,15 @@ async function mirrored(records: Records, mirror: string, dataset: number): Prom
   const order = await readOrder(records, mirror)
   if (!order) return undefined
   const files = await readFiles(records, order.name, dataset)
-  return { order, files: new Map(files.map((file) => [file.path, file])) }
+  return { order, files: new Map(files.map((file) => [placeOf(file), file])) }
 }
 
-function itemOf({ file, path, size, checksum }: HeldFile, n: number, { server }: MirrorOrder): Item {
+function itemOf({ file, path, content = path, size, checksum }: HeldFile, n: number, { server }: MirrorOrder): Item {
   return {
     n,
     server,
     ref: { kind: 'file', file, format: 'original' },
-    path,
+    path: content,
     line: 0,
     expect: { ...(size !== undefined && { size }), ...(checksum && { checksum }) },
     origin: {},
@@ -72,7 +72,7 @@ function itemOf({ file, path, size, checksum }: HeldFile, n: number, { server }:
 }
 
 /** Under which what a mirror says is compared. */
-function idOf(mirror: string): string {
+export function idOf(mirror: string): string {
   return `mirror-${mirror}`
 }
 

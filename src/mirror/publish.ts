@@ -52,6 +52,7 @@ async function written(options: PublishOptions): Promise<RunReport> {
   for (const pid of run.unknown) {
     tally.problem({ dataset: pid, code: 'SOURCE_NOT_FOUND', message: `${order.server} knows no dataset ${pid}.` })
   }
+  for (const problem of run.unstored) tally.problem(problem)
   return await writeRun(records, order, run.run, {
     datasets: settledDatasets(options, fetched, tally),
     changes: readLines(records, logName(order.name, 'changes'), changeSchema),
@@ -65,9 +66,11 @@ async function* settledDatasets(
   tally: Tally,
 ): AsyncGenerator<MirroredDataset> {
   const { records, order, run } = options
-  const lost = new Set([...run.lost, ...run.unlinked])
+  const unstored = new Set(run.unstored.map(({ dataset }) => dataset))
+  const lost = lostPlaces(run)
   for await (const one of readLines(records, logName(order.name, 'datasets'), comparedSchema)) {
-    const dataset = one.touched ? await settled(options, one.dataset, { fetched, lost, tally }) : one.dataset
+    const known = { fetched, lost, unstored, tally }
+    const dataset = one.touched ? await settled(options, one.dataset, known) : one.dataset
     tally.dataset(one, dataset)
     // A dataset that could not be looked at before anything of it was held is found again as a new one.
     if (one.happened !== 'failed' || dataset.versions.length > 0) yield dataset
@@ -78,6 +81,8 @@ interface Known {
   readonly fetched: Fetched
   /** Places that held nothing where a file was to be taken from. */
   readonly lost: ReadonlySet<string>
+  /** PIDs of datasets whose objects could not be written. */
+  readonly unstored: ReadonlySet<string>
   readonly tally: Tally
 }
 
@@ -85,11 +90,10 @@ interface Known {
 async function settled(
   { records, order }: PublishOptions,
   dataset: MirroredDataset,
-  { fetched, lost, tally }: Known,
+  { fetched, lost, unstored, tally }: Known,
 ): Promise<MirroredDataset> {
   const planned = await readFilesRecord(records, filesName(order.name, dataset.id))
-  const ended = await fetched.settle(planned)
-  const files = ended.map((file) => (isHeld(file) && lost.has(file.path) ? gone(file) : file))
+  const files = await filesEnded(planned, fetched, lost)
   for (const [at, file] of files.entries()) tally.file(planned[at], file)
   await writeFilesRecord(records, names.files(order.name, dataset.id), dataset.id, files)
   const versions = await withSidecars(records, order, dataset, files)
@@ -100,8 +104,24 @@ async function settled(
     versions,
     files: countsOf(files),
     retry: fails || dataset.retry ? true : undefined,
+    unstored: unstored.has(dataset.pid) ? true : undefined,
     guarded: isGuarded ? true : undefined,
   }
+}
+
+/** Places that held nothing where a file was to be taken from. */
+export function lostPlaces({ lost, unlinked }: PendingRun): ReadonlySet<string> {
+  return new Set([...lost, ...unlinked])
+}
+
+/** The files of a dataset as they are once the batch has ended. */
+export async function filesEnded(
+  planned: readonly HeldFile[],
+  fetched: Fetched,
+  lost: ReadonlySet<string>,
+): Promise<readonly HeldFile[]> {
+  const ended = await fetched.settle(planned)
+  return ended.map((file) => (isHeld(file) && lost.has(file.path) ? gone(file) : file))
 }
 
 /** A file that was held by the records, and was not there when it was to be moved or linked. */

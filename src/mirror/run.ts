@@ -28,6 +28,7 @@ import {
 import { publish } from './publish.ts'
 import { readRun, type RunReport } from './report.ts'
 import { heldDatasets, PARTS, readLines, readState } from './state.ts'
+import { storeDatasets, type DatasetStore } from './store.ts'
 
 /** How long what the search does not show may go unseen. */
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -51,6 +52,8 @@ export interface MirrorRunOptions {
   readonly order: MirrorOrder
   readonly sink: Sink
   readonly source: MirrorSource
+  /** Undefined: datasets are folders. */
+  readonly store?: DatasetStore | undefined
   /** Look at every dataset, whatever the search says. */
   readonly full: boolean
   /** Guestbooks are answered in this run. */
@@ -142,6 +145,7 @@ async function newRun({ sink, order, full, now }: MirrorRunOptions): Promise<Pen
     linked: 0,
     copied: 0,
     unlinked: [],
+    unstored: [],
     unknown: [],
     inTheWay: [],
     requests: {},
@@ -181,7 +185,8 @@ class MirrorRun {
       if ((await this.#fetch()) === 'parked') return undefined
       await this.#save({ phase: 'link' })
     }
-    await this.#phase('link', 'publish', () => this.#link())
+    await this.#phase('link', 'store', () => this.#link())
+    await this.#phase('store', 'publish', () => this.#store())
     if (this.#run.phase === 'publish') {
       await publish({ records: sink.records, order, run: this.#run, now: this.#options.now() })
       // From here on nothing of the run is read any more: the state is that of its end.
@@ -444,6 +449,11 @@ class MirrorRun {
     await this.#save({ linked, copied, unlinked })
   }
 
+  async #store(): Promise<void> {
+    const { sink, order, store, signal } = this.#options
+    if (store) await this.#save(await storeDatasets({ store, sink, order, run: this.#run, signal }))
+  }
+
   async #makeWayForLinks(fetched: LineSet): Promise<void> {
     const { sink, signal } = this.#options
     const inTheWay: string[] = []
@@ -455,9 +465,10 @@ class MirrorRun {
 
   /** Links of files that were held before, or were fetched: at the place of one that did not come lies what is somebody else's. */
   async *#links(fetched: LineSet): AsyncGenerator<z.infer<typeof linkSchema>, void> {
-    const { sink, order } = this.#options
+    const { sink, order, store } = this.#options
     for await (const link of readLines(sink.records, logName(order.name, 'links'), linkSchema)) {
-      if (link.item === undefined || fetched.has(link.item)) yield link
+      // An object has what comes now by all its names.
+      if (link.item === undefined || (!store && fetched.has(link.item))) yield link
     }
   }
 

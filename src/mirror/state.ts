@@ -69,6 +69,8 @@ export const datasetSchema = z.object({
   again: z.literal(true).optional(),
   /** Something in it failed for a reason that may pass: its files are listed and asked for again. */
   retry: z.literal(true).optional(),
+  /** Its object could not be written: tried again in the next run. */
+  unstored: z.literal(true).optional(),
   /** A guestbook stands before something in it: asked for again once there are answers. */
   guarded: z.literal(true).optional(),
   /** Runs in a row in which the server did not know it. */
@@ -91,8 +93,10 @@ const FILE_STATES = ['current', 'restricted-now', 'superseded', 'removed', 'miss
 const heldFileSchema = z.object({
   /** The server's id of the bytes. */
   file: z.number().int().positive(),
-  /** Where it is, relative to the destination. */
+  /** Where it is shown, relative to the destination. */
   path: z.string(),
+  /** Where its bytes are, if not there: content of an object, which many files may share. */
+  content: z.string().optional(),
   state: z.enum(FILE_STATES),
   /** The last version in which it was current. */
   version: z.string(),
@@ -111,6 +115,8 @@ const heldFileSchema = z.object({
   /** Line of the plan that brings it, or whose file is linked here; only while a run goes on. */
   item: z.number().int().nonnegative().optional(),
   link: z.number().int().nonnegative().optional(),
+  /** Bytes that came to `path` are in an object now, and are to go there; only while a run goes on. */
+  surplus: z.literal(true).optional(),
 })
 export type HeldFile = Readonly<z.infer<typeof heldFileSchema>>
 
@@ -121,7 +127,12 @@ export function isShown({ state }: HeldFile): boolean {
   return state === 'current' || state === 'restricted-now'
 }
 
-/** Whether there are bytes at its path. */
+/** Where its bytes are, relative to the destination. */
+export function placeOf({ path, content = path }: Pick<HeldFile, 'path' | 'content'>): string {
+  return content
+}
+
+/** Whether its bytes are here. */
 export function isHeld({ state }: HeldFile): boolean {
   return state !== 'missing'
 }

@@ -11,7 +11,7 @@ import {
   type MirroredDataset,
 } from '../mirror/state.ts'
 import type { Records } from '../sinks/sink.ts'
-import { holdingName, samePid, type Holding, type HoldingFile } from './holding.ts'
+import { holdingName, samePid, type DatasetVersion, type Holding, type HoldingFile } from './holding.ts'
 
 /**
  * Every version that a mirror holds, those of a dataset one after the other, the oldest first. Rejects with `MIRROR_BUSY` while a run has not ended. Datasets that left are among
@@ -32,10 +32,17 @@ export async function* mirrorHoldings(
     if (dataset.state === 'purged' || dataset.state === 'linked') continue
     if (pid !== undefined && !samePid(dataset.pid, pid)) continue
     const files = await readFiles(records, order.name, dataset.id)
-    for (const version of versionsHeld(order, dataset)) {
-      yield holdingOf({ records, order, fetchedAt }, dataset, version, files)
-    }
+    yield* versionHoldings({ records, order, fetchedAt }, dataset, files)
   }
+}
+
+/** What a mirror holds of the versions of a dataset, the oldest first. */
+export function versionHoldings(
+  mirror: Mirror,
+  dataset: MirroredDataset,
+  files: readonly HeldFile[],
+): readonly (Holding & { readonly dataset: DatasetVersion })[] {
+  return versionsHeld(mirror.order, dataset).map((version) => holdingOf(mirror, dataset, version, files))
 }
 
 type Version = MirroredDataset['versions'][number]
@@ -57,7 +64,7 @@ function holdingOf(
   { pid, folder, retry }: MirroredDataset,
   { number, releaseTime, metadata = {} }: Version,
   all: readonly HeldFile[],
-): Holding {
+): Holding & { readonly dataset: DatasetVersion } {
   const top = order.versions === 'all' ? `${folder}/v${number}/` : `${folder}/`
   const files = all.filter(({ path }) => path.startsWith(top))
   const inDataset = (path: string): string => path.slice(top.length)
@@ -73,9 +80,9 @@ function holdingOf(
         ? [{ path: `a part of ${pid}`, why: 'SOURCE_MISLISTED' }]
         : []),
     ],
-    files: streamed(
-      files.filter(isShown).map(({ path, file, size = 0, checksum, digests }) => ({
-        place: path,
+    files: repeatable(
+      files.filter(isShown).map(({ path, content = path, file, size = 0, checksum, digests }) => ({
+        place: content,
         path: inDataset(path),
         size,
         checksum,
@@ -95,7 +102,12 @@ function holdingOf(
   }
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- the files of a batch are read with awaits
-async function* streamed(files: readonly HoldingFile[]): AsyncGenerator<HoldingFile> {
-  yield* files
+/** A list, to be read like a stream, as often as somebody asks. */
+function repeatable(files: readonly HoldingFile[]): AsyncIterable<HoldingFile> {
+  return {
+    // eslint-disable-next-line @typescript-eslint/require-await -- the files of a batch are read with awaits
+    async *[Symbol.asyncIterator]() {
+      yield* files
+    },
+  }
 }

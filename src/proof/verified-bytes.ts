@@ -1,11 +1,19 @@
 import { DataferryError } from '../errors.ts'
 import type { Algorithm } from '../model/checksum.ts'
 import { checksumsOf } from '../model/receipt.ts'
+import type { Sink } from '../sinks/sink.ts'
 import { Digests } from './digests.ts'
 import type { HoldingFile } from './holding.ts'
 
 /** Opens the bytes of a file where they are held. */
 export type ReadHeld = (file: HoldingFile) => AsyncIterable<Uint8Array>
+
+/** Reads what is held in a destination. */
+export function heldIn(sink: Sink, signal: AbortSignal): ReadHeld {
+  return async function* ({ place }) {
+    yield* await sink.read(place, signal)
+  }
+}
 
 /** Bytes on their way, with what they turn out to be. */
 export interface VerifiedBytes {

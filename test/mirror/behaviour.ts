@@ -5,7 +5,7 @@ import { readOrder } from '../../src/mirror/order.ts'
 import { NO_PROGRESS, writePending } from '../../src/mirror/pending.ts'
 import { runMirror } from '../../src/mirror/run.ts'
 import { readFiles } from '../../src/mirror/state.ts'
-import type { FileSpec } from '../fakes/dataverse/specs.ts'
+import { file } from './file.ts'
 import type { MirrorHome } from './home.ts'
 import { withRecords } from './place.ts'
 
@@ -13,10 +13,6 @@ const A = 'doi:10.5072/FK2/A'
 const B = 'doi:10.5072/FK2/B'
 const ASIDE = '.dataferry/mirrors/m/superseded'
 const METADATA = '.dataferry/mirrors/m/metadata'
-
-function file(label: string, content: string, directory?: string): FileSpec {
-  return { label, content, ...(directory !== undefined && { directory }) }
-}
 
 /** What a mirror promises wherever it is kept. */
 export function describeMirror(on: string, homeOf: () => Promise<MirrorHome>): void {
@@ -358,6 +354,7 @@ export function describeMirror(on: string, homeOf: () => Promise<MirrorHome>): v
           parts: [],
           lost: [],
           unlinked: [],
+          unstored: [],
           unknown: [],
           inTheWay: [],
           linked: 0,

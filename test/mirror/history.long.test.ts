@@ -5,9 +5,16 @@ import type { Fault, FaultStep } from '../fakes/dataverse/faults.ts'
 import type { Released } from '../fakes/dataverse/repository.ts'
 import { Chance, History, pathOf } from './history.ts'
 import { mirrorHomes, type MirrorHome } from './home.ts'
+import { expectValid, StoredObject } from './ocfl.ts'
 
-/** Half of them in each layout. */
-const HISTORIES = 6
+/** What is kept, and how; each by turns. */
+const KINDS = [
+  ['latest', 'tree'],
+  ['all', 'tree'],
+  ['latest', 'ocfl'],
+  ['all', 'ocfl'],
+] as const
+const HISTORIES = 8
 const DATASETS = 30
 const RUNS = 20
 /** Requests of one run that meet a fault. */
@@ -26,15 +33,17 @@ afterEach(async () => {
 })
 
 describe('whatever happens on the server, on the way and to the run', () => {
-  it.each(Array.from({ length: HISTORIES }, (_, n) => [n % 2 === 0 ? 'latest' : 'all', n + 1] as const))(
-    'a mirror of %s that says it is complete equals what is released, fetches nothing twice and loses nothing (seed %i)',
-    async (versions, seed) => {
+  it.each(Array.from({ length: HISTORIES }, (_, n) => [...(KINDS[n % KINDS.length] ?? KINDS[0]), n + 1] as const))(
+    'a mirror of %s as %s that says it is complete equals what is released, fetches nothing twice and loses nothing (seed %i)',
+    async (versions, layout, seed) => {
       const chance = new Chance(seed * 7919)
       const { repository, server } = home
       const history = new History(repository, chance)
       for (let n = 0; n < DATASETS; n++) history.deposit()
-      const scope = ['--collection', 'climate', '--versions', versions, '--metadata', 'all', '--max-removals', '100%']
-      expect((await home.cli('mirror', 'create', 'm', '--to', home.destination, ...scope)).code).toBe(0)
+      const scope = ['--collection', 'climate', '--metadata', 'all', '--max-removals', '100%']
+      const kind = ['--versions', versions, '--layout', layout]
+      expect((await home.cli('mirror', 'create', 'm', '--to', home.destination, ...scope, ...kind)).code).toBe(0)
+      const expectReleased = layout === 'tree' ? expectInFolders : expectInObjects
       const held = new Holdings(home)
       for (let run = 0; run < RUNS; run++) {
         const lags = chance.next(3) === 0
@@ -46,6 +55,7 @@ describe('whatever happens on the server, on the way and to the run', () => {
         if (chance.next(3) === 0) {
           await killed(chance)
           await held.look()
+          if (layout === 'ocfl') await expectValid(home)
         }
         const { code, report } = await home.run(...(chance.next(5) === 0 ? ['--full'] : []))
         await held.look()
@@ -62,6 +72,7 @@ describe('whatever happens on the server, on the way and to the run', () => {
       await held.look()
       await expectReleased(versions)
       await expectMetadata()
+      if (layout === 'ocfl') await expectValid(home)
       expect((await home.cli('verify', home.destination)).code).toBe(0)
     },
     15 * 60_000,
@@ -69,7 +80,7 @@ describe('whatever happens on the server, on the way and to the run', () => {
 })
 
 /** Each dataset that is released in the collection is current, and exactly what it shows is at its place. */
-async function expectReleased(versions: 'latest' | 'all'): Promise<void> {
+async function expectInFolders(versions: 'latest' | 'all'): Promise<void> {
   const { repository } = home
   const files = Object.entries(await home.files())
   const shown: Record<string, Record<string, string>> = {}
@@ -88,6 +99,26 @@ async function expectReleased(versions: 'latest' | 'all'): Promise<void> {
   for (const pid of repository.pids) {
     if (repository.released(pid) === undefined || repository.collectionOf(pid) === 'other') continue
     released[pid] = Object.fromEntries(versionsOf(pid, versions).flatMap((one) => filesOf(one, versions)))
+  }
+  expect(shown).toEqual(released)
+}
+
+/** The same of objects: each version of the dataset is there as it was released, and the newest one is the head. */
+async function expectInObjects(versions: 'latest' | 'all'): Promise<void> {
+  const { repository } = home
+  const shown: Record<string, unknown> = {}
+  const released: Record<string, unknown> = {}
+  for (const { pid } of await home.datasets('current')) {
+    if (!repository.pids.includes(pid)) continue
+    const object = await StoredObject.of(home, pid)
+    const expected = versionsOf(pid, versions)
+    shown[pid] = [object?.head, expected.map(({ number }) => object?.version(number))]
+  }
+  for (const pid of repository.pids) {
+    const newest = repository.released(pid)?.number
+    if (newest === undefined || repository.collectionOf(pid) === 'other') continue
+    const files = versionsOf(pid, versions).map((one) => Object.fromEntries(filesOf(one, 'latest')))
+    released[pid] = [newest, files]
   }
   expect(shown).toEqual(released)
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { FileSpec } from '../fakes/dataverse/specs.ts'
+import { file } from './file.ts'
 import { mirrorHomes, type MirrorHome } from './home.ts'
 
 const OWN = 'doi:10.5072/FK2/OWN'
@@ -13,10 +13,6 @@ beforeEach(async () => {
   home.repository.deposit(GUEST, [file('guest')], { collection: 'other', linkedTo: ['climate'] })
 })
 afterEach(() => home.close())
-
-function file(label: string): FileSpec {
-  return { label, content: label }
-}
 
 describe('a mirror with --linked', () => {
   it('keeps what is only linked while the index is away, which alone could tell', async () => {

@@ -3,11 +3,13 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { describeMirror } from './behaviour.ts'
 import { mirrorHomes, type MirrorHome } from './home.ts'
+import { describeOcflMirror } from './ocfl.ts'
 
 const PID = 'doi:10.5072/FK2/A'
 
 const homeOf = mirrorHomes()
 describeMirror('on disk', homeOf)
+describeOcflMirror('on disk', homeOf)
 
 describe('a mirror in a folder', () => {
   let home: MirrorHome

@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from 'vitest'
 import { describeWithEveryS3, type S3Server } from '../s3-server.ts'
 import { describeMirror } from './behaviour.ts'
 import { mirrorHomes } from './home.ts'
+import { describeOcflMirror } from './ocfl.ts'
 import { bucketPlace } from './place.ts'
 
 await describeWithEveryS3('mirrors', (kind) => {
@@ -11,8 +12,7 @@ await describeWithEveryS3('mirrors', (kind) => {
   })
   afterAll(() => server.stop())
 
-  describeMirror(
-    'in a bucket',
-    mirrorHomes(() => bucketPlace(server)),
-  )
+  const homeOf = mirrorHomes(() => bucketPlace(server))
+  describeMirror('in a bucket', homeOf)
+  describeOcflMirror('in a bucket', homeOf)
 })

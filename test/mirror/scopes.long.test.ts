@@ -1,7 +1,7 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { FileSpec } from '../fakes/dataverse/specs.ts'
+import { file } from './file.ts'
 import { mirrorHomes, type MirrorHome } from './home.ts'
 
 const A = 'doi:10.5072/FK2/A'
@@ -17,10 +17,6 @@ beforeEach(async () => {
   home.repository.deposit(ELSE, [file('e.txt', 'else')], { collection: 'other' })
 })
 afterEach(() => home.close())
-
-function file(label: string, content: string, directory?: string): FileSpec {
-  return { label, content, ...(directory !== undefined && { directory }) }
-}
 
 async function create(...scope: readonly string[]): Promise<void> {
   expect(await tryCreate('m', ...scope)).toEqual([0, ''])

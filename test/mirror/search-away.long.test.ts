@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { FileSpec } from '../fakes/dataverse/specs.ts'
+import { file } from './file.ts'
 import { mirrorHomes, type MirrorHome } from './home.ts'
 
 const A = 'doi:10.5072/FK2/A'
@@ -15,10 +15,6 @@ beforeEach(async () => {
   home.repository.deposit(ELSE, [file('e.txt', 'else')], { collection: 'other' })
 })
 afterEach(() => home.close())
-
-function file(label: string, content: string): FileSpec {
-  return { label, content }
-}
 
 async function create(...scope: readonly string[]): Promise<void> {
   expect((await home.cli('mirror', 'create', 'm', '--to', home.destination, ...scope)).code).toBe(0)

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readOrder } from '../../src/mirror/order.ts'
 import { beginPreview, runMirror, type MirrorRunOptions } from '../../src/mirror/run.ts'
 import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
-import type { FileSpec } from '../fakes/dataverse/specs.ts'
+import { file } from './file.ts'
 import { mirrorHomes, type MirrorHome } from './home.ts'
 
 const A = 'doi:10.5072/FK2/A'
@@ -19,10 +19,6 @@ beforeEach(async () => {
   expect((await home.run()).code).toBe(0)
 })
 afterEach(() => home.close())
-
-function file(label: string): FileSpec {
-  return { label, content: label }
-}
 
 /** A run that stops when a phase begins. */
 function stopped(at: string, full = false): Promise<void> {

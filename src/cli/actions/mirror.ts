@@ -6,6 +6,7 @@ import { parseIdentifier } from '../../dataverse/identifier.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { MIRROR_ACTIONS } from '../mirror/action-names.ts'
 import { createMirror } from '../mirror/create.ts'
+import { objectStore } from '../mirror/object-store.ts'
 import { printRunChanges, printStatus } from '../mirror/print.ts'
 import { readAge } from '../mirror/read-scope.ts'
 import { runNamedMirror } from '../mirror/run.ts'
@@ -70,6 +71,11 @@ function pruneMirror(context: Context): Promise<ExitCode> {
   const { out, config, text } = context
   return withSink(context, async (sink) => {
     const order = await namedMirror(context, sink)
+    if (order.layout === 'ocfl') {
+      const text = `Mirror ${order.name} keeps what was replaced or removed in the older versions of its objects: there is nothing to prune.`
+      out.result({ event: 'pruned', mirror: order.name, files: 0 }, text)
+      return 0
+    }
     const now = new Date()
     const before = new Date(now.getTime() - readAge('removed-for', text('removed-for')))
     if (context.has('yes')) {
@@ -110,7 +116,7 @@ function purgeDataset(context: Context): Promise<ExitCode> {
     await using runtime = await openRuntime(context, 'producer')
     await using ownership = await ownMirror(context, runtime, order, sink)
     ownership.lost.throwIfAborted()
-    const removed = await purge(sink, order, named.pid, new Date())
+    const removed = await purge(sink, order, named.pid, { now: new Date(), store: objectStore(context, sink, order) })
     if (removed === undefined) {
       throw new DataferryError('ARGUMENT_INVALID', `Mirror ${order.name} holds no dataset ${named.pid}.`)
     }

@@ -27,7 +27,10 @@ export const command: Command = {
     { flags: '--oai-set <spec>', help: 'with create: what this OAI set holds' },
     { flags: '--datasets <file>', help: 'with create: the datasets of a manifest, - for standard input' },
     { flags: '--versions <which>', help: 'with create: latest (default), or all released versions' },
-    { flags: '--layout <name>', help: 'with create: tree (default)' },
+    {
+      flags: '--layout <name>',
+      help: 'with create: tree (default), or ocfl: objects of an OCFL storage root in ocfl/NAME',
+    },
     { flags: '--metadata <what>', help: 'with create: none, dataset (default) or all that the server exports' },
     ...FILTER_FLAGS,
     { flags: '--max-removals <share>', help: 'keep all as it is where more would leave; default: 5%, or 10 datasets' },

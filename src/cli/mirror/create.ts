@@ -2,6 +2,7 @@ import { markDestination, refuseLostRecords } from '../../batch/destination.ts'
 import { DataferryError } from '../../errors.ts'
 import {
   checkMirrorName,
+  LAYOUTS,
   listMirrors,
   METADATA,
   readOrder,
@@ -27,17 +28,16 @@ import { withSink } from './with-mirror.ts'
 export function createMirror(context: Context): Promise<ExitCode> {
   const { config, args, text, out, signal } = context
   const name = checkMirrorName(args[1] ?? '')
-  const { digest } = config.settings
   const [server, ...others] = config.servers
   if (server === undefined || others.length > 0) {
     throw new DataferryError('CONFIG_INVALID', 'A mirror is of one server: name it with --server.')
   }
   return withSink(context, async (sink) => {
-    if (readChoice('layout', text('layout'), ['tree', 'ocfl'], 'tree') === 'ocfl') {
-      throw new DataferryError('ARGUMENT_INVALID', '--layout ocfl is not built yet: use --layout tree.')
-    }
     const filters = readFilters(context)
     const maxRemovals = readShare('max-removals', text('max-removals'))
+    const layout = readChoice('layout', text('layout'), LAYOUTS, 'tree')
+    // What objects address their content by is taken as it comes, so that nothing has to be read again.
+    const digests = new Set([...config.settings.digest, ...(layout === 'ocfl' ? (['sha512'] as const) : [])])
     const order: MirrorOrder = {
       v: 1,
       name,
@@ -45,10 +45,10 @@ export function createMirror(context: Context): Promise<ExitCode> {
       server,
       scope: await readScope(context),
       versions: readChoice('versions', text('versions'), VERSIONS, 'latest'),
-      layout: 'tree',
+      layout,
       metadata: readChoice('metadata', text('metadata'), METADATA, 'dataset'),
       ...(filters && { filters }),
-      ...(digest.length > 0 && { digests: [...new Set(digest)] }),
+      ...(digests.size > 0 && { digests: [...digests] }),
       ...(maxRemovals !== undefined && { maxRemovals }),
     }
     if (await readOrder(sink.records, name)) {

@@ -4,6 +4,7 @@ import { names, scopeText, type MirrorOrder } from '../../mirror/order.ts'
 import { logName, type PendingRun } from '../../mirror/pending.ts'
 import { listRuns, readRun, type RunReport } from '../../mirror/report.ts'
 import { heldDatasets, isHeld, readFiles, readLines, readState, type MirroredDataset } from '../../mirror/state.ts'
+import { rootOf } from '../../proof/ocfl/mirror-objects.ts'
 import { splitRecord } from '../../manifest/record.ts'
 import type { Records, Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
@@ -15,13 +16,9 @@ import { formatBytes, formatCount, formatDuration, plural } from '../../model/fo
 const SHOWN = 50
 
 /** How a run ended. @returns 0 only when the mirror equals what the server releases to this user */
-export async function printRun(
-  context: Context,
-  sink: Sink,
-  { name }: MirrorOrder,
-  report: RunReport,
-): Promise<ExitCode> {
+export async function printRun(context: Context, sink: Sink, order: MirrorOrder, report: RunReport): Promise<ExitCode> {
   const { out } = context
+  const { name, layout } = order
   out.record({ event: 'mirror-run', destination: sink.url, ...report })
   if (out.json) return report.complete ? 0 : 1
   const ms = Date.parse(report.finishedAt) - Date.parse(report.startedAt)
@@ -42,7 +39,7 @@ export async function printRun(
   }
   if (report.files.failed > 0) await printMissing(context, sink.records, name, report.files.missing)
   const files = placeFor(out, sink.url)
-  out.line(`files    ${files}`)
+  out.line(`files    ${files}${layout === 'ocfl' ? `/${rootOf(order)}` : ''}`)
   out.line(`records  ${files}/.dataferry/${names.run(name, report.run, '').slice(0, -1)}`)
   return report.complete ? 0 : 1
 }

@@ -22,6 +22,7 @@ import { Sources } from '../sources.ts'
 import { tellWait } from '../tell-notices.ts'
 import { runShared } from '../shared-run.ts'
 import { plural } from '../../model/format.ts'
+import { objectStore } from './object-store.ts'
 import { printPreview, printRun } from './print.ts'
 import { asIfServerGiven, namedMirror, ownMirror, withSink } from './with-mirror.ts'
 import { readShare } from './read-scope.ts'
@@ -96,12 +97,13 @@ function optionsOf(context: Context, { sink, order, runtime }: Parts, asking: As
     order,
     sink,
     source: asking.source,
+    store: objectStore(context, sink, order),
     full: context.has('full'),
     answers: context.config.settings.guestbook !== undefined,
     maxRemovals: readShare('max-removals', context.text('max-removals')),
     now: context.now,
     signal: context.signal,
-    onPhase: (phase, run) => tell(context, phase, run),
+    onPhase: (phase, run) => tell(context, order, phase, run),
     requests: () => asking.requests,
     fetch: async (lacking, batch, begun) => {
       // The batch has workers of its own.
@@ -121,14 +123,32 @@ const PHASES: Readonly<Partial<Record<Phase, string>>> = {
   compare: 'Comparing with what is held …',
   clear: 'Moving files to where they are now …',
   link: 'Giving files their further paths …',
+  store: 'Adding versions to objects …',
 }
 
-function tell({ out }: Context, phase: Phase, { progress, why }: PendingRun): void {
+function tell({ out }: Context, { layout }: MirrorOrder, phase: Phase, { progress, why }: PendingRun): void {
   const text = PHASES[phase]
-  const isEmpty = phase === 'clear' ? progress.moves === 0 : phase === 'link' && progress.lengths.links === 0
-  if (text === undefined || isEmpty) return
+  if (text === undefined || isIdle(layout, phase, progress)) return
   if (phase === 'compare' && why !== undefined) out.say(why)
   out.say(text)
+}
+
+/** Whether a phase has nothing to do. */
+function isIdle(
+  layout: MirrorOrder['layout'],
+  phase: Phase,
+  { moves, touched, lengths }: PendingRun['progress'],
+): boolean {
+  switch (phase) {
+    case 'clear':
+      return moves === 0
+    case 'link':
+      return lengths.links === 0
+    case 'store':
+      return layout === 'tree' || touched === 0
+    default:
+      return false
+  }
 }
 
 /** Brings a batch of what is lacking home. */

@@ -6,13 +6,14 @@ import { ADDRESSING, type Addressing } from '../../proof/ocfl/inventory.ts'
 import { LAYOUT_NAMES, layoutNamed, type Layout } from '../../proof/ocfl/layout.ts'
 import { openStorageRoot, type StorageRoot } from '../../proof/ocfl/storage-root.ts'
 import { writeVersion, type OcflOptions, type Written } from '../../proof/ocfl/write-version.ts'
+import { heldIn } from '../../proof/verified-bytes.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { openDestination } from '../destination.ts'
 import { reportError } from '../failure.ts'
 import { formatBytes, plural } from '../../model/format.ts'
 import { MetadataGatherer } from './gather-metadata.ts'
-import { bytesOf, isOfOne, refuseInside, showProgress } from './hand-on.ts'
+import { isOfOne, refuseInside, showProgress } from './hand-on.ts'
 import { holdingsOf } from './holdings.ts'
 import { readHandOn } from './read-hand-on.ts'
 
@@ -76,7 +77,7 @@ async function writeOne(context: Context, writing: Writing, holding: Holding): P
       seen.files++
       seen.bytes += size
     }
-    const read = (file: HoldingFile): AsyncIterable<Uint8Array> => bytesOf(from, file.place, context.signal)
+    const read = heldIn(from, context.signal)
     const written = await writeVersion(root, { holding, metadata, read, onFile }, options)
     await shown.stop()
     const place = `${shownUrl(to.url)}/${root.layout.pathOf(dataset.pid)}`
@@ -122,7 +123,7 @@ function readOptions({ text, config, signal }: Context): {
 }
 
 /** Whom objects name as the one who made their versions. */
-function objectUser({ settings }: Context['config']): OcflOptions['user'] {
+export function objectUser({ settings }: Context['config']): OcflOptions['user'] {
   const { sourceOrganization, organizationEmail } = settings
   const address = organizationEmail === undefined ? undefined : `mailto:${organizationEmail}`
   return { name: sourceOrganization ?? 'dataferry', ...(address !== undefined && { address }) }

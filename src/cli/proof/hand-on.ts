@@ -9,7 +9,7 @@ import { oreFiles, withOre } from '../../proof/ore-files.ts'
 import type { PackEntry, Serialization } from '../../proof/pack/pack-entry.ts'
 import { isWritten } from '../../proof/pack/is-written.ts'
 import { packPath, tidy, writePack, type PackTarget } from '../../proof/pack/write-pack.ts'
-import type { ReadHeld } from '../../proof/verified-bytes.ts'
+import { heldIn, type ReadHeld } from '../../proof/verified-bytes.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { isWithin, openDestination } from '../destination.ts'
@@ -137,8 +137,14 @@ async function packOne(
       seen.files++
       seen.bytes += size
     }
-    const read: ReadHeld = (file) => bytesOf(from, file.place, signal)
-    const subject = { holding: { ...holding, files }, metadata, read, onFile, now: target.now, stamp: target.stamp }
+    const subject = {
+      holding: { ...holding, files },
+      metadata,
+      read: heldIn(from, signal),
+      onFile,
+      now: target.now,
+      stamp: target.stamp,
+    }
     await writePack(name, form.entries(subject), target)
   } catch (error) {
     await shown.stop()
@@ -150,10 +156,6 @@ async function packOne(
   const text = `${place}: ${plural(seen.files, 'file')}, ${formatBytes(seen.bytes)}`
   out.result({ event: form.noun, state: 'written', path: place, ...seen }, text)
   return 'written'
-}
-
-export async function* bytesOf(sink: Sink, place: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  yield* await sink.read(place, signal)
 }
 
 const LOOK_MS = 200

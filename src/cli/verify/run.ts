@@ -4,6 +4,7 @@ import { isAbort } from '../../errors.ts'
 import { mirrorReceipts, verifyMetadata } from '../../mirror/proof.ts'
 import { formatBytes, formatCount } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
+import { objectReceipts } from '../../proof/ocfl/object-receipts.ts'
 import { datasetOf } from '../../proof/verify/dataset-of.ts'
 import { findingRecord } from '../../proof/verify/finding-record.ts'
 import type { RollingShare } from '../../proof/verify/rolling-share.ts'
@@ -99,7 +100,7 @@ async function* findingsAt(
     concurrency: isQuick ? LOOKS_AT_ONCE : FILES_AT_ONCE,
     progress,
     ...(share && { choose: (paths, shown) => share.choose(paths, shown) }),
-    also: mirrorReceipts(sink.records),
+    also: ofMirrors(sink, signal),
   })
   const shown = showProgress(context, () => ({
     progress,
@@ -112,6 +113,12 @@ async function* findingsAt(
   } finally {
     await shown.stop()
   }
+}
+
+/** What mirrors say of a file counts more than what its object says: it names its size, and what the server published. */
+async function* ofMirrors(sink: Sink, signal: AbortSignal): ReturnType<typeof mirrorReceipts> {
+  yield* objectReceipts(sink, signal)
+  yield* mirrorReceipts(sink.records)
 }
 
 function printTally(

@@ -1,11 +1,11 @@
-import { constants, mkdirSync, renameSync } from 'node:fs'
-import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
+import { mkdirSync, renameSync } from 'node:fs'
+import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { systemCode } from '../../errors.ts'
 import { newOwner, ownerLiveness, ownProcess } from '../../process/process-identity.ts'
 import { writeAt } from '../../sinks/disk/bytes.ts'
-import { NO_LINKS } from '../../sinks/disk/errors.ts'
 import { syncFolder } from '../../sinks/disk/folders.ts'
+import { linkOrCopy } from '../../sinks/disk/places.ts'
 import { OBJECT_DECLARATION, sidecarName, type Addressing } from './inventory.ts'
 import { EXTENSIONS, type Objects, type StagedVersion, type WholeVersion } from './objects.ts'
 
@@ -112,7 +112,9 @@ export class DiskObjects implements Objects {
           await file.close()
         }
       },
-      adopt: async (path, from) => linkOrCopy(join(this.#home, from), await placeFor(path)),
+      adopt: async (path, from) => {
+        await linkOrCopy(join(this.#home, from), await placeFor(path))
+      },
       drop: (path) => rm(join(folder, path), { force: true }),
       publish: async (inventory, sidecar) => {
         await mkdir(join(folder, version), { recursive: true })
@@ -143,25 +145,6 @@ export class DiskObjects implements Objects {
     const folder = join(this.#root, EXTENSIONS, `${STAGING}${newOwner(await ownProcess())}`)
     await mkdir(folder, { recursive: true })
     return folder
-  }
-}
-
-async function linkOrCopy(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to)
-  } catch (error) {
-    if (!NO_LINKS.includes(systemCode(error) ?? '')) throw error
-    await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
-    await syncFile(to)
-  }
-}
-
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r+')
-  try {
-    await file.sync()
-  } finally {
-    await file.close()
   }
 }
 

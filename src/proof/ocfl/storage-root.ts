@@ -36,54 +36,69 @@ export interface RootPlace {
  * another version or layout, and for a folder that has something else in it; with `SINK_…` codes where the disk or store fails.
  */
 export async function openStorageRoot(place: RootPlace): Promise<StorageRoot> {
-  const { sink, folder } = place
-  const shown = `${shownUrl(sink.url)}${folder === '' ? '' : `/${folder}`}`
-  return translated(`open the storage root ${shown}`, async () => openRoot(await objectsAt(place), shown, place.layout))
+  return translated(`open the storage root ${shown(place)}`, async () => {
+    const root = (await existing(place)) ?? (await made(place))
+    await root.objects.tidy()
+    return root
+  })
 }
 
-async function objectsAt({ sink, folder, signal }: RootPlace): Promise<Objects> {
+/** As `openStorageRoot`, and makes none: undefined where there is none. */
+export async function findStorageRoot(place: RootPlace): Promise<StorageRoot | undefined> {
+  return translated(`open the storage root ${shown(place)}`, () => existing(place))
+}
+
+function shown({ sink, folder }: RootPlace): string {
+  return `${shownUrl(sink.url)}${folder === '' ? '' : `/${folder}`}`
+}
+
+function objectsAt({ sink, folder, signal }: RootPlace): Objects {
   if (!sink.url.startsWith('file:')) return new StoredObjects(sink, folder, signal)
   const home = fileURLToPath(sink.url)
-  const root = join(home, folder)
-  await makeFolders(root)
-  return new DiskObjects(root, home)
+  return new DiskObjects(join(home, folder), home)
 }
 
-async function openRoot(objects: Objects, folder: string, wanted: Layout | undefined): Promise<StorageRoot> {
-  // All that a bucket has is not listed for what it has in one place.
-  const isRoot = (await objects.read(ROOT_DECLARATION)) !== undefined
-  const names = isRoot ? [] : await objects.list('')
-  const others = names.filter((name) => /^0=ocfl_/.test(name))
+async function made(place: RootPlace): Promise<StorageRoot> {
+  const { sink, folder, layout = usualLayout() } = place
+  if (sink.url.startsWith('file:')) await makeFolders(join(fileURLToPath(sink.url), folder))
+  const objects = objectsAt(place)
+  const names = await objects.list('')
+  const others = names.filter((name) => name.startsWith('0=ocfl_'))
   if (others.length > 0) {
-    throw refused(`${folder} is an OCFL storage root of another version (${others.join(', ')}): give another folder.`)
+    const message = `${shown(place)} is an OCFL storage root of another version (${others.join(', ')}): give another folder.`
+    throw refused(message)
   }
-  if (!isRoot) {
-    // What an earlier try may have left.
-    const foreign = names.filter((name) => name !== LAYOUT_FILE && name !== EXTENSIONS)
-    if (foreign.length > 0) throw refused(`${folder} is no OCFL storage root, and not empty: give another folder.`)
-    const layout = wanted ?? usualLayout()
-    await writeLayout(objects, layout)
-    await objects.replace(ROOT_DECLARATION, `${ROOT_DECLARATION.slice(2)}\n`)
-    return { objects, layout }
-  }
-  await objects.tidy()
+  // What an earlier try may have left.
+  const foreign = names.filter((name) => name !== LAYOUT_FILE && name !== EXTENSIONS)
+  if (foreign.length > 0) throw refused(`${shown(place)} is no OCFL storage root, and not empty: give another folder.`)
+  for (const [path, text] of rootFiles(layout)) await objects.replace(path, text)
+  return { objects, layout }
+}
+
+async function existing(place: RootPlace): Promise<StorageRoot | undefined> {
+  const objects = objectsAt(place)
+  if (!(await objects.read(ROOT_DECLARATION))) return undefined
   const layout = await readLayout(objects)
   if (!layout) {
-    throw refused(`${folder} has a storage layout that dataferry does not know: it writes 0003 and 0004.`)
+    throw refused(`${shown(place)} has a storage layout that dataferry does not know: it writes 0003 and 0004.`)
   }
   const { config } = layout
-  if (wanted && JSON.stringify(wanted.config) !== JSON.stringify(config)) {
+  if (place.layout && JSON.stringify(place.layout.config) !== JSON.stringify(config)) {
     throw refused(
-      `${folder} has the layout ${config.extensionName} already: leave --layout out, or give another folder.`,
+      `${shown(place)} has the layout ${config.extensionName} already: leave --layout out, or give another folder.`,
     )
   }
   return { objects, layout }
 }
 
-async function writeLayout(objects: Objects, { config, description }: Layout): Promise<void> {
+/** What a storage root has beside its objects, by path: its declaration, which makes it one, last. */
+export function rootFiles({ config, description }: Layout): readonly (readonly [path: string, text: string])[] {
   const { extensionName } = config
-  await objects.replace(`extensions/${extensionName}/config.json`, `${JSON.stringify(config, null, 2)}\n`)
-  await objects.replace(LAYOUT_FILE, `${JSON.stringify({ extension: extensionName, description }, null, 2)}\n`)
+  return [
+    [`${EXTENSIONS}/${extensionName}/config.json`, `${JSON.stringify(config, null, 2)}\n`],
+    [LAYOUT_FILE, `${JSON.stringify({ extension: extensionName, description }, null, 2)}\n`],
+    [ROOT_DECLARATION, `${ROOT_DECLARATION.slice(2)}\n`],
+  ]
 }
 
 /** The layout that a storage root says it has; undefined where it says none that is known. */
@@ -92,7 +107,7 @@ async function readLayout(objects: Objects): Promise<Layout | undefined> {
   const extension = typeof named === 'object' && named !== null && 'extension' in named ? named.extension : undefined
   if (typeof extension !== 'string' || !/^\d{4}-[a-z0-9-]{1,100}$/.test(extension)) return undefined
   // Without a file the defaults of the extension count.
-  return layoutOf((await readJson(objects, `extensions/${extension}/config.json`)) ?? { extensionName: extension })
+  return layoutOf((await readJson(objects, `${EXTENSIONS}/${extension}/config.json`)) ?? { extensionName: extension })
 }
 
 async function readJson(objects: Objects, path: string): Promise<unknown> {

@@ -68,9 +68,11 @@ async function write({ objects, layout }: StorageRoot, subject: OcflSubject, opt
   const head = before?.versions[before.head]
   const headNumber = head && datasetVersionOf(head)
   const isOlder = headNumber !== undefined && compareVersions(number, headNumber) < 0
-  if (before && (options.late === undefined ? isOlder : options.late === 'appended')) {
-    const same = Object.values(before.versions).filter((version) => datasetVersionOf(version) === number)
-    if (await isPayloadOf(same, before, subject, options.signal)) return 'there'
+  if (before && (isOlder || options.late !== undefined)) {
+    const all = options.late === 'head' && head ? [head] : Object.values(before.versions)
+    const same = all.filter((version) => datasetVersionOf(version) === number)
+    const some = options.late === 'head' ? same.filter((version) => hasMetadata(version, before, subject)) : same
+    if (await isPayloadOf(some, before, subject, options.signal)) return 'there'
     if (options.late === undefined) return 'older'
   }
   const algorithm = before?.digestAlgorithm ?? options.algorithm
@@ -89,7 +91,7 @@ async function write({ objects, layout }: StorageRoot, subject: OcflSubject, opt
     subject.onFile(file)
   }
   for (const [file, bytes] of subject.metadata) await version.addBytes(`${METADATA}${file}`, bytes)
-  if (head && headNumber === number) version.keepMetadata(head.state)
+  if (head && headNumber === number && options.late === undefined) version.keepMetadata(head.state)
   if (head && headNumber === number && version.isAs(head.state)) return 'there'
   const inventory = version.inventory(subject.holding, options)
   const text = inventoryText(inventory)
@@ -127,6 +129,18 @@ async function isPayloadOf(
     for (const state of states) state.delete(file.path)
   }
   return states.some((state) => [...state.keys()].every((path) => path.startsWith(METADATA)))
+}
+
+/** Whether a version has the metadata that is held, and no other. */
+function hasMetadata({ state }: OcflVersion, { digestAlgorithm }: Inventory, { metadata }: OcflSubject): boolean {
+  const there = [...byPath(state)].filter(([path]) => path.startsWith(METADATA))
+  return (
+    there.length === metadata.size &&
+    there.every(([path, digest]) => {
+      const bytes = metadata.get(path.slice(METADATA.length))
+      return bytes !== undefined && createHash(digestAlgorithm).update(bytes).digest('hex') === digest
+    })
+  )
 }
 
 /** What a file may be addressed by, by the checksum that it came with. */

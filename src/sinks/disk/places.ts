@@ -61,7 +61,8 @@ export class Places {
   }
 }
 
-async function linkOrCopy(from: string, to: string): Promise<Linked> {
+/** Gives a file another name, or makes a copy where the system knows no links, or not one more of this file. Rejects as `link`. */
+export async function linkOrCopy(from: string, to: string): Promise<Linked> {
   try {
     await link(from, to)
     return 'linked'

@@ -1,0 +1,288 @@
+import { createHash } from 'node:crypto'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { datasetVersionOf, readInventory, type Inventory } from '../../src/proof/ocfl/inventory.ts'
+import { usualLayout } from '../../src/proof/ocfl/layout.ts'
+import { rootOf } from '../../src/proof/ocfl/mirror-objects.ts'
+import { hasPython, python } from '../proof/validators.ts'
+import { file } from './file.ts'
+import type { MirrorHome } from './home.ts'
+
+const A = 'doi:10.5072/FK2/A'
+const B = 'doi:10.5072/FK2/B'
+const ROOT = rootOf({ name: 'm' })
+
+function objectOf(pid: string): string {
+  return `${ROOT}/${usualLayout().pathOf(pid)}`
+}
+
+/** The object of a dataset, and its files, as any other program would read them. */
+export class StoredObject {
+  readonly inventory: Inventory
+  readonly #files: Readonly<Record<string, string>>
+
+  private constructor(inventory: Inventory, files: Readonly<Record<string, string>>) {
+    this.inventory = inventory
+    this.#files = files
+  }
+
+  static async of(home: MirrorHome, pid: string): Promise<StoredObject | undefined> {
+    const files = await home.files(objectOf(pid))
+    const inventory = readInventory(Buffer.from(files['inventory.json'] ?? ''))
+    return inventory && new StoredObject(inventory, files)
+  }
+
+  /** The files that a version of the dataset has, as it was last taken; undefined: there is none. */
+  version(number: string): Record<string, string> | undefined {
+    const names = Object.keys(this.inventory.versions).sort((a, b) => Number(b.slice(1)) - Number(a.slice(1)))
+    const name = names.find((one) => this.#number(one) === number)
+    return name === undefined ? undefined : this.files(name)
+  }
+
+  get head(): string | undefined {
+    return this.#number(this.inventory.head)
+  }
+
+  /** Without the metadata. */
+  files(version: string): Record<string, string> {
+    const { manifest, versions, digestAlgorithm } = this.inventory
+    const found: Record<string, string> = {}
+    for (const [digest, paths] of Object.entries(versions[version]?.state ?? {})) {
+      const bytes = this.#files[manifest[digest]?.[0] ?? ''] ?? ''
+      expect(createHash(digestAlgorithm).update(bytes).digest('hex')).toBe(digest)
+      for (const path of paths) if (!path.startsWith('.dataverse/')) found[path] = bytes
+    }
+    return found
+  }
+
+  #number(version: string): string | undefined {
+    const found = this.inventory.versions[version]
+    return found && datasetVersionOf(found)
+  }
+}
+
+/** Has ocfl-py judge all objects of the mirror, copied to a folder. */
+export async function expectValid(home: MirrorHome): Promise<void> {
+  const files = await home.files(ROOT)
+  const copy = join(home.folder, 'copy')
+  await rm(copy, { recursive: true, force: true })
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(copy, path)), { recursive: true })
+    await writeFile(join(copy, path), content)
+  }
+  const objects = Object.keys(files).flatMap((path) => (path.endsWith('/0=ocfl_object_1.1') ? [dirname(path)] : []))
+  if (!hasPython || objects.length === 0) return
+  const judged = await python('ocfl-validate.py', ...objects.map((path) => join(copy, path)))
+  expect(judged.code, judged.text).toBe(0)
+}
+
+/** What a mirror with `--layout ocfl` promises wherever it is kept. */
+export function describeOcflMirror(on: string, homeOf: () => Promise<MirrorHome>): void {
+  describe(`a mirror of objects ${on}`, () => {
+    let home: MirrorHome
+    let to: readonly string[]
+    beforeEach(async () => {
+      home = await homeOf()
+      to = ['--to', home.destination]
+      home.repository.deposit(A, [file('a.txt', 'alpha'), file('b.txt', 'beta', 'sub')], { collection: 'climate' })
+      home.repository.deposit(B, [file('c.txt', 'gamma')], { collection: 'ice' })
+    })
+    afterEach(() => home.close())
+
+    async function create(...more: readonly string[]): Promise<void> {
+      const scope = ['--collection', 'climate', '--layout', 'ocfl', ...more]
+      const { code, stderr } = await home.cli('mirror', 'create', 'm', ...to, ...scope)
+      expect([code, stderr]).toEqual([0, ''])
+    }
+
+    async function stored(pid = A): Promise<StoredObject> {
+      const found = await StoredObject.of(home, pid)
+      if (!found) throw new Error(`no object of ${pid}`)
+      return found
+    }
+
+    async function verified(): Promise<void> {
+      const { code, stdout } = await home.cli('verify', home.destination)
+      expect([code, stdout]).toEqual([0, expect.any(String)])
+      const root = await home.cli('verify', `${home.destination}/${ROOT}`)
+      expect([root.code, root.stdout]).toEqual([0, expect.stringContaining('valid by OCFL')])
+    }
+
+    it('has an object for each dataset and a version for each release, nothing twice and nothing beside it', async () => {
+      await create('--metadata', 'all')
+      const first = await home.run()
+      expect([first.code, first.report.files['fetched']]).toEqual([0, 3])
+      home.repository.publish(A, (files) => [
+        ...files.slice(1).map((one) => ({ ...one, label: 'renamed.txt' })),
+        file('n', 'new'),
+      ])
+      const second = await home.run()
+      expect([second.code, second.report.files['fetched'], second.report.files['moved']]).toEqual([0, 1, 0])
+      const object = await stored()
+      expect([object.version('1.0'), object.version('2.0'), object.head]).toEqual([
+        { 'a.txt': 'alpha', 'sub/b.txt': 'beta' },
+        { 'sub/renamed.txt': 'beta', n: 'new' },
+        '2.0',
+      ])
+      const { versions, head, fixity } = object.inventory
+      expect(fixity?.['md5']?.[createHash('md5').update('new').digest('hex')]).toEqual(['v2/content/n'])
+      const records = await home.files('.dataferry/mirrors/m/files')
+      for (const text of Object.values(records)) expect(text).toMatch(/"digests":\[\{"algorithm":"sha512"/)
+      expect(versions['v1']).toMatchObject({
+        message: `Version 1.0 of ${A}, fetched from ${home.server.url} by dataferry`,
+        user: { name: 'dataferry' },
+      })
+      expect(Object.values(versions[head]?.state ?? {}).flat()).toContain('.dataverse/datacite.xml')
+      const beside = Object.keys(await home.files()).filter((path) => !path.startsWith(`${ROOT}/`))
+      expect(beside).toEqual([])
+      await expectValid(home)
+      await verified()
+      const again = await home.run('--full')
+      expect([again.code, again.report.files['fetched']]).toEqual([0, 0])
+      expect((await stored()).inventory.head).toBe(object.inventory.head)
+    })
+
+    it('with --versions all has every release in its order, bytes that are in several once', async () => {
+      home.repository.publish(A, (files) => [...files, file('new.txt', 'new')])
+      home.repository.publish(A, (files) => files.slice(1))
+      await create('--versions', 'all')
+      const { code, report } = await home.run()
+      expect([code, report.files['fetched']]).toEqual([0, 4])
+      const object = await stored()
+      expect(['1.0', '2.0', '3.0'].map((number) => object.version(number))).toEqual([
+        { 'a.txt': 'alpha', 'sub/b.txt': 'beta' },
+        { 'a.txt': 'alpha', 'sub/b.txt': 'beta', 'new.txt': 'new' },
+        { 'sub/b.txt': 'beta', 'new.txt': 'new' },
+      ])
+      expect(Object.keys(object.inventory.versions)).toEqual(['v1', 'v2', 'v3'])
+      await expectValid(home)
+      await verified()
+    })
+
+    it('keeps what was replaced as content of older versions: prune says so, and purge takes the object away', async () => {
+      await create()
+      await home.run()
+      home.repository.publish(A, (files) => files.slice(1))
+      expect((await home.run()).code).toBe(0)
+      const pruned = await home.cli('mirror', 'prune', 'm', '--removed-for', '0d', '--yes', ...to)
+      expect([pruned.code, pruned.stdout]).toEqual([0, expect.stringContaining('nothing to prune')])
+      expect((await stored()).version('1.0')).toEqual({ 'a.txt': 'alpha', 'sub/b.txt': 'beta' })
+      expect((await home.cli('mirror', 'purge', 'm', A, '--yes', ...to)).code).toBe(0)
+      expect(Object.keys(await home.files(objectOf(A)))).toEqual([])
+      for (const more of [[], ['--full']]) {
+        expect((await home.run(...more)).report).toMatchObject({ states: { current: 1, purged: 1 } })
+      }
+      await expectValid(home)
+      await verified()
+    })
+
+    it('a release that is withdrawn leaves the object as it is, and what is released then is its head', async () => {
+      await create()
+      await home.run()
+      home.repository.publish(A, () => [file('wrong.txt', 'wrong')])
+      await home.run()
+      home.repository.deaccession(A, 'Wrong.', { number: '2.0' })
+      expect((await home.run('--full')).code).toBe(0)
+      const object = await stored()
+      expect([object.head, object.version('1.0'), object.version('2.0')]).toEqual([
+        '1.0',
+        { 'a.txt': 'alpha', 'sub/b.txt': 'beta' },
+        { 'wrong.txt': 'wrong' },
+      ])
+      await expectValid(home)
+      await verified()
+    })
+
+    it('a file that may not be had is lacking in the version, which says so, and comes with one more', async () => {
+      home.repository.publish(A, (files) => [...files, { ...file('late.txt', 'late'), store: 'missing' }])
+      await create()
+      expect((await home.run('--retries', '1')).code).toBe(1)
+      const object = await stored()
+      expect(object.version('2.0')).toEqual({ 'a.txt': 'alpha', 'sub/b.txt': 'beta' })
+      expect(object.inventory.versions['v1']?.message).toContain(', without 1 file that could not be fetched')
+      home.repository.updateCurrent(A, (files) => files.map((one) => ({ ...one, store: 'stream' })))
+      expect((await home.run()).code).toBe(0)
+      const whole = await stored()
+      expect([whole.version('1.0'), whole.version('2.0')]).toEqual([
+        undefined,
+        { 'a.txt': 'alpha', 'sub/b.txt': 'beta', 'late.txt': 'late' },
+      ])
+      expect(whole.inventory.versions['v2']?.message).toMatch(/by dataferry$/)
+      await expectValid(home)
+    })
+
+    it('an object that another program has touched is left alone and named, and the other datasets go on', async () => {
+      await create()
+      await home.run()
+      await home.place.write(`${objectOf(A)}/v2/content/theirs.txt`, 'theirs')
+      const before = await home.files(objectOf(A))
+      home.repository.publish(A, (files) => [...files, file('new.txt', 'new')])
+      home.repository.publish(B, (files) => [...files, file('more.txt', 'more')])
+      for (let n = 0; n < 2; n++) {
+        const { code, report } = await home.run()
+        expect(code).toBe(1)
+        expect(report['problems']).toEqual([expect.objectContaining({ dataset: A, code: 'OCFL_REFUSED' })])
+      }
+      expect(await home.files(objectOf(A))).toEqual(before)
+      expect((await stored(B)).version('2.0')).toEqual({ 'c.txt': 'gamma', 'more.txt': 'more' })
+      // What came is kept until the object can be written, and not fetched again.
+      await home.place.remove(`${objectOf(A)}/v2/content/theirs.txt`)
+      await removeEmptyFolder(home, `${objectOf(A)}/v2`)
+      const { code, report } = await home.run()
+      expect([code, report.files['fetched']]).toEqual([0, 0])
+      expect((await stored()).version('2.0')).toEqual({ 'a.txt': 'alpha', 'sub/b.txt': 'beta', 'new.txt': 'new' })
+      await expectValid(home)
+      await verified()
+    })
+
+    it('verify names every kind of damage to an object', async () => {
+      await create()
+      await home.run()
+      const object = await stored()
+      const content = Object.values(object.inventory.manifest).flat()
+      const at = (end: string): string => `${objectOf(A)}/${content.find((path) => path.endsWith(end)) ?? ''}`
+      await home.place.write(at('a.txt'), 'alphA')
+      await home.place.remove(at('b.txt'))
+      await home.place.write(at('dataset.json'), '{}')
+      await home.place.write(`${objectOf(B)}/v1/inventory.json`, '{}')
+      await home.place.write(`${objectOf(B)}/v1/more.txt`, 'x')
+      const { code, stdout } = await home.cli('verify', home.destination)
+      expect([code, stdout]).toEqual([1, expect.stringContaining('1 missing, 3 changed, 1')])
+      for (const [word, path] of [
+        ['bit rot', at('a.txt')],
+        ['missing', at('b.txt')],
+        ['bit rot', at('dataset.json')],
+        ['bit rot', `${objectOf(B)}/v1/inventory.json`],
+        ['extra', `${objectOf(B)}/v1/more.txt`],
+      ]) {
+        expect(stdout).toMatch(new RegExp(`${word} +${path?.replaceAll(/[.=]/g, '\\$&') ?? ''}`))
+      }
+      const wanted = join(home.folder, 'again.csv')
+      await home.place.remove(at('a.txt'))
+      await home.cli('verify', home.destination, '--wanted', wanted)
+      expect((await home.cli('run', wanted, ...to)).code).toBe(0)
+      const rest = (await home.cli('verify', home.destination)).stdout
+      expect(rest).toContain(at('dataset.json'))
+      expect(rest).not.toMatch(/[ab]\.txt/)
+    })
+
+    it('is handed on as bags, crates and objects of another root', async () => {
+      await create('--metadata', 'all', '--versions', 'all')
+      home.repository.publish(A, (files) => files.slice(1))
+      await home.run()
+      const out = (name: string): readonly string[] => ['--from', home.destination, '--to', join(home.folder, name)]
+      expect((await home.cli('bag', 'm', ...out('bags'), '--offline')).code).toBe(0)
+      expect((await home.cli('export', 'ro-crate', 'm', ...out('crates'), '--offline')).code).toBe(0)
+      expect((await home.cli('export', 'ocfl', 'm', ...out('objects'), '--offline')).code).toBe(0)
+      const status = await home.cli('mirror', 'status', 'm', ...to)
+      expect([status.code, status.stdout]).toEqual([0, expect.stringContaining('2')])
+      expect((await home.cli('mirror', 'changes', 'm', ...to)).code).toBe(0)
+    })
+  })
+}
+
+/** A disk keeps the folder of a file that was removed. */
+async function removeEmptyFolder({ destination }: MirrorHome, path: string): Promise<void> {
+  if (!destination.startsWith('s3:')) await rm(join(destination, path), { recursive: true, force: true })
+}
