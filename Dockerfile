@@ -9,7 +9,7 @@ COPY package.json package-lock.json ./
 # No package that runs needs its install script, and a script could do anything.
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json ./
-COPY scripts/build.mjs scripts/
+COPY scripts/build.mjs scripts/build-pages.mjs scripts/
 COPY src src
 COPY jobs jobs
 COPY workers workers
@@ -20,6 +20,7 @@ FROM ${NODE_IMAGE} AS standin
 WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules/zod node_modules/zod
+COPY --from=build /app/node_modules/csv-parse node_modules/csv-parse
 COPY test/fakes/dataverse test/fakes/dataverse
 USER node
 ENTRYPOINT ["node", "test/fakes/dataverse/main.ts"]

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { SharedBatch } from '../ledger/schedules.ts'
 import type { Interruption } from './interruption.ts'
 import { supervision } from './supervision.ts'
 import type { OutputOptions } from './terminal/output.ts'
@@ -39,13 +40,22 @@ const resultSchema = z.discriminatedUnion('event', [
 ])
 type Result = z.infer<typeof resultSchema>
 
-/** Tells a scheduler of results; undefined where a supervisor listens. */
+/** The batch that a command has left to the workers, while it goes. */
+const sharedSchema = z.object({ event: z.literal('shared'), batch: z.string(), destination: z.string() })
+
+/** Tells a scheduler of results, and of the batch; undefined where a supervisor listens. */
 export function tellParent(): OutputOptions['onRecord'] {
   if (supervision()) return undefined
   return (record) => {
-    const result = resultSchema.safeParse(record)
-    if (result.success && process.connected) process.send?.(result.data)
+    const told = z.union([resultSchema, sharedSchema]).safeParse(record)
+    if (told.success && process.connected) process.send?.(told.data)
   }
+}
+
+/** The batch that a command has left to the workers; undefined for any other message of a child. */
+export function sharedBatchOf(message: unknown): SharedBatch | undefined {
+  const shared = sharedSchema.safeParse(message).data
+  return shared && { id: shared.batch, destination: shared.destination }
 }
 
 /** Where the report of a result is; undefined for any other message of a child. */

@@ -49,6 +49,7 @@ export function runShared(
     const runtime = await lazy.get()
     const ready = await planAhead(context, sink, begun, sources, runtime)
     await openToWorkers(context, runtime, sink, ready)
+    out.record({ event: 'shared', batch: id, destination: sink.url })
     const { notices } = runtime
     const mine = { servers, tokenServers: tokenServers(config, servers), destination: sink.url }
     const gaveUp = new AbortController()

@@ -7,8 +7,16 @@ import { DEFAULT_PREFIX } from './redis/keys.ts'
 import { BEGIN_RUN, END_RUN, READ_SCHEDULE, RENEW_RUN } from './redis/schedule-scripts.ts'
 import { run } from './redis/script.ts'
 
-/** Who looks after a run, and the process of its command once it has one. */
-const ownerSchema = processIdentitySchema.extend({ id: z.string(), command: processIdentitySchema.optional() })
+const sharedBatchSchema = z.object({ id: z.string().max(200), destination: z.string().max(4_000) })
+/** A batch that its command has left to the workers, and the URL of its destination. */
+export type SharedBatch = Readonly<z.infer<typeof sharedBatchSchema>>
+
+/** Who looks after a run, the process of its command once it has one, and its batch once workers have it. */
+const ownerSchema = processIdentitySchema.extend({
+  id: z.string(),
+  command: processIdentitySchema.optional(),
+  shared: sharedBatchSchema.optional(),
+})
 export type RunOwner = Readonly<z.infer<typeof ownerSchema>>
 
 /** What Redis knows of a schedule. */

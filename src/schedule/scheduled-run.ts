@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { every } from '../async/every.ts'
 import { messageOf } from '../errors.ts'
-import type { RunOwner, Schedules } from '../ledger/schedules.ts'
+import type { RunOwner, Schedules, SharedBatch } from '../ledger/schedules.ts'
 import type { Logger } from '../log.ts'
 import { ownProcess, type ProcessIdentity } from '../process/process-identity.ts'
 import type { Schedule } from './definition.ts'
@@ -13,6 +13,8 @@ export interface CommandProcess {
   /** Undefined when it could not be started. */
   readonly identity: ProcessIdentity | undefined
   readonly ended: Promise<CommandEnd>
+  /** Resolves once workers have its batch; undefined: it ended without. */
+  readonly shared: Promise<SharedBatch | undefined>
   /** Asks it to park what it does and to end with 10. @param why a clause for people */
   park(why: string): void
   /** Asks it to end, as Ctrl-C does. */
@@ -42,6 +44,8 @@ export interface RunDeps {
   readonly schedules: Pick<Schedules, 'read' | 'begin' | 'renew' | 'end' | 'forget'>
   readonly clock: () => Date
   readonly start: (schedule: Schedule) => Promise<CommandProcess>
+  /** Has the workers park what they have of a batch, until its command is started again. */
+  readonly hold: (batch: SharedBatch) => Promise<void>
   readonly tell: (event: ScheduleEvent) => void
   readonly log: Logger
 }
@@ -144,16 +148,26 @@ export class ScheduledRun {
 
   async #watch({ command, deaths }: Started): Promise<number | undefined> {
     const { log } = this.#deps
-    await this.#renew().catch((error: unknown) => log.debug({ err: error }))
-    const renewing = every(
-      RENEW_MS,
-      () => this.#renew(),
-      (error) => log.debug({ err: error }, 'a claim could not be renewed'),
-    )
+    const heard = (error: unknown): void => log.debug({ err: error }, 'a claim could not be renewed')
+    await this.#renew().catch(heard)
+    void command.shared.then((shared) => {
+      if (shared) this.#owner = { ...this.#owner, shared }
+      return shared && this.#renew().catch(heard)
+    })
+    const renewing = every(RENEW_MS, () => this.#renew(), heard)
     const end = await command.ended
     await renewing.stop()
+    if (end.code === undefined) await this.#holdBatch()
     await this.#end(end, this.#whyParked(end, deaths))
     return end.code
+  }
+
+  /** Killed, a command could not have the workers park: beyond its hours they would go on. */
+  async #holdBatch(): Promise<void> {
+    const { hold, log } = this.#deps
+    const { shared } = this.#owner
+    if (this.#schedule.between === undefined || !shared || this.#isLost) return
+    await hold(shared).catch((error: unknown) => log.warn({ batch: shared.id, problem: messageOf(error) }, 'not held'))
   }
 
   async #end({ code, report, said }: CommandEnd, parked: string | undefined): Promise<void> {

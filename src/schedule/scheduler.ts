@@ -55,7 +55,9 @@ export class Scheduler {
     const { name } = schedule
     const now = clock()
     if (!mayRunAt(schedule, now)) {
-      this.#going.get(name)?.park(HOURS_END)
+      const going = this.#going.get(name)
+      if (going) going.park(HOURS_END)
+      else await this.#holdOrphan(name)
       return
     }
     if (schedule.pausedAt !== undefined) return
@@ -90,6 +92,15 @@ export class Scheduler {
     this.#going.set(name, run)
     void run.ended.then(() => this.#going.delete(name))
     await run.started
+  }
+
+  /** Outside its hours: whoever looked after the run has died with its command, and workers may still have its batch. */
+  async #holdOrphan(name: string): Promise<void> {
+    const { schedules, hold } = this.#deps
+    const { owner, isSilent } = await schedules.read(name)
+    if (!owner?.shared || !(isSilent || (await isGone(owner)))) return
+    await hold(owner.shared)
+    await schedules.end(name, owner, true)
   }
 
   /** What is known without Redis: the newest due time that was acted on, and a run that nobody looks after any more. */

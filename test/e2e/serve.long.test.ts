@@ -3,14 +3,9 @@ import { expect, test } from 'vitest'
 import { RedisPlayer } from '../../scripts/chaos/redis-player.ts'
 import { ScheduleFolder } from '../../src/schedule/schedule-folder.ts'
 import { until } from './service.ts'
-import { processOf, useServing } from './serving.ts'
+import { inHours, processOf, useServing } from './serving.ts'
 
 const service = useServing()
-
-/** The full hour of the day so many hours from now, in UTC as the schedule. */
-function inHours(ahead: number): string {
-  return `${String((new Date().getUTCHours() + ahead) % 24).padStart(2, '0')}:00`
-}
 
 test('the part with the schedules is killed in the middle of a run: the next one goes on with it', async () => {
   await service.overdueMirror()

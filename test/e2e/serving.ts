@@ -114,11 +114,23 @@ export function useServing(): Serving {
 
 /** The process of a part, a child of `serve`. */
 export function processOf(part: string, { child }: Started): number {
-  const children = readFileSync(`/proc/${child.pid ?? 0}/task/${child.pid ?? 0}/children`, 'utf8')
-  const found = children
-    .trim()
-    .split(' ')
-    .find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`--part\0${part}`))
-  if (found === undefined) throw new Error(`serve has no part ${part}: ${children}`)
+  return childWith(`--part\0${part}`, child.pid ?? 0)
+}
+
+/** The command that the schedules of a `serve` have started. */
+export function scheduledCommand(serving: Started): number {
+  return childWith('mirror\0', processOf('schedules', serving))
+}
+
+/** The child of a process whose command line holds these words. */
+function childWith(words: string, parent: number): number {
+  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ')
+  const found = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(words))
+  if (found === undefined) throw new Error(`No child of ${parent} has ${words}: ${children.join(' ')}`)
   return Number(found)
+}
+
+/** The full hour of the day so many hours from now, in UTC as the schedule. */
+export function inHours(ahead: number): string {
+  return `${String((new Date().getUTCHours() + ahead) % 24).padStart(2, '0')}:00`
 }

@@ -12,8 +12,13 @@ beforeAll(async () => {
   home = await makeHome()
   dataverse = await startDataverseProcess({
     world: {
+      collections: [{ alias: 'climate' }],
       datasets: [
-        { pid: 'doi:10.5072/FK2/A', files: [{ id: 1, label: 'a.bin', content: { size: LARGE, seed: 1 } }] },
+        {
+          pid: 'doi:10.5072/FK2/A',
+          collection: 'climate',
+          files: [{ id: 1, label: 'a.bin', content: { size: LARGE, seed: 1 } }],
+        },
         { pid: 'doi:10.5072/FK2/B', files: [{ id: 2, label: 'b.bin', content: { size: LARGE, seed: 2 } }] },
         { pid: 'doi:10.5072/FK2/C', files: [{ id: 3, label: 'c.bin', content: { size: LARGE, seed: 3 } }] },
       ],
@@ -86,4 +91,36 @@ test('work with several processes stops when all of them together have received 
   expect(received.filter((bytes) => bytes > 0).length).toBeGreaterThan(1)
   expect(received.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(LARGE)
   expect((await home.run(args)).code).toBe(0)
+})
+
+test('a run of a mirror parks at the byte at either of its limits, and the same command continues', async () => {
+  const create = ['mirror', 'create', 'm', '--collection', 'climate', ...at('mirror')]
+  expect((await home.run(create)).code).toBe(0)
+  const args = ['mirror', 'run', 'm', ...at('mirror')]
+  for (const limit of [
+    ['--max-transfer', '6M'],
+    ['--max-duration', '2s'],
+  ]) {
+    const { code, stderr } = await home.run([...args, ...limit])
+    expect(stderr).toContain(`Stopping (${limit[0] ?? ''}: `)
+    expect(code).toBe(10)
+  }
+  const before = (await sent())[0] ?? 0
+  expect((await home.run(args)).code).toBe(0)
+  expect(((await sent())[0] ?? 0) - before).toBeLessThan(LARGE)
+})
+
+test('serve parks at the byte when its workers have received so much, and work when its time is over', async () => {
+  expect((await home.run(['enqueue', '1', ...at('e')])).code).toBe(0)
+  const before = (await sent())[0] ?? 0
+  const serving = await home.run(['serve', '--server', dataverse.url, '--processes', '2', '--max-transfer', '6M'])
+  expect(serving.stderr).toContain('Stopping (--max-transfer: ')
+  expect(serving.code).toBe(10)
+  const working = ['work', '--server', dataverse.url, '--processes', '1']
+  const limited = await home.run([...working, '--max-duration', '1500ms'])
+  expect(limited.stderr).toContain('Stopping (--max-duration: ')
+  expect(limited.code).toBe(10)
+  expect((await home.run([...working, '--until-done'])).code).toBe(0)
+  // What is on its way when a limit is met is fetched again, and no more.
+  expect(((await sent())[0] ?? 0) - before).toBeLessThan(1.5 * LARGE)
 })

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
@@ -42,6 +42,28 @@ it('images of others are pinned by a digest, beside a version for people', async
   const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, base]) => base)
   expect(new Set(bases)).toEqual(new Set(['${NODE_IMAGE}']))
   expect(/^ARG NODE_IMAGE=(\S+)$/m.exec(dockerfile)?.[1]).toMatch(PINNED)
+})
+
+it('what builds the program is in the image that builds it, and is not ignored', async () => {
+  const [, copied = ''] = /^COPY (scripts\/.*) scripts\/$/m.exec(await read('Dockerfile')) ?? []
+  const scripts = copied.split(' ')
+  const ignore = await read('.dockerignore')
+  for (const script of scripts) {
+    expect(ignore).toContain(`!${script}`)
+    for (const [, name = ''] of (await read(script)).matchAll(/from '\.\/(.+)'/g))
+      expect(scripts).toContain(`scripts/${name}`)
+  }
+})
+
+it('the packages of the stand-in are in its image', async () => {
+  const folder = new URL('../fakes/dataverse/', import.meta.url)
+  const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.ts'))
+  const texts = await Promise.all(names.map((name) => readFile(new URL(name, folder), 'utf8')))
+  const imported = texts.flatMap((text) =>
+    [...text.matchAll(/^import .*from '(?!node:|\.)([\w-]+)/gm)].map(([, name]) => name),
+  )
+  const copied = [...(await read('Dockerfile')).matchAll(/\/app\/node_modules\/(\S+) /g)].map(([, name]) => name)
+  expect(new Set(copied)).toEqual(new Set(imported))
 })
 
 it('Redis runs as its own user, with a password that only the user knows and no argument shows', () => {

@@ -4,7 +4,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { Schedules } from '../../src/ledger/schedules.ts'
+import { Schedules, type SharedBatch } from '../../src/ledger/schedules.ts'
 import { createLogger } from '../../src/log.ts'
 import { describeProcess, ownProcess } from '../../src/process/process-identity.ts'
 import type { Schedule } from '../../src/schedule/definition.ts'
@@ -23,6 +23,8 @@ class Command implements CommandProcess {
   isStopped = false
   end: (end: CommandEnd) => void = () => undefined
   readonly ended = new Promise<CommandEnd>((resolve) => (this.end = resolve))
+  share: (batch: SharedBatch) => void = () => undefined
+  readonly shared = new Promise<SharedBatch | undefined>((resolve) => (this.share = resolve))
 
   park(why: string): void {
     this.parked.push(why)
@@ -39,6 +41,7 @@ class Machine {
   now: Date
   readonly started: Command[] = []
   readonly damaged: string[] = []
+  readonly held: string[] = []
   readonly folder: ScheduleFolder
   scheduler: Scheduler
   readonly #prefix: string
@@ -61,6 +64,7 @@ class Machine {
         this.started.push(command)
         return Promise.resolve(command)
       },
+      hold: ({ id }) => Promise.resolve(void this.held.push(id)),
       tell: () => undefined,
       onDamaged: (name) => this.damaged.push(name),
       log: createLogger('silent'),
@@ -306,6 +310,37 @@ describe('hours', () => {
     expect(await skips(one)).toMatchObject([{ due: '2026-11-28T21:00:00.000Z' }])
   })
 
+  const batch = { id: 'b1', destination: 'file:///data' }
+  const sharedOf = async () => (await new Schedules(redis.client, prefix).read('n')).owner?.shared
+
+  it('end for the workers, too, where a command is killed in them', async () => {
+    const one = await machine('a', { cron: '0 21 * * *', between: '20:00-06:00' })
+    await one.at('2026-11-27T21:00:00Z')
+    one.started[0]?.share(batch)
+    await expect.poll(sharedOf).toEqual(batch)
+    await one.end(0, { code: undefined })
+    expect(one.held).toEqual(['b1'])
+    await one.at('2026-11-28T06:00:00Z')
+    expect(one.started).toHaveLength(1)
+    await one.at('2026-11-28T20:00:00Z')
+    expect(one.started).toHaveLength(2)
+  })
+
+  it('end for the workers, too, where whoever looked after a run is gone when they are over', async () => {
+    const one = await machine('a', { cron: '0 21 * * *', between: '20:00-06:00' })
+    const dead = { id: 'dead', ...(await ownProcess()), startTime: '1', shared: batch }
+    const due = Date.parse('2026-11-27T21:00:00Z')
+    const run = '2026-11-27T21:00:00.000Z'
+    await new Schedules(redis.client, prefix).begin('n', { owner: dead, due, run })
+    await one.at('2026-11-28T06:00:00Z')
+    await one.at('2026-11-28T06:00:01Z')
+    expect(one.held).toEqual(['b1'])
+    await one.at('2026-11-28T20:00:00Z')
+    expect(one.started).toHaveLength(1)
+    await one.end(0, { code: 0 })
+    expect(await runs(one)).toMatchObject([{ run, code: 0 }])
+  })
+
   it('let what is due outside them wait until they begin', async () => {
     const one = await machine('a', { cron: '0 12 * * *', between: '20:00-06:00' })
     await one.at('2026-11-27T12:00:00Z')
@@ -398,7 +433,7 @@ it('a run that was started by hand and stopped by hand has ended', async () => {
   expect((await schedules.begin('n', { owner, due: undefined, run, byHand: true })).what).toBe('begun')
   const deps = { folder: one.folder, schedules, clock: () => one.now, log: createLogger('silent') }
   const byHand = new ScheduledRun(
-    { ...deps, start: () => Promise.resolve(command), tell: () => undefined },
+    { ...deps, start: () => Promise.resolve(command), hold: () => Promise.resolve(), tell: () => undefined },
     schedule(),
     run,
     owner,

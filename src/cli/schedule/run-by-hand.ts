@@ -1,11 +1,12 @@
 import { DataferryError } from '../../errors.ts'
-import { Schedules } from '../../ledger/schedules.ts'
+import { Schedules, type SharedBatch } from '../../ledger/schedules.ts'
 import type { Schedule } from '../../schedule/definition.ts'
 import type { ScheduleFolder } from '../../schedule/schedule-folder.ts'
 import { newRunOwner, runByHand as nameByHand, ScheduledRun } from '../../schedule/scheduled-run.ts'
 import { isGone } from '../../schedule/scheduler.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { openRuntime } from '../runtime.ts'
+import { holdShared } from './hold-shared.ts'
 import { startCommand } from './start-command.ts'
 
 /** `dataferry schedule run`: runs it now, here, whatever its times say. Ends as its command does. */
@@ -29,6 +30,7 @@ export async function runByHand(context: Context, folder: ScheduleFolder, schedu
     schedules,
     clock: () => new Date(),
     start: (one: Schedule) => startCommand(context, one, undefined),
+    hold: (batch: SharedBatch) => holdShared(context, runtime, batch),
     tell: () => undefined,
     log,
   }

@@ -13,6 +13,7 @@ import type { Context, ExitCode } from '../command.ts'
 import { endCode } from '../failure.ts'
 import { openRuntime } from '../runtime.ts'
 import { formatDuration } from '../../model/format.ts'
+import { holdShared } from './hold-shared.ts'
 import { startCommand } from './start-command.ts'
 
 const TICK_MS = 1_000
@@ -45,6 +46,7 @@ export async function runSchedules(context: Context): Promise<ExitCode> {
     schedules: new Schedules(runtime.client, prefix),
     clock: () => new Date(),
     start: (schedule: Schedule) => startCommand(context, schedule, folder.log(schedule.name)),
+    hold: (batch) => holdShared(context, runtime, batch),
     tell: (event) => {
       tell(context, event)
       if (event.event === 'skipped') void notifySkipped(event).catch(warn)

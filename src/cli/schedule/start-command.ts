@@ -5,10 +5,11 @@ import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { messageOf } from '../../errors.ts'
 import { describeProcess } from '../../process/process-identity.ts'
+import type { SharedBatch } from '../../ledger/schedules.ts'
 import type { Schedule } from '../../schedule/definition.ts'
 import type { CommandEnd, CommandProcess } from '../../schedule/scheduled-run.ts'
 import type { Context } from '../command.ts'
-import { reportOf, type Asked } from '../heed-parent.ts'
+import { reportOf, sharedBatchOf, type Asked } from '../heed-parent.ts'
 import { commandEnvironment } from '../supervision.ts'
 import { SCHEDULABLE } from './schedulable.ts'
 
@@ -49,13 +50,20 @@ export async function startCommand(
   )
   if (typeof file === 'number') closeSync(file)
   let report: string | undefined
-  child.on('message', (message) => (report = reportOf(message) ?? report))
+  let share: (batch: SharedBatch | undefined) => void = () => undefined
+  const shared = new Promise<SharedBatch | undefined>((resolve) => (share = resolve))
+  child.on('message', (message) => {
+    report = reportOf(message) ?? report
+    const batch = sharedBatchOf(message)
+    if (batch) share(batch)
+  })
   let killer: NodeJS.Timeout | undefined
   const ended = new Promise<CommandEnd>((resolve) => {
     child.once('error', (error) => resolve({ code: 3, said: whyNotStarted(error, schedule) }))
     child.once('exit', (code) => resolve({ code: code ?? undefined }))
   }).then(async (end): Promise<CommandEnd> => {
     clearTimeout(killer)
+    share(undefined)
     return { ...end, report, said: end.said ?? (log === undefined ? undefined : await tailOf(log)) }
   })
   if (child.pid === undefined) await once(child, 'error').catch(() => undefined)
@@ -66,6 +74,7 @@ export async function startCommand(
   return {
     identity: child.pid === undefined ? undefined : await describeProcess(child.pid),
     ended,
+    shared,
     park: (why) => ask({ park: why }),
     stop: () => {
       // Where there are hours, nobody may go on with it beyond them.

@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest'
+import { runsOf } from '../../src/schedule/history.ts'
+import { records } from './cli.ts'
+import { until } from './service.ts'
+import { inHours, processOf, scheduledCommand, useServing } from './serving.ts'
+
+const service = useServing()
+const outside = (): string => `${inHours(12)}-${inHours(13)}`
+
+test('a command that is killed outside its hours leaves its batch to no worker, and goes on at the byte in the next ones', async () => {
+  const schedule = await service.overdueMirror()
+  await service.folder.write({ ...schedule, between: `${inHours(13)}-${inHours(12)}` })
+  const counted = await service.counted()
+  await service.slow(true)
+  const running = service.serve()
+  await service.untilRunning()
+  // Frozen, it cannot do what it is asked.
+  const command = scheduledCommand(running)
+  process.kill(command, 'SIGSTOP')
+  await service.folder.write({ ...schedule, between: outside() })
+  process.kill(command, 'SIGKILL')
+  await service.untilQuiet()
+  await until('it is on record', async () => (await service.lastRun())?.parked !== undefined)
+  expect((await service.home.run(['status'])).stdout).toContain('until its schedule goes on')
+  await service.slow(false)
+  await service.folder.write(schedule)
+  expect(await service.untilEnded()).toMatchObject({ code: 0, again: 1 })
+  expect(await service.counted()).toBe(counted + 1)
+  expect((await service.stop(running)).code).toBe(0)
+})
+
+test('a scheduler that is killed with its command leaves nothing to workers outside its hours once another one is there', async () => {
+  const schedule = await service.overdueMirror()
+  await service.folder.write({ ...schedule, between: `${inHours(13)}-${inHours(12)}` })
+  await service.slow(true)
+  const running = service.serve()
+  await service.untilRunning()
+  const both = [scheduledCommand(running), processOf('schedules', running)]
+  for (const pid of both) process.kill(pid, 'SIGSTOP')
+  await service.folder.write({ ...schedule, between: outside() })
+  for (const pid of both) process.kill(pid, 'SIGKILL')
+  await service.untilQuiet()
+  expect((await service.home.run(['status'])).stdout).toContain('until its schedule goes on')
+  await service.slow(false)
+  await service.folder.write(schedule)
+  expect(await service.untilEnded()).toMatchObject({ code: 0, again: 1 })
+  expect((await service.stop(running)).code).toBe(0)
+})
+
+test('enqueue and verify run at their times, not before their jitter, and are on record', async () => {
+  const at = ['--cron', '*/4 * * * * *', '--jitter', '3s', '--']
+  const place = ['--server', service.url(), '--to', service.home.data]
+  for (const [name, command] of [
+    ['fetch', ['enqueue', '2', ...place]],
+    ['check', ['verify', service.home.data]],
+  ] as const) {
+    const { code, stderr } = await service.home.run(['schedule', 'add', name, ...at, ...command])
+    expect([code, stderr]).toEqual([0, ''])
+  }
+  const starts = new Map<unknown, unknown>()
+  for (const name of ['fetch', 'check']) {
+    const { stdout } = await service.home.run(['schedule', 'next', name, '100', '--json'])
+    for (const { schedule, due, start } of records(stdout)) starts.set(`${String(schedule)} ${String(due)}`, start)
+  }
+  const running = service.serve()
+  await until('a batch was verified', async () =>
+    runsOf(await service.folder.history('check')).some(({ code }) => code === 0),
+  )
+  expect((await service.stop(running)).code).toBe(0)
+  for (const name of ['fetch', 'check']) {
+    const runs = runsOf(await service.folder.history(name))
+    expect(runs.some(({ code }) => code === 0)).toBe(true)
+    for (const { due, startedAt } of runs)
+      expect(Date.parse(startedAt)).toBeGreaterThanOrEqual(Date.parse(String(starts.get(`${name} ${due ?? ''}`))))
+    const shown = records((await service.home.run(['schedule', 'show', name, '--json'])).stdout)
+    const told = shown.filter(({ event }) => event === 'run')
+    expect(told).toHaveLength(runs.length)
+    expect(told).toContainEqual(expect.objectContaining({ exit: 0 }))
+  }
+})
