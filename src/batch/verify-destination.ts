@@ -47,10 +47,18 @@ export type Finding =
   /** Unreadable records, so that nothing can be said about what they should prove. */
   | { readonly state: 'unreadable'; readonly path: string; readonly message: string }
 
-/** The checksum of a file, or else its size, for people: `md5 d41d…`, `99 bytes`. */
-export function bytesText({ size, checksum }: Bytes): string {
-  if (checksum) return `${checksum.algorithm} ${checksum.hex}`
-  return size === undefined ? 'unknown' : `${size} bytes`
+/** What was expected and what is there, for people: `md5 d41d…`, or of a wrong size `99 bytes`. */
+export function wordsOf(finding: Extract<Finding, { readonly expected: Bytes }>): {
+  readonly expected: string
+  readonly found: string
+} {
+  const found = finding.state === 'changed' ? finding.found : {}
+  const isSize = finding.state === 'changed' && finding.kind === 'wrong-size'
+  const text = ({ size, checksum }: Bytes): string => {
+    if (checksum && !isSize) return `${checksum.algorithm} ${checksum.hex}`
+    return size === undefined ? 'nothing' : `${size} bytes`
+  }
+  return { expected: text(finding.expected), found: text(found) }
 }
 
 /** The checksum of what is committed at a path; undefined: only its size is compared. */
@@ -240,7 +248,7 @@ async function compare(path: string, size: number, received: Received, hash: Has
   const { checksum } = received
   const changed = { state: 'changed', path, ...knownBy(received) } as const
   if (received.size !== undefined && size !== received.size) {
-    return { ...changed, kind: 'wrong-size', expected: { size: received.size }, found: { size } }
+    return { ...changed, kind: 'wrong-size', expected: bytesOf(received), found: { size } }
   }
   if (!checksum) return { state: 'size-only', path, size }
   const found = await hash(path, checksum.algorithm, size)

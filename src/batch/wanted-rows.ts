@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import { formatRecord } from '../manifest/record.ts'
 import type { BatchId } from '../model/batch.ts'
+import { checksumSchema } from '../model/checksum.ts'
 import type { Item } from '../model/item.ts'
 import { inertCell, WANTED_COLUMNS } from '../model/own-tables.ts'
 import { visibleText } from '../model/visible-text.ts'
 import type { Records } from '../sinks/sink.ts'
 import { ExternalSort, numberKey } from './external-sort.ts'
 import { ItemsReader } from './items-file.ts'
-import { bytesText, type Finding } from './verify-destination.ts'
+import { wordsOf, type Bytes, type Finding } from './verify-destination.ts'
 
 type Asked = NonNullable<NonNullable<Item['problem']>['asked']>
 
@@ -61,7 +62,11 @@ const wantedSchema = z.object({
   path: z.string(),
   state: z.string(),
   message: z.string(),
+  expected: z.object({ size: z.number().optional(), checksum: checksumSchema.optional() }).optional(),
 })
+
+/** What a manifest says of the bytes: what the server had published, or exactly what was received. */
+export type Promised = 'published' | 'received'
 
 /** What is no batch's, such as a mirror's: an item, `aside` where nothing can be fetched to its place; undefined: a batch's. */
 export type FindItem = (place: {
@@ -77,6 +82,7 @@ export type FindItem = (place: {
 export class WantedAgain implements AsyncDisposable {
   readonly #records: Records
   readonly #findItem: FindItem
+  readonly #promised: Promised
   readonly #found = new ExternalSort(wantedSchema)
   /** Items in the manifest, and their servers. */
   count = 0
@@ -84,24 +90,28 @@ export class WantedAgain implements AsyncDisposable {
   unknown = 0
   /** Items missing from it, since they are kept where nothing is fetched to. */
   aside = 0
+  /** Archives missing from it where what was received is promised: a server makes each one anew. */
+  archives = 0
   readonly servers = new Set<string>()
 
-  constructor(records: Records, findItem: FindItem) {
+  constructor(records: Records, findItem: FindItem, promised: Promised = 'published') {
     this.#records = records
     this.#findItem = findItem
+    this.#promised = promised
   }
 
   async add(finding: Finding): Promise<void> {
     if (finding.state !== 'missing' && finding.state !== 'changed' && finding.state !== 'unfetched') return
-    const { batch, n, path, state } = finding
-    const message = state === 'changed' ? `${bytesText(finding.found)}, was ${bytesText(finding.expected)}` : ''
-    await this.#found.add(`${batch} ${numberKey(n)}`, { batch, n, path, state, message })
+    const { batch, n, path } = finding
+    const message = finding.state === 'changed' ? differenceOf(finding) : ''
+    const expected = 'expected' in finding ? { expected: finding.expected } : {}
+    await this.#found.add(`${batch} ${numberKey(n)}`, { batch, n, path, state: finding.state, message, ...expected })
   }
 
   /** Every line, its header included; none when nothing was added. */
   async *rows(): AsyncGenerator<Uint8Array> {
     let items: { readonly batch: BatchId; readonly reader: ItemsReader } | undefined
-    for await (const { batch, n, path, state, message } of this.#found.values()) {
+    for await (const { batch, n, path, state, message, expected } of this.#found.values()) {
       const other = await this.#findItem({ batch, n, path })
       if (other === 'aside') {
         this.aside++
@@ -113,13 +123,27 @@ export class WantedAgain implements AsyncDisposable {
         this.unknown++
         continue
       }
+      if (this.#promised === 'received' && item.ref.kind !== 'file') {
+        this.archives++
+        continue
+      }
       if (this.count++ === 0) yield WANTED_HEADER
       this.servers.add(item.server)
-      yield wantedRow(item, state.toUpperCase(), message)
+      const wanted = this.#promised === 'received' && expected ? { ...item, expect: definedOf(expected) } : item
+      yield wantedRow(wanted, state.toUpperCase(), message)
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#found[Symbol.asyncDispose]()
   }
+}
+
+function differenceOf(finding: Parameters<typeof wordsOf>[0]): string {
+  const { found, expected } = wordsOf(finding)
+  return `${found}, was ${expected}`
+}
+
+function definedOf({ size, checksum }: Bytes): Item['expect'] {
+  return { ...(size !== undefined && { size }), ...(checksum && { checksum }) }
 }

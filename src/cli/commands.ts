@@ -95,6 +95,11 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./commands/verify.ts')).command,
   },
   {
+    name: 'repair',
+    summary: 'fetch again what is missing or changed, and only that',
+    load: async () => (await import('./commands/repair.ts')).command,
+  },
+  {
     name: 'bag',
     summary: 'hand on what was fetched as BagIt bags; check and complete any bag',
     load: async () => (await import('./commands/bag.ts')).command,

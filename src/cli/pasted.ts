@@ -14,6 +14,7 @@ export const NEEDED = {
   run: FETCH,
   retry: FETCH,
   resume: FETCH,
+  repair: FETCH,
   work: FETCH,
   access: [...SERVER_SETTINGS, 'guestbook', 'caFile'],
   guestbook: [...SERVER_SETTINGS, 'caFile'],

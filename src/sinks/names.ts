@@ -21,10 +21,14 @@ export function checkPath(path: string): void {
   }
 }
 
-/** What a mirror keeps aside: `.dataferry/mirrors/<name>/superseded/…` and `…/moving/…`. */
-const ASIDE = /^\.dataferry\/mirrors\/[a-z0-9][a-z0-9._-]{0,63}\/(?:superseded|moving)\/./
+/**
+ * What a mirror keeps aside: `.dataferry/mirrors/<name>/superseded/…` and `…/moving/…`; and damaged files that were repaired:
+ * `.dataferry/repair/<run>/aside/…`.
+ */
+const ASIDE =
+  /^\.dataferry\/(?:mirrors\/[a-z0-9][a-z0-9._-]{0,63}\/(?:superseded|moving)|repair\/[0-9TZ.-]{1,40}\/aside)\/./
 
-/** As `checkPath`, for places of committed files that a mirror keeps aside as well. Throws `ARGUMENT_INVALID`. */
+/** As `checkPath`, for places of committed files that are kept aside as well. Throws `ARGUMENT_INVALID`. */
 export function checkPlace(place: string): void {
   if (ASIDE.test(place)) checkSegments(place, 'path')
   else checkPath(place)

@@ -84,7 +84,7 @@ export interface Sink {
   sweep(batch: string | undefined, signal: AbortSignal): Promise<number>
   /**
    * Puts a committed file elsewhere within the destination, durable and in one step each, replacing what is there. Places are
-   * paths of files, or those that a mirror keeps aside (`checkPlace`).
+   * paths of files, or those that are kept aside (`checkPlace`).
    * @returns false: nothing is at `from`
    */
   move(from: string, to: string, signal: AbortSignal): Promise<boolean>

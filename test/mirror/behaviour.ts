@@ -455,13 +455,16 @@ export function describeMirror(on: string, homeOf: () => Promise<MirrorHome>): v
         await home.place.write(`${METADATA}/doi-10.5072-FK2-B/v1.0/dataset.json`, '{}')
         const bad = await home.cli('verify', home.destination)
         expect(bad.code).toBe(1)
-        expect(bad.stdout).toMatch(/changed {2}\.dataferry\/mirrors\/m\/superseded\S+a\.txt/)
-        expect(bad.stdout).toMatch(/changed {2}\.dataferry\/mirrors\/m\/metadata\S+dataset\.json/)
+        expect(bad.stdout).toMatch(/bit rot {2}\.dataferry\/mirrors\/m\/superseded\S+a\.txt/)
+        expect(bad.stdout).toMatch(/bit rot {2}\.dataferry\/mirrors\/m\/metadata\S+dataset\.json/)
         expect(bad.stdout).toContain('missing  doi-10.5072-FK2-B/c.txt')
         expect(bad.stdout).toContain('3 right')
         const wanted = join(home.folder, 'again.csv')
         const named = await home.cli('verify', home.destination, '--wanted', wanted)
-        expect([named.code, named.stderr]).toEqual([1, expect.stringContaining('1 file that a mirror keeps aside')])
+        expect([named.code, named.stderr]).toEqual([
+          1,
+          expect.stringContaining('2 files that mirrors keep in .dataferry'),
+        ])
         expect(named.stdout).toContain('names 1 file')
         expect((await home.cli('run', wanted, '--to', home.destination)).code).toBe(0)
         expect(await home.files()).toMatchObject({ 'doi-10.5072-FK2-B/c.txt': 'gamma' })

@@ -1,8 +1,12 @@
+import { availableParallelism } from 'node:os'
 import type { HashPath } from '../../batch/verify-destination.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { createHash } from '../../transfer/hash.ts'
 import { hashOf } from '../../transfer/meter.ts'
 import type { ActiveFile } from '../../model/progress-snapshot.ts'
+
+/** Files read at the same time: so many that neither a core nor the disk waits for the other. */
+export const FILES_AT_ONCE = Math.min(16, Math.max(4, 2 * availableParallelism()))
 
 /** Finds the checksums of committed files, and knows which ones it is reading. */
 export class FilesRead {

@@ -16,7 +16,7 @@ export interface Keeping extends AsyncDisposable {
   add(finding: Finding): Promise<void>
   /** Drops what is on record of a path that nothing knows any more. */
   drop(path: string): Promise<void>
-  end(run: Omit<VerifyRun, 'by'>): Promise<void>
+  end(run?: Omit<VerifyRun, 'by'>): Promise<void>
   /** Aborts when another process has taken over. */
   readonly lost: AbortSignal
 }
@@ -44,7 +44,7 @@ function keeping(keeper: ResultsKeeper, lease: Lease): Keeping {
     lost: lease.lost,
     add: (finding) => keeper.add(finding),
     drop: (path) => keeper.drop(path),
-    end: (run) => keeper.end({ ...run, by: DATAFERRY_VERSION }),
+    end: (run) => keeper.end(run && { ...run, by: DATAFERRY_VERSION }),
     async [Symbol.asyncDispose]() {
       try {
         if (!lease.lost.aborted) await keeper.close()

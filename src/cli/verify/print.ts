@@ -1,4 +1,4 @@
-import { bytesText, type Finding } from '../../batch/verify-destination.ts'
+import { wordsOf, type Finding } from '../../batch/verify-destination.ts'
 import type { FindingRecord } from '../../proof/verify/finding-record.ts'
 import type { Output, Tone } from '../terminal/output.ts'
 
@@ -19,7 +19,8 @@ function shown(finding: Exclude<Finding, { state: 'ok' | 'size-only' }>): [what:
       return ['missing', path, 'bad']
     case 'changed': {
       const what = finding.kind === 'bit-rot' ? 'bit rot' : 'wrong size'
-      return [what, `${path}  (${bytesText(finding.found)}, was ${bytesText(finding.expected)})`, 'bad']
+      const { found, expected } = wordsOf(finding)
+      return [what, `${path}  (${found}, was ${expected})`, 'bad']
     }
     case 'extra':
       return ['extra', `${path}  (no receipt knows it)`, 'warn']

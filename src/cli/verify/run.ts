@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import { newVerifyProgress, verifyDestination, type Finding } from '../../batch/verify-destination.ts'
 import { isAbort } from '../../errors.ts'
 import { mirrorReceipts, verifyMetadata } from '../../mirror/proof.ts'
@@ -11,7 +10,7 @@ import type { RollingShare } from '../../proof/verify/rolling-share.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { openDestination } from '../destination.ts'
-import { FilesRead } from './files-read.ts'
+import { FILES_AT_ONCE, FilesRead } from './files-read.ts'
 import { keepIfPossible, keepResults, NOT_KEPT } from './keep.ts'
 import { printFinding } from './print.ts'
 import { showProgress } from './progress.ts'
@@ -22,8 +21,6 @@ import { ReportFile } from './report-file.ts'
 import { VerifyTally } from './tally.ts'
 import { openWanted } from './wanted.ts'
 
-/** Files read at the same time: so many that neither a core nor the disk waits for the other. */
-const FILES_AT_ONCE = Math.min(16, Math.max(4, 2 * availableParallelism()))
 /** Requests to a store at the same time where nothing is read: they are nothing but waiting. */
 const LOOKS_AT_ONCE = 32
 

@@ -1,4 +1,4 @@
-import { bytesText, type Finding } from '../../batch/verify-destination.ts'
+import { wordsOf, type Finding } from '../../batch/verify-destination.ts'
 
 /** A finding as machines read it. */
 export interface FindingRecord {
@@ -37,8 +37,8 @@ export function findingRecord(finding: Finding, dataset: string | undefined): Fi
     kind,
     ...(mirror === undefined ? { batch, n } : { mirror }),
     ...(dataset !== undefined && { dataset }),
-    ...('expected' in finding && { expected: bytesText(finding.expected) }),
-    ...('found' in finding && { found: bytesText(finding.found) }),
+    ...(finding.state === 'missing' && { expected: wordsOf(finding).expected }),
+    ...(finding.state === 'changed' && wordsOf(finding)),
     ...('why' in finding && finding.why !== undefined && { why: finding.why }),
   }
 }

@@ -52,9 +52,9 @@ export class ResultsKeeper {
     await this.#write({ path, state: 'gone' })
   }
 
-  /** Makes what was found the results on record. */
-  async end(run: VerifyRun): Promise<void> {
-    await this.#write({ run })
+  /** Makes what was found the results on record. @param run absent: not everything was to be looked at */
+  async end(run?: VerifyRun): Promise<void> {
+    if (run) await this.#write({ run })
     await this.close()
     await mergePending(this.#records, this.#options.now())
   }

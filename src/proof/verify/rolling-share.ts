@@ -2,7 +2,7 @@ import { ExternalSort } from '../../batch/external-sort.ts'
 import { knownPathSchema, type KnownPath } from '../../batch/known-paths.ts'
 import type { VerifyProgress } from '../../batch/verify-destination.ts'
 import { joined } from '../../mirror/joined.ts'
-import { sameChecksum } from '../../model/checksum.ts'
+import { lastReadAt, needsReading, NEVER } from './last-read.ts'
 import { owedBytes, type Round } from './owed.ts'
 import type { Result } from './result.ts'
 import { keyed } from './results.ts'
@@ -134,23 +134,8 @@ export class RollingShare implements AsyncDisposable {
   }
 }
 
-/** They sort before every time, and in this order. */
-const [AT_ONCE, NEVER] = ['!', '0']
-
-function needsReading(known: KnownPath): known is KnownPath & { readonly listed: number } {
-  const { listed, received } = known
-  if (listed === undefined || !received?.checksum) return false
-  return received.size === undefined || received.size === listed
-}
-
-/** When a file was last read, unless it is another one by now: its record says other bytes, or was written since. */
-function lastReadAt({ received }: KnownPath, result: Result | undefined): string {
-  if (!received?.checksum || !result?.checksum) return NEVER
-  const { checksum } = result.expected ?? result
-  if (!checksum || !sameChecksum(checksum, received.checksum)) return NEVER
-  // The time of a mirror is that of its last run.
-  return received.mirror === undefined && received.finishedAt > result.at ? NEVER : result.at
-}
+/** It sorts before every time, and before `NEVER`. */
+const AT_ONCE = '!'
 
 function amount({ files, bytes }: Amount): Amount {
   return { files, bytes }

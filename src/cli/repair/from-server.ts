@@ -1,0 +1,135 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { names, readBatch, removeFolder } from '../../batch/folder.ts'
+import { Outcomes } from '../../batch/outcomes.ts'
+import { isReported } from '../../batch/report.ts'
+import { movedHere } from '../../batch/destination.ts'
+import { WantedAgain } from '../../batch/wanted-rows.ts'
+import { DataferryError } from '../../errors.ts'
+import { mirroredItems } from '../../mirror/proof.ts'
+import type { BatchId } from '../../model/batch.ts'
+import { plural } from '../../model/format.ts'
+import { nothing } from '../../async/nothing.ts'
+import type { BegunBatch } from '../../plan/begin-batch.ts'
+import { openPlan } from '../../plan/open-plan.ts'
+import type { Failed } from '../../proof/repair/failed.ts'
+import { writePendingRepair, type PendingRepair } from '../../proof/repair/records.ts'
+import type { WrongFiles } from '../../proof/repair/wrong-files.ts'
+import type { Records, Sink } from '../../sinks/sink.ts'
+import { runBatch } from '../batch-run.ts'
+import type { Context } from '../command.ts'
+import { takeIn } from '../intake.ts'
+import { pasted } from '../pasted.ts'
+import { lazyRuntime } from '../runtime.ts'
+
+/** A batch that has fetched, or was parked. Disposing closes what it needed. */
+export interface Fetched extends AsyncDisposable {
+  readonly end: 'ended' | 'parked'
+  failures(): AsyncIterable<Failed>
+  /** Drops the batch: what its files are is said by the records that there were before. */
+  drop(): Promise<void>
+}
+
+/**
+ * Fetches from their server, as any batch, what is wrong; goes on with the batch of a repair that was cut short. Only bytes that
+ * are exactly those that had been received are taken.
+ */
+export async function fromServer(
+  context: Context,
+  sink: Sink,
+  pending: PendingRepair,
+  wrong?: WrongFiles,
+): Promise<Fetched> {
+  const { records } = sink
+  const runtime = lazyRuntime(context, 'worker')
+  const close = async (): Promise<void> => await runtime[Symbol.asyncDispose]()
+  try {
+    const opened = pending.batch === undefined ? undefined : await reopened(sink, pending.batch)
+    const inner = opened ? forServers(context, opened.batch.servers) : context
+    const begun = opened ?? (wrong && (await begin(context, sink, wrong, runtime)))
+    if (!begun) return { end: 'ended', failures: nothing, drop: () => Promise.resolve(), [Symbol.asyncDispose]: close }
+    const { id, servers } = begun.batch
+    await writePendingRepair(records, { ...pending, batch: id })
+    const isOver = await isReported(records, id)
+    const code = isOver ? 0 : await runBatch(forServers(inner, servers), sink, begun, runtime, () => Promise.resolve(0))
+    return {
+      end: code === 0 ? 'ended' : 'parked',
+      async *failures() {
+        yield* (await Outcomes.of(records, id)).failures()
+      },
+      drop: async () => {
+        await (await runtime.get()).ledger.forget(id)
+        await dropBatch(records, id)
+      },
+      [Symbol.asyncDispose]: close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** Removes the records of a batch of repairs. */
+export async function dropBatch(records: Records, id: BatchId): Promise<void> {
+  await removeFolder(records, id, names.batch(id))
+}
+
+async function reopened(sink: Sink, id: BatchId): Promise<BegunBatch | undefined> {
+  const there = await readBatch(sink.records, id)
+  if (!there) return undefined
+  const batch = await movedHere(sink, there)
+  return { batch, plan: await openPlan(sink.records, batch), resumed: true }
+}
+
+/** @returns undefined where nothing can be asked for */
+async function begin(
+  context: Context,
+  sink: Sink,
+  wrong: WrongFiles,
+  runtime: ReturnType<typeof lazyRuntime>,
+): Promise<BegunBatch | undefined> {
+  await using again = new WantedAgain(sink.records, mirroredItems(sink.records), 'received')
+  for await (const one of wrong.all()) await again.add(one)
+  const folder = await mkdtemp(join(tmpdir(), 'dataferry-'))
+  try {
+    const manifest = join(folder, 'repair.csv')
+    await writeFile(manifest, again.rows())
+    tellOmitted(context, again)
+    if (again.count === 0) return undefined
+    context.out.say(`Fetching ${plural(again.count, 'file')} …`)
+    return await takeIn({ ...forServers(context, [...again.servers]), args: [manifest] }, sink, runtime)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+function tellOmitted({ out }: Context, { unknown, aside, archives }: WantedAgain): void {
+  if (unknown > 0) out.warn(`${plural(unknown, 'file')} cannot be asked for, as the plan is damaged: use --from.`)
+  if (aside > 0) out.warn(`${plural(aside, 'file')} that mirrors keep in .dataferry have no server: use --from.`)
+  if (archives > 0) {
+    const what = plural(archives, 'archive')
+    out.warn(`${what} cannot be repaired, as a server makes each one anew: \`dataferry verify --wanted\` names them.`)
+  }
+}
+
+/** As if the servers that the records name had been given, where none was; what is there and differs is replaced. */
+function forServers(context: Context, servers: readonly string[]): Context {
+  const [first] = servers
+  const config = first === undefined ? context.config : context.config.forServer(first)
+  const unnamed = servers.filter((server) => !config.servers.includes(server))
+  if (unnamed.length > 0) {
+    const flags = unnamed.flatMap((server) => ['--server', server])
+    throw new DataferryError(
+      'CONFIG_INVALID',
+      `Files to repair are on ${unnamed.join(', ')}: name each with --server.`,
+      {
+        command: pasted(context.config, 'repair', [...context.args, ...flags]),
+      },
+    )
+  }
+  return {
+    ...context,
+    config: { ...config, settings: { ...config.settings, existing: 'overwrite-different', digest: [] } },
+  }
+}

@@ -1,0 +1,153 @@
+import { listBatches } from '../../batch/folder.ts'
+import type { KnownPath } from '../../batch/known-paths.ts'
+import { newVerifyProgress, verifyDestination } from '../../batch/verify-destination.ts'
+import { DataferryError } from '../../errors.ts'
+import { listMirrors } from '../../mirror/order.ts'
+import { mirrorReceipts } from '../../mirror/proof.ts'
+import { plural } from '../../model/format.ts'
+import { shownUrl } from '../../model/shown-url.ts'
+import { candidates } from '../../proof/repair/candidates.ts'
+import {
+  asideOf,
+  dropPendingRepair,
+  newRepair,
+  readPendingRepair,
+  writePendingRepair,
+} from '../../proof/repair/records.ts'
+import { WrongFiles } from '../../proof/repair/wrong-files.ts'
+import { datasetOf } from '../../proof/verify/dataset-of.ts'
+import { findingRecord } from '../../proof/verify/finding-record.ts'
+import { readResults } from '../../proof/verify/results.ts'
+import { DAY_MS } from '../../proof/verify/summary.ts'
+import type { Sink } from '../../sinks/sink.ts'
+import { idsMeant } from '../batch-names.ts'
+import type { Context, ExitCode } from '../command.ts'
+import { openDestination } from '../destination.ts'
+import { FILES_AT_ONCE, FilesRead } from '../verify/files-read.ts'
+import { keepResults, type Keeping } from '../verify/keep.ts'
+import { printFinding } from '../verify/print.ts'
+import { showProgress } from '../verify/progress.ts'
+import { conclude } from './conclude.ts'
+import { fromCopy } from './from-copy.ts'
+import { dropBatch, fromServer } from './from-server.ts'
+import { holdMirrors } from './hold-mirrors.ts'
+
+/** What was verified so recently, and was right, is not read again. */
+const FRESH_DAYS = 30
+
+/** Looks for what is missing or changed, fetches it again, and says what became of it. */
+export async function repair(context: Context): Promise<ExitCode> {
+  const [destination, ...named] = context.args
+  const sink = await openDestination(context.config, destination)
+  try {
+    const isMeant = await meant(sink, named)
+    await using kept = await keepResults(context, sink)
+    await using wrong = new WrongFiles()
+    if (!context.has('dry-run') && context.text('from') === undefined) {
+      if ((await finishEarlier(context, sink)) === 'parked') return 130
+    }
+    await look(context, sink, { kept, wrong, isMeant })
+    if (wrong.count === 0 || context.has('dry-run')) {
+      await kept.end()
+      return nothingDone(context, sink, wrong.count)
+    }
+    return await mend(context, sink, kept, wrong)
+  } finally {
+    await sink.close()
+  }
+}
+
+/** A repair that was cut short is brought to its end before anything is looked at anew. */
+async function finishEarlier(context: Context, sink: Sink): Promise<'ended' | 'parked'> {
+  const pending = await readPendingRepair(sink.records)
+  if (pending?.batch === undefined) return 'ended'
+  await using fetched = await fromServer(context, sink, pending)
+  if (fetched.end === 'parked') return 'parked'
+  await fetched.drop()
+  await writePendingRepair(sink.records, { v: 1, run: pending.run })
+  return 'ended'
+}
+
+interface Looking {
+  readonly kept: Keeping
+  readonly wrong: WrongFiles
+  readonly isMeant: (received: NonNullable<KnownPath['received']>) => boolean
+}
+
+async function look(context: Context, sink: Sink, { kept, wrong, isMeant }: Looking): Promise<void> {
+  const { out, now } = context
+  const signal = AbortSignal.any([context.signal, kept.lost])
+  const files = new FilesRead(sink, signal)
+  const progress = newVerifyProgress()
+  const fresh = context.has('full') ? undefined : new Date(now().getTime() - FRESH_DAYS * DAY_MS)
+  const findings = verifyDestination(sink, {
+    hash: files.hash,
+    signal,
+    concurrency: FILES_AT_ONCE,
+    progress,
+    choose: (paths, seen) => candidates(paths, { results: readResults(sink.records), fresh, isMeant }, seen),
+    also: mirrorReceipts(sink.records),
+  })
+  const shown = showProgress(context, () => ({ progress, wrong: wrong.count, reading: files.open() }))
+  const dataset = datasetOf(sink.records)
+  try {
+    for await (const finding of findings) {
+      await kept.add(finding)
+      if (finding.state !== 'missing' && finding.state !== 'changed' && finding.state !== 'unreadable') continue
+      printFinding(out, finding, findingRecord(finding, await dataset(finding)))
+      if (finding.state !== 'unreadable') await wrong.add(finding)
+    }
+  } finally {
+    await shown.stop()
+  }
+}
+
+function nothingDone({ out }: Context, sink: Sink, wrong: number): ExitCode {
+  out.record({ event: 'repair', destination: sink.url, wrong, repaired: 0, notRepaired: wrong })
+  const place = shownUrl(sink.url)
+  if (wrong === 0) out.line(`${place}: nothing is missing or changed.`, 'good')
+  else out.line(`${place}: ${plural(wrong, 'file')} to repair.`, 'bad')
+  return wrong === 0 ? 0 : 1
+}
+
+async function mend(context: Context, sink: Sink, kept: Keeping, wrong: WrongFiles): Promise<ExitCode> {
+  const { records } = sink
+  const copy = context.text('from')
+  await using held = await holdMirrors(context, sink, wrong)
+  const signal = AbortSignal.any([context.signal, kept.lost, held.lost])
+  const pending = (await readPendingRepair(records)) ?? newRepair(context.now())
+  if (copy !== undefined && pending.batch !== undefined) await dropBatch(records, pending.batch)
+  const begun = { v: 1, run: pending.run } as const
+  await writePendingRepair(records, begun)
+  for await (const { path, state } of wrong.all()) {
+    // The name stays, and shows the good bytes in one step.
+    if (state === 'changed') await sink.link(path, asideOf(pending, path), signal)
+  }
+  const inner = { ...context, signal }
+  await using fetched = copy === undefined ? await fromServer(inner, sink, begun, wrong) : undefined
+  if (fetched?.end === 'parked') return 130
+  const failures = fetched ? fetched.failures() : fromCopy(inner, sink, copy ?? '', wrong)
+  const code = await conclude(inner, sink, { kept, wrong, pending, failures })
+  await kept.end()
+  await fetched?.drop()
+  await dropPendingRepair(records)
+  return code
+}
+
+/** Whether a file is of the mirrors and batches that are named; all, where none is. Rejects with `ARGUMENT_INVALID`. */
+async function meant({ records, url }: Sink, named: readonly string[]): Promise<Looking['isMeant']> {
+  if (named.length === 0) return () => true
+  const mirrors = await listMirrors(records)
+  const batches = (await listBatches(records)).map(({ id }) => id)
+  const ids = new Set<string>()
+  for (const name of named) {
+    const some = mirrors.includes(name) ? [name] : idsMeant(name, batches)
+    if (some.length !== 1) {
+      const known = [...mirrors, ...batches.slice(-3)].join(', ')
+      const why = some.length === 0 ? `has no mirror or batch ${name}; it has ${known}` : `has ${some.join(' and ')}`
+      throw new DataferryError('ARGUMENT_INVALID', `${shownUrl(url)} ${why}: name one of them.`)
+    }
+    for (const id of some) ids.add(id)
+  }
+  return ({ mirror, batch }) => ids.has(mirror ?? batch)
+}
