@@ -1,7 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openBag } from '../../src/proof/bagit/bag-source.ts'
+import { checkBag } from '../../src/proof/bagit/check-bag.ts'
 import { KNOWN_PROFILES } from '../../src/proof/bagit/known-profiles.ts'
 import type { BagOptions } from '../../src/proof/bagit/prepare-bag.ts'
 import { writePack } from '../../src/proof/pack/write-pack.ts'
@@ -25,10 +27,16 @@ const CONTENTS = {
   'e\u0301': 'decomposed',
 }
 
-async function write(options: Partial<BagOptions> & { readonly crate?: boolean }): Promise<string> {
+/** Names that a manifest has to write otherwise, or that some systems take for one another. */
+const HARD_NAMES = { 'a\r\nb.txt': '1', 'c\nd': '2', 'e\u0301': '3', '\u00e9': '4', 'x.csv': '5', 'X.csv': '6' }
+
+async function write(
+  options: Partial<BagOptions> & { readonly crate?: boolean },
+  contents: Readonly<Record<string, string>> = CONTENTS,
+): Promise<string> {
   const { serialization = 'folder' } = options
   const sink = diskSink(folder)
-  await writePack('bag', bagOf(CONTENTS, options), packTarget(sink, { serialization }))
+  await writePack('bag', bagOf(contents, options), packTarget(sink, { serialization }))
   await sink.close()
   return join(folder, serialization === 'folder' ? 'bag' : `bag.${serialization}`)
 }
@@ -52,5 +60,33 @@ describe.skipIf(!hasPython)('validators of other people', () => {
     const path = await write({ serialization })
     const bdbag = await python('bdbag', '--validate', 'full', path)
     expect(bdbag.code, bdbag.text).toBe(0)
+  })
+
+  it.each(
+    (['folder', 'zip', 'tar'] as const).flatMap((form) => [
+      [form, 'line breaks, accents in both forms and names that differ in case', HARD_NAMES] as const,
+      [form, 'nothing', {}] as const,
+    ]),
+  )('they accept a %s with %s', async (serialization, _, contents) => {
+    const path = await write({ serialization }, contents)
+    const bdbag = await python('bdbag', '--validate', 'full', path)
+    expect(bdbag.code, bdbag.text).toBe(0)
+    if (serialization !== 'folder') return
+    const bagit = await python('bagit.py', '--validate', path)
+    expect(bagit.code, bagit.text).toBe(0)
+  })
+
+  // RFC 8493 §2.1.3 has it encoded, which bagit-python does not decode.
+  it('a percent sign is encoded as BagIt 1.0 says; a bag of the version before, where it is not, they accept', async () => {
+    const contents = { '100%.txt': '1' }
+    const path = await write({}, contents)
+    expect(await readFile(join(path, 'manifest-sha256.txt'), 'utf8')).toContain('  data/100%25.txt\n')
+    await using source = await openBag(path)
+    const signal = new AbortController().signal
+    expect(await checkBag(source, { signal, onFinding: () => undefined })).toMatchObject({ wrong: 0, odd: 0 })
+    await rm(path, { recursive: true })
+    const before = await write({ profile: { 'Accept-BagIt-Version': ['0.97'] } }, contents)
+    const bagit = await python('bagit.py', '--validate', before)
+    expect(bagit.code, bagit.text).toBe(0)
   })
 })

@@ -10,12 +10,15 @@ import { checkBag, type BagFinding } from '../../src/proof/bagit/check-bag.ts'
 import { inMemory, type Serialization } from '../../src/proof/pack/pack-entry.ts'
 import { isWritten } from '../../src/proof/pack/is-written.ts'
 import { writePack } from '../../src/proof/pack/write-pack.ts'
+import { wholeFile } from '../../src/proof/tree.ts'
 import { openSink } from '../../src/sinks/open-sink.ts'
 import type { Sink } from '../../src/sinks/sink.ts'
 import { describeWithOneS3, type S3Server } from '../s3-server.ts'
 import { bagOf, packTarget } from './held.ts'
 
 const CONTENTS = { 'raw/a.csv': 'a,b\n', 'Grüße 100%.txt': 'x'.repeat(20 << 20), empty: '' }
+/** Names that a manifest has to write otherwise, or that some systems take for one another. */
+const HARD_NAMES = { 'a\r\nb': '1', 'c%0Ad 100%': '2', 'e\u0301': '3', '\u00e9': '4', 'x.csv': '5', 'X.csv': '6' }
 const signal = new AbortController().signal
 
 await describeWithOneS3('Bags', (kind) => {
@@ -46,6 +49,17 @@ await describeWithOneS3('Bags', (kind) => {
     expect(files).toBeGreaterThan(3)
   })
 
+  test('hold names of every kind as they are', async () => {
+    await writePack('names', bagOf(HARD_NAMES), target('folder'))
+    await using bag = storedBag(await openSink(`${url}/names`, options()), signal)
+    const findings: BagFinding[] = []
+    const { wrong } = await checkBag(bag, { signal, onFinding: (finding) => findings.push(finding) })
+    expect({ wrong, states: findings.map(({ state }) => state) }).toEqual({ wrong: 0, states: ['odd', 'odd'] })
+    for (const [name, content] of Object.entries(HARD_NAMES)) {
+      expect((await wholeFile(await sink.read(`names/data/${name}`, signal), 10))?.toString()).toBe(content)
+    }
+  })
+
   test('that an earlier try left are written anew, without what only that try had', async () => {
     const killed = async function* () {
       yield { path: 'data/gone.csv', size: 1, chunks: inMemory(Buffer.from('x')) }
@@ -57,6 +71,45 @@ await describeWithOneS3('Bags', (kind) => {
     const findings: BagFinding[] = []
     await checkBag(bag, { signal, onFinding: (finding) => findings.push(finding) })
     expect(findings).toEqual([])
+  })
+
+  test('that were stopped while they were made with other flags are made anew, of whichever form', async () => {
+    const killed = async function* () {
+      yield { path: 'data/gone.csv', size: 1, chunks: inMemory(Buffer.from('x')) }
+      await Promise.reject(new Error('killed'))
+    }
+    const crate = packTarget(sink, { stamp: 'fedcba9876543210', marker: 'ro-crate-metadata.json' })
+    await expect(writePack('other', killed(), crate)).rejects.toThrow('killed')
+    await writePack('other', bagOf({ a: '1' }), target('folder'))
+    await using bag = storedBag(await openSink(`${url}/other`, options()), signal)
+    const findings: BagFinding[] = []
+    await checkBag(bag, { signal, onFinding: (finding) => findings.push(finding) })
+    expect(findings).toEqual([])
+    expect(await sink.stat('other/data/gone.csv', 'k-1', signal)).toBeUndefined()
+  })
+
+  test('that another process is making are left to it, whatever its flags', async () => {
+    let go = (): void => undefined
+    const waiting = new Promise<void>((resolve) => (go = resolve))
+    let begun = (): void => undefined
+    const isBegun = new Promise<void>((resolve) => (begun = resolve))
+    const slow = async function* () {
+      begun()
+      await waiting
+      yield* bagOf({ a: '1' })
+    }
+    const first = writePack('busy', slow(), target('folder'))
+    await isBegun
+    const other = await openSink(url, options())
+    try {
+      const second = packTarget(other, { stamp: 'fedcba9876543210' })
+      await expect(writePack('busy', bagOf({ b: '2' }), second)).rejects.toMatchObject({ code: 'SINK_BUSY' })
+    } finally {
+      go()
+      await first
+      await other.close()
+    }
+    expect(await isWritten('busy', target('folder'))).toBe(true)
   })
 
   test.each(['folder', 'zip'] as const)(

@@ -104,6 +104,11 @@ it('a path is the same after a manifest has written and read it', () => {
   )
 })
 
+it('a name that the version before 1.0 cannot write is refused, and not written as another one', () => {
+  expect(encodePath('100%.txt', '0.97')).toBe('100%.txt')
+  expect(() => encodePath('a%0Ab', '0.97')).toThrow(/read as a line break/)
+})
+
 it('fields are the same after a tag file has written and read them', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: 'grapheme', maxLength: 300 }), { maxLength: 5 }), (values) => {

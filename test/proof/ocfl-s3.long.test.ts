@@ -10,6 +10,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { readInventory } from '../../src/proof/ocfl/inventory.ts'
 import { openStorageRoot, type StorageRoot } from '../../src/proof/ocfl/storage-root.ts'
 import { writeVersion, type OcflOptions, type Written } from '../../src/proof/ocfl/write-version.ts'
+import { diskTree, storedTree } from '../../src/proof/tree.ts'
+import { validated } from './ocfl/object-draft.ts'
 import { openSink } from '../../src/sinks/open-sink.ts'
 import type { Sink } from '../../src/sinks/sink.ts'
 import { describeWithOneS3, type S3Server } from '../s3-server.ts'
@@ -75,6 +77,8 @@ await describeWithOneS3('A storage root', (kind) => {
   }
 
   async function expectValid(object: string): Promise<void> {
+    const { findings } = await validated(diskTree(object), 'object')
+    expect(findings.filter(({ level }) => level === 'error')).toEqual([])
     if (!hasPython) return
     const judged = await python('ocfl-validate.py', object)
     expect(judged.code, judged.text).toBe(0)
@@ -88,6 +92,9 @@ await describeWithOneS3('A storage root', (kind) => {
       await expectValid(object)
       expect(keys.filter((key) => /^\.dataferry|unfinished/.test(key))).toEqual([])
     }
+    const inStore = await validated(storedTree(sink, 'verify-0', signal), 'root')
+    // The one who writes has no address.
+    expect(inStore).toMatchObject({ codes: ['W008'], objects: 1 })
     expect(await add(5)).toBe('there')
     expect(await add(2)).toBe('there')
     const { object } = await download()

@@ -11,6 +11,8 @@ import { LAYOUT_NAMES, layoutNamed, type Layout } from '../../src/proof/ocfl/lay
 import { openStorageRoot } from '../../src/proof/ocfl/storage-root.ts'
 import { writeVersion } from '../../src/proof/ocfl/write-version.ts'
 import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
+import { diskTree } from '../../src/proof/tree.ts'
+import { validated } from './ocfl/object-draft.ts'
 import { held, NOW } from './held.ts'
 import { ID } from './ocfl-history.ts'
 import { hasPython, hasRocfl, python, rocfl } from './validators.ts'
@@ -60,6 +62,9 @@ async function validate(name = '0004'): Promise<void> {
   }
   const judged = await python('ocfl-validate.py', ...paths, ...(name === '0004' ? [] : [root]))
   expect(judged.code, judged.text).toBe(0)
+  const ours = await validated(diskTree(root), 'root')
+  expect(ours.findings.filter(({ level }) => level === 'error')).toEqual([])
+  expect(ours.objects).toBe(paths.length)
   if (!hasRocfl) return
   const second = await rocfl('-r', root, 'validate')
   expect(second.code, second.text).toBe(0)

@@ -1,11 +1,17 @@
+import { DataferryError } from '../../errors.ts'
+
 /** Versions of BagIt that are written. */
 export type BagItVersion = '0.97' | '1.0'
 
 /**
- * A path as a manifest or `fetch.txt` writes it.
+ * A path as a manifest or `fetch.txt` writes it. Throws `BAG_REFUSED` for one that a version before 1.0 could not write.
  * @see RFC 8493 §2.1.3: CR, LF and % are percent-encoded, and nothing else; before 1.0 only CR and LF were
  */
 export function encodePath(path: string, version: BagItVersion): string {
+  if (version !== '1.0' && /%0[AaDd]/.test(path)) {
+    const message = `${JSON.stringify(path)} cannot be in a bag of version ${version}: its name would be read as a line break.`
+    throw new DataferryError('BAG_REFUSED', message, { advice: 'Give a profile that accepts BagIt 1.0, or none.' })
+  }
   const percent = version === '1.0' ? path.replaceAll('%', '%25') : path
   return percent.replaceAll('\r', '%0D').replaceAll('\n', '%0A')
 }

@@ -43,6 +43,11 @@ export function putKey(path: string, { stamp }: Pick<PackTarget, 'stamp'>): stri
   return `pack-${stamp}-${hash('sha256', path).slice(0, 16)}`
 }
 
+/** Whether a key is that of a file at this path, of any try. */
+function isPutKey(key: string, path: string): boolean {
+  return key.startsWith('pack-') && key.endsWith(`-${hash('sha256', path).slice(0, 16)}`)
+}
+
 /**
  * Writes a bag or crate that shows under its name when it is whole; in a store, where folders are only names, its last file
  * makes it one. What an earlier try left is written anew. Rejects with `SINK_…` codes, and what the entries reject with.
@@ -57,28 +62,57 @@ export async function writePack(name: string, entries: AsyncIterable<PackEntry>,
 }
 
 async function writeObjects(name: string, entries: AsyncIterable<PackEntry>, target: PackTarget): Promise<void> {
-  const left = await leftovers(name, target)
-  for await (const { path, size, chunks } of entries) {
-    if (path.endsWith('/')) continue
-    if (path === target.marker) for (const one of left) await target.sink.remove(one)
-    left.delete(`${name}/${path}`)
-    await put(target, `${name}/${path}`, size, chunks)
+  const release = await claimFolder(name, target)
+  try {
+    const left = await leftovers(name, target)
+    for await (const { path, size, chunks } of entries) {
+      if (path.endsWith('/')) continue
+      if (path === target.marker) for (const one of left) await target.sink.remove(one)
+      left.delete(`${name}/${path}`)
+      await put(target, `${name}/${path}`, size, chunks)
+    }
+  } finally {
+    await release()
   }
 }
 
-/** What an earlier try put below a name. Rejects with `SINK_EXISTS` when anything else is there. */
+/** The right to write below a name in a store, whatever is made there; it ends with its process. Rejects with `SINK_BUSY`. @returns gives it back */
+async function claimFolder(name: string, { sink, marker, signal }: PackTarget): Promise<() => Promise<void>> {
+  const key = `pack-claim-${hash('sha256', name).slice(0, 16)}`
+  const ref = { kind: 'file', file: 0, format: 'original' } as const
+  const stage = await sink.stage({
+    key,
+    item: { n: 0, server: '', ref, path: `${name}/${marker}`, expect: {} },
+    signal,
+  })
+  return async () => {
+    await stage[Symbol.asyncDispose]()
+    await sink.forget(key)
+  }
+}
+
+/** The last files of all forms: what has one is whole. */
+const MARKERS: readonly string[] = ['bagit.txt', 'ro-crate-metadata.json']
+
+/** What tries left below a name that were stopped, whatever their flags. Rejects with `SINK_EXISTS` when anything else is there. */
 async function leftovers(name: string, target: PackTarget): Promise<Set<string>> {
   const { sink, signal } = target
   const paths = new Set<string>()
+  let whole: string | undefined
   for await (const { path } of sink.list(signal, name)) {
     const key = putKey(path, target)
-    if ((await sink.stat(path, key, signal))?.key !== key) {
-      const message = `${shownUrl(sink.url)}/${path} is in the way: it belongs to something else, or to a try with other flags.`
-      throw new DataferryError('SINK_EXISTS', message, { advice: 'Move it away, or give another place with --to.' })
-    }
+    const found = (await sink.stat(path, key, signal))?.key ?? ''
+    if (!isPutKey(found, path)) throw inTheWay(path, target, 'something else')
+    if (found !== key && MARKERS.includes(path.slice(name.length + 1))) whole = path
     paths.add(path)
   }
+  if (whole !== undefined) throw inTheWay(whole, target, 'what was made with other flags, and is whole')
   return paths
+}
+
+function inTheWay(path: string, { sink }: PackTarget, what: string): DataferryError {
+  const message = `${shownUrl(sink.url)}/${path} is in the way: it belongs to ${what}.`
+  return new DataferryError('SINK_EXISTS', message, { advice: 'Move it away, or give another place with --to.' })
 }
 
 async function put(
