@@ -4,6 +4,18 @@ import { parseJson } from '../json/parse-json.ts'
 import type { RedisClient } from './redis/client.ts'
 import { DEFAULT_PREFIX } from './redis/keys.ts'
 
+/** A run that found something changed. */
+const changedRunSchema = z.object({
+  run: z.string().max(200),
+  endedAt: z.iso.datetime(),
+  complete: z.boolean(),
+  changed: z.number().int().nonnegative(),
+  fetched: z.number().int().nonnegative(),
+})
+
+/** So many are kept for whoever has not told of them yet. */
+const MOST_RECENT = 50
+
 const mirrorRunSchema = z.object({
   mirror: z.string().max(100),
   /** URL. */
@@ -19,6 +31,8 @@ const mirrorRunSchema = z.object({
   successAt: z.iso.datetime().optional(),
   /** The first run that is known: a mirror without any success is stale since then. */
   knownSince: z.iso.datetime(),
+  /** The newest runs that found something changed, oldest first. */
+  recent: z.array(changedRunSchema).max(MOST_RECENT).default([]),
 })
 export type MirrorRun = Readonly<z.infer<typeof mirrorRunSchema>>
 
@@ -32,12 +46,16 @@ export class MirrorRuns {
     this.#key = `${prefix}:mirrors`
   }
 
-  async ended(run: Omit<MirrorRun, 'successAt' | 'knownSince'>): Promise<void> {
+  async ended(run: Omit<MirrorRun, 'successAt' | 'knownSince' | 'recent'>): Promise<void> {
     const field = createHash('sha256').update(`${run.mirror} ${run.destination}`).digest('hex').slice(0, 32)
     const before = mirrorRunSchema.safeParse(parseJson((await this.#client.hget(this.#key, field)) ?? '')).data
     const successAt = run.complete ? run.endedAt : before?.successAt
     const knownSince = before?.knownSince ?? run.endedAt
-    await this.#client.hset(this.#key, field, JSON.stringify({ ...run, knownSince, ...(successAt && { successAt }) }))
+    const { run: name, endedAt, complete, changed, fetched } = run
+    const newest = changed > 0 ? [{ run: name, endedAt, complete, changed, fetched }] : []
+    const recent = [...(before?.recent ?? []), ...newest].slice(-MOST_RECENT)
+    const record = { ...run, knownSince, recent, ...(successAt && { successAt }) }
+    await this.#client.hset(this.#key, field, JSON.stringify(record))
   }
 
   async list(): Promise<readonly MirrorRun[]> {

@@ -113,6 +113,15 @@ describe('what is told', () => {
     await watch().look()
     expect(told[0]?.text).toBe('Mirror m: 3 datasets changed, 3 files fetched.')
     expect(kinds()).toEqual(['mirror-changed'])
+    // Two end before anybody looks.
+    await ended('r1b', true, 1)
+    await ended('r1c', true, 2)
+    await watch().look()
+    expect(told.map(({ facts }) => [facts['run'], facts['changed']])).toEqual([
+      ['r1b', 1],
+      ['r1c', 2],
+    ])
+    expect(kinds()).toEqual(['mirror-changed', 'mirror-changed'])
     now += DAY
     await ended('r2', false, 0)
     await watch().look()

@@ -1,7 +1,9 @@
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { RedisPlayer } from '../../scripts/chaos/redis-player.ts'
 import { ScheduleFolder } from '../../src/schedule/schedule-folder.ts'
+import { records, type Started } from './cli.ts'
 import { until } from './service.ts'
 import { inHours, processOf, useServing } from './serving.ts'
 
@@ -116,3 +118,43 @@ test('two services of one Redis start each due time once, also where one is kill
     await redis.stop()
   }
 })
+
+test('every part that is killed is started again, where it was, and a batch under way comes to its end', async () => {
+  const config = { notify: { webhooks: [{ url: 'http://127.0.0.1:9/nobody' }] } }
+  await writeFile(join(service.home.folder, 'dataferry.config.json'), JSON.stringify(config))
+  const to = join(service.home.folder, 'batch')
+  expect((await service.home.run(['enqueue', '1', '--server', service.url(), '--to', to])).code).toBe(0)
+  await service.slow(true)
+  const running = service.serve()
+  const url = await until('its dashboard', () =>
+    Promise.resolve(/dashboard is at http:\/\/localhost(:\d+)/.exec(running.said())?.[1]),
+  )
+  const isReady = (): Promise<boolean> =>
+    fetch(`http://127.0.0.1${url}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+  await service.untilRunning()
+  for (const part of ['workers', 'dashboard', 'notifications', 'schedules']) {
+    const before = processOf(part, running)
+    process.kill(before, 'SIGKILL')
+    await until(`${part} is there again`, () => Promise.resolve(isAnother(part, running, before)))
+  }
+  await until('the dashboard answers where it was', isReady)
+  await service.slow(false)
+  await until('the batch has ended', async () => {
+    const status = records((await service.home.run(['status', '--all', '--json'])).stdout)
+    return status.some(({ event, state, done }) => event === 'batch' && state === 'finished' && done === 1)
+  })
+  expect((await service.home.run(['verify', to])).code).toBe(0)
+  expect((await service.stop(running)).code).toBe(0)
+})
+
+function isAnother(part: string, running: Started, before: number): boolean {
+  try {
+    return processOf(part, running) !== before
+  } catch {
+    // There is none at the moment.
+    return false
+  }
+}

@@ -82,11 +82,14 @@ export class Watch {
 
   async #mirror(run: MirrorRun, since: Date): Promise<void> {
     const { staleAfterMs, clock } = this.#deps
-    const { mirror, destination, changed, fetched, complete, endedAt, successAt, knownSince } = run
-    const facts = { mirror, destination: shownUrl(destination), run: run.run, complete, changed, fetched }
-    if (changed > 0 && Date.parse(endedAt) >= since.getTime()) {
+    const { mirror, destination, successAt, knownSince } = run
+    const about = { mirror, destination: shownUrl(destination) }
+    // Since the last look several may have ended.
+    const news = [...run.recent, run].filter((one) => one.changed > 0 && Date.parse(one.endedAt) >= since.getTime())
+    for (const { run: name, complete, changed, fetched } of news) {
       const text = `Mirror ${mirror}: ${plural(changed, 'dataset')} changed, ${plural(fetched, 'file')} fetched.`
-      await this.#once(`mirror:${mirror}:${destination}:${run.run}`, () =>
+      const facts = { ...about, run: name, complete, changed, fetched }
+      await this.#once(`mirror:${mirror}:${destination}:${name}`, () =>
         Promise.resolve({ kind: 'mirror-changed', text, facts }),
       )
     }
@@ -95,13 +98,18 @@ export class Watch {
     if (staleMs <= staleAfterMs) return
     const text = `Mirror ${mirror} is stale: it has had no complete run for ${formatDuration(staleMs)}.`
     await this.#once(`mirror:${mirror}:${destination}:stale:${last}`, () =>
-      Promise.resolve({ kind: 'mirror-stale', text, facts: { ...facts, lastSuccess: successAt ?? 'none' } }),
+      Promise.resolve({
+        kind: 'mirror-stale',
+        text,
+        facts: { ...about, run: run.run, lastSuccess: successAt ?? 'none' },
+      }),
     )
   }
 
   /** Publishes news once; `OLD` is never looked at again, undefined at the next look. */
   async #once(id: string, news: () => Promise<News | undefined>): Promise<void> {
     const { notifications, publish, clock } = this.#deps
+    if (this.#seeing.has(id)) return
     const found = this.#seen.has(id) || (await notifications.isKnown(id)) ? OLD : await news()
     if (!found) return
     if (found !== OLD) await publish({ ...found, id, at: clock().toISOString() })
