@@ -1,3 +1,4 @@
+import { eachConcurrently } from '../async/each-concurrently.ts'
 import { DataferryError } from '../errors.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { comparedSchema } from './compared.ts'
@@ -28,6 +29,9 @@ export interface StoreOptions {
   readonly signal: AbortSignal
 }
 
+/** Datasets, and files of one, that are worked on at the same time. */
+const AT_A_TIME = 8
+
 /** Codes of what is wrong with one dataset: the others can still be stored. */
 const OF_ONE: readonly string[] = [
   'OCFL_REFUSED',
@@ -43,35 +47,45 @@ const OF_ONE: readonly string[] = [
  * Repeatable. @returns what could not be stored
  */
 export async function storeDatasets(options: StoreOptions): Promise<Pick<PendingRun, 'unstored' | 'unlinked'>> {
-  const { sink, order, run, signal } = options
-  await using fetched = await Fetched.of(sink.records, run.batch)
-  const lost = lostPlaces(run)
+  const { run } = options
+  await using fetched = await Fetched.of(options.sink.records, run.batch)
   const unstored: PendingRun['unstored'] = []
   const unlinked = [...run.unlinked]
-  for await (const { dataset, touched } of readLines(sink.records, logName(order.name, 'datasets'), comparedSchema)) {
-    if (!touched) continue
-    signal.throwIfAborted()
-    const planned = await readFilesRecord(sink.records, filesName(order.name, dataset.id))
-    const ended = await filesEnded(planned, fetched, lost)
+  await eachConcurrently(touched(options, fetched), AT_A_TIME, async (one) => {
     try {
-      await storeOne(options, dataset, planned, ended)
+      await storeOne(options, one)
     } catch (error) {
       if (!(error instanceof DataferryError) || !OF_ONE.includes(error.code)) throw error
-      unstored.push({ dataset: dataset.pid, code: error.code, message: error.message })
+      unstored.push({ dataset: one.dataset.pid, code: error.code, message: error.message })
       // Only an object would have had them by name.
-      for (const { link, content, path } of planned)
+      for (const { link, content, path } of one.planned) {
         if (link !== undefined && content === undefined) unlinked.push(path)
+      }
     }
-  }
+  })
   return { unstored, unlinked }
 }
 
-async function storeOne(
-  { store, sink, order }: StoreOptions,
-  dataset: MirroredDataset,
-  planned: readonly HeldFile[],
-  ended: readonly HeldFile[],
-): Promise<void> {
+/** A dataset whose files were looked at. */
+interface Touched {
+  readonly dataset: MirroredDataset
+  readonly planned: readonly HeldFile[]
+  /** The same files once the batch has ended. */
+  readonly ended: readonly HeldFile[]
+}
+
+/** In the order of the plan, in which the outcomes of the batch come. */
+async function* touched({ sink, order, run, signal }: StoreOptions, fetched: Fetched): AsyncGenerator<Touched, void> {
+  const lost = lostPlaces(run)
+  for await (const one of readLines(sink.records, logName(order.name, 'datasets'), comparedSchema)) {
+    if (!one.touched) continue
+    signal.throwIfAborted()
+    const planned = await readFilesRecord(sink.records, filesName(order.name, one.dataset.id))
+    yield { dataset: one.dataset, planned, ended: await filesEnded(planned, fetched, lost) }
+  }
+}
+
+async function storeOne({ store, sink, order }: StoreOptions, { dataset, planned, ended }: Touched): Promise<void> {
   const cameTo = new Map(planned.flatMap(({ item, path }) => (item === undefined ? [] : [[item, path]])))
   const files = ended.map((file, at): HeldFile => {
     const twin = cameTo.get(planned[at]?.link ?? -1)
@@ -84,5 +98,6 @@ async function storeOne(
     return { ...file, content: now.content, ...(file.link === undefined && { surplus: true }) }
   })
   await writeFilesRecord(sink.records, filesName(order.name, dataset.id), dataset.id, known)
-  for (const { surplus, path } of known) if (surplus) await sink.remove(path)
+  const surplus = known.filter((file) => file.surplus)
+  await eachConcurrently(surplus, AT_A_TIME, ({ path }) => sink.remove(path))
 }

@@ -63,6 +63,20 @@ describe('the arrangement of a dataset', () => {
     expect(links).toEqual([{ from: 'v2/a', to: 'v1/a', item: 0 }])
   })
 
+  it('renames, removes and names again on record alone what is content of an object', () => {
+    const stored = (file: number, path: string): HeldFile => ({ ...held(file, path), content: `object/${file}` })
+    const before = [stored(1, 'v1/a'), stored(2, 'v1/b'), stored(3, 'v1/c')]
+    const after = [wanted(1, 'v1/z'), wanted(2, 'v1/b'), wanted(2, 'v2/b')]
+    const { fetch, moves, links, files } = arrange(before, after, OPTIONS)
+    expect([fetch, moves, links]).toEqual([[], [], []])
+    expect(files.map(({ path, state, content }) => [path, state, content])).toEqual([
+      ['v1/b', 'current', 'object/2'],
+      ['v1/z', 'current', 'object/1'],
+      ['v2/b', 'current', 'object/2'],
+      [expect.stringContaining('aside'), 'removed', 'object/3'],
+    ])
+  })
+
   it('fetches a file anew whose bytes are others under the same id', () => {
     const { fetch, moves } = arrange([held(1, 'a')], [{ ...wanted(1, 'a'), expect: { size: 7 } }], OPTIONS)
     expect(fetch).toHaveLength(1)
