@@ -1,5 +1,5 @@
 import type { Result } from '../proof/verify/result.ts'
-import { readWithin, type VerifySummary } from '../proof/verify/summary.ts'
+import { readWithin, type VerifyRun, type VerifySummary } from '../proof/verify/summary.ts'
 import type { ProofView } from './api/schemas.ts'
 
 const LATELY_DAYS = 30
@@ -9,7 +9,7 @@ export function provedView(summary: VerifySummary | undefined, now: Date): Proof
   if (!summary) return null
   const { last, lastFull, oldest, sizeOnly, open, openOf, findings } = summary
   return {
-    last: last ? { mode: last.mode, endedAt: last.endedAt, held: last.held, neverRead: last.neverRead } : null,
+    last: last ? lastOf(last) : null,
     lastFull: lastFull?.endedAt ?? null,
     oldest: oldest ?? null,
     readLately: readWithin(summary, LATELY_DAYS, now),
@@ -18,6 +18,11 @@ export function provedView(summary: VerifySummary | undefined, now: Date): Proof
     openOf: openOf.map((one) => ({ ...one, ...ownerOf(one) })),
     findings: findings.map((one) => ({ ...one, ...ownerOf(one) })),
   }
+}
+
+function lastOf({ mode, endedAt, held, neverRead, rolling }: VerifyRun): NonNullable<ProofView['verified']>['last'] {
+  const ends = rolling && new Date(Date.parse(rolling.since) + rolling.periodMs)
+  return { mode, endedAt, held, neverRead, round: ends ? { ends: ends.toISOString(), left: rolling.left } : null }
 }
 
 function ownerOf({ batch, mirror }: Pick<Result, 'batch' | 'mirror'>) {

@@ -311,12 +311,13 @@ describeInBrowser('the pages', () => {
         { width: 360, height: 740 },
       ]) {
         const { page, problems } = await open('/', { colorScheme, viewport, bypassCSP: false })
+        const linked = await page.evaluate<string[]>(
+          `[...document.querySelectorAll('nav a')].map((a) => a.getAttribute('href'))`,
+        )
+        expect(ALL_PAGES).toEqual(expect.arrayContaining(linked))
         for (const path of ALL_PAGES) {
           await show(page, path)
-          const { violations } = await audit(page)
-          const told = violations.map(
-            ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`,
-          )
+          const told = await violations(page)
           expect({ path, colorScheme, width: viewport.width, told }).toEqual({
             path,
             colorScheme,
@@ -329,6 +330,22 @@ describeInBrowser('the pages', () => {
         expect(problems).toEqual([])
         await page.context().close()
       }
+    }
+  })
+
+  it('whoever is not signed in is told how, and that a token is not valid', async () => {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const context = await browser.newContext({ viewport: { width: 360, height: 740 }, colorScheme })
+      const page = await context.newPage()
+      await page.goto(`${base}/batches/${BIG}`)
+      await page.getByText('dataferry dashboard link').waitFor()
+      expect(await violations(page)).toEqual([])
+      await page.getByLabel('Or give a token').fill('not-a-token-of-this-dashboard')
+      await page.keyboard.press('Enter')
+      await page.getByRole('alert').getByText('is not valid').waitFor()
+      await page.goto(`${base}/link#${'x'.repeat(43)}`)
+      await page.getByRole('alert').getByText('is not valid').waitFor()
+      await context.close()
     }
   })
 
@@ -704,8 +721,9 @@ interface Audit {
   readonly violations: readonly { readonly id: string; readonly nodes: readonly { readonly html: string }[] }[]
 }
 
-/** Runs axe-core in the page: through the debugger, as no page may load what is not its own. */
-async function audit(page: Page): Promise<Audit> {
+/** What axe-core finds: through the debugger, as no page may load what is not its own. */
+async function violations(page: Page): Promise<string[]> {
   await page.evaluate(axe.source)
-  return page.evaluate<Audit>("axe.run(document, { resultTypes: ['violations'] })")
+  const found = await page.evaluate<Audit>("axe.run(document, { resultTypes: ['violations'] })")
+  return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`)
 }

@@ -156,6 +156,13 @@ it('what was verified is told from the summary of each destination, and what is 
       findings: [{ path: 'b.csv', state: 'missing', batch: batch.id }],
     },
   })
+  const rolling = { periodMs: 30 * 86_400_000, since: '2026-01-01T00:00:00.000Z', owed: 1, left: amount }
+  await (
+    await ResultsKeeper.open(records, { now: () => new Date(), by: '1.2.3' })
+  ).end({ mode: 'rolling', ...run, rolling })
+  expect(await told()).toMatchObject({
+    verified: { last: { mode: 'rolling', round: { ends: '2026-01-31T00:00:00.000Z', left: amount } }, lastFull: at },
+  })
   const [seen] = await places.destinations([here], new Set([here]))
   if (!seen) throw new Error('nothing was seen')
   const status = { batches: [], servers: [], destinations: [], workers: [] }

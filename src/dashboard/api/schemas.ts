@@ -299,7 +299,16 @@ export const proofSchema = z.object({
   verified: z
     .object({
       last: z
-        .object({ mode: z.enum(['full', 'rolling']), endedAt: time, held: amountSchema, neverRead: amountSchema })
+        .object({
+          mode: z.enum(['full', 'rolling']),
+          endedAt: time,
+          held: amountSchema,
+          neverRead: amountSchema,
+          round: z
+            .object({ ends: time, left: amountSchema })
+            .nullable()
+            .describe('of a rolling verification: by when everything will have been read, and what is left of it'),
+        })
         .nullable()
         .describe('the last run that came to its end; neverRead: since it came'),
       lastFull: time.nullable(),

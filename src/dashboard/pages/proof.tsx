@@ -58,7 +58,8 @@ function Destination({ proof }: { readonly proof: ProofView }) {
       {verified && <Wrong verified={verified} destination={destination} />}
       {!verified && problem === null && (
         <p class="quiet">
-          To read all of it and compare: <code>{`dataferry verify ${shellWord(destination)}`}</code>
+          To read all of it and compare: <code>{`dataferry verify ${shellWord(destination)}`}</code>, or a share each
+          day: <code>{`dataferry verify ${shellWord(destination)} --rolling 30d`}</code>
         </p>
       )}
     </Card>
@@ -87,6 +88,12 @@ function Results({ verified: { last, lastFull, oldest, readLately, sizeOnly } }:
         {oldest && (
           <>
             Read longest ago: <Name text={oldest.path} class="mono" />, <Ago time={oldest.at} />.{' '}
+          </>
+        )}
+        {last?.round && (
+          <>
+            In this round {plural(last.round.left.files, 'file')} ({formatBytes(last.round.left.bytes)}) are left; it
+            ends <Ago time={last.round.ends} />.{' '}
           </>
         )}
         {sizeOnly > 0 &&
