@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { BatchId } from '../model/batch.ts'
-import { checksumSchema } from '../model/checksum.ts'
-import type { Receipt } from '../model/receipt.ts'
+import { checksumSchema, checksumsSchema, sameChecksum, type Algorithm, type Checksum } from '../model/checksum.ts'
+import { checksumsOf, type Receipt } from '../model/receipt.ts'
 import { ExternalSort, type Group } from './external-sort.ts'
 
 const count = z.number().int().nonnegative()
@@ -12,6 +12,7 @@ const receivedSchema = z.object({
   /** Undefined: unknown, as a server may list a checksum alone. */
   size: count.optional(),
   checksum: checksumSchema.optional(),
+  digests: checksumsSchema.optional(),
   finishedAt: z.string(),
   mirror: z.string().optional(),
   dataset: z.string().optional(),
@@ -22,8 +23,10 @@ const unfetchedSchema = z.object({
   n: count,
   why: z.string().optional(),
 })
+/** Taken of bytes that were found right. */
+const provenSchema = z.object({ kind: z.literal('proven'), size: count.optional(), checksums: checksumsSchema })
 const listedSchema = z.object({ kind: z.literal('listed'), size: count })
-const factSchema = z.discriminatedUnion('kind', [receivedSchema, unfetchedSchema, listedSchema])
+const factSchema = z.discriminatedUnion('kind', [receivedSchema, unfetchedSchema, provenSchema, listedSchema])
 type Fact = z.infer<typeof factSchema>
 export type Received = Readonly<z.infer<typeof receivedSchema>>
 
@@ -31,6 +34,7 @@ export type Received = Readonly<z.infer<typeof receivedSchema>>
 export type Stated = Pick<Receipt, 'n' | 'path' | 'finishedAt'> & {
   readonly size?: number | undefined
   readonly checksum?: Receipt['checksum']
+  readonly digests?: Receipt['digests']
   /** Of a mirror's: its name, and the PID of the dataset. Its time is that of the mirror's last run, not the file's. */
   readonly mirror?: string
   readonly dataset?: string
@@ -45,6 +49,13 @@ export const knownPathSchema = z.object({
   /** A planned line that has not ended well; of several batches the first one that was added. */
   unfetched: unfetchedSchema.optional(),
 })
+/** Digests that were taken of what is at a path, when it was found right. */
+export interface Proven {
+  readonly path: string
+  readonly size?: number | undefined
+  readonly checksums: readonly Checksum[]
+}
+
 /** All that is known about one path of a destination. */
 export type KnownPath = Readonly<z.infer<typeof knownPathSchema>>
 
@@ -52,13 +63,17 @@ export type KnownPath = Readonly<z.infer<typeof knownPathSchema>>
 export class KnownPaths implements AsyncDisposable {
   readonly #facts = new ExternalSort<Fact>(factSchema)
 
-  async addReceipt(batch: BatchId, { n, path, size, checksum, finishedAt, mirror, dataset }: Stated): Promise<void> {
+  async addReceipt(
+    batch: BatchId,
+    { n, path, size, checksum, digests, finishedAt, mirror, dataset }: Stated,
+  ): Promise<void> {
     await this.#facts.add(path, {
       kind: 'received',
       batch,
       n,
       ...(size !== undefined && { size }),
       ...(checksum && { checksum }),
+      ...(digests && { digests }),
       finishedAt,
       ...(mirror !== undefined && { mirror }),
       ...(dataset !== undefined && { dataset }),
@@ -68,6 +83,10 @@ export class KnownPaths implements AsyncDisposable {
   /** @param why the code that it failed with */
   async addUnfetched(batch: BatchId, n: number, path: string, why?: string): Promise<void> {
     await this.#facts.add(path, { kind: 'unfetched', batch, n, ...(why !== undefined && { why }) })
+  }
+
+  async addProven({ path, size, checksums }: Proven): Promise<void> {
+    await this.#facts.add(path, { kind: 'proven', ...(size !== undefined && { size }), checksums })
   }
 
   async addListed(path: string, size: number): Promise<void> {
@@ -91,9 +110,24 @@ function knownPath({ key: path, values }: Group<Fact>): KnownPath {
   for (const fact of values) {
     if (fact.kind === 'listed') listed = fact.size
     else if (fact.kind === 'unfetched') unfetched ??= fact
-    else if (received === undefined || replaces(fact, received)) received = fact
+    else if (fact.kind === 'received' && (received === undefined || replaces(fact, received))) received = fact
   }
-  return { path, listed, received, unfetched }
+  return { path, listed, received: received && withDigests(received, values), unfetched }
+}
+
+/** With the digests that any record holds of the same bytes. */
+function withDigests(received: Received, facts: readonly Fact[]): Received {
+  const { size, checksum } = received
+  const digests = new Map<Algorithm, Checksum>()
+  for (const fact of facts) {
+    const known = fact.kind === 'proven' ? fact.checksums : fact.kind === 'received' ? checksumsOf(fact) : []
+    const isSame = checksum ? known.some((one) => sameChecksum(one, checksum)) : 'size' in fact && fact.size === size
+    if (!isSame) continue
+    for (const one of known) {
+      if (one.algorithm !== checksum?.algorithm && !digests.has(one.algorithm)) digests.set(one.algorithm, one)
+    }
+  }
+  return digests.size === 0 ? received : { ...received, digests: [...digests.values()] }
 }
 
 /**

@@ -1,13 +1,14 @@
 import { mapInOrder } from '../async/map-in-order.ts'
 import { DataferryError } from '../errors.ts'
 import type { BatchId, PlanState } from '../model/batch.ts'
-import { sameChecksum, type Checksum } from '../model/checksum.ts'
+import { sameChecksum, type Algorithm, type Checksum } from '../model/checksum.ts'
 import { itemKey } from '../model/item-key.ts'
+import { checksumsOf } from '../model/receipt.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { EMPTY_PLAN, listBatches, names, readPlanState } from './folder.ts'
 import { readHold } from './hold.ts'
 import { ItemsReader } from './items-file.ts'
-import { KnownPaths, type KnownPath, type Received, type Stated } from './known-paths.ts'
+import { KnownPaths, type KnownPath, type Proven, type Received, type Stated } from './known-paths.ts'
 import { LineSet } from './line-set.ts'
 import { codeOf, Outcomes } from './outcomes.ts'
 import { isUnreadable } from './record.ts'
@@ -16,6 +17,8 @@ import { isUnreadable } from './record.ts'
 export interface Bytes {
   readonly size?: number | undefined
   readonly checksum?: Checksum | undefined
+  /** Further digests of the same bytes. */
+  readonly digests?: readonly Checksum[] | undefined
 }
 
 /** The record that knows a file: the line of a batch, or the dataset of a mirror, whose id `n` is then. */
@@ -27,11 +30,13 @@ export interface KnownBy {
   readonly dataset?: string | undefined
 }
 
+type Digested = Pick<Bytes, 'digests'>
+
 /** What was found at one path of a destination. */
 export type Finding =
-  | { readonly state: 'ok'; readonly path: string; readonly size: number; readonly checksum: Checksum }
+  | ({ readonly state: 'ok'; readonly path: string; readonly size: number; readonly checksum: Checksum } & Digested)
   /** Recorded without a checksum, so only its size could be compared. */
-  | { readonly state: 'size-only'; readonly path: string; readonly size: number }
+  | ({ readonly state: 'size-only'; readonly path: string; readonly size: number } & Digested)
   | ({ readonly state: 'missing'; readonly path: string; readonly expected: Bytes } & KnownBy)
   | ({
       readonly state: 'changed'
@@ -47,22 +52,31 @@ export type Finding =
   /** Unreadable records, so that nothing can be said about what they should prove. */
   | { readonly state: 'unreadable'; readonly path: string; readonly message: string }
 
-/** What was expected and what is there, for people: `md5 d41d…`, or of a wrong size `99 bytes`. */
+/** What was expected and what is there, where they differ, for people: `md5 d41d…`, or of a wrong size `99 bytes`. */
 export function wordsOf(finding: Extract<Finding, { readonly expected: Bytes }>): {
   readonly expected: string
   readonly found: string
 } {
   const found = finding.state === 'changed' ? finding.found : {}
   const isSize = finding.state === 'changed' && finding.kind === 'wrong-size'
-  const text = ({ size, checksum }: Bytes): string => {
+  const text = (bytes: Bytes, other: Bytes): string => {
+    const checksum = differing(bytes, other) ?? bytes.checksum
     if (checksum && !isSize) return `${checksum.algorithm} ${checksum.hex}`
-    return size === undefined ? 'nothing' : `${size} bytes`
+    return bytes.size === undefined ? 'nothing' : `${bytes.size} bytes`
   }
-  return { expected: text(finding.expected), found: text(found) }
+  return { expected: text(finding.expected, found), found: text(found, finding.expected) }
 }
 
-/** The checksum of what is committed at a path; undefined: only its size is compared. */
-export type HashPath = (path: string, algorithm: Checksum['algorithm'], size: number) => Promise<Checksum | undefined>
+/** The first of the checksums of `bytes` that `other` has differently. */
+function differing(bytes: Bytes, other: Bytes): Checksum | undefined {
+  const others = checksumsOf(other)
+  return checksumsOf(bytes).find(({ algorithm, hex }) =>
+    others.some((one) => one.algorithm === algorithm && one.hex !== hex),
+  )
+}
+
+/** Checksums of what is committed at a path, in the order of `algorithms`, without those that cannot be told. */
+export type HashPath = (path: string, algorithms: readonly Algorithm[], size: number) => Promise<readonly Checksum[]>
 
 /** How far a verification is. */
 export interface VerifyProgress {
@@ -81,6 +95,8 @@ export interface VerifyProgress {
 
 export interface VerifyOptions {
   readonly hash: HashPath
+  /** Asked of every file, besides what is to be compared. Default none. */
+  readonly digests?: readonly Algorithm[]
   readonly signal: AbortSignal
   /** Files read at the same time. Default 1. */
   readonly concurrency?: number
@@ -91,6 +107,8 @@ export interface VerifyOptions {
    * reading is known.
    */
   readonly choose?: (paths: AsyncIterable<KnownPath>, progress: VerifyProgress) => AsyncIterable<KnownPath>
+  /** What earlier verifications have taken. */
+  readonly proven?: AsyncIterable<Proven>
   /** What is there by other records than those of batches, by a name for those. */
   readonly also?: AsyncIterable<{ readonly id: BatchId; readonly receipts: AsyncIterable<Stated> }>
 }
@@ -108,7 +126,7 @@ export function newVerifyProgress(): VerifyProgress {
  * there is nothing to compare with, and with `TEMP_UNUSABLE`.
  */
 export async function* verifyDestination(sink: Sink, options: VerifyOptions): AsyncGenerator<Finding> {
-  const { hash, signal, concurrency = 1, progress = newVerifyProgress(), choose, also } = options
+  const { signal, concurrency = 1, progress = newVerifyProgress(), choose, also } = options
   const damaged: Finding[] = []
   const batches = await readBatches(sink, (name, { message }) => {
     damaged.push({ state: 'unreadable', path: `.dataferry/${name}`, message })
@@ -129,6 +147,7 @@ export async function* verifyDestination(sink: Sink, options: VerifyOptions): As
   if (batches.length + others === 0) {
     throw new DataferryError('NO_RECORDS', `There is nothing to compare with: ${sink.url} has no records of dataferry.`)
   }
+  for await (const one of options.proven ?? []) await known.addProven(one)
   progress.phase = 'listing'
   for await (const { path, size } of sink.list(signal)) {
     signal.throwIfAborted()
@@ -141,7 +160,7 @@ export async function* verifyDestination(sink: Sink, options: VerifyOptions): As
   const look = async (path: KnownPath): Promise<readonly Finding[]> => {
     signal.throwIfAborted()
     progress.phase = 'files'
-    const found = await findingsAt(path, sink, hash, signal)
+    const found = await findingsAt(path, sink, options)
     if (path.listed !== undefined) {
       progress.filesSeen++
       progress.bytesSeen += path.listed
@@ -223,17 +242,12 @@ async function locate(known: KnownPath, sink: Sink, signal: AbortSignal): Promis
   return there ? { ...known, listed: there.size } : known
 }
 
-async function findingsAt(
-  known: KnownPath,
-  sink: Sink,
-  hash: HashPath,
-  signal: AbortSignal,
-): Promise<readonly Finding[]> {
+async function findingsAt(known: KnownPath, sink: Sink, options: VerifyOptions): Promise<readonly Finding[]> {
   const { path, listed, received, unfetched } = known
   if (received) {
-    const size = listed ?? (await locate(known, sink, signal)).listed
-    if (size !== undefined) return [await compare(path, size, received, hash)]
-    return [{ state: 'missing', path, ...knownBy(received), expected: bytesOf(received) }]
+    const size = listed ?? (await locate(known, sink, options.signal)).listed
+    const file = { path, ...knownBy(received), expected: bytesOf(received) }
+    return [size === undefined ? { state: 'missing', ...file } : await compareFile(file, size, options)]
   }
   const findings: Finding[] = []
   if (listed !== undefined) findings.push({ state: 'extra', path, size: listed })
@@ -244,23 +258,33 @@ async function findingsAt(
   return findings
 }
 
-async function compare(path: string, size: number, received: Received, hash: HashPath): Promise<Finding> {
-  const { checksum } = received
-  const changed = { state: 'changed', path, ...knownBy(received) } as const
-  if (received.size !== undefined && size !== received.size) {
-    return { ...changed, kind: 'wrong-size', expected: bytesOf(received), found: { size } }
-  }
-  if (!checksum) return { state: 'size-only', path, size }
-  const found = await hash(path, checksum.algorithm, size)
-  if (!found) return { state: 'size-only', path, size }
-  if (sameChecksum(found, checksum)) return { state: 'ok', path, size, checksum: found }
-  return { ...changed, kind: 'bit-rot', expected: bytesOf(received), found: { size, checksum: found } }
+/** Compares what lies at a path with everything that is known of its bytes. */
+export async function compareFile(
+  { path, expected, ...by }: { readonly path: string; readonly expected: Bytes } & KnownBy,
+  size: number,
+  { hash, digests = [] }: Pick<VerifyOptions, 'hash' | 'digests'>,
+): Promise<Finding> {
+  const changed = { state: 'changed', path, ...by, expected } as const
+  if (expected.size !== undefined && size !== expected.size) return { ...changed, kind: 'wrong-size', found: { size } }
+  const known = checksumsOf(expected)
+  const algorithms = [...new Set([...known.map(({ algorithm }) => algorithm), ...digests])]
+  const found = algorithms.length === 0 ? [] : await hash(path, algorithms, size)
+  const compared = known.filter(({ algorithm }) => found.some((one) => one.algorithm === algorithm))
+  const [checksum, ...further] = found
+  if (!checksum || compared.length === 0) return { state: 'size-only', path, size, ...digested(found) }
+  const isRight = compared.every((one) => found.some((other) => sameChecksum(one, other)))
+  if (isRight) return { state: 'ok', path, size, checksum, ...digested(further) }
+  return { ...changed, kind: 'bit-rot', found: { size, checksum, ...digested(further) } }
 }
 
 function knownBy({ batch, n, mirror, dataset }: Received): KnownBy {
   return { batch, n, ...(mirror !== undefined && { mirror }), ...(dataset !== undefined && { dataset }) }
 }
 
-function bytesOf({ size, checksum }: Received): Bytes {
-  return { ...(size !== undefined && { size }), ...(checksum && { checksum }) }
+function bytesOf({ size, checksum, digests = [] }: Received): Bytes {
+  return { ...(size !== undefined && { size }), ...(checksum && { checksum }), ...digested(digests) }
+}
+
+function digested(digests: readonly Checksum[]): Digested {
+  return digests.length > 0 ? { digests } : {}
 }

@@ -30,6 +30,7 @@ export const NEEDED = {
   enqueue: FETCH,
   dashboard: REDIS,
   export: STORE,
+  verify: STORE,
 } as const satisfies Readonly<Record<string, readonly SettingName[]>>
 
 /** The flags for servers that neither the command line nor the settings name. */

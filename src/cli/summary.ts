@@ -56,6 +56,12 @@ export async function printSummary(
   }
   if (report.waiting > 0) printWaiting(out, report)
   for (const [count, text] of notes(report)) if (count > 0) out.paragraph(`${padded(count)} ${text}`)
+  const lackingDigests = report.digests.filter((digest) => lacking(report, digest) > 0)
+  if (lackingDigests.length > 0) {
+    out.line('    To read them and take it:')
+    const flags = lackingDigests.flatMap((digest) => ['--digest', digest])
+    out.line(`      ${pasted(config, 'verify', [files, ...flags])}`)
+  }
   if (report.leftOut > 0 && !report.leftOutPlanned) {
     out.line('    To fetch them individually:')
     const unnamed = unnamedServers(config, facts.servers)
@@ -117,9 +123,7 @@ function notes(report: Report): readonly (readonly [number, string])[] {
     [report.renamed, 'renamed to safe names: renamed.csv'],
     [report.duplicates, 'requested more than once, fetched once'],
     [report.filtered, 'left out by filters'],
-    ...report.digests.map(
-      (digest) => [lacking(report, digest), `without ${digest}, as their bytes were not read`] as const,
-    ),
+    ...report.digests.map((digest) => [lacking(report, digest), `without ${digest}`] as const),
   ]
 }
 

@@ -96,7 +96,7 @@ const SETTINGS = {
     fallback: 'no',
   },
   digest: {
-    help: 'also take this digest of every file as it arrives: sha256 or sha512; repeat for both',
+    help: 'also take this digest of every file while its bytes pass: sha256 or sha512; repeat for both',
     flags: ['--digest <algorithm>'],
     env: ['DATAFERRY_DIGEST'],
     many: true,

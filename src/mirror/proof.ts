@@ -20,8 +20,8 @@ async function* receiptsOf(records: Records, mirror: string): AsyncGenerator<Sta
   for await (const { id, pid: dataset } of heldDatasets(records, mirror)) {
     for (const file of await readFiles(records, mirror, id)) {
       if (!isHeld(file)) continue
-      const { size, checksum } = file
-      yield { n: id, path: placeOf(file), size, checksum, finishedAt: state.finishedAt, mirror, dataset }
+      const { size, checksum, digests } = file
+      yield { n: id, path: placeOf(file), size, checksum, digests, finishedAt: state.finishedAt, mirror, dataset }
     }
   }
 }

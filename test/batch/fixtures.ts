@@ -1,11 +1,13 @@
 import { EMPTY_PLAN, writeBatch, writePlanState } from '../../src/batch/folder.ts'
 import { ItemsWriter } from '../../src/batch/items-file.ts'
 import { OutcomeWriter } from '../../src/batch/outcome-log.ts'
+import type { HashPath } from '../../src/batch/verify-destination.ts'
 import type { Batch, PlanState } from '../../src/model/batch.ts'
 import type { Item } from '../../src/model/item.ts'
 import { waitingFor, type Failure, type Outcome, type Receipt, type Waiting } from '../../src/model/receipt.ts'
-import type { Records } from '../../src/sinks/sink.ts'
+import type { Records, Sink } from '../../src/sinks/sink.ts'
 import { checksumOf } from '../contracts/hash.ts'
+import { contentOf } from '../contracts/sink-bytes.ts'
 
 export const SERVER = 'https://demo.invalid'
 
@@ -49,6 +51,14 @@ export async function plannedBatch(
   const plan: PlanState = { entries: items.length, ...writer.position, complete: true, totals }
   await writePlanState(records, batch.id, plan)
   return { batch, plan }
+}
+
+/** Reads every file that is asked for. */
+export function hashIn(sink: Sink): HashPath {
+  return async (path, algorithms) => {
+    const bytes = await contentOf(sink, path)
+    return algorithms.map((algorithm) => checksumOf(bytes, algorithm))
+  }
 }
 
 export function done(n: number, path: string, bytes: Uint8Array, more: Partial<Receipt> = {}): Receipt {

@@ -4,10 +4,9 @@ import { reconcile } from '../../src/batch/reconcile.ts'
 import { verifyDestination, type HashPath } from '../../src/batch/verify-destination.ts'
 import { MemoryLedger } from '../../src/ledger/memory-ledger.ts'
 import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
-import type { Sink } from '../../src/sinks/sink.ts'
 import { checksumOf } from '../contracts/hash.ts'
-import { bytesOf, contentOf, never, store } from '../contracts/sink-bytes.ts'
-import { all, batchOf, done, failed, itemAt, plannedBatch, recorded, unread } from './fixtures.ts'
+import { bytesOf, never, store } from '../contracts/sink-bytes.ts'
+import { all, batchOf, done, failed, hashIn, itemAt, plannedBatch, recorded, unread } from './fixtures.ts'
 
 const BYTES = bytesOf(100)
 
@@ -33,10 +32,6 @@ describe('a ledger that knows nothing', () => {
     expect(await ledger.summary(batch.id)).toMatchObject(summary)
   })
 })
-
-function hashIn(sink: Sink): HashPath {
-  return async (path, algorithm) => checksumOf(await contentOf(sink, path), algorithm)
-}
 
 describe('verifying a destination', () => {
   it('finds what is missing, changed and extra, and what has only a size', async () => {
@@ -99,6 +94,51 @@ describe('verifying a destination', () => {
     await store(sink, 'a', bytesOf(100, 2))
     const found = await all(verifyDestination(sink, { hash: hashIn(sink), signal: never }))
     expect(found).toEqual([{ state: 'ok', path: 'a', size: 100, checksum: expect.anything() as unknown }])
+  })
+
+  it('compares every digest that a record holds of the bytes, and takes those that are asked for', async () => {
+    const sink = memorySink()
+    const { batch } = await plannedBatch(sink.records, [itemAt('a'), itemAt('forged'), itemAt('unread')])
+    const digests = [checksumOf(BYTES, 'sha512')]
+    // As if somebody had found other bytes with the same MD5.
+    const forged = [checksumOf(bytesOf(100, 2), 'sha512')]
+    const receipts = [done(0, 'a', BYTES, { digests }), done(1, 'forged', BYTES, { digests: forged })]
+    await recorded(sink.records, [...receipts, unread(2, 'unread', 100)])
+    // Newer, and silent about further digests.
+    await recorded(sink.records, [done(0, 'a', BYTES, { finishedAt: '2026-02-02T00:00:00.000Z' })], 'w2')
+    for (const path of ['a', 'forged', 'unread']) await store(sink, path, BYTES)
+    const found = await all(verifyDestination(sink, { hash: hashIn(sink), signal: never, digests: ['sha256'] }))
+    const sha256 = checksumOf(BYTES, 'sha256')
+    expect(found).toEqual([
+      { state: 'ok', path: 'a', size: 100, checksum: checksumOf(BYTES), digests: [...digests, sha256] },
+      {
+        state: 'changed',
+        kind: 'bit-rot',
+        path: 'forged',
+        batch: batch.id,
+        n: 1,
+        expected: { size: 100, checksum: checksumOf(BYTES), digests: forged },
+        found: { size: 100, checksum: checksumOf(BYTES), digests: [...digests, sha256] },
+      },
+      { state: 'size-only', path: 'unread', size: 100, digests: [sha256] },
+    ])
+  })
+
+  it('compares with what earlier verifications took of the same bytes, and of no others', async () => {
+    const sink = memorySink()
+    await plannedBatch(sink.records, [itemAt('a'), itemAt('replaced'), itemAt('unread')])
+    await recorded(sink.records, [done(0, 'a', BYTES), done(1, 'replaced', BYTES), unread(2, 'unread', 100)])
+    for (const path of ['a', 'replaced', 'unread']) await store(sink, path, BYTES)
+    const other = bytesOf(100, 2)
+    const proven = async function* () {
+      yield* await Promise.resolve([
+        { path: 'a', size: 100, checksums: [checksumOf(BYTES), checksumOf(other, 'sha512')] },
+        { path: 'replaced', size: 100, checksums: [checksumOf(other), checksumOf(other, 'sha512')] },
+        { path: 'unread', size: 100, checksums: [checksumOf(other, 'sha512')] },
+      ])
+    }
+    const found = await all(verifyDestination(sink, { hash: hashIn(sink), signal: never, proven: proven() }))
+    expect(found.map(({ state, path }) => `${path} ${state}`)).toEqual(['a changed', 'replaced ok', 'unread changed'])
   })
 
   it('never passes where there is nothing to compare with', async () => {

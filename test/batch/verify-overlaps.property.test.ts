@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { verifyDestination, type Finding, type HashPath } from '../../src/batch/verify-destination.ts'
+import { verifyDestination, type Finding } from '../../src/batch/verify-destination.ts'
 import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
 import type { Receipt } from '../../src/model/receipt.ts'
 import { checksumOf } from '../contracts/hash.ts'
-import { bytesOf, contentOf, never, store } from '../contracts/sink-bytes.ts'
+import { bytesOf, never, store } from '../contracts/sink-bytes.ts'
 import { rounds } from '../rounds.ts'
-import { all, batchOf, done, failed, itemAt, plannedBatch, recorded, unread } from './fixtures.ts'
+import { all, batchOf, done, failed, hashIn, itemAt, plannedBatch, recorded, unread } from './fixtures.ts'
 
 const PATHS = ['a', 'a b', 'b/c', 'b/d', 'é']
 
@@ -56,8 +56,7 @@ it('whatever batches overlap, every verdict is that of the newest receipt that k
         }
       }
       for (const [path, number] of Object.entries(there)) await store(sink, path, content(number))
-      const hash: HashPath = async (path, algorithm) => checksumOf(await contentOf(sink, path), algorithm)
-      const found = await all(verifyDestination(sink, { hash, signal: never, concurrency }))
+      const found = await all(verifyDestination(sink, { hash: hashIn(sink), signal: never, concurrency }))
       const inOrder = (findings: readonly string[]): string[] => [...findings].sort()
       expect(inOrder(found.map(verdict))).toEqual(inOrder(model.verdicts(there)))
     }),

@@ -3,9 +3,11 @@ import { writeReport } from '../../src/batch/report.ts'
 import { printSummary } from '../../src/cli/summary.ts'
 import { Output } from '../../src/cli/terminal/output.ts'
 import { displayWidth } from '../../src/cli/terminal/text.ts'
+import type { DigestAlgorithm } from '../../src/model/checksum.ts'
 import type { Outcome } from '../../src/model/receipt.ts'
 import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
 import { batchOf, done, itemAt, plannedBatch, recorded } from '../batch/fixtures.ts'
+import { checksumOf } from '../contracts/hash.ts'
 import { Recorder } from './recorder.ts'
 
 const ID = 'manifest-20261127-150742-1fd1d2'
@@ -26,11 +28,18 @@ function denied(n: number, path = `study/interview-${n}.zip`, code = 'SOURCE_DEN
 /** The summary of a batch of these outcomes, on a terminal of this width. */
 async function summaryOf(
   outcomes: readonly Outcome[],
-  { columns = 80, color = false, renamed = false, bytes = 3 * MIB, ids = [ID] } = {},
+  {
+    columns = 80,
+    color = false,
+    renamed = false,
+    digests = [] as readonly DigestAlgorithm[],
+    bytes = 3 * MIB,
+    ids = [ID],
+  } = {},
 ) {
   const sink = memorySink()
   const items = outcomes.map(({ path }) => itemAt(path, renamed ? { renamedFrom: 'a\x1b[2J' } : {}))
-  const { batch, plan } = await plannedBatch(sink.records, items, batchOf(ID, { destination: sink.url }))
+  const { batch, plan } = await plannedBatch(sink.records, items, batchOf(ID, { destination: sink.url, digests }))
   await recorded(sink.records, outcomes, 'w1', ID)
   await writeReport(sink.records, batch, plan)
   const stdout = new Recorder({ columns, rows: 24 })
@@ -40,6 +49,18 @@ async function summaryOf(
 }
 
 const there = (n: number, path = `study/wave-${n}.csv`): Outcome => ({ ...done(n, path, Buffer.from('x')), size: MIB })
+
+it('files that lack a digest that was asked for are counted, with the command that takes it', async () => {
+  const digested = { ...done(0, 'a', Buffer.from('x')), digests: [checksumOf(Buffer.from('x'), 'sha256')] }
+  const { code, lines, url } = await summaryOf([digested, there(1), there(2)], { digests: ['sha256', 'sha512'] })
+  expect(code).toBe(0)
+  expect(lines.slice(1, -2)).toEqual([
+    '   2 without sha256',
+    '   3 without sha512',
+    '    To read them and take it:',
+    `      dataferry verify ${url} --digest sha256 --digest sha512`,
+  ])
+})
 
 it('the end of a run says at a glance what is there, what is not, why, and what to do', async () => {
   const { code, lines, url } = await summaryOf([there(0), there(1), there(2), denied(3)], { renamed: true })

@@ -1,11 +1,15 @@
 import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { DataferryError } from '../../src/errors.ts'
+import { names, readResults } from '../../src/proof/verify/results.ts'
 import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
+import { checksumOf } from '../contracts/hash.ts'
 import { bytesOf, store } from '../contracts/sink-bytes.ts'
-import { done, itemAt, plannedBatch, recorded } from '../batch/fixtures.ts'
+import { all, done, itemAt, plannedBatch, recorded } from '../batch/fixtures.ts'
 import { runInProcess, type Ended } from './in-process.ts'
 import { Recorder } from './recorder.ts'
 
@@ -51,6 +55,33 @@ it('names what is wrong in the order of the paths, and asks for it in the order 
   ])
   const rows = (await readFile(join(cwd, 'again.csv'), 'utf8')).trimEnd().split('\r\n')
   expect(rows.map((row) => /(?:z|a|b)\/\w+/.exec(row)?.[0])).toEqual([undefined, 'z/gone', 'a/changed', 'b/gone'])
+})
+
+it('takes a further digest of what is held, which later verifications compare with, and writes sums of it', async () => {
+  await fetched('a', 'with blanks/ü')
+  expect(await verify('--digest', 'sha512')).toMatchObject({ code: 0 })
+  const sums = join('.dataferry', 'verified', 'sha512sums.txt')
+  const check = promisify(execFile)('sha512sum', ['--strict', '-c', sums], { cwd: join(cwd, 'data') })
+  expect((await check).stdout).toBe('a: OK\nwith blanks/ü: OK\n')
+  expect(await verify()).toMatchObject({ code: 0 })
+  const sink = diskSink(join(cwd, 'data'))
+  const { hex } = checksumOf(BYTES, 'sha512')
+  expect((await all(readResults(sink.records))).map(({ digests }) => digests)).toEqual([
+    [{ algorithm: 'sha512', hex }],
+    [{ algorithm: 'sha512', hex }],
+  ])
+  // As if somebody had found other bytes with the same MD5.
+  const results = String(await sink.records.read(names.results))
+  await sink.records.write(names.results, results.replace(hex, '0'.repeat(hex.length)))
+  await sink.close()
+  const forged = await verify()
+  expect(forged.code).toBe(1)
+  expect(forged.stdout).toContain(`(sha512 ${hex}, was sha512 000`)
+})
+
+it('cannot take a digest of what it does not read', async () => {
+  await fetched('a')
+  expect(await verify('--digest', 'sha512', '--quick')).toMatchObject({ code: 2 })
 })
 
 it('stopped in the middle it ends with 130, and leaves no manifest of a part', async () => {

@@ -85,7 +85,7 @@ async function checkBatch(sink: ReturnType<typeof memorySink>): Promise<void> {
   must(await isDestination(records), 'a destination that is none')
   if (await records.read(names.batch('b1'))) {
     must(
-      (await all(verifyDestination(sink, { hash: () => Promise.resolve(undefined), signal: never }))).length > 0,
+      (await all(verifyDestination(sink, { hash: () => Promise.resolve([]), signal: never }))).length > 0,
       'nothing to verify',
     )
   }

@@ -8,6 +8,7 @@ export const command: Command = {
     'dataferry verify s3://bucket/prefix --quick --json',
     'dataferry verify ./data --rolling 30d',
     'dataferry verify ./data --wanted again.csv',
+    'dataferry verify ./data --digest sha512',
     'dataferry verify ./ocfl-root',
   ],
   about:
@@ -16,7 +17,7 @@ export const command: Command = {
     'A storage root or object of OCFL is validated by its own inventories, whoever wrote it. ' +
     'With --wanted, what is missing or changed becomes a manifest for `dataferry run`.',
   operands: [{ name: 'destination', help: 'a folder or URL; default: the destination setting', optional: true }],
-  settings: DESTINATION_SETTINGS,
+  settings: [...DESTINATION_SETTINGS, 'digest'],
   flags: [
     { flags: '--quick', help: 'compare sizes and what the store itself recorded, without reading the files' },
     {

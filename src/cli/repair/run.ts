@@ -18,6 +18,7 @@ import { WrongFiles } from '../../proof/repair/wrong-files.ts'
 import { datasetOf } from '../../proof/verify/dataset-of.ts'
 import { findingRecord } from '../../proof/verify/finding-record.ts'
 import { readResults } from '../../proof/verify/results.ts'
+import { provenBy } from '../../proof/verify/sums.ts'
 import { DAY_MS } from '../../proof/verify/summary.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { idsMeant } from '../batch-names.ts'
@@ -86,6 +87,7 @@ async function look(context: Context, sink: Sink, { kept, wrong, isMeant }: Look
     concurrency: FILES_AT_ONCE,
     progress,
     choose: (paths, seen) => candidates(paths, { results: readResults(sink.records), fresh, isMeant }, seen),
+    proven: provenBy(readResults(sink.records)),
     also: mirrorReceipts(sink.records),
   })
   const shown = showProgress(context, () => ({ progress, wrong: wrong.count, reading: files.open() }))

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { HashPath } from '../../batch/verify-destination.ts'
+import { checksumsOf } from '../../model/receipt.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { createHash } from '../../transfer/hash.ts'
 import { hashOf } from '../../transfer/meter.ts'
@@ -25,13 +26,14 @@ export class FilesRead {
   }
 
   /** Reads every byte. */
-  readonly hash: HashPath = async (path, algorithm, size) => {
+  readonly hash: HashPath = async (path, [algorithm = 'sha256', ...digests], size) => {
     const file = { path, bytes: 0, size }
     this.#open.add(file)
-    const hash = createHash({ algorithm, size, saveable: false })
+    const hash = createHash({ algorithm, digests, size, saveable: false })
     try {
       const chunks = await this.#sink.read(path, this.#signal)
-      return (await hashOf(chunks, hash, (bytes) => (file.bytes = bytes))).checksum
+      const found = await hashOf(chunks, hash, (bytes) => (file.bytes = bytes))
+      return checksumsOf(found)
     } finally {
       hash.close()
       this.#open.delete(file)
@@ -39,8 +41,9 @@ export class FilesRead {
   }
 
   /** What the store's own record says, e.g. the metadata of an object; nothing where there is none. */
-  readonly recorded: HashPath = async (path, algorithm) => {
-    const checksum = (await this.#sink.stat(path, 'verify-0', this.#signal))?.proof?.checksum
-    return checksum?.algorithm === algorithm ? checksum : undefined
+  readonly recorded: HashPath = async (path, algorithms) => {
+    const proof = (await this.#sink.stat(path, 'verify-0', this.#signal))?.proof
+    const known = proof ? checksumsOf(proof) : []
+    return algorithms.flatMap((wanted) => known.find(({ algorithm }) => algorithm === wanted) ?? [])
   }
 }

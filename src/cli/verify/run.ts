@@ -1,5 +1,5 @@
 import { newVerifyProgress, verifyDestination, type Finding } from '../../batch/verify-destination.ts'
-import { isAbort } from '../../errors.ts'
+import { DataferryError, isAbort } from '../../errors.ts'
 import { mirrorReceipts, verifyMetadata } from '../../mirror/proof.ts'
 import { formatBytes, formatCount } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
@@ -7,6 +7,8 @@ import { objectReceipts } from '../../proof/ocfl/object-receipts.ts'
 import { datasetOf } from '../../proof/verify/dataset-of.ts'
 import { findingRecord } from '../../proof/verify/finding-record.ts'
 import type { RollingShare } from '../../proof/verify/rolling-share.ts'
+import { readResults } from '../../proof/verify/results.ts'
+import { provenBy } from '../../proof/verify/sums.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { openDestination } from '../destination.ts'
@@ -44,6 +46,9 @@ async function verifyAt(context: Context, sink: Sink): Promise<ExitCode> {
   const { out, text, now } = context
   const isQuick = context.has('quick')
   const periodMs = readRolling(context)
+  if (isQuick && context.config.given.digest) {
+    throw new DataferryError('ARGUMENT_INVALID', '--digest needs every byte, and --quick reads none: give one of them.')
+  }
   const startedAt = now()
   await using wanted = await openWanted(text('wanted'), sink.records)
   await using report = await ReportFile.open(text('report'))
@@ -97,6 +102,8 @@ async function* findingsAt(
     concurrency: isQuick ? LOOKS_AT_ONCE : FILES_AT_ONCE,
     progress,
     ...(share && { choose: (paths, shown) => share.choose(paths, shown) }),
+    digests: isQuick ? [] : context.config.settings.digest,
+    proven: provenBy(readResults(sink.records)),
     also: ofMirrors(sink, signal),
   })
   const shown = showProgress(context, () => ({

@@ -1,9 +1,13 @@
 import { z } from 'zod'
 import { ExternalSort } from '../../batch/external-sort.ts'
 import type { Finding } from '../../batch/verify-destination.ts'
-import { checksumSchema } from '../../model/checksum.ts'
+import { checksumSchema, checksumsSchema } from '../../model/checksum.ts'
 
-const bytesSchema = z.object({ size: z.number().optional(), checksum: checksumSchema.optional() })
+const bytesSchema = z.object({
+  size: z.number().optional(),
+  checksum: checksumSchema.optional(),
+  digests: checksumsSchema.optional(),
+})
 const knownBy = {
   path: z.string(),
   batch: z.string(),

@@ -1,8 +1,10 @@
 import { every, type Repeated } from '../../async/every.ts'
 import type { Finding, KnownBy } from '../../batch/verify-destination.ts'
 import { LineWriter } from '../../mirror/line-writer.ts'
+import type { Algorithm } from '../../model/checksum.ts'
 import type { Records } from '../../sinks/sink.ts'
 import type { Result } from './result.ts'
+import { writeSums } from './sums.ts'
 import { mergePending, names, type PendingLine } from './results.ts'
 import type { VerifyRun } from './summary.ts'
 
@@ -23,6 +25,8 @@ export class ResultsKeeper {
   readonly #flushing: Repeated
   /** The last time that it was flushed in between. */
   #flushed = Promise.resolve()
+  /** In which further digests were taken. */
+  readonly #digests = new Set<Algorithm>()
 
   private constructor(records: Records, options: KeeperOptions, log: LineWriter) {
     this.#records = records
@@ -57,6 +61,7 @@ export class ResultsKeeper {
     if (run) await this.#write({ run })
     await this.close()
     await mergePending(this.#records, this.#options.now())
+    for (const algorithm of this.#digests) await writeSums(this.#records, algorithm)
   }
 
   /** Leaves what was found for the next verification to merge. Repeatable. */
@@ -74,14 +79,20 @@ export class ResultsKeeper {
     await this.#log.add(line)
   }
 
+  #digested({ size, digests = [] }: Extract<Finding, { state: 'ok' | 'size-only' }>): Pick<Result, 'size' | 'digests'> {
+    for (const { algorithm } of digests) this.#digests.add(algorithm)
+    return { size, ...(digests.length > 0 && { digests }) }
+  }
+
   #resultOf(finding: Finding): Result | undefined {
     const { path, state } = finding
     const { now, by } = this.#options
     const seen = { path, at: now().toISOString(), by }
     switch (state) {
       case 'ok':
-        return { ...seen, state, size: finding.size, checksum: finding.checksum }
+        return { ...seen, state, ...this.#digested(finding), checksum: finding.checksum }
       case 'size-only':
+        return { ...seen, state, ...this.#digested(finding) }
       case 'extra':
         return { ...seen, state, size: finding.size }
       case 'missing':

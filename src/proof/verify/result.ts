@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { checksumSchema } from '../../model/checksum.ts'
+import { checksumSchema, checksumsSchema } from '../../model/checksum.ts'
 
 const size = z.number().int().nonnegative().optional()
 
@@ -18,8 +18,10 @@ export const resultSchema = z.object({
   /** Of the bytes that are there. */
   size,
   checksum: checksumSchema.optional(),
+  /** Further digests of them. */
+  digests: checksumsSchema.optional(),
   /** What a record says, where that is something else. */
-  expected: z.object({ size, checksum: checksumSchema.optional() }).optional(),
+  expected: z.object({ size, checksum: checksumSchema.optional(), digests: checksumsSchema.optional() }).optional(),
   /** Where that is so: the batch or mirror that it belongs to. */
   batch: owner,
   mirror: owner,

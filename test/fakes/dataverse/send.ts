@@ -87,11 +87,19 @@ async function* pieces({ reply: { body }, drip }: Sending): AsyncGenerator<Uint8
     yield* chunks
     return
   }
-  for await (const chunk of chunks)
-    for (let at = 0; at < chunk.length; at += drip.bytes) {
-      yield chunk.subarray(at, at + drip.bytes)
+  let sent = 0
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.length;) {
+      const piece = chunk.subarray(at, at + drip.bytes - sent)
+      yield piece
+      at += piece.length
+      sent += piece.length
+      if (sent < drip.bytes) continue
       await wait(drip.everyMs)
+      sent = 0
     }
+  }
+  if (sent > 0) await wait(drip.everyMs)
 }
 
 async function drained(response: ServerResponse): Promise<void> {

@@ -1,4 +1,4 @@
-import { verifyDestination } from '../../../src/batch/verify-destination.ts'
+import { verifyDestination, type HashPath } from '../../../src/batch/verify-destination.ts'
 import { ResultsKeeper } from '../../../src/proof/verify/keep-results.ts'
 import { roundOf } from '../../../src/proof/verify/owed.ts'
 import { readResults } from '../../../src/proof/verify/results.ts'
@@ -6,9 +6,8 @@ import { RollingShare } from '../../../src/proof/verify/rolling-share.ts'
 import { DAY_MS, readVerifySummary, type VerifyRun } from '../../../src/proof/verify/summary.ts'
 import { memorySink } from '../../../src/sinks/memory/memory-sink.ts'
 import type { Sink } from '../../../src/sinks/sink.ts'
-import { batchOf, done, itemAt, plannedBatch, recorded } from '../../batch/fixtures.ts'
-import { checksumOf } from '../../contracts/hash.ts'
-import { bytesOf, contentOf, never, store } from '../../contracts/sink-bytes.ts'
+import { batchOf, done, hashIn, itemAt, plannedBatch, recorded } from '../../batch/fixtures.ts'
+import { bytesOf, never, store } from '../../contracts/sink-bytes.ts'
 
 export const PERIOD = 30 * DAY_MS
 const START = Date.UTC(2026, 0, 10)
@@ -59,9 +58,9 @@ export async function roll(sink: Sink, day: number, cutAfter = Infinity): Promis
     results: readResults(sink.records),
     onGone: (path) => keeper.drop(path),
   })
-  const hash = async (path: string): Promise<ReturnType<typeof checksumOf>> => {
+  const hash: HashPath = async (path, ...asked) => {
     read.push(path)
-    return checksumOf(await contentOf(sink, path))
+    return hashIn(sink)(path, ...asked)
   }
   const choose: typeof share.choose = (paths, progress) => share.choose(paths, progress)
   let found = 0
