@@ -59,6 +59,10 @@ export class LogTails {
   }
 }
 
+const errorSchema = z.object({ message: z.string(), stack: z.string() })
+
+/** Of an error its message: the stack is in the log of its own machine. */
 function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value)
+  if (typeof value === 'string') return value
+  return errorSchema.safeParse(value).data?.message ?? JSON.stringify(value)
 }

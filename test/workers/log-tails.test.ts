@@ -39,10 +39,12 @@ it('a line is text of bounded length in which nothing acts on a terminal, and ho
   const log = tails.of('b2', silent)
   log.info({ path: '\u001b[31m\u202e', token: 'secret-1' }, 'item ended')
   log.info({ path: '\u202e'.repeat(10_000) }, 'long')
+  log.error({ err: new TypeError('no such thing'), n: 3 }, 'unexpected')
   await tails.bring((batch, lines) => logs.add(batch, lines))
-  const [first, second] = await textsOf(logs, 'b2')
+  const [first, second, third] = await textsOf(logs, 'b2')
   expect(first).toBe('item ended path=\\x1b[31m\\u{202e} token=[hidden]')
   expect(second).toHaveLength(500)
+  expect(third).toBe('unexpected err=no such thing n=3')
 })
 
 it('what could not be brought is brought the next time, and no more than is kept', async () => {
