@@ -241,6 +241,21 @@ export function describeOcflMirror(on: string, homeOf: () => Promise<MirrorHome>
       await verified()
     })
 
+    it('no version is added to an object of which content has gone, until it is there again', async () => {
+      await create()
+      await home.run()
+      const content = `${objectOf(A)}/v1/content/a.txt`
+      await home.place.write(content, '')
+      home.repository.publish(A, (files) => [...files, file('new.txt', 'new')])
+      const { code, report } = await home.run()
+      expect([code, report['problems']]).toEqual([1, [expect.objectContaining({ dataset: A, code: 'OCFL_REFUSED' })]])
+      expect((await stored()).head).toBe('1.0')
+      await home.place.write(content, 'alpha')
+      expect((await home.run()).code).toBe(0)
+      expect((await stored()).head).toBe('2.0')
+      await verified()
+    })
+
     it('verify names every kind of damage to an object', async () => {
       await create()
       await home.run()

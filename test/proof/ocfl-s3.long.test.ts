@@ -133,6 +133,20 @@ await describeWithOneS3('A storage root', (kind) => {
     expect((await download()).keys).toEqual(before)
   })
 
+  it('no version is added to an object of which content is missing or has another size', async () => {
+    await add(1)
+    const { objects, layout } = await open()
+    const content = `${layout.pathOf(ID)}/v1/content/same.csv`
+    for (const bytes of ['', 'longer']) {
+      await objects.replace(content, bytes)
+      await expect(add(2)).rejects.toMatchObject({ code: 'OCFL_REFUSED' })
+    }
+    await sink.remove(content)
+    await expect(add(2)).rejects.toMatchObject({ code: 'OCFL_REFUSED' })
+    await objects.replace(content, 'one')
+    expect(await add(2)).toBe('written')
+  })
+
   it('killed at any moment, the object is valid at the head it had or has, and the next run goes on', async () => {
     let head = 0
     for (let round = 0; round < 16; round++) {

@@ -155,6 +155,23 @@ it('a disk that refuses is said so, with the object that could not be written', 
   })
 })
 
+it.each([
+  ['emptied', (path: string) => writeFile(join(path, 'v1/content/b'), ''), /v1\/content\/b has 0 bytes/],
+  ['shortened', (path: string) => writeFile(join(path, 'v1/content/b'), 'x'), /b has 1 bytes, and should have 3/],
+  ['missing', (path: string) => rm(join(path, 'v1/content/b')), /v1\/content\/b is missing/],
+  ['extra', (path: string) => writeFile(join(path, 'v1/content/more'), ''), /does not know v1\/content\/more/],
+] as const)(
+  'no version is added to an object of which content is %s, nor is it said to be there',
+  async (_, harm, why) => {
+    await add('1.0', { a: 'one', b: 'two' }, { metadata: { 'dataset.json': '{}' } })
+    await harm(objectPath())
+    const refused = { code: 'OCFL_REFUSED', message: expect.stringMatching(why) as string }
+    await expect(add('2.0', { b: 'two', c: 'new' })).rejects.toMatchObject(refused)
+    await expect(add('1.0', { a: 'one', b: 'two' })).rejects.toMatchObject(refused)
+    expect((await inventory()).head).toBe('v1')
+  },
+)
+
 it('an object that another program has touched is refused, and stays as it was', async () => {
   await add('1.0', { a: '1' })
   const path = join(objectPath(), 'v1', 'inventory.json')

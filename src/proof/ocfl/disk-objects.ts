@@ -6,6 +6,7 @@ import { newOwner, ownerLiveness, ownProcess } from '../../process/process-ident
 import { writeAt } from '../../sinks/disk/bytes.ts'
 import { syncFolder } from '../../sinks/disk/folders.ts'
 import { linkOrCopy } from '../../sinks/disk/places.ts'
+import { diskTree, type TreeEntry } from '../tree.ts'
 import { OBJECT_DECLARATION, sidecarName, type Addressing } from './inventory.ts'
 import { EXTENSIONS, type Objects, type StagedVersion, type WholeVersion } from './objects.ts'
 
@@ -39,6 +40,10 @@ export class DiskObjects implements Objects {
       if (systemCode(error) === 'ENOENT') return []
       throw error
     }
+  }
+
+  files(path: string): AsyncIterable<TreeEntry> {
+    return diskTree(join(this.#root, path)).list()
   }
 
   async replace(path: string, content: string | Uint8Array): Promise<void> {

@@ -7,7 +7,8 @@ import type { Sink } from '../../sinks/sink.ts'
 import type { HoldingFile } from '../holding.ts'
 import { versionHoldings } from '../mirror-holdings.ts'
 import { heldIn, verifiedBytes, type ReadHeld } from '../verified-bytes.ts'
-import { type Addressing, type Inventory } from './inventory.ts'
+import { Contents } from './contents.ts'
+import type { Addressing, Inventory } from './inventory.ts'
 import { openObject } from './open-object.ts'
 import { openStorageRoot, type StorageRoot } from './storage-root.ts'
 import { writeVersion, type OcflOptions } from './write-version.ts'
@@ -50,7 +51,9 @@ async function addVersions(
   files: readonly HeldFile[],
 ): Promise<readonly HeldFile[]> {
   const path = root.layout.pathOf(dataset.pid)
-  const before = (await openObject(root.objects, path, dataset.pid))?.inventory
+  const opened = await openObject(root.objects, path, dataset.pid)
+  const before = opened?.inventory
+  const contents = before && (await Contents.of(root.objects, path, before, opened.unfinished))
   const algorithm = before?.digestAlgorithm ?? ALGORITHM
   const top = `${rootOf(order)}/${path}/`
   const read = heldIn(sink, signal)
@@ -61,7 +64,7 @@ async function addVersions(
     const metadata = await holding.metadata()
     const digestsOf = (file: HoldingFile): Promise<ReadonlyMap<Algorithm, string>> => known.of(file)
     const late = at === last ? 'head' : 'appended'
-    const subject = { holding, metadata, read, onFile: () => undefined, digestsOf }
+    const subject = { holding, metadata, read, onFile: () => undefined, digestsOf, contents }
     await writeVersion(root, subject, { algorithm, user, now: now(), signal, late })
   }
   const after = (await openObject(root.objects, path, dataset.pid))?.inventory

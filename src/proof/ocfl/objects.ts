@@ -1,3 +1,4 @@
+import type { TreeEntry } from '../tree.ts'
 import type { Addressing } from './inventory.ts'
 
 /** Validators leave what is in there alone. */
@@ -9,6 +10,8 @@ export interface Objects {
   read(path: string): Promise<Uint8Array | undefined>
   /** Names of what is directly in a folder. */
   list(path: string): Promise<readonly string[]>
+  /** Everything below a folder, by paths relative to it. */
+  files(path: string): AsyncIterable<TreeEntry>
   /** Writes a small file in one step. */
   replace(path: string, content: string | Uint8Array): Promise<void>
   /** Removes what dead processes left that no object needs. */

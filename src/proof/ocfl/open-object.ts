@@ -1,4 +1,5 @@
-import { DataferryError } from '../../errors.ts'
+import type { DataferryError } from '../../errors.ts'
+import { refusal } from './contents.ts'
 import {
   ADDRESSING,
   datasetVersionOf,
@@ -16,6 +17,8 @@ export interface OpenedObject {
   readonly inventory: Inventory
   /** Of `inventory.json`, as it is in its sidecar. */
   readonly sidecar: string
+  /** A version that a try of ours has begun. */
+  readonly unfinished?: string | undefined
 }
 
 /**
@@ -25,8 +28,7 @@ export interface OpenedObject {
 export async function openObject(objects: Objects, path: string, id: string): Promise<OpenedObject | undefined> {
   const names = await objects.list(path)
   if (names.length === 0) return undefined
-  const refused = (why: string): DataferryError =>
-    new DataferryError('OCFL_REFUSED', `The object of ${id} at ${path} is left as it is: ${why}.`)
+  const refused = (why: string): DataferryError => refusal(id, path, why)
   const unfinished = await objects.unfinished(path)
   // What comes last is lacking.
   if (unfinished === 'v1' && !names.includes(OBJECT_DECLARATION)) return undefined
@@ -62,7 +64,7 @@ export async function openObject(objects: Objects, path: string, id: string): Pr
     const algorithm = inventory.digestAlgorithm
     await objects.finish(path, { algorithm, before: current, inventory: bytes, sidecar })
   }
-  return { inventory, sidecar }
+  return { inventory, sidecar, unfinished: isPart ? unfinished : undefined }
 }
 
 /** Whether a version has all its files: its sidecar comes last. */

@@ -5,6 +5,7 @@ import { parseJson } from '../../json/parse-json.ts'
 import type { Sink, Stage, StageOptions } from '../../sinks/sink.ts'
 import { inMemory } from '../pack/pack-entry.ts'
 import { fill, putFile } from '../put-file.ts'
+import type { TreeEntry } from '../tree.ts'
 import { OBJECT_DECLARATION, sidecarName, type Addressing } from './inventory.ts'
 import { EXTENSIONS, type Objects, type StagedVersion, type WholeVersion } from './objects.ts'
 
@@ -48,6 +49,13 @@ export class StoredObjects implements Objects {
       names.add(place.slice(below === '' ? 0 : below.length + 1).split('/')[0] ?? '')
     }
     return [...names]
+  }
+
+  async *files(path: string): AsyncGenerator<TreeEntry> {
+    const below = this.#base + path
+    for await (const { path: place, size } of this.#sink.list(this.#signal, below)) {
+      yield { path: place.slice(below.length + 1), size, kind: 'file' }
+    }
   }
 
   async replace(path: string, content: string | Uint8Array): Promise<void> {
@@ -119,8 +127,10 @@ export class StoredObjects implements Objects {
       },
       publish: async (inventory, sidecar) => {
         for (const path of await begin()) if (!written.has(path)) await this.#sink.remove(path)
-        await this.replace(`${object}/${version}/inventory.json`, inventory)
-        await this.replace(`${object}/${version}/${sidecarName(algorithm)}`, sidecar)
+        await Promise.all([
+          this.replace(`${object}/${version}/inventory.json`, inventory),
+          this.replace(`${object}/${version}/${sidecarName(algorithm)}`, sidecar),
+        ])
         await claim.commit(inventory)
         await this.replace(`${object}/${sidecarName(algorithm)}`, sidecar)
         if (version === 'v1') {

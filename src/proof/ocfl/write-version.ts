@@ -6,6 +6,7 @@ import { translated } from '../disk-errors.ts'
 import type { DatasetVersion, Holding, HoldingFile } from '../holding.ts'
 import { inMemory } from '../pack/pack-entry.ts'
 import { verifiedBytes, type ReadHeld } from '../verified-bytes.ts'
+import { Contents } from './contents.ts'
 import {
   compareVersions,
   datasetVersionOf,
@@ -33,6 +34,8 @@ export interface OcflSubject {
    * @returns digests by the object's algorithm and MD5; the first alone where the object has the content
    */
   readonly digestsOf?: (file: HoldingFile) => Promise<ReadonlyMap<Algorithm, string>>
+  /** Of the object, where they have been looked at already. */
+  readonly contents?: Contents | undefined
 }
 
 export interface OcflOptions {
@@ -65,6 +68,8 @@ async function write({ objects, layout }: StorageRoot, subject: OcflSubject, opt
   const path = layout.pathOf(pid)
   const opened = await openObject(objects, path, pid)
   const before = opened?.inventory
+  // A version must not refer to what is not there any more.
+  const contents = subject.contents ?? (before && (await Contents.of(objects, path, before, opened.unfinished)))
   const head = before?.versions[before.head]
   const headNumber = head && datasetVersionOf(head)
   const isOlder = headNumber !== undefined && compareVersions(number, headNumber) < 0
@@ -72,7 +77,7 @@ async function write({ objects, layout }: StorageRoot, subject: OcflSubject, opt
     const all = options.late === 'head' && head ? [head] : Object.values(before.versions)
     const same = all.filter((version) => datasetVersionOf(version) === number)
     const some = options.late === 'head' ? same.filter((version) => hasMetadata(version, before, subject)) : same
-    if (await isPayloadOf(some, before, subject, options.signal)) return 'there'
+    if (await isPayloadOf(some, before, { ...subject, contents }, options.signal)) return 'there'
     if (options.late === undefined) return 'older'
   }
   const algorithm = before?.digestAlgorithm ?? options.algorithm
@@ -84,7 +89,7 @@ async function write({ objects, layout }: StorageRoot, subject: OcflSubject, opt
     throw new DataferryError('SINK_BUSY', `Another process is writing the object of ${pid}.`)
   }
   await refuseOther()
-  const version = new Version(before ?? newInventory(pid, algorithm), name, staged)
+  const version = new Version(before ?? newInventory(pid, algorithm), name, { staged, contents })
   for await (const file of subject.holding.files) {
     options.signal.throwIfAborted()
     await version.add(file, subject)
@@ -126,7 +131,10 @@ async function isPayloadOf(
     if (states.length === 0) return false
     const digests = await digestsOf(file, inventory, contents, subject)
     states = states.filter((state) => digests.has(state.get(file.path) ?? ''))
-    for (const state of states) state.delete(file.path)
+    for (const state of states) {
+      subject.contents?.expect(state.get(file.path) ?? '', file.size)
+      state.delete(file.path)
+    }
   }
   return states.some((state) => [...state.keys()].every((path) => path.startsWith(METADATA)))
 }
@@ -165,6 +173,7 @@ class Version {
   readonly #before: Inventory
   readonly #name: string
   readonly #staged: StagedVersion
+  readonly #contents: Contents | undefined
   /** Digests by path. */
   readonly #state = new Map<string, string>()
   /** Files, and the folders that they are in, each with the first file that needs it. */
@@ -174,10 +183,15 @@ class Version {
   /** Paths of content, by a further algorithm and digest. */
   readonly #fixity: Map<string, Map<string, string[]>>
 
-  constructor(before: Inventory, name: string, staged: StagedVersion) {
+  constructor(
+    before: Inventory,
+    name: string,
+    { staged, contents }: { readonly staged: StagedVersion; readonly contents: Contents | undefined },
+  ) {
     this.#before = before
     this.#name = name
     this.#staged = staged
+    this.#contents = contents
     const known = Object.entries(structuredClone(before.fixity ?? {}))
     this.#fixity = new Map(known.map(([algorithm, paths]) => [algorithm, new Map(Object.entries(paths))]))
   }
@@ -193,6 +207,7 @@ class Version {
     const digests = await bytes.digests()
     const digest = digests.get(digestAlgorithm) ?? ''
     if (this.#isHeld(digest)) {
+      this.#contents?.expect(digest, file.size)
       if (!isLikelyHeld) await this.#staged.drop(content)
     } else {
       // It was read for its digest alone.
@@ -203,8 +218,13 @@ class Version {
   }
 
   /** A file that was hashed already: it becomes content where that is new. */
-  async #adopt({ path, place }: HoldingFile, content: string, digests: ReadonlyMap<Algorithm, string>): Promise<void> {
+  async #adopt(
+    { path, place, size }: HoldingFile,
+    content: string,
+    digests: ReadonlyMap<Algorithm, string>,
+  ): Promise<void> {
     const digest = digests.get(this.#before.digestAlgorithm) ?? ''
+    this.#contents?.expect(digest, size)
     if (!this.#isHeld(digest)) {
       await this.#staged.adopt(content, place)
       this.#hold(content, digests)
@@ -222,6 +242,7 @@ class Version {
     this.#claim(path)
     const hex = (algorithm: Algorithm): string => createHash(algorithm).update(bytes).digest('hex')
     const digest = hex(this.#before.digestAlgorithm)
+    this.#contents?.expect(digest, bytes.length)
     if (!this.#isHeld(digest)) {
       const content = `${this.#name}/content/${path}`
       await this.#staged.write(content, inMemory(bytes), bytes.length)
