@@ -25,7 +25,7 @@ export const VERSIONS = ['latest', 'all'] as const
 /** `tree`: a folder for each dataset; `ocfl`: an object of an OCFL storage root for each. */
 export const LAYOUTS = ['tree', 'ocfl'] as const
 
-/** `mirror.json`: the standing order. Written once; never holds a secret. */
+/** `mirror.json`: the standing order. Written once, but for digests that a run adds; never holds a secret. */
 const orderSchema = z.object({
   v: z.literal(1),
   name: z.string(),

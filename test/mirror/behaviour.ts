@@ -51,6 +51,38 @@ export function describeMirror(on: string, homeOf: () => Promise<MirrorHome>): v
       })
     })
 
+    describe('digests that are taken of every file', () => {
+      /** By path, from the records of the mirror. */
+      async function digests(): Promise<Readonly<Record<string, readonly string[]>>> {
+        const held = [...(await home.datasets('current'))]
+        const files = await withRecords(home.place, (records) =>
+          Promise.all(held.map(({ id }) => readFiles(records, 'm', id))),
+        )
+        const known = files.flat().map(({ path, digests: all = [] }) => [path, all.map(({ hex }) => hex)] as const)
+        return Object.fromEntries(known)
+      }
+      const hexOf = (algorithm: string, content: string): string => createHash(algorithm).update(content).digest('hex')
+
+      it('stay in its records, are verified, and are taken in further runs, with those that a run adds', async () => {
+        await create('--digest', 'sha256')
+        expect((await home.run()).code).toBe(0)
+        const beta = 'doi-10.5072-FK2-A/sub/b.txt'
+        expect((await digests())[beta]).toEqual([hexOf('sha256', 'beta')])
+        expect((await home.cli('verify', home.destination)).code).toBe(0)
+        const sums = Object.values(await home.files('.dataferry/verified')).join('')
+        expect(sums).toContain(`${hexOf('sha256', 'beta')}  ${beta}\n`)
+        home.repository.publish(A, (files) => [...files, file('new', 'new')])
+        const added = await home.cli('mirror', 'run', 'm', '--to', home.destination, '--digest', 'sha512')
+        expect([added.code, added.stdout + added.stderr]).toEqual([0, expect.stringContaining('--digest sha512')])
+        expect(await digests()).toMatchObject({
+          [beta]: [hexOf('sha256', 'beta')],
+          'doi-10.5072-FK2-A/new': [hexOf('sha256', 'new'), hexOf('sha512', 'new')],
+        })
+        const order = await withRecords(home.place, (records) => readOrder(records, 'm'))
+        expect(order?.digests).toEqual(['sha256', 'sha512'])
+      })
+    })
+
     describe('a file whose path is as long as a path may be', () => {
       it('is where the mirror says', async () => {
         const folders = Array.from({ length: 8 }, (_, n) => String(n).repeat(140))

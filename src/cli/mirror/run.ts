@@ -7,7 +7,7 @@ import { patientSource } from '../../mirror/patient-source.ts'
 import type { RunReport } from '../../mirror/report.ts'
 import { MirrorRuns } from '../../ledger/mirror-runs.ts'
 import { beginPreview, runMirror, type Lacking, type MirrorRunOptions } from '../../mirror/run.ts'
-import type { MirrorOrder } from '../../mirror/order.ts'
+import { writeOrder, type MirrorOrder } from '../../mirror/order.ts'
 import type { MirrorSource } from '../../model/mirror-source.ts'
 import { beginBatch, type BatchRequest, type BegunBatch } from '../../plan/begin-batch.ts'
 import { MIRROR_FORMAT } from '../../plan/mirror-entries.ts'
@@ -22,6 +22,7 @@ import { Sources } from '../sources.ts'
 import { tellWait } from '../tell-notices.ts'
 import { runShared } from '../shared-run.ts'
 import { plural } from '../../model/format.ts'
+import { shownUrl } from '../../model/shown-url.ts'
 import { objectStore } from './object-store.ts'
 import { printPreview, printRun } from './print.ts'
 import { asIfServerGiven, namedMirror, ownMirror, withSink } from './with-mirror.ts'
@@ -36,7 +37,7 @@ export function runNamedMirror(given: Context): Promise<ExitCode> {
     const opened = await runtime.get()
     await using ownership = await ownMirror(context, opened, order, sink)
     const signal = AbortSignal.any([context.signal, ownership.lost])
-    const parts = { sink, order, runtime }
+    const parts = { sink, order: await withDigests(context, sink, order), runtime }
     try {
       return await (context.has('dry-run') ? preview : bring)({ ...context, signal }, parts)
     } catch (error) {
@@ -46,6 +47,25 @@ export function runNamedMirror(given: Context): Promise<ExitCode> {
       return 130
     }
   })
+}
+
+/** The order with the digests that the command line adds to it: they are taken of whatever is fetched from now on. */
+async function withDigests(
+  { config, has, out }: Context,
+  { records, url }: Sink,
+  order: MirrorOrder,
+): Promise<MirrorOrder> {
+  const known = order.digests ?? []
+  const added = [...new Set(config.settings.digest)].filter((digest) => !known.includes(digest))
+  if (added.length === 0 || has('dry-run')) return order
+  const changed = { ...order, digests: [...known, ...added] }
+  await writeOrder(records, changed)
+  out.say(
+    `From now on mirror ${order.name} takes ${added.join(' and ')} of what it fetches. To take it of what is held:`,
+  )
+  const flags = added.flatMap((digest) => ['--digest', digest])
+  out.command(pasted(config, 'verify', [shownUrl(url), ...flags]))
+  return changed
 }
 
 async function bring(context: Context, parts: Parts): Promise<ExitCode> {
@@ -173,7 +193,7 @@ async function fetchLacking(
 async function openBatch(
   { config: { settings } }: Context,
   sink: Sink,
-  { name, server, digests: ordered = [] }: MirrorOrder,
+  { name, server, digests }: MirrorOrder,
   { sha256, files, bytes }: Lacking,
   known: string | undefined,
 ): Promise<BegunBatch> {
@@ -182,8 +202,7 @@ async function openBatch(
     const batch = await movedHere(sink, there)
     return { batch, plan: await openPlan(sink.records, batch), resumed: true }
   }
-  const { bundle, bundleUnverified, digest } = settings
-  const digests = [...new Set([...ordered, ...digest])]
+  const { bundle, bundleUnverified } = settings
   const request: BatchRequest = {
     servers: [server],
     format: 'original',
@@ -191,7 +210,7 @@ async function openBatch(
     existing: 'error',
     bundle,
     bundleUnverified,
-    ...(digests.length > 0 && { digests }),
+    ...(digests && { digests }),
     manifest: { name: `mirror-${name}`, format: MIRROR_FORMAT, sha256, entries: files },
   }
   return beginBatch(sink, request, bytes, false)
