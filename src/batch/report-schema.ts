@@ -26,6 +26,17 @@ export const listedSchema = planTotalsSchema.pick({
   retentionExpired: true,
   problems: true,
 })
+const lastVerifiedSchema = z.object({
+  endedAt: z.string(),
+  /** Version of dataferry. */
+  by: z.string(),
+  /** Files of the whole destination that were read. */
+  read: count,
+  /** Findings about this batch or mirror that are open; absent: not counted. */
+  open: z.object({ missing: count, changed: count }).optional(),
+})
+/** The last verification of the destination, as far as it is known when a statement is made. */
+export type LastVerified = Readonly<z.infer<typeof lastVerifiedSchema>>
 const fieldsSchema = z.object({
   v: z.literal(1),
   batch: z.string(),
@@ -75,6 +86,7 @@ const fieldsSchema = z.object({
   listed: listedSchema.optional(),
   /** Of the files that were compared with a published checksum: how many, by its algorithm. */
   published: z.record(z.string(), count).optional(),
+  lastVerified: lastVerifiedSchema.optional(),
   /** Versions of datasets; each is a line of `datasets.csv`. */
   datasetVersions: count.optional(),
   /** Of a batch that has ended: its records, of many the first ones; all are in `records.sha256`. */

@@ -6,7 +6,7 @@ import type { Records } from '../sinks/sink.ts'
 import { serversWithoutBundles } from './bundles-off.ts'
 import { names } from './folder.ts'
 import { isUnreadable, parseRecord } from './record.ts'
-import { askedSchema, listedSchema, reportSchema, type Report } from './report-schema.ts'
+import { askedSchema, listedSchema, reportSchema, type LastVerified, type Report } from './report-schema.ts'
 import { allItems, ItemsReader } from './items-file.ts'
 import { leftOutRows } from './left-out.ts'
 import { Particulars, writeStatement } from './statement.ts'
@@ -34,6 +34,7 @@ interface ReportOptions {
   readonly finishedAt?: string
   /** Whether the digests of its records are stated; default: unless files of it wait, as then there will be another report. */
   readonly isFinal?: boolean
+  readonly lastVerified?: LastVerified | undefined
 }
 
 /**
@@ -45,7 +46,7 @@ export async function writeReport(
   records: Records,
   batch: Batch,
   plan: PlanState,
-  { finishedAt = new Date().toISOString(), isFinal }: ReportOptions = {},
+  { finishedAt = new Date().toISOString(), isFinal, lastVerified }: ReportOptions = {},
 ): Promise<Report> {
   const outcomes = new Outcomes(records, batch.id, plan.items)
   await using particulars = new Particulars(records, batch)
@@ -85,6 +86,7 @@ export async function writeReport(
     asked: askedSchema.parse(batch),
     listed: listedSchema.parse(plan.totals),
     published: Object.fromEntries(particulars.published),
+    ...(lastVerified && { lastVerified }),
     datasetVersions: particulars.datasetCount,
   }
   return await writeStatement(records, batch, report, particulars, isFinal ?? report.waiting === 0)

@@ -6,7 +6,7 @@ import { shownUrl } from '../model/shown-url.ts'
 import type { DatasetRow } from './dataset-tally.ts'
 import { escaped, factList, linked, pageEnd, pageStart, rest, tableOf } from './html-page.ts'
 import type { RecordSum } from './record-sums.ts'
-import type { Report } from './report-schema.ts'
+import type { LastVerified, Report } from './report-schema.ts'
 
 /** What a page says besides the report: of many files and datasets the first ones. */
 interface Shown {
@@ -124,6 +124,7 @@ function came(report: Report): Fact[] {
     ...(waiting > 0 ? [['Waiting', formatCount(waiting)] as const] : []),
     ...(missing > 0 ? [['Without an outcome', formatCount(missing)] as const] : []),
     ['Verified', verified(report)],
+    ...lastVerifiedFact(report.lastVerified),
     ...listedFact('Digests on record', byAlgorithm(report.checksums)),
     ...listedFact(
       'Withheld, as the server listed it',
@@ -135,6 +136,17 @@ function came(report: Report): Fact[] {
       ...some(leftOut, `left out of archives${leftOutText} (<a href="left-out.csv">left-out.csv</a>)`),
     ]),
   ]
+}
+
+/** When the files were last read again. */
+export function lastVerifiedFact(last: LastVerified | undefined): Fact[] {
+  if (!last) return []
+  const { endedAt, by, read, open } = last
+  const found = open
+    ? `; of the files stated here, ${formatCount(open.missing)} missing and ${formatCount(open.changed)} changed`
+    : ''
+  const what = `${plural(read, 'file')} of the destination read by dataferry ${escaped(by)}`
+  return [['Last verified', `${escaped(endedAt)}: ${what}${found}`]]
 }
 
 function listedFact(name: string, parts: readonly string[]): Fact[] {
@@ -238,7 +250,7 @@ export function recordsTable(records: readonly RecordSum[], count: number): stri
     '<h2>Records</h2>\n',
     '<p>What this page says follows from the records beside it. <a href="records.sha256">records.sha256</a> has the SHA-256 of ' +
       'each of them and of this page. In this folder, the first command checks them; where the list is signed, the second one ' +
-      'says whether by whom it should be:</p>\n',
+      'checks the signature:</p>\n',
     '<pre>sha256sum -c records.sha256\n' +
       'ssh-keygen -Y verify -f allowed_signers -I SIGNER -n dataferry -s records.sha256.sig &lt; records.sha256</pre>\n',
     tableOf(['Record', '#Bytes', 'SHA-256'], rows),

@@ -121,6 +121,7 @@ export class Looker {
       ...(found.seen && isUpToDate && { seen: found.seen }),
       versions: isDescribed ? await withSidecars(records, order, described, held) : metadata.versions,
       files: files ? countsOf(files) : (old?.files ?? countsOf([])),
+      ...(!files && old?.filesSha256 !== undefined && { filesSha256: old.filesSha256 }),
       ...due(listed, old, now),
       ...(again && { again: true as const }),
       ...(old?.guarded && { guarded: true as const }),

@@ -47,8 +47,8 @@ export async function prune(sink: Sink, order: MirrorOrder, before: Date, now: D
     for (const { path } of gone) await sink.remove(path)
     dropped += gone.length
     const kept = files.filter((file) => !gone.includes(file))
-    await writeFilesRecord(records, names.files(order.name, dataset.id), dataset.id, kept)
-    return { ...dataset, files: countsOf(kept) }
+    const filesSha256 = await writeFilesRecord(records, names.files(order.name, dataset.id), dataset.id, kept)
+    return { ...dataset, files: countsOf(kept), filesSha256 }
   })
   return dropped
 }

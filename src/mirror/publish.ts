@@ -95,7 +95,7 @@ async function settled(
   const planned = await readFilesRecord(records, filesName(order.name, dataset.id))
   const files = await filesEnded(planned, fetched, lost)
   for (const [at, file] of files.entries()) tally.file(planned[at], file)
-  await writeFilesRecord(records, names.files(order.name, dataset.id), dataset.id, files)
+  const filesSha256 = await writeFilesRecord(records, names.files(order.name, dataset.id), dataset.id, files)
   const versions = await withSidecars(records, order, dataset, files)
   const fails = files.some((file) => !isHeld(file) && file.withheld !== true)
   const isGuarded = files.some((file) => !isHeld(file) && file.code === 'SOURCE_GUESTBOOK')
@@ -103,6 +103,7 @@ async function settled(
     ...dataset,
     versions,
     files: countsOf(files),
+    filesSha256,
     retry: fails || dataset.retry ? true : undefined,
     unstored: unstored.has(dataset.pid) ? true : undefined,
     guarded: isGuarded ? true : undefined,

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { parseRecord, recordLines, recordText, unreadable } from '../batch/record.ts'
 import { parseJson } from '../json/parse-json.ts'
@@ -63,6 +64,8 @@ export const datasetSchema = z.object({
   /** Newest first. */
   versions: z.array(versionSchema).readonly(),
   files: countsSchema,
+  /** SHA-256 of the record of its files, so that all that is said of them follows from this. Absent: written by an older version. */
+  filesSha256: z.string().optional(),
   /** Day (UTC) on which something in it may become available. */
   due: z.string().optional(),
   /** It is looked at in the next run, whatever the search says. */
@@ -187,13 +190,16 @@ export async function readFilesRecord(records: Records, name: string): Promise<r
   return bytes ? parseRecord(filesSchema, bytes, name).files : []
 }
 
+/** @returns the SHA-256 of what was written */
 export async function writeFilesRecord(
   records: Records,
   name: string,
   dataset: number,
   files: readonly HeldFile[],
-): Promise<void> {
-  await records.write(name, `${JSON.stringify({ v: 1, dataset, files })}\n`)
+): Promise<string> {
+  const text = `${JSON.stringify({ v: 1, dataset, files })}\n`
+  await records.write(name, text)
+  return hash('sha256', text)
 }
 
 export function countsOf(files: readonly HeldFile[]): MirroredDataset['files'] {

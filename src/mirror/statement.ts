@@ -2,7 +2,8 @@ import { hash } from 'node:crypto'
 import { escaped, factList, linked, pageEnd, pageStart, rest, tableOf } from '../batch/html-page.ts'
 import { names as batchNames } from '../batch/folder.ts'
 import { listedRecords, recordSums, sumLine, type RecordSum } from '../batch/record-sums.ts'
-import { causes, recordsTable } from '../batch/statement-page.ts'
+import type { LastVerified } from '../batch/report-schema.ts'
+import { causes, lastVerifiedFact, recordsTable } from '../batch/statement-page.ts'
 import { formatBytes, formatCount, plural } from '../model/format.ts'
 import { pidUrl } from '../model/pid-url.ts'
 import type { Records } from '../sinks/sink.ts'
@@ -23,13 +24,14 @@ export async function writeRunStatement(
   folder: string,
   order: MirrorOrder,
   report: RunReport,
+  lastVerified?: LastVerified,
 ): Promise<void> {
   const page = batchNames.page(folder)
   const datasets = await notable(records, folder)
   const sums: RecordSum[] = []
   const listed = (await listedRecords(records, folder)).filter((name) => name !== page)
   for await (const sum of recordSums(records, folder, listed)) sums.push(sum)
-  const text = runPage(order, report, datasets, sums)
+  const text = runPage(order, report, { datasets, sums, lastVerified })
   await records.write(page, text)
   const own = { name: 'report.html', sha256: hash('sha256', text) }
   await records.write(batchNames.recordSums(folder), Buffer.concat([...sums, own].map(sumLine)))
@@ -52,8 +54,14 @@ async function notable(records: Records, folder: string): Promise<Datasets> {
   return { shown: [...first, ...others].slice(0, SHOWN_DATASETS), count }
 }
 
+interface Shown {
+  readonly datasets: Datasets
+  readonly sums: readonly RecordSum[]
+  readonly lastVerified: LastVerified | undefined
+}
+
 /** `report.html` of a run. Its size is bounded; all names and messages in it are strangers'. */
-function runPage(order: MirrorOrder, report: RunReport, datasets: Datasets, sums: readonly RecordSum[]): string {
+function runPage(order: MirrorOrder, report: RunReport, { datasets, sums, lastVerified }: Shown): string {
   const { startedAt, finishedAt, sweep, files, bytesFetched, complete, states } = report
   const count = (record: Readonly<Record<string, number>>): string =>
     Object.entries(record)
@@ -89,6 +97,7 @@ function runPage(order: MirrorOrder, report: RunReport, datasets: Datasets, sums
       ['Files held before', formatCount(files.kept)],
       ['Files that are missing', formatCount(files.missing)],
       ['Kept aside in this run', formatCount(files.superseded)],
+      ...lastVerifiedFact(lastVerified),
     ]),
     ...problems(report),
     ...table(datasets),

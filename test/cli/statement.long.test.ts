@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
+import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -92,6 +93,35 @@ function suite(open: () => Promise<MirrorHome>, { verdict, record }: typeof MIRR
     const other = await statement('--to', audit, '--sign', key)
     expect(other.code).toBe(3)
     expect(other.stderr).toContain('is there, and is another statement')
+  })
+
+  it.runIf(record === MIRROR.record)(
+    'leads to every file: a dataset names the digest of the record of its files',
+    async () => {
+      home.repository.publish(PID, (files) => files.slice(1))
+      for (const act of [
+        ['run', 'm'],
+        ['prune', 'm', '--removed-for', '0d', '--yes'],
+      ]) {
+        expect((await home.cli('mirror', ...act, '--to', home.destination)).code).toBe(0)
+        const records = await home.place.files('.dataferry/mirrors/m/files')
+        const [dataset] = await home.datasets('current')
+        const text = records[`${dataset?.id ?? 0}.json`] ?? ''
+        expect(dataset?.filesSha256).toBe(hash('sha256', text))
+        expect(text).toContain('"md5"')
+      }
+    },
+  )
+
+  it('says when the files were last verified, and keeps its signature while nothing changes', async () => {
+    expect((await home.cli('verify', home.destination)).code).toBe(0)
+    expect((await statement('--sign', await newKey(home.folder))).code).toBe(0)
+    expect((await statement()).code).toBe(0)
+    const records = await home.place.files('.dataferry')
+    const page = Object.entries(records).find(([name]) => name.endsWith('/report.html'))?.[1]
+    expect(page).toMatch(/Last verified.*\d files of the destination read.*stated here, 0 missing and 0 changed/)
+    expect(Object.keys(records).some((name) => name.endsWith('/records.sha256.sig'))).toBe(true)
+    expect((await statement('--check')).code).toBe(0)
   })
 
   it('is one file with --zip', async () => {

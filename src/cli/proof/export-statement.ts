@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import { listBatches, names, readBatch, readPlanState } from '../../batch/folder.ts'
 import { checkRecords } from '../../batch/record-sums.ts'
+import type { LastVerified } from '../../batch/report-schema.ts'
 import { readReport, writeReport } from '../../batch/report.ts'
 import { environment } from '../../config/environment.ts'
 import { DataferryError } from '../../errors.ts'
@@ -13,6 +14,7 @@ import { shellWord } from '../../model/shell-word.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { inMemory, type PackEntry, type Serialization } from '../../proof/pack/pack-entry.ts'
 import { packPath, tidy, writePack } from '../../proof/pack/write-pack.ts'
+import { readVerifySummary } from '../../proof/verify/summary.ts'
 import { checkKey, NAMESPACE, sign, signerOf, type Signing } from '../../proof/ssh-signature.ts'
 import type { Records, Sink } from '../../sinks/sink.ts'
 import { idsMeant } from '../batch-names.ts'
@@ -74,6 +76,8 @@ interface Subject {
   readonly name: string
   /** Makes its statement from its records. */
   readonly state: () => Promise<unknown>
+  /** It says what is known of the last verification. */
+  readonly isUpToDate: boolean
 }
 
 /**
@@ -99,9 +103,27 @@ async function subjectMeant({ records, url }: Sink, what: string): Promise<Subje
     throw new DataferryError('STATEMENT_REFUSED', `Batch ${batch.id} has not ended: its statement is made when it has.`)
   }
   const { finishedAt } = report
+  const lastVerified = await lastVerifiedOf(records, { batch: batch.id })
   const state = async () =>
-    writeReport(records, batch, await readPlanState(records, batch.id), { finishedAt, isFinal: true })
-  return { folder: batch.id, name: batch.id, state }
+    writeReport(records, batch, await readPlanState(records, batch.id), { finishedAt, isFinal: true, lastVerified })
+  const isUpToDate = report.lastVerified?.endedAt === lastVerified?.endedAt
+  return { folder: batch.id, name: batch.id, state, isUpToDate }
+}
+
+/** The last verification of a destination, with what it found of a batch or mirror. */
+async function lastVerifiedOf(
+  records: Records,
+  owner: { readonly batch?: string; readonly mirror?: string },
+): Promise<LastVerified | undefined> {
+  const summary = await readVerifySummary(records)
+  if (!summary?.last) return undefined
+  const { last, open, openOf } = summary
+  const own = openOf.find(({ batch, mirror }) => batch === owner.batch && mirror === owner.mirror)
+  // Where there are very many, not all are in the summary.
+  const counted = openOf.reduce((sum, { missing, changed }) => sum + missing + changed, 0)
+  const none = counted === open.missing + open.changed ? { missing: 0, changed: 0 } : undefined
+  const found = own ? { missing: own.missing, changed: own.changed } : none
+  return { endedAt: last.endedAt, by: last.by, read: last.read.files, ...(found && { open: found }) }
 }
 
 async function newestRun(records: Records, mirror: string): Promise<Subject> {
@@ -114,7 +136,10 @@ async function newestRun(records: Records, mirror: string): Promise<Subject> {
     })
   }
   const folder = `${mirrorNames.runs(mirror)}/${run}`
-  return { folder, name: `${mirror}-${run}`, state: () => writeRunStatement(records, folder, order, report) }
+  const lastVerified = await lastVerifiedOf(records, { mirror })
+  const state = () => writeRunStatement(records, folder, order, report, lastVerified)
+  // Made again it is the same, unless there was another verification.
+  return { folder, name: `${mirror}-${run}`, state, isUpToDate: lastVerified === undefined }
 }
 
 async function check({ out }: Context, { records, url }: Sink, { folder }: Subject): Promise<ExitCode> {
@@ -148,14 +173,20 @@ async function check({ out }: Context, { records, url }: Sink, { folder }: Subje
 type Sizes = ReadonlyMap<string, number>
 
 /** Makes a statement that fits the records, unless there is one. @returns the records that it names, with their sizes */
-async function stated({ out }: Context, { records }: Sink, { folder, state }: Subject): Promise<Sizes> {
+async function stated({ out }: Context, { records }: Sink, { folder, state, isUpToDate }: Subject): Promise<Sizes> {
   const { sizes, wrong } = await compared(records, folder)
-  if (sizes.size > 0 && wrong.length === 0) return sizes
+  if (isUpToDate && sizes.size > 0 && wrong.length === 0) return sizes
   if (wrong.length > 0) {
     const some = `${wrong.slice(0, 3).join(', ')}${wrong.length > 3 ? ', …' : ''}`
     out.warn(`The records are not what the statement said (${some}): it is made again.`)
   }
+  const list = names.recordSums(folder)
+  const before = Buffer.from((await records.read(list)) ?? [])
   await state()
+  if (!before.equals((await records.read(list)) ?? Buffer.from([]))) {
+    await records.remove(names.signature(folder))
+    await records.remove(names.signers(folder))
+  }
   return (await compared(records, folder)).sizes
 }
 
