@@ -33,10 +33,12 @@ export async function listen(
     } catch (error) {
       const code = systemCode(error)
       if (code === 'EADDRINUSE' && at < last) continue
-      if (code === 'EADDRINUSE')
-        throw invalid(`Ports ${port} to ${last} of ${host} are taken: give another one with --port.`)
+      if (code === 'EADDRINUSE') {
+        const taken = last === port ? `Port ${port} of ${host} is` : `Ports ${port} to ${last} of ${host} are`
+        throw invalid(`${taken} taken: give another one.`)
+      }
       if (code === 'EACCES')
-        throw invalid(`Port ${at} is only for the administrator of this machine: give one from 1024 on with --port.`)
+        throw invalid(`Port ${at} is only for the administrator of this machine: give one from 1024 on.`)
       if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
         throw invalid(`${host} is no address of this machine: see --host.`)
       throw error
