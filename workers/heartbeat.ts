@@ -8,6 +8,7 @@ import type { DestinationHolds } from './destination-holds.ts'
 import type { Notices } from './notices.ts'
 import type { QueueWorkers } from './queue-workers.ts'
 import type { Running } from './running.ts'
+import type { TokenHolds } from './token-holds.ts'
 import type { ScopeOfWork } from './wiring.ts'
 
 export interface HeartbeatDeps {
@@ -20,6 +21,7 @@ export interface HeartbeatDeps {
   readonly only?: readonly string[] | undefined
   readonly running: Pick<Running, 'held'>
   readonly destinations: Pick<DestinationHolds, 'list'>
+  readonly refused: Pick<TokenHolds, 'list'>
   readonly notices: Pick<Notices, 'set' | 'has'>
   readonly log: Logger
 }
@@ -35,7 +37,7 @@ const SILENT_MS = 10_000
  * @returns a handle that stops it; resolves after the first beat
  */
 export async function startHeartbeat(deps: HeartbeatDeps, everyMs = BEAT_MS, silentMs = SILENT_MS): Promise<Repeated> {
-  const { workers, id, queueWorkers, scopes, only, running, destinations, log } = deps
+  const { workers, id, queueWorkers, scopes, only, running, destinations, refused, log } = deps
   const since = new Date().toISOString()
   const beat = async (): Promise<void> => {
     const at = new Date().toISOString()
@@ -50,6 +52,7 @@ export async function startHeartbeat(deps: HeartbeatDeps, everyMs = BEAT_MS, sil
       at,
       holds: running.held(),
       destinations: destinations.list(),
+      refused: refused.list(),
     })
   }
   await beat()

@@ -150,7 +150,8 @@ class WorkerProcess implements RunningWorkers {
     openQueueWorkers(this.#deps, this.#options, shared)
     await this.#applyLimits()
     // Before the first job is taken: should this process die, its registration is how its jobs are found.
-    const shown = { only: this.#deps.mayOpen?.named, scopes, queueWorkers, running, destinations, notices }
+    const named = this.#deps.mayOpen?.named
+    const shown = { only: named, scopes, queueWorkers, running, destinations, refused: tokens, notices }
     this.#repeated.push(await startHeartbeat({ ...this.#deps, ...shown, id: this.#id }))
     await this.#reconciler.now()
     this.#inBackground(queueWorkers.run())

@@ -1,4 +1,5 @@
 import type { DataferryError } from '../src/errors.ts'
+import type { RefusedToken } from '../src/ledger/workers.ts'
 import type { Notices } from './notices.ts'
 
 /** The token that this process has for a server. */
@@ -74,15 +75,27 @@ export class TokenHolds {
     return true
   }
 
+  /** What is on hold now, for other processes to see. */
+  list(): RefusedToken[] {
+    return [...this.#holds].map(([server, hold]) => ({
+      server,
+      reason: reasonOf(hold),
+      since: hold.since.toISOString(),
+    }))
+  }
+
   /** The error to end with when a token has been refused for longer than this. */
   overdue(afterMs: number): DataferryError | undefined {
     const now = performance.now()
     return [...this.#holds.values()].find(({ begun }) => now - begun > afterMs)?.error
   }
 
-  #tell(server: string, { place, since, lookAt }: Hold): void {
-    const nextLook = new Date(Date.now() + lookAt - performance.now())
-    const reason = `it does not accept the API token any more. Put a new one into ${place}.`
-    this.#notices.set(`token ${server}`, { what: server, reason, since, nextLook })
+  #tell(server: string, hold: Hold): void {
+    const nextLook = new Date(Date.now() + hold.lookAt - performance.now())
+    this.#notices.set(`token ${server}`, { what: server, reason: reasonOf(hold), since: hold.since, nextLook })
   }
+}
+
+function reasonOf({ place }: Hold): string {
+  return `it does not accept the API token any more. Put a new one into ${place}.`
 }

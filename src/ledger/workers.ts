@@ -51,9 +51,12 @@ const workerSchema = processIdentitySchema.extend({
       }),
     )
     .default([]),
+  /** Servers that do not accept its token any more; absent: none. */
+  refused: z.array(z.object({ server: z.string(), reason: z.string(), since: z.string() })).optional(),
 })
 export type WorkerRecord = Readonly<z.infer<typeof workerSchema>>
 export type HeldDestination = WorkerRecord['destinations'][number]
+export type RefusedToken = NonNullable<WorkerRecord['refused']>[number]
 
 /** A process as others see it. */
 export interface HeardWorker extends WorkerRecord {

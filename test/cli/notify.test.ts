@@ -6,6 +6,7 @@ import { Watch } from '../../src/cli/notify/watch.ts'
 import { load } from '../../src/config/config.ts'
 import type { LedgerEntry } from '../../src/ledger/ledger.ts'
 import { MirrorRuns } from '../../src/ledger/mirror-runs.ts'
+import type { HeardWorker } from '../../src/ledger/workers.ts'
 import { Notifications } from '../../src/ledger/notifications.ts'
 import { createLogger } from '../../src/log.ts'
 import type { NotifyEvent } from '../../src/notify/event.ts'
@@ -79,12 +80,14 @@ describe('what is told', () => {
     const told: NotifyEvent[] = []
     let now = Date.parse('2026-11-27T00:00:00Z')
     const mirrors = new MirrorRuns(redis.client, prefix)
+    const workers: HeardWorker[] = []
     const notifications = new Notifications(redis.client, prefix)
     const watch = (): Watch =>
       new Watch({
         context: { config: load({ env: {}, cwd }), log: createLogger('silent') },
         ledger: { list: () => Promise.resolve([entry, { ...entry, id: 'by-hand', reason: 'by hand' }]) },
         mirrors,
+        workers: { list: () => Promise.resolve(workers) },
         notifications,
         publish: async (event) => {
           told.push(event)
@@ -138,6 +141,19 @@ describe('what is told', () => {
     now += 3 * DAY
     await watch().look()
     expect(kinds()).toEqual(['mirror-stale'])
+    const since = new Date(now).toISOString()
+    workers.push(workerThat(since, 'one'), workerThat(new Date(now + 1_000).toISOString(), 'other'))
+    now += 59_000
+    await watch().look()
+    expect(kinds()).toEqual([])
+    now += 1_000
+    await watch().look()
+    await watch().look()
+    expect(told.map(({ text }) => text)).toEqual([
+      '/srv/data cannot be used from one: it is full.',
+      'https://a.example waits for you: put a new token there.',
+    ])
+    expect(kinds()).toEqual(['batch-waits', 'batch-waits'])
   })
 
   it('is not held up by a destination that cannot be opened', async () => {
@@ -150,6 +166,7 @@ describe('what is told', () => {
       context: { config: load({ env: {}, cwd }), log: createLogger('silent') },
       ledger: { list: () => Promise.resolve([away, entry]) },
       mirrors,
+      workers: { list: () => Promise.resolve([]) },
       notifications,
       publish: (event) => Promise.resolve(void told.push(event.kind)),
       staleAfterMs: DAY,
@@ -162,3 +179,13 @@ describe('what is told', () => {
     expect(told).toEqual(['batch-waits', 'mirror-changed'])
   })
 })
+
+/** A worker that can use neither its destination nor its token. */
+function workerThat(since: string, host: string): HeardWorker {
+  return {
+    ...{ host, space: 's', pid: 1, startTime: '1', id: host, tokens: [], scopes: [], holds: [] },
+    ...{ since, at: since, silentMs: 0 },
+    destinations: [{ destination: 'file:///srv/data', reason: 'it is full.', since, nextLookMs: 0 }],
+    refused: [{ server: 'https://a.example', reason: 'put a new token there.', since }],
+  }
+}

@@ -32,6 +32,7 @@ it('heartbeats do not pile up while Redis does not answer, and go on when it doe
       queueWorkers: { ids: () => ['b1'] },
       running: { held: () => [] },
       destinations: { list: () => [] },
+      refused: { list: () => [] },
       notices: { set: (_, notice) => notices.push(notice), has: () => false },
       log: createLogger('silent'),
     },

@@ -29,6 +29,7 @@ export async function runNotifier(context: Context): Promise<ExitCode> {
     context,
     ledger,
     mirrors: new MirrorRuns(client, prefix),
+    workers: runtime.workers,
     notifications,
     publish: (event) => notifier.publish(event),
     staleAfterMs: config.notify?.staleAfterMs ?? Infinity,

@@ -7,18 +7,21 @@ import { isErrorCode, messageOf } from '../../errors.ts'
 import type { LedgerEntry } from '../../ledger/ledger.ts'
 import type { MirrorRun, MirrorRuns } from '../../ledger/mirror-runs.ts'
 import type { Notifications } from '../../ledger/notifications.ts'
+import type { Workers } from '../../ledger/workers.ts'
 import type { NotifyEvent } from '../../notify/event.ts'
 import { MIRROR_FORMAT } from '../../plan/mirror-entries.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import type { Context } from '../command.ts'
 import { openDestination } from '../destination.ts'
 import type { Runtime } from '../runtime.ts'
+import { placeHolds, type PlaceHold } from './place-holds.ts'
 import { formatDuration, plural } from '../../model/format.ts'
 
 export interface WatchDeps {
   readonly context: Pick<Context, 'config' | 'log'>
   readonly ledger: Pick<Runtime['ledger'], 'list'>
   readonly mirrors: Pick<MirrorRuns, 'list'>
+  readonly workers: Pick<Workers, 'list'>
   readonly notifications: Pick<Notifications, 'isKnown' | 'since'>
   readonly publish: (event: NotifyEvent) => Promise<void>
   readonly staleAfterMs: number
@@ -27,6 +30,7 @@ export interface WatchDeps {
 
 /** A destination that does not answer holds nothing up. */
 const PATIENCE_MS = 10_000
+const HICCUP_MS = 60_000
 /** Between two looks at a report that could not be read. */
 const AGAIN_MS = 60_000
 
@@ -45,11 +49,12 @@ export class Watch {
   }
 
   async look(): Promise<void> {
-    const { ledger, mirrors, notifications, clock } = this.#deps
+    const { ledger, mirrors, workers, notifications, clock } = this.#deps
     const since = await notifications.since(clock())
     this.#seeing = new Set()
     for (const entry of await ledger.list()) await this.#batch(entry, since)
     for (const run of await mirrors.list()) await this.#mirror(run, since)
+    for (const hold of placeHolds(await workers.list())) await this.#hold(hold)
     this.#seen = this.#seeing
     for (const [place, at] of this.#later) if (at <= clock().getTime()) this.#later.delete(place)
   }
@@ -104,6 +109,12 @@ export class Watch {
         facts: { ...about, run: run.run, lastSuccess: successAt ?? 'none' },
       }),
     )
+  }
+
+  /** What workers cannot use until somebody does something. A short while may be a hiccup. */
+  async #hold({ subject, text, since, facts }: PlaceHold): Promise<void> {
+    if (this.#deps.clock().getTime() - Date.parse(since) < HICCUP_MS) return
+    await this.#once(`hold:${subject}:${since}`, () => Promise.resolve({ kind: 'batch-waits', text, facts }))
   }
 
   /** Publishes news once; `OLD` is never looked at again, undefined at the next look. */
