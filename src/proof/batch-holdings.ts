@@ -7,6 +7,7 @@ import { Outcomes } from '../batch/outcomes.ts'
 import { DataferryError } from '../errors.ts'
 import type { BatchId } from '../model/batch.ts'
 import { checksumSchema, checksumsSchema } from '../model/checksum.ts'
+import { formatCount } from '../model/format.ts'
 import type { Item } from '../model/item.ts'
 import { datasetFolder } from '../plan/file-item.ts'
 import type { Records } from '../sinks/sink.ts'
@@ -46,7 +47,13 @@ export interface BatchHoldingOptions {
   readonly signal: AbortSignal
 }
 
-/** What a batch has brought, in flat memory. Rejects with `BATCH_NOT_FOUND` and `RECORD_UNREADABLE`. */
+/** Missing files of one holding, which are named in it: the list is in memory. */
+const MOST_MISSING = 100_000
+
+/**
+ * What a batch has brought, in flat memory. Rejects with `BATCH_NOT_FOUND` and `RECORD_UNREADABLE`, and with `BAG_REFUSED` where more is
+ * missing than is named in a bag.
+ */
 export async function* batchHoldings(options: BatchHoldingOptions): AsyncGenerator<Holding, void> {
   const { batch, records } = options
   if (!(await readBatch(records, batch))) {
@@ -60,6 +67,7 @@ export async function* batchHoldings(options: BatchHoldingOptions): AsyncGenerat
     const first = next.value
     const missing: MissingFile[] = []
     while (next.done !== true && next.value.group === first.group && !next.value.held) {
+      if (missing.length === MOST_MISSING) throw tooMany(batch)
       missing.push({ path: next.value.path, why: next.value.why ?? '' })
       next = await values.next()
     }
@@ -74,6 +82,11 @@ export async function* batchHoldings(options: BatchHoldingOptions): AsyncGenerat
     // What the caller did not read.
     while (next.done !== true && next.value.group === first.group) next = await values.next()
   }
+}
+
+function tooMany(batch: BatchId): DataferryError {
+  const message = `More than ${formatCount(MOST_MISSING)} files of batch ${batch} are missing: nothing is handed on without so many.`
+  return new DataferryError('BAG_REFUSED', message, { advice: 'Fetch them with `dataferry retry`, then try again.' })
 }
 
 async function collect(

@@ -39,7 +39,7 @@ it('a batch that is not planned to its end is not handed on as if it were whole'
   await expect(batchHoldings({ ...options, records }).next()).rejects.toMatchObject({ code: 'BAG_REFUSED' })
 })
 
-it('every file that is missing is named, however many there are', async () => {
+it('every file that is missing is named, also where there are many', async () => {
   const { records } = await planned(...Array.from({ length: 1_100 }, () => '1.0'))
   const { value } = await batchHoldings({ ...options, records }).next()
   expect(value?.missing).toHaveLength(1_100)

@@ -1,36 +1,30 @@
 import { DataferryError } from '../../errors.ts'
 import { shownUrl } from '../../model/shown-url.ts'
-import type { DatasetVersion, Holding, HoldingFile } from '../../proof/holding.ts'
+import type { DatasetVersion, Holding } from '../../proof/holding.ts'
 import { missingProblem } from '../../proof/missing-problem.ts'
 import { ADDRESSING, type Addressing } from '../../proof/ocfl/inventory.ts'
 import { LAYOUT_NAMES, layoutNamed, type Layout } from '../../proof/ocfl/layout.ts'
 import { openStorageRoot, type StorageRoot } from '../../proof/ocfl/storage-root.ts'
 import { writeVersion, type OcflOptions, type Written } from '../../proof/ocfl/write-version.ts'
 import { heldIn } from '../../proof/verified-bytes.ts'
-import type { Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
-import { openDestination } from '../destination.ts'
-import { reportError } from '../failure.ts'
 import { formatBytes, plural } from '../../model/format.ts'
-import { MetadataGatherer } from './gather-metadata.ts'
-import { isOfOne, refuseInside, showProgress } from './hand-on.ts'
+import { handOnOne, withHandingOn, type HandedOn, type HandingOn, type Seen } from './hand-on-frame.ts'
 import { holdingsOf } from './holdings.ts'
 import { readHandOn } from './read-hand-on.ts'
 
 /** `dataferry export ocfl WHAT`: 0 every version is in its object, 1 some could not be added. */
 export async function exportObjects(context: Context, what: string): Promise<ExitCode> {
-  const { config, signal, out } = context
-  const { from: source, offline } = readHandOn(context, what)
+  const { signal, out } = context
+  const request = readHandOn(context, what)
   const { layout, options } = readOptions(context)
-  const from = await openDestination(config, source)
-  const to = await openDestination(config)
-  const gatherer = new MetadataGatherer(context, offline)
-  try {
-    refuseInside(from, to)
+  return withHandingOn(context, request, async (places) => {
+    const { from, to } = places
     const root = await openStorageRoot({ sink: to, folder: '', layout, signal })
     const counts = { written: 0, there: 0, older: 0, refused: 0 }
     for await (const holding of holdingsOf({ sink: from, what, per: 'dataset', signal })) {
-      counts[await writeOne(context, { root, from, to, gatherer, options }, holding)]++
+      const writing = { ...places, root, options }
+      counts[await handOnOne(context, 'version', (seen) => writeOne(context, writing, holding, seen))]++
     }
     out.record({ event: 'objects', from: from.url, to: to.url, ...counts })
     const parts = [
@@ -42,54 +36,36 @@ export async function exportObjects(context: Context, what: string): Promise<Exi
     const isAll = counts.refused + counts.older === 0
     out.paragraph(`${shownUrl(to.url)}: ${parts.join(', ')}`, isAll ? 'good' : 'bad')
     return isAll ? 0 : 1
-  } finally {
-    await gatherer.close()
-    await from.close()
-    await to.close()
-  }
+  })
 }
 
-interface Writing {
+interface Writing extends HandingOn {
   readonly root: StorageRoot
-  readonly from: Sink
-  readonly to: Sink
-  readonly gatherer: MetadataGatherer
   readonly options: OcflOptions
 }
 
-async function writeOne(context: Context, writing: Writing, holding: Holding): Promise<Written | 'refused'> {
-  const { out, has } = context
-  const { root, gatherer, from, to, options } = writing
-  const seen = { files: 0, bytes: 0 }
-  const shown = showProgress(context, 'version', seen)
-  try {
-    const { dataset } = holding
-    if (!isOfDataset(holding) || !dataset) {
-      throw new DataferryError(
-        'BAG_REFUSED',
-        `${holding.name} has files of which no dataset is known: no object was made.`,
-      )
-    }
-    const problem = has('allow-missing') ? undefined : missingProblem(holding)
-    if (problem !== undefined) throw new DataferryError('BAG_REFUSED', `${holding.name} was not written: ${problem}.`)
-    const metadata = await gatherer.of(holding)
-    const onFile = ({ size }: HoldingFile): void => {
-      seen.files++
-      seen.bytes += size
-    }
-    const read = heldIn(from, context.signal)
-    const written = await writeVersion(root, { holding, metadata, read, onFile }, options)
-    await shown.stop()
-    const place = `${shownUrl(to.url)}/${root.layout.pathOf(dataset.pid)}`
-    const record = { event: 'object', dataset: dataset.pid, version: dataset.number, state: written, path: place }
-    out.result({ ...record, ...seen }, textOf(dataset, place, written, seen))
-    return written
-  } catch (error) {
-    await shown.stop()
-    if (!isOfOne(error)) throw error
-    reportError(error, out, has('verbose'))
-    return 'refused'
+async function writeOne(
+  { has, signal }: Context,
+  { root, gatherer, from, to, options }: Writing,
+  holding: Holding,
+  seen: Seen,
+): Promise<HandedOn<Written>> {
+  const { dataset } = holding
+  if (!isOfDataset(holding) || !dataset) {
+    throw new DataferryError(
+      'BAG_REFUSED',
+      `${holding.name} has files of which no dataset is known: no object was made.`,
+    )
   }
+  const problem = has('allow-missing') ? undefined : missingProblem(holding)
+  if (problem !== undefined) throw new DataferryError('BAG_REFUSED', `${holding.name} was not written: ${problem}.`)
+  const metadata = await gatherer.of(holding)
+  const { onFile } = seen
+  const state = await writeVersion(root, { holding, metadata, read: heldIn(from, signal), onFile }, options)
+  const path = `${shownUrl(to.url)}/${root.layout.pathOf(dataset.pid)}`
+  const { files, bytes } = seen
+  const record = { event: 'object', dataset: dataset.pid, version: dataset.number, path, files, bytes }
+  return { state, record, text: textOf(dataset, path, state, seen) }
 }
 
 function isOfDataset(holding: Holding): holding is Holding & { readonly dataset: DatasetVersion } {

@@ -21,7 +21,7 @@ import { idsMeant } from '../batch-names.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { openDestination } from '../destination.ts'
 import { pasted } from '../pasted.ts'
-import { refuseInside } from './hand-on.ts'
+import { refuseInside } from './hand-on-frame.ts'
 
 /**
  * `dataferry export statement WHAT`: makes the statement of a batch where its records have none that fits them, signs it, and copies

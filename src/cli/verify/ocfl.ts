@@ -62,8 +62,10 @@ export async function verifyOcfl(context: Context, sink: Sink, kind: OcflKind): 
         counts[finding.level]++
         tell(context, finding)
       },
-      onObject: ({ versions, files, bytes, entries }) => {
-        progress.filesSeen += entries
+      onObject: ({ versions, files, bytes, all }) => {
+        progress.filesSeen += all.files
+        // Of the content it is counted when it is read.
+        progress.bytesSeen += all.bytes - (readsContent ? bytes : 0)
         counts.objects++
         counts.versions += versions
         counts.files += files

@@ -22,8 +22,8 @@ export interface ValidatedObject {
   readonly id: string | undefined
   readonly release: OcflRelease | undefined
   readonly versions: number
-  /** All files in its folder. */
-  readonly entries: number
+  /** All that is in its folder: files, and their bytes. */
+  readonly all: { readonly files: number; readonly bytes: number }
   /** Of its content. */
   readonly files: number
   readonly bytes: number
@@ -67,7 +67,8 @@ class ObjectValidation {
       await this.#contents(files)
     }
     const { size: versions } = files.versions
-    const counts = { versions, entries: entries.length, ...this.#read }
+    const all = { files: entries.length, bytes: entries.reduce((sum, { size }) => sum + size, 0) }
+    const counts = { versions, all, ...this.#read }
     const findings = this.#findings
     return { root: this.#root, id: current?.said.id, release: declared, ...counts, findings }
   }

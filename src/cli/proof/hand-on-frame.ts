@@ -1,0 +1,121 @@
+import { every } from '../../async/every.ts'
+import { DataferryError } from '../../errors.ts'
+import { NO_PROGRESS } from '../../model/progress-snapshot.ts'
+import type { HoldingFile } from '../../proof/holding.ts'
+import { tidy } from '../../proof/pack/write-pack.ts'
+import type { Sink } from '../../sinks/sink.ts'
+import type { Context } from '../command.ts'
+import { isWithin, openDestination } from '../destination.ts'
+import { reportError } from '../failure.ts'
+import { startProgress } from '../terminal/progress.ts'
+import { MetadataGatherer } from './gather-metadata.ts'
+
+/** Where data is handed on from, and where to. */
+export interface HandingOn {
+  readonly from: Sink
+  readonly to: Sink
+  readonly gatherer: MetadataGatherer
+}
+
+/** Opens both places for as long as the work lasts. Rejects with `ARGUMENT_INVALID` where one is in the other. */
+export async function withHandingOn<T>(
+  context: Context,
+  request: { readonly from: string; readonly offline: boolean },
+  work: (places: HandingOn) => Promise<T>,
+): Promise<T> {
+  const from = await openDestination(context.config, request.from)
+  const to = await openDestination(context.config)
+  const gatherer = new MetadataGatherer(context, request.offline)
+  try {
+    refuseInside(from, to)
+    return await work({ from, to, gatherer })
+  } finally {
+    await gatherer.close()
+    await from.close()
+    await tidy(to)
+  }
+}
+
+/** A bag among the data would be taken for data. Throws `ARGUMENT_INVALID`. */
+export function refuseInside(from: Pick<Sink, 'url'>, to: Pick<Sink, 'url'>): void {
+  if (!isWithin(to.url, [from.url])) return
+  throw new DataferryError('ARGUMENT_INVALID', '--to is the place of the data itself, or in it: give another one.')
+}
+
+/** What has been read of a holding. */
+export interface Seen {
+  readonly files: number
+  readonly bytes: number
+  readonly onFile: (file: Pick<HoldingFile, 'size'>) => void
+}
+
+/** How the work on one holding ended, and what is said of it. */
+export interface HandedOn<S extends string> {
+  readonly state: S
+  readonly record: Readonly<Record<string, unknown>>
+  readonly text: string
+}
+
+/** Works on one holding while its progress is shown, and prints how that ended; what is about it alone ends nothing else. */
+export async function handOnOne<S extends string>(
+  context: Context,
+  noun: string,
+  work: (seen: Seen) => Promise<HandedOn<S>>,
+): Promise<S | 'refused'> {
+  const { out, has } = context
+  const counts = { files: 0, bytes: 0 }
+  const onFile: Seen['onFile'] = ({ size }) => {
+    counts.files++
+    counts.bytes += size
+  }
+  const seen = Object.assign(counts, { onFile })
+  const shown = showProgress(context, noun, seen)
+  try {
+    const { state, record, text } = await work(seen)
+    await shown.stop()
+    out.result({ ...record, state }, text)
+    return state
+  } catch (error) {
+    await shown.stop()
+    if (!isOfOne(error)) throw error
+    reportError(error, out, has('verbose'))
+    return 'refused'
+  }
+}
+
+const OF_ONE: readonly string[] = [
+  'BAG_REFUSED',
+  'OCFL_REFUSED',
+  'CHECKSUM_MISMATCH',
+  'SINK_FAILED',
+  'SINK_BUSY',
+  'SINK_EXISTS',
+]
+
+/** Whether an error is about one holding: the others can still be handed on. A server that cannot be asked is about all. */
+function isOfOne(error: unknown): error is DataferryError {
+  if (!(error instanceof DataferryError)) return false
+  return OF_ONE.includes(error.code) || (error.code.startsWith('SOURCE_') && error.remedy === 'fail')
+}
+
+const LOOK_MS = 200
+
+/** Counts files and bytes until it is stopped. */
+function showProgress(
+  { out, logsToTerminal }: Context,
+  noun: string,
+  seen: Pick<Seen, 'files' | 'bytes'>,
+): { stop(): Promise<void> } {
+  const shown = startProgress({ out, label: 'files', logsToTerminal })
+  const look = (): void => {
+    const { files, bytes } = seen
+    shown.update({ ...NO_PROGRESS, phase: noun, planned: files, done: files, bytes, plannedBytes: bytes })
+  }
+  const timer = every(LOOK_MS, look, () => undefined)
+  return {
+    stop: async () => {
+      await timer.stop()
+      shown.stop()
+    },
+  }
+}
