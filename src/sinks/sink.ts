@@ -58,7 +58,7 @@ export interface Sink {
    */
   read(path: string, signal: AbortSignal): Promise<Readable>
   /**
-   * Opens the one stage of a key; the caller disposes it. Nothing shows at `item.path` before `commit`.
+   * Opens the one stage of a key; the caller disposes it. Nothing shows at `item.path`, a path or a place (`move`), before `commit`.
    * Rejects with `SINK_BUSY` when the key has an open stage, in this or another live process, or when another file was put
    * at the path since `stat` looked there for this key (S3 tells so at `commit`): look again; with `SINK_FULL` when
    * `item.expect.size` is known not to fit; with `SINK_EXISTS` or `SINK_DENIED` when its folder cannot be created.

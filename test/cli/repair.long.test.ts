@@ -47,3 +47,31 @@ describe('repair from the server', () => {
     expect(verified.code).toBe(0)
   })
 })
+
+it('names what the server has no more, and what it has otherwise now, and leaves what is here', async () => {
+  const [a, b] = ['a', 'b'].map((name, n) => ({ id: n + 1, label: `${name}.txt`, content: name.repeat(50) }))
+  if (!a || !b) throw new Error('no files')
+  const before = await startDataverse({ world: worldOf(a, b) })
+  expect((await cli('run', '1', '2', '--server', before.url, '--to', join(folder, 'data'))).code).toBe(0)
+  await before.close()
+  const port = Number(new URL(before.url).port)
+  const after = await startDataverse({ world: worldOf({ ...b, content: 'other'.repeat(10) }), port })
+  try {
+    writeFileSync(data('a.txt'), 'x'.repeat(50))
+    writeFileSync(data('b.txt'), 'y'.repeat(50))
+    const { code, stdout } = await repair('--json')
+    expect(code).toBe(1)
+    const records = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    expect(records.filter(({ event }) => event === 'not-repaired')).toMatchObject([
+      { path: 'doi-10.5072-FK2-TEST/a.txt', state: 'changed', code: 'SOURCE_NOT_FOUND' },
+      { path: 'doi-10.5072-FK2-TEST/b.txt', state: 'changed', code: 'MANIFEST_MISMATCH' },
+    ])
+    expect(readFileSync(data('a.txt'), 'utf8')).toBe('x'.repeat(50))
+    expect(readFileSync(data('b.txt'), 'utf8')).toBe('y'.repeat(50))
+  } finally {
+    await after.close()
+  }
+})

@@ -7,7 +7,7 @@ import { runMirror } from '../../src/mirror/run.ts'
 import { readFiles } from '../../src/mirror/state.ts'
 import { file } from './file.ts'
 import type { MirrorHome } from './home.ts'
-import { withRecords } from './place.ts'
+import { folderPlace, withRecords } from './place.ts'
 
 const A = 'doi:10.5072/FK2/A'
 const B = 'doi:10.5072/FK2/B'
@@ -501,6 +501,54 @@ export function describeMirror(on: string, homeOf: () => Promise<MirrorHome>): v
         expect((await home.cli('run', wanted, '--to', home.destination)).code).toBe(0)
         expect(await home.files()).toMatchObject({ 'doi-10.5072-FK2-B/c.txt': 'gamma' })
         expect((await home.run('--full')).code).toBe(0)
+      })
+
+      it('reads a share at a time, and what a run of the mirror leaves as it is counts as read', async () => {
+        home.clock.here = new Date('2026-03-01T03:00:00Z')
+        await create()
+        await home.run()
+        const read: number[] = []
+        for (const day of [2, 3, 4]) {
+          home.clock.here = new Date(`2026-03-0${day}T04:00:00Z`)
+          const { code, stdout } = await home.cli('verify', home.destination, '--rolling', '3d', '--json')
+          expect(code).toBe(0)
+          const { neverRead } = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as {
+            neverRead: { files: number }
+          }
+          read.push(neverRead.files)
+          await home.run()
+        }
+        expect(read[0]).toBeGreaterThan(0)
+        expect(read[2]).toBe(0)
+      })
+
+      it('leads to a repair: from the server what it shows now, from a copy what is kept aside, and the mirror goes on', async () => {
+        await create()
+        await home.run()
+        home.repository.publish(A, (files) => files.slice(1))
+        await home.run()
+        const superseded = `${ASIDE}/doi-10.5072-FK2-A/v1.0/a.txt`
+        const good = await home.files()
+        await home.place.write(superseded, 'alphA')
+        await home.place.write('doi-10.5072-FK2-B/c.txt', 'gammA')
+        const { code, stdout } = await home.cli('repair', home.destination, 'm')
+        expect([code, stdout.replaceAll('\n', ' ')]).toEqual([
+          1,
+          expect.stringContaining('1 file repaired (5 B), 1 not'),
+        ])
+        expect(await home.files()).toEqual(good)
+        expect(stdout).toMatch(/the damaged file: \.dataferry\/repair\/\S+\/aside\/doi-10\.5072-FK2-B\/c\.txt/)
+        const copy = folderPlace(join(home.folder, 'copy'))
+        await copy.write(superseded, 'alpha')
+        const restored = await home.cli('repair', home.destination, '--from', copy.url)
+        expect([restored.code, restored.stdout.replaceAll('\n', ' ')]).toEqual([
+          0,
+          expect.stringContaining('1 file repaired (5 B)'),
+        ])
+        expect((await home.cli('verify', home.destination)).code).toBe(0)
+        home.repository.publish(B, (files) => files)
+        expect((await home.run('--full')).code).toBe(0)
+        expect((await home.cli('verify', home.destination)).code).toBe(0)
       })
 
       it('compares a file by its checksum alone where no listing and no record says how large it is', async () => {

@@ -63,7 +63,10 @@ export async function conclude(
     counts.notRepaired++
     // It is still where it was.
     if (aside !== undefined && finding.state === 'changed') await sink.remove(aside)
-    const { code, message } = failed ?? { code: undefined, message: 'Nothing brought it.' }
+    const { code, message } = failed ?? {
+      code: undefined,
+      message: 'No server can be asked for it: use --from with another copy.',
+    }
     out.record({ event: 'not-repaired', path: one.path, state: finding.state, code, message })
     out.line(`not repaired  ${one.path}`, 'bad')
     out.paragraph(`    ${message}${code === undefined ? '' : ` (${code})`}`)
@@ -76,7 +79,9 @@ export async function conclude(
   out.paragraph(`${shownUrl(sink.url)}: ${parts.join(', ')}`, counts.notRepaired === 0 ? 'good' : 'bad')
   if (counts.aside > 0) {
     const folder = asideOf(pending, '').replace(/\/$/, '')
-    out.paragraph(`${plural(counts.aside, 'damaged file')} stay in ${folder} until you remove them.`)
+    out.paragraph(
+      `${plural(counts.aside, 'damaged file is', 'damaged files are')} kept in ${folder} until you remove that.`,
+    )
   }
   return counts.notRepaired === 0 ? 0 : 1
 }

@@ -17,7 +17,7 @@ import { Places } from './places.ts'
 import { DiskRecords } from './records.ts'
 import { DiskStage } from './stage.ts'
 import { Volume } from './volume.ts'
-import { checkKey, checkPath, checkPlace, RECORDS_FOLDER } from '../names.ts'
+import { checkKey, checkPlace, RECORDS_FOLDER } from '../names.ts'
 import type { Committed, Linked, Sink, Stage, StageOptions, Statement } from '../sink.ts'
 
 export type { DiskSinkOptions } from './workspace.ts'
@@ -114,7 +114,7 @@ export class DiskSink implements Sink {
   }
 
   async stage({ key, item, signal }: StageOptions): Promise<Stage> {
-    checkPath(item.path)
+    checkPlace(item.path)
     checkKey(key)
     signal.throwIfAborted()
     if (this.#stages.has(key)) throw openAlready(key)
@@ -133,7 +133,7 @@ export class DiskSink implements Sink {
   }
 
   async put({ key, item: { path }, signal }: StageOptions, bytes: Uint8Array, statement: Statement): Promise<void> {
-    checkPath(path)
+    checkPlace(path)
     checkKey(key)
     signal.throwIfAborted()
     if (this.#stages.has(key)) throw openAlready(key)

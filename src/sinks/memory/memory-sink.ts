@@ -3,7 +3,7 @@ import { DataferryError } from '../../errors.ts'
 import type { Hash } from '../../model/hash.ts'
 import { batchOfKey } from '../../model/item-key.ts'
 import { memoryRecords, type MemoryRecord } from './records.ts'
-import { checkKey, checkPath, checkPlace, RECORDS_FOLDER } from '../names.ts'
+import { checkKey, checkPlace, RECORDS_FOLDER } from '../names.ts'
 import type { Committed, Linked, Proof, Records, Sink, Stage, StageOptions, Statement } from '../sink.ts'
 
 interface MemoryFile {
@@ -94,7 +94,7 @@ class MemorySink implements Sink {
 
   /** The part of a key that may be written now. */
   #part({ key, item: { path }, signal }: StageOptions): MemoryPart {
-    checkPath(path)
+    checkPlace(path)
     checkKey(key)
     signal.throwIfAborted()
     const part = this.#store.parts.get(key) ?? { bytes: Buffer.alloc(0), holder: undefined }

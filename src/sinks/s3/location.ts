@@ -1,5 +1,5 @@
 import { DataferryError } from '../../errors.ts'
-import { checkPath, checkPlace, checkRecordName, RECORDS_FOLDER } from '../names.ts'
+import { checkPlace, checkRecordName, RECORDS_FOLDER } from '../names.ts'
 
 /** Longest object key, in bytes of UTF-8. @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
 const MAX_KEY_BYTES = 1024
@@ -24,14 +24,8 @@ export class Location {
     return key === '' ? `s3://${this.bucket}` : `s3://${this.bucket}/${key}`
   }
 
-  /** The key of a file. Throws `ARGUMENT_INVALID` for anything but a safe relative path, `SINK_DENIED` for a key too long. */
-  objectKey(path: string): string {
-    checkPath(path)
-    return fitting(this.prefix + path)
-  }
-
-  /** As `objectKey`, also of a file that a mirror keeps aside. */
-  placeKey(place: string): string {
+  /** The key of a file, also of one that is kept aside. Throws `ARGUMENT_INVALID` for anything but a safe relative path, `SINK_DENIED` for a key too long. */
+  objectKey(place: string): string {
     checkPlace(place)
     return fitting(this.prefix + place)
   }

@@ -85,7 +85,7 @@ export class S3Sink implements Sink {
   }
 
   async stat(path: string, key: string, signal: AbortSignal): Promise<Committed | undefined> {
-    const head = await this.#bucket.head(this.#bucket.location.placeKey(path), signal)
+    const head = await this.#bucket.head(this.#bucket.location.objectKey(path), signal)
     this.#seen.set(key, head ? { etag: head.etag } : 'absent')
     if (!head) return undefined
     const proof = proofOf(head) ?? (await this.#marks.find(key, head, signal))
@@ -93,7 +93,7 @@ export class S3Sink implements Sink {
   }
 
   async read(path: string, signal: AbortSignal): Promise<Readable> {
-    const object = this.#bucket.location.placeKey(path)
+    const object = this.#bucket.location.objectKey(path)
     const found = await this.#bucket.get(object, undefined, signal)
     if (!found) throw new DataferryError('SINK_FAILED', `${this.#bucket.location.urlOf(object)} does not exist.`)
     return found.body
@@ -141,7 +141,7 @@ export class S3Sink implements Sink {
 
   async link(from: string, to: string, signal: AbortSignal): Promise<Linked | undefined> {
     const { location } = this.#bucket
-    const [source, target] = [location.placeKey(from), location.placeKey(to)]
+    const [source, target] = [location.objectKey(from), location.objectKey(to)]
     const head = await this.#bucket.head(source, signal)
     if (!head) return undefined
     if (source === target) return 'linked'
@@ -155,7 +155,7 @@ export class S3Sink implements Sink {
   }
 
   async remove(place: string): Promise<void> {
-    await this.#bucket.delete(this.#bucket.location.placeKey(place))
+    await this.#bucket.delete(this.#bucket.location.objectKey(place))
   }
 
   async *list(signal: AbortSignal, below?: string): AsyncGenerator<{ readonly path: string; readonly size: number }> {
