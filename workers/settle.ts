@@ -2,6 +2,7 @@ import { DataferryError, messageOf } from '../src/errors.ts'
 import { settledAs, type Ledger } from '../src/ledger/ledger.ts'
 import type { Item } from '../src/model/item.ts'
 import { failureFor, type Outcome } from '../src/model/receipt.ts'
+import { checkPath } from '../src/sinks/names.ts'
 import type { OpenBatch } from './batches.ts'
 
 export interface SettleDeps {
@@ -24,9 +25,19 @@ export async function settle(
   await opened.ended(outcome, began)
 }
 
-/** Why a line can never be fetched: planning found it unfetchable, or it names a server that its batch does not contact. */
-export function problemOf({ problem, server, n }: Item, { batch }: OpenBatch): Item['problem'] {
-  if (problem || batch.servers.includes(server)) return problem
+/**
+ * Why a line can never be fetched: planning found it unfetchable, it names a server that its batch does not contact, or leads to
+ * where no data goes, such as what mirrors keep aside.
+ */
+export function problemOf({ problem, server, path, n }: Item, { batch }: Pick<OpenBatch, 'batch'>): Item['problem'] {
+  if (problem) return problem
+  try {
+    checkPath(path)
+  } catch (error) {
+    if (!(error instanceof DataferryError)) throw error
+    return { code: 'RECORD_UNREADABLE', message: `Line ${n + 1} of the plan: ${error.message}` }
+  }
+  if (batch.servers.includes(server)) return undefined
   const message = `Line ${n + 1} of the plan names ${server}, which is none of the servers of its batch.`
   return { code: 'RECORD_UNREADABLE', message }
 }

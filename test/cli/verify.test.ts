@@ -1,4 +1,4 @@
-import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, lstat, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { execFile } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -183,4 +183,32 @@ it('refuses a period that is none, and --quick with it, before anything is read'
   ]) {
     expect((await verify(...flags)).code).toBe(2)
   }
+})
+
+it('writes a report to a pipe or through a link, never into the destination, over a folder or beside --wanted', async () => {
+  await fetched('gone')
+  await rm(join(cwd, 'data/gone'))
+  await writeFile(join(cwd, 'target.csv'), 'old')
+  await symlink('target.csv', join(cwd, 'link.csv'))
+  expect((await verify('--report', join(cwd, 'link.csv'))).code).toBe(1)
+  expect(await readFile(join(cwd, 'target.csv'), 'utf8')).toContain('missing,gone')
+  expect((await lstat(join(cwd, 'link.csv'))).isSymbolicLink()).toBe(true)
+  expect((await verify('--report', '/dev/null')).code).toBe(1)
+  expect((await lstat('/dev/null')).isFile()).toBe(false)
+  const same = join(cwd, 'same.csv')
+  for (const flags of [
+    ['--report', join(cwd, 'data/report.csv')],
+    ['--wanted', join(cwd, 'data/again.csv')],
+    ['--report', cwd],
+    ['--report', same, '--wanted', same],
+  ]) {
+    const { code, stderr } = await verify(...flags)
+    expect([code, stderr.split('\n').length]).toEqual([2, 2])
+  }
+})
+
+it('shows a line break in the name of a file as what it is', async () => {
+  await fetched('fine')
+  await writeFile(join(cwd, 'data/x\nall right'), 'x')
+  expect((await verify()).stdout).toContain('extra    x\\nall right  (no receipt knows it)')
 })

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { listBatches } from '../../batch/folder.ts'
 import type { KnownPath } from '../../batch/known-paths.ts'
 import { newVerifyProgress, verifyDestination } from '../../batch/verify-destination.ts'
@@ -78,6 +79,8 @@ interface Looking {
 async function look(context: Context, sink: Sink, { kept, wrong, isMeant }: Looking): Promise<void> {
   const { out, now } = context
   const signal = AbortSignal.any([context.signal, kept.lost])
+  // Each of the many requests that run at the same time listens to it.
+  setMaxListeners(0, signal)
   const files = new FilesRead(sink, signal)
   const progress = newVerifyProgress()
   const fresh = context.has('full') ? undefined : new Date(now().getTime() - FRESH_DAYS * DAY_MS)
@@ -117,6 +120,7 @@ async function mend(context: Context, sink: Sink, kept: Keeping, wrong: WrongFil
   const copy = context.text('from')
   await using held = await holdMirrors(context, sink, wrong)
   const signal = AbortSignal.any([context.signal, kept.lost, held.lost])
+  setMaxListeners(0, signal)
   const pending = (await readPendingRepair(records)) ?? newRepair(context.now())
   if (copy !== undefined && pending.batch !== undefined) await dropBatch(records, pending.batch)
   const begun = { v: 1, run: pending.run } as const

@@ -2,6 +2,7 @@ import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { csvRow } from '../../batch/wanted-rows.ts'
 import { DataferryError, messageOf } from '../../errors.ts'
 import type { FindingRecord } from '../../proof/verify/finding-record.ts'
+import { outputPlace, type OutputPlace } from './output-place.ts'
 
 /** Characters that are gathered before they are written. */
 const GATHERED = 64 * 1024
@@ -20,31 +21,33 @@ const COLUMNS = [
 
 /**
  * The file of `--report`: every finding, as a table where its name ends in `.csv`, else as a JSON object a line. It shows under
- * its name, in the place of an older one, when the verification has ended; disposing before drops it.
+ * its name, in the place of an older one, when the verification has ended; disposing before drops it. A device or a pipe gets
+ * the findings as they come.
  */
 export class ReportFile implements AsyncDisposable {
-  readonly #name: string
+  readonly #place: OutputPlace
   readonly #file: FileHandle
   readonly #isTable: boolean
   #text = ''
   #isOpen = true
 
-  private constructor(name: string, file: FileHandle) {
-    this.#name = name
+  private constructor(name: string, place: OutputPlace, file: FileHandle) {
+    this.#place = place
     this.#file = file
     this.#isTable = name.toLowerCase().endsWith('.csv')
     if (this.#isTable) this.#text = Buffer.from(csvRow(COLUMNS)).toString()
   }
 
   /** Opened before anything is read, so that nobody waits for hours to learn that it cannot be written. */
-  static async open(name: string | undefined): Promise<ReportFile | undefined> {
+  static async open(name: string | undefined, destination: string): Promise<ReportFile | undefined> {
     if (name === undefined) return undefined
     if (name === '-') {
       const message = '--report needs the name of a file: on standard output --json prints every finding.'
       throw new DataferryError('ARGUMENT_INVALID', message)
     }
+    const place = await outputPlace('--report', name, destination)
     try {
-      return new ReportFile(name, await open(partOf(name), 'w'))
+      return new ReportFile(name, place, await open(writtenTo(place), 'w'))
     } catch (error) {
       throw new DataferryError('ARGUMENT_INVALID', `${name} cannot be written: ${messageOf(error)}.`)
     }
@@ -60,13 +63,13 @@ export class ReportFile implements AsyncDisposable {
   async end(): Promise<void> {
     await this.#write()
     await this.#close()
-    await rename(partOf(this.#name), this.#name)
+    if (!this.#place.isStream) await rename(writtenTo(this.#place), this.#place.path)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isOpen) return
     await this.#close()
-    await rm(partOf(this.#name))
+    if (!this.#place.isStream) await rm(writtenTo(this.#place))
   }
 
   async #write(): Promise<void> {
@@ -80,6 +83,6 @@ export class ReportFile implements AsyncDisposable {
   }
 }
 
-function partOf(name: string): string {
-  return `${name}.part`
+function writtenTo({ path, isStream }: OutputPlace): string {
+  return isStream ? path : `${path}.part`
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { newVerifyProgress, verifyDestination, type Finding } from '../../batch/verify-destination.ts'
 import { DataferryError, isAbort } from '../../errors.ts'
 import { mirrorReceipts, verifyMetadata } from '../../mirror/proof.ts'
@@ -50,8 +51,11 @@ async function verifyAt(context: Context, sink: Sink): Promise<ExitCode> {
     throw new DataferryError('ARGUMENT_INVALID', '--digest needs every byte, and --quick reads none: give one of them.')
   }
   const startedAt = now()
-  await using wanted = await openWanted(text('wanted'), sink.records)
-  await using report = await ReportFile.open(text('report'))
+  if (text('wanted') !== undefined && text('wanted') === text('report')) {
+    throw new DataferryError('ARGUMENT_INVALID', '--wanted and --report name the same file: give each its own.')
+  }
+  await using wanted = await openWanted(text('wanted'), sink)
+  await using report = await ReportFile.open(text('report'), sink.url)
   // What was not read proves nothing that could be kept; what has its turn by what is kept needs it.
   await using kept = isQuick
     ? NOT_KEPT
@@ -60,6 +64,8 @@ async function verifyAt(context: Context, sink: Sink): Promise<ExitCode> {
   const tally = new VerifyTally()
   const dataset = datasetOf(sink.records)
   const signal = AbortSignal.any([context.signal, kept.lost])
+  // Each of the many requests that run at the same time listens to it.
+  setMaxListeners(0, signal)
   for await (const finding of findingsAt({ ...context, signal }, sink, tally, share)) {
     tally.add(finding)
     await kept.add(finding)

@@ -3,10 +3,11 @@ import type { Finding } from '../../batch/verify-destination.ts'
 import { WantedAgain } from '../../batch/wanted-rows.ts'
 import { mirroredItems } from '../../mirror/proof.ts'
 import { DataferryError, messageOf, systemCode } from '../../errors.ts'
-import type { Records } from '../../sinks/sink.ts'
+import type { Records, Sink } from '../../sinks/sink.ts'
 import type { Context } from '../command.ts'
 import { pasted, unnamedServers } from '../pasted.ts'
 import { shownUrl } from '../../model/shown-url.ts'
+import { outputPlace } from './output-place.ts'
 import { plural } from '../../model/format.ts'
 
 /** The manifest of `--wanted`. Disposing removes it unless something was written to it. */
@@ -54,8 +55,12 @@ class WantedFile implements AsyncDisposable {
 }
 
 /** Opened before anything is read, so that nobody waits for hours to learn that it cannot be written. */
-export async function openWanted(name: string | undefined, records: Records): Promise<WantedFile | undefined> {
+export async function openWanted(
+  name: string | undefined,
+  { records, url }: Pick<Sink, 'records' | 'url'>,
+): Promise<WantedFile | undefined> {
   if (name === undefined) return undefined
+  await outputPlace('--wanted', name, url)
   try {
     return new WantedFile(name, await open(name, 'wx'), records)
   } catch (error) {
