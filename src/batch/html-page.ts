@@ -8,12 +8,12 @@ const STYLE =
   '@media (prefers-color-scheme:dark){:root{--text:#e8e8e8;--page:#161616;--link:#8ab4f8;--line:#555;--soft:#262626}}' +
   'body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere;' +
   'color:var(--text);background:var(--page)}a{color:var(--link)}' +
-  'table{border-collapse:collapse;width:100%;margin:.5rem 0}' +
+  'table{border-collapse:collapse;width:100%;margin:1.2rem 0}' +
   'th,td{text-align:left;vertical-align:top;padding:.2rem .6rem;border-bottom:1px solid var(--line)}' +
-  '.number{text-align:right}td.number{white-space:nowrap}' +
+  '.number{text-align:right}td.number,td>code{white-space:nowrap}' +
   'dt{font-weight:600}dd{margin:0 0 .4rem 1.5rem}p{white-space:pre-line}' +
   'code,pre{font:.85em/1.5 ui-monospace,monospace}pre{background:var(--soft);padding:.6rem;white-space:pre-wrap}' +
-  '@media (max-width:40rem){table{font-size:.75rem}th,td{padding:.2rem}}th{overflow-wrap:normal}' +
+  '@media (max-width:40rem){table{font-size:.75rem}th,td{padding:.2rem}td>code{white-space:normal}}th{overflow-wrap:normal}' +
   '@media print{:root{--text:#000;--page:#fff;--soft:#fff}body{font-size:10pt;max-width:none;margin:0}tr{break-inside:avoid}h2{break-after:avoid}a{color:inherit}}'
 
 /** The style has a hash, so that no other one can come into the page with a stranger's text. */

@@ -1,5 +1,6 @@
 import { ERROR_CODES, isErrorCode } from '../errors.ts'
 import { formatBytes, formatCount, plural } from '../model/format.ts'
+import type { Filters } from '../model/filters.ts'
 import { pidUrl } from '../model/pid-url.ts'
 import type { Failure, Waiting } from '../model/receipt.ts'
 import { shownUrl } from '../model/shown-url.ts'
@@ -77,24 +78,45 @@ function ofManifest({ manifest, servers }: Asked): Fact[] {
 }
 
 function ofFlags(asked: Asked, { filtered, digests }: Report): Fact[] {
-  const { format, existing, bundle = 'off', complete, recursive, acceptTerms, access, filters = {} } = asked
+  const {
+    format,
+    existing,
+    bundle = 'off',
+    bundleUnverified,
+    complete,
+    recursive,
+    acceptTerms,
+    access,
+    filters = {},
+  } = asked
+  const narrowed = filterTexts(filters)
   const form = format === 'original' ? 'the uploaded originals' : 'the archival forms'
-  const narrowed = Object.entries(filters).map(([name, value]) => `${name} ${String(value)}`)
   const more = [
-    ...(bundle === 'off' ? [] : ['small files in bundles']),
+    ...(bundle === 'off' ? [] : [`small files in bundles${bundleUnverified ? ', also unverified ones' : ''}`]),
     ...(digests.length > 0 ? [`${digests.map(shownAlgorithm).join(' and ')} of every file`] : []),
     ...(complete ? ['also files that archives lack'] : []),
     ...(recursive ? ['also datasets of collections'] : []),
     ...(acceptTerms ? ['terms of use accepted, their text kept in <code>terms/</code>'] : []),
     ...(access?.request ? ['access requested where files are restricted'] : []),
+    ...(access && access.waitFor.length > 0 ? [`waited for: ${access.waitFor.join(', ')}`] : []),
   ]
   return [
     ['Form of tables', form],
     ['Files that were there before', escaped(EXISTING_TEXT[existing])],
     ...(narrowed.length > 0
-      ? [['Only', `${escaped(narrowed.join('; '))} (${plural(filtered, 'file')} left out)`] as const]
+      ? [['Filters', `${escaped(narrowed.join('; '))} (${plural(filtered, 'file')} left out)`] as const]
       : []),
     ...(more.length > 0 ? [['Besides', more.join('; ')] as const] : []),
+  ]
+}
+
+function filterTexts({ include, exclude, minSize, maxSize, contentTypes }: Filters): readonly string[] {
+  return [
+    ...(include ? [`include ${include.join(', ')}`] : []),
+    ...(exclude ? [`exclude ${exclude.join(', ')}`] : []),
+    ...(minSize === undefined ? [] : [`at least ${plural(minSize, 'byte')}`]),
+    ...(maxSize === undefined ? [] : [`at most ${plural(maxSize, 'byte')}`]),
+    ...(contentTypes ? [`of type ${contentTypes.join(', ')}`] : []),
   ]
 }
 

@@ -59,6 +59,9 @@ describeInBrowser('the page of a statement', () => {
     expect(await tab.locator('main').innerText()).toContain('<script>document.title')
     // Nothing is wider than a narrow window, or than paper.
     expect(await tab.evaluate<number>('document.documentElement.scrollWidth')).toBeLessThanOrEqual(400)
+    await tab.setViewportSize({ width: 1100, height: 800 })
+    const broken = "[...document.querySelectorAll('td>code')].filter((one) => one.getClientRects().length > 1).length"
+    expect(await tab.evaluate<number>(broken)).toBe(0)
     expect((await tab.pdf()).length).toBeGreaterThan(1000)
     await context.close()
   })

@@ -40,7 +40,7 @@ describe('the statement of a batch', () => {
     for (const said of [
       '2 of 3 files are there; 1 could not be fetched.',
       'list.csv',
-      'include *.csv',
+      'include *.csv (0 files left out)',
       'https://demo.invalid',
       '2 by the published checksum (MD5 2)',
       '<dt>Digests on record</dt><dd>MD5 2</dd>',
@@ -59,6 +59,40 @@ describe('the statement of a batch', () => {
       'https://demo.invalid,doi:10.5072/FK2/A,1.10,1,100,0,0',
       '',
     ])
+  })
+
+  it('says which flags decided what was asked for', async () => {
+    const { records } = memorySink()
+    const asked = batchOf('b1', {
+      filters: { exclude: ['*.tmp', 'raw/**'], minSize: 10, maxSize: 5000, contentTypes: ['text/*'] },
+      digests: ['sha256', 'sha512'],
+      bundle: 'auto',
+      bundleUnverified: true,
+      complete: true,
+      recursive: true,
+      acceptTerms: true,
+      existing: 'overwrite',
+      format: 'archival',
+      access: { request: true, timeoutMs: 1, waitFor: ['embargo'], waitAtMostMs: 1 },
+    })
+    const { batch, plan } = await plannedBatch(records, [itemAt('a')], asked)
+    await recorded(records, [done(0, 'a', BYTES)])
+    await writeReport(records, batch, plan)
+    const page = await textOf(records, names.page('b1'))
+    for (const said of [
+      'the archival forms',
+      'replaced',
+      'exclude *.tmp, raw/**; at least 10 bytes; at most 5,000 bytes; of type text/* (0 files left out)',
+      'small files in bundles, also unverified ones',
+      'SHA-256 and SHA-512 of every file',
+      'also files that archives lack',
+      'also datasets of collections',
+      'terms of use accepted',
+      'access requested where files are restricted',
+      'waited for: embargo',
+    ]) {
+      expect(page).toContain(said)
+    }
   })
 
   it('shows names and messages of strangers as text', async () => {
