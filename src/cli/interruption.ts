@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { DataferryError } from '../errors.ts'
 
 /** Why a command stops after Ctrl-C; any other reason is its own name. */
@@ -18,6 +19,8 @@ export interface Interruption {
 /** Both ways to end are safe: what was fetched is kept. `exit` ends the process with the code. */
 export function interruption(exit: (code: 130) => void): Interruption {
   const controller = new AbortController()
+  // Each request listens to it, and there are more at a time than Node takes for a leak.
+  setMaxListeners(0, controller.signal)
   const stop = (why: string): void => controller.abort(new DataferryError('INTERRUPTED', why))
   return {
     signal: controller.signal,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { movedHere } from '../../batch/destination.ts'
 import { isReported, readReport } from '../../batch/report.ts'
 import { names as batchNames, readBatch, removeFolder } from '../../batch/folder.ts'
@@ -37,6 +38,8 @@ export function runNamedMirror(given: Context): Promise<ExitCode> {
     const opened = await runtime.get()
     await using ownership = await ownMirror(context, opened, order, sink)
     const signal = AbortSignal.any([context.signal, ownership.lost])
+    // As that of the command.
+    setMaxListeners(0, signal)
     const parts = { sink, order: await withDigests(context, sink, order), runtime }
     try {
       return await (context.has('dry-run') ? preview : bring)({ ...context, signal }, parts)
