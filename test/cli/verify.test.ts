@@ -9,7 +9,7 @@ import { names, readResults } from '../../src/proof/verify/results.ts'
 import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
 import { checksumOf } from '../contracts/hash.ts'
 import { bytesOf, store } from '../contracts/sink-bytes.ts'
-import { all, done, itemAt, plannedBatch, recorded } from '../batch/fixtures.ts'
+import { all, done, itemAt, plannedBatch, recorded, unread } from '../batch/fixtures.ts'
 import { runInProcess, type Ended } from './in-process.ts'
 import { Recorder } from './recorder.ts'
 
@@ -77,6 +77,19 @@ it('takes a further digest of what is held, which later verifications compare wi
   const forged = await verify()
   expect(forged.code).toBe(1)
   expect(forged.stdout).toContain(`(sha512 ${hex}, was sha512 000`)
+})
+
+it('knows a file that was recorded without a checksum by the digest that it has taken', async () => {
+  const sink = diskSink(join(cwd, 'data'))
+  await plannedBatch(sink.records, [itemAt('a')])
+  await recorded(sink.records, [unread(0, 'a', BYTES.length)])
+  await store(sink, 'a', BYTES)
+  expect((await verify('--digest', 'sha256')).stdout).toContain('1 compared by size only')
+  expect((await verify()).stdout).toContain('1 right')
+  expect((await verify()).stdout).toContain('1 right')
+  await writeFile(join(cwd, 'data/a'), bytesOf(100, 2))
+  expect((await verify()).stdout).toContain('bit rot  a')
+  await sink.close()
 })
 
 it('cannot take a digest of what it does not read', async () => {

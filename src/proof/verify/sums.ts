@@ -1,4 +1,4 @@
-import type { Algorithm } from '../../model/checksum.ts'
+import { DIGESTS, type Algorithm } from '../../model/checksum.ts'
 import { checksumsOf } from '../../model/receipt.ts'
 import type { Records } from '../../sinks/sink.ts'
 import type { Proven } from '../../batch/known-paths.ts'
@@ -16,14 +16,15 @@ export async function writeSums(records: Records, algorithm: Algorithm): Promise
   await records.write(`verified/${algorithm}sums.txt`, lines())
 }
 
-/** The digests that verifications have taken, where they know more than receipts: later ones compare with them. */
+/** The digests that verifications have taken, where they may know more than receipts: later ones compare with them. */
 export async function* provenBy(results: AsyncIterable<Result>): AsyncGenerator<Proven, void> {
   for await (const result of results) {
     const { path } = result
     // Of what is wrong, those of the bytes that should be there.
     const { size, checksum, digests } = isRight(result) ? result : (result.expected ?? {})
-    if (digests || (result.state === 'ok' && checksum))
-      yield { path, size, checksums: checksumsOf({ checksum, digests }) }
+    // A file that was recorded without a checksum is known by its digest alone.
+    const isDigest = DIGESTS.some((algorithm) => algorithm === checksum?.algorithm)
+    if (digests || isDigest) yield { path, size, checksums: checksumsOf({ checksum, digests }) }
   }
 }
 
