@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { lstat, opendir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { systemCode } from '../errors.ts'
 import type { Sink } from '../sinks/sink.ts'
 
 /** What is in a folder, at any depth. */
@@ -9,8 +10,11 @@ export interface TreeEntry {
   readonly path: string
   /** Bytes. */
   readonly size: number
-  /** `empty`: a folder with nothing in it. `other`: a device or a socket. */
-  readonly kind: 'file' | 'link' | 'other' | 'empty'
+  /**
+   * `empty`: a folder with nothing in it. `other`: a device, a pipe or a socket. `unreadable`: a file or folder that may not be read, has
+   * vanished, or has a name that is not UTF-8.
+   */
+  readonly kind: 'file' | 'link' | 'other' | 'empty' | 'unreadable'
 }
 
 /** A folder on a disk or in a store, to read from. */
@@ -43,13 +47,22 @@ export function storedTree(sink: Sink, key: string, signal: AbortSignal): Tree {
 }
 
 async function* walk(root: string, folder: string): AsyncGenerator<TreeEntry> {
+  const opened = await opendir(join(root, folder)).catch((error: unknown) => {
+    if (folder === '' || systemCode(error) === undefined) throw error
+  })
+  if (!opened) {
+    yield { path: folder, size: 0, kind: 'unreadable' }
+    return
+  }
   let isEmpty = true
-  for await (const entry of await opendir(join(root, folder))) {
+  for await (const entry of opened) {
     isEmpty = false
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`
     if (entry.isDirectory()) yield* walk(root, path)
-    else if (entry.isFile()) yield { path, size: (await lstat(join(root, path))).size, kind: 'file' }
-    else yield { path, size: 0, kind: entry.isSymbolicLink() ? 'link' : 'other' }
+    else if (entry.isFile()) {
+      const found = await lstat(join(root, path)).catch(() => undefined)
+      yield { path, size: found?.size ?? 0, kind: found ? 'file' : 'unreadable' }
+    } else yield { path, size: 0, kind: entry.isSymbolicLink() ? 'link' : 'other' }
   }
   if (isEmpty && folder !== '') yield { path: folder, size: 0, kind: 'empty' }
 }

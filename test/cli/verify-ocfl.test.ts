@@ -64,6 +64,21 @@ it('content that has changed is named with the code of the specification, and th
   expect(quick.stdout + quick.stderr).toContain('not read')
 })
 
+it('a storage root that has lost its declaration, or has one that is not known, is told what it lacks', async () => {
+  await rm(join(cwd, 'root', '0=ocfl_1.1'))
+  const lost = await verify(join(cwd, 'root'))
+  expect(lost.code).toBe(1)
+  expect(lost.stdout).toMatch(/^E069 /m)
+  await writeFile(join(cwd, 'root', '0=ocfl_2.0'), 'ocfl_2.0\n')
+  expect((await verify(join(cwd, 'root'))).stdout).toMatch(/^E079 +0=ocfl_2\.0 /m)
+})
+
+it('a layout whose settings are impossible is told from one that is not known', async () => {
+  const config = join(cwd, 'root/extensions/0004-hashed-n-tuple-storage-layout/config.json')
+  await writeFile(config, '{"extensionName":"0004-hashed-n-tuple-storage-layout","tupleSize":1000000000}')
+  expect((await verify(join(cwd, 'root'))).stdout).toMatch(/whose config\.json is not as the extension says/)
+})
+
 it('what is only for files that were fetched is refused', async () => {
   const { code, stderr } = await verify(join(cwd, 'root'), '--wanted', join(cwd, 'again.csv'))
   expect(code).toBe(2)

@@ -50,6 +50,12 @@ export async function openBag(path: string): Promise<BagSource> {
   }
 }
 
+const REFUSED = {
+  link: 'it is a link',
+  other: 'it is no file',
+  unreadable: 'it cannot be read, or its name is not UTF-8',
+} as const
+
 /** A bag in a folder of this machine. */
 export function folderBag(root: string): BagSource {
   const tree = diskTree(root)
@@ -59,7 +65,7 @@ export function folderBag(root: string): BagSource {
     list: async function* () {
       for await (const { path, size, kind } of tree.list()) {
         if (kind === 'empty') continue
-        yield { path, size, ...(kind !== 'file' && { refused: kind === 'link' ? 'it is a link' : 'it is no file' }) }
+        yield { path, size, ...(kind !== 'file' && { refused: REFUSED[kind] }) }
       }
     },
     read: (path) => tree.read(path),

@@ -179,14 +179,14 @@ class BagCheck {
       if (one.size !== undefined || one.sums.length === 0) continue
       const twin = plain.get(plainForm(path))
       if (twin !== undefined) {
-        sums.get(twin)?.push(...one.sums)
+        sums.set(twin, [...(sums.get(twin) ?? []), ...one.sums])
         findings.push({ state: 'odd', path, message: 'Its manifest writes the name in another form.' })
       } else if (one.isFetched) findings.push({ state: 'open', path, message: 'It is to be fetched.' })
       else findings.push({ state: 'wrong', path, message: 'It is missing.' })
     }
     for (const [path, some] of sums) {
       const size = named.get(path)?.size
-      findings.push(...(await this.#compare({ path, size, sums: some }, payload, declaration)))
+      for (const one of await this.#compare({ path, size, sums: some }, payload, declaration)) findings.push(one)
     }
     return findings
   }

@@ -54,6 +54,7 @@ describe('a storage root', () => {
 
   it.each([
     ['E069', (files: Map<string, string>) => files.delete('0=ocfl_1.1')],
+    ['E079', (files: Map<string, string>) => files.delete('0=ocfl_1.1') && files.set('0=ocfl_2.0', 'ocfl_2.0\n')],
     ['E076', (files: Map<string, string>) => files.set('0=ocfl_1.0', 'ocfl_1.0\n')],
     ['E080', (files: Map<string, string>) => files.set('0=ocfl_1.1', 'ocfl_1.1')],
     ['E070', (files: Map<string, string>) => files.set('ocfl_layout.json', '{"extension":"flat"}')],
@@ -96,6 +97,53 @@ describe('a storage root', () => {
     expect((await validated(treeOf(files), 'root', false)).codes).toEqual([])
     files.delete('a/1/v1/content/1.csv')
     expect((await validated(treeOf(files), 'root', false)).codes).toEqual(['E092'])
+  })
+
+  it('with names that are not UTF-8, pipes and folders that may not be read is judged to its end', async () => {
+    const files = rootOf({ 'a/1': ids[0] ?? '' })
+    const tree = treeOf(files)
+    const list = async function* () {
+      yield* tree.list()
+      yield { path: 'a/1/v1/content/\ufffd', size: 0, kind: 'unreadable' } as const
+      yield { path: 'a/pipe', size: 0, kind: 'other' } as const
+      yield { path: 'closed', size: 0, kind: 'unreadable' } as const
+    }
+    files.set('a/1/v1/content/1.csv', 'content X\n')
+    const { codes, findings } = await validated({ ...tree, list }, 'root')
+    expect(codes).toEqual(['E089', 'E092', 'error'])
+    expect(findings.filter(({ level }) => level === 'error')).toHaveLength(4)
+  })
+
+  it('on a disk is listed around a name that is not UTF-8', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'df-ocfl-'))
+    try {
+      const odd = Buffer.concat([Buffer.from(`${folder}/`), Buffer.from([0x61, 0xff])])
+      await writeFile(odd, '')
+      await writeFile(join(folder, 'b'), '')
+      const kinds: string[] = []
+      for await (const { kind } of diskTree(folder).list()) kinds.push(kind)
+      expect(kinds.sort()).toEqual(['file', 'unreadable'])
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  it('of which an object lacks all of very many files is judged', async () => {
+    const draft = new ObjectDraft('1.1')
+    const content = Array.from({ length: 130_000 }, (_, n) => `v1/content/${n}`)
+    draft.edit((inventory) => Object.values(inventory.manifest)[0]?.push(...content.slice(0, 1)))
+    const text = JSON.stringify(draft.current).replace('"v1/content/0"', JSON.stringify(content).slice(1, -1))
+    draft.files.set('inventory.json', text)
+    const { findings } = await validated(treeOf(draft.written()), 'object', false)
+    expect(findings.filter(({ code }) => code === 'E092')).toHaveLength(130_000)
+  })
+
+  it('with an id beyond all bounds is not valid', async () => {
+    const draft = new ObjectDraft('1.1')
+    draft.edit((inventory) => (inventory['id'] = `urn:${'x'.repeat(5_000)}`))
+    const { codes, findings } = await validated(treeOf(draft.written()), 'object')
+    expect(codes).toEqual(['E037'])
+    expect(findings.every(({ message }) => message.length < 400)).toBe(true)
   })
 
   it('on a disk has no links, and none is followed', async () => {

@@ -1,3 +1,5 @@
+import type { TreeEntry } from '../../tree.ts'
+
 /**
  * What the codes of the specification mean, each in one sentence. Those of rules that cannot be broken in one place alone, or that are
  * about programs, are not given.
@@ -58,10 +60,12 @@ const SENTENCES = {
   E072: 'There must be no file outside of an object.',
   E073: 'There must be no empty folder in a storage root.',
   E076: 'A storage root must have one declaration.',
+  E079: 'The declaration must name a version of OCFL that exists: 1.0 or 1.1.',
   E080: 'The declaration must contain its own name, without 0=, and a line end.',
   E081: 'An object must not be of a later version of OCFL than its storage root.',
   E083: 'An object must be in one place only.',
   E086: 'Only folders of extensions may be in extensions.',
+  E089: 'Only files and folders may be here: no devices, pipes or sockets.',
   E090: 'There must be no links.',
   E092: 'The content must be there, with the digest that the manifest says.',
   E093: 'The content must be there, with the digest that fixity says.',
@@ -109,6 +113,14 @@ export interface OcflFinding {
 /** Notes a breach. @param detail what exactly is wrong, without a full stop */
 export type Tell = (code: OcflCode, path: string, detail?: string) => void
 
+/** What is said of an entry that is no file and no folder, wherever it is; undefined: it is one of these. */
+export function strangeEntry({ kind }: TreeEntry, path: string): OcflFinding | undefined {
+  if (kind === 'link') return findingOf('E090', path)
+  if (kind === 'other') return findingOf('E089', path)
+  if (kind !== 'unreadable') return undefined
+  return { level: 'error', path, message: 'It cannot be read, or its name is not UTF-8.' }
+}
+
 /** One finding. */
 export function findingOf(code: OcflCode, path: string, detail?: string): OcflFinding {
   const message = detail === undefined ? SENTENCES[code] : `${SENTENCES[code]} Here: ${detail}.`
@@ -117,8 +129,12 @@ export function findingOf(code: OcflCode, path: string, detail?: string): OcflFi
 
 /** Text of somebody else, short and on one line. */
 export function quoted(text: unknown): string {
-  const json = JSON.stringify(text)
-  return json.length > 120 ? `${json.slice(0, 120)}…` : json
+  if (typeof text === 'string') {
+    const json = JSON.stringify(text.slice(0, 120))
+    return text.length > 120 ? `${json.slice(0, -1)}…"` : json
+  }
+  if (typeof text !== 'object' || text === null) return String(text)
+  return Array.isArray(text) ? 'a list' : 'an object'
 }
 
 /** Extensions by the names they are registered with. @see https://ocfl.github.io/extensions/ */

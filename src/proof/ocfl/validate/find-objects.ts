@@ -7,7 +7,7 @@ import type { FoundObject } from './validate-object.ts'
 export const entrySchema = z.object({
   path: z.string(),
   size: z.number(),
-  kind: z.enum(['file', 'link', 'other', 'empty']),
+  kind: z.enum(['file', 'link', 'other', 'empty', 'unreadable']),
 })
 
 /**

@@ -33,6 +33,8 @@ type Json = Readonly<Record<string, unknown>>
 const KEYS = ['id', 'type', 'digestAlgorithm', 'head', 'contentDirectory', 'manifest', 'versions', 'fixity']
 const VERSION_KEYS = ['created', 'state', 'message', 'user']
 const USER_KEYS = ['name', 'address']
+/** Characters of an id. The specification has no bound; nobody has such ids. */
+const LONGEST_ID = 4_096
 const HEX_LENGTH: Readonly<Record<string, number>> = { sha256: 64, sha512: 128 }
 const VERSION_NAME = /^v0*[1-9]\d{0,8}$/
 const URI = /^[A-Za-z][A-Za-z0-9+.-]*:\S+$/
@@ -88,7 +90,10 @@ class InventoryText {
     const { id } = this.#json
     if (id === undefined) return undefined
     if (typeof id !== 'string' || id === '') this.#tell('E037', `id is ${quoted(id)}`)
-    else if (!URI.test(id)) this.#tell('W005', `id is ${quoted(id)}`)
+    else if (id.length > LONGEST_ID) {
+      this.#tell('E037', `it has more than ${LONGEST_ID} characters`)
+      return undefined
+    } else if (!URI.test(id)) this.#tell('W005', `id is ${quoted(id)}`)
     return typeof id === 'string' ? id : undefined
   }
 

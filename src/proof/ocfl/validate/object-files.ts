@@ -46,8 +46,8 @@ export function sortFiles(entries: readonly TreeEntry[], tell: Tell): ObjectFile
   for (const { path, size, kind } of entries) {
     const [top = '', second, ...rest] = path.split('/')
     const isFolder = second !== undefined || kind === 'empty'
-    if (kind === 'link' || kind === 'other') tell('E090', path)
-    else if (!isFolder) files.add(top)
+    if (kind === 'link' || kind === 'other' || kind === 'unreadable') continue
+    if (!isFolder) files.add(top)
     else if (VERSION.test(top)) {
       const version = versions.get(top) ?? { files: new Set(), folders: new Set(), inner: [], empty: [] }
       versions.set(top, version)

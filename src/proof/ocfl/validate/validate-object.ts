@@ -4,7 +4,16 @@ import { messageOf, systemCode } from '../../../errors.ts'
 import { wholeFile, type TreeEntry } from '../../tree.ts'
 import { versionNumber } from '../inventory.ts'
 import { checkContent, type TreeReading } from './check-content.ts'
-import { findingOf, FIXITY, quoted, type OcflCode, type OcflFinding, type OcflRelease, type Tell } from './codes.ts'
+import {
+  findingOf,
+  FIXITY,
+  quoted,
+  strangeEntry,
+  type OcflCode,
+  type OcflFinding,
+  type OcflRelease,
+  type Tell,
+} from './codes.ts'
 import { ExpectedContent } from './expected-content.ts'
 import { readSaid, type Said } from './inventory-text.ts'
 import { sortFiles, type ObjectFiles, type VersionFiles } from './object-files.ts'
@@ -32,7 +41,7 @@ export interface ValidatedObject {
 
 /** Bytes of a declaration or a digest, and of an inventory. */
 const LONGEST_LINE = 4_096
-const LONGEST_INVENTORY = 256 << 20
+const LONGEST_INVENTORY = 128 << 20
 const INVENTORY = 'inventory.json'
 
 /** Validates an object of OCFL 1.0 or 1.1, whoever wrote it. What is held is its inventories and the names of its files. */
@@ -57,6 +66,10 @@ class ObjectValidation {
   async run(): Promise<ValidatedObject> {
     const within = this.#root === '' ? 0 : this.#root.length + 1
     const entries = this.#entries.map((entry) => ({ ...entry, path: entry.path.slice(within) }))
+    for (const entry of entries) {
+      const strange = strangeEntry(entry, this.#place(entry.path))
+      if (strange) this.#findings.push(strange)
+    }
     const files = sortFiles(entries, this.#tell)
     const declared = await this.#declaration(files)
     const release = declared ?? '1.1'
@@ -230,7 +243,7 @@ class ObjectValidation {
     })
     this.#read.files = files
     this.#read.bytes = bytes
-    this.#findings.push(...findings)
+    for (const finding of findings) this.#findings.push(finding)
     for (const algorithm of algorithms) {
       this.#findings.push({
         level: 'note',

@@ -6,7 +6,7 @@ import { translated } from '../../disk-errors.ts'
 import { wholeFile, type Tree, type TreeEntry } from '../../tree.ts'
 import { layoutOf } from '../layout.ts'
 import type { TreeReading } from './check-content.ts'
-import { findingOf, quoted, REGISTERED, type OcflFinding, type OcflRelease } from './codes.ts'
+import { findingOf, quoted, REGISTERED, strangeEntry, type OcflFinding, type OcflRelease } from './codes.ts'
 import { entrySchema, findObjects, orderOf, type Found, type Surroundings } from './find-objects.ts'
 import { validateObject, type ValidatedObject } from './validate-object.ts'
 
@@ -26,17 +26,21 @@ const OBJECTS_AT_ONCE = 4
 /** Bytes of a declaration, and of a description of the layout. */
 const LONGEST = 1 << 20
 
+/** Also versions that do not exist yet, to say so. */
+const LOOKED_FOR = ['1.0', '1.1', '1.2', '2.0']
+
 /**
- * Whether a place is a storage root or an object, by its declaration, or an object that has lost it; undefined: neither.
+ * Whether a place is a storage root or an object, by its declaration, or by what else they have; undefined: neither.
  * @param has whether a file is there
  */
 export async function ocflKind(has: (path: string) => Promise<boolean>): Promise<OcflKind | undefined> {
   const any = async (...names: readonly string[]): Promise<boolean> =>
     (await Promise.all(names.map((name) => has(name)))).includes(true)
-  if (await any('0=ocfl_1.0', '0=ocfl_1.1')) return 'root'
-  const declared = any('0=ocfl_object_1.0', '0=ocfl_object_1.1')
+  const isRoot = any('ocfl_layout.json', ...LOOKED_FOR.map((release) => `0=ocfl_${release}`))
+  const declared = any(...LOOKED_FOR.map((release) => `0=ocfl_object_${release}`))
   const digest = any('inventory.json.sha512', 'inventory.json.sha256')
-  return (await declared) || (await digest) ? 'object' : undefined
+  const isObject = (await declared) || (await digest)
+  return (await isRoot) ? 'root' : isObject ? 'object' : undefined
 }
 
 /**
@@ -115,7 +119,8 @@ class RootCheck {
 
   surroundings({ kind, entry }: Surroundings): void {
     const { path } = entry
-    if (entry.kind === 'link' || entry.kind === 'other') this.#tell('E090', path)
+    const strange = strangeEntry(entry, path)
+    if (strange) this.#onFinding(strange)
     else if (kind === 'stray') this.#tell(entry.kind === 'empty' ? 'E073' : 'E072', path)
     else if (kind === 'extension') this.#extension(entry)
     else if (entry.kind === 'empty' && path !== 'extensions') this.#tell('E073', path)
@@ -150,7 +155,9 @@ class RootCheck {
     }
     const pathOf = extension === '0002-flat-direct-storage-layout' ? (id: string) => id : await this.#known(extension)
     if (!pathOf) {
-      const message = `Places of objects are not compared with the layout ${extension}, which dataferry does not know.`
+      const isKnown = layoutOf({ extensionName: extension }) !== undefined
+      const why = isKnown ? `whose config.json is not as the extension says` : 'which dataferry does not know'
+      const message = `Places of objects are not compared with the layout ${extension}, ${why}.`
       this.#onFinding({ level: 'note', path: 'ocfl_layout.json', message })
     }
     return pathOf
@@ -167,6 +174,7 @@ class RootCheck {
     if (this.#declarations.length > 1) this.#tell('E076', '', this.#declarations.join(' and '))
     if (this.#declarations.length === 0) this.#tell('E069', '')
     for (const name of this.#declarations) {
+      if (!/^0=ocfl_1\.[01]$/.test(name)) this.#tell('E079', name)
       const chunks = await this.#tree.read(name)
       const text = chunks && (await wholeFile(chunks, LONGEST))?.toString('utf8')
       if (text !== `${name.slice(2)}\n`) this.#tell('E080', name)
