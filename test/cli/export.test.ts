@@ -129,7 +129,7 @@ it.runIf(process.platform === 'linux').each([
     '--to',
     '/proc/nothing/here',
   )
-  expect(stderr).toMatch(/^dataferry: Cannot (make|open the storage root) \/proc\/nothing\/here: ENOENT/)
+  expect(stderr).toMatch(/^dataferry: Cannot (make|open the storage root) \/proc\/nothing\/here: ENOENT/m)
   expect(code).toBe(expected)
 })
 

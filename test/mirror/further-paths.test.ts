@@ -43,7 +43,7 @@ describe('a file that is in two versions', () => {
     deposit({ ...FILE, restricted: true }, 2)
     expect((await home.run()).code).toBe(1)
     const text = await status()
-    expect(text.match(/SOURCE_DENIED/g)).toHaveLength(2)
+    expect(text.match(/"code":"SOURCE_DENIED"/g)).toHaveLength(2)
     expect(text).not.toContain('SINK_FAILED')
     expect((await home.run()).report.files).toMatchObject({ failed: 0, missing: 2 })
   })

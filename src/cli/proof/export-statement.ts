@@ -308,14 +308,18 @@ function tell(
   const isFolder = !/^\w+:\/\//.test(place) && !/\.(zip|tar)$/.test(place)
   if (!isFolder) {
     const words = ['statement', what, '--from', text('from') ?? '']
-    if (copy === undefined)
-      out.line(`To check it, copy it first:\n  ${pasted(config, 'export', [...words, '--to', './audit'])}`)
+    if (copy === undefined) {
+      out.line('To check it, copy it first:')
+      out.line(`  ${pasted(config, 'export', [...words, '--to', './audit'])}`)
+    }
     return
   }
   const at = (name: string): string => shellWord(join(place, name))
-  out.line(`To check the records:\n  (cd ${shellWord(place)} && sha256sum -c --quiet ${LIST})`)
+  out.line('To check the records:')
+  out.line(`  (cd ${shellWord(place)} && sha256sum -c --quiet ${LIST})`)
   if (!isSigned) return
   const flags = `-f ${at('allowed_signers')} -I ${signerName(config)} -n ${NAMESPACE} -s ${at(`${LIST}.sig`)}`
-  out.line(`To check the signature:\n  ssh-keygen -Y verify ${flags} < ${at(LIST)}`)
+  out.line('To check the signature:')
+  out.line(`  ssh-keygen -Y verify ${flags} < ${at(LIST)}`)
   out.paragraph('allowed_signers has the key of the signature: compare it with one that you have from its owner.')
 }

@@ -3,7 +3,6 @@ import type { Finding } from '../../batch/verify-destination.ts'
 import { mapInOrder } from '../../async/map-in-order.ts'
 import { joined } from '../../mirror/joined.ts'
 import { formatBytes, formatCount, plural } from '../../model/format.ts'
-import { visibleText } from '../../model/visible-text.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { failedSchema, type Failed } from '../../proof/repair/failed.ts'
 import { lookAgain } from '../../proof/repair/look-again.ts'
@@ -57,8 +56,8 @@ export async function conclude(
       counts.bytes += finding.size
       if (aside !== undefined) counts.aside++
       out.record({ event: 'repaired', path: one.path, was: one.state, ...(aside !== undefined && { aside }) })
-      out.line(`repaired  ${visibleText(one.path)}`, 'good')
-      if (aside !== undefined) out.line(`    the damaged file: ${visibleText(aside)}`, 'dim')
+      out.line(`repaired  ${one.path}`, 'good')
+      if (aside !== undefined) out.line(`    the damaged file: ${aside}`, 'dim')
       continue
     }
     counts.notRepaired++
@@ -69,7 +68,7 @@ export async function conclude(
       message: 'No server can be asked for it: use --from with another copy.',
     }
     out.record({ event: 'not-repaired', path: one.path, state: finding.state, code, message })
-    out.line(`not repaired  ${visibleText(one.path)}`, 'bad')
+    out.line(`not repaired  ${one.path}`, 'bad')
     out.paragraph(`    ${message}${code === undefined ? '' : ` (${code})`}`)
   }
   out.record({ event: 'repair', destination: sink.url, wrong: wrong.count, ...counts })

@@ -97,14 +97,14 @@ export class Output {
     this.line(text, tone)
   }
 
-  /** A line of results for people; nothing with `--json`. */
+  /** One line of results for people: a name with a line end in it begins no other. Nothing with `--json`. */
   line(text = '', tone: Tone = 'plain'): void {
-    if (!this.json) this.#put(this.#stdout, this.#paint(this.#stdout, visibleLines(text), tone))
+    if (!this.json) this.#put(this.#stdout, this.#paint(this.#stdout, visibleText(text), tone))
   }
 
   /** Sentences of results for people, broken between words; nothing with `--json`. */
   paragraph(text: string, tone: Tone = 'plain'): void {
-    this.line(wrap(visibleLines(text), this.columns), tone)
+    if (!this.json) this.#put(this.#stdout, this.#paint(this.#stdout, wrap(visibleLines(text), this.columns), tone))
   }
 
   /** Lines of results that are text whatever was asked for, such as a help. */

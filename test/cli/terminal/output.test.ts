@@ -74,6 +74,7 @@ describe('output', () => {
     out.error(HOSTILE)
     // eslint-disable-next-line no-control-regex -- control characters are what it looks for
     expect(stdout.text + stderr.text).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]|\p{Surrogate}/u)
+    expect(stdout.lines).toHaveLength(3)
     expect(stdout.lines.at(-1)).toBe('a\\x1b[31m\\x1b]0;owned\\x07\\u{202e}exe.txt\\nb\\x85\\u{d800}')
   })
 
