@@ -22,13 +22,15 @@ const unfetchedSchema = z.object({
   batch: z.string(),
   n: count,
   why: z.string().optional(),
+  mirror: z.string().optional(),
+  dataset: z.string().optional(),
 })
 /** Taken of bytes that were found right. */
 const provenSchema = z.object({ kind: z.literal('proven'), size: count.optional(), checksums: checksumsSchema })
 const listedSchema = z.object({ kind: z.literal('listed'), size: count })
 const factSchema = z.discriminatedUnion('kind', [receivedSchema, unfetchedSchema, provenSchema, listedSchema])
 type Fact = z.infer<typeof factSchema>
-export type Received = Readonly<z.infer<typeof receivedSchema>>
+type Received = Readonly<z.infer<typeof receivedSchema>>
 
 /** What a record says about the bytes at a path. */
 export type Stated = Pick<Receipt, 'n' | 'path' | 'finishedAt'> & {
@@ -40,13 +42,16 @@ export type Stated = Pick<Receipt, 'n' | 'path' | 'finishedAt'> & {
   readonly dataset?: string
 }
 
+/** What a record says is wanted at a path, and has not come. */
+export type Unfetched = Omit<z.infer<typeof unfetchedSchema>, 'batch'> & { readonly path: string }
+
 export const knownPathSchema = z.object({
   path: z.string(),
   /** Bytes of the file that lies there. */
   listed: count.optional(),
   /** What should be there. */
   received: receivedSchema.optional(),
-  /** A planned line that has not ended well; of several batches the first one that was added. */
+  /** What is wanted there and has not come; of several batches the first one that was added. */
   unfetched: unfetchedSchema.optional(),
 })
 /** Digests that were taken of what is at a path, when it was found right. */
@@ -80,9 +85,8 @@ export class KnownPaths implements AsyncDisposable {
     })
   }
 
-  /** @param why the code that it failed with */
-  async addUnfetched(batch: BatchId, n: number, path: string, why?: string): Promise<void> {
-    await this.#facts.add(path, { kind: 'unfetched', batch, n, ...(why !== undefined && { why }) })
+  async addUnfetched(batch: BatchId, { path, ...unfetched }: Unfetched): Promise<void> {
+    await this.#facts.add(path, { ...unfetched, batch })
   }
 
   async addProven({ path, size, checksums }: Proven): Promise<void> {

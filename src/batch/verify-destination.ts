@@ -8,7 +8,7 @@ import type { Sink } from '../sinks/sink.ts'
 import { EMPTY_PLAN, listBatches, names, readPlanState } from './folder.ts'
 import { readHold } from './hold.ts'
 import { ItemsReader } from './items-file.ts'
-import { KnownPaths, type KnownPath, type Proven, type Received, type Stated } from './known-paths.ts'
+import { KnownPaths, type KnownPath, type Proven, type Stated, type Unfetched } from './known-paths.ts'
 import { LineSet } from './line-set.ts'
 import { codeOf, Outcomes } from './outcomes.ts'
 import { isUnreadable } from './record.ts'
@@ -47,7 +47,7 @@ export type Finding =
       readonly found: Bytes
     } & KnownBy)
   | { readonly state: 'extra'; readonly path: string; readonly size: number }
-  /** Planned, but never fetched; `why` is the code it failed with, or what it waits for. */
+  /** Planned by a batch or shown by the server of a mirror, but never fetched; `why` is the code it failed with, or what it waits for. */
   | ({ readonly state: 'unfetched'; readonly path: string; readonly why: string | undefined } & KnownBy)
   /** Unreadable records, so that nothing can be said about what they should prove. */
   | { readonly state: 'unreadable'; readonly path: string; readonly message: string }
@@ -109,8 +109,8 @@ export interface VerifyOptions {
   readonly choose?: (paths: AsyncIterable<KnownPath>, progress: VerifyProgress) => AsyncIterable<KnownPath>
   /** What earlier verifications have taken. */
   readonly proven?: AsyncIterable<Proven>
-  /** What is there by other records than those of batches, by a name for those. */
-  readonly also?: AsyncIterable<{ readonly id: BatchId; readonly receipts: AsyncIterable<Stated> }>
+  /** What is there, or should be, by other records than those of batches, by a name for those. */
+  readonly also?: AsyncIterable<{ readonly id: BatchId; readonly receipts: AsyncIterable<Stated | Unfetched> }>
 }
 
 /** Files that are looked at while an earlier, larger one is not finished: findings come in order. */
@@ -140,7 +140,7 @@ export async function* verifyDestination(sink: Sink, options: VerifyOptions): As
     others++
     for await (const receipt of receipts) {
       signal.throwIfAborted()
-      await known.addReceipt(id, receipt)
+      await ('kind' in receipt ? known.addUnfetched(id, receipt) : known.addReceipt(id, receipt))
       progress.receipts++
     }
   }
@@ -223,14 +223,14 @@ async function addBatch(
   if (isCancelled || plan === undefined || told.count >= plan.items) return
   for await (const line of outcomes.unfetched()) {
     signal.throwIfAborted()
-    await known.addUnfetched(id, line.n, line.path, codeOf(line))
+    await known.addUnfetched(id, { kind: 'unfetched', n: line.n, path: line.path, why: codeOf(line) })
     told.add(line.n)
   }
   const items = new ItemsReader(records, id)
   for (let n = 0; n < plan.items; n++) {
     if (told.has(n)) continue
     signal.throwIfAborted()
-    await known.addUnfetched(id, n, (await items.item(n)).path)
+    await known.addUnfetched(id, { kind: 'unfetched', n, path: (await items.item(n)).path })
   }
 }
 
@@ -251,10 +251,7 @@ async function findingsAt(known: KnownPath, sink: Sink, options: VerifyOptions):
   }
   const findings: Finding[] = []
   if (listed !== undefined) findings.push({ state: 'extra', path, size: listed })
-  if (unfetched) {
-    const { batch, n, why } = unfetched
-    findings.push({ state: 'unfetched', path, batch, n, why })
-  }
+  if (unfetched) findings.push({ state: 'unfetched', path, ...knownBy(unfetched), why: unfetched.why })
   return findings
 }
 
@@ -277,11 +274,11 @@ export async function compareFile(
   return { ...changed, kind: 'bit-rot', found: { size, checksum, ...digested(further) } }
 }
 
-function knownBy({ batch, n, mirror, dataset }: Received): KnownBy {
+function knownBy({ batch, n, mirror, dataset }: KnownBy): KnownBy {
   return { batch, n, ...(mirror !== undefined && { mirror }), ...(dataset !== undefined && { dataset }) }
 }
 
-function bytesOf({ size, checksum, digests = [] }: Received): Bytes {
+function bytesOf({ size, checksum, digests = [] }: Bytes): Bytes {
   return { ...(size !== undefined && { size }), ...(checksum && { checksum }), ...digested(digests) }
 }
 

@@ -102,7 +102,9 @@ export class WantedAgain implements AsyncDisposable {
 
   async add(finding: Finding): Promise<void> {
     if (finding.state !== 'missing' && finding.state !== 'changed' && finding.state !== 'unfetched') return
-    const { batch, n, path } = finding
+    const { batch, n, path, mirror } = finding
+    // A run of the mirror fetches it, and records that it came.
+    if (finding.state === 'unfetched' && mirror !== undefined) return
     const message = finding.state === 'changed' ? differenceOf(finding) : ''
     const expected = 'expected' in finding ? { expected: finding.expected } : {}
     await this.#found.add(`${batch} ${numberKey(n)}`, { batch, n, path, state: finding.state, message, ...expected })

@@ -1,25 +1,42 @@
 import { createHash } from 'node:crypto'
-import type { Stated } from '../batch/known-paths.ts'
+import type { Stated, Unfetched } from '../batch/known-paths.ts'
 import type { Finding, KnownBy } from '../batch/verify-destination.ts'
 import type { FindItem } from '../batch/wanted-rows.ts'
 import type { Item } from '../model/item.ts'
 import type { Records } from '../sinks/sink.ts'
 import { listMirrors, names, readOrder, type MirrorOrder } from './order.ts'
-import { heldDatasets, isHeld, isShown, placeOf, readFiles, readState, type HeldFile } from './state.ts'
+import {
+  heldDatasets,
+  isHeld,
+  isShown,
+  placeOf,
+  readFiles,
+  readState,
+  type DatasetState,
+  type HeldFile,
+} from './state.ts'
 
-/** What the mirrors of a destination say is there, as receipts under a name for each mirror. */
+/** What the mirrors of a destination say is there, and what they lack, under a name for each mirror. */
 export async function* mirrorReceipts(
   records: Records,
-): AsyncGenerator<{ readonly id: string; readonly receipts: AsyncIterable<Stated> }> {
+): AsyncGenerator<{ readonly id: string; readonly receipts: AsyncIterable<Stated | Unfetched> }> {
   for (const mirror of await listMirrors(records)) yield { id: idOf(mirror), receipts: receiptsOf(records, mirror) }
 }
 
-async function* receiptsOf(records: Records, mirror: string): AsyncGenerator<Stated> {
+/** In these a dataset is asked for again; of one that has left, what never came is no longer expected. */
+const WANTED: readonly DatasetState[] = ['current', 'denied']
+
+async function* receiptsOf(records: Records, mirror: string): AsyncGenerator<Stated | Unfetched> {
   const state = await readState(records, mirror)
   if (!state) return
-  for await (const { id, pid: dataset } of heldDatasets(records, mirror)) {
+  for await (const { id, pid: dataset, state: is } of heldDatasets(records, mirror)) {
     for (const file of await readFiles(records, mirror, id)) {
-      if (!isHeld(file)) continue
+      if (!isHeld(file)) {
+        const { path, code: why } = file
+        if (WANTED.includes(is))
+          yield { kind: 'unfetched', n: id, path, mirror, dataset, ...(why !== undefined && { why }) }
+        continue
+      }
       const { size, checksum, digests } = file
       yield { n: id, path: placeOf(file), size, checksum, digests, finishedAt: state.finishedAt, mirror, dataset }
     }

@@ -13,7 +13,7 @@ export const command: Command = {
   ],
   about:
     'Exits with 1 when a file is missing, changed, extra, or was ' +
-    'planned but never fetched, or when records are damaged, and with 3 when there are no records. ' +
+    'planned (or is to be in a mirror) but never fetched, or when records are damaged, and with 3 when there are no records. ' +
     'A storage root or object of OCFL is validated by its own inventories, whoever wrote it. ' +
     'With --wanted, what is missing or changed becomes a manifest for `dataferry run`.',
   operands: [{ name: 'destination', help: 'a folder or URL; default: the destination setting', optional: true }],

@@ -13,6 +13,7 @@ import { provenBy } from '../../proof/verify/sums.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { openDestination } from '../destination.ts'
+import { pasted } from '../pasted.ts'
 import { FILES_AT_ONCE, FilesRead } from './files-read.ts'
 import { keepIfPossible, keepResults, NOT_KEPT } from './keep.ts'
 import { printFinding } from './print.ts'
@@ -132,9 +133,9 @@ async function* ofMirrors(sink: Sink, signal: AbortSignal): ReturnType<typeof mi
 }
 
 function printTally(
-  { out, has }: Context,
+  { out, has, config }: Context,
   sink: Sink,
-  { found, bytes, read, wrong }: VerifyTally,
+  { found, bytes, read, wrong, lacking }: VerifyTally,
   rolled: RollingOutcome | undefined,
 ): void {
   out.record({ event: 'verified', destination: sink.url, bytes, ...found, ...(rolled && { read, ...rolled }) })
@@ -149,6 +150,10 @@ function printTally(
   ]
   out.paragraph(`${shownUrl(sink.url)}: ${parts.join(', ')}`, wrong === 0 ? 'good' : 'bad')
   if (rolled) out.paragraph(rollingText(read, rolled))
+  for (const mirror of lacking) {
+    out.line(`To try again what the mirror ${mirror} lacks (with --full also what the server withholds):`)
+    out.line(`  ${pasted(config, 'mirror', ['run', mirror, '--to', shownUrl(sink.url)])}`)
+  }
 }
 
 function counted(count: number, what: string): string[] {

@@ -14,6 +14,8 @@ export class VerifyTally {
   }
   /** Bytes of what lies there, extra files included. */
   bytes = 0
+  /** Mirrors that lack files. */
+  readonly lacking = new Set<string>()
   #read = { files: 0, bytes: 0 }
 
   /** What was read. */
@@ -29,6 +31,7 @@ export class VerifyTally {
 
   add(finding: Finding): void {
     this.found[finding.state]++
+    if (finding.state === 'unfetched' && finding.mirror !== undefined) this.lacking.add(finding.mirror)
     if ('size' in finding) this.bytes += finding.size
     const read = finding.state === 'ok' ? finding : finding.state === 'changed' ? finding.found : undefined
     if (!read?.checksum) return
