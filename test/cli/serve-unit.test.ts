@@ -111,6 +111,12 @@ describe('serve install', () => {
     expect(records((await install('--json')).stdout)).toMatchObject([{ event: 'unit', path }])
   })
 
+  it('may write to what scheduled commands name, and to no folder that nobody named', async () => {
+    await home.run(['schedule', 'add', 'v', '--cron', '@daily', '--', 'verify', './vv', '--report', './told/v.csv'])
+    const { stdout } = await home.run(['serve', 'install', '--systemd', '--user', '--json'])
+    expect(records(stdout)).toMatchObject([{ writable: ['state', 'vv', 'told'].map((one) => join(home.folder, one)) }])
+  })
+
   it('leaves a unit alone that somebody else wrote', async () => {
     const path = join(home.folder, '.config/systemd/user/dataferry.service')
     expect(readFileSync(path, 'utf8').startsWith(UNIT_MARK)).toBe(true)

@@ -10,7 +10,7 @@ import { ScheduleFolder } from '../../schedule/schedule-folder.ts'
 import { destinationUrl } from '../../sinks/open-sink.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { command as workCommand } from '../commands/work.ts'
-import { scheduledDestinations } from '../schedule/scheduled-destinations.ts'
+import { scheduledPlaces } from '../schedule/scheduled-destinations.ts'
 import { credentialPath, UNIT_MARK, unitText, type UnitFacts } from './unit.ts'
 
 const UNIT = 'dataferry.service'
@@ -63,11 +63,15 @@ async function factsOf(context: Context, isUser: boolean, stateDir: string): Pro
     ...named.flatMap((one) => ['--to', one]),
     ...(config.file === undefined ? [] : ['--config', config.file]),
   ]
-  const destinations = [...named, ...(await scheduledDestinations(new ScheduleFolder(stateDir)))]
+  const scheduled = await scheduledPlaces(new ScheduleFolder(stateDir))
+  const destinations = [...named, ...scheduled.map(({ destination }) => destination)]
   if (config.sourceOf('destination').kind !== 'default') {
     destinations.push(destinationUrl(config.settings.destination, process.cwd()))
   }
-  const folders = destinations.filter((url) => url.startsWith('file:')).map((url) => fileURLToPath(url))
+  const folders = [
+    ...destinations.filter((url) => url.startsWith('file:')).map((url) => fileURLToPath(url)),
+    ...scheduled.flatMap((one) => one.folders),
+  ]
   const base = isUser ? configHome() : '/etc'
   const managed = !isUser && stateDir === MACHINE_STATE
   return {
