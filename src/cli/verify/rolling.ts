@@ -28,12 +28,15 @@ export async function rollingShare(
 /** What was owed and read, and when everything will have been read. */
 export function rollingText(read: Amount, { held, neverRead, rolling }: RollingOutcome): string {
   if (!rolling) return ''
-  const { owed, since, periodMs, left } = rolling
+  const { owed, since, periodMs, left, openLeft = 0 } = rolling
   const day = new Date(Date.parse(since) + periodMs).toISOString().slice(0, 10)
   const parts = [
     `Owed ${formatBytes(owed)} of ${formatBytes(held.bytes)}, read ${formatBytes(read.bytes)}.`,
     `${plural(left.files, 'file')} (${formatBytes(left.bytes)}) to go until ${day}.`,
     ...(neverRead.files > 0 ? [`${plural(neverRead.files, 'file')} not read again since they came.`] : []),
+    ...(openLeft > 0
+      ? [`${plural(openLeft, 'file')} found wrong earlier not looked at again: verify without --rolling looks at all.`]
+      : []),
   ]
   return parts.join(' ')
 }

@@ -32,8 +32,8 @@ class Sum implements Amount {
 }
 
 /**
- * What a rolling run looks at: everything that can be told without reading a file, and of the files those that were not read for the
- * longest time, until it has read what it owes. In flat memory.
+ * What a rolling run looks at: everything that can be told without reading a file, what was found wrong and is open, and of the other
+ * files those that were not read for the longest time, until it has read what it owes. In flat memory.
  */
 export class RollingShare implements AsyncDisposable {
   readonly #options: RollingOptions
@@ -48,6 +48,8 @@ export class RollingShare implements AsyncDisposable {
   /** Of what was chosen: what was not read since the round began, or never. */
   readonly #chosenUnread = new Sum()
   readonly #chosenNever = new Sum()
+  /** Found wrong earlier, and not looked at again by this run. */
+  readonly #openLeft = new Sum()
   #owed = 0
 
   constructor(options: RollingOptions) {
@@ -72,10 +74,12 @@ export class RollingShare implements AsyncDisposable {
     }
     const owing = { total: this.#held.weight, unread: this.#unread.weight, since: this.#readSince.weight }
     this.#owed = owedBytes(round, owing, now)
-    for await (const { known, lastRead } of this.#due()) this.#count(known.listed ?? 0, lastRead)
+    for await (const { known, lastRead } of this.#due((size) => this.#openLeft.add(size))) {
+      if (lastRead !== undefined) this.#count(known.listed ?? 0, lastRead)
+    }
     progress.files = atOnce.files + this.#chosen.files
     progress.bytes = atOnce.bytes + this.#chosen.bytes
-    for await (const { known } of this.#due(true)) yield known
+    for await (const { known } of this.#due()) yield known
   }
 
   /** What the run has owed and what is left, once everything that was chosen was looked at. */
@@ -92,6 +96,7 @@ export class RollingShare implements AsyncDisposable {
         since: (isOver ? startedAt : since).toISOString(),
         owed: this.#owed,
         left: isOver ? minus(this.#held, this.#chosen) : left,
+        ...(this.#openLeft.files > 0 && { openLeft: this.#openLeft.files }),
       },
     }
   }
@@ -106,24 +111,38 @@ export class RollingShare implements AsyncDisposable {
     this.#held.add(size)
     if (lastRead === NEVER) this.#neverRead.add(size)
     if (lastRead < since.toISOString()) this.#unread.add(size)
-    if (lastRead > lastEnd.toISOString()) this.#readSince.add(size)
-    await this.#sorted.add(`${lastRead}\n${known.path}`, known)
+    const isOpen = result?.state === 'changed' || result?.state === 'missing'
+    // What is open is read beside what is owed.
+    if (!isOpen && lastRead > lastEnd.toISOString()) this.#readSince.add(size)
+    await this.#sorted.add(`${isOpen ? OPEN : DUE}${lastRead}\n${known.path}`, known)
   }
 
-  /** What is to be read, until what is owed is reached: one file at least. */
-  async *#due(withOthers = false): AsyncGenerator<{ readonly known: KnownPath; readonly lastRead: string }> {
-    const read = new Sum()
+  /**
+   * What is to be looked at: of the files what is open, as long as that is not very much, then what is owed, one file at least.
+   * @param onOpenLeft told the size of every open file that is too much
+   */
+  async *#due(
+    onOpenLeft?: (size: number) => void,
+  ): AsyncGenerator<{ readonly known: KnownPath; readonly lastRead: string | undefined }> {
+    const [due, open] = [new Sum(), new Sum()]
     for await (const { key, values } of this.#sorted.groups()) {
-      const lastRead = key.slice(0, key.indexOf('\n'))
+      const lastRead = key.slice(1, key.indexOf('\n'))
       const [known] = values
       if (!known) continue
-      if (lastRead === AT_ONCE) {
-        if (withOthers) yield { known, lastRead }
-        continue
+      const size = known.listed ?? 0
+      if (key.startsWith(AT_ONCE)) yield { known, lastRead: undefined }
+      else if (key.startsWith(OPEN)) {
+        if (open.files > 0 && (open.files >= OPEN_FILES || open.bytes >= Math.max(OPEN_BYTES, this.#owed))) {
+          onOpenLeft?.(size)
+          continue
+        }
+        open.add(size)
+        yield { known, lastRead }
+      } else {
+        if (due.files > 0 && due.weight >= this.#owed) return
+        due.add(size)
+        yield { known, lastRead }
       }
-      if (read.files > 0 && read.weight >= this.#owed) return
-      read.add(known.listed ?? 0)
-      yield { known, lastRead }
     }
   }
 
@@ -134,8 +153,12 @@ export class RollingShare implements AsyncDisposable {
   }
 }
 
-/** It sorts before every time, and before `NEVER`. */
-const AT_ONCE = '!'
+/** How the keys begin by which paths are sorted: what needs no reading comes first, then what is open. */
+const [AT_ONCE, OPEN, DUE] = ['0', '1', '2']
+
+/** Of what is open a run reads so much; there is more only where a whole disk is going. */
+const OPEN_FILES = 1_000
+const OPEN_BYTES = 100 * 2 ** 30
 
 function amount({ files, bytes }: Amount): Amount {
   return { files, bytes }

@@ -36,6 +36,8 @@ export const runSchema = z.object({
       owed: z.number().nonnegative(),
       /** What is still to be read in that round. */
       left: amountSchema,
+      /** Files that were found wrong earlier and that the run did not look at again, as there are very many. */
+      openLeft: count.optional(),
     })
     .optional(),
 })

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { owedBytes } from '../../../src/proof/verify/owed.ts'
+import { newVerifyProgress } from '../../../src/batch/verify-destination.ts'
+import { owedBytes, roundOf } from '../../../src/proof/verify/owed.ts'
+import { RollingShare } from '../../../src/proof/verify/rolling-share.ts'
 import { readVerifySummary } from '../../../src/proof/verify/summary.ts'
+import { all } from '../../batch/fixtures.ts'
 import { bytesOf, store } from '../../contracts/sink-bytes.ts'
 import { added, at, holding, PERIOD, roll, sizes } from './roll.ts'
 
@@ -48,6 +51,37 @@ describe('a rolling verification', () => {
     expect((await readVerifySummary(sink.records))?.open).toEqual({ missing: 0, changed: 0, extra: 0 })
   })
 
+  it('reads again in every run what it found changed, until that is right, and still reads its share', async () => {
+    const sink = await holding(sizes(30))
+    await store(sink, 'f000', bytesOf(100, 2))
+    expect((await roll(sink, 0)).states).toEqual({ f000: 'changed' })
+    for (let day = 1; day < 4; day++) {
+      const { states } = await roll(sink, day)
+      expect(states).toEqual({ f000: 'changed', [`f00${day}`]: 'ok' })
+    }
+    await store(sink, 'f000', bytesOf(100))
+    expect((await roll(sink, 4)).states).toEqual({ f000: 'ok', f004: 'ok' })
+    expect((await roll(sink, 5)).states).toEqual({ f005: 'ok' })
+  })
+
+  it('of very many files that were found wrong it reads those that were not read for longest, and counts the rest', async () => {
+    const checksum = { algorithm: 'md5', hex: '0'.repeat(32) } as const
+    const names = Object.keys(sizes(1_010)).sort()
+    const results = names.map((path, n) => ({
+      ...({ path, state: 'changed', by: '1.0.0', at: at(n < 10 ? 2 : 1).toISOString() } as const),
+      ...{ checksum: { ...checksum, hex: '1'.repeat(32) }, expected: { checksum } },
+    }))
+    const finishedAt = at(0).toISOString()
+    const received = { kind: 'received', batch: 'b1', n: 0, size: 1, checksum, finishedAt } as const
+    const now = at(3)
+    const round = roundOf(undefined, PERIOD, now)
+    await using share = new RollingShare({ round, now, results: each(results), onGone: () => Promise.resolve() })
+    const known = names.map((path) => ({ path, listed: 1, received }))
+    const chosen = await all(share.choose(each(known), newVerifyProgress()))
+    expect(chosen.map(({ path }) => path)).toEqual(names.slice(10))
+    expect(share.outcome(now).rolling?.openLeft).toBe(10)
+  })
+
   it('goes on with a round that says when everything will have been read, and begins the next one', async () => {
     const sink = await holding(sizes(30))
     expect((await roll(sink, 0)).outcome).toEqual({
@@ -68,3 +102,8 @@ it('a round that would not end in time, since files came meanwhile, is hurried',
   expect(owedBytes(round, { total: 6_000, unread: 4_500, since: 0 }, now)).toBe(300)
   expect(owedBytes(round, { total: 6_000, unread: 4_500, since: 600 }, now)).toBe(0)
 })
+
+// eslint-disable-next-line @typescript-eslint/require-await -- what is read is asynchronous
+async function* each<T>(values: readonly T[]): AsyncGenerator<T> {
+  yield* values
+}
