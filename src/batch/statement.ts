@@ -80,8 +80,8 @@ export async function writeStatement(
   isFinal: boolean,
 ): Promise<Report> {
   const { id } = batch
-  // Those of an earlier end say nothing of this one.
-  const stale = [names.signature(id), names.signers(id), names.recordSums(id)]
+  // Those of an earlier end say nothing of this one. A list that is about to be replaced stays until then: it is told from a removed one.
+  const stale = [names.signature(id), names.signers(id), ...(isFinal ? [] : [names.recordSums(id)])]
   for (const name of await records.list(id)) if (stale.includes(name)) await records.remove(name)
   if (!isFinal) {
     await records.write(names.page(id), statementPage(report, particulars))

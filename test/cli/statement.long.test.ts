@@ -133,18 +133,51 @@ function suite(open: () => Promise<MirrorHome>, { verdict, record }: typeof MIRR
     expect((await statement('--to', audit, '--zip')).stderr).toContain('is another statement')
   })
 
-  it('no longer fits records that were changed, until it is made again', async () => {
+  const change = async (file: string, to: (before: string) => string): Promise<void> => {
+    const all = await home.place.files('.dataferry')
+    const name = Object.keys(all).find((one) => one.endsWith(`/${file}`) && all[one] !== undefined)
+    if (name === undefined) throw new Error(`There is no ${file}.`)
+    await home.place.write(`.dataferry/${name}`, to(all[name] ?? ''))
+  }
+
+  it('is not made, signed or copied of records that were changed, unless somebody accepts that', async () => {
     expect((await statement('--check')).stdout).toMatch(/\d+\s+records\s+as\s+stated/)
-    const records = Object.keys(await home.place.files('.dataferry'))
-    const name = records.find((one) => one.endsWith(`/${record}`)) ?? ''
-    await home.place.write(`.dataferry/${name}`, 'nothing happened')
+    await change(record, () => 'nothing happened')
     const checked = await statement('--check')
     expect(checked.code).toBe(1)
     expect(checked.stdout).toContain(`changed  ${record}`)
-    const again = await statement()
+    const audit = join(home.folder, 'audit')
+    const signing = ['--to', audit, '--sign', await newKey(home.folder)]
+    const refused = await statement(...signing)
+    expect(refused.code).toBe(1)
+    expect(refused.stdout).toContain(`changed  ${record}`)
+    expect(refused.stdout.replaceAll(/\s+/g, ' ')).toContain('nothing was made, signed or copied')
+    expect(Object.keys(await home.place.files('.dataferry')).join('\n')).not.toContain('.sig')
+    await expect(readdir(audit)).rejects.toThrow()
+    const again = await statement(...signing, '--accept-changed')
     expect(again.code).toBe(0)
     expect(again.stderr.replaceAll(/\s+/g, ' ')).toContain(`(${record}): it is made again`)
     expect((await statement('--check')).code).toBe(0)
+  })
+
+  it.runIf(record === BATCH.record)('is refused for any record that was touched', async () => {
+    // In a bucket the plan is in parts.
+    const plan = home.destination.startsWith('s3:') ? [] : ['items.ndjson']
+    for (const name of ['md5sums.txt', 'manifest', ...plan]) {
+      const before = (await statement('--check')).code
+      expect(before).toBe(0)
+      let was = ''
+      await change(name, (text) => (was = text) && `${text.replace(/^[0-9a-f]{8}/, '00000000')}#\n`)
+      const refused = await statement('--sign', await newKey(join(await mkdtemp(join(home.folder, 'keys-')))))
+      expect(refused).toMatchObject({ code: 1, stdout: expect.stringContaining(`changed  ${name}`) as string })
+      await change(name, () => was)
+    }
+    await change('report.json', () => '{}')
+    expect(await statement()).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('changed  report.json') as string,
+    })
+    expect((await statement('--accept-changed')).stderr).toContain('report.json is damaged')
   })
 }
 

@@ -32,6 +32,10 @@ export const command: Command = {
       help: 'with statement: sign it with this SSH key, or the public one of a key in ssh-agent',
     },
     { flags: '--check', help: 'with statement: only compare the records with it; 1 when they differ' },
+    {
+      flags: '--accept-changed',
+      help: 'with statement: make it again where records were changed since, which is refused without this',
+    },
     { flags: '--allow-missing', help: 'also datasets of which files could not be fetched; the description says which' },
     { flags: '--offline', help: 'ask no server for metadata that is not kept with the data' },
   ],

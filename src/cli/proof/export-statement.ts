@@ -1,7 +1,7 @@
-import { hash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { join } from 'node:path'
 import { listBatches, names, readBatch, readPlanState } from '../../batch/folder.ts'
-import { checkRecords } from '../../batch/record-sums.ts'
+import { checkRecords, type RecordFinding, type RecordSum } from '../../batch/record-sums.ts'
 import type { LastVerified } from '../../batch/report-schema.ts'
 import { readReport, writeReport } from '../../batch/report.ts'
 import { environment } from '../../config/environment.ts'
@@ -24,8 +24,9 @@ import { pasted } from '../pasted.ts'
 import { refuseInside } from './hand-on-frame.ts'
 
 /**
- * `dataferry export statement WHAT`: makes the statement of a batch where its records have none that fits them, signs it, and copies
- * it with the records that it names. With `--check` it only compares them: 1 when they differ.
+ * `dataferry export statement WHAT`: signs the statement that was made when a batch ended, and copies it with the records that it names.
+ * Records that do not fit it are refused (1) unless `--accept-changed` is given: then it is made again. With `--check` it only compares
+ * them: 1 when they differ.
  */
 export async function exportStatement(context: Context, what: string): Promise<ExitCode> {
   const { config, text, has, signal } = context
@@ -37,9 +38,10 @@ export async function exportStatement(context: Context, what: string): Promise<E
   try {
     const subject = await subjectMeant(from, what)
     if (has('check')) return await check(context, from, subject)
-    const sizes = await stated(context, from, subject)
+    const sums = await stated(context, from, subject)
+    if (!sums) return 1
     if (signing) await signList(context, from.records, subject, signing)
-    const made = { subject, sizes }
+    const made = { subject, sums }
     const copy = request.to ? await copyTo(context, request.to, from, made) : undefined
     tell(context, from, { ...made, what, copy, isSigned: signing !== undefined })
     return 0
@@ -63,6 +65,7 @@ function readRequest({ text, has, config }: Context): Request {
   const isCopied = config.given.destination !== undefined
   if (has('check') && (isCopied || text('sign') !== undefined))
     throw invalid('--check writes nothing: leave out --to and --sign.')
+  if (has('check') && has('accept-changed')) throw invalid('--check accepts nothing: leave out --accept-changed.')
   if (has('zip') && has('tar')) throw invalid('Give --zip or --tar, not both.')
   if (!isCopied && (has('zip') || has('tar'))) throw invalid('Where is it to go? Give --to, a folder or URL.')
   return { from, to: !isCopied ? undefined : has('zip') ? 'zip' : has('tar') ? 'tar' : 'folder' }
@@ -78,6 +81,10 @@ interface Subject {
   readonly state: () => Promise<unknown>
   /** It says what is known of the last verification. */
   readonly isUpToDate: boolean
+  /** A list of its records was made once: where there is none now, somebody removed it. */
+  readonly hasList: boolean
+  /** Files of it wait, so its records change after a list was made on demand. */
+  readonly waits: boolean
 }
 
 /**
@@ -99,15 +106,27 @@ async function subjectMeant({ records, url }: Sink, what: string): Promise<Subje
     })
   }
   const report = await readReport(records, batch.id)
-  if (!report) {
+  if (!report && (await records.read(names.report(batch.id))) === undefined) {
     throw new DataferryError('STATEMENT_REFUSED', `Batch ${batch.id} has not ended: its statement is made when it has.`)
   }
+  if (!report) return withDamagedReport(batch.id)
   const { finishedAt } = report
   const lastVerified = await lastVerifiedOf(records, { batch: batch.id })
   const state = async () =>
     writeReport(records, batch, await readPlanState(records, batch.id), { finishedAt, isFinal: true, lastVerified })
   const isUpToDate = report.lastVerified?.endedAt === lastVerified?.endedAt
-  return { folder: batch.id, name: batch.id, state, isUpToDate }
+  const [hasList, waits] = [report.records !== undefined, report.waiting > 0]
+  return { folder: batch.id, name: batch.id, state, isUpToDate, hasList, waits }
+}
+
+/** Its records can be compared with their list, but from them no statement can be made. */
+function withDamagedReport(id: string): Subject {
+  const state = (): Promise<never> => {
+    const message = `.dataferry/${names.report(id)} is damaged, so no statement can be made from it.`
+    const advice = `Bring it back from a backup, or let \`dataferry resume\` make it again from the receipts.`
+    return Promise.reject(new DataferryError('STATEMENT_REFUSED', message, { advice }))
+  }
+  return { folder: id, name: id, state, isUpToDate: false, hasList: true, waits: false }
 }
 
 /** The last verification of a destination, with what it found of a batch or mirror. */
@@ -139,7 +158,9 @@ async function newestRun(records: Records, mirror: string): Promise<Subject> {
   const lastVerified = await lastVerifiedOf(records, { mirror })
   const state = () => writeRunStatement(records, folder, order, report, lastVerified)
   // Made again it is the same, unless there was another verification.
-  return { folder, name: `${mirror}-${run}`, state, isUpToDate: lastVerified === undefined }
+  const isUpToDate = lastVerified === undefined
+  const hasList = (await records.list(folder)).includes(names.page(folder))
+  return { folder, name: `${mirror}-${run}`, state, isUpToDate, hasList, waits: false }
 }
 
 async function check({ out }: Context, { records, url }: Sink, { folder }: Subject): Promise<ExitCode> {
@@ -170,15 +191,26 @@ async function check({ out }: Context, { records, url }: Sink, { folder }: Subje
   return wrong === 0 ? 0 : 1
 }
 
-type Sizes = ReadonlyMap<string, number>
+type Sums = ReadonlyMap<string, RecordSum>
 
-/** Makes a statement that fits the records, unless there is one. @returns the records that it names, with their sizes */
-async function stated({ out }: Context, { records }: Sink, { folder, state, isUpToDate }: Subject): Promise<Sizes> {
-  const { sizes, wrong } = await compared(records, folder)
-  if (isUpToDate && sizes.size > 0 && wrong.length === 0) return sizes
+/**
+ * Makes a statement that fits the records, unless there is one.
+ * @returns the records that it names; undefined: they do not fit the list that was made when they were written, which was told
+ */
+async function stated(context: Context, { records, url }: Sink, subject: Subject): Promise<Sums | undefined> {
+  const { folder, state, isUpToDate } = subject
+  const { sums, wrong } = await compared(records, subject)
+  if (isUpToDate && sums.size > 0 && wrong.length === 0) return sums
+  // What waits has been going on since; a report that was changed may say so in vain.
+  const isExpected = subject.waits && sums.has('report.json')
+  if (wrong.length > 0 && !isExpected && !context.has('accept-changed')) {
+    refuse(context, `${shownUrl(url)}/.dataferry/${folder}`, wrong)
+    return undefined
+  }
   if (wrong.length > 0) {
-    const some = `${wrong.slice(0, 3).join(', ')}${wrong.length > 3 ? ', …' : ''}`
-    out.warn(`The records are not what the statement said (${some}): it is made again.`)
+    const some = wrong.slice(0, 3).map(({ name }) => name)
+    const shown = `${some.join(', ')}${wrong.length > 3 ? ', …' : ''}`
+    context.out.warn(`The records are not what the statement said (${shown}): it is made again.`)
   }
   const list = names.recordSums(folder)
   const before = Buffer.from((await records.read(list)) ?? [])
@@ -187,20 +219,34 @@ async function stated({ out }: Context, { records }: Sink, { folder, state, isUp
     await records.remove(names.signature(folder))
     await records.remove(names.signers(folder))
   }
-  return (await compared(records, folder)).sizes
+  return (await compared(records, subject)).sums
+}
+
+type Misfit = Exclude<RecordFinding, { readonly state: 'right' }>
+
+function refuse({ out }: Context, place: string, wrong: readonly Misfit[]): void {
+  for (const { state, name } of wrong) {
+    out.result({ event: 'record', state, name }, `${state.padEnd(7)}  ${name}`, 'bad')
+  }
+  out.paragraph(
+    `${place}: ${plural(wrong.length, 'record')} not as stated: nothing was made, signed or copied. Bring them back from a ` +
+      'backup; if you know why they changed, add --accept-changed, and the statement is made again from what is there.',
+    'bad',
+  )
 }
 
 async function compared(
   records: Records,
-  folder: string,
-): Promise<{ readonly sizes: Sizes; readonly wrong: readonly string[] }> {
-  const sizes = new Map<string, number>()
-  const wrong: string[] = []
+  { folder, hasList }: Subject,
+): Promise<{ readonly sums: Sums; readonly wrong: readonly Misfit[] }> {
+  const sums = new Map<string, RecordSum>()
+  const wrong: Misfit[] = []
   for await (const finding of checkRecords(records, folder)) {
-    if (finding.state === 'right') sizes.set(finding.name, finding.size)
-    else wrong.push(finding.name)
+    if (finding.state === 'right') sums.set(finding.name, finding)
+    else wrong.push(finding)
   }
-  return { sizes, wrong }
+  const isGone = hasList && sums.size + wrong.length === 0
+  return { sums, wrong: isGone ? [{ state: 'missing', name: LIST }] : wrong }
 }
 
 /** Writes the signature of the list, and whose it is. */
@@ -221,7 +267,7 @@ function signerName({ settings }: Context['config']): string {
 
 interface Stated {
   readonly subject: Subject
-  readonly sizes: Sizes
+  readonly sums: Sums
 }
 
 /** Copies the statement with every record that it names. @returns where to */
@@ -229,7 +275,7 @@ async function copyTo(
   { config, signal }: Context,
   serialization: Serialization,
   { records, url }: Sink,
-  { subject: { folder, name }, sizes }: Stated,
+  { subject: { folder, name }, sums }: Stated,
 ): Promise<string> {
   const to = await openDestination(config)
   try {
@@ -248,7 +294,7 @@ async function copyTo(
     }
     const stamp = hash('sha256', Buffer.concat(seals.map((bytes) => bytes ?? new Uint8Array()))).slice(0, 32)
     const target = { sink: to, serialization, marker: LIST, stamp, stamped: LIST, now: new Date(), signal }
-    await writePack(name, entriesOf(records, folder, sizes, seals), target)
+    await writePack(name, entriesOf(records, folder, sums, seals), target)
     return place
   } finally {
     await tidy(to)
@@ -278,14 +324,29 @@ async function readAt(sink: Sink, path: string, signal: AbortSignal): Promise<Ui
 async function* entriesOf(
   records: Records,
   folder: string,
-  sizes: Sizes,
+  sums: Sums,
   seals: readonly (Uint8Array | undefined)[],
 ): AsyncGenerator<PackEntry, void> {
-  for (const [path, size] of sizes) yield { path, size, chunks: records.streamLog(`${folder}/${path}`, 0) }
+  for (const sum of sums.values()) {
+    yield { path: sum.name, size: sum.size, chunks: listedBytes(records, folder, sum) }
+  }
   for (const [at, path] of SEALS.entries()) {
     const bytes = seals[at]
     if (bytes) yield { path, size: bytes.length, chunks: inMemory(bytes) }
   }
+}
+
+/** The bytes of a record. Rejects with `CHECKSUM_MISMATCH` where they are not, or no longer, those that the list names. */
+async function* listedBytes(records: Records, folder: string, { name, sha256 }: RecordSum): AsyncGenerator<Uint8Array> {
+  const hash = createHash('sha256')
+  for await (const chunk of records.streamLog(`${folder}/${name}`, 0)) {
+    hash.update(chunk)
+    yield chunk
+  }
+  if (hash.digest('hex') === sha256) return
+  throw new DataferryError('CHECKSUM_MISMATCH', `.dataferry/${folder}/${name} was changed while it was copied.`, {
+    advice: 'See with the same command and --check, without --to and --sign, what does not fit.',
+  })
 }
 
 interface Made extends Stated {
@@ -300,11 +361,11 @@ interface Made extends Stated {
 function tell(
   { out, config, text }: Context,
   { url }: Sink,
-  { subject: { folder }, sizes, what, copy, isSigned }: Made,
+  { subject: { folder }, sums, what, copy, isSigned }: Made,
 ): void {
   const place = copy ?? `${shownUrl(url)}/.dataferry/${folder}`
-  out.record({ event: 'statement', folder, path: place, records: sizes.size, signed: isSigned })
-  out.paragraph(`${place}: the statement, which fits ${plural(sizes.size, 'record')}`, 'good')
+  out.record({ event: 'statement', folder, path: place, records: sums.size, signed: isSigned })
+  out.paragraph(`${place}: the statement, which fits ${plural(sums.size, 'record')}`, 'good')
   const isFolder = !/^\w+:\/\//.test(place) && !/\.(zip|tar)$/.test(place)
   if (!isFolder) {
     const words = ['statement', what, '--from', text('from') ?? '']
