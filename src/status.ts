@@ -143,6 +143,11 @@ export function isParked({ state, attached, owner }: Pick<BatchStatus, 'state' |
   return (state === 'open' || state === 'waiting') && attached && owner === undefined
 }
 
+/** The state as it is shown: `parked` where it waits for its command. */
+export function shownState(batch: Pick<BatchStatus, 'state' | 'attached' | 'owner'>): LedgerEntry['state'] | 'parked' {
+  return isParked(batch) ? 'parked' : batch.state
+}
+
 /** What needs attention comes first: a batch that is paused with a reason, one that waits for its command, one with failures. */
 export function urgency({ state, attached, owner, failed }: BatchStatus): number {
   if (state === 'paused') return 4

@@ -4,7 +4,7 @@ import { fraction, remainingMs } from '../model/progress-snapshot.ts'
 import { shownUrl } from '../model/shown-url.ts'
 import type { Speed } from '../model/speedometer.ts'
 import type { Liveness } from '../process/process-identity.ts'
-import { hasEnded, isParked, type BatchStatus, type ServerStatus } from '../status.ts'
+import { hasEnded, shownState, type BatchStatus, type ServerStatus } from '../status.ts'
 import type { BatchView, ServerView, WorkerView } from './api/schemas.ts'
 
 /** How fast a batch is, as far as that can be said. */
@@ -24,7 +24,7 @@ export function batchView(batch: BatchStatus, { speed, filesPerSecond, inProgres
   const left = isOver ? undefined : remainingMs({ ...counts, bytes, notices: [] }, speed)
   return {
     id,
-    state: isParked(batch) ? 'parked' : batch.state,
+    state: shownState(batch),
     reason: reason ?? null,
     destination: shownUrl(destination),
     servers: [...servers],
@@ -42,9 +42,9 @@ export function batchView(batch: BatchStatus, { speed, filesPerSecond, inProgres
   }
 }
 
-/** A batch is whole only when every item has ended, whatever the sizes say. */
-function shareOf({ open, planned }: BatchStatus, figures: Parameters<typeof fraction>[0]): number {
-  const share = Math.min(1, Math.max(fraction(figures), planned === 0 ? 0 : (planned - open) / planned))
+/** As the command shows it. A batch is whole only when every item has ended, whatever the sizes say. */
+function shareOf({ open }: BatchStatus, figures: Parameters<typeof fraction>[0]): number {
+  const share = Math.min(1, fraction(figures))
   return open > 0 || !figures.planComplete ? Math.min(share, 0.999) : share
 }
 

@@ -119,7 +119,17 @@ describe('what is told', () => {
           { urgency: 'failures', kind: 'batch', subject: 'b1' },
         ],
         batches: [
-          { id: 'b1', state: 'open', planned: ITEMS, done: 100, failed: 3, open: ITEMS - 103, active: 1, bytes: 1_004 },
+          {
+            id: 'b1',
+            state: 'open',
+            planned: ITEMS,
+            done: 100,
+            failed: 3,
+            open: ITEMS - 103,
+            active: 1,
+            bytes: 1_004,
+            fraction: 1_004 / (ITEMS * 10),
+          },
         ],
         unfinished: 1,
         servers: [{ server: SERVER, hold: { by: 'person' } }],

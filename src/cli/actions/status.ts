@@ -4,6 +4,7 @@ import {
   hasEnded,
   isParked,
   readStatus,
+  shownState,
   urgency,
   type BatchStatus,
   type DestinationStatus,
@@ -56,7 +57,7 @@ async function statusOf(runtime: Runtime, id: string | undefined): Promise<Statu
 
 /** @param all finished batches, too */
 function print({ out, config }: Context, status: Status, all: boolean): void {
-  for (const batch of status.batches) out.record({ event: 'batch', ...batch })
+  for (const batch of status.batches) out.record({ event: 'batch', ...batch, state: shownState(batch) })
   for (const server of status.servers) out.record({ event: 'server', ...server })
   for (const destination of status.destinations) out.record({ event: 'destination', ...destination })
   for (const worker of status.workers) out.record({ event: 'worker', ...worker })
@@ -118,7 +119,7 @@ const SERVER_COLUMNS = [{ title: 'SERVER' }, right('WAITING'), right('ACTIVE'), 
 const DESTINATION_COLUMNS = [{ title: 'DESTINATION' }, { title: 'SEEN FROM' }, { title: 'NOW' }]
 
 function batchRow(batch: BatchStatus): { text: string; tone?: 'good' | 'bad' | 'warn' }[] {
-  const state = isParked(batch) ? 'parked' : batch.state
+  const state = shownState(batch)
   const { id, reason, planned, planComplete, done, kept, failed, waiting, open, bytes, destination } = batch
   return [
     { text: id },
