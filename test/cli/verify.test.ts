@@ -156,6 +156,25 @@ it('at a place that cannot be written it verifies as well, and says that nothing
   expect(stderr).toContain('The results of this verification are not kept')
 })
 
+it('sees a file whose name, or whose folder’s name, is not UTF-8', async () => {
+  await fetched('a')
+  const data = Buffer.from(join(cwd, 'data/'))
+  const place = (...parts: readonly (string | number)[]): Buffer =>
+    Buffer.concat([data, ...parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.of(part)))])
+  await mkdir(place('ds', 0xfe))
+  await writeFile(place('ds', 0xfe, '/in.txt'), 'x')
+  await writeFile(place(0xff, '.txt'), 'xx')
+  await writeFile(place('\ufffd.txt'), 'xxx')
+  const { code, stdout } = await verify('--json')
+  expect(code).toBe(1)
+  const found = stdout.split('\n').filter((line) => line.includes('"extra"') && line.includes('finding'))
+  expect(found.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    { path: '\\xff.txt', size: 2 },
+    { path: 'ds\\xfe/in.txt', size: 1 },
+    { path: '\ufffd.txt', size: 3 },
+  ])
+})
+
 it('of a folder without records it makes no destination', async () => {
   await mkdir(join(cwd, 'data'))
   expect((await verify()).code).toBe(3)

@@ -17,6 +17,7 @@ import { Places } from './places.ts'
 import { DiskRecords } from './records.ts'
 import { DiskStage } from './stage.ts'
 import { Volume } from './volume.ts'
+import { REPLACED, walkByBytes } from './walk-by-bytes.ts'
 import { checkKey, checkPlace, RECORDS_FOLDER } from '../names.ts'
 import type { Committed, Linked, Sink, Stage, StageOptions, Statement } from '../sink.ts'
 
@@ -368,8 +369,14 @@ async function* walk(
   const entries = await unless(ABSENT, opendir(join(root, folder)))
   if (!entries) return
   let files: string[] = []
+  let isUnclear = false
+  const isReplaced = (name: string): boolean => name.includes(REPLACED)
   for await (const entry of entries) {
     signal.throwIfAborted()
+    if (isReplaced(entry.name)) {
+      isUnclear = true
+      continue
+    }
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`
     if (entry.isDirectory() && path !== RECORDS_FOLDER) yield* walk(root, path, signal)
     if (entry.isFile()) files.push(path)
@@ -378,6 +385,7 @@ async function* walk(
     files = []
   }
   yield* sizes(root, files)
+  if (isUnclear) yield* walkByBytes(Buffer.from(join(root, folder)), folder, signal, isReplaced)
 }
 
 async function* sizes(root: string, paths: readonly string[]): AsyncGenerator<{ path: string; size: number }> {
