@@ -1,5 +1,5 @@
 import { commandText, type Schedule } from '../schedule/definition.ts'
-import { runsOf, stateOf, type HistoryLine, type Run } from '../schedule/history.ts'
+import { runsOf, stateOf, type Run } from '../schedule/history.ts'
 import type { ScheduleFolder } from '../schedule/schedule-folder.ts'
 import { startsOf } from '../schedule/starts.ts'
 import type { ScheduleView } from './api/schemas.ts'
@@ -11,10 +11,11 @@ const SAID = 300
 /** The schedules of this machine's state folder, with what will happen and what happened. */
 export async function scheduleViews(folder: ScheduleFolder, now: Date): Promise<ScheduleView[]> {
   const schedules = await folder.list()
-  return Promise.all(schedules.map(async (one) => scheduleView(one, await folder.history(one.name), now)))
+  return Promise.all(schedules.map((one) => scheduleView(folder, one, now)))
 }
 
-async function scheduleView(schedule: Schedule, history: readonly HistoryLine[], now: Date): Promise<ScheduleView> {
+async function scheduleView(folder: ScheduleFolder, schedule: Schedule, now: Date): Promise<ScheduleView> {
+  const history = await folder.history(schedule.name)
   const { name, cron, tz, between, pausedAt } = schedule
   const runs = runsOf(history).slice(-RUNS).reverse()
   const last = history.findLast((line) => line.event === 'skipped')
@@ -25,15 +26,15 @@ async function scheduleView(schedule: Schedule, history: readonly HistoryLine[],
     tz,
     between: between ?? null,
     paused: pausedAt !== undefined,
-    next: pausedAt === undefined ? nextOf(schedule, now) : [],
+    next: pausedAt === undefined ? nextOf(schedule, now, await folder.actedOn(schedule)) : [],
     runs: await Promise.all(runs.map(runView)),
     lastSkipped: last?.event === 'skipped' ? { due: last.due, reason: last.reason } : null,
   }
 }
 
-function nextOf(schedule: Schedule, now: Date): string[] {
+function nextOf(schedule: Schedule, now: Date, acted: Date): string[] {
   const times: string[] = []
-  for (const { start } of startsOf(schedule, now)) {
+  for (const { start } of startsOf(schedule, now, acted)) {
     times.push(start.toISOString())
     if (times.length === NEXT) break
   }

@@ -2,7 +2,7 @@ import { appendFile, mkdir, open, readdir, readFile, rename, rm, writeFile } fro
 import { join } from 'node:path'
 import { DataferryError, messageOf, systemCode } from '../errors.ts'
 import { isScheduleName, parseSchedule, type Schedule } from './definition.ts'
-import { parseHistory, type HistoryLine } from './history.ts'
+import { lastDueOf, parseHistory, type HistoryLine } from './history.ts'
 
 /** A history that has grown to this is cut to its newest lines. */
 const LONGEST_HISTORY = 2 << 20
@@ -84,6 +84,12 @@ export class ScheduleFolder {
   async lastDue(name: string): Promise<Date | undefined> {
     const ms = Date.parse((await readFile(this.#at(name, DUE), 'utf8').catch(ifAbsent(''))).trim().slice(0, 40))
     return Number.isNaN(ms) ? undefined : new Date(ms)
+  }
+
+  /** The newest due time that counts as acted on, as far as it is known without Redis. */
+  async actedOn({ name, since }: Schedule): Promise<Date> {
+    const known = [await this.lastDue(name), lastDueOf(await this.history(name))]
+    return new Date(Math.max(Date.parse(since), ...known.map((due) => due?.getTime() ?? 0)))
   }
 
   async setLastDue(name: string, due: Date): Promise<void> {

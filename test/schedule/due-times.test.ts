@@ -130,11 +130,32 @@ describe('hours', () => {
     }
     const hourly = { ...schedule, cron: '0 12-15 * * *' }
     const first = (one: Schedule) => {
-      for (const { due, start } of startsOf(one, new Date('2026-11-27T00:00:00Z'))) return [due, start]
+      const now = new Date('2026-11-27T00:00:00Z')
+      for (const { due, start } of startsOf(one, now, now)) return [due, start]
       return []
     }
     const evening = new Date('2026-11-27T19:00:00Z')
     expect(first(schedule)).toEqual([new Date('2026-11-27T11:00:00Z'), evening])
     expect(first(hourly)).toEqual([new Date('2026-11-27T14:00:00Z'), evening])
+  })
+
+  it('a due time that has passed and was not acted on waits for them', () => {
+    const now = new Date('2026-11-28T00:03:00Z')
+    const schedule: Schedule = {
+      ...timing('@daily', { tz: 'UTC' }),
+      between: '08:00-10:00',
+      v: 1,
+      command: ['run', 'x'],
+      cwd: '/',
+      createdAt: '2026-11-27T20:00:00.000Z',
+      since: '2026-11-27T20:00:00.000Z',
+    }
+    const first = (one: Schedule, acted: string) => {
+      for (const { start } of startsOf(one, now, new Date(acted))) return start.toISOString()
+      return undefined
+    }
+    expect(first(schedule, schedule.since)).toBe('2026-11-28T08:00:00.000Z')
+    expect(first(schedule, '2026-11-28T00:00:00Z')).toBe('2026-11-29T08:00:00.000Z')
+    expect(first({ ...schedule, pausedAt: now.toISOString() }, schedule.since)).toBe('2026-11-29T08:00:00.000Z')
   })
 })

@@ -71,8 +71,8 @@ async function add(context: Context, folder: ScheduleFolder): Promise<ExitCode> 
     })
   }
   await folder.write(schedule)
-  out.record(await recordOf(schedule, await folder.history(name), now))
-  const [first] = startsOf(schedule, now)
+  out.record(await recordOf(folder, schedule, now))
+  const [first] = startsOf(schedule, now, now)
   out.line(`Schedule ${name} is kept. It runs next at ${first ? timeIn(schedule, first.start) : 'no time'},`)
   out.line('while this is running on a machine with this state folder:')
   out.line(`  ${pasted(config, 'serve', [])}`)
@@ -86,7 +86,7 @@ async function next(context: Context, folder: ScheduleFolder): Promise<ExitCode>
   if (count < 1) throw refusal(`Say how many times, from 1 to 999, not ${args[2] ?? ''}.`)
   if (schedule.pausedAt !== undefined) out.say(`${schedule.name} is paused: these are its times once it is continued.`)
   let shown = 0
-  for (const { due, start } of startsOf(schedule, new Date())) {
+  for (const { due, start } of startsOf(schedule, new Date(), await folder.actedOn(schedule))) {
     if (++shown > count) break
     const record = { event: 'next', schedule: schedule.name, due: due.toISOString(), start: start.toISOString() }
     out.result(record, timeIn(schedule, start))
@@ -104,7 +104,7 @@ async function setPaused(context: Context, folder: ScheduleFolder, isPaused: boo
   // What was due during a pause was not missed.
   const changed: Schedule = isPaused ? { ...schedule, pausedAt: now } : { ...schedule, since: now }
   await folder.write(changed)
-  out.record(await recordOf(changed, await folder.history(changed.name), new Date()))
+  out.record(await recordOf(folder, changed, new Date()))
   out.line(
     isPaused
       ? `Paused ${schedule.name}: nothing is started any more. A run that goes is left alone.`

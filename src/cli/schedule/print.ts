@@ -19,18 +19,25 @@ export function timeIn({ tz }: Pick<Schedule, 'tz'>, at: Date): string {
 
 /** A schedule with its next start and its last run, as JSON. */
 export async function recordOf(
+  folder: ScheduleFolder,
   schedule: Schedule,
-  history: readonly HistoryLine[],
   now: Date,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const last = runsOf(history).at(-1)
-  const [first] = schedule.pausedAt === undefined ? startsOf(schedule, now) : []
+  const last = runsOf(await folder.history(schedule.name)).at(-1)
+  const first = await firstStart(folder, schedule, now)
   return {
     event: 'schedule',
     ...schedule,
-    next: first?.start.toISOString() ?? null,
+    next: first?.toISOString() ?? null,
     last: last ? await runRecord(last) : null,
   }
+}
+
+/** Undefined: it is paused, or its time never comes. */
+async function firstStart(folder: ScheduleFolder, schedule: Schedule, now: Date): Promise<Date | undefined> {
+  if (schedule.pausedAt !== undefined) return undefined
+  const [first] = startsOf(schedule, now, await folder.actedOn(schedule))
+  return first?.start
 }
 
 /** `dataferry schedule list`. */
@@ -39,12 +46,11 @@ export async function printList({ out }: Context, folder: ScheduleFolder): Promi
   const schedules = await folder.list((name, path) => out.warn(`The schedule ${name} cannot be read: ${path}`))
   if (schedules.length === 0) out.line('There is no schedule in this state folder.')
   for (const schedule of schedules) {
-    const history = await folder.history(schedule.name)
-    out.record(await recordOf(schedule, history, now))
+    out.record(await recordOf(folder, schedule, now))
     if (out.json) continue
-    const [first] = startsOf(schedule, now)
-    const last = runsOf(history).at(-1)
-    const next = schedule.pausedAt !== undefined ? 'paused' : first ? timeIn(schedule, first.start) : 'never'
+    const first = await firstStart(folder, schedule, now)
+    const last = runsOf(await folder.history(schedule.name)).at(-1)
+    const next = schedule.pausedAt !== undefined ? 'paused' : first ? timeIn(schedule, first) : 'never'
     out.line(schedule.name, 'bold')
     out.line(`  next  ${next}`, schedule.pausedAt === undefined ? 'plain' : 'warn')
     if (last) out.line(`  last  ${await runText(schedule, last)}`, toneOf(last))
@@ -56,12 +62,12 @@ export async function printList({ out }: Context, folder: ScheduleFolder): Promi
 export async function printShow({ out }: Context, folder: ScheduleFolder, schedule: Schedule): Promise<void> {
   const lines = await folder.history(schedule.name)
   const runs = runsOf(lines)
-  out.record(await recordOf(schedule, lines, new Date()))
+  out.record(await recordOf(folder, schedule, new Date()))
   for (const run of runs) out.record({ event: 'run', schedule: schedule.name, ...(await runRecord(run)) })
   for (const line of skipped(lines)) out.record({ schedule: schedule.name, ...line })
   if (out.json) return
   const { name, cron, tz, between, jitterMs, cwd, pausedAt } = schedule
-  const [first] = startsOf(schedule, new Date())
+  const first = await firstStart(folder, schedule, new Date())
   out.line(name, 'bold')
   out.line(`  runs     ${commandText(schedule)}`)
   out.line(`  in       ${cwd}`)
@@ -69,7 +75,7 @@ export async function printShow({ out }: Context, folder: ScheduleFolder, schedu
   if (between !== undefined) out.line(`  between  ${between}`)
   if (jitterMs > 0) out.line(`  jitter   up to ${formatDuration(jitterMs)}`)
   if (pausedAt !== undefined) out.line(`  paused   since ${timeIn(schedule, new Date(pausedAt))}`, 'warn')
-  else if (first) out.line(`  next     ${timeIn(schedule, first.start)}`)
+  else if (first) out.line(`  next     ${timeIn(schedule, first)}`)
   for (const run of runs.slice(-SHOWN).reverse()) {
     out.line(`  ${await runText(schedule, run)}`, toneOf(run))
     if (run.report !== undefined) out.line(`    ${run.report}`)
