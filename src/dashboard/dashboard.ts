@@ -1,9 +1,9 @@
 import { every } from '../async/every.ts'
-import { DataferryError } from '../errors.ts'
 import { BatchLogs } from '../ledger/batch-logs.ts'
 import { hostname } from 'node:os'
 import { dashboardApp } from './app.ts'
 import { readAssets } from './assets.ts'
+import type { BindOptions } from './bind.ts'
 import { BatchRecords } from './batch-records.ts'
 import { EventStreams } from './event-stream.ts'
 import { FailureGroups } from './failure-groups.ts'
@@ -19,12 +19,8 @@ import { ScheduleFolder } from '../schedule/schedule-folder.ts'
 import { scheduleViews } from './schedules.ts'
 import { SignIn } from './sign-in.ts'
 
-export interface DashboardOptions {
-  /** The interface to listen on; others than loopback only with a token. */
-  readonly host: string
-  readonly port: number
-  /** Take this port or none. */
-  readonly exactPort: boolean
+/** The interface is loopback, or there is a token. */
+export interface DashboardOptions extends BindOptions {
   /** Addresses under which people reach it besides, e.g. through a proxy. */
   readonly origins: readonly string[]
   readonly tokens: Readonly<Partial<Record<Role, string>>>
@@ -55,13 +51,7 @@ const ANNOUNCE_MS = 15_000
 
 /** Opens the dashboard: pages, API, event streams, health and metrics. Rejects with `ARGUMENT_INVALID`. */
 export async function openDashboard(deps: DashboardDeps, options: DashboardOptions): Promise<Dashboard> {
-  const { host, port, exactPort, origins, tokens, prefix, usualLimit, destinations, servers } = options
-  if (!isLoopback(host) && Object.keys(tokens).length === 0) {
-    throw new DataferryError(
-      'ARGUMENT_INVALID',
-      `Without a token everybody who reaches ${host} would be asked for one that nobody has: give --viewer-token-file or --operator-token-file, or listen on 127.0.0.1.`,
-    )
-  }
+  const { host, port, exact, origins, tokens, prefix, usualLimit, destinations, servers } = options
   const { client, ledger } = deps
   const urls = destinations.map(({ url }) => url)
   const { observer, places, metrics, start } = observe(deps, { prefix, usualLimit, destinations: urls })
@@ -98,7 +88,7 @@ export async function openDashboard(deps: DashboardDeps, options: DashboardOptio
       const signIn = new SignIn({ tokens, redeem: links.redeem, cookie: `dataferry_${bound}`, secure })
       return dashboardApp({ ...shared, signIn })
     },
-    { host, port, exact: exactPort },
+    { host, port, exact },
   )
   const url = origins[0] ?? `http://${isLoopback(host) ? 'localhost' : inUrl(host)}:${listening.port}`
   const place = { url, host: hostname(), pid: process.pid }
