@@ -287,6 +287,35 @@ export function describeOcflMirror(on: string, homeOf: () => Promise<MirrorHome>
       expect(rest).not.toMatch(/[ab]\.txt/)
     })
 
+    it.each(['inventory.json', 'inventory.json.sha512', '0=ocfl_object_1.1'])(
+      'verify names %s of an object where it is missing, and nothing else',
+      async (name) => {
+        await create()
+        await home.run()
+        await home.place.remove(`${objectOf(A)}/${name}`)
+        const { code, stdout } = await home.cli('verify', home.destination)
+        expect([code, stdout]).toEqual([1, expect.stringMatching(/ 1 missing$/m)])
+        expect(stdout).toContain(`missing  ${objectOf(A)}/${name}\n`)
+      },
+    )
+
+    it('verify names an object that is missing, and one whose inventory or sidecar was changed', async () => {
+      await create()
+      await home.run()
+      const files = await home.files(objectOf(A))
+      for (const path of Object.keys(files)) await home.place.remove(`${objectOf(A)}/${path}`)
+      const inventory = `${objectOf(B)}/inventory.json`
+      await home.place.write(inventory, `${(await home.files(objectOf(B)))['inventory.json'] ?? ''} `)
+      await home.place.write(`${inventory}.sha512`, 'nothing')
+      const { code, stdout } = await home.cli('verify', home.destination)
+      expect(code).toBe(1)
+      for (const name of ['inventory.json', 'inventory.json.sha512', '0=ocfl_object_1.1', 'v1/content/a.txt']) {
+        expect(stdout).toContain(`missing  ${objectOf(A)}/${name}\n`)
+      }
+      expect(stdout).toContain(`bit rot  ${inventory}  (`)
+      expect(stdout).toContain(`bit rot  ${inventory}.sha512  (`)
+    })
+
     it('is handed on as bags, crates and objects of another root', async () => {
       await create('--metadata', 'all', '--versions', 'all')
       home.repository.publish(A, (files) => files.slice(1))

@@ -2,11 +2,21 @@ import { createHash } from 'node:crypto'
 import type { Stated } from '../../batch/known-paths.ts'
 import { listMirrors, readOrder, type MirrorOrder } from '../../mirror/order.ts'
 import { idOf } from '../../mirror/proof.ts'
-import { heldDatasets, readState } from '../../mirror/state.ts'
+import { heldDatasets, readFiles, readState } from '../../mirror/state.ts'
+import type { Checksum } from '../../model/checksum.ts'
 import type { Sink } from '../../sinks/sink.ts'
-import { OBJECT_DECLARATION, readInventory, sidecarName } from './inventory.ts'
+import {
+  OBJECT_DECLARATION,
+  readInventory,
+  sidecarName,
+  sidecarText,
+  versionNumber,
+  type Addressing,
+  type Inventory,
+} from './inventory.ts'
 import { rootOf } from './mirror-objects.ts'
-import { findStorageRoot, rootFiles, type StorageRoot } from './storage-root.ts'
+import type { Objects } from './objects.ts'
+import { rootFiles, storageRootAt, type StorageRoot } from './storage-root.ts'
 
 /** What the objects of mirrors say is there, as receipts under the name of each mirror. */
 export async function* objectReceipts(
@@ -23,49 +33,95 @@ async function* receiptsOf(sink: Sink, order: MirrorOrder, signal: AbortSignal):
   const { finishedAt } = (await readState(sink.records, order.name)) ?? {}
   if (finishedAt === undefined) return
   const folder = rootOf(order)
-  const root = await findStorageRoot({ sink, folder, signal })
-  // That it is missing is said by the records of the mirror.
-  if (!root) return
-  const stated = ({ path, algorithm, hex }: ObjectFile): Omit<Stated, 'n'> => {
-    return { path: `${folder}/${path}`, checksum: { algorithm, hex }, finishedAt, mirror: order.name }
+  const root = await storageRootAt({ sink, folder, signal })
+  const stated = ({ path, checksum }: ObjectFile): Omit<Stated, 'n'> => {
+    return { path: `${folder}/${path}`, ...(checksum && { checksum }), finishedAt, mirror: order.name }
   }
-  for (const [path, text] of rootFiles(root.layout)) {
-    yield { n: 0, ...stated({ path, algorithm: 'sha256', hex: sha256(text) }) }
+  function* rootReceipts(): Generator<Stated> {
+    for (const [path, text] of rootFiles(root.layout)) yield { n: 0, ...stated({ path, checksum: sha256Of(text) }) }
   }
+  // A mirror that never had a dataset has none.
+  let isRoot = (await root.objects.list('')).length > 0
+  if (isRoot) yield* rootReceipts()
   for await (const { id, pid, state } of heldDatasets(sink.records, order.name)) {
     if (state === 'purged' || state === 'linked') continue
+    const object = root.layout.pathOf(pid)
+    if ((await root.objects.list(object)).length === 0) {
+      const files = await readFiles(sink.records, order.name, id)
+      // It was never stored.
+      if (!files.some(({ content }) => content?.startsWith(`${folder}/${object}/`))) continue
+    }
+    if (!isRoot) {
+      isRoot = true
+      yield* rootReceipts()
+    }
     for await (const file of objectFiles(root, pid)) yield { n: id, dataset: pid, ...stated(file) }
   }
 }
 
 interface ObjectFile {
   readonly path: string
-  readonly algorithm: 'sha512' | 'sha256'
-  readonly hex: string
+  /** Undefined: nothing tells what it should be. */
+  readonly checksum?: Checksum | undefined
 }
 
-/** Every file that an object should have: nothing where there is none, or its inventory cannot be read. */
+/** Every file that an object should have. Of one whose inventories cannot be read, those that every object has. */
 async function* objectFiles({ objects, layout }: StorageRoot, pid: string): AsyncGenerator<ObjectFile> {
   const object = layout.pathOf(pid)
-  const inventory = await objects.read(`${object}/inventory.json`).then((bytes) => bytes && readInventory(bytes))
-  if (!inventory) return
-  const { digestAlgorithm: algorithm, manifest, versions } = inventory
-  const declaration = `${OBJECT_DECLARATION.slice(2)}\n`
-  yield { path: `${object}/${OBJECT_DECLARATION}`, algorithm: 'sha256', hex: sha256(declaration) }
+  const newest = await newestInventory(objects, object)
+  const { digestAlgorithm: algorithm = 'sha512', manifest = {}, versions = {} } = newest?.inventory ?? {}
+  yield { path: `${object}/${OBJECT_DECLARATION}`, checksum: sha256Of(`${OBJECT_DECLARATION.slice(2)}\n`) }
   for (const [hex, paths] of Object.entries(manifest)) {
-    for (const path of paths) yield { path: `${object}/${path}`, algorithm, hex }
+    for (const path of paths) yield { path: `${object}/${path}`, checksum: { algorithm, hex } }
   }
-  for (const at of ['', ...Object.keys(versions).map((version) => `${version}/`)]) {
-    const path = `${object}/${at}inventory.json`
-    const sidecar = `${object}/${at}${sidecarName(algorithm)}`
-    const said = Buffer.from((await objects.read(sidecar)) ?? '').toString('utf8')
-    const hex = /^[0-9a-f]{64,128}(?=\s)/.exec(said)?.[0] ?? ''
-    yield { path, algorithm, hex }
-    // What it says is judged with the inventory.
-    yield { path: sidecar, algorithm: 'sha256', hex: sha256(`${hex} inventory.json\n`) }
+  yield* inventoryFiles(object, algorithm, newest?.hex)
+  for (const version of Object.keys(versions)) {
+    const at = `${object}/${version}`
+    yield* inventoryFiles(at, algorithm, await inventoryDigest(objects, at, algorithm))
   }
 }
 
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
+/** An inventory and its sidecar. */
+function* inventoryFiles(at: string, algorithm: Addressing, hex: string | undefined): Generator<ObjectFile> {
+  const sidecar = hex === undefined ? undefined : sha256Of(`${hex} inventory.json\n`)
+  yield { path: `${at}/inventory.json`, checksum: hex === undefined ? undefined : { algorithm, hex } }
+  yield { path: `${at}/${sidecarName(algorithm)}`, checksum: sidecar }
+}
+
+/**
+ * The inventory of the newest version, which that of the object is a copy of, and the digest that it should have: where the one is
+ * damaged, the other tells what is lacking.
+ */
+async function newestInventory(
+  objects: Objects,
+  object: string,
+): Promise<{ readonly inventory: Inventory; readonly hex: string | undefined } | undefined> {
+  const versions = (await objects.list(object)).filter((name) => /^v[1-9]\d*$/.test(name))
+  const [newest] = versions.toSorted((a, b) => versionNumber(b) - versionNumber(a))
+  let damaged: { readonly inventory: Inventory; readonly hex: string | undefined } | undefined
+  for (const at of [...(newest === undefined ? [] : [`${object}/${newest}`]), object]) {
+    const bytes = await objects.read(`${at}/inventory.json`)
+    const inventory = bytes && readInventory(bytes)
+    if (!inventory) continue
+    const { digestAlgorithm: algorithm } = inventory
+    const hex = await inventoryDigest(objects, at, algorithm)
+    if (sidecarText(bytes, algorithm) === `${hex} inventory.json\n`) return { inventory, hex }
+    damaged = { inventory, hex }
+  }
+  return damaged
+}
+
+/** What the sidecar of an inventory says; of one that says nothing, what it should say. */
+async function inventoryDigest(objects: Objects, at: string, algorithm: Addressing): Promise<string | undefined> {
+  const said = Buffer.from((await objects.read(`${at}/${sidecarName(algorithm)}`)) ?? '').toString('utf8')
+  const hex = /^([0-9a-f]{128}|[0-9a-f]{64})(?=\s)/.exec(said)?.[0]
+  if (hex?.length === HEX_DIGITS[algorithm]) return hex
+  const bytes = await objects.read(`${at}/inventory.json`)
+  return bytes && createHash(algorithm).update(bytes).digest('hex')
+}
+
+const HEX_DIGITS = { sha512: 128, sha256: 64 } as const
+
+function sha256Of(text: string): Checksum {
+  return { algorithm: 'sha256', hex: createHash('sha256').update(text).digest('hex') }
 }

@@ -43,9 +43,11 @@ export async function openStorageRoot(place: RootPlace): Promise<StorageRoot> {
   })
 }
 
-/** As `openStorageRoot`, and makes none: undefined where there is none. */
-export async function findStorageRoot(place: RootPlace): Promise<StorageRoot | undefined> {
-  return translated(`open the storage root ${shown(place)}`, () => existing(place))
+/** As `openStorageRoot`, and makes none: one that lost its declaration has the layout that nobody chose. */
+export async function storageRootAt(place: RootPlace): Promise<StorageRoot> {
+  return translated(`open the storage root ${shown(place)}`, async () => {
+    return (await existing(place)) ?? { objects: objectsAt(place), layout: usualLayout() }
+  })
 }
 
 function shown({ sink, folder }: RootPlace): string {
