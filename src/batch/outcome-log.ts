@@ -60,13 +60,46 @@ export class OutcomeWriter {
   }
 }
 
-/** Every outcome on record, file by file; an item may have several. Torn and foreign lines are skipped. */
-export async function* readOutcomes(records: Records, batch: BatchId): AsyncGenerator<LogLine> {
+/** A log of outcomes that cannot be read in part. */
+export interface DamagedLog {
+  /** Relative to `.dataferry/`. */
+  readonly name: string
+  /** Damaged lines; none: nothing is in it. */
+  readonly count: number
+  /** Number of the first one, from 1. */
+  readonly first: number | undefined
+}
+
+/**
+ * Every outcome on record, file by file; an item may have several. Torn and foreign lines are skipped.
+ * @param onDamage told of each log that is empty, or has damaged lines
+ */
+export async function* readOutcomes(
+  records: Records,
+  batch: BatchId,
+  onDamage?: (log: DamagedLog) => void,
+): AsyncGenerator<LogLine> {
   for (const name of await records.list(names.receipts(batch))) {
+    let [at, count] = [0, 0]
+    let first: number | undefined
+    /** The line before, where it cannot be read. It was torn by a crash if the next outcome begins right behind it. */
+    let doubtful: number | undefined
+    const judge = (text: string | undefined): void => {
+      if (doubtful !== undefined && text === '') {
+        count++
+        first ??= doubtful
+      }
+      doubtful = undefined
+    }
     for await (const { text } of recordLines(records.streamLog(name, 0))) {
+      at++
+      judge(text)
       const outcome = text ? parse(text) : undefined
       if (outcome) yield outcome
+      else if (text !== '') doubtful = at
     }
+    judge('')
+    if (at === 0 || count > 0) onDamage?.({ name, count, first })
   }
 }
 

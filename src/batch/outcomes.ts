@@ -16,7 +16,7 @@ import { ExternalSort } from './external-sort.ts'
 import { EMPTY_PLAN, readPlanState } from './folder.ts'
 import { ItemsReader } from './items-file.ts'
 import { LineSet } from './line-set.ts'
-import { readOutcomes } from './outcome-log.ts'
+import { readOutcomes, type DamagedLog } from './outcome-log.ts'
 import { isUnreadable } from './record.ts'
 
 /** What the receipts of a batch say, each item counted once. */
@@ -70,9 +70,12 @@ export class Outcomes {
     return new Outcomes(records, batch, plan === EMPTY_PLAN ? undefined : plan.items)
   }
 
-  /** Every receipt on record, in no order; there may be several of one item. */
-  async *everyReceipt(): AsyncGenerator<Receipt> {
-    for await (const line of this.#lines()) if (isReceipt(line)) yield line
+  /**
+   * Every receipt on record, in no order; there may be several of one item.
+   * @param onDamage told of each log that is empty, or has damaged lines
+   */
+  async *everyReceipt(onDamage?: (log: DamagedLog) => void): AsyncGenerator<Receipt> {
+    for await (const line of this.#lines(onDamage)) if (isReceipt(line)) yield line
   }
 
   /** The receipt of every item that has one, in no order. */
@@ -123,9 +126,9 @@ export class Outcomes {
     }
   }
 
-  async *#lines(): AsyncGenerator<LogLine> {
+  async *#lines(onDamage?: (log: DamagedLog) => void): AsyncGenerator<LogLine> {
     const found = new Set<string>()
-    for await (const line of readOutcomes(this.#records, this.#batch)) {
+    for await (const line of readOutcomes(this.#records, this.#batch, onDamage)) {
       if (line.n >= (this.#planned ?? Infinity)) continue
       const isForeign = this.#foreign ? this.#foreign.has(nameOf(line)) : !(await this.#isPlanned(line))
       if (isForeign) found.add(nameOf(line))

@@ -3,6 +3,7 @@ import { DataferryError } from '../errors.ts'
 import type { BatchId, PlanState } from '../model/batch.ts'
 import { sameChecksum, type Algorithm, type Checksum } from '../model/checksum.ts'
 import { itemKey } from '../model/item-key.ts'
+import { formatCount } from '../model/format.ts'
 import { checksumsOf } from '../model/receipt.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { EMPTY_PLAN, listBatches, names, readPlanState } from './folder.ts'
@@ -10,6 +11,7 @@ import { readHold } from './hold.ts'
 import { ItemsReader } from './items-file.ts'
 import { KnownPaths, type KnownPath, type Proven, type Stated, type Unfetched } from './known-paths.ts'
 import { LineSet } from './line-set.ts'
+import type { DamagedLog } from './outcome-log.ts'
 import { codeOf, Outcomes } from './outcomes.ts'
 import { isUnreadable } from './record.ts'
 
@@ -134,7 +136,9 @@ export async function* verifyDestination(sink: Sink, options: VerifyOptions): As
   yield* damaged
   for (const { plan } of batches) progress.planned += plan?.items ?? 0
   await using known = new KnownPaths()
-  for (const batch of batches) await addBatch(known, sink, batch, signal, progress)
+  for (const batch of batches) {
+    for (const log of await addBatch(known, sink, batch, signal, progress)) yield damagedLog(log)
+  }
   let others = 0
   for await (const { id, receipts } of also ?? []) {
     others++
@@ -204,34 +208,48 @@ async function readBatches(
   return batches
 }
 
+/** @returns its logs of outcomes that cannot be read as a whole */
 async function addBatch(
   known: KnownPaths,
   { records }: Sink,
   { id, plan, isCancelled }: RecordedBatch,
   signal: AbortSignal,
   progress: VerifyProgress,
-): Promise<void> {
+): Promise<readonly DamagedLog[]> {
+  const damaged: DamagedLog[] = []
   const outcomes = new Outcomes(records, id, plan === EMPTY_PLAN ? undefined : plan?.items)
   /** Lines of the plan about which nothing more is to be said. */
   const told = new LineSet()
-  for await (const receipt of outcomes.everyReceipt()) {
+  for await (const receipt of outcomes.everyReceipt((log) => damaged.push(log))) {
     signal.throwIfAborted()
     await known.addReceipt(id, receipt)
     told.add(receipt.n)
     progress.receipts++
   }
-  if (isCancelled || plan === undefined || told.count >= plan.items) return
+  // A process that was killed before its first outcome leaves an empty log.
+  const withLines = damaged.filter(({ count }) => count > 0)
+  if (isCancelled || plan === undefined || told.count >= plan.items) return withLines
   for await (const line of outcomes.unfetched()) {
     signal.throwIfAborted()
     await known.addUnfetched(id, { kind: 'unfetched', n: line.n, path: line.path, why: codeOf(line) })
     told.add(line.n)
   }
+  const lost = told.count < plan.items ? damaged : withLines
   const items = new ItemsReader(records, id)
   for (let n = 0; n < plan.items; n++) {
     if (told.has(n)) continue
     signal.throwIfAborted()
     await known.addUnfetched(id, { kind: 'unfetched', n, path: (await items.item(n)).path })
   }
+  return lost
+}
+
+function damagedLog({ name, count, first }: DamagedLog): Finding {
+  const path = `.dataferry/${name}`
+  if (first === undefined) return { state: 'unreadable', path, message: `${path} is empty: what it recorded is lost.` }
+  const which =
+    count === 1 ? `Line ${first} of ${path} is` : `${formatCount(count)} lines of ${path}, from line ${first} on, are`
+  return { state: 'unreadable', path, message: `${which} damaged: what was recorded there is lost.` }
 }
 
 /** Looks for a file that is not in the listing: that does not follow links to folders; fetching does, as long as they stay inside. */

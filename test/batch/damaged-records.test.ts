@@ -53,6 +53,28 @@ it('a plan that counts a billion lines is damaged, and nobody goes through them'
   expect(found).toMatchObject([{ state: 'unreadable', path: '.dataferry/b1/plan.json' }])
 })
 
+it('receipts that are damaged or emptied are told as such, and a line torn by a crash is not', async () => {
+  const sink = memorySink()
+  await plannedBatch(sink.records, lines(2))
+  const bytes = bytesOf(10)
+  const name = `${names.receipts('b1')}/w.ndjson`
+  const [first, last] = [done(0, 'f0', bytes), done(1, 'f1', bytes)].map((one) => `\n${JSON.stringify(one)}\n`)
+  const unreadable = async (text: string): Promise<readonly string[]> => {
+    await sink.records.write(name, text)
+    const found = await all(verifyDestination(sink, { hash: () => Promise.resolve([]), signal: never }))
+    return found.flatMap((one) => (one.state === 'unreadable' ? [one.message] : []))
+  }
+  expect(await unreadable(`${first}${last}`)).toEqual([])
+  expect(await unreadable(`\n{"state":"done","n":0${first}${last}\n{"st`)).toEqual([])
+  expect(await unreadable(`${first?.replace('{', '#{')}${last}`)).toEqual([
+    `Line 2 of .dataferry/${name} is damaged: what was recorded there is lost.`,
+  ])
+  expect(await unreadable(`${first?.replace('{', '#{')}${last?.replace('{', '')}`)).toEqual([
+    `2 lines of .dataferry/${name}, from line 2 on, are damaged: what was recorded there is lost.`,
+  ])
+  expect(await unreadable('')).toEqual([`.dataferry/${name} is empty: what it recorded is lost.`])
+})
+
 describe('a line of the plan that cannot be read', () => {
   const damages: readonly (readonly [string, (all: string[]) => string[], readonly number[]])[] = [
     ['is no JSON', (all) => all.with(1017, '\0'.repeat(300)), [1017]],

@@ -48,12 +48,14 @@ export async function repair(context: Context): Promise<ExitCode> {
     if (!context.has('dry-run') && context.text('from') === undefined) {
       if ((await finishEarlier(context, sink)) === 'parked') return 130
     }
-    await look(context, sink, { kept, wrong, isMeant })
+    const unreadable = await look(context, sink, { kept, wrong, isMeant })
     if (wrong.count === 0 || context.has('dry-run')) {
       await kept.end()
-      return nothingDone(context, sink, wrong.count)
+      if (wrong.count > 0 || unreadable === 0) return nothingDone(context, sink, wrong.count)
+      return tellUnreadable(context, unreadable)
     }
-    return await mend(context, sink, kept, wrong)
+    const code = await mend(context, sink, kept, wrong)
+    return code === 0 && unreadable > 0 ? tellUnreadable(context, unreadable) : code
   } finally {
     await sink.close()
   }
@@ -76,7 +78,8 @@ interface Looking {
   readonly isMeant: (received: NonNullable<KnownPath['received']>) => boolean
 }
 
-async function look(context: Context, sink: Sink, { kept, wrong, isMeant }: Looking): Promise<void> {
+/** @returns how many records cannot be read */
+async function look(context: Context, sink: Sink, { kept, wrong, isMeant }: Looking): Promise<number> {
   const { out, now } = context
   const signal = AbortSignal.any([context.signal, kept.lost])
   // Each of the many requests that run at the same time listens to it.
@@ -95,16 +98,19 @@ async function look(context: Context, sink: Sink, { kept, wrong, isMeant }: Look
   })
   const shown = showProgress(context, () => ({ progress, wrong: wrong.count, reading: files.open() }))
   const dataset = datasetOf(sink.records)
+  let unreadable = 0
   try {
     for await (const finding of findings) {
       await kept.add(finding)
       if (finding.state !== 'missing' && finding.state !== 'changed' && finding.state !== 'unreadable') continue
       printFinding(out, finding, findingRecord(finding, await dataset(finding)))
-      if (finding.state !== 'unreadable') await wrong.add(finding)
+      if (finding.state === 'unreadable') unreadable++
+      else await wrong.add(finding)
     }
   } finally {
     await shown.stop()
   }
+  return unreadable
 }
 
 function nothingDone({ out }: Context, sink: Sink, wrong: number): ExitCode {
@@ -113,6 +119,13 @@ function nothingDone({ out }: Context, sink: Sink, wrong: number): ExitCode {
   if (wrong === 0) out.line(`${place}: nothing is missing or changed.`, 'good')
   else out.line(`${place}: ${plural(wrong, 'file')} to repair.`, 'bad')
   return wrong === 0 ? 0 : 1
+}
+
+/** What such records prove cannot be repaired, and nobody knows whether it is right. */
+function tellUnreadable({ out }: Context, unreadable: number): ExitCode {
+  const what = plural(unreadable, 'record is', 'records are')
+  out.paragraph(`${what} unreadable: whether the files that they speak of are right is not known.`, 'bad')
+  return 1
 }
 
 async function mend(context: Context, sink: Sink, kept: Keeping, wrong: WrongFiles): Promise<ExitCode> {
