@@ -316,6 +316,19 @@ export function describeOcflMirror(on: string, homeOf: () => Promise<MirrorHome>
       expect(stdout).toContain(`bit rot  ${inventory}.sha512  (`)
     })
 
+    it('repair puts no content into an object that is missing, and names all that it cannot mend', async () => {
+      await create()
+      await home.run()
+      for (const path of Object.keys(await home.files(objectOf(A)))) await home.place.remove(`${objectOf(A)}/${path}`)
+      const sidecar = `${objectOf(B)}/inventory.json.sha512`
+      await home.place.remove(sidecar)
+      const { code, stdout } = await home.cli('repair', home.destination)
+      expect([code, stdout]).toEqual([1, expect.stringContaining('0 files repaired')])
+      expect(stdout).toContain(`not repaired  ${objectOf(A)}/v1/content/a.txt`)
+      expect(stdout).toContain(`not repaired  ${sidecar}`)
+      expect(Object.keys(await home.files(objectOf(A)))).toEqual([])
+    })
+
     it('is handed on as bags, crates and objects of another root', async () => {
       await create('--metadata', 'all', '--versions', 'all')
       home.repository.publish(A, (files) => files.slice(1))

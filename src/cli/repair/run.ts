@@ -1,13 +1,14 @@
 import { setMaxListeners } from 'node:events'
 import { listBatches } from '../../batch/folder.ts'
 import type { KnownPath } from '../../batch/known-paths.ts'
-import { newVerifyProgress, verifyDestination } from '../../batch/verify-destination.ts'
+import { newVerifyProgress, verifyDestination, type Finding } from '../../batch/verify-destination.ts'
 import { DataferryError } from '../../errors.ts'
 import { listMirrors } from '../../mirror/order.ts'
-import { mirrorReceipts } from '../../mirror/proof.ts'
+import { mirrorReceipts, verifyMetadata } from '../../mirror/proof.ts'
 import { plural } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { candidates } from '../../proof/repair/candidates.ts'
+import { objectReceipts } from '../../proof/ocfl/object-receipts.ts'
 import {
   asideOf,
   dropPendingRepair,
@@ -15,6 +16,7 @@ import {
   readPendingRepair,
   writePendingRepair,
 } from '../../proof/repair/records.ts'
+import type { Failed } from '../../proof/repair/failed.ts'
 import { WrongFiles } from '../../proof/repair/wrong-files.ts'
 import { datasetOf } from '../../proof/verify/dataset-of.ts'
 import { findingRecord } from '../../proof/verify/finding-record.ts'
@@ -33,6 +35,7 @@ import { conclude } from './conclude.ts'
 import { fromCopy } from './from-copy.ts'
 import { dropBatch, fromServer } from './from-server.ts'
 import { holdMirrors } from './hold-mirrors.ts'
+import { sortOut } from './sort-out.ts'
 
 /** What was verified so recently, and was right, is not read again. */
 const FRESH_DAYS = 30
@@ -94,13 +97,13 @@ async function look(context: Context, sink: Sink, { kept, wrong, isMeant }: Look
     progress,
     choose: (paths, seen) => candidates(paths, { results: readResults(sink.records), fresh, isMeant }, seen),
     proven: provenBy(readResults(sink.records)),
-    also: mirrorReceipts(sink.records),
+    also: ofMirrors(sink, signal),
   })
   const shown = showProgress(context, () => ({ progress, wrong: wrong.count, reading: files.open() }))
   const dataset = datasetOf(sink.records)
   let unreadable = 0
   try {
-    for await (const finding of findings) {
+    for await (const finding of withMetadata(findings, sink, isMeant)) {
       await kept.add(finding)
       if (finding.state !== 'missing' && finding.state !== 'changed' && finding.state !== 'unreadable') continue
       printFinding(out, finding, findingRecord(finding, await dataset(finding)))
@@ -111,6 +114,23 @@ async function look(context: Context, sink: Sink, { kept, wrong, isMeant }: Look
     await shown.stop()
   }
   return unreadable
+}
+
+async function* ofMirrors(sink: Sink, signal: AbortSignal): ReturnType<typeof mirrorReceipts> {
+  yield* objectReceipts(sink, signal)
+  yield* mirrorReceipts(sink.records)
+}
+
+/** Metadata is small: it is looked at whatever was verified lately. */
+async function* withMetadata(
+  findings: AsyncIterable<Finding>,
+  { records }: Sink,
+  isMeant: Looking['isMeant'],
+): AsyncGenerator<Finding> {
+  yield* findings
+  for await (const finding of verifyMetadata(records)) {
+    if ('batch' in finding && isMeant({ ...finding, kind: 'received', finishedAt: '' })) yield finding
+  }
 }
 
 function nothingDone({ out }: Context, sink: Sink, wrong: number): ExitCode {
@@ -143,10 +163,15 @@ async function mend(context: Context, sink: Sink, kept: Keeping, wrong: WrongFil
     if (state === 'changed') await sink.link(path, asideOf(pending, path), signal)
   }
   const inner = { ...context, signal }
-  await using fetched = copy === undefined ? await fromServer(inner, sink, begun, wrong) : undefined
+  await using mendable = new WrongFiles()
+  await using refused = await sortOut(sink, wrong, mendable, { hasCopy: copy !== undefined, signal })
+  await using fetched = copy === undefined ? await fromServer(inner, sink, begun, mendable) : undefined
   if (fetched?.end === 'parked') return 130
-  const failures = fetched ? fetched.failures() : fromCopy(inner, sink, copy ?? '', wrong)
-  const code = await conclude(inner, sink, { kept, wrong, pending, failures })
+  async function* failures(): AsyncGenerator<Failed> {
+    yield* fetched ? fetched.failures() : fromCopy(inner, sink, copy ?? '', mendable)
+    yield* refused.values()
+  }
+  const code = await conclude(inner, sink, { kept, wrong, pending, failures: failures() })
   await kept.end()
   await fetched?.drop()
   await dropPendingRepair(records)

@@ -29,6 +29,27 @@ export async function* objectReceipts(
   }
 }
 
+/** Tells in which object of a mirror a file is, relative to the destination; undefined: in none. */
+export function objectPaths(
+  sink: Sink,
+  signal: AbortSignal,
+): (file: {
+  readonly path: string
+  readonly mirror?: string | undefined
+  readonly dataset?: string | undefined
+}) => Promise<string | undefined> {
+  const roots = new Map<string, (pid: string) => string>()
+  return async ({ path, mirror, dataset }) => {
+    if (mirror === undefined || dataset === undefined) return undefined
+    const folder = rootOf({ name: mirror })
+    if (!path.startsWith(`${folder}/`)) return undefined
+    const root = roots.get(mirror) ?? (await storageRootAt({ sink, folder, signal })).layout.pathOf
+    roots.set(mirror, root)
+    const object = `${folder}/${root(dataset)}`
+    return path.startsWith(`${object}/`) ? object : undefined
+  }
+}
+
 async function* receiptsOf(sink: Sink, order: MirrorOrder, signal: AbortSignal): AsyncGenerator<Stated> {
   const { finishedAt } = (await readState(sink.records, order.name)) ?? {}
   if (finishedAt === undefined) return
