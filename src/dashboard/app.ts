@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { addRoutes, type ApiDeps } from './api/routes.ts'
 import { Endpoints } from './api/endpoint.ts'
 import { OPENAPI, openApi } from './api/openapi.ts'
+import { TOO_LONG } from './api/schemas.ts'
 import type { Asset } from './assets.ts'
 import { allowedHostsOnly, safeHeaders, sameOriginOnly, type Reach } from './guard.ts'
 import { answerMetrics, type MetricsText } from './metrics.ts'
@@ -22,7 +23,7 @@ export interface AppDeps extends ApiDeps {
 
 const SMALL_BODY = 64 << 10
 /** A pasted manifest, in JSON. */
-const LARGE_BODY = 6 << 20
+const LARGE_BODY = 1 << 20
 const LARGE = new Set(['/api/plans', '/api/batches'])
 
 /** Addresses of pages; what is shown there is decided by the page itself. */
@@ -49,15 +50,18 @@ export function dashboardApp(deps: AppDeps): Hono {
   addHealth(app, deps)
   app.use(allowedHostsOnly(deps.reach))
   app.use(sameOriginOnly(deps.reach))
-  app.use((context, next) => limit(LARGE.has(context.req.path) ? LARGE_BODY : SMALL_BODY)(context, next))
+  app.use((context, next) => {
+    const isLarge = LARGE.has(context.req.path)
+    return (isLarge ? limit(LARGE_BODY, TOO_LONG) : limit(SMALL_BODY, 'This is too long.'))(context, next)
+  })
   addMetrics(app, deps)
   addApi(app, deps)
   addPages(app, deps.assets)
   return app
 }
 
-function limit(maxSize: number): ReturnType<typeof bodyLimit> {
-  return bodyLimit({ maxSize, onError: (context) => refuse(context, 413, 'BODY_TOO_LARGE', 'This is too long.') })
+function limit(maxSize: number, message: string): ReturnType<typeof bodyLimit> {
+  return bodyLimit({ maxSize, onError: (context) => refuse(context, 413, 'BODY_TOO_LARGE', message) })
 }
 
 /** For supervisors, which ask by address and have no token; so nothing is told but yes or no. */

@@ -12,7 +12,8 @@ export interface Operations {
   proceed(batch: LedgerEntry): Promise<string>
   /** Has failed items tried again. @param codes empty: all */
   retry(batch: LedgerEntry, codes: readonly string[]): Promise<string>
-  limit(request: LimitRequest): Promise<string>
+  /** @returns undefined: nothing here uses such a server */
+  limit(request: LimitRequest): Promise<string | undefined>
   /** Plans a batch without fetching anything; stops when the signal aborts. */
   plan(request: NewBatch, signal: AbortSignal): Promise<PlanView>
   /** Plans it, if that was not done yet, and leaves it to the workers. */

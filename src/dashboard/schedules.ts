@@ -2,6 +2,7 @@ import { commandText, type Schedule } from '../schedule/definition.ts'
 import { runsOf, stateOf, type Run } from '../schedule/history.ts'
 import type { ScheduleFolder } from '../schedule/schedule-folder.ts'
 import { startsOf } from '../schedule/starts.ts'
+import { lastLines } from '../model/last-lines.ts'
 import type { ScheduleView } from './api/schemas.ts'
 
 const NEXT = 3
@@ -50,6 +51,6 @@ async function runView(run: Run): Promise<ScheduleView['runs'][number]> {
     code: code ?? null,
     parked: parked ?? null,
     report: report ?? null,
-    said: said?.slice(-SAID) ?? null,
+    said: said === undefined ? null : lastLines(said, SAID),
   }
 }

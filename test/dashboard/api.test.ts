@@ -340,6 +340,11 @@ describe('what is done', () => {
       expect({ name, status, isName: text.includes('--to') }).toEqual({ name, status: 400, isName: name === 'm' })
     }
     expect((await board.write('/api/schedules/--log-file=x/run', {}, headers)).status).toBe(400)
+    expect((await board.write('/api/schedules/none/run', {}, headers)).status).toBe(404)
+    const server = 'http://169.254.169.254/'
+    expect((await board.write('/api/servers/limit', { server, paused: true }, headers)).status).toBe(404)
+    const long = await board.write('/api/plans', { manifest: '1\n'.repeat(60_000), destination: data }, headers)
+    expect([long.status, long.text]).toMatchObject([400, expect.stringContaining('dataferry enqueue') as string])
   })
 
   it('a change is seen by everybody who watches', async () => {

@@ -196,6 +196,8 @@ describe('signing in', () => {
     await using shared = await openTestDashboard(redis, [
       '--host',
       '0.0.0.0',
+      '--server',
+      'https://dv.example.edu',
       '--viewer-token-file',
       files.look,
       '--operator-token-file',

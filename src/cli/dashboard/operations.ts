@@ -5,8 +5,10 @@ import { normalServer } from '../../config/setting-values.ts'
 import { DataferryError } from '../../errors.ts'
 import type { LedgerEntry } from '../../ledger/ledger.ts'
 import { formatRate, plural } from '../../model/format.ts'
+import { lastLines } from '../../model/last-lines.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { livenessOf } from '../../process/process-identity.ts'
+import { readStatus } from '../../status.ts'
 import { within } from '../../async/within.ts'
 import { ScheduleFolder } from '../../schedule/schedule-folder.ts'
 import type { Context } from '../command.ts'
@@ -52,7 +54,7 @@ export function operationsOf(
       return `It goes on.${await lackOf(context, runtime, batch)}`
     },
     retry: (batch, codes) => retry(context, runtime, batch, codes),
-    limit: (request) => limit(runtime, request),
+    limit: (request) => limit(context, runtime, request),
     plan: (request, signal) => planned('plan', request, signal),
     enqueue: (request, signal) => planned('enqueue', request, signal),
     async schedule(word, name) {
@@ -90,7 +92,8 @@ async function beginning(
 async function lastWords({ config }: Context, name: string): Promise<string | undefined> {
   const history = await new ScheduleFolder(config.settings.stateDir).history(name)
   const last = history.findLast((line) => line.event === 'ended')
-  return last?.event === 'ended' ? last.said?.slice(-SAID) : undefined
+  if (last?.event !== 'ended' || last.said === undefined) return undefined
+  return lastLines(last.said, SAID).replaceAll('\n', ' ')
 }
 
 function allowedPlace(allowed: readonly Allowed[], given: string): string {
@@ -136,9 +139,11 @@ async function lackOf({ config }: Context, runtime: Runtime, batch: LedgerEntry)
     : ` No worker is running; to start one: ${pasted(config, 'work', [])}`
 }
 
-async function limit(runtime: Runtime, request: LimitRequest): Promise<string> {
+async function limit({ config }: Context, runtime: Runtime, request: LimitRequest): Promise<string | undefined> {
   const server = normalServer(request.server)
   if (server === undefined) throw new DataferryError('ARGUMENT_INVALID', 'This is not the address of a server.')
+  const known = [...config.servers, ...(await readStatus(runtime)).servers.map((one) => one.server)]
+  if (!known.includes(server)) return undefined
   const { concurrency, bandwidth, paused } = request
   const { servers } = runtime
   await servers.set(server, {
@@ -172,10 +177,22 @@ const problemSchema = z.object({
   message: z.string(),
 })
 
+/** What is pasted into a page has lines, but no name and no flags. */
+function ofPastedText({ code, message, advice }: DataferryError): DataferryError {
+  const text = message
+    .replaceAll(/standard input:(\d+)/g, 'line $1')
+    .replaceAll(
+      /is not given with --server or in the config file: add --server \S+, or/g,
+      'is not served here: choose a server of this dashboard, or',
+    )
+    .replaceAll('give it with --server', 'choose a server, as part of an address')
+  return new DataferryError(code, text, advice === undefined ? {} : { advice })
+}
+
 /** Reads what `plan` or `enqueue` printed. Throws what it ended with. */
 function planOf(end: ChildEnd): PlanView {
   const plan = end.records.map((one) => planSchema.safeParse(one).data).find((one) => one !== undefined)
-  if (!plan) throw errorOf(end)
+  if (!plan) throw ofPastedText(errorOf(end))
   const { batch, items, size, unknownSize, noChecksum, restricted, embargoed, retentionExpired, problems, free } = plan
   const found = end.records.flatMap((one) => problemSchema.safeParse(one).data ?? [])
   return {

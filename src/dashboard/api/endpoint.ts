@@ -80,10 +80,12 @@ async function read<P, Q, B>(
     query: query ?? NO_PARTS,
     body: body ?? z.undefined(),
   })
+  const json = body && parseJson(await req.text())
+  if (body && json === undefined) return refuse(context, 400, 'ARGUMENT_INVALID', 'The body is not JSON.')
   const given = {
     params: req.param(),
     query: req.query(),
-    body: body ? parseJson(await req.text()) : undefined,
+    body: json,
   }
   const parsed = parts.safeParse(given)
   if (!parsed.success) return refuse(context, 400, 'ARGUMENT_INVALID', problemsOf(parsed.error))

@@ -217,7 +217,7 @@ function addBatch(endpoints: Endpoints, deps: ApiDeps): void {
   })
 }
 
-function addWrites(endpoints: Endpoints, { operations, ledger, places }: ApiDeps): void {
+function addWrites(endpoints: Endpoints, { operations, ledger, places, schedules }: ApiDeps): void {
   const act = (word: string, summary: string, work: (batch: LedgerEntry) => Promise<string>): void => {
     endpoints.add({
       method: 'post',
@@ -248,7 +248,12 @@ function addWrites(endpoints: Endpoints, { operations, ledger, places }: ApiDeps
     summary: 'Set the limits of a server for all workers, pause it or let it go on.',
     body: schema.limitSchema,
     answer: schema.outcomeSchema,
-    handle: async ({ body }) => ({ text: await operations.limit(body) }),
+    handle: async ({ body, context }) => {
+      const text = await operations.limit(body)
+      return text === undefined
+        ? refuse(context, 404, 'SERVER_UNKNOWN', 'No batch, worker or setting here uses this server.')
+        : { text }
+    },
   })
   endpoints.add({
     method: 'post',
@@ -273,7 +278,12 @@ function addWrites(endpoints: Endpoints, { operations, ledger, places }: ApiDeps
       summary,
       params: schema.scheduleNameParam,
       answer: schema.outcomeSchema,
-      handle: async ({ params: { name } }) => ({ text: await operations.schedule(word, name) }),
+      handle: async ({ params: { name }, context }) => {
+        const isKnown = (await schedules()).some((one) => one.name === name)
+        return isKnown
+          ? { text: await operations.schedule(word, name) }
+          : refuse(context, 404, 'SCHEDULE_UNKNOWN', 'This machine has no schedule of this name.')
+      },
     })
   }
   onSchedule('run', 'Run it now.')

@@ -252,12 +252,13 @@ export const limitSchema = z.object({
 })
 export type LimitRequest = z.infer<typeof limitSchema>
 
+/** A page waits for its plan: longer lists are for the command line. */
+const MOST_PASTED = 100_000
+export const TOO_LONG =
+  'This is too long to be planned from a page (100,000 characters at most): save it as a file, and give that to dataferry plan or dataferry enqueue.'
+
 export const newBatchSchema = z.object({
-  manifest: z
-    .string()
-    .min(1)
-    .max(4 << 20)
-    .describe('ids, PIDs, addresses, or a manifest in any form'),
+  manifest: z.string().min(1).max(MOST_PASTED, TOO_LONG).describe('ids, PIDs, addresses, or a manifest in any form'),
   destination: z.string().max(2_000).describe('one of those that the operator allowed'),
   format: z.enum(FORMATS).default('original'),
 })

@@ -98,7 +98,12 @@ function Schedule({ schedule, onChange }: { readonly schedule: ScheduleView; rea
               {parked !== null && <Name text={`: ${parked}`} />}
               {code !== null && code !== 0 && said !== null && (
                 <p class="quiet">
-                  <Name text={said} />
+                  {said.split('\n').map((line, i) => (
+                    <span key={i}>
+                      {i > 0 && <br />}
+                      <Name text={line} />
+                    </span>
+                  ))}
                 </p>
               )}
             </li>
