@@ -16,7 +16,10 @@ const url = (protocols: RegExp, wanted: string) =>
 const file = z.string().min(1).optional()
 
 const webhookSchema = z.strictObject({
-  url: url(/^https?:\/\//i, 'the URL of a receiver such as https://hooks.example.org/dataferry'),
+  url: url(/^https?:\/\//i, 'the URL of a receiver such as https://hooks.example.org/dataferry').refine(
+    (text) => !URL.canParse(text) || (new URL(text).username === '' && new URL(text).password === ''),
+    { error: 'a user name or password does not belong in it; sign what is sent with secretFile or secretEnv' },
+  ),
   secretFile: file,
   secretEnv: file,
   events: kinds,

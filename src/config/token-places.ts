@@ -48,6 +48,8 @@ export function environmentHome(env: Environment, servers: readonly string[]): s
 
 /** Warnings about where tokens go, and where they do not. */
 export function tokenWarnings(tokens: Tokens, servers: readonly string[]): string[] {
+  // Without servers nothing is contacted.
+  if (servers.length === 0) return []
   return tokens.servers.flatMap((server) => {
     const name = tokens.sourceOf(server)?.name ?? 'this place'
     if (!servers.includes(server))

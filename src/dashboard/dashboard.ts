@@ -7,7 +7,7 @@ import type { BindOptions } from './bind.ts'
 import { BatchRecords } from './batch-records.ts'
 import { EventStreams } from './event-stream.ts'
 import { FailureGroups } from './failure-groups.ts'
-import { inUrl, isLoopback, reachOf } from './guard.ts'
+import { isLoopback, reachedAt, reachOf } from './guard.ts'
 import { ItemSearch } from './item-search.ts'
 import { Links } from './links.ts'
 import { listen } from './listen.ts'
@@ -90,7 +90,7 @@ export async function openDashboard(deps: DashboardDeps, options: DashboardOptio
     },
     { host, port, exact },
   )
-  const url = origins[0] ?? `http://${isLoopback(host) ? 'localhost' : inUrl(host)}:${listening.port}`
+  const url = origins[0] ?? `http://${reachedAt(host)}:${listening.port}`
   const place = { url, host: hostname(), pid: process.pid }
   const announce = (): Promise<void> => links.announce(place)
   const announcing = every(ANNOUNCE_MS, announce, () => undefined)

@@ -36,8 +36,14 @@ function everyName(): string[] {
   return [hostname().toLowerCase(), ...addresses]
 }
 
+/** How this machine reaches what listens on an interface, as it stands in a URL. */
+export function reachedAt(host: string): string {
+  if (isLoopback(host)) return 'localhost'
+  return ANY_INTERFACE.has(host) ? '127.0.0.1' : inUrl(host)
+}
+
 /** An address as it stands in a URL. */
-export function inUrl(host: string): string {
+function inUrl(host: string): string {
   return host.includes(':') ? `[${host}]` : host.toLowerCase()
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { CronExpressionParser, type CronExpression } from 'cron-parser'
 import { DataferryError, messageOf } from '../errors.ts'
+import { formatDuration } from '../model/format.ts'
 import type { Schedule } from './definition.ts'
 
 /** What decides when a schedule is due. */
@@ -21,6 +22,9 @@ export function checkTiming(timing: Timing, now: Date): void {
   }
   try {
     // cron-parser takes what is missing for a wildcard.
+    if (timing.cron.startsWith('@') && !WORDS.includes(timing.cron.trim())) {
+      throw new Error(`of such words there are ${WORDS.join(', ')}`)
+    }
     if (!/^@\w+$|^\S+(?:\s+\S+){4,5}$/.test(timing.cron.trim())) throw new Error('it does not have five fields')
     expressionFrom(timing, now).next()
   } catch (error) {
@@ -28,6 +32,22 @@ export function checkTiming(timing: Timing, now: Date): void {
     const message = `--cron ${JSON.stringify(timing.cron)} cannot be used: ${why}. Expected five fields such as '0 3 * * *'.`
     throw new DataferryError('ARGUMENT_INVALID', message, { cause: error })
   }
+  checkJitter(timing, now)
+}
+
+/** What a start may be put off by: with more, due times would overtake each other. */
+function checkJitter(timing: Timing, now: Date): void {
+  let most = DAY
+  let before: Date | undefined
+  let looked = 0
+  for (const { due } of dueTimes(timing, now)) {
+    if (before) most = Math.min(most, due.getTime() - before.getTime())
+    before = due
+    if (++looked > LOOKED_AT) break
+  }
+  if (timing.jitterMs < most || timing.jitterMs === 0) return
+  const limit = most === DAY ? 'a day' : `the ${formatDuration(most)} from one due time to the next`
+  throw new DataferryError('ARGUMENT_INVALID', `--jitter is too long: give less than ${limit}.`)
 }
 
 /**
@@ -46,7 +66,23 @@ export function* dueTimes(timing: Timing, after: Date): Generator<DueTime, void,
   }
 }
 
+/** As cron-parser knows them. */
+const WORDS = [
+  '@yearly',
+  '@annually',
+  '@monthly',
+  '@weekly',
+  '@weekdays',
+  '@weekends',
+  '@daily',
+  '@hourly',
+  '@minutely',
+  '@secondly',
+]
 const HOUR = 3_600_000
+const DAY = 24 * HOUR
+/** Due times among which the shortest interval is looked for. */
+const LOOKED_AT = 50
 /** Looked back in steps: after a year away, a schedule of every minute is not counted through from its beginning. */
 const LOOKS_BACK = [HOUR, 24 * HOUR, 32 * 24 * HOUR, 370 * 24 * HOUR]
 

@@ -49,6 +49,7 @@ describe('notify test', () => {
     [{ webhooks: [{ url: 'http://a', events: ['nothing'] }] }, /expected some of batch-finished/],
     [{ webhooks: [{ url: 'http://a', secretEnv: 'DF_NO_SUCH' }] }, /the variable DF_NO_SUCH is not set/],
     [{ webhooks: [{ url: 'http://a', secretFile: 'gone' }] }, /the file cannot be read/],
+    [{ webhooks: [{ url: 'http://u:p@h' }] }, /webhooks\.0\.url": a user name or password does not belong in it/],
     [{ mail: { smtp: 'smtp://u:p@h', from: 'a@b', to: ['c@d'] } }, /a password does not belong in the config file/],
     [{ mail: { smtp: 'smtp://h', from: 'a@b', to: ['c@d\r\nBcc: e@f'] } }, /expected a mail address/],
     [{ staleAfter: '36' }, /key "notify\.staleAfter": expected a duration/],

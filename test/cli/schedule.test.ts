@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { makeHome, records } from '../e2e/cli.ts'
 import { runInProcess, type Ended } from './in-process.ts'
 import { useStandIn } from './use-stand-in.ts'
@@ -18,7 +18,10 @@ beforeAll(() => {
 const to = () => ['--to', join(here.cwd, 'data')]
 const command = () => ['run', list, '--server', here.dataverse.url, ...to()]
 const cli = (...args: readonly string[]): Promise<Ended> =>
-  runInProcess(['schedule', ...args], { cwd: here.cwd, env: { DATAFERRY_STATE_DIR: join(here.cwd, 'state') } })
+  runInProcess(['schedule', ...args], {
+    cwd: here.cwd,
+    env: { DATAFERRY_STATE_DIR: join(here.cwd, 'state') },
+  })
 const add = (name: string, words: readonly string[], ...flags: readonly string[]) =>
   cli('add', name, '--cron', '0 3 * * *', '--tz', 'Europe/Berlin', ...flags, '--', ...words)
 
@@ -39,6 +42,11 @@ describe('what is refused when it is added', () => {
       /Word 7 of the command looks like a secret/,
     ],
     ['a token in an address', () => ['run', 'https://a.example/x?key=12345678-1234', ...to()], /Word 2 of the command/],
+    [
+      'a Redis of its own',
+      () => [...command(), '--redis', 'redis://127.0.0.1:1'],
+      /--redis does not go with a scheduled/,
+    ],
     ['a password', () => [...command(), '--redis', 'redis://:secret@host'], /looks like a secret/],
   ])('%s', async (_, words, message) => {
     const { code, stderr } = await add('refused', words())
@@ -48,11 +56,22 @@ describe('what is refused when it is added', () => {
     expect((await cli('list')).stdout).not.toContain('refused')
   })
 
+  test('a token that is known, in whatever word', async () => {
+    vi.stubEnv('DATAVERSE_API_TOKEN', 'known-token')
+    const { code, stderr } = await add('refused', [...command(), '--user-agent', 'me/known-token'])
+    vi.unstubAllEnvs()
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/Word 8 .* the secret of DATAVERSE_API_TOKEN/)])
+    expect(stderr).not.toContain('known-token')
+  })
+
   test('hours for a command that cannot park, and hours, times and names that are none', async () => {
     const verify = await add('x', ['verify', join(here.cwd, 'data')], '--between', '20:00-06:00')
     expect(verify.stderr).toContain('--between goes with mirror and run')
     expect((await add('x', command(), '--between', '20-6')).stderr).toContain('expected hours such as 20:00-06:00')
     expect((await add('x', command(), '--jitter', '10')).stderr).toContain('such as 10m')
+    expect((await add('x', command(), '--jitter', '400d')).stderr).toContain('--jitter is too long')
+    const boot = await cli('add', 'x', '--cron', '@reboot', '--', ...command())
+    expect(boot.stderr).toContain('of such words there are @yearly')
     expect((await add('../x', command())).stderr).toContain('cannot be the name of a schedule')
     const unknown = await cli('show', 'nope')
     expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('There is no schedule nope')])

@@ -130,11 +130,8 @@ async function named({ args }: Context, folder: ScheduleFolder): Promise<Schedul
 
 async function unknownAmong(name: string, folder: ScheduleFolder): Promise<DataferryError> {
   const names = (await folder.list()).map((one) => one.name)
-  const known = names.length === 0 ? 'none' : names.join(', ')
-  return new DataferryError(
-    'SCHEDULE_NOT_FOUND',
-    `There is no schedule ${name} in this state folder; there is ${known}.`,
-  )
+  const known = names.length === 0 ? 'which has none' : `which has ${names.join(', ')}`
+  return new DataferryError('SCHEDULE_NOT_FOUND', `There is no schedule ${name} in this state folder, ${known}.`)
 }
 
 function readJitter(text: string | undefined): number {

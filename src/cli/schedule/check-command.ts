@@ -1,11 +1,11 @@
-import { load } from '../../config/config.ts'
+import { load, type LoadedConfig } from '../../config/config.ts'
 import { environment } from '../../config/environment.ts'
 import { DataferryError } from '../../errors.ts'
 import type { Context } from '../command.ts'
 import { openDestination } from '../destination.ts'
 import { inspectOnly } from '../intake.ts'
 import { namedMirror, withSink } from '../mirror/with-mirror.ts'
-import { parserFor, readArguments } from '../parser.ts'
+import { parserFor, readArguments, type Typed } from '../parser.ts'
 import { readRolling } from '../verify/read-rolling.ts'
 import { SCHEDULABLE } from './schedulable.ts'
 
@@ -32,7 +32,10 @@ export async function checkCommand(context: Context, words: readonly string[], h
     throw refusal(`--between goes with ${PARKABLE.join(' and ')}: ${verb} cannot go on where it stopped.`)
   }
   const typed = readArguments(parserFor(verb, 'scheduled', command), command, rest)
+  refuseOwnRedis(typed)
+  refuseSecrets(context.config, words)
   const config = load({ flags: typed.settings, file: typed.config, env: environment(), cwd: process.cwd() })
+  refuseSecrets(config, words)
   const inner: Context = { ...context, ...typed, config }
   if (verb === 'run' || verb === 'enqueue') await inspectOnly(inner)
   else if (verb === 'mirror') await checkMirror(inner)
@@ -51,6 +54,31 @@ async function checkMirror(context: Context): Promise<void> {
   })
 }
 
+/** What `serve` gives to every command that it starts. */
+function refuseOwnRedis({ settings }: Pick<Typed, 'settings'>): void {
+  const own = settings.redis ?? settings.prefix
+  if (!own) return
+  throw refusal(
+    `${own.flag} does not go with a scheduled command, which uses the Redis of \`dataferry serve\`: leave it out.`,
+  )
+}
+
+/** Shorter ones are found by accident. */
+const SHORTEST_SECRET = 8
+
+/** Refuses what has the value of a secret that is known here in it, in whatever form. */
+function refuseSecrets({ tokens }: LoadedConfig, words: readonly string[]): void {
+  const ofServers = tokens.servers.map(
+    (server) => [tokens.sourceOf(server)?.name ?? server, tokens.get(server)] as const,
+  )
+  const ofEnvironment = SECRET_VARIABLES.map((name) => [name, environment()[name]?.trim()] as const)
+  for (const [source, secret = ''] of [...ofServers, ...ofEnvironment]) {
+    const at = secret.length < SHORTEST_SECRET ? -1 : words.findIndex((word) => word.includes(secret))
+    if (at >= 0) throw refusal(`Word ${at + 1} of the command contains the secret of ${source}: ${NO_SECRETS}`)
+  }
+}
+
+const SECRET_VARIABLES = ['DATAVERSE_API_TOKEN', 'DATAVERSE_KEY', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
 const NO_SECRETS = 'put it into the environment of `dataferry serve`, or into a file that --token-file names.'
 /** An API token of Dataverse is a UUID. */
 const TOKEN = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
