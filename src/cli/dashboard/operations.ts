@@ -186,7 +186,7 @@ function ofPastedText({ code, message, advice }: DataferryError): DataferryError
       'is not served here: choose a server of this dashboard, or',
     )
     .replaceAll('give it with --server', 'choose a server, as part of an address')
-  return new DataferryError(code, text, advice === undefined ? {} : { advice })
+  return new DataferryError(code, text, { advice })
 }
 
 /** Reads what `plan` or `enqueue` printed. Throws what it ended with. */
