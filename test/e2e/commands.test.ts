@@ -195,14 +195,14 @@ test('run touches no batch but its own, and its own can be taken up by the worke
   expect((await first.ended).code).toBe(130)
   await dataverse.set({ bytesPerSecond: 0 })
   const status = await home.run(['status', '--json'])
-  const open = records(status.stdout).find(({ event, state }) => event === 'batch' && state === 'open')
+  const open = records(status.stdout).find(({ event, state }) => event === 'batch' && state === 'parked')
   const id = String(open?.['id'])
 
   const other = await run('1', 'named').ended
   expect(other.code).toBe(0)
   expect(other.stdout + other.stderr).not.toContain(id)
   const parked = records((await home.run(['status', id, '--json'])).stdout)
-  expect(parked).toContainEqual(expect.objectContaining({ event: 'batch', id, state: 'open', open: 1, active: 0 }))
+  expect(parked).toContainEqual(expect.objectContaining({ event: 'batch', id, state: 'parked', open: 1, active: 0 }))
 
   expect((await home.run(['resume', to('left'), '--enqueue', '--server', dataverse.url])).code).toBe(0)
   const worker = await home.run(['work', '--until-done', '--processes', '1', '--server', dataverse.url])

@@ -64,7 +64,13 @@ export function proofOf({ metadata, size }: Head): Proof | undefined {
   const key = metadata[NAMES.key]
   if (!checksum || !verified.success) return undefined
   const digests = ALGORITHMS.flatMap((name) => parseChecksum(name, metadata[nameOf(name)] ?? '') ?? [])
-  return { checksum, digests, size, verified: verified.data, ...(key !== undefined && { key }) }
+  return {
+    checksum,
+    ...(digests.length > 0 && { digests }),
+    size,
+    verified: verified.data,
+    ...(key !== undefined && { key }),
+  }
 }
 
 /** The key of the stage that committed an object. */
