@@ -14,7 +14,7 @@ const KINDS = [
   ['latest', 'ocfl'],
   ['all', 'ocfl'],
 ] as const
-const HISTORIES = 8
+const HISTORIES = 6
 const DATASETS = 30
 const RUNS = 20
 /** Requests of one run that meet a fault. */
