@@ -43,7 +43,8 @@ async function serveAll(context: Context): Promise<ExitCode> {
   const refused = new AbortController()
   const signal = AbortSignal.any([context.signal, refused.signal])
   const mayOpen = namedDestinations(context.texts('to'), process.cwd())
-  await (await import('../dashboard/read-options.ts')).checkReach(context)
+  const { checkReach } = await import('../dashboard/read-options.ts')
+  await checkReach(context)
   if (config.notify) await checkSecrets(context)
   // The private Redis stays while a part is started anew.
   await using runtime = await openRuntime(context, 'worker')
