@@ -43,7 +43,6 @@ async function serveAll(context: Context): Promise<ExitCode> {
   const refused = new AbortController()
   const signal = AbortSignal.any([context.signal, refused.signal])
   const mayOpen = namedDestinations(context.texts('to'), process.cwd())
-  const { checkReach } = await import('../dashboard/read-options.ts')
   await checkReach(context)
   if (config.notify) await checkSecrets(context)
   // The private Redis stays while a part is started anew.
@@ -78,4 +77,9 @@ async function serveAll(context: Context): Promise<ExitCode> {
 async function checkSecrets(context: Context): Promise<void> {
   const { notifyTargets } = await import('../notify/targets.ts')
   notifyTargets(context)
+}
+
+/** Apart from what it is called by: TypeScript leaves the name of an import as it is in a function with `await using`. */
+async function checkReach(context: Context): Promise<void> {
+  return (await import('../dashboard/read-options.ts')).checkReach(context)
 }
