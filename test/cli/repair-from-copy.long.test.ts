@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
 import { batchOf, done, itemAt, plannedBatch, recorded } from '../batch/fixtures.ts'
 import { bytesOf, store } from '../contracts/sink-bytes.ts'
+import { records } from '../e2e/cli.ts'
 import { runInProcess, type Ended } from './in-process.ts'
 
 const GOOD = bytesOf(100)
@@ -65,11 +66,8 @@ it('never spreads what is damaged in the copy, too, and says so', async () => {
   await rm(copy('lost'))
   const { code, stdout } = await repair('--json')
   expect(code).toBe(1)
-  const records = stdout
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
-  expect(records.filter(({ event }) => event === 'not-repaired')).toEqual([
+  const said = records(stdout)
+  expect(said.filter(({ event }) => event === 'not-repaired')).toEqual([
     {
       event: 'not-repaired',
       path: 'lost',
@@ -85,7 +83,7 @@ it('never spreads what is damaged in the copy, too, and says so', async () => {
       message: 'The copy is damaged as well.',
     },
   ])
-  expect(records.at(-1)).toMatchObject({ event: 'repair', repaired: 0, notRepaired: 2, aside: 0 })
+  expect(said.at(-1)).toMatchObject({ event: 'repair', repaired: 0, notRepaired: 2, aside: 0 })
   expect(await readFile(data('rotten'))).toEqual(Buffer.from(BAD))
   expect(await aside()).toEqual([])
 })

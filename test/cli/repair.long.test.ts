@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { startDataverse, type StandIn } from '../fakes/dataverse/server.ts'
 import { worldOf } from '../fakes/worlds.ts'
 import { useRedis } from '../redis.ts'
+import { records } from '../e2e/cli.ts'
 import { runInProcess, type Ended } from './in-process.ts'
 
 const redis = useRedis()
@@ -61,11 +62,7 @@ it('names what the server has no more, and what it has otherwise now, and leaves
     writeFileSync(data('b.txt'), 'y'.repeat(50))
     const { code, stdout } = await repair('--json')
     expect(code).toBe(1)
-    const records = stdout
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Record<string, unknown>)
-    expect(records.filter(({ event }) => event === 'not-repaired')).toMatchObject([
+    expect(records(stdout).filter(({ event }) => event === 'not-repaired')).toMatchObject([
       { path: 'doi-10.5072-FK2-TEST/a.txt', state: 'changed', code: 'SOURCE_NOT_FOUND' },
       { path: 'doi-10.5072-FK2-TEST/b.txt', state: 'changed', code: 'MANIFEST_MISMATCH' },
     ])

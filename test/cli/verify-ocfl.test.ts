@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { layoutNamed } from '../../src/proof/ocfl/layout.ts'
 import { rootOf } from '../proof/ocfl/object-draft.ts'
+import { records } from '../e2e/cli.ts'
 import { runInProcess, type Ended } from './in-process.ts'
 
 const ID = 'doi:10.5072/FK2/A'
@@ -23,16 +24,10 @@ afterEach(async () => {
 
 const verify = (...args: readonly string[]): Promise<Ended> => runInProcess(['verify', ...args], { cwd })
 
-const records = ({ stdout }: Ended): readonly unknown[] =>
-  stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as unknown)
-
 it('a storage root of OCFL is recognised, and validated by its own inventories', async () => {
   const ended = await verify(join(cwd, 'root'), '--json')
   expect(ended.code).toBe(0)
-  expect(records(ended)).toEqual([
+  expect(records(ended.stdout)).toEqual([
     expect.objectContaining({ event: 'ocfl-verified', kind: 'root', objects: 1, versions: 2, files: 2, errors: 0 }),
   ])
 })
@@ -47,7 +42,7 @@ it('content that has changed is named with the code of the specification, and th
   await writeFile(join(cwd, 'root', PLACE, 'v1/content/1.csv'), 'content X\n')
   const ended = await verify(join(cwd, 'root'), '--json')
   expect(ended.code).toBe(1)
-  expect(records(ended)).toEqual([
+  expect(records(ended.stdout)).toEqual([
     expect.objectContaining({
       event: 'ocfl-finding',
       level: 'error',

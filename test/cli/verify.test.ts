@@ -10,6 +10,7 @@ import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
 import { checksumOf } from '../contracts/hash.ts'
 import { bytesOf, store } from '../contracts/sink-bytes.ts'
 import { all, done, itemAt, plannedBatch, recorded, unread } from '../batch/fixtures.ts'
+import { records } from '../e2e/cli.ts'
 import { runInProcess, type Ended } from './in-process.ts'
 import { Recorder } from './recorder.ts'
 
@@ -128,8 +129,7 @@ it('keeps what it has found beside the data, and names kind, batch and dataset i
   await rm(join(cwd, 'data/gone'))
   const report = join(cwd, 'report')
   expect((await verify('--report', `${report}.ndjson`)).code).toBe(1)
-  const found = (await readFile(`${report}.ndjson`, 'utf8')).trimEnd().split('\n')
-  expect(found.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+  expect(records(await readFile(`${report}.ndjson`, 'utf8'))).toMatchObject([
     { path: '=extra', kind: 'extra', size: 1 },
     { path: 'cut', kind: 'wrong-size', batch: 'b1', expected: '100 bytes', found: '99 bytes' },
     { path: 'gone', kind: 'missing', batch: 'b1' },
@@ -167,8 +167,8 @@ it('sees a file whose name, or whose folder’s name, is not UTF-8', async () =>
   await writeFile(place('\ufffd.txt'), 'xxx')
   const { code, stdout } = await verify('--json')
   expect(code).toBe(1)
-  const found = stdout.split('\n').filter((line) => line.includes('"extra"') && line.includes('finding'))
-  expect(found.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+  const found = records(stdout).filter(({ event, state }) => event === 'finding' && state === 'extra')
+  expect(found).toMatchObject([
     { path: '\\xff.txt', size: 2 },
     { path: 'ds\\xfe/in.txt', size: 1 },
     { path: '\ufffd.txt', size: 3 },

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { records } from '../e2e/cli.ts'
 import { file } from './file.ts'
 import { mirrorHomes, type MirrorHome } from './home.ts'
 
@@ -23,8 +24,7 @@ async function mirrored(...layout: readonly string[]): Promise<void> {
 }
 
 function lacking(text: string): unknown[] {
-  const lines = text.trimEnd().split('\n')
-  return lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ state }) => state === 'unfetched')
+  return records(text).filter(({ state }) => state === 'unfetched')
 }
 
 const FOUND = [
