@@ -3,6 +3,7 @@ import { DataferryError } from '../errors.ts'
 import type { JsonShape } from '../json/json-parts.ts'
 import type { SearchScope } from '../model/mirror-source.ts'
 import { answerParts } from './answer-parts.ts'
+import { LONGEST_IDENTIFIER } from './identifier.ts'
 import type { Installation } from './installation.ts'
 import { checkData } from './json-call.ts'
 import { pause } from '../async/pause.ts'
@@ -116,8 +117,9 @@ export class DatasetSearch {
     let last = after
     for (const { entity_id: id, global_id: pid } of found) {
       if (id <= last) throw this.#unexpected('does not filter and sort by id as it was asked')
-      // A PID of an unknown kind is the matter of that dataset alone: none keeps others from being found.
-      if (!scope.harvested && (pid === '' || /^\d+$/.test(pid))) throw this.#unexpected('lists a dataset without a PID')
+      // A harvested one may be known by any name; of others, a PID of an unknown kind is the matter of that dataset alone.
+      const isPid = pid.length <= LONGEST_IDENTIFIER && /[^\d\s]/.test(pid)
+      if (!scope.harvested && !isPid) throw this.#unexpected('lists a dataset without a PID')
       last = id
     }
     return found

@@ -15,7 +15,7 @@ const SCHEMES: readonly { readonly host: RegExp; readonly scheme: string }[] = [
 ]
 
 /** Longest identifier, including the URL of a page, in characters. */
-const LONGEST = 2000
+export const LONGEST_IDENTIFIER = 2000
 
 /**
  * Understands an identifier. Resolver URLs become PIDs: `https://doi.org/10.5072/X` and `https://hdl.handle.net/1/X`,
@@ -24,13 +24,13 @@ const LONGEST = 2000
  */
 export function parseIdentifier(identifier: Identifier): KnownIdentifier {
   const text = String(identifier)
-    .slice(0, LONGEST + 1)
+    .slice(0, LONGEST_IDENTIFIER + 1)
     .trim()
   if (/^\d+$/.test(text)) {
     const id = Number(text)
     if (id > 0 && Number.isSafeInteger(id)) return { kind: 'id', id }
   }
-  const pid = typeof identifier === 'string' && text.length <= LONGEST ? pidIn(text) : undefined
+  const pid = typeof identifier === 'string' && text.length <= LONGEST_IDENTIFIER ? pidIn(text) : undefined
   if (pid === undefined) throw new DataferryError('ARGUMENT_INVALID', complaint(text))
   return { kind: 'pid', pid }
 }
