@@ -138,12 +138,11 @@ class RootCheck {
 
   async layout(): Promise<PathOf> {
     for (const release of ['1.0', '1.1'] as const) {
-      if (await this.#tree.read(`0=ocfl_${release}`)) this.#release = release
+      if ((await this.#text(`0=ocfl_${release}`)) !== undefined) this.#release = release
     }
-    const chunks = await this.#tree.read('ocfl_layout.json')
-    if (!chunks) return undefined
-    const json = parseJson((await wholeFile(chunks, LONGEST))?.toString('utf8') ?? '')
-    const { data: named } = layoutSchema.safeParse(json)
+    const text = await this.#text('ocfl_layout.json')
+    if (text === undefined) return undefined
+    const { data: named } = layoutSchema.safeParse(parseJson(text))
     if (!named) {
       this.#tell('E070', 'ocfl_layout.json')
       return undefined
@@ -164,10 +163,9 @@ class RootCheck {
   }
 
   async #known(extension: string): Promise<PathOf> {
-    const chunks = await this.#tree.read(`extensions/${extension}/config.json`)
+    const text = await this.#text(`extensions/${extension}/config.json`)
     // Without a file the defaults of the extension count.
-    if (!chunks) return layoutOf({ extensionName: extension })?.pathOf
-    return layoutOf(parseJson((await wholeFile(chunks, LONGEST))?.toString('utf8') ?? ''))?.pathOf
+    return layoutOf(text === undefined ? { extensionName: extension } : parseJson(text))?.pathOf
   }
 
   async declarations(): Promise<void> {
@@ -175,10 +173,14 @@ class RootCheck {
     if (this.#declarations.length === 0) this.#tell('E069', '')
     for (const name of this.#declarations) {
       if (!/^0=ocfl_1\.[01]$/.test(name)) this.#tell('E079', name)
-      const chunks = await this.#tree.read(name)
-      const text = chunks && (await wholeFile(chunks, LONGEST))?.toString('utf8')
-      if (text !== `${name.slice(2)}\n`) this.#tell('E080', name)
+      if ((await this.#text(name)) !== `${name.slice(2)}\n`) this.#tell('E080', name)
     }
+  }
+
+  /** A small file; '': it is longer than it may be, undefined: it is not there. */
+  async #text(path: string): Promise<string | undefined> {
+    const chunks = await this.#tree.read(path)
+    return chunks && ((await wholeFile(chunks, LONGEST))?.toString('utf8') ?? '')
   }
 
   #extension({ path, kind }: TreeEntry): void {
