@@ -4,11 +4,11 @@ import type { KnownPath } from '../../batch/known-paths.ts'
 import { newVerifyProgress, verifyDestination, type Finding } from '../../batch/verify-destination.ts'
 import { DataferryError } from '../../errors.ts'
 import { listMirrors } from '../../mirror/order.ts'
-import { mirrorReceipts, verifyMetadata } from '../../mirror/proof.ts'
+import { verifyMetadata } from '../../mirror/proof.ts'
 import { plural } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { candidates } from '../../proof/repair/candidates.ts'
-import { objectReceipts } from '../../proof/ocfl/object-receipts.ts'
+import { receiptsOfMirrors } from '../../proof/ocfl/object-receipts.ts'
 import {
   asideOf,
   dropPendingRepair,
@@ -97,7 +97,7 @@ async function look(context: Context, sink: Sink, { kept, wrong, isMeant }: Look
     progress,
     choose: (paths, seen) => candidates(paths, { results: readResults(sink.records), fresh, isMeant }, seen),
     proven: provenBy(readResults(sink.records)),
-    also: ofMirrors(sink, signal),
+    also: receiptsOfMirrors(sink, signal),
   })
   const shown = showProgress(context, () => ({ progress, wrong: wrong.count, reading: files.open() }))
   const dataset = datasetOf(sink.records)
@@ -114,11 +114,6 @@ async function look(context: Context, sink: Sink, { kept, wrong, isMeant }: Look
     await shown.stop()
   }
   return unreadable
-}
-
-async function* ofMirrors(sink: Sink, signal: AbortSignal): ReturnType<typeof mirrorReceipts> {
-  yield* objectReceipts(sink, signal)
-  yield* mirrorReceipts(sink.records)
 }
 
 /** Metadata is small: it is looked at whatever was verified lately. */

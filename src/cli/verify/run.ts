@@ -1,10 +1,10 @@
 import { setMaxListeners } from 'node:events'
 import { newVerifyProgress, verifyDestination, type Finding } from '../../batch/verify-destination.ts'
 import { DataferryError, isAbort } from '../../errors.ts'
-import { mirrorReceipts, verifyMetadata } from '../../mirror/proof.ts'
+import { verifyMetadata } from '../../mirror/proof.ts'
 import { formatBytes, formatCount } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
-import { objectReceipts } from '../../proof/ocfl/object-receipts.ts'
+import { receiptsOfMirrors } from '../../proof/ocfl/object-receipts.ts'
 import { datasetOf } from '../../proof/verify/dataset-of.ts'
 import { findingRecord } from '../../proof/verify/finding-record.ts'
 import type { RollingShare } from '../../proof/verify/rolling-share.ts'
@@ -111,7 +111,7 @@ async function* findingsAt(
     ...(share && { choose: (paths, shown) => share.choose(paths, shown) }),
     digests: isQuick ? [] : context.config.settings.digest,
     proven: provenBy(readResults(sink.records)),
-    also: ofMirrors(sink, signal),
+    also: receiptsOfMirrors(sink, signal),
   })
   const shown = showProgress(context, () => ({
     progress,
@@ -124,12 +124,6 @@ async function* findingsAt(
   } finally {
     await shown.stop()
   }
-}
-
-/** What mirrors say of a file counts more than what its object says: it names its size, and what the server published. */
-async function* ofMirrors(sink: Sink, signal: AbortSignal): ReturnType<typeof mirrorReceipts> {
-  yield* objectReceipts(sink, signal)
-  yield* mirrorReceipts(sink.records)
 }
 
 function printTally(

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Stated } from '../../batch/known-paths.ts'
 import { listMirrors, readOrder, type MirrorOrder } from '../../mirror/order.ts'
-import { idOf } from '../../mirror/proof.ts'
+import { idOf, mirrorReceipts } from '../../mirror/proof.ts'
 import { heldDatasets, readFiles, readState } from '../../mirror/state.ts'
 import type { Checksum } from '../../model/checksum.ts'
 import type { Sink } from '../../sinks/sink.ts'
@@ -18,8 +18,17 @@ import { rootOf } from './mirror-objects.ts'
 import type { Objects } from './objects.ts'
 import { rootFiles, storageRootAt } from './storage-root.ts'
 
+/**
+ * All that the mirrors of a destination say is there and lacks, objects included. What a mirror says of a file counts more than what its
+ * object says: it names its size, and what the server published.
+ */
+export async function* receiptsOfMirrors(sink: Sink, signal: AbortSignal): ReturnType<typeof mirrorReceipts> {
+  yield* objectReceipts(sink, signal)
+  yield* mirrorReceipts(sink.records)
+}
+
 /** What the objects of mirrors say is there, as receipts under the name of each mirror. */
-export async function* objectReceipts(
+async function* objectReceipts(
   sink: Sink,
   signal: AbortSignal,
 ): AsyncGenerator<{ readonly id: string; readonly receipts: AsyncIterable<Stated> }> {
