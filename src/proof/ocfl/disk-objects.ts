@@ -49,7 +49,6 @@ export class DiskObjects implements Objects {
   async replace(path: string, content: string | Uint8Array): Promise<void> {
     const whole = join(this.#root, path)
     await mkdir(dirname(whole), { recursive: true })
-    await mkdir(join(this.#root, EXTENSIONS), { recursive: true })
     const folder = await this.#stagingFolder()
     try {
       const temporary = join(folder, 'file')

@@ -5,7 +5,7 @@ import { parseJson } from '../../json/parse-json.ts'
 import type { Sink, Stage, StageOptions } from '../../sinks/sink.ts'
 import { inMemory } from '../pack/pack-entry.ts'
 import { fill, putFile } from '../put-file.ts'
-import type { TreeEntry } from '../tree.ts'
+import { storedTree, wholeFile, type TreeEntry } from '../tree.ts'
 import { OBJECT_DECLARATION, sidecarName, type Addressing } from './inventory.ts'
 import { EXTENSIONS, type Objects, type StagedVersion, type WholeVersion } from './objects.ts'
 
@@ -33,13 +33,8 @@ export class StoredObjects implements Objects {
   }
 
   async read(path: string): Promise<Uint8Array | undefined> {
-    const place = this.#base + path
-    if (!(await this.#sink.stat(place, READ_KEY, this.#signal))) return undefined
-    const chunks: Uint8Array[] = []
-    for await (const chunk of await this.#sink.read(place, this.#signal)) {
-      if (chunk instanceof Uint8Array) chunks.push(chunk)
-    }
-    return Buffer.concat(chunks)
+    const chunks = await storedTree(this.#sink, READ_KEY, this.#signal).read(this.#base + path)
+    return chunks && wholeFile(chunks, Infinity)
   }
 
   async list(path: string): Promise<readonly string[]> {
