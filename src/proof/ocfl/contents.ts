@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { DataferryError } from '../../errors.ts'
-import { ADDRESSING, OBJECT_DECLARATION, sidecarName, type Inventory } from './inventory.ts'
+import { ADDRESSING, byPath, OBJECT_DECLARATION, sidecarName, type Inventory } from './inventory.ts'
 import type { Objects } from './objects.ts'
 
 /** An object that is not ours to change, or not as its inventory says. */
@@ -29,7 +29,7 @@ export class Contents {
   static async of(objects: Objects, path: string, inventory: Inventory, unfinished?: string): Promise<Contents> {
     const { id, digestAlgorithm, manifest } = inventory
     const contents = new Contents(path, inventory)
-    const digests = new Map(Object.entries(manifest).flatMap(([digest, all]) => all.map((one) => [one, digest])))
+    const digests = byPath(manifest)
     const ofNothing = createHash(digestAlgorithm).digest('hex')
     for await (const { path: file, size, kind } of objects.files(path)) {
       if (isInventory(file) || (unfinished !== undefined && file.startsWith(`${unfinished}/`))) continue

@@ -41,6 +41,11 @@ export function readInventory(bytes: Uint8Array): Inventory | undefined {
   return inventorySchema.safeParse(parseJson(Buffer.from(bytes).toString('utf8'))).data
 }
 
+/** Digests by path, of a manifest or the state of a version. */
+export function byPath(digested: Readonly<Record<string, readonly string[]>>): Map<string, string> {
+  return new Map(Object.entries(digested).flatMap(([digest, paths]) => paths.map((path) => [path, digest])))
+}
+
 export function inventoryText(inventory: Inventory): string {
   return `${JSON.stringify(inventory, null, 2)}\n`
 }

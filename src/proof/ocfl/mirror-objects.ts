@@ -8,7 +8,7 @@ import type { HoldingFile } from '../holding.ts'
 import { versionHoldings } from '../mirror-holdings.ts'
 import { heldIn, verifiedBytes, type ReadHeld } from '../verified-bytes.ts'
 import { Contents } from './contents.ts'
-import type { Addressing, Inventory } from './inventory.ts'
+import { byPath, type Addressing, type Inventory } from './inventory.ts'
 import { openObject } from './open-object.ts'
 import { openStorageRoot, type StorageRoot } from './storage-root.ts'
 import { writeVersion, type OcflOptions } from './write-version.ts'
@@ -76,8 +76,7 @@ async function addVersions(
 
 /** Digests of what an object has, by place. */
 function contentsOf(inventory: Inventory | undefined, top: string): ReadonlyMap<string, string> {
-  const entries = Object.entries(inventory?.manifest ?? {})
-  return new Map(entries.flatMap(([digest, paths]) => paths.map((path) => [top + path, digest])))
+  return new Map([...byPath(inventory?.manifest ?? {})].map(([path, digest]) => [top + path, digest]))
 }
 
 /** Digests of files by the place of their bytes, each read once at most: what is in the object already is not. */

@@ -8,6 +8,7 @@ import { inMemory } from '../pack/pack-entry.ts'
 import { verifiedBytes, type ReadHeld } from '../verified-bytes.ts'
 import { Contents } from './contents.ts'
 import {
+  byPath,
   compareVersions,
   datasetVersionOf,
   inventoryText,
@@ -111,11 +112,6 @@ function newInventory(id: string, digestAlgorithm: Addressing): Inventory {
 
 /** Where a version has the metadata of the dataset. */
 const METADATA = '.dataverse/'
-
-/** Digests by path. */
-function byPath(state: Readonly<Record<string, readonly string[]>>): Map<string, string> {
-  return new Map(Object.entries(state).flatMap(([digest, paths]) => paths.map((path) => [path, digest])))
-}
 
 /** Whether what is held is the payload of one of these versions. Files are read only where nothing else tells what they are. */
 async function isPayloadOf(
