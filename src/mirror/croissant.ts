@@ -4,10 +4,10 @@ import { z } from 'zod'
 import { recordText } from '../batch/record.ts'
 import { parseJson } from '../json/parse-json.ts'
 import { parseChecksum } from '../model/checksum.ts'
-import { safeFilePath, safePath } from '../model/path.ts'
 import { checksumsOf } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { names, type MirrorOrder } from './order.ts'
+import { shownPath, versionFolder } from './shown-path.ts'
 import { isHeld, type HeldFile, type HeldVersion, type MirroredDataset } from './state.ts'
 
 /** The server's own description, and beside it what that lacks. */
@@ -41,7 +41,7 @@ export async function withSidecars(
       continue
     }
     const { [SIDECAR]: before, ...others } = metadata
-    const top = order.versions === 'all' ? `${folder}/v${number}` : folder
+    const top = versionFolder(order, folder, number)
     const text = sidecarOf(await records.read(names.metadata(order.name, folder, number, EXPORT)), top, files)
     const name = names.metadata(order.name, folder, number, SIDECAR)
     if (text !== undefined) await records.write(name, text)
@@ -90,7 +90,7 @@ const CONTEXT = { '@vocab': 'https://schema.org/', sc: 'https://schema.org/', cr
 /** Where a mirror keeps the file that an export names by its folder and name. */
 function placeOf({ '@id': id }: FileObject, top: string): string {
   const directory = dirname(id)
-  return safePath(`${top}/${safeFilePath(directory === '.' ? '' : directory, basename(id)).path}`).path
+  return shownPath(top, directory === '.' ? '' : directory, basename(id))
 }
 
 /**

@@ -3,7 +3,6 @@ import { basename } from 'node:path/posix'
 import { isDay } from '../model/calendar.ts'
 import type { ListedFile, MislistedFile } from '../model/listing.ts'
 import type { FoundDataset, ReleasedVersion } from '../model/mirror-source.ts'
-import { safeFilePath, safePath } from '../model/path.ts'
 import { PathRegistry } from '../model/path-registry.ts'
 import { fileFilter, type FileFilter } from '../plan/file-filter.ts'
 import { originalName } from '../plan/file-item.ts'
@@ -13,6 +12,7 @@ import { fileChanges, type Change, type ShownFile } from './changes.ts'
 import { isDescribedAnew, withSidecars } from './croissant.ts'
 import { keepMetadata, type LookOptions } from './metadata.ts'
 import { places } from './order.ts'
+import { shownPath, versionFolder } from './shown-path.ts'
 import { countsOf, isHeld, isShown, readFiles, type HeldFile, type HeldVersion, type MirroredDataset } from './state.ts'
 
 const FORMAT = 'original'
@@ -162,24 +162,18 @@ export class Looker {
   /** The files of a version that are wanted, each with its place. */
   #wanted(folder: string, version: string, files: readonly ListedFile[]): readonly Wanted[] {
     const registry = new PathRegistry()
-    const top = this.#topOf(folder, version)
+    const top = versionFolder(this.#options.order, folder, version)
     // By id, so that a file keeps its name when another one of that name comes.
     const sorted = files.filter((file) => this.#filter(file, FORMAT)).sort((a, b) => a.id - b.id)
     return sorted.map((file) => {
       const name = file.tabular ? originalName(file) : file.label
-      // Cut as a whole: the folder counts as well.
-      const { path: wanted } = safePath(`${top}/${safeFilePath(file.directory, name).path}`)
-      const path = registry.claim(wanted)
+      const path = registry.claim(shownPath(top, file.directory, name))
       return { path, file, version, expect: published(file, FORMAT) }
     })
   }
 
-  #topOf(folder: string, version: string): string {
-    return this.#options.order.versions === 'all' ? `${folder}/v${version}` : folder
-  }
-
   #inDataset(path: string, folder: string, version: string): string {
-    return path.slice(this.#topOf(folder, version).length + 1)
+    return path.slice(versionFolder(this.#options.order, folder, version).length + 1)
   }
 
   #changes(

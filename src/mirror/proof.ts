@@ -77,12 +77,13 @@ async function mirrored(records: Records, mirror: string, dataset: number): Prom
   return { order, files: new Map(files.map((file) => [placeOf(file), file])) }
 }
 
-function itemOf({ file, path, content = path, size, checksum }: HeldFile, n: number, { server }: MirrorOrder): Item {
+function itemOf(held: HeldFile, n: number, { server }: MirrorOrder): Item {
+  const { file, size, checksum } = held
   return {
     n,
     server,
     ref: { kind: 'file', file, format: 'original' },
-    path: content,
+    path: placeOf(held),
     line: 0,
     expect: { ...(size !== undefined && { size }), ...(checksum && { checksum }) },
     origin: {},

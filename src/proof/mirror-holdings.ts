@@ -1,10 +1,12 @@
 import { DataferryError } from '../errors.ts'
 import { names, type MirrorOrder } from '../mirror/order.ts'
 import { readPending } from '../mirror/pending.ts'
+import { versionFolder } from '../mirror/shown-path.ts'
 import {
   heldDatasets,
   isHeld,
   isShown,
+  placeOf,
   readFiles,
   readState,
   type HeldFile,
@@ -65,7 +67,7 @@ function holdingOf(
   { number, releaseTime, metadata = {} }: Version,
   all: readonly HeldFile[],
 ): Holding & { readonly dataset: DatasetVersion } {
-  const top = order.versions === 'all' ? `${folder}/v${number}/` : `${folder}/`
+  const top = `${versionFolder(order, folder, number)}/`
   const files = all.filter(({ path }) => path.startsWith(top))
   const inDataset = (path: string): string => path.slice(top.length)
   return {
@@ -81,13 +83,13 @@ function holdingOf(
         : []),
     ],
     files: repeatable(
-      files.filter(isShown).map(({ path, content = path, file, size = 0, checksum, digests }) => ({
-        place: content,
-        path: inDataset(path),
-        size,
-        checksum,
-        digests,
-        id: `${order.server}/file.xhtml?fileId=${file}`,
+      files.filter(isShown).map((one) => ({
+        place: placeOf(one),
+        path: inDataset(one.path),
+        size: one.size ?? 0,
+        checksum: one.checksum,
+        digests: one.digests,
+        id: `${order.server}/file.xhtml?fileId=${one.file}`,
         fetchedAt,
       })),
     ),
