@@ -7,7 +7,7 @@ import { writeAt } from '../../sinks/disk/bytes.ts'
 import { syncFolder } from '../../sinks/disk/folders.ts'
 import { linkOrCopy } from '../../sinks/disk/places.ts'
 import { diskTree, type TreeEntry } from '../tree.ts'
-import { OBJECT_DECLARATION, sidecarName, type Addressing } from './inventory.ts'
+import { declarationText, OBJECT_DECLARATION, sidecarName, type Addressing } from './inventory.ts'
 import { EXTENSIONS, type Objects, type StagedVersion, type WholeVersion } from './objects.ts'
 
 /** Where versions grow. */
@@ -127,7 +127,7 @@ export class DiskObjects implements Objects {
           await writeSynced(join(folder, at, sidecarName(algorithm)), sidecar)
         }
         await removeEmpty(join(folder, version))
-        if (version === 'v1') await writeSynced(join(folder, OBJECT_DECLARATION), `${OBJECT_DECLARATION.slice(2)}\n`)
+        if (version === 'v1') await writeSynced(join(folder, OBJECT_DECLARATION), declarationText(OBJECT_DECLARATION))
         for (const one of folders) await syncFolder(one).catch(() => undefined)
         if (version === 'v1') {
           mkdirSync(dirname(target), { recursive: true })

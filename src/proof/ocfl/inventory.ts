@@ -56,7 +56,17 @@ export function sidecarName(algorithm: string): string {
 }
 
 export function sidecarText(inventory: Uint8Array | string, algorithm: Addressing): string {
-  return `${createHash(algorithm).update(inventory).digest('hex')} inventory.json\n`
+  return sidecarLine(createHash(algorithm).update(inventory).digest('hex'))
+}
+
+/** What is in a sidecar of this digest. */
+export function sidecarLine(hex: string): string {
+  return `${hex} inventory.json\n`
+}
+
+/** What is in a declaration of this name, of an object or a storage root. */
+export function declarationText(name: string): string {
+  return `${name.slice('0='.length)}\n`
 }
 
 /** `v3` → 3 */

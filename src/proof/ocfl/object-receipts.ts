@@ -6,8 +6,10 @@ import { heldDatasets, readFiles, readState } from '../../mirror/state.ts'
 import type { Checksum } from '../../model/checksum.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import {
+  declarationText,
   OBJECT_DECLARATION,
   readInventory,
+  sidecarLine,
   sidecarName,
   sidecarText,
   versionNumber,
@@ -101,7 +103,7 @@ interface ObjectFile {
 async function* objectFiles(objects: Objects, object: string, found: readonly string[]): AsyncGenerator<ObjectFile> {
   const newest = await newestInventory(objects, object, found)
   const { digestAlgorithm: algorithm = 'sha512', manifest = {}, versions = {} } = newest?.inventory ?? {}
-  yield { path: `${object}/${OBJECT_DECLARATION}`, checksum: sha256Of(`${OBJECT_DECLARATION.slice(2)}\n`) }
+  yield { path: `${object}/${OBJECT_DECLARATION}`, checksum: sha256Of(declarationText(OBJECT_DECLARATION)) }
   for (const [hex, paths] of Object.entries(manifest)) {
     for (const path of paths) yield { path: `${object}/${path}`, checksum: { algorithm, hex } }
   }
@@ -114,7 +116,7 @@ async function* objectFiles(objects: Objects, object: string, found: readonly st
 
 /** An inventory and its sidecar. */
 function* inventoryFiles(at: string, algorithm: Addressing, hex: string | undefined): Generator<ObjectFile> {
-  const sidecar = hex === undefined ? undefined : sha256Of(`${hex} inventory.json\n`)
+  const sidecar = hex === undefined ? undefined : sha256Of(sidecarLine(hex))
   yield { path: `${at}/inventory.json`, checksum: hex === undefined ? undefined : { algorithm, hex } }
   yield { path: `${at}/${sidecarName(algorithm)}`, checksum: sidecar }
 }
@@ -137,7 +139,7 @@ async function newestInventory(
     if (!inventory) continue
     const { digestAlgorithm: algorithm } = inventory
     const hex = await inventoryDigest(objects, at, algorithm)
-    if (sidecarText(bytes, algorithm) === `${hex} inventory.json\n`) return { inventory, hex }
+    if (hex !== undefined && sidecarText(bytes, algorithm) === sidecarLine(hex)) return { inventory, hex }
     damaged = { inventory, hex }
   }
   return damaged

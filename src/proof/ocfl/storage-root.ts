@@ -7,6 +7,7 @@ import { shownUrl } from '../../model/shown-url.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { translated } from '../disk-errors.ts'
 import { DiskObjects } from './disk-objects.ts'
+import { declarationText } from './inventory.ts'
 import { layoutOf, usualLayout, type Layout } from './layout.ts'
 import { EXTENSIONS, type Objects } from './objects.ts'
 import { StoredObjects } from './stored-objects.ts'
@@ -99,7 +100,7 @@ export function rootFiles({ config, description }: Layout): readonly (readonly [
   return [
     [`${EXTENSIONS}/${extensionName}/config.json`, `${JSON.stringify(config, null, 2)}\n`],
     [LAYOUT_FILE, `${JSON.stringify({ extension: extensionName, description }, null, 2)}\n`],
-    [ROOT_DECLARATION, `${ROOT_DECLARATION.slice(2)}\n`],
+    [ROOT_DECLARATION, declarationText(ROOT_DECLARATION)],
   ]
 }
 

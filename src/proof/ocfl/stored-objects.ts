@@ -6,7 +6,7 @@ import type { Sink, Stage, StageOptions } from '../../sinks/sink.ts'
 import { inMemory } from '../pack/pack-entry.ts'
 import { fill, putFile } from '../put-file.ts'
 import { storedTree, wholeFile, type TreeEntry } from '../tree.ts'
-import { OBJECT_DECLARATION, sidecarName, type Addressing } from './inventory.ts'
+import { declarationText, OBJECT_DECLARATION, sidecarName, type Addressing } from './inventory.ts'
 import { EXTENSIONS, type Objects, type StagedVersion, type WholeVersion } from './objects.ts'
 
 /** For looks that are no condition of a write. */
@@ -129,7 +129,7 @@ export class StoredObjects implements Objects {
         await claim.commit(inventory)
         await this.replace(`${object}/${sidecarName(algorithm)}`, sidecar)
         if (version === 'v1') {
-          await this.replace(`${object}/${OBJECT_DECLARATION}`, `${OBJECT_DECLARATION.slice(2)}\n`)
+          await this.replace(`${object}/${OBJECT_DECLARATION}`, declarationText(OBJECT_DECLARATION))
         }
         await this.#sink.remove(this.#base + unfinishedPath(object))
       },

@@ -4,6 +4,7 @@ import { ExternalSort } from '../../../batch/external-sort.ts'
 import { parseJson } from '../../../json/parse-json.ts'
 import { translated } from '../../disk-errors.ts'
 import { wholeFile, type Tree, type TreeEntry } from '../../tree.ts'
+import { declarationText } from '../inventory.ts'
 import { layoutOf } from '../layout.ts'
 import type { TreeReading } from './check-content.ts'
 import { findingOf, quoted, REGISTERED, strangeEntry, type OcflFinding, type OcflRelease } from './codes.ts'
@@ -173,7 +174,7 @@ class RootCheck {
     if (this.#declarations.length === 0) this.#tell('E069', '')
     for (const name of this.#declarations) {
       if (!/^0=ocfl_1\.[01]$/.test(name)) this.#tell('E079', name)
-      if ((await this.#text(name)) !== `${name.slice(2)}\n`) this.#tell('E080', name)
+      if ((await this.#text(name)) !== declarationText(name)) this.#tell('E080', name)
     }
   }
 
