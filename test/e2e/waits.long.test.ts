@@ -57,7 +57,7 @@ test('access is requested once, waited for, and used by the same command; what c
   expect(await record('failures.csv')).toMatch(new RegExp(`SOURCE_RETENTION_OVER.*${RETENTION}`))
   const status = await home.run(['status', '--json'])
   expect(records(status.stdout).find(({ event }) => event === 'batch')).toMatchObject({
-    ...{ state: 'waiting', waiting: 1, failed: 2, done: 1, open: 0 },
+    ...{ state: 'parked', waiting: 1, failed: 2, done: 1, open: 0 },
   })
   expect((await home.run(['status'])).stdout).toContain('1 file waits for access')
 
