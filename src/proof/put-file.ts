@@ -1,27 +1,30 @@
-import type { Sink, Stage } from '../sinks/sink.ts'
+import type { Sink, Stage, StageOptions } from '../sinks/sink.ts'
 import { createHash } from '../transfer/hash.ts'
 import { Meter } from '../transfer/meter.ts'
 
 interface Place {
   readonly path: string
   readonly key: string
-  /** Undefined: unknown. */
-  readonly size: number | undefined
+  /** Undefined: unknown, and a stage is then a claim from its beginning. */
+  readonly size?: number | undefined
   readonly signal: AbortSignal
 }
 
 /** Puts bytes at a path of a sink; what an earlier try left is written anew. */
 export async function putFile(sink: Sink, place: Place, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  const { path, key, size, signal } = place
-  const ref = { kind: 'file', file: 0, format: 'original' } as const
-  const item = { n: 0, server: '', ref, path, expect: size === undefined ? {} : { size } }
-  const stage = await sink.stage({ key, item, signal })
+  const stage = await sink.stage(stageOptions(place))
   try {
     await fill(stage, sink, place, chunks)
   } finally {
     await stage[Symbol.asyncDispose]()
-    await sink.forget(key)
+    await sink.forget(place.key)
   }
+}
+
+/** What a sink is told of a file that is no item of a batch. */
+export function stageOptions({ path, key, size, signal }: Place): StageOptions {
+  const ref = { kind: 'file', file: 0, format: 'original' } as const
+  return { key, item: { n: 0, server: '', ref, path, expect: size === undefined ? {} : { size } }, signal }
 }
 
 /** Fills a stage from its beginning, and commits it. A sink remembers what is in it by MD5. */

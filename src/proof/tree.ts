@@ -68,7 +68,7 @@ async function* walk(root: string, folder: string): AsyncGenerator<TreeEntry> {
 }
 
 /** All of a file that has no more bytes than that. @returns undefined where it has more */
-export async function wholeFile(chunks: AsyncIterable<Uint8Array>, most: number): Promise<Buffer | undefined> {
+export async function wholeFile(chunks: AsyncIterable<Uint8Array>, most = Infinity): Promise<Buffer | undefined> {
   const held: Uint8Array[] = []
   let length = 0
   for await (const chunk of chunks) {

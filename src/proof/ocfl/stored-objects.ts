@@ -4,7 +4,7 @@ import { DataferryError } from '../../errors.ts'
 import { parseJson } from '../../json/parse-json.ts'
 import type { Sink, Stage, StageOptions } from '../../sinks/sink.ts'
 import { inMemory } from '../pack/pack-entry.ts'
-import { fill, putFile } from '../put-file.ts'
+import { fill, putFile, stageOptions } from '../put-file.ts'
 import { storedTree, wholeFile, type TreeEntry } from '../tree.ts'
 import { declarationText, OBJECT_DECLARATION, sidecarName, type Addressing } from './inventory.ts'
 import { EXTENSIONS, type Objects, type StagedVersion, type WholeVersion } from './objects.ts'
@@ -34,7 +34,7 @@ export class StoredObjects implements Objects {
 
   async read(path: string): Promise<Uint8Array | undefined> {
     const chunks = await storedTree(this.#sink, READ_KEY, this.#signal).read(this.#base + path)
-    return chunks && wholeFile(chunks, Infinity)
+    return chunks && wholeFile(chunks)
   }
 
   async list(path: string): Promise<readonly string[]> {
@@ -142,7 +142,7 @@ export class StoredObjects implements Objects {
     const bytes = Buffer.from(content)
     const place = this.#base + path
     const hex = hash('md5', bytes)
-    const options = stageOptions(place, this.#signal)
+    const options = stageOptions({ path: place, key: keyOf(place), signal: this.#signal })
     await this.#sink.put(options, bytes, { checksum: { algorithm: 'md5', hex }, verified: 'checksum' })
     await this.#sink.forget(options.key)
   }
@@ -161,7 +161,7 @@ class Claim implements AsyncDisposable {
   }
 
   static async take(sink: Sink, path: string, object: string, signal: AbortSignal): Promise<Claim> {
-    const options = stageOptions(path, signal)
+    const options = stageOptions({ path, key: keyOf(path), signal })
     await sink.stat(path, options.key, signal)
     try {
       const stage = await sink.stage(options)
@@ -180,12 +180,6 @@ class Claim implements AsyncDisposable {
     await this.#stage[Symbol.asyncDispose]()
     await this.#sink.forget(this.#options.key)
   }
-}
-
-/** Without a size, so that a stage is a claim from its beginning. */
-function stageOptions(path: string, signal: AbortSignal): StageOptions {
-  const ref = { kind: 'file', file: 0, format: 'original' } as const
-  return { key: keyOf(path), item: { n: 0, server: '', ref, path, expect: {} }, signal }
 }
 
 function keyOf(path: string): string {

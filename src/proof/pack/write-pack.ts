@@ -12,7 +12,7 @@ import { syncFolder } from '../../sinks/disk/folders.ts'
 import { removeEmptyWorkspace } from '../../sinks/disk/workspace.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { sinkError, translated } from '../disk-errors.ts'
-import { putFile } from '../put-file.ts'
+import { putFile, stageOptions } from '../put-file.ts'
 import type { PackEntry, Serialization } from './pack-entry.ts'
 import { tarOf } from './tar.ts'
 import { zipOf } from './zip.ts'
@@ -79,12 +79,7 @@ async function writeObjects(name: string, entries: AsyncIterable<PackEntry>, tar
 /** The right to write below a name in a store, whatever is made there; it ends with its process. Rejects with `SINK_BUSY`. @returns gives it back */
 async function claimFolder(name: string, { sink, marker, signal }: PackTarget): Promise<() => Promise<void>> {
   const key = `pack-claim-${hash('sha256', name).slice(0, 16)}`
-  const ref = { kind: 'file', file: 0, format: 'original' } as const
-  const stage = await sink.stage({
-    key,
-    item: { n: 0, server: '', ref, path: `${name}/${marker}`, expect: {} },
-    signal,
-  })
+  const stage = await sink.stage(stageOptions({ path: `${name}/${marker}`, key, signal }))
   return async () => {
     await stage[Symbol.asyncDispose]()
     await sink.forget(key)
