@@ -5,6 +5,9 @@ import type { Records } from '../sinks/sink.ts'
 import { names } from './folder.ts'
 import { recordLines } from './record.ts'
 
+/** The list itself, in the folder of its records. */
+export const LIST = 'records.sha256'
+
 /** A record of a batch. */
 export interface RecordSum {
   /** Relative to the batch's folder. */
@@ -57,7 +60,7 @@ export async function* checkRecords(records: Records, id: BatchId): AsyncGenerat
     isThere = true
     const [, sha256, name] = LINE.exec((text ?? '').slice(0, LONGEST_LINE)) ?? []
     if (sha256 !== undefined && name !== undefined) expected.set(name, sha256)
-    else yield { state: 'changed', name: 'records.sha256' }
+    else yield { state: 'changed', name: LIST }
   }
   if (!isThere) return
   for await (const sum of recordSums(records, id, await listedRecords(records, id))) {

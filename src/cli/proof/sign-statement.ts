@@ -1,0 +1,26 @@
+import { names } from '../../batch/folder.ts'
+import { NAMESPACE, sign, signerOf, type Signing } from '../../proof/ssh-signature.ts'
+import type { Records } from '../../sinks/sink.ts'
+import type { Context } from '../command.ts'
+import type { Subject } from './statement-subject.ts'
+
+/** Writes the signature of the list, and whose it is. */
+export async function signList(
+  { config }: Context,
+  records: Records,
+  { folder }: Subject,
+  signing: Signing,
+): Promise<void> {
+  const signature = await sign(signing, records.streamLog(names.recordSums(folder), 0))
+  const signers =
+    '# Whose signature records.sha256.sig is. Anybody can write this file: compare the key with one that you have from its owner.\n' +
+    `${signerName(config)} namespaces="${NAMESPACE}" ${signerOf(signature) ?? ''}\n`
+  await records.write(names.signers(folder), signers)
+  await records.write(names.signature(folder), signature)
+}
+
+/** As `allowed_signers` can have it: there a comma, a blank or an asterisk would mean something. */
+export function signerName({ settings }: Context['config']): string {
+  const mail = settings.contactEmail ?? settings.organizationEmail ?? ''
+  return /^[\w.+-]+@[\w.-]+$/.test(mail) ? mail : 'dataferry'
+}
