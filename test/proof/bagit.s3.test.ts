@@ -127,6 +127,19 @@ await describeWithOneS3('Bags', (kind) => {
     },
   )
 
+  test('are not made over a statement that is whole', async () => {
+    const statement = packTarget(sink, { stamp: 'fedcba9876543210', marker: 'records.sha256' })
+    // eslint-disable-next-line @typescript-eslint/require-await -- the records of a batch are read with awaits
+    const entries = async function* () {
+      yield { path: 'records.sha256', size: 1, chunks: inMemory(Buffer.from('x')) }
+    }
+    await writePack('stated', entries(), statement)
+    await expect(writePack('stated', bagOf({ a: '1' }), target('folder'))).rejects.toMatchObject({
+      code: 'SINK_EXISTS',
+    })
+    expect(await isWritten('stated', statement)).toBe(true)
+  })
+
   test.each(['zip', 'tar'] as const)('that are one %s file go up in parts without a place in between', async (form) => {
     await writePack('packed', bagOf(CONTENTS, { serialization: form }), target(form))
     const folder = await mkdtemp(join(tmpdir(), 'df-bag-'))

@@ -41,7 +41,7 @@ export interface Subject {
 export interface Form {
   readonly noun: 'bag' | 'crate'
   /** The file without which it is none; it comes last. */
-  readonly marker: string
+  readonly marker: PackTarget['marker']
   readonly stamped: string
   readonly allowMissing: boolean
   /** What else the flags say of how it is made, as JSON has it. */

@@ -17,12 +17,15 @@ import type { PackEntry, Serialization } from './pack-entry.ts'
 import { tarOf } from './tar.ts'
 import { zipOf } from './zip.ts'
 
-/** Where bags and crates are written to. */
+/** The last file of each form: what has one is whole. */
+const MARKERS = ['bagit.txt', 'ro-crate-metadata.json', 'records.sha256'] as const
+
+/** Where bags, crates and statements are written to. */
 export interface PackTarget {
   readonly sink: Sink
   readonly serialization: Serialization
   /** The file that comes last in a store: nothing is a bag or crate without. */
-  readonly marker: string
+  readonly marker: (typeof MARKERS)[number]
   /** Stands for what it is made of, and how: hex. */
   readonly stamp: string
   /** The file of the bag or crate that has the stamp in it. */
@@ -86,9 +89,6 @@ async function claimFolder(name: string, { sink, marker, signal }: PackTarget): 
   }
 }
 
-/** The last files of all forms: what has one is whole. */
-const MARKERS: readonly string[] = ['bagit.txt', 'ro-crate-metadata.json']
-
 /** What tries left below a name that were stopped, whatever their flags. Rejects with `SINK_EXISTS` when anything else is there. */
 async function leftovers(name: string, target: PackTarget): Promise<Set<string>> {
   const { sink, signal } = target
@@ -98,7 +98,7 @@ async function leftovers(name: string, target: PackTarget): Promise<Set<string>>
     const key = putKey(path, target)
     const found = (await sink.stat(path, key, signal))?.key ?? ''
     if (!isPutKey(found, path)) throw inTheWay(path, target, 'something else')
-    if (found !== key && MARKERS.includes(path.slice(name.length + 1))) whole = path
+    if (found !== key && MARKERS.some((marker) => path === `${name}/${marker}`)) whole = path
     paths.add(path)
   }
   if (whole !== undefined) throw inTheWay(whole, target, 'what was made with other flags, and is whole')
