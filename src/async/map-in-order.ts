@@ -12,7 +12,7 @@ export interface MapOptions {
  * (`p-map` alone leaves while other work still runs).
  */
 export async function* mapInOrder<T, R>(
-  values: AsyncIterable<T>,
+  values: Iterable<T> | AsyncIterable<T>,
   { concurrency, ahead }: MapOptions,
   work: (value: T) => Promise<R>,
 ): AsyncGenerator<R> {

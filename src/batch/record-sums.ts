@@ -41,7 +41,7 @@ export async function* recordSums(
   id: BatchId,
   listed: readonly string[],
 ): AsyncGenerator<RecordSum, void> {
-  yield* mapInOrder(each(listed), AT_ONCE, async (name) => {
+  yield* mapInOrder(listed, AT_ONCE, async (name) => {
     const hash = createHash('sha256')
     let size = 0
     for await (const chunk of records.streamLog(name, 0)) {
@@ -74,8 +74,3 @@ export async function* checkRecords(records: Records, id: BatchId): AsyncGenerat
 
 const LINE = /^([0-9a-f]{64}) {2}(.+)$/
 const LONGEST_LINE = 4096
-
-// eslint-disable-next-line @typescript-eslint/require-await -- what works on them is asynchronous
-async function* each(values: readonly string[]): AsyncGenerator<string> {
-  yield* values
-}
