@@ -159,9 +159,10 @@ class BagCheck {
     this.#options.signal.throwIfAborted()
     const named = byPath(facts)
     const findings: BagFinding[] = []
-    const there = [...named].flatMap(([path, { size }]) => (size === undefined ? [] : [path]))
+    const isThere = (path: string): boolean => named.get(path)?.size !== undefined
+    const there = [...named.keys()].filter(isThere)
     const plain = new Map(there.toReversed().map((path) => [plainForm(path), path]))
-    const distinct = [...named.keys()].filter((path) => there.includes(path) || !plain.has(plainForm(path)))
+    const distinct = [...named.keys()].filter((path) => isThere(path) || !plain.has(plainForm(path)))
     if (new Set(distinct.map(folded)).size < distinct.length) {
       const [path] = distinct
       findings.push({ state: 'odd', path, message: 'Another name differs from it only in case or accents.' })
