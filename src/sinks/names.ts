@@ -34,6 +34,11 @@ export function checkPlace(place: string): void {
   else checkPath(place)
 }
 
+/** Whether a path of a destination is that of a record, which no stage, look or link is for. */
+export function isRecord(path: string): boolean {
+  return path.startsWith(`${RECORDS_FOLDER}/`) && !ASIDE.test(path)
+}
+
 /** Checks the name of a record or of a folder of records, relative to `.dataferry/`. Throws `ARGUMENT_INVALID`. */
 export function checkRecordName(name: string): void {
   const first = checkSegments(name, 'record name').at(0)

@@ -551,6 +551,30 @@ export function describeMirror(on: string, homeOf: () => Promise<MirrorHome>): v
         expect((await home.cli('verify', home.destination)).code).toBe(0)
       })
 
+      it('names damaged metadata that a repair leaves, and brings the rest back, whatever its folders are called', async () => {
+        const pid = 'doi:10.5072/FK2/N'
+        home.repository.deposit(pid, [file('n.txt', 'notes', 'metadata')], { collection: 'ice' })
+        await create('--metadata', 'all')
+        await home.run()
+        home.repository.publish(pid, () => [file('other.txt', 'other')])
+        await home.run()
+        const superseded = `${ASIDE}/doi-10.5072-FK2-N/v1.0/metadata/n.txt`
+        const [one = '', two = ''] = Object.keys(await home.files(`${METADATA}/doi-10.5072-FK2-A/v1.0`))
+        const copy = folderPlace(join(home.folder, 'copy'))
+        await copy.write(superseded, 'notes')
+        await home.place.write(superseded, 'NOTES')
+        await home.place.write(`${METADATA}/doi-10.5072-FK2-A/v1.0/${one}`, 'damaged')
+        await home.place.remove(`${METADATA}/doi-10.5072-FK2-A/v1.0/${two}`)
+        const { code, stdout } = await home.cli('repair', home.destination, 'm', '--from', copy.url)
+        expect([code, stdout.replaceAll('\n', ' ')]).toEqual([
+          1,
+          expect.stringContaining('1 file repaired (5 B), 2 not'),
+        ])
+        for (const name of [one, two])
+          expect(stdout).toContain(`not repaired  ${METADATA}/doi-10.5072-FK2-A/v1.0/${name}`)
+        expect(await home.files(ASIDE)).toEqual({ 'doi-10.5072-FK2-N/v1.0/metadata/n.txt': 'notes' })
+      })
+
       it('compares a file by its checksum alone where no listing and no record says how large it is', async () => {
         const tabular = { original: 'a,b\n1,2\n', header: ['a', 'b'], tab: '1\t2\n', statedOriginalSize: null }
         const id = home.repository.deposit('doi:10.5072/FK2/T', [{ label: 't.tab', tabular }], { collection: 'ice' })

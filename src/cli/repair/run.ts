@@ -23,6 +23,7 @@ import { findingRecord } from '../../proof/verify/finding-record.ts'
 import { readResults } from '../../proof/verify/results.ts'
 import { provenBy } from '../../proof/verify/sums.ts'
 import { DAY_MS } from '../../proof/verify/summary.ts'
+import { isRecord } from '../../sinks/names.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { idsMeant } from '../batch-names.ts'
 import type { Context, ExitCode } from '../command.ts'
@@ -155,7 +156,7 @@ async function mend(context: Context, sink: Sink, kept: Keeping, wrong: WrongFil
   await writePendingRepair(records, begun)
   for await (const { path, state } of wrong.all()) {
     // The name stays, and shows the good bytes in one step.
-    if (state === 'changed') await sink.link(path, asideOf(pending, path), signal)
+    if (state === 'changed' && !isRecord(path)) await sink.link(path, asideOf(pending, path), signal)
   }
   const inner = { ...context, signal }
   await using mendable = new WrongFiles()

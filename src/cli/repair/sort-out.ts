@@ -3,6 +3,7 @@ import { objectPaths } from '../../proof/ocfl/object-receipts.ts'
 import { OBJECT_DECLARATION } from '../../proof/ocfl/inventory.ts'
 import { failedSchema, type Failed } from '../../proof/repair/failed.ts'
 import type { WrongFile, WrongFiles } from '../../proof/repair/wrong-files.ts'
+import { isRecord } from '../../sinks/names.ts'
 import type { Sink } from '../../sinks/sink.ts'
 
 /**
@@ -27,7 +28,7 @@ export async function sortOut(
   for await (const one of wrong.all()) {
     const object = await objectOf(one)
     const { path } = one
-    if (path.startsWith('.dataferry/mirrors/') && path.includes('/metadata/')) {
+    if (isRecord(path)) {
       const message = 'Metadata that a mirror keeps is not repaired: put it back from a copy of the destination.'
       await refused.add(path, { path, code: 'RECORD_UNREADABLE', message })
     } else if (object !== undefined && broken.has(object)) {
