@@ -8,7 +8,6 @@ import { verifyMetadata } from '../../mirror/proof.ts'
 import { plural } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { candidates } from '../../proof/repair/candidates.ts'
-import { receiptsOfMirrors } from '../../proof/ocfl/object-receipts.ts'
 import {
   asideOf,
   dropPendingRepair,
@@ -20,8 +19,8 @@ import type { Failed } from '../../proof/repair/failed.ts'
 import { WrongFiles } from '../../proof/repair/wrong-files.ts'
 import { datasetOf } from '../../proof/verify/dataset-of.ts'
 import { findingRecord } from '../../proof/verify/finding-record.ts'
+import { onRecord } from '../../proof/verify/on-record.ts'
 import { readResults } from '../../proof/verify/results.ts'
-import { provenBy } from '../../proof/verify/sums.ts'
 import { DAY_MS } from '../../proof/verify/summary.ts'
 import { isRecord } from '../../sinks/names.ts'
 import type { Sink } from '../../sinks/sink.ts'
@@ -97,8 +96,7 @@ async function look(context: Context, sink: Sink, { kept, wrong, isMeant }: Look
     concurrency: FILES_AT_ONCE,
     progress,
     choose: (paths, seen) => candidates(paths, { results: readResults(sink.records), fresh, isMeant }, seen),
-    proven: provenBy(readResults(sink.records)),
-    also: receiptsOfMirrors(sink, signal),
+    ...onRecord(sink, signal),
   })
   const shown = showProgress(context, () => ({ progress, wrong: wrong.count, reading: files.open() }))
   const dataset = datasetOf(sink.records)

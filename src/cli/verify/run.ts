@@ -4,12 +4,10 @@ import { DataferryError, isAbort } from '../../errors.ts'
 import { verifyMetadata } from '../../mirror/proof.ts'
 import { formatBytes, formatCount } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
-import { receiptsOfMirrors } from '../../proof/ocfl/object-receipts.ts'
 import { datasetOf } from '../../proof/verify/dataset-of.ts'
 import { findingRecord } from '../../proof/verify/finding-record.ts'
+import { onRecord } from '../../proof/verify/on-record.ts'
 import type { RollingShare } from '../../proof/verify/rolling-share.ts'
-import { readResults } from '../../proof/verify/results.ts'
-import { provenBy } from '../../proof/verify/sums.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { openDestination } from '../destination.ts'
@@ -110,8 +108,7 @@ async function* findingsAt(
     progress,
     ...(share && { choose: (paths, shown) => share.choose(paths, shown) }),
     digests: isQuick ? [] : context.config.settings.digest,
-    proven: provenBy(readResults(sink.records)),
-    also: receiptsOfMirrors(sink, signal),
+    ...onRecord(sink, signal),
   })
   const shown = showProgress(context, () => ({
     progress,
