@@ -1,13 +1,12 @@
 import { setMaxListeners } from 'node:events'
 import { listBatches } from '../../batch/folder.ts'
-import type { KnownPath } from '../../batch/known-paths.ts'
 import { newVerifyProgress, verifyDestination, type Finding } from '../../batch/verify-destination.ts'
 import { DataferryError } from '../../errors.ts'
 import { listMirrors } from '../../mirror/order.ts'
 import { verifyMetadata } from '../../mirror/proof.ts'
 import { plural } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
-import { candidates } from '../../proof/repair/candidates.ts'
+import { candidates, type CandidateOptions } from '../../proof/repair/candidates.ts'
 import {
   asideOf,
   dropPendingRepair,
@@ -78,7 +77,7 @@ async function finishEarlier(context: Context, sink: Sink): Promise<'ended' | 'p
 interface Looking {
   readonly kept: Keeping
   readonly wrong: WrongFiles
-  readonly isMeant: (received: NonNullable<KnownPath['received']>) => boolean
+  readonly isMeant: CandidateOptions['isMeant']
 }
 
 /** @returns how many records cannot be read */
@@ -123,7 +122,7 @@ async function* withMetadata(
 ): AsyncGenerator<Finding> {
   yield* findings
   for await (const finding of verifyMetadata(records)) {
-    if ('batch' in finding && isMeant({ ...finding, kind: 'received', finishedAt: '' })) yield finding
+    if ('batch' in finding && isMeant(finding)) yield finding
   }
 }
 
@@ -173,7 +172,7 @@ async function mend(context: Context, sink: Sink, kept: Keeping, wrong: WrongFil
 }
 
 /** Whether a file is of the mirrors and batches that are named; all, where none is. Rejects with `ARGUMENT_INVALID`. */
-async function meant({ records, url }: Sink, named: readonly string[]): Promise<Looking['isMeant']> {
+async function meant({ records, url }: Sink, named: readonly string[]): Promise<CandidateOptions['isMeant']> {
   if (named.length === 0) return () => true
   const mirrors = await listMirrors(records)
   const batches = (await listBatches(records)).map(({ id }) => id)

@@ -1,5 +1,5 @@
 import type { KnownPath } from '../../batch/known-paths.ts'
-import type { VerifyProgress } from '../../batch/verify-destination.ts'
+import type { KnownBy, VerifyProgress } from '../../batch/verify-destination.ts'
 import { joined } from '../../mirror/joined.ts'
 import { lastReadAt, needsReading } from '../verify/last-read.ts'
 import type { Result } from '../verify/result.ts'
@@ -11,7 +11,7 @@ export interface CandidateOptions {
   /** What was found right since then is not read again; undefined: everything is read. */
   readonly fresh: Date | undefined
   /** Whether a file may be repaired. */
-  readonly isMeant: (received: NonNullable<KnownPath['received']>) => boolean
+  readonly isMeant: (file: Pick<KnownBy, 'batch' | 'mirror'>) => boolean
 }
 
 /** Paths where a file that was received may be missing or changed: only a look at it tells. */
