@@ -25,9 +25,19 @@ import { plural } from '../model/format.ts'
  * @param runtime a Redis that knows what was brought here before, and divides the streams of servers; `plan` does without
  */
 export async function takeIn(context: Context, sink: Sink, runtime?: LazyRuntime): Promise<BegunBatch> {
+  await using manifests = await ManifestFiles.open(context)
+  return await takeInFiles(context, manifests, sink, runtime)
+}
+
+/** The same for manifests that are open; the caller disposes them. */
+export async function takeInFiles(
+  context: Context,
+  manifests: ManifestFiles,
+  sink: Sink,
+  runtime?: LazyRuntime,
+): Promise<BegunBatch> {
   const { config, has, out } = context
   const passedOver = ({ message }: DataferryError): void => out.warn(`${message} That batch is left as it is.`)
-  await using manifests = await ManifestFiles.open(context)
   const given = await inspect(context, manifests, (text) => out.say(text))
   const refuseLost = async (): Promise<void> => {
     if (!has('new') && runtime) await refuseLostRecords(sink, () => batchesAt(runtime, sink))

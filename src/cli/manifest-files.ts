@@ -34,9 +34,18 @@ export class ManifestFiles implements AsyncDisposable {
     if (given.length === 0 && !namesDatasets(typed)) {
       throw refusal('No manifest is given: give a file, - for standard input, ids and PIDs, --collection or --query.')
     }
+    return this.#filled((manifests) => manifests.#take(given))
+  }
+
+  /** A manifest that `write` makes; nobody has typed it. */
+  static made(name: string, write: (path: string) => Promise<unknown>): Promise<ManifestFiles> {
+    return this.#filled((manifests) => manifests.add(name, write))
+  }
+
+  static async #filled(fill: (manifests: ManifestFiles) => Promise<void>): Promise<ManifestFiles> {
     const manifests = new ManifestFiles()
     try {
-      await manifests.#take(given)
+      await fill(manifests)
       return manifests
     } catch (error) {
       await manifests[Symbol.asyncDispose]()

@@ -1,6 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { writeFile } from 'node:fs/promises'
 import { names, readBatch, removeFolder } from '../../batch/folder.ts'
 import { Outcomes } from '../../batch/outcomes.ts'
 import { isReported } from '../../batch/report.ts'
@@ -19,7 +17,8 @@ import type { WrongFiles } from '../../proof/repair/wrong-files.ts'
 import type { Records, Sink } from '../../sinks/sink.ts'
 import { runBatch } from '../batch-run.ts'
 import type { Context } from '../command.ts'
-import { takeIn } from '../intake.ts'
+import { takeInFiles } from '../intake.ts'
+import { ManifestFiles } from '../manifest-files.ts'
 import { pasted } from '../pasted.ts'
 import { lazyRuntime } from '../runtime.ts'
 
@@ -46,13 +45,14 @@ export async function fromServer(
   const close = async (): Promise<void> => await runtime[Symbol.asyncDispose]()
   try {
     const opened = pending.batch === undefined ? undefined : await reopened(sink, pending.batch)
-    const inner = opened ? forServers(context, opened.batch.servers) : context
     const begun = opened ?? (wrong && (await begin(context, sink, wrong, runtime)))
     if (!begun) return { end: 'ended', failures: nothing, drop: () => Promise.resolve(), [Symbol.asyncDispose]: close }
     const { id, servers } = begun.batch
     await writePendingRepair(records, { ...pending, batch: id })
     const isOver = await isReported(records, id)
-    const code = isOver ? 0 : await runBatch(forServers(inner, servers), sink, begun, runtime, () => Promise.resolve(0))
+    const code = isOver
+      ? 0
+      : await runBatch(forServers(context, servers), sink, begun, runtime, () => Promise.resolve(0))
     return {
       end: code === 0 ? 'ended' : 'parked',
       async *failures() {
@@ -91,17 +91,11 @@ async function begin(
 ): Promise<BegunBatch | undefined> {
   await using again = new WantedAgain(sink.records, mirroredItems(sink.records), 'received')
   for await (const one of wrong.all()) await again.add(one)
-  const folder = await mkdtemp(join(tmpdir(), 'dataferry-'))
-  try {
-    const manifest = join(folder, 'repair.csv')
-    await writeFile(manifest, again.rows())
-    tellOmitted(context, again)
-    if (again.count === 0) return undefined
-    context.out.say(`Fetching ${plural(again.count, 'file')} …`)
-    return await takeIn({ ...forServers(context, [...again.servers]), args: [manifest] }, sink, runtime)
-  } finally {
-    await rm(folder, { recursive: true })
-  }
+  await using manifests = await ManifestFiles.made('repair.csv', (path) => writeFile(path, again.rows()))
+  tellOmitted(context, again)
+  if (again.count === 0) return undefined
+  context.out.say(`Fetching ${plural(again.count, 'file')} …`)
+  return await takeInFiles(forServers(context, [...again.servers]), manifests, sink, runtime)
 }
 
 function tellOmitted({ out }: Context, { unknown, aside, archives }: WantedAgain): void {
