@@ -1,5 +1,4 @@
 import { wordsOf, type Finding } from '../../batch/verify-destination.ts'
-import { visibleText } from '../../model/visible-text.ts'
 import type { FindingRecord } from '../../proof/verify/finding-record.ts'
 import type { Output, Tone } from '../terminal/output.ts'
 
@@ -10,11 +9,11 @@ export function printFinding(out: Output, finding: Finding, record: FindingRecor
   const [what, text, tone] = shown(finding)
   out.line(`${what.padEnd('missing'.length)}  ${text}`, tone)
   const owner = [record.mirror ?? record.batch, record.dataset].filter((name) => name !== undefined)
-  if (owner.length > 0) out.line(`    of ${visibleText(owner.join(', '))}`, 'dim')
+  if (owner.length > 0) out.line(`    of ${owner.join(', ')}`, 'dim')
 }
 
 function shown(finding: Exclude<Finding, { state: 'ok' | 'size-only' }>): [what: string, text: string, Tone] {
-  const path = visibleText(finding.path)
+  const { path } = finding
   switch (finding.state) {
     case 'missing':
       return ['missing', path, 'bad']

@@ -24,8 +24,8 @@ const lineSchema = z.union([resultSchema, goneSchema, z.object({ run: runSchema 
 export type PendingLine = z.infer<typeof lineSchema>
 
 /** The newest result of every path, in the order of `sortText`. What cannot be read counts as not seen. */
-export async function* readResults(records: Records): AsyncGenerator<Result, void> {
-  for await (const line of linesOf(records, names.results, resultSchema)) yield line
+export function readResults(records: Records): AsyncGenerator<Result, void> {
+  return linesOf(records, names.results, resultSchema)
 }
 
 /**
