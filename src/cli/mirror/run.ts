@@ -1,4 +1,4 @@
-import { setMaxListeners } from 'node:events'
+import { anySignal } from '../../async/any-signal.ts'
 import { movedHere } from '../../batch/destination.ts'
 import { isReported, readReport } from '../../batch/report.ts'
 import { names as batchNames, readBatch, removeFolder } from '../../batch/folder.ts'
@@ -37,9 +37,7 @@ export function runNamedMirror(given: Context): Promise<ExitCode> {
     await using runtime = lazyRuntime(context, 'worker')
     const opened = await runtime.get()
     await using ownership = await ownMirror(context, opened, order, sink)
-    const signal = AbortSignal.any([context.signal, ownership.lost])
-    // As that of the command.
-    setMaxListeners(0, signal)
+    const signal = anySignal(context.signal, ownership.lost)
     const parts = { sink, order: await withDigests(context, sink, order), runtime }
     try {
       return await (context.has('dry-run') ? preview : bring)({ ...context, signal }, parts)

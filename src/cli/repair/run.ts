@@ -1,4 +1,4 @@
-import { setMaxListeners } from 'node:events'
+import { anySignal } from '../../async/any-signal.ts'
 import { listBatches } from '../../batch/folder.ts'
 import { newVerifyProgress, verifyDestination, type Finding } from '../../batch/verify-destination.ts'
 import { DataferryError } from '../../errors.ts'
@@ -83,9 +83,7 @@ interface Looking {
 /** @returns how many records cannot be read */
 async function look(context: Context, sink: Sink, { kept, wrong, isMeant }: Looking): Promise<number> {
   const { out, now } = context
-  const signal = AbortSignal.any([context.signal, kept.lost])
-  // Each of the many requests that run at the same time listens to it.
-  setMaxListeners(0, signal)
+  const signal = anySignal(context.signal, kept.lost)
   const files = new FilesRead(sink, signal)
   const progress = newVerifyProgress()
   const fresh = context.has('full') ? undefined : new Date(now().getTime() - FRESH_DAYS * DAY_MS)
@@ -145,8 +143,7 @@ async function mend(context: Context, sink: Sink, kept: Keeping, wrong: WrongFil
   const { records } = sink
   const copy = context.text('from')
   await using held = await holdMirrors(context, sink, wrong)
-  const signal = AbortSignal.any([context.signal, kept.lost, held.lost])
-  setMaxListeners(0, signal)
+  const signal = anySignal(context.signal, kept.lost, held.lost)
   const pending = (await readPendingRepair(records)) ?? newRepair(context.now())
   if (copy !== undefined && pending.batch !== undefined) await dropBatch(records, pending.batch)
   const begun = { v: 1, run: pending.run } as const

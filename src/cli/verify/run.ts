@@ -1,4 +1,4 @@
-import { setMaxListeners } from 'node:events'
+import { anySignal } from '../../async/any-signal.ts'
 import { newVerifyProgress, verifyDestination, type Finding } from '../../batch/verify-destination.ts'
 import { DataferryError, isAbort } from '../../errors.ts'
 import { verifyMetadata } from '../../mirror/proof.ts'
@@ -62,9 +62,7 @@ async function verifyAt(context: Context, sink: Sink): Promise<ExitCode> {
   await using share = periodMs === undefined ? undefined : await rollingShare(sink, kept, periodMs, startedAt)
   const tally = new VerifyTally()
   const dataset = datasetOf(sink.records)
-  const signal = AbortSignal.any([context.signal, kept.lost])
-  // Each of the many requests that run at the same time listens to it.
-  setMaxListeners(0, signal)
+  const signal = anySignal(context.signal, kept.lost)
   for await (const finding of findingsAt({ ...context, signal }, sink, tally, share)) {
     tally.add(finding)
     await kept.add(finding)
