@@ -4,6 +4,7 @@ import { eachConcurrently } from '../async/each-concurrently.ts'
 import { nothing } from '../async/nothing.ts'
 import type { LineSet } from '../batch/line-set.ts'
 import { DataferryError } from '../errors.ts'
+import { DAY_MS } from '../model/calendar.ts'
 import { sameChecksum } from '../model/checksum.ts'
 import type { FoundDataset, MirrorSource } from '../model/mirror-source.ts'
 import type { Committed, Sink } from '../sinks/sink.ts'
@@ -31,7 +32,6 @@ import { heldDatasets, PARTS, readLines, readState } from './state.ts'
 import { storeDatasets, type DatasetStore } from './store.ts'
 
 /** How long what the search does not show may go unseen. */
-const DAY_MS = 24 * 60 * 60 * 1000
 const FULL_AFTER_MS = PARTS * DAY_MS
 /** A nightly run that begins a little earlier than the night before need not wait a day more. */
 const SLACK_MS = 60 * 60 * 1000

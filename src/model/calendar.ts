@@ -1,3 +1,5 @@
+export const DAY_MS = 24 * 60 * 60 * 1000
+
 /**
  * Noon UTC of a day (`2026-11-27`): by then it has begun everywhere, and servers judge embargoes by their own local day. An
  * invalid date for what is no day.

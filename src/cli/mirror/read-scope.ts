@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { DataferryError } from '../../errors.ts'
 import { openManifest } from '../../manifest/read-manifest.ts'
+import { DAY_MS } from '../../model/calendar.ts'
 import type { Target } from '../../model/entry.ts'
 import type { MirrorScope } from '../../mirror/order.ts'
 import type { Context } from '../command.ts'
@@ -79,8 +80,6 @@ export function readShare(flag: string, value: string | undefined): number | und
   if (percent >= 0 && percent <= 100) return percent / 100
   throw refusal(`--${flag}: expected a share such as 5%, not ${value}.`)
 }
-
-const DAY_MS = 24 * 60 * 60 * 1000
 
 /** `180d` or `12h`, in milliseconds. */
 export function readAge(flag: string, value: string | undefined): number {

@@ -1,4 +1,5 @@
-import { DAY_MS, type VerifyRun } from './summary.ts'
+import { DAY_MS } from '../../model/calendar.ts'
+import type { VerifyRun } from './summary.ts'
 
 /** What is to be told to find out what a rolling run owes; amounts in bytes, each file at least one. */
 export interface Owing {

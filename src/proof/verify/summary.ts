@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { isUnreadable, parseRecord, recordText } from '../../batch/record.ts'
+import { DAY_MS } from '../../model/calendar.ts'
 import type { Records } from '../../sinks/sink.ts'
 import { resultSchema, type Result } from './result.ts'
 
@@ -95,8 +96,6 @@ export function readWithin({ readOn }: VerifySummary, days: number, now: Date): 
   }
   return sum
 }
-
-export const DAY_MS = 24 * 60 * 60 * 1000
 
 /** The summary stays a small file. */
 const FINDINGS = 100
