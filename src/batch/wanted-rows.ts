@@ -29,7 +29,12 @@ export function canBeAsked({ ref }: Item): boolean {
 
 /** A row for people and spreadsheets: control characters are made visible, formulas inert. */
 export function csvRow(cells: readonly (string | number)[]): Uint8Array {
-  return Buffer.from(`${formatRecord(cells.map((cell) => inertCell(visibleText(String(cell)))))}\r\n`)
+  return Buffer.from(csvText(cells))
+}
+
+/** The same as text. */
+export function csvText(cells: readonly (string | number)[]): string {
+  return `${formatRecord(cells.map((cell) => inertCell(visibleText(String(cell)))))}\r\n`
 }
 
 /** The columns kind, id, dataset, version and path. */

@@ -1,5 +1,5 @@
 import { open, rename, rm, type FileHandle } from 'node:fs/promises'
-import { csvRow } from '../../batch/wanted-rows.ts'
+import { csvText } from '../../batch/wanted-rows.ts'
 import { DataferryError, messageOf } from '../../errors.ts'
 import type { FindingRecord } from '../../proof/verify/finding-record.ts'
 import { outputPlace, type OutputPlace } from './output-place.ts'
@@ -35,7 +35,7 @@ export class ReportFile implements AsyncDisposable {
     this.#place = place
     this.#file = file
     this.#isTable = name.toLowerCase().endsWith('.csv')
-    if (this.#isTable) this.#text = Buffer.from(csvRow(COLUMNS)).toString()
+    if (this.#isTable) this.#text = csvText(COLUMNS)
   }
 
   /** Opened before anything is read, so that nobody waits for hours to learn that it cannot be written. */
@@ -54,9 +54,7 @@ export class ReportFile implements AsyncDisposable {
   }
 
   async add(record: FindingRecord): Promise<void> {
-    this.#text += this.#isTable
-      ? Buffer.from(csvRow(COLUMNS.map((column) => record[column] ?? ''))).toString()
-      : `${JSON.stringify(record)}\n`
+    this.#text += this.#isTable ? csvText(COLUMNS.map((column) => record[column] ?? '')) : `${JSON.stringify(record)}\n`
     if (this.#text.length >= GATHERED) await this.#write()
   }
 

@@ -6,8 +6,10 @@ import { heldDatasets, readFiles, readState } from '../../mirror/state.ts'
 import type { Checksum } from '../../model/checksum.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import {
+  declarationText,
   OBJECT_DECLARATION,
   readInventory,
+  sidecarLine,
   sidecarName,
   sidecarText,
   versionNumber,
@@ -16,7 +18,7 @@ import {
 } from './inventory.ts'
 import { rootOf } from './mirror-objects.ts'
 import type { Objects } from './objects.ts'
-import { rootFiles, storageRootAt, type StorageRoot } from './storage-root.ts'
+import { rootFiles, storageRootAt } from './storage-root.ts'
 
 /** What the objects of mirrors say is there, as receipts under the name of each mirror. */
 export async function* objectReceipts(
@@ -61,23 +63,22 @@ async function* receiptsOf(sink: Sink, order: MirrorOrder, signal: AbortSignal):
   function* rootReceipts(): Generator<Stated> {
     for (const [path, text] of rootFiles(root.layout)) yield { n: 0, ...stated({ path, checksum: sha256Of(text) }) }
   }
-  // A mirror that never had a dataset has none.
-  let isRoot = (await root.objects.list('')).length > 0
-  if (isRoot) yield* rootReceipts()
+  let isRoot = false
   for await (const { id, pid, state } of heldDatasets(sink.records, order.name)) {
     if (state === 'purged' || state === 'linked') continue
     const object = root.layout.pathOf(pid)
-    if ((await root.objects.list(object)).length === 0) {
+    const found = await root.objects.list(object)
+    if (found.length === 0) {
       const files = await readFiles(sink.records, order.name, id)
       // It was never stored.
       if (!files.some(({ content }) => content?.startsWith(`${folder}/${object}/`))) continue
     }
-    if (!isRoot) {
-      isRoot = true
-      yield* rootReceipts()
-    }
-    for await (const file of objectFiles(root, pid)) yield { n: id, dataset: pid, ...stated(file) }
+    if (!isRoot) yield* rootReceipts()
+    isRoot = true
+    for await (const file of objectFiles(root.objects, object, found)) yield { n: id, dataset: pid, ...stated(file) }
   }
+  // A mirror that never had a dataset has none. To list all of a bucket for this costs much.
+  if (!isRoot && (await root.objects.list('')).length > 0) yield* rootReceipts()
 }
 
 interface ObjectFile {
@@ -86,12 +87,14 @@ interface ObjectFile {
   readonly checksum?: Checksum | undefined
 }
 
-/** Every file that an object should have. Of one whose inventories cannot be read, those that every object has. */
-async function* objectFiles({ objects, layout }: StorageRoot, pid: string): AsyncGenerator<ObjectFile> {
-  const object = layout.pathOf(pid)
-  const newest = await newestInventory(objects, object)
+/**
+ * Every file that an object should have. Of one whose inventories cannot be read, those that every object has.
+ * @param found names of what is in its folder
+ */
+async function* objectFiles(objects: Objects, object: string, found: readonly string[]): AsyncGenerator<ObjectFile> {
+  const newest = await newestInventory(objects, object, found)
   const { digestAlgorithm: algorithm = 'sha512', manifest = {}, versions = {} } = newest?.inventory ?? {}
-  yield { path: `${object}/${OBJECT_DECLARATION}`, checksum: sha256Of(`${OBJECT_DECLARATION.slice(2)}\n`) }
+  yield { path: `${object}/${OBJECT_DECLARATION}`, checksum: sha256Of(declarationText(OBJECT_DECLARATION)) }
   for (const [hex, paths] of Object.entries(manifest)) {
     for (const path of paths) yield { path: `${object}/${path}`, checksum: { algorithm, hex } }
   }
@@ -104,7 +107,7 @@ async function* objectFiles({ objects, layout }: StorageRoot, pid: string): Asyn
 
 /** An inventory and its sidecar. */
 function* inventoryFiles(at: string, algorithm: Addressing, hex: string | undefined): Generator<ObjectFile> {
-  const sidecar = hex === undefined ? undefined : sha256Of(`${hex} inventory.json\n`)
+  const sidecar = hex === undefined ? undefined : sha256Of(sidecarLine(hex))
   yield { path: `${at}/inventory.json`, checksum: hex === undefined ? undefined : { algorithm, hex } }
   yield { path: `${at}/${sidecarName(algorithm)}`, checksum: sidecar }
 }
@@ -116,8 +119,9 @@ function* inventoryFiles(at: string, algorithm: Addressing, hex: string | undefi
 async function newestInventory(
   objects: Objects,
   object: string,
+  found: readonly string[],
 ): Promise<{ readonly inventory: Inventory; readonly hex: string | undefined } | undefined> {
-  const versions = (await objects.list(object)).filter((name) => /^v[1-9]\d*$/.test(name))
+  const versions = found.filter((name) => /^v[1-9]\d*$/.test(name))
   const [newest] = versions.toSorted((a, b) => versionNumber(b) - versionNumber(a))
   let damaged: { readonly inventory: Inventory; readonly hex: string | undefined } | undefined
   for (const at of [...(newest === undefined ? [] : [`${object}/${newest}`]), object]) {
@@ -126,7 +130,7 @@ async function newestInventory(
     if (!inventory) continue
     const { digestAlgorithm: algorithm } = inventory
     const hex = await inventoryDigest(objects, at, algorithm)
-    if (sidecarText(bytes, algorithm) === `${hex} inventory.json\n`) return { inventory, hex }
+    if (hex !== undefined && sidecarText(bytes, algorithm) === sidecarLine(hex)) return { inventory, hex }
     damaged = { inventory, hex }
   }
   return damaged
