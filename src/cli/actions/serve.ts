@@ -1,6 +1,7 @@
 import { DataferryError } from '../../errors.ts'
 import { supervise } from '../../../workers/supervisor.ts'
 import type { Command, Context, ExitCode } from '../command.ts'
+import { checkReach } from '../dashboard/read-options.ts'
 import { namedDestinations } from '../destination.ts'
 import { endCode } from '../failure.ts'
 import { openRuntime } from '../runtime.ts'
@@ -77,9 +78,4 @@ async function serveAll(context: Context): Promise<ExitCode> {
 async function checkSecrets(context: Context): Promise<void> {
   const { notifyTargets } = await import('../notify/targets.ts')
   notifyTargets(context)
-}
-
-/** Apart from what it is called by: TypeScript leaves the name of an import as it is in a function with `await using`. */
-async function checkReach(context: Context): Promise<void> {
-  return (await import('../dashboard/read-options.ts')).checkReach(context)
 }
