@@ -27,9 +27,9 @@ async function scheduleView(folder: ScheduleFolder, schedule: Schedule, now: Dat
     tz,
     between: between ?? null,
     paused: pausedAt !== undefined,
-    next: pausedAt === undefined ? nextOf(schedule, now, await folder.actedOn(schedule)) : [],
+    next: pausedAt === undefined ? nextOf(schedule, now, await folder.actedOn(schedule, history)) : [],
     runs: await Promise.all(runs.map(runView)),
-    lastSkipped: last?.event === 'skipped' ? { due: last.due, reason: last.reason } : null,
+    lastSkipped: last ? { due: last.due, reason: last.reason } : null,
   }
 }
 

@@ -86,9 +86,12 @@ export class ScheduleFolder {
     return Number.isNaN(ms) ? undefined : new Date(ms)
   }
 
-  /** The newest due time that counts as acted on, as far as it is known without Redis. */
-  async actedOn({ name, since }: Schedule): Promise<Date> {
-    const known = [await this.lastDue(name), lastDueOf(await this.history(name))]
+  /**
+   * The newest due time that counts as acted on, as far as it is known without Redis.
+   * @param history of this schedule
+   */
+  async actedOn({ name, since }: Schedule, history: readonly HistoryLine[]): Promise<Date> {
+    const known = [await this.lastDue(name), lastDueOf(history)]
     return new Date(Math.max(Date.parse(since), ...known.map((due) => due?.getTime() ?? 0)))
   }
 

@@ -9,7 +9,7 @@ import type { Context, ExitCode } from '../command.ts'
 import { pasted } from '../pasted.ts'
 import { SCHEDULE_ACTIONS } from '../schedule/action-names.ts'
 import { checkCommand } from '../schedule/check-command.ts'
-import { recordOf, printList, printShow, timeIn } from '../schedule/print.ts'
+import { lookAt, recordOf, printList, printShow, timeIn } from '../schedule/print.ts'
 import { runByHand } from '../schedule/run-by-hand.ts'
 
 type Action = (context: Context, folder: ScheduleFolder) => Promise<ExitCode>
@@ -71,7 +71,7 @@ async function add(context: Context, folder: ScheduleFolder): Promise<ExitCode> 
     })
   }
   await folder.write(schedule)
-  out.record(await recordOf(folder, schedule, now))
+  out.record(await recordOf(schedule, await lookAt(folder, schedule, now)))
   const [first] = startsOf(schedule, now, now)
   out.line(`Schedule ${name} is kept. It runs next at ${first ? timeIn(schedule, first.start) : 'no time'},`)
   out.line('while this is running on a machine with this state folder:')
@@ -85,8 +85,9 @@ async function next(context: Context, folder: ScheduleFolder): Promise<ExitCode>
   const count = args[2] === undefined ? 5 : /^\d{1,3}$/.test(args[2]) ? Number(args[2]) : 0
   if (count < 1) throw refusal(`Say how many times, from 1 to 999, not ${args[2] ?? ''}.`)
   if (schedule.pausedAt !== undefined) out.say(`${schedule.name} is paused: these are its times once it is continued.`)
+  const acted = await folder.actedOn(schedule, await folder.history(schedule.name))
   let shown = 0
-  for (const { due, start } of startsOf(schedule, new Date(), await folder.actedOn(schedule))) {
+  for (const { due, start } of startsOf(schedule, new Date(), acted)) {
     if (++shown > count) break
     const record = { event: 'next', schedule: schedule.name, due: due.toISOString(), start: start.toISOString() }
     out.result(record, timeIn(schedule, start))
@@ -104,7 +105,7 @@ async function setPaused(context: Context, folder: ScheduleFolder, isPaused: boo
   // What was due during a pause was not missed.
   const changed: Schedule = isPaused ? { ...schedule, pausedAt: now } : { ...schedule, since: now }
   await folder.write(changed)
-  out.record(await recordOf(folder, changed, new Date()))
+  out.record(await recordOf(changed, await lookAt(folder, changed, new Date())))
   out.line(
     isPaused
       ? `Paused ${schedule.name}: nothing is started any more. A run that goes is left alone.`

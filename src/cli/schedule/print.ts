@@ -17,27 +17,32 @@ export function timeIn({ tz }: Pick<Schedule, 'tz'>, at: Date): string {
   }).format(at)
 }
 
+/** What is known of a schedule on this machine. */
+interface Seen {
+  readonly lines: readonly HistoryLine[]
+  readonly runs: readonly Run[]
+  /** Undefined: it is paused, or its time never comes. */
+  readonly next: Date | undefined
+}
+
+/** Looks at a schedule once, for all that is printed of it. */
+export async function lookAt(folder: ScheduleFolder, schedule: Schedule, now: Date): Promise<Seen> {
+  const lines = await folder.history(schedule.name)
+  const runs = runsOf(lines)
+  if (schedule.pausedAt !== undefined) return { lines, runs, next: undefined }
+  const [first] = startsOf(schedule, now, await folder.actedOn(schedule, lines))
+  return { lines, runs, next: first?.start }
+}
+
 /** A schedule with its next start and its last run, as JSON. */
-export async function recordOf(
-  folder: ScheduleFolder,
-  schedule: Schedule,
-  now: Date,
-): Promise<Readonly<Record<string, unknown>>> {
-  const last = runsOf(await folder.history(schedule.name)).at(-1)
-  const first = await firstStart(folder, schedule, now)
+export async function recordOf(schedule: Schedule, { runs, next }: Seen): Promise<Readonly<Record<string, unknown>>> {
+  const last = runs.at(-1)
   return {
     event: 'schedule',
     ...schedule,
-    next: first?.toISOString() ?? null,
+    next: next?.toISOString() ?? null,
     last: last ? await runRecord(last) : null,
   }
-}
-
-/** Undefined: it is paused, or its time never comes. */
-async function firstStart(folder: ScheduleFolder, schedule: Schedule, now: Date): Promise<Date | undefined> {
-  if (schedule.pausedAt !== undefined) return undefined
-  const [first] = startsOf(schedule, now, await folder.actedOn(schedule))
-  return first?.start
 }
 
 /** `dataferry schedule list`. */
@@ -46,11 +51,11 @@ export async function printList({ out }: Context, folder: ScheduleFolder): Promi
   const schedules = await folder.list((name, path) => out.warn(`The schedule ${name} cannot be read: ${path}`))
   if (schedules.length === 0) out.line('There is no schedule in this state folder.')
   for (const schedule of schedules) {
-    out.record(await recordOf(folder, schedule, now))
+    const seen = await lookAt(folder, schedule, now)
+    out.record(await recordOf(schedule, seen))
     if (out.json) continue
-    const first = await firstStart(folder, schedule, now)
-    const last = runsOf(await folder.history(schedule.name)).at(-1)
-    const next = schedule.pausedAt !== undefined ? 'paused' : first ? timeIn(schedule, first) : 'never'
+    const last = seen.runs.at(-1)
+    const next = schedule.pausedAt !== undefined ? 'paused' : seen.next ? timeIn(schedule, seen.next) : 'never'
     out.line(schedule.name, 'bold')
     out.line(`  next  ${next}`, schedule.pausedAt === undefined ? 'plain' : 'warn')
     if (last) out.line(`  last  ${await runText(schedule, last)}`, toneOf(last))
@@ -60,14 +65,13 @@ export async function printList({ out }: Context, folder: ScheduleFolder): Promi
 
 /** `dataferry schedule show`. */
 export async function printShow({ out }: Context, folder: ScheduleFolder, schedule: Schedule): Promise<void> {
-  const lines = await folder.history(schedule.name)
-  const runs = runsOf(lines)
-  out.record(await recordOf(folder, schedule, new Date()))
+  const seen = await lookAt(folder, schedule, new Date())
+  const { lines, runs, next } = seen
+  out.record(await recordOf(schedule, seen))
   for (const run of runs) out.record({ event: 'run', schedule: schedule.name, ...(await runRecord(run)) })
   for (const line of skipped(lines)) out.record({ schedule: schedule.name, ...line })
   if (out.json) return
   const { name, cron, tz, between, jitterMs, cwd, pausedAt } = schedule
-  const first = await firstStart(folder, schedule, new Date())
   out.line(name, 'bold')
   out.line(`  runs     ${commandText(schedule)}`)
   out.line(`  in       ${cwd}`)
@@ -75,7 +79,7 @@ export async function printShow({ out }: Context, folder: ScheduleFolder, schedu
   if (between !== undefined) out.line(`  between  ${between}`)
   if (jitterMs > 0) out.line(`  jitter   up to ${formatDuration(jitterMs)}`)
   if (pausedAt !== undefined) out.line(`  paused   since ${timeIn(schedule, new Date(pausedAt))}`, 'warn')
-  else if (first) out.line(`  next     ${timeIn(schedule, first)}`)
+  else if (next) out.line(`  next     ${timeIn(schedule, next)}`)
   for (const run of runs.slice(-SHOWN).reverse()) {
     out.line(`  ${await runText(schedule, run)}`, toneOf(run))
     if (run.report !== undefined) out.line(`    ${run.report}`)
