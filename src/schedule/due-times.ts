@@ -22,10 +22,10 @@ export function checkTiming(timing: Timing, now: Date): void {
   }
   try {
     // cron-parser takes what is missing for a wildcard.
-    if (timing.cron.startsWith('@') && !WORDS.includes(timing.cron.trim())) {
-      throw new Error(`of such words there are ${WORDS.join(', ')}`)
-    }
-    if (!/^@\w+$|^\S+(?:\s+\S+){4,5}$/.test(timing.cron.trim())) throw new Error('it does not have five fields')
+    const cron = timing.cron.trim()
+    if (cron.startsWith('@')) {
+      if (!WORDS.includes(cron)) throw new Error(`of such words there are ${WORDS.join(', ')}`)
+    } else if (!/^\S+(?:\s+\S+){4,5}$/.test(cron)) throw new Error('it does not have five fields')
     expressionFrom(timing, now).next()
   } catch (error) {
     const why = messageOf(error).replace(/\.$/, '')
@@ -37,6 +37,7 @@ export function checkTiming(timing: Timing, now: Date): void {
 
 /** What a start may be put off by: with more, due times would overtake each other. */
 function checkJitter(timing: Timing, now: Date): void {
+  if (timing.jitterMs === 0) return
   let most = DAY
   let before: Date | undefined
   let looked = 0
@@ -45,7 +46,7 @@ function checkJitter(timing: Timing, now: Date): void {
     before = due
     if (++looked > LOOKED_AT) break
   }
-  if (timing.jitterMs < most || timing.jitterMs === 0) return
+  if (timing.jitterMs < most) return
   const limit = most === DAY ? 'a day' : `the ${formatDuration(most)} from one due time to the next`
   throw new DataferryError('ARGUMENT_INVALID', `--jitter is too long: give less than ${limit}.`)
 }
