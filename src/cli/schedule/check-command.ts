@@ -1,5 +1,5 @@
 import { load, type LoadedConfig } from '../../config/config.ts'
-import { environment } from '../../config/environment.ts'
+import { environment, SECRET_VARIABLES } from '../../config/environment.ts'
 import { DataferryError } from '../../errors.ts'
 import type { Context } from '../command.ts'
 import { openDestination } from '../destination.ts'
@@ -78,7 +78,6 @@ function refuseSecrets({ tokens }: LoadedConfig, words: readonly string[]): void
   }
 }
 
-const SECRET_VARIABLES = ['DATAVERSE_API_TOKEN', 'DATAVERSE_KEY', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
 const NO_SECRETS = 'put it into the environment of `dataferry serve`, or into a file that --token-file names.'
 /** An API token of Dataverse is a UUID. */
 const TOKEN = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i

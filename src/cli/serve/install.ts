@@ -3,7 +3,7 @@ import { homedir, userInfo } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { aboutSetting, type SettingName } from '../../config/about-settings.ts'
-import { environment } from '../../config/environment.ts'
+import { environment, SECRET_VARIABLES } from '../../config/environment.ts'
 import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import { shellWord } from '../../model/shell-word.ts'
 import { ScheduleFolder } from '../../schedule/schedule-folder.ts'
@@ -143,14 +143,7 @@ async function lookAtFolder(folder: string, isOurs: boolean, out: Context['out']
 
 /** What is in the environment now is not in that of a service. */
 function warnOfSecrets({ config, out }: Context, file: string): void {
-  const secrets = [
-    'DATAVERSE_API_TOKEN',
-    'DATAVERSE_KEY',
-    'AWS_ACCESS_KEY_ID',
-    'AWS_SECRET_ACCESS_KEY',
-    'AWS_SESSION_TOKEN',
-  ]
-  const found = secrets.filter((name) => environment()[name])
+  const found = [...SECRET_VARIABLES, 'AWS_ACCESS_KEY_ID'].filter((name) => environment()[name])
   if (config.settings.redis?.hides) found.push('REDIS_URL')
   if (found.length === 0) return
   out.warn(`A unit holds no secret: put ${found.join(', ')} into ${file}, as NAME=value, readable by its owner alone.`)
