@@ -50,10 +50,8 @@ export function dashboardApp(deps: AppDeps): Hono {
   addHealth(app, deps)
   app.use(allowedHostsOnly(deps.reach))
   app.use(sameOriginOnly(deps.reach))
-  app.use((context, next) => {
-    const isLarge = LARGE.has(context.req.path)
-    return (isLarge ? limit(LARGE_BODY, TOO_LONG) : limit(SMALL_BODY, 'This is too long.'))(context, next)
-  })
+  const [small, large] = [limit(SMALL_BODY, 'This is too long.'), limit(LARGE_BODY, TOO_LONG)]
+  app.use((context, next) => (LARGE.has(context.req.path) ? large : small)(context, next))
   addMetrics(app, deps)
   addApi(app, deps)
   addPages(app, deps.assets)

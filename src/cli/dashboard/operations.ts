@@ -91,9 +91,8 @@ async function beginning(
 /** What the last run of a schedule said when it ended, which only its history has. */
 async function lastWords({ config }: Context, name: string): Promise<string | undefined> {
   const history = await new ScheduleFolder(config.settings.stateDir).history(name)
-  const last = history.findLast((line) => line.event === 'ended')
-  if (last?.event !== 'ended' || last.said === undefined) return undefined
-  return lastLines(last.said, SAID).replaceAll('\n', ' ')
+  const said = history.findLast((line) => line.event === 'ended')?.said
+  return said && lastLines(said, SAID).replaceAll('\n', ' ')
 }
 
 function allowedPlace(allowed: readonly Allowed[], given: string): string {

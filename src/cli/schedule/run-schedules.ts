@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { aborted } from '../../async/aborted.ts'
 import { every } from '../../async/every.ts'
+import { within } from '../../async/within.ts'
 import { messageOf } from '../../errors.ts'
 import { Schedules } from '../../ledger/schedules.ts'
 import { Notifications } from '../../ledger/notifications.ts'
@@ -65,7 +66,7 @@ export async function runSchedules(context: Context): Promise<ExitCode> {
   // A look that waits for a Redis that is away ends with its connection.
   const stopping = ticking.stop()
   await scheduler.close()
-  await Promise.race([stopping, new Promise((resolve) => setTimeout(resolve, TICK_MS).unref())])
+  await within(TICK_MS, stopping)
   return endCode(context)
 }
 
