@@ -6,6 +6,7 @@ import { itemKey } from '../model/item-key.ts'
 import { formatCount } from '../model/format.ts'
 import { checksumsOf } from '../model/receipt.ts'
 import type { Sink } from '../sinks/sink.ts'
+import { readDrafts } from './drafts.ts'
 import { EMPTY_PLAN, listBatches, names, readPlanState } from './folder.ts'
 import { readHold } from './hold.ts'
 import { ItemsReader } from './items-file.ts'
@@ -49,7 +50,7 @@ export type Finding =
       readonly found: Bytes
     } & KnownBy)
   | { readonly state: 'extra'; readonly path: string; readonly size: number }
-  /** Planned by a batch or shown by the server of a mirror, but never fetched; `why` is the code it failed with, or what it waits for. */
+  /** Asked for in a batch or shown by the server of a mirror, but never fetched; `why` is the code it failed with, or what it waits for. */
   | ({ readonly state: 'unfetched'; readonly path: string; readonly why: string | undefined } & KnownBy)
   /** Unreadable records, so that nothing can be said about what they should prove. */
   | { readonly state: 'unreadable'; readonly path: string; readonly message: string }
@@ -111,6 +112,8 @@ export interface VerifyOptions {
   readonly choose?: (paths: AsyncIterable<KnownPath>, progress: VerifyProgress) => AsyncIterable<KnownPath>
   /** What earlier verifications have taken. */
   readonly proven?: AsyncIterable<Proven>
+  /** Told of each batch that was only planned, whose files nobody has asked for, and how many lines its plan has. */
+  readonly onDraft?: (batch: BatchId, planned: number) => void
   /** What is there, or should be, by other records than those of batches, by a name for those. */
   readonly also?: AsyncIterable<{ readonly id: BatchId; readonly receipts: AsyncIterable<Stated | Unfetched> }>
 }
@@ -124,11 +127,11 @@ export function newVerifyProgress(): VerifyProgress {
 
 /**
  * Compares the newest receipt of every path of a destination with what `hash` finds there, names files that no receipt knows,
- * and planned ones that were never fetched. In flat memory, whatever the number of receipts and files. Rejects with `NO_RECORDS` when
+ * and those that were asked for and never fetched. In flat memory, whatever the number of receipts and files. Rejects with `NO_RECORDS` when
  * there is nothing to compare with, and with `TEMP_UNUSABLE`.
  */
 export async function* verifyDestination(sink: Sink, options: VerifyOptions): AsyncGenerator<Finding> {
-  const { signal, concurrency = 1, progress = newVerifyProgress(), choose, also } = options
+  const { signal, concurrency = 1, progress = newVerifyProgress(), choose, also, onDraft } = options
   const damaged: Finding[] = []
   const batches = await readBatches(sink, (name, { message }) => {
     damaged.push({ state: 'unreadable', path: `.dataferry/${name}`, message })
@@ -139,6 +142,8 @@ export async function* verifyDestination(sink: Sink, options: VerifyOptions): As
   for (const batch of batches) {
     for (const log of await addBatch(known, sink, batch, signal, progress)) yield damagedLog(log)
   }
+  const drafts = batches.filter(({ isDraft }) => isDraft)
+  for (const { id, plan } of drafts) onDraft?.(id, plan?.items ?? 0)
   let others = 0
   for await (const { id, receipts } of also ?? []) {
     others++
@@ -148,8 +153,9 @@ export async function* verifyDestination(sink: Sink, options: VerifyOptions): As
       progress.receipts++
     }
   }
-  if (batches.length + others === 0) {
-    throw new DataferryError('NO_RECORDS', `There is nothing to compare with: ${sink.url} has no records of dataferry.`)
+  if (batches.length + others === drafts.length) {
+    const why = drafts.length > 0 ? `what ${sink.url} has was only planned` : `${sink.url} has no records of dataferry`
+    throw new DataferryError('NO_RECORDS', `There is nothing to compare with: ${why}.`)
   }
   for await (const one of options.proven ?? []) await known.addProven(one)
   progress.phase = 'listing'
@@ -183,6 +189,8 @@ interface RecordedBatch {
   readonly plan: PlanState | undefined
   /** Somebody cancelled it: what it has not fetched is not waited for any more. */
   readonly isCancelled: boolean
+  /** It was only planned: nobody has asked for its files. */
+  readonly isDraft: boolean
 }
 
 /** Oldest first; those of which nothing but the name can be read come last. */
@@ -195,6 +203,7 @@ async function readBatches(
     damaged.push(id)
     onDamage(names.batch(id), error)
   })
+  const drafts = await readDrafts(records)
   const batches: RecordedBatch[] = []
   for (const id of [...readable.map((batch) => batch.id), ...damaged]) {
     const isCancelled = (await readHold(records, id))?.state === 'cancelled'
@@ -203,7 +212,9 @@ async function readBatches(
       if (!isCancelled) onDamage(names.plan(id), error)
       return undefined
     })
-    batches.push({ id, plan, isCancelled })
+    // An earlier version may have fetched a draft without unmarking it.
+    const isDraft = drafts.has(id) && (await records.list(names.receipts(id))).length === 0
+    batches.push({ id, plan, isCancelled, isDraft })
   }
   return batches
 }
@@ -212,10 +223,11 @@ async function readBatches(
 async function addBatch(
   known: KnownPaths,
   { records }: Sink,
-  { id, plan, isCancelled }: RecordedBatch,
+  { id, plan, isCancelled, isDraft }: RecordedBatch,
   signal: AbortSignal,
   progress: VerifyProgress,
 ): Promise<readonly DamagedLog[]> {
+  if (isDraft) return []
   const damaged: DamagedLog[] = []
   const outcomes = new Outcomes(records, id, plan === EMPTY_PLAN ? undefined : plan?.items)
   /** Lines of the plan about which nothing more is to be said. */

@@ -15,6 +15,7 @@ import { openQuestionSlots } from './open-question-slots.ts'
 import { batchesAt } from './recover.ts'
 import type { LazyRuntime } from './runtime.ts'
 import { Sources } from './sources.ts'
+import { planningFor } from './supervision.ts'
 import { tellWait } from './tell-notices.ts'
 import { plural } from '../model/format.ts'
 
@@ -22,7 +23,8 @@ import { plural } from '../model/format.ts'
  * Reads all of the manifests, refuses them with every bad line named, and finds or begins their batch at the destination.
  * Before a new batch each of its servers is looked at once, and asked for datasets where they are to be searched for: that
  * waits while a server is away.
- * @param runtime a Redis that knows what was brought here before, and divides the streams of servers; `plan` does without
+ * @param runtime a Redis that knows what was brought here before, and divides the streams of servers; without one the batch is only
+ * planned, and is a draft
  */
 export async function takeIn(context: Context, sink: Sink, runtime?: LazyRuntime): Promise<BegunBatch> {
   await using manifests = await ManifestFiles.open(context)
@@ -44,7 +46,7 @@ export async function takeInFiles(
   }
   await refuseLost()
   const findings = findingsOf(context, given.collections, config.servers)
-  const request = requestOf(context, given.manifest)
+  const request = requestOf(context, given.manifest, runtime === undefined)
   const asks = new Set([...(given.withoutServer > 0 ? config.servers.slice(0, 1) : []), ...given.named])
   if (findings.length === 0) {
     const bytes = (): AsyncGenerator<Uint8Array> => manifests.bytes()
@@ -92,10 +94,11 @@ async function inspect(context: Context, { files }: ManifestFiles, notice: (text
   return inspected
 }
 
-function requestOf(context: Context, manifest: Inspected['manifest']): BatchRequest {
+function requestOf(context: Context, manifest: Inspected['manifest'], isDraft: boolean): BatchRequest {
   const { servers, settings } = context.config
   const { existing, format, bundle, bundleUnverified, digest } = settings
   const filters = readFilters(context)
+  const shownBy = planningFor()
   return {
     servers: [...servers],
     format,
@@ -106,6 +109,8 @@ function requestOf(context: Context, manifest: Inspected['manifest']): BatchRequ
     ...(filters && { filters }),
     ...(context.has('complete') && { complete: true }),
     ...(context.has('accept-terms') && { acceptTerms: true }),
+    ...(isDraft && { draft: true }),
+    ...(shownBy && { shownBy }),
     manifest,
   }
 }

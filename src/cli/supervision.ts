@@ -3,9 +3,12 @@ import { z } from 'zod'
 import type { LoadedConfig } from '../config/config.ts'
 import { environment, type Environment } from '../config/environment.ts'
 import { environmentHome, TOKEN_SERVER } from '../config/token-places.ts'
+import { parseIdentity, type ProcessIdentity } from '../process/process-identity.ts'
 
 /** In the environment of a child: among how many processes its command divides what it may take. */
 const VARIABLE = 'DATAFERRY_SUPERVISED'
+/** In the environment of a child: the dashboard that shows what it plans. */
+const PLANNING_FOR = 'DATAFERRY_PLANNING_FOR'
 const TELL_MS = 500
 
 /** How a process is one of several that another one looks after; undefined: nobody looks after it. */
@@ -19,8 +22,13 @@ export function childEnvironment(processes: number): Environment {
   return { ...environment(), [VARIABLE]: String(processes) }
 }
 
+/** The dashboard that this command plans for; undefined: a person or a script gave it. */
+export function planningFor(): ProcessIdentity | undefined {
+  return parseIdentity(environment()[PLANNING_FOR] ?? '')
+}
+
 /** Nothing of this belongs to a command that is started for somebody else. */
-const OWN = [VARIABLE, 'DATAFERRY_MAX_DURATION', 'DATAFERRY_MAX_TRANSFER']
+const OWN = [VARIABLE, PLANNING_FOR, 'DATAFERRY_MAX_DURATION', 'DATAFERRY_MAX_TRANSFER']
 const TOKENS = ['DATAVERSE_API_TOKEN', 'DATAVERSE_KEY', 'DATAFERRY_TOKEN_FILE']
 
 /**

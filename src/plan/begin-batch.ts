@@ -1,17 +1,24 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { basename } from 'node:path'
 import { markDestination } from '../batch/destination.ts'
+import { endDraft, isShownElsewhere, markDraft, readDrafts } from '../batch/drafts.ts'
 import { EMPTY_PLAN, listBatches, writeBatch } from '../batch/folder.ts'
 import { isUnreadable } from '../batch/record.ts'
 import { isReported } from '../batch/report.ts'
 import type { DataferryError } from '../errors.ts'
 import type { Batch, PlanState } from '../model/batch.ts'
+import type { ProcessIdentity } from '../process/process-identity.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { isKept, keepManifest } from './manifest-copy.ts'
 import { openPlan } from './open-plan.ts'
 
 /** What a command line asks for, before there is a batch. */
-export type BatchRequest = Omit<Batch, 'v' | 'id' | 'key' | 'createdAt' | 'destination'>
+export type BatchRequest = Omit<Batch, 'v' | 'id' | 'key' | 'createdAt' | 'destination'> & {
+  /** It is only planned: a new batch is a draft until it is asked for otherwise. Absent: its files are to be fetched. */
+  readonly draft?: true
+  /** The dashboard that asks: drafts of others are none of its business, and it removes its own ones. */
+  readonly shownBy?: ProcessIdentity
+}
 
 export interface BegunBatch {
   readonly batch: Batch
@@ -37,11 +44,13 @@ export async function beginBatch(
 ): Promise<BegunBatch> {
   const begun = fresh ? undefined : await findBegun(sink, request, passedOver, manifest)
   if (begun) return begun
+  const { draft, shownBy, ...asked } = request
   const key = planKey(request)
   const createdAt = new Date().toISOString()
   const id = idFor(request.manifest.name, createdAt)
-  const batch: Batch = { v: 1, id, key, createdAt, destination: sink.url, ...request }
+  const batch: Batch = { v: 1, id, key, createdAt, destination: sink.url, ...asked }
   await markDestination(sink.records)
+  if (draft) await markDraft(sink.records, id, shownBy)
   await keepManifest(sink.records, id, manifest())
   await writeBatch(sink.records, batch)
   return { batch, plan: EMPTY_PLAN, resumed: false }
@@ -60,8 +69,10 @@ export async function findBegun(
   const { records } = sink
   const key = planKey(request)
   const newestFirst = (await listBatches(records, (_, error) => passedOver(error))).reverse()
+  const drafts = await readDrafts(records)
   for (const batch of newestFirst) {
-    if (batch.key !== key || (await isReported(records, batch.id))) continue
+    if (batch.key !== key || isShownElsewhere(drafts.get(batch.id), request.shownBy)) continue
+    if (await isReported(records, batch.id)) continue
     try {
       if (manifest && !(await isKept(records, batch))) await keepManifest(records, batch.id, manifest())
       return { ...(await goOn(sink, batch, request)), resumed: true }
@@ -77,7 +88,7 @@ export async function findBegun(
 async function goOn(
   { records, url }: Sink,
   batch: Batch,
-  { existing, servers, bundle, bundleUnverified, complete = batch.complete, digests, acceptTerms }: BatchRequest,
+  { existing, servers, bundle, bundleUnverified, complete = batch.complete, digests, acceptTerms, draft }: BatchRequest,
 ): Promise<Omit<BegunBatch, 'resumed'>> {
   const changed: Batch = {
     ...batch,
@@ -92,6 +103,7 @@ async function goOn(
   }
   const plan = await openPlan(records, changed)
   if (JSON.stringify(changed) !== JSON.stringify(batch)) await writeBatch(records, changed)
+  if (!draft) await endDraft(records, batch.id)
   return { batch: changed, plan }
 }
 

@@ -112,11 +112,26 @@ describe('verify', () => {
     expect(stdout.replaceAll('\n', ' ')).toContain('1 right (1 B read), 1 never fetched')
   })
 
-  it('names what was only planned, and is content once another batch has brought it', async () => {
+  it('names what was asked for and not tried, with the command that fetches it', async () => {
+    await cli(['enqueue', '1', ...place()])
+    const data = join(folder, 'data')
+    const verify = await cli(['verify', data])
+    expect([verify.code, verify.stdout]).toEqual([1, expect.stringContaining('a.txt  (not tried yet)')])
+    expect((await cli(printed(verify.stdout, 'resume'), { REDIS_URL: redis.url })).code).toBe(0)
+    expect((await cli(['verify', data])).code).toBe(0)
+  })
+
+  it('takes what was only planned for no damage, and names the command that fetches it', async () => {
+    const data = join(folder, 'data')
     await cli(['plan', '1', ...place()])
-    expect((await cli(['verify', join(folder, 'data')])).stdout).toContain('a.txt  (not tried yet)')
-    await cli(['run', '1', ...place(), '--new'])
-    expect((await cli(['verify', join(folder, 'data')])).code).toBe(0)
+    const nothing = await cli(['verify', data])
+    expect([nothing.code, nothing.stderr]).toEqual([3, expect.stringContaining('was only planned')])
+    expect(printed(nothing.stderr, 'resume')).toEqual(['resume', data])
+    await cli(['run', '2', ...place()], { DATAVERSE_API_TOKEN: TOKEN })
+    const verify = await cli(['verify', data])
+    expect([verify.code, verify.stdout]).toEqual([0, expect.stringContaining('only planned: nobody has asked for its')])
+    expect((await cli(printed(verify.stdout, 'resume'), { REDIS_URL: redis.url })).code).toBe(0)
+    expect((await cli(['verify', data])).stdout).not.toContain('only planned')
   })
 })
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { readDrafts } from '../../src/batch/drafts.ts'
 import { names, readBatch } from '../../src/batch/folder.ts'
-import { beginBatch, type BatchRequest } from '../../src/plan/begin-batch.ts'
+import { beginBatch, findBegun, type BatchRequest } from '../../src/plan/begin-batch.ts'
 import { writeReport } from '../../src/batch/report.ts'
 import { memorySink, memoryStore } from '../../src/sinks/memory/memory-sink.ts'
 import { SERVER } from '../batch/fixtures.ts'
@@ -22,6 +23,39 @@ const WISH: BatchRequest = {
 async function* manifest(): AsyncGenerator<Uint8Array> {
   yield await Promise.resolve(Buffer.from(TEXT))
 }
+
+describe('a batch that is only planned', () => {
+  const here = { host: 'h', space: 's', pid: 1, startTime: '5' }
+  const there = { ...here, pid: 2 }
+
+  it('is a draft, however often it is planned, until it is asked for', async () => {
+    const sink = memorySink()
+    const { batch } = await beginBatch(sink, { ...WISH, draft: true }, manifest, false)
+    expect([...(await readDrafts(sink.records)).keys()]).toEqual([batch.id])
+    await beginBatch(sink, { ...WISH, draft: true }, manifest, false)
+    expect((await readDrafts(sink.records)).size).toBe(1)
+    expect(await beginBatch(sink, WISH, manifest, false)).toMatchObject({ resumed: true, batch: { id: batch.id } })
+    await beginBatch(sink, { ...WISH, draft: true }, manifest, false)
+    expect((await readDrafts(sink.records)).size).toBe(0)
+  })
+
+  it('is gone on with by the dashboard that shows it, and by nobody else', async () => {
+    const sink = memorySink()
+    const { batch } = await beginBatch(sink, { ...WISH, draft: true, shownBy: here }, manifest, false)
+    for (const other of [WISH, { ...WISH, draft: true as const }, { ...WISH, shownBy: there }]) {
+      expect(await findBegun(sink, other)).toBeUndefined()
+    }
+    expect(await findBegun(sink, { ...WISH, shownBy: here })).toMatchObject({ batch: { id: batch.id } })
+    expect((await readDrafts(sink.records)).size).toBe(0)
+  })
+
+  it('counts as planned by a command where its mark is damaged', async () => {
+    const sink = memorySink()
+    const { batch } = await beginBatch(sink, { ...WISH, draft: true, shownBy: here }, manifest, false)
+    await sink.records.write(`drafts/${batch.id}.json`, '{')
+    expect(await findBegun(sink, WISH)).toMatchObject({ batch: { id: batch.id } })
+  })
+})
 
 describe('opening a batch', () => {
   it('begins one, with a copy of its manifest and a name that is safe everywhere', async () => {

@@ -1,4 +1,5 @@
 import { isDestination, movedHere } from '../../batch/destination.ts'
+import { endDraft, isShownElsewhere, readDrafts } from '../../batch/drafts.ts'
 import { listBatches } from '../../batch/folder.ts'
 import { isUnreadable } from '../../batch/record.ts'
 import { isReported } from '../../batch/report.ts'
@@ -34,7 +35,9 @@ export const run: Command['run'] = async (context) => {
       out.error(error.message, error.advice)
     }
     const unfinished = []
+    const drafts = await readDrafts(sink.records)
     for (const batch of await listBatches(sink.records, (_, error) => unreadable(error))) {
+      if (isShownElsewhere(drafts.get(batch.id))) continue
       if (!(await isReported(sink.records, batch.id))) unfinished.push(batch)
     }
     if (unfinished.length === 0) out.line(`${shownUrl(sink.url)} has no unfinished batch.`)
@@ -45,6 +48,7 @@ export const run: Command['run'] = async (context) => {
         continue
       }
       const begun = { batch: await movedHere(sink, batch), plan, resumed: true }
+      await endDraft(sink.records, batch.id)
       const code = (await leaveHeld(context, sink, begun)) ?? (await goOn(context, sink, begun))
       if (code !== 0) worst = code
       if (context.signal.aborted) return 130

@@ -9,7 +9,8 @@ export const command: Command = {
     'dataferry plan --collection climate --query "temperature" --server https://demo.dataverse.org',
   ],
   about:
-    'Writes the plan to .dataferry/<batch>/ at the destination; `dataferry run` with the same manifest carries it out.',
+    'Writes the plan to .dataferry/<batch>/ at the destination; `dataferry run` with the same manifest carries it out. ' +
+    'Until then nothing of it is missed by `dataferry verify`.',
   operands: [{ name: 'manifest', help: 'files, - for standard input, or ids and PIDs', optional: true, many: true }],
   settings: [
     ...SERVER_SETTINGS,

@@ -13,7 +13,8 @@ export const command: Command = {
   ],
   about:
     'Exits with 1 when a file is missing, changed, extra, or was ' +
-    'planned (or is to be in a mirror) but never fetched, or when records are damaged, and with 3 when there are no records. ' +
+    'asked for (or is to be in a mirror) but never fetched, or when records are damaged, and with 3 when there are no records. ' +
+    'What was only planned is named, and is not missed. ' +
     'A storage root or object of OCFL is validated by its own inventories, whoever wrote it. ' +
     'With --wanted, what is missing or changed becomes a manifest for `dataferry run`.',
   operands: [{ name: 'destination', help: 'a folder or URL; default: the destination setting', optional: true }],

@@ -1,8 +1,9 @@
 import { anySignal } from '../../async/any-signal.ts'
+import { isReported } from '../../batch/report.ts'
 import { newVerifyProgress, verifyDestination, type Finding } from '../../batch/verify-destination.ts'
 import { DataferryError, isAbort } from '../../errors.ts'
 import { verifyMetadata } from '../../mirror/proof.ts'
-import { formatBytes, formatCount } from '../../model/format.ts'
+import { formatBytes, formatCount, plural } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { datasetOf } from '../../proof/verify/dataset-of.ts'
 import { findingRecord } from '../../proof/verify/finding-record.ts'
@@ -84,6 +85,7 @@ async function verifyAt(context: Context, sink: Sink): Promise<ExitCode> {
   })
   await report?.end()
   printTally(context, sink, tally, rolling)
+  await printOpen(context, sink, tally)
   await wanted?.write(context, sink.url)
   return tally.wrong + (rolling?.rolling?.openLeft ?? 0) === 0 ? 0 : 1
 }
@@ -106,6 +108,7 @@ async function* findingsAt(
     progress,
     ...(share && { choose: (paths, shown) => share.choose(paths, shown) }),
     digests: isQuick ? [] : context.config.settings.digest,
+    onDraft: (batch, planned) => tally.drafts.set(batch, planned),
     ...onRecord(sink, signal),
   })
   const shown = showProgress(context, () => ({
@@ -116,6 +119,9 @@ async function* findingsAt(
   try {
     yield* findings
     yield* verifyMetadata(sink.records)
+  } catch (error) {
+    if (tally.drafts.size === 0 || !(error instanceof DataferryError) || error.code !== 'NO_RECORDS') throw error
+    throw new DataferryError(error.code, error.message, { advice: 'To fetch it:', command: resumeLine(context, sink) })
   } finally {
     await shown.stop()
   }
@@ -143,6 +149,25 @@ function printTally(
     out.line(`To try again what the mirror ${mirror} lacks (with --full also what the server withholds):`)
     out.line(`  ${pasted(config, 'mirror', ['run', mirror, '--to', shownUrl(sink.url)])}`)
   }
+}
+
+/** Says of batches what was only planned, and what a command fetches that was not tried yet. */
+async function printOpen(context: Context, sink: Sink, { drafts, untried }: VerifyTally): Promise<void> {
+  const { out } = context
+  for (const [batch, planned] of drafts) {
+    out.record({ event: 'draft', batch, planned })
+    out.line(`${batch} was only planned: nobody has asked for its ${plural(planned, 'file')} yet.`)
+  }
+  const open = []
+  for (const batch of untried) if (!(await isReported(sink.records, batch))) open.push(batch)
+  if (open.length > 0) out.line('To fetch what was not tried yet:')
+  else if (drafts.size > 0) out.line('To fetch what was planned:')
+  else return
+  out.line(`  ${resumeLine(context, sink)}`)
+}
+
+function resumeLine({ config }: Context, { url }: Sink): string {
+  return pasted(config, 'resume', [shownUrl(url)])
 }
 
 function counted(count: number, what: string): string[] {

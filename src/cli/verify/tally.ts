@@ -1,4 +1,5 @@
 import type { Finding } from '../../batch/verify-destination.ts'
+import type { BatchId } from '../../model/batch.ts'
 import type { Amount } from '../../proof/verify/summary.ts'
 
 /** What a verification has found so far. */
@@ -16,6 +17,10 @@ export class VerifyTally {
   bytes = 0
   /** Mirrors that lack files. */
   readonly lacking = new Set<string>()
+  /** Batches of which files were not tried yet. */
+  readonly untried = new Set<BatchId>()
+  /** Batches that were only planned, and how many files each has. */
+  readonly drafts = new Map<BatchId, number>()
   #read = { files: 0, bytes: 0 }
 
   /** What was read. */
@@ -31,7 +36,10 @@ export class VerifyTally {
 
   add(finding: Finding): void {
     this.found[finding.state]++
-    if (finding.state === 'unfetched' && finding.mirror !== undefined) this.lacking.add(finding.mirror)
+    if (finding.state === 'unfetched') {
+      if (finding.mirror !== undefined) this.lacking.add(finding.mirror)
+      else if (finding.why === undefined) this.untried.add(finding.batch)
+    }
     if ('size' in finding) this.bytes += finding.size
     const read = finding.state === 'ok' ? finding : finding.state === 'changed' ? finding.found : undefined
     if (!read?.checksum) return
