@@ -367,9 +367,10 @@ export const ERROR_CODES = {
   SIGNING_UNAVAILABLE: {
     group: 'system',
     remedy: 'fail',
-    meaning: 'A statement could not be signed: ssh-keygen is not installed, or has no use of the private key.',
+    meaning:
+      'A statement could not be signed, or its signature not checked: ssh-keygen is not installed, or has no use of the private key.',
     advice:
-      'Install OpenSSH 8.0 or newer; give a key that has a passphrase to ssh-agent with `ssh-add` first, or name one without.',
+      'Install OpenSSH 8.2 or newer; give a key that has a passphrase to ssh-agent with `ssh-add` first, or name one without.',
   },
   TEMP_UNUSABLE: {
     group: 'system',

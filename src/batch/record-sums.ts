@@ -20,8 +20,8 @@ export interface RecordSum {
 export type RecordFinding =
   ({ readonly state: 'right' } & RecordSum) | { readonly state: 'changed' | 'missing' | 'extra'; readonly name: string }
 
-/** Most are small, and a store takes its time to answer. */
-const AT_ONCE = { concurrency: 8, ahead: 16 }
+/** How many records are read at the same time: most are small, and a store takes its time to answer. */
+export const AT_ONCE = { concurrency: 8, ahead: 16 }
 
 /** The line of `sha256sum` for a record. */
 export function sumLine({ sha256, name }: Pick<RecordSum, 'sha256' | 'name'>): Uint8Array {
@@ -41,15 +41,21 @@ export async function* recordSums(
   id: BatchId,
   listed: readonly string[],
 ): AsyncGenerator<RecordSum, void> {
-  yield* mapInOrder(listed, AT_ONCE, async (name) => {
-    const hash = createHash('sha256')
-    let size = 0
-    for await (const chunk of records.streamLog(name, 0)) {
-      hash.update(chunk)
-      size += chunk.length
-    }
-    return { name: name.slice(id.length + 1), size, sha256: hash.digest('hex') }
-  })
+  yield* mapInOrder(listed, AT_ONCE, async (name) => ({
+    name: name.slice(id.length + 1),
+    ...(await recordSum(records, name)),
+  }))
+}
+
+/** Reads a record; one that is not there has no bytes. */
+export async function recordSum(records: Records, name: string): Promise<Omit<RecordSum, 'name'>> {
+  const hash = createHash('sha256')
+  let size = 0
+  for await (const chunk of records.streamLog(name, 0)) {
+    hash.update(chunk)
+    size += chunk.length
+  }
+  return { size, sha256: hash.digest('hex') }
 }
 
 /** Compares the records of a batch with its list; nothing, not even a finding, where there is no list. */

@@ -1,25 +1,25 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { DataferryError, messageOf, systemCode } from '../errors.ts'
+import { hash } from 'node:crypto'
+import { stat } from 'node:fs/promises'
+import { DataferryError, systemCode } from '../errors.ts'
+import { shellWord } from '../model/shell-word.ts'
+import { NAMESPACE, sshKeygen, type Keygen } from './ssh-keygen.ts'
 
-/** What a signature is for: one for another purpose does not count as one for this. */
-export const NAMESPACE = 'dataferry'
-
-export interface Signing {
+export interface Signing extends Keygen {
   /** A private key, or the public one of a key that an agent has. */
   readonly keyFile: string
-  /** Of this process: ssh-keygen gets only what it needs of it. */
-  readonly environment: Readonly<Record<string, string | undefined>>
-  readonly signal: AbortSignal
 }
 
 /** Whether a file is a key by which something can be signed. Rejects with `SIGNING_UNAVAILABLE` and `ARGUMENT_INVALID`. */
 export async function checkKey(signing: Signing): Promise<void> {
-  const { code, said } = await keygen(signing, ['-l', '-f', signing.keyFile])
-  if (code === 0) return
-  throw new DataferryError('ARGUMENT_INVALID', `${signing.keyFile} is no key that ssh-keygen can read: ${said}.`)
+  const { keyFile } = signing
+  const refused = (why: string): DataferryError =>
+    new DataferryError('ARGUMENT_INVALID', `--sign ${keyFile}: ${why}. Give the file of a private SSH key.`)
+  const found = await stat(keyFile).catch((error: unknown) => systemCode(error) ?? 'EIO')
+  if (typeof found === 'string') {
+    throw refused(found === 'ENOENT' ? 'there is no such file' : `the file cannot be read (${found})`)
+  }
+  const { code } = found.isFile() ? await sshKeygen(signing, ['-l', '-f', keyFile]) : { code: 1 }
+  if (code !== 0) throw refused('ssh-keygen finds no key in it')
 }
 
 /**
@@ -28,10 +28,40 @@ export async function checkKey(signing: Signing): Promise<void> {
  */
 export async function sign(signing: Signing, content: AsyncIterable<Uint8Array>): Promise<string> {
   const { keyFile } = signing
-  const { code, text, said } = await keygen(signing, ['-Y', 'sign', '-f', keyFile, '-n', NAMESPACE], content)
+  const { code, text, said } = await sshKeygen(signing, ['-Y', 'sign', '-f', keyFile, '-n', NAMESPACE], content)
   if (code === 0 && signerOf(text) !== undefined) return text
-  const why = /passphrase/.test(said) ? 'it has a passphrase, and no ssh-agent has the key' : said
-  throw new DataferryError('SIGNING_UNAVAILABLE', `Nothing could be signed with ${keyFile}: ${why}.`)
+  const { why, advice } = faultOf(keyFile, said)
+  throw new DataferryError('SIGNING_UNAVAILABLE', `Nothing could be signed with ${keyFile}: ${why}.`, { advice })
+}
+
+/** Why a key is of no use, from what ssh-keygen says of it, and what helps. */
+function faultOf(keyFile: string, said: string): { readonly why: string; readonly advice: string } {
+  const again = 'then run the same command again.'
+  // Of a public key, ssh-keygen looks for the private one beside it.
+  const privateFile = keyFile.replace(/\.pub$/, '')
+  const add = `Add the key to ssh-agent with \`ssh-add ${shellWord(privateFile)}\`, ${again}`
+  if (/agent refused/.test(said)) {
+    return {
+      why: 'ssh-agent refused to use the key',
+      advice: `Confirm it where the agent asks, or unlock the agent with \`ssh-add -X\`, ${again}`,
+    }
+  }
+  if (/too open/.test(said)) {
+    const file = shellWord(privateFile)
+    return {
+      why: 'others may read the private key, so ssh-keygen does not use it',
+      advice: `Keep it to yourself with \`chmod 600 ${file}\`, ${again}`,
+    }
+  }
+  if (/passphrase/.test(said)) return { why: 'it has a passphrase, and no ssh-agent has the key', advice: add }
+  if (/No private key found/.test(said)) {
+    return { why: 'it is a public key, and its private key is neither beside it nor in ssh-agent', advice: add }
+  }
+  return { why: lastLine(said), advice: 'Give another private SSH key with --sign.' }
+}
+
+function lastLine(said: string): string {
+  return (said.split('\n').at(-1) ?? '').replace(/\.?\r?$/, '')
 }
 
 /**
@@ -39,17 +69,29 @@ export async function sign(signing: Signing, content: AsyncIterable<Uint8Array>)
  * @see PROTOCOL.sshsig of OpenSSH: the text `SSHSIG`, a version, the public key, which begins with its type
  */
 export function signerOf(signature: string): string | undefined {
+  const key = keyIn(signature)
+  return key && `${key.type} ${key.bytes.toString('base64')}`
+}
+
+/** The key of a signature as `ssh-keygen -l` names it: `ssh-ed25519 SHA256:…`. */
+export function fingerprintOf(signature: string): string | undefined {
+  const key = keyIn(signature)
+  return key && `${key.type} SHA256:${hash('sha256', key.bytes, 'base64').replace(/=+$/, '')}`
+}
+
+function keyIn(signature: string): { readonly type: string; readonly bytes: Buffer } | undefined {
   const [, base64 = ''] =
     /^-----BEGIN SSH SIGNATURE-----\n([\w+/=\n]+)-----END SSH SIGNATURE-----/.exec(signature) ?? []
   const bytes = Buffer.from(base64, 'base64')
   if (bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) return undefined
   const key = stringAt(bytes, MAGIC.length + LENGTH_BYTES)
-  const type = key && stringAt(key, 0)
-  return key && type && `${type.toString('latin1')} ${key.toString('base64')}`
+  const type = key && stringAt(key, 0)?.toString('latin1')
+  return type !== undefined && TYPE.test(type) ? { type, bytes: key ?? Buffer.from([]) } : undefined
 }
 
 const MAGIC = 'SSHSIG'
 const LENGTH_BYTES = 4
+const TYPE = /^[\w@.-]{1,64}$/
 
 /** Bytes with their length before them. */
 function stringAt(bytes: Buffer, at: number): Buffer | undefined {
@@ -57,47 +99,4 @@ function stringAt(bytes: Buffer, at: number): Buffer | undefined {
   const from = at + LENGTH_BYTES
   const to = from + bytes.readUInt32BE(at)
   return to > bytes.length ? undefined : bytes.subarray(from, to)
-}
-
-interface Answer {
-  readonly code: number | null
-  readonly text: string
-  /** Its last line on standard error, without the period. */
-  readonly said: string
-}
-
-async function keygen(
-  { environment, signal }: Signing,
-  args: readonly string[],
-  content: AsyncIterable<Uint8Array> = Readable.from([]),
-): Promise<Answer> {
-  const { PATH, HOME, SSH_AUTH_SOCK } = environment
-  const env = { PATH, HOME, SSH_AUTH_SOCK, LC_ALL: 'C', SSH_ASKPASS_REQUIRE: 'never' }
-  // Without a terminal of its own it cannot ask for a passphrase there, and wait for somebody who is not there.
-  const child = spawn('ssh-keygen', args, { env, signal, detached: true })
-  const ended = once(child, 'close')
-  const [text, errors] = [textOf(child.stdout), textOf(child.stderr)]
-  // It may end before it has read everything; then it says why.
-  const fed = pipeline(content, child.stdin).catch((error: unknown) => error)
-  try {
-    const [code] = (await ended) as [number | null]
-    const broken = await fed
-    if (broken instanceof DataferryError) throw broken
-    const lines = (await errors).trim().split('\n')
-    return { code, text: await text, said: (lines.at(-1) ?? '').replace(/\.?\r?$/, '') }
-  } catch (error) {
-    if (signal.aborted) throw signal.reason
-    if (error instanceof DataferryError) throw error
-    const why = systemCode(error) === 'ENOENT' ? 'there is no ssh-keygen on this machine' : messageOf(error)
-    throw new DataferryError('SIGNING_UNAVAILABLE', `The statement cannot be signed: ${why}.`, { cause: error })
-  }
-}
-
-/** Longer than what ssh-keygen has to say. */
-const LONGEST = 64 * 1024
-
-async function textOf(stream: AsyncIterable<Buffer>): Promise<string> {
-  let text = ''
-  for await (const chunk of stream) text = (text + chunk.toString('latin1')).slice(0, LONGEST)
-  return text
 }

@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { hash } from 'node:crypto'
 import { once } from 'node:events'
-import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -124,20 +124,107 @@ function suite(open: () => Promise<MirrorHome>, { verdict, record }: typeof MIRR
     expect((await statement('--check')).code).toBe(0)
   })
 
-  it('is one file with --zip', async () => {
-    const audit = join(home.folder, 'audit')
-    expect((await statement('--to', audit, '--zip')).code).toBe(0)
-    const [file = ''] = await readdir(audit)
-    const { stdout } = await run('python3', ['-m', 'zipfile', '-l', join(audit, file)])
-    expect(stdout).toContain('records.sha256')
-    expect((await statement('--to', audit, '--zip')).stderr).toContain('is another statement')
+  it.each(['--zip', '--tar'])(
+    'is one file with %s, and the commands that are printed unpack and check it',
+    async (form) => {
+      const audit = join(home.folder, 'an audit')
+      const made = await statement('--to', audit, form, '--sign', await newKey(home.folder))
+      expect(made.code, made.stderr).toBe(0)
+      expect(await readdir(audit)).toHaveLength(1)
+      const commands = commandsIn(made.stdout)
+      expect(commands).toHaveLength(3)
+      for (const command of commands) expect(await shell(command)).toMatchObject({ code: 0 })
+      expect((await statement('--to', audit, form)).stderr).toContain('is another statement')
+    },
+  )
+
+  it('has its signature checked by --check, which says what that proves', async () => {
+    const said = async (...args: readonly string[]) => {
+      const { code, stdout, stderr } = await statement('--check', ...args)
+      return { code, text: (stdout + stderr).replaceAll(/\s+/g, ' ') }
+    }
+    const key = await newKey(home.folder)
+    const other = await newKey(await mkdtemp(join(home.folder, 'other-')))
+    const listOf = async (name: string, file: string, options = 'namespaces="dataferry" ') => {
+      await writeFile(join(home.folder, name), `ada@example.edu ${options}${await readFile(`${file}.pub`, 'utf8')}`)
+      return ['--allowed-signers', join(home.folder, name)] as const
+    }
+    const own = await listOf('own', key)
+    expect(await said()).toMatchObject({
+      code: 0,
+      text: expect.stringContaining('The statement is not signed') as string,
+    })
+    expect(await said(...own)).toMatchObject({
+      code: 1,
+      text: expect.stringContaining('nobody has signed it') as string,
+    })
+
+    expect((await statement('--sign', key)).code).toBe(0)
+    const { stdout } = await run('ssh-keygen', ['-l', '-f', key])
+    const print = /SHA256:\S+/.exec(stdout)?.[0] ?? 'none'
+    const intact = await said()
+    expect(intact).toMatchObject({
+      code: 0,
+      text: expect.stringContaining('Whose key that is was not checked') as string,
+    })
+    expect(intact.text).toContain(print)
+    const good = await said(...own)
+    expect(good).toMatchObject({ code: 0, text: expect.stringContaining('as ada@example.edu signed it') as string })
+    for (const [list, why] of [
+      [await listOf('others', other), 'does not allow'],
+      [await listOf('git', key, 'namespaces="git" '), 'allows for other purposes only, not for dataferry'],
+      [await listOf('old', key, 'valid-before="20200101" '), 'allows at another time'],
+    ] as const) {
+      expect(await said(...list)).toMatchObject({ code: 1, text: expect.stringContaining(why) as string })
+    }
+    expect(await said('--allowed-signers', home.folder)).toMatchObject({ code: 2 })
+
+    let signature = ''
+    await change('records.sha256.sig', (text) => ((signature = text), 'no signature'))
+    expect(await said()).toMatchObject({ code: 1, text: expect.stringContaining('is no SSH signature') as string })
+    const foreign = await run('bash', ['-c', `ssh-keygen -Y sign -n dataferry -f '${other}' < '${key}'`])
+    await change('records.sha256.sig', () => foreign.stdout)
+    expect(await said()).toMatchObject({ code: 1, text: expect.stringContaining('does not fit the list') as string })
+    await change('records.sha256.sig', () => signature)
+    await change('allowed_signers', (text) => text.replace(/AAAA\S+/, 'AAAAnone'))
+    expect(await said()).toMatchObject({ code: 1, text: expect.stringContaining('names another one') as string })
+    await home.place.remove(await pathOf('records.sha256.sig'))
+    expect(await said()).toMatchObject({ code: 1, text: expect.stringContaining('is missing, although') as string })
   })
 
-  const change = async (file: string, to: (before: string) => string): Promise<void> => {
-    const all = await home.place.files('.dataferry')
-    const name = Object.keys(all).find((one) => one.endsWith(`/${file}`) && all[one] !== undefined)
+  it.runIf(record === MIRROR.record)('is checked down to the records of each dataset', async () => {
+    for (const [file, edit] of [
+      [/\/files\/\d+\.json$/, (text: string) => text.replace('"current"', '"superseded"')],
+      [/\/metadata\/.*\/dataset\.json$/, () => ''],
+    ] as const) {
+      const all = await home.place.files('.dataferry')
+      const name = Object.keys(all).find((one) => file.test(one)) ?? ''
+      await home.place.write(`.dataferry/${name}`, edit(all[name] ?? ''))
+      const misfit = `changed  .dataferry/${name} of ${PID}`
+      expect(await statement('--check')).toMatchObject({ code: 1, stdout: expect.stringContaining(misfit) as string })
+      await home.place.remove(`.dataferry/${name}`)
+      const missing = { code: 1, stdout: expect.stringContaining(misfit.replace('changed', 'missing')) as string }
+      expect(await statement('--check')).toMatchObject(missing)
+      for (const accepting of [[], ['--accept-changed']]) {
+        expect(
+          await statement('--sign', await newKey(await mkdtemp(join(home.folder, 'k-'))), ...accepting),
+        ).toMatchObject(missing)
+      }
+      expect(Object.keys(await home.place.files('.dataferry')).join()).not.toContain('.sig')
+      await home.place.write(`.dataferry/${name}`, all[name] ?? '')
+      expect((await statement('--check')).code).toBe(0)
+    }
+  })
+
+  const pathOf = async (file: string): Promise<string> => {
+    const name = Object.keys(await home.place.files('.dataferry')).find((one) => one.endsWith(`/${file}`))
     if (name === undefined) throw new Error(`There is no ${file}.`)
-    await home.place.write(`.dataferry/${name}`, to(all[name] ?? ''))
+    return `.dataferry/${name}`
+  }
+  const change = async (file: string, to: (before: string) => string): Promise<void> => {
+    const path = await pathOf(file)
+    const all = await home.place.files('.dataferry')
+    await home.place.write(path, to(all[path.slice('.dataferry/'.length)] ?? ''))
   }
 
   it('is not made, signed or copied of records that were changed, unless somebody accepts that', async () => {
@@ -220,9 +307,26 @@ describe('a signature', () => {
   it('by a key with a passphrase is refused in one sentence, and nobody is asked for it', async () => {
     const key = await newKey(folder, 'secret')
     await checkKey(signing(key))
-    await expect(sign(signing(key, { DISPLAY: ':0' }), inMemory(CONTENT))).rejects.toMatchObject({
-      code: 'SIGNING_UNAVAILABLE',
-      message: `Nothing could be signed with ${key}: it has a passphrase, and no ssh-agent has the key.`,
+    for (const file of [key, `${key}.pub`]) {
+      await expect(sign(signing(file, { DISPLAY: ':0' }), inMemory(CONTENT))).rejects.toMatchObject({
+        code: 'SIGNING_UNAVAILABLE',
+        message: `Nothing could be signed with ${file}: it has a passphrase, and no ssh-agent has the key.`,
+        advice: `Add the key to ssh-agent with \`ssh-add '${key}'\`, then run the same command again.`,
+      })
+    }
+  })
+
+  it('by a key that others may read, or a public one alone, is refused with what helps', async () => {
+    const key = await newKey(folder)
+    await chmod(key, 0o644)
+    await expect(sign(signing(key), inMemory(CONTENT))).rejects.toMatchObject({
+      message: `Nothing could be signed with ${key}: others may read the private key, so ssh-keygen does not use it.`,
+      advice: `Keep it to yourself with \`chmod 600 '${key}'\`, then run the same command again.`,
+    })
+    await rm(key)
+    await expect(sign(signing(`${key}.pub`), inMemory(CONTENT))).rejects.toMatchObject({
+      message: expect.stringContaining('its private key is neither beside it nor in ssh-agent') as string,
+      advice: expect.stringContaining(`ssh-add '${key}'`) as string,
     })
   })
 
@@ -251,10 +355,18 @@ describe('a signature', () => {
     const nowhere = { ...signing(key), environment: { PATH: folder } }
     await expect(checkKey(nowhere)).rejects.toMatchObject({
       code: 'SIGNING_UNAVAILABLE',
-      message: 'The statement cannot be signed: there is no ssh-keygen on this machine.',
+      message: 'There is no ssh-keygen on this machine, so nothing can be signed, and no signature checked.',
     })
-    await expect(checkKey(signing('/etc/passwd'))).rejects.toMatchObject({ code: 'ARGUMENT_INVALID' })
-    await expect(checkKey(signing(join(folder, 'none')))).rejects.toThrow(/No such file/)
+    for (const [file, why] of [
+      ['/etc/passwd', 'ssh-keygen finds no key in it'],
+      [folder, 'ssh-keygen finds no key in it'],
+      [join(folder, 'none'), 'there is no such file'],
+    ] as const) {
+      await expect(checkKey(signing(file))).rejects.toMatchObject({
+        code: 'ARGUMENT_INVALID',
+        message: `--sign ${file}: ${why}. Give the file of a private SSH key.`,
+      })
+    }
   })
 
   it('is none of what could not be read to its end', async () => {

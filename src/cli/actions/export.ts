@@ -8,11 +8,11 @@ import { exportObjects } from '../proof/export-objects.ts'
 export const run: Command['run'] = async (context) => {
   const [form = '', what = ''] = context.args
   if (form === 'ro-crate') {
-    refuse(context, form, ['layout', 'algorithm', 'sign', 'check', 'accept-changed'])
+    refuse(context, form, ['layout', 'algorithm', 'sign', 'check', 'allowed-signers', 'accept-changed'])
     return await exportCrates(context, what)
   }
   if (form === 'ocfl') {
-    refuse(context, form, ['per', 'zip', 'tar', 'link', 'sign', 'check', 'accept-changed'])
+    refuse(context, form, ['per', 'zip', 'tar', 'link', 'sign', 'check', 'allowed-signers', 'accept-changed'])
     return await exportObjects(context, what)
   }
   if (form === 'statement') {

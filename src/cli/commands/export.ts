@@ -31,7 +31,11 @@ export const command: Command = {
       flags: '--sign <keyfile>',
       help: 'with statement: sign it with this SSH key, or the public one of a key in ssh-agent',
     },
-    { flags: '--check', help: 'with statement: only compare the records with it; 1 when they differ' },
+    { flags: '--check', help: 'with statement: only check its records and its signature; 1 when they do not fit it' },
+    {
+      flags: '--allowed-signers <file>',
+      help: 'with --check: the keys that may have signed, as ssh-keygen -Y verify reads them',
+    },
     {
       flags: '--accept-changed',
       help: 'with statement: make it again where records were changed since, which is refused without this',

@@ -1,5 +1,6 @@
 import { names } from '../../batch/folder.ts'
-import { NAMESPACE, sign, signerOf, type Signing } from '../../proof/ssh-signature.ts'
+import { NAMESPACE } from '../../proof/ssh-keygen.ts'
+import { sign, signerOf, type Signing } from '../../proof/ssh-signature.ts'
 import type { Records } from '../../sinks/sink.ts'
 import type { Context } from '../command.ts'
 import type { Subject } from './statement-subject.ts'
@@ -19,8 +20,15 @@ export async function signList(
   await records.write(names.signature(folder), signature)
 }
 
+/** Who signed a list, by the file that was written with the signature; undefined: it is not signed. */
+export async function signerOfList(records: Records, { folder }: Subject): Promise<string | undefined> {
+  if ((await records.read(names.signature(folder))) === undefined) return undefined
+  const signers = Buffer.from((await records.read(names.signers(folder))) ?? []).toString('latin1')
+  return /^([\w.+@-]{1,320}) /m.exec(signers)?.[1]
+}
+
 /** As `allowed_signers` can have it: there a comma, a blank or an asterisk would mean something. */
-export function signerName({ settings }: Context['config']): string {
+function signerName({ settings }: Context['config']): string {
   const mail = settings.contactEmail ?? settings.organizationEmail ?? ''
   return /^[\w.+-]+@[\w.-]+$/.test(mail) ? mail : 'dataferry'
 }

@@ -1,8 +1,11 @@
+import { nothing } from '../../async/nothing.ts'
 import { listBatches, names, readBatch, readPlanState } from '../../batch/folder.ts'
 import type { LastVerified } from '../../batch/report-schema.ts'
 import { readReport, writeReport } from '../../batch/report.ts'
 import { DataferryError } from '../../errors.ts'
+import { checkLinked, type LinkedFinding } from '../../mirror/linked-records.ts'
 import { listMirrors, names as mirrorNames, readOrder } from '../../mirror/order.ts'
+import { readPending } from '../../mirror/pending.ts'
 import { listRuns, readRun } from '../../mirror/report.ts'
 import { writeRunStatement } from '../../mirror/statement.ts'
 import { shownUrl } from '../../model/shown-url.ts'
@@ -22,6 +25,10 @@ export interface Subject {
   readonly isUpToDate: boolean
   /** A list of its records was made once: where there is none now, somebody removed it. */
   readonly hasList: boolean
+  /** Records that its own lead to, compared with what those say of them; call it only where they fit their list. */
+  readonly linked: () => AsyncIterable<LinkedFinding>
+  /** The mirror, where a run of it has begun and not ended. */
+  readonly unfinished?: string | undefined
   /** Files of it wait, so its records change after a list was made on demand. */
   readonly waits: boolean
 }
@@ -55,7 +62,7 @@ export async function subjectMeant({ records, url }: Sink, what: string): Promis
     writeReport(records, batch, await readPlanState(records, batch.id), { finishedAt, isFinal: true, lastVerified })
   const isUpToDate = report.lastVerified?.endedAt === lastVerified?.endedAt
   const [hasList, waits] = [report.records !== undefined, report.waiting > 0]
-  return { folder: batch.id, name: batch.id, state, isUpToDate, hasList, waits }
+  return { folder: batch.id, name: batch.id, state, isUpToDate, hasList, linked: nothing, waits }
 }
 
 /** Its records can be compared with their list, but from them no statement can be made. */
@@ -65,7 +72,7 @@ function withDamagedReport(id: string): Subject {
     const advice = `Bring it back from a backup, or let \`dataferry resume\` make it again from the receipts.`
     return Promise.reject(new DataferryError('STATEMENT_REFUSED', message, { advice }))
   }
-  return { folder: id, name: id, state, isUpToDate: false, hasList: true, waits: false }
+  return { folder: id, name: id, state, isUpToDate: false, hasList: true, linked: nothing, waits: false }
 }
 
 /** The last verification of a destination, with what it found of a batch or mirror. */
@@ -99,5 +106,7 @@ async function newestRun(records: Records, mirror: string): Promise<Subject> {
   // Made again it is the same, unless there was another verification.
   const isUpToDate = lastVerified === undefined
   const hasList = (await records.list(folder)).includes(names.page(folder))
-  return { folder, name: `${mirror}-${run}`, state, isUpToDate, hasList, waits: false }
+  const linked = () => checkLinked(records, mirror, run)
+  const unfinished = (await readPending(records, mirror)) ? mirror : undefined
+  return { folder, name: `${mirror}-${run}`, state, isUpToDate, hasList, linked, unfinished, waits: false }
 }
