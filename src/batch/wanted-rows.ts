@@ -81,6 +81,14 @@ export type FindItem = (place: {
 }) => Promise<Item | 'aside' | undefined>
 
 /**
+ * Why a manifest leaves something out.
+ * - `unknown`: its line of the plan cannot be read
+ * - `aside`: it is kept where nothing is fetched to
+ * - `archive`: what was received is promised, and a server makes each archive anew
+ */
+export type Omitted = 'unknown' | 'aside' | 'archive'
+
+/**
  * Turns what `verify` finds missing or changed into a manifest that fetches it again, to the same paths. It is written in the
  * order of the plans, which are read forward once.
  */
@@ -88,21 +96,22 @@ export class WantedAgain implements AsyncDisposable {
   readonly #records: Records
   readonly #findItem: FindItem
   readonly #promised: Promised
+  readonly #onOmitted: (path: string, why: Omitted) => Promise<void>
   readonly #found = new ExternalSort(wantedSchema)
   /** Items in the manifest, and their servers. */
   count = 0
-  /** Items missing from it, since their line of the plan cannot be read. */
-  unknown = 0
-  /** Items missing from it, since they are kept where nothing is fetched to. */
-  aside = 0
-  /** Archives missing from it where what was received is promised: a server makes each one anew. */
-  archives = 0
   readonly servers = new Set<string>()
 
-  constructor(records: Records, findItem: FindItem, promised: Promised = 'published') {
+  constructor(
+    records: Records,
+    findItem: FindItem,
+    promised: Promised,
+    onOmitted: (path: string, why: Omitted) => Promise<void>,
+  ) {
     this.#records = records
     this.#findItem = findItem
     this.#promised = promised
+    this.#onOmitted = onOmitted
   }
 
   async add(finding: Finding): Promise<void> {
@@ -121,17 +130,17 @@ export class WantedAgain implements AsyncDisposable {
     for await (const { batch, n, path, state, message, expected } of this.#found.values()) {
       const other = await this.#findItem({ batch, n, path })
       if (other === 'aside') {
-        this.aside++
+        await this.#onOmitted(path, 'aside')
         continue
       }
       if (!other && items?.batch !== batch) items = { batch, reader: new ItemsReader(this.#records, batch) }
       const item = other ?? (await items?.reader.item(n))
       if (!item || !canBeAsked(item)) {
-        this.unknown++
+        await this.#onOmitted(path, 'unknown')
         continue
       }
       if (this.#promised === 'received' && item.ref.kind !== 'file') {
-        this.archives++
+        await this.#onOmitted(path, 'archive')
         continue
       }
       if (this.count++ === 0) yield WANTED_HEADER

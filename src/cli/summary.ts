@@ -45,12 +45,7 @@ export async function printSummary(
   const files = placeFor(out, sink.url)
   out.paragraph(`${headline(report)}${figures(report, facts)}${verification(report)}`, report.complete ? 'good' : 'bad')
   await printFailures(out, outcomes, report)
-  // An error in the manifest stays, however often it is retried.
-  const lasting = ['MANIFEST_MISMATCH', 'COLLECTION_SKIPPED'].reduce(
-    (sum, code) => sum + (report.failures[code] ?? 0),
-    0,
-  )
-  if (report.failed > lasting) {
+  if (report.failed > failedForGood(report)) {
     out.line('    To retry:')
     out.line(`      ${pasted(config, 'retry', [shortId(id, facts.ids)])}`)
   }
@@ -72,6 +67,11 @@ export async function printSummary(
   out.line(`files    ${files}`)
   out.line(`records  ${files}/.dataferry/${id}`)
   return report.complete ? 0 : 1
+}
+
+/** Failures that stay, however often they are retried: what is wrong is in the manifest. */
+export function failedForGood({ failures }: Pick<Report, 'failures'>): number {
+  return ['MANIFEST_MISMATCH', 'COLLECTION_SKIPPED'].reduce((sum, code) => sum + (failures[code] ?? 0), 0)
 }
 
 function headline({ complete, planned, done, kept, leftOut }: Report): string {

@@ -39,6 +39,11 @@ export function isRecord(path: string): boolean {
   return path.startsWith(`${RECORDS_FOLDER}/`) && !ASIDE.test(path)
 }
 
+/** Whether a list of files leaves a path out: what is aside shows only where it is asked for (`below`). */
+export function isHidden(path: string, below = ''): boolean {
+  return path.startsWith(`${RECORDS_FOLDER}/`) && !below.startsWith(`${RECORDS_FOLDER}/`)
+}
+
 /** Checks the name of a record or of a folder of records, relative to `.dataferry/`. Throws `ARGUMENT_INVALID`. */
 export function checkRecordName(name: string): void {
   const first = checkSegments(name, 'record name').at(0)

@@ -97,7 +97,7 @@ export interface Sink {
   remove(place: string): Promise<void>
   /**
    * Every committed file with its size, in no order, without the `.dataferry` folder.
-   * @param below only those in this folder
+   * @param below only those in this folder, which may be one of files that are kept aside
    */
   list(signal: AbortSignal, below?: string): AsyncIterable<{ readonly path: string; readonly size: number }>
   /**

@@ -38,12 +38,13 @@ async function fetched(...paths: readonly string[]): Promise<void> {
 
 /** Names of what is kept aside. */
 async function aside(): Promise<string[]> {
-  const runs = await readdir(data('.dataferry/repair')).catch(() => [])
+  const names = await readdir(data('.dataferry/repair')).catch(() => [])
+  const runs = names.filter((name) => name !== 'pending.json')
   const found = await Promise.all(runs.map((run) => readdir(data('.dataferry/repair', run, 'aside'))))
   return found.flat()
 }
 
-it('copies what is missing, changed or cut from another copy, and keeps what was damaged aside', async () => {
+it('copies what is missing, changed or cut from another copy, and leaves nothing aside', async () => {
   await fetched('fine', 'gone', 'rotten', 'cut')
   await rm(data('gone'))
   await writeFile(data('rotten'), BAD)
@@ -51,11 +52,41 @@ it('copies what is missing, changed or cut from another copy, and keeps what was
   const { code, stdout, stderr } = await repair()
   expect([code, stderr]).toEqual([0, expect.stringContaining('Copying 3 files')])
   for (const path of ['fine', 'gone', 'rotten', 'cut']) expect(await readFile(data(path))).toEqual(Buffer.from(GOOD))
-  expect(stdout).toMatch(/repaired {2}rotten\n {4}the damaged file: \.dataferry\/repair\/\S+\/aside\/rotten\n/)
+  expect(stdout).toContain('repaired  rotten\n')
   expect(stdout).toContain('3 files repaired (300 B)')
-  expect((await aside()).sort()).toEqual(['cut', 'rotten'])
+  await expect(access(data('.dataferry/repair'))).rejects.toThrow()
   expect((await cli('verify', data())).code).toBe(0)
   expect((await repair()).stdout).toContain('nothing is missing or changed')
+})
+
+it('keeps what was damaged aside where that is asked for', async () => {
+  await fetched('rotten', 'cut')
+  await writeFile(data('rotten'), BAD)
+  await writeFile(data('cut'), bytesOf(9))
+  const { code, stdout } = await repair('--keep-damaged')
+  expect([code, stdout]).toEqual([0, expect.stringContaining('2 damaged files are kept in .dataferry/repair/')])
+  expect(stdout).toMatch(/repaired {2}rotten\n {4}the damaged file: \.dataferry\/repair\/\S+\/aside\/rotten\n/)
+  expect((await aside()).sort()).toEqual(['cut', 'rotten'])
+})
+
+it('lets go of what a killed repair kept aside, once something right is in its place', async () => {
+  await fetched('put', 'lost')
+  const run = '2026-01-01T00-00-00.000Z'
+  // As if the good file had been put in its place, and the other one had gone meanwhile, with its copy.
+  await mkdir(data('.dataferry/repair', run, 'aside'), { recursive: true })
+  for (const name of ['put', 'lost']) await writeFile(data('.dataferry/repair', run, 'aside', name), BAD)
+  await writeFile(data('.dataferry/repair/pending.json'), JSON.stringify({ v: 1, run }))
+  await rm(data('lost'))
+  await rm(copy('lost'))
+  const { code, stdout } = await repair()
+  expect(code).toBe(1)
+  expect(stdout.replaceAll('\n', ' ')).toContain(
+    `1 damaged file stays in .dataferry/repair/${run}/aside, as nothing right`,
+  )
+  expect(await aside()).toEqual(['lost'])
+  await writeFile(data('lost'), GOOD)
+  expect((await repair()).code).toBe(0)
+  await expect(access(data('.dataferry/repair'))).rejects.toThrow()
 })
 
 it('never spreads what is damaged in the copy, too, and says so', async () => {

@@ -93,8 +93,8 @@ export async function collect(chunks: AsyncIterable<Uint8Array> | Readable): Pro
   return Buffer.concat(all)
 }
 
-export async function listing(sink: Sink): Promise<Readonly<Record<string, number>>> {
+export async function listing(sink: Sink, below?: string): Promise<Readonly<Record<string, number>>> {
   const found: Record<string, number> = {}
-  for await (const { path, size } of sink.list(never)) found[path] = size
+  for await (const { path, size } of sink.list(never, below)) found[path] = size
   return found
 }

@@ -58,6 +58,7 @@ export function describeFiles(make: MakeSink): void {
       expect(await place.sink.move('d/a.txt', aside, never)).toBe(true)
       expect(await listing(place.sink)).toEqual({ 'e/b.txt': 7 })
       expect((await place.sink.stat(aside, 'b1-1', never))?.size).toBe(5)
+      expect(await listing(place.sink, '.dataferry/mirrors/m/superseded')).toEqual({ [aside]: 5 })
       expect(digestOf(await contentOf(place.sink, aside))).toBe(digestOf(bytesOf(5)))
       expect(await place.sink.move(aside, 'e/b.txt', never)).toBe(true)
       expect(await listing(place.sink)).toEqual({ 'e/b.txt': 5 })

@@ -11,7 +11,8 @@ export const command: Command = {
   about:
     'Looks at every file that was not verified within 30 days or was found missing or changed, and fetches what is, from the server or ' +
     'with --from from another copy: only bytes that are exactly those that had been received. A damaged file stays where it is until ' +
-    'the good one takes its place, and is kept aside then.',
+    'the good one takes its place, and aside until that has been read and is right. What was planned and never fetched is counted, with ' +
+    'the command that goes on with it.',
   operands: [
     { name: 'destination', help: 'a folder or URL' },
     {
@@ -25,6 +26,7 @@ export const command: Command = {
   flags: [
     { flags: '--from <copy>', help: 'another folder or URL that holds the same files at the same paths' },
     { flags: '--full', help: 'read every file, however recently it was verified' },
+    { flags: '--keep-damaged', help: 'leave damaged files aside when the good ones are there' },
     { flags: '-n, --dry-run', help: 'only look, and name what is missing or changed' },
   ],
   stop: PARKS,

@@ -9,6 +9,7 @@ import { lookAgain } from '../../proof/repair/look-again.ts'
 import { asideOf, type PendingRepair } from '../../proof/repair/records.ts'
 import type { WrongFile, WrongFiles } from '../../proof/repair/wrong-files.ts'
 import { keyed } from '../../proof/verify/results.ts'
+import { isRecord } from '../../sinks/names.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { FILES_AT_ONCE, FilesRead } from '../verify/files-read.ts'
@@ -50,14 +51,15 @@ export async function conclude(
   const looked = mapInOrder(withReasons(wrong, reasons), { concurrency: FILES_AT_ONCE, ahead: AHEAD }, look)
   for await (const { wrong: one, finding, failed } of looked) {
     await kept.add(finding)
-    const aside = one.state === 'changed' ? asideOf(pending, one.path) : undefined
+    const aside = one.state === 'changed' && !isRecord(one.path) ? asideOf(pending, one.path) : undefined
     if (finding.state === 'ok' || finding.state === 'size-only') {
       counts.repaired++
       counts.bytes += finding.size
-      if (aside !== undefined) counts.aside++
-      out.record({ event: 'repaired', path: one.path, was: one.state, ...(aside !== undefined && { aside }) })
+      const keptAt = pending.keepsDamaged ? aside : undefined
+      if (keptAt !== undefined) counts.aside++
+      out.record({ event: 'repaired', path: one.path, was: one.state, ...(keptAt !== undefined && { aside: keptAt }) })
       out.line(`repaired  ${one.path}`, 'good')
-      if (aside !== undefined) out.line(`    the damaged file: ${aside}`, 'dim')
+      if (keptAt !== undefined) out.line(`    the damaged file: ${keptAt}`, 'dim')
       continue
     }
     counts.notRepaired++
@@ -78,10 +80,8 @@ export async function conclude(
   ]
   out.paragraph(`${shownUrl(sink.url)}: ${parts.join(', ')}`, counts.notRepaired === 0 ? 'good' : 'bad')
   if (counts.aside > 0) {
-    const folder = asideOf(pending, '').replace(/\/$/, '')
-    out.paragraph(
-      `${plural(counts.aside, 'damaged file is', 'damaged files are')} kept in ${folder} until you remove that.`,
-    )
+    const what = plural(counts.aside, 'damaged file is', 'damaged files are')
+    out.paragraph(`${what} kept in ${asideOf(pending)} until you remove that.`)
   }
   return counts.notRepaired === 0 ? 0 : 1
 }

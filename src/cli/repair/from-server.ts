@@ -3,15 +3,15 @@ import { names, readBatch, removeFolder } from '../../batch/folder.ts'
 import { Outcomes } from '../../batch/outcomes.ts'
 import { isReported } from '../../batch/report.ts'
 import { movedHere } from '../../batch/destination.ts'
-import { WantedAgain } from '../../batch/wanted-rows.ts'
+import { WantedAgain, type Omitted } from '../../batch/wanted-rows.ts'
+import { ExternalSort } from '../../batch/external-sort.ts'
 import { DataferryError } from '../../errors.ts'
 import { mirroredItems } from '../../mirror/proof.ts'
 import type { BatchId } from '../../model/batch.ts'
 import { plural } from '../../model/format.ts'
-import { nothing } from '../../async/nothing.ts'
 import type { BegunBatch } from '../../plan/begin-batch.ts'
 import { openPlan } from '../../plan/open-plan.ts'
-import type { Failed } from '../../proof/repair/failed.ts'
+import { failedSchema, type Failed } from '../../proof/repair/failed.ts'
 import { writePendingRepair, type PendingRepair } from '../../proof/repair/records.ts'
 import type { WrongFiles } from '../../proof/repair/wrong-files.ts'
 import type { Records, Sink } from '../../sinks/sink.ts'
@@ -20,11 +20,13 @@ import type { Context } from '../command.ts'
 import { takeInFiles } from '../intake.ts'
 import { ManifestFiles } from '../manifest-files.ts'
 import { pasted } from '../pasted.ts'
-import { lazyRuntime } from '../runtime.ts'
+import { lazyRuntime, type LazyRuntime } from '../runtime.ts'
 
 /** A batch that has fetched, or was parked. Disposing closes what it needed. */
 export interface Fetched extends AsyncDisposable {
   readonly end: 'ended' | 'parked'
+  /** Archives among what could not be asked for. */
+  readonly archives: number
   failures(): AsyncIterable<Failed>
   /** Drops the batch: what its files are is said by the records that there were before. */
   drop(): Promise<void>
@@ -42,11 +44,24 @@ export async function fromServer(
 ): Promise<Fetched> {
   const { records } = sink
   const runtime = lazyRuntime(context, 'worker')
-  const close = async (): Promise<void> => await runtime[Symbol.asyncDispose]()
+  const omitted = new OmittedFiles()
+  const close = async (): Promise<void> => {
+    await omitted[Symbol.asyncDispose]()
+    await runtime[Symbol.asyncDispose]()
+  }
   try {
     const opened = pending.batch === undefined ? undefined : await reopened(sink, pending.batch)
-    const begun = opened ?? (wrong && (await begin(context, sink, wrong, runtime)))
-    if (!begun) return { end: 'ended', failures: nothing, drop: () => Promise.resolve(), [Symbol.asyncDispose]: close }
+    const begun = opened ?? (wrong && (await begin(context, sink, { wrong, omitted, runtime })))
+    if (!begun) {
+      const drop = (): Promise<void> => Promise.resolve()
+      return {
+        end: 'ended',
+        archives: omitted.archives,
+        failures: () => omitted.values(),
+        drop,
+        [Symbol.asyncDispose]: close,
+      }
+    }
     const { id, servers } = begun.batch
     await writePendingRepair(records, { ...pending, batch: id })
     const isOver = await isReported(records, id)
@@ -55,7 +70,9 @@ export async function fromServer(
       : await runBatch(forServers(context, servers), sink, begun, runtime, () => Promise.resolve(0))
     return {
       end: code === 0 ? 'ended' : 'parked',
+      archives: omitted.archives,
       async *failures() {
+        yield* omitted.values()
         yield* (await Outcomes.of(records, id)).failures()
       },
       drop: async () => {
@@ -82,29 +99,52 @@ async function reopened(sink: Sink, id: BatchId): Promise<BegunBatch | undefined
   return { batch, plan: await openPlan(sink.records, batch), resumed: true }
 }
 
+interface Beginning {
+  readonly wrong: WrongFiles
+  /** Gets what cannot be asked for. */
+  readonly omitted: OmittedFiles
+  readonly runtime: LazyRuntime
+}
+
 /** @returns undefined where nothing can be asked for */
 async function begin(
   context: Context,
   sink: Sink,
-  wrong: WrongFiles,
-  runtime: ReturnType<typeof lazyRuntime>,
+  { wrong, omitted, runtime }: Beginning,
 ): Promise<BegunBatch | undefined> {
-  await using again = new WantedAgain(sink.records, mirroredItems(sink.records), 'received')
+  await using again = new WantedAgain(sink.records, mirroredItems(sink.records), 'received', omitted.add)
   for await (const one of wrong.all()) await again.add(one)
   await using manifests = await ManifestFiles.made('repair.csv', (path) => writeFile(path, again.rows()))
-  tellOmitted(context, again)
   if (again.count === 0) return undefined
   context.out.say(`Fetching ${plural(again.count, 'file')} …`)
   return await takeInFiles(forServers(context, [...again.servers]), manifests, sink, runtime)
 }
 
-function tellOmitted({ out }: Context, { unknown, aside, archives }: WantedAgain): void {
-  if (unknown > 0) out.warn(`${plural(unknown, 'file')} cannot be asked for, as the plan is damaged: use --from.`)
-  if (aside > 0) out.warn(`${plural(aside, 'file')} that mirrors keep in .dataferry have no server: use --from.`)
-  if (archives > 0) {
-    const what = plural(archives, 'archive')
-    out.warn(`${what} cannot be repaired, as a server makes each one anew: \`dataferry verify --wanted\` names them.`)
+/** What cannot be asked for, and why. */
+class OmittedFiles implements AsyncDisposable {
+  readonly #sorted = new ExternalSort<Failed>(failedSchema)
+  archives = 0
+
+  readonly add = async (path: string, why: Omitted): Promise<void> => {
+    if (why === 'archive') this.archives++
+    await this.#sorted.add(path, { path, message: WHY[why] })
   }
+
+  values(): AsyncIterable<Failed> {
+    return this.#sorted.values()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#sorted[Symbol.asyncDispose]()
+  }
+}
+
+const WHY: Readonly<Record<Omitted, string>> = {
+  unknown: 'Its line of the plan is damaged, so that no server can be asked for it: use --from with another copy.',
+  aside: 'No server shows it any more: use --from with another copy.',
+  archive:
+    'A server makes each ZIP anew, so no new one proves to be this one: use --from with another copy, or fetch a new one in ' +
+    'its place.',
 }
 
 /** As if the servers that the records name had been given, where none was; what is there and differs is replaced. */

@@ -8,12 +8,14 @@ import { DAY_MS } from '../../model/calendar.ts'
 import { plural } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { candidates, type CandidateOptions } from '../../proof/repair/candidates.ts'
+import { dropAside } from '../../proof/repair/aside.ts'
 import {
   asideOf,
   dropPendingRepair,
   newRepair,
   readPendingRepair,
   writePendingRepair,
+  type PendingRepair,
 } from '../../proof/repair/records.ts'
 import type { Failed } from '../../proof/repair/failed.ts'
 import { WrongFiles } from '../../proof/repair/wrong-files.ts'
@@ -26,11 +28,14 @@ import type { Sink } from '../../sinks/sink.ts'
 import { idsMeant } from '../batch-names.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { openDestination } from '../destination.ts'
+import { pasted } from '../pasted.ts'
 import { FILES_AT_ONCE, FilesRead } from '../verify/files-read.ts'
 import { keepResults, type Keeping } from '../verify/keep.ts'
+import { NeverFetched } from '../verify/never-fetched.ts'
 import { printFinding } from '../verify/print.ts'
 import { showProgress } from '../verify/progress.ts'
 import { conclude } from './conclude.ts'
+import { finishEarlier } from './finish-earlier.ts'
 import { fromCopy } from './from-copy.ts'
 import { dropBatch, fromServer } from './from-server.ts'
 import { holdMirrors } from './hold-mirrors.ts'
@@ -46,44 +51,46 @@ export async function repair(context: Context): Promise<ExitCode> {
   try {
     const isMeant = await meant(sink, named)
     await using kept = await keepResults(context, sink)
-    await using wrong = new WrongFiles()
-    if (!context.has('dry-run') && context.text('from') === undefined) {
-      if ((await finishEarlier(context, sink)) === 'parked') return 130
-    }
-    const unreadable = await look(context, sink, { kept, wrong, isMeant })
-    if (wrong.count === 0 || context.has('dry-run')) {
-      await kept.end()
-      if (wrong.count > 0 || unreadable === 0) return nothingDone(context, sink, wrong.count)
-      return tellUnreadable(context, unreadable)
-    }
-    const code = await mend(context, sink, kept, wrong)
-    return code === 0 && unreadable > 0 ? tellUnreadable(context, unreadable) : code
+    const inner = { ...context, signal: anySignal(context.signal, kept.lost) }
+    return await repairAt(inner, sink, kept, isMeant)
   } finally {
     await sink.close()
   }
 }
 
-/** A repair that was cut short is brought to its end before anything is looked at anew. */
-async function finishEarlier(context: Context, sink: Sink): Promise<'ended' | 'parked'> {
-  const pending = await readPendingRepair(sink.records)
-  if (pending?.batch === undefined) return 'ended'
-  await using fetched = await fromServer(context, sink, pending)
-  if (fetched.end === 'parked') return 'parked'
-  await fetched.drop()
-  await writePendingRepair(sink.records, { v: 1, run: pending.run })
-  return 'ended'
+async function repairAt(
+  context: Context,
+  sink: Sink,
+  kept: Keeping,
+  isMeant: CandidateOptions['isMeant'],
+): Promise<ExitCode> {
+  const isDry = context.has('dry-run')
+  if (!isDry && context.text('from') === undefined && (await finishEarlier(context, sink)) === 'parked') return 130
+  await using wrong = new WrongFiles()
+  const neverFetched = new NeverFetched()
+  const unreadable = await look(context, sink, { kept, wrong, neverFetched, isMeant })
+  const code = isDry || wrong.count === 0 ? undefined : await mend(context, sink, kept, wrong)
+  if (code === 130) return code
+  await kept.end()
+  if (!isDry) await letGo(context, sink)
+  const codes = [
+    code ?? nothingDone(context, sink, wrong.count, neverFetched.files + unreadable),
+    tellUnreadable(context, unreadable),
+    await tellNeverFetched(context, sink, neverFetched),
+  ]
+  return codes.every((one) => one === 0) ? 0 : 1
 }
 
 interface Looking {
   readonly kept: Keeping
   readonly wrong: WrongFiles
+  readonly neverFetched: NeverFetched
   readonly isMeant: CandidateOptions['isMeant']
 }
 
 /** @returns how many records cannot be read */
-async function look(context: Context, sink: Sink, { kept, wrong, isMeant }: Looking): Promise<number> {
-  const { out, now } = context
-  const signal = anySignal(context.signal, kept.lost)
+async function look(context: Context, sink: Sink, { kept, wrong, neverFetched, isMeant }: Looking): Promise<number> {
+  const { out, now, signal } = context
   const files = new FilesRead(sink, signal)
   const progress = newVerifyProgress()
   const fresh = context.has('full') ? undefined : new Date(now().getTime() - FRESH_DAYS * DAY_MS)
@@ -101,6 +108,7 @@ async function look(context: Context, sink: Sink, { kept, wrong, isMeant }: Look
   try {
     for await (const finding of withMetadata(findings, sink, isMeant)) {
       await kept.add(finding)
+      neverFetched.add(finding)
       if (finding.state !== 'missing' && finding.state !== 'changed' && finding.state !== 'unreadable') continue
       printFinding(out, finding, findingRecord(finding, await dataset(finding)))
       if (finding.state === 'unreadable') unreadable++
@@ -124,30 +132,64 @@ async function* withMetadata(
   }
 }
 
-function nothingDone({ out }: Context, sink: Sink, wrong: number): ExitCode {
+/** @param others whatever else is not right */
+function nothingDone({ out }: Context, sink: Sink, wrong: number, others: number): ExitCode {
   out.record({ event: 'repair', destination: sink.url, wrong, repaired: 0, notRepaired: wrong })
   const place = shownUrl(sink.url)
-  if (wrong === 0) out.line(`${place}: nothing is missing or changed.`, 'good')
-  else out.line(`${place}: ${plural(wrong, 'file')} to repair.`, 'bad')
+  if (wrong > 0) out.line(`${place}: ${plural(wrong, 'file')} to repair.`, 'bad')
+  else if (others === 0) out.line(`${place}: nothing is missing or changed.`, 'good')
+  else out.line(`${place}: nothing is to be repaired.`)
   return wrong === 0 ? 0 : 1
 }
 
 /** What such records prove cannot be repaired, and nobody knows whether it is right. */
 function tellUnreadable({ out }: Context, unreadable: number): ExitCode {
+  if (unreadable === 0) return 0
   const what = plural(unreadable, 'record is', 'records are')
   out.paragraph(`${what} unreadable: whether the files that they speak of are right is not known.`, 'bad')
   return 1
+}
+
+/** A batch or mirror that is to fetch something records that it came, which no repair could. */
+async function tellNeverFetched(context: Context, sink: Sink, neverFetched: NeverFetched): Promise<ExitCode> {
+  const { files } = neverFetched
+  if (files === 0) return 0
+  const what = plural(files, 'planned file was', 'planned files were')
+  context.out.paragraph(`${what} never fetched: repair brings back only what was there.`, 'bad')
+  await neverFetched.tell(context, sink)
+  return 1
+}
+
+/** A new archive needs a receipt of its own, which an ordinary batch writes. */
+function tellArchives({ out, config }: Context, sink: Sink, archives: number): void {
+  const what = archives === 1 ? 'a new archive in the place of this one' : 'new archives in their places'
+  out.line(`To fetch ${what}, give this and then the command that it prints:`)
+  out.line(`  ${pasted(config, 'verify', [shownUrl(sink.url), '--wanted', 'wanted.csv'])}`)
+}
+
+/** Lets go of what a repair has left, this one or one that was cut short: with the right bytes there the damaged ones can go. */
+async function letGo({ out, signal }: Context, sink: Sink): Promise<void> {
+  const pending = await readPendingRepair(sink.records)
+  if (!pending) return
+  const left = pending.keepsDamaged ? 0 : await dropAside(sink, pending, signal)
+  if (left === 0) return dropPendingRepair(sink.records)
+  const what = plural(left, 'damaged file stays', 'damaged files stay')
+  out.paragraph(
+    `${what} in ${asideOf(pending)}, as nothing right is in the place of ${left === 1 ? 'it' : 'them'} yet.`,
+  )
 }
 
 async function mend(context: Context, sink: Sink, kept: Keeping, wrong: WrongFiles): Promise<ExitCode> {
   const { records } = sink
   const copy = context.text('from')
   await using held = await holdMirrors(context, sink, wrong)
-  const signal = anySignal(context.signal, kept.lost, held.lost)
-  const pending = (await readPendingRepair(records)) ?? newRepair(context.now())
-  if (copy !== undefined && pending.batch !== undefined) await dropBatch(records, pending.batch)
-  const begun = { v: 1, run: pending.run } as const
-  await writePendingRepair(records, begun)
+  const signal = anySignal(context.signal, held.lost)
+  const earlier = await readPendingRepair(records)
+  if (copy !== undefined && earlier?.batch !== undefined) await dropBatch(records, earlier.batch)
+  const { run } = earlier ?? newRepair(context.now())
+  const keepsDamaged = context.has('keep-damaged') || earlier?.keepsDamaged === true
+  const pending: PendingRepair = { v: 1, run, ...(keepsDamaged && { keepsDamaged }) }
+  await writePendingRepair(records, pending)
   for await (const { path, state } of wrong.all()) {
     // The name stays, and shows the good bytes in one step.
     if (state === 'changed' && !isRecord(path)) await sink.link(path, asideOf(pending, path), signal)
@@ -155,16 +197,16 @@ async function mend(context: Context, sink: Sink, kept: Keeping, wrong: WrongFil
   const inner = { ...context, signal }
   await using mendable = new WrongFiles()
   await using refused = await sortOut(sink, wrong, mendable, { hasCopy: copy !== undefined, signal })
-  await using fetched = copy === undefined ? await fromServer(inner, sink, begun, mendable) : undefined
+  await using fetched = copy === undefined ? await fromServer(inner, sink, pending, mendable) : undefined
   if (fetched?.end === 'parked') return 130
   async function* failures(): AsyncGenerator<Failed> {
     yield* fetched ? fetched.failures() : fromCopy(inner, sink, copy ?? '', mendable)
     yield* refused.values()
   }
   const code = await conclude(inner, sink, { kept, wrong, pending, failures: failures() })
-  await kept.end()
+  if (fetched && fetched.archives > 0) tellArchives(context, sink, fetched.archives)
   await fetched?.drop()
-  await dropPendingRepair(records)
+  await writePendingRepair(records, pending)
   return code
 }
 

@@ -1,9 +1,8 @@
 import { anySignal } from '../../async/any-signal.ts'
-import { isReported } from '../../batch/report.ts'
 import { newVerifyProgress, verifyDestination, type Finding } from '../../batch/verify-destination.ts'
 import { DataferryError, isAbort } from '../../errors.ts'
 import { verifyMetadata } from '../../mirror/proof.ts'
-import { formatBytes, formatCount, plural } from '../../model/format.ts'
+import { formatBytes, formatCount } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { datasetOf } from '../../proof/verify/dataset-of.ts'
 import { findingRecord } from '../../proof/verify/finding-record.ts'
@@ -85,7 +84,7 @@ async function verifyAt(context: Context, sink: Sink): Promise<ExitCode> {
   })
   await report?.end()
   printTally(context, sink, tally, rolling)
-  await printOpen(context, sink, tally)
+  await tally.neverFetched.tell(context, sink)
   await wanted?.write(context, sink.url)
   return tally.wrong + (rolling?.rolling?.openLeft ?? 0) === 0 ? 0 : 1
 }
@@ -108,7 +107,7 @@ async function* findingsAt(
     progress,
     ...(share && { choose: (paths, shown) => share.choose(paths, shown) }),
     digests: isQuick ? [] : context.config.settings.digest,
-    onDraft: (batch, planned) => tally.drafts.set(batch, planned),
+    onDraft: (batch, planned) => tally.neverFetched.addDraft(batch, planned),
     ...onRecord(sink, signal),
   })
   const shown = showProgress(context, () => ({
@@ -120,7 +119,7 @@ async function* findingsAt(
     yield* findings
     yield* verifyMetadata(sink.records)
   } catch (error) {
-    if (tally.drafts.size === 0 || !(error instanceof DataferryError) || error.code !== 'NO_RECORDS') throw error
+    if (!tally.neverFetched.hasDrafts || !(error instanceof DataferryError) || error.code !== 'NO_RECORDS') throw error
     throw new DataferryError(error.code, error.message, { advice: 'To fetch it:', command: resumeLine(context, sink) })
   } finally {
     await shown.stop()
@@ -128,9 +127,9 @@ async function* findingsAt(
 }
 
 function printTally(
-  { out, has, config }: Context,
+  { out, has }: Context,
   sink: Sink,
-  { found, bytes, read, wrong, lacking }: VerifyTally,
+  { found, bytes, read, wrong }: VerifyTally,
   rolled: RollingOutcome | undefined,
 ): void {
   out.record({ event: 'verified', destination: sink.url, bytes, ...found, ...(rolled && { read, ...rolled }) })
@@ -145,25 +144,6 @@ function printTally(
   ]
   out.paragraph(`${shownUrl(sink.url)}: ${parts.join(', ')}`, wrong === 0 ? 'good' : 'bad')
   if (rolled) out.paragraph(rollingText(read, rolled))
-  for (const mirror of lacking) {
-    out.line(`To try again what the mirror ${mirror} lacks (with --full also what the server withholds):`)
-    out.line(`  ${pasted(config, 'mirror', ['run', mirror, '--to', shownUrl(sink.url)])}`)
-  }
-}
-
-/** Says of batches what was only planned, and what a command fetches that was not tried yet. */
-async function printOpen(context: Context, sink: Sink, { drafts, untried }: VerifyTally): Promise<void> {
-  const { out } = context
-  for (const [batch, planned] of drafts) {
-    out.record({ event: 'draft', batch, planned })
-    out.line(`${batch} was only planned: nobody has asked for its ${plural(planned, 'file')} yet.`)
-  }
-  const open = []
-  for (const batch of untried) if (!(await isReported(sink.records, batch))) open.push(batch)
-  if (open.length > 0) out.line('To fetch what was not tried yet:')
-  else if (drafts.size > 0) out.line('To fetch what was planned:')
-  else return
-  out.line(`  ${resumeLine(context, sink)}`)
 }
 
 function resumeLine({ config }: Context, { url }: Sink): string {

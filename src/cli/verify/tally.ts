@@ -1,6 +1,6 @@
 import type { Finding } from '../../batch/verify-destination.ts'
-import type { BatchId } from '../../model/batch.ts'
 import type { Amount } from '../../proof/verify/summary.ts'
+import { NeverFetched } from './never-fetched.ts'
 
 /** What a verification has found so far. */
 export class VerifyTally {
@@ -15,12 +15,7 @@ export class VerifyTally {
   }
   /** Bytes of what lies there, extra files included. */
   bytes = 0
-  /** Mirrors that lack files. */
-  readonly lacking = new Set<string>()
-  /** Batches of which files were not tried yet. */
-  readonly untried = new Set<BatchId>()
-  /** Batches that were only planned, and how many files each has. */
-  readonly drafts = new Map<BatchId, number>()
+  readonly neverFetched = new NeverFetched()
   #read = { files: 0, bytes: 0 }
 
   /** What was read. */
@@ -36,10 +31,7 @@ export class VerifyTally {
 
   add(finding: Finding): void {
     this.found[finding.state]++
-    if (finding.state === 'unfetched') {
-      if (finding.mirror !== undefined) this.lacking.add(finding.mirror)
-      else if (finding.why === undefined) this.untried.add(finding.batch)
-    }
+    this.neverFetched.add(finding)
     if ('size' in finding) this.bytes += finding.size
     const read = finding.state === 'ok' ? finding : finding.state === 'changed' ? finding.found : undefined
     if (!read?.checksum) return

@@ -1,6 +1,6 @@
 import { open, rm, writeFile, type FileHandle } from 'node:fs/promises'
 import type { Finding } from '../../batch/verify-destination.ts'
-import { WantedAgain } from '../../batch/wanted-rows.ts'
+import { WantedAgain, type Omitted } from '../../batch/wanted-rows.ts'
 import { mirroredItems } from '../../mirror/proof.ts'
 import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import type { Records, Sink } from '../../sinks/sink.ts'
@@ -15,11 +15,15 @@ class WantedFile implements AsyncDisposable {
   readonly #name: string
   readonly #file: FileHandle
   readonly #again: WantedAgain
+  readonly #omitted: Record<Omitted, number> = { unknown: 0, aside: 0, archive: 0 }
 
   constructor(name: string, file: FileHandle, records: Records) {
     this.#name = name
     this.#file = file
-    this.#again = new WantedAgain(records, mirroredItems(records))
+    this.#again = new WantedAgain(records, mirroredItems(records), 'published', (_, why) => {
+      this.#omitted[why]++
+      return Promise.resolve()
+    })
   }
 
   async add(finding: Finding): Promise<void> {
@@ -29,7 +33,8 @@ class WantedFile implements AsyncDisposable {
   /** Writes what was added, and says how to fetch it from where `url` was found. */
   async write({ out, config }: Context, url: string): Promise<void> {
     await writeFile(this.#file, this.#again.rows())
-    const { count, unknown, aside, servers } = this.#again
+    const { count, servers } = this.#again
+    const { unknown, aside } = this.#omitted
     out.record({ event: 'wanted', manifest: this.#name, items: count })
     if (unknown > 0) {
       const what = plural(unknown, 'file')

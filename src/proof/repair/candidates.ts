@@ -14,7 +14,7 @@ export interface CandidateOptions {
   readonly isMeant: (file: Pick<KnownBy, 'batch' | 'mirror'>) => boolean
 }
 
-/** Paths where a file that was received may be missing or changed: only a look at it tells. */
+/** Paths where a file that was received may be missing or changed, as only a look at it tells, or was never fetched. */
 export async function* candidates(
   paths: AsyncIterable<KnownPath>,
   { results, fresh, isMeant }: CandidateOptions,
@@ -24,7 +24,8 @@ export async function* candidates(
   progress.bytes = 0
   for await (const { left, right } of joined(keyed(paths), keyed(results))) {
     const known = left?.value
-    if (!known?.received || !isMeant(known.received)) continue
+    const by = known?.received ?? known?.unfetched
+    if (!known || !by || !isMeant(by)) continue
     const result = right?.value
     const isFresh = fresh !== undefined && result?.state === 'ok' && lastReadAt(known, result) >= fresh.toISOString()
     if (isFresh && needsReading(known)) continue

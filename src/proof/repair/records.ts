@@ -12,6 +12,8 @@ const pendingSchema = z.object({
   run: z.string().regex(/^[0-9TZ.-]{1,40}$/),
   /** The batch that fetches, once it has begun. */
   batch: batchIdSchema.optional(),
+  /** What is damaged stays aside when the good bytes are there. */
+  keepsDamaged: z.literal(true).optional(),
 })
 export type PendingRepair = Readonly<z.infer<typeof pendingSchema>>
 
@@ -33,7 +35,8 @@ export function newRepair(now: Date): PendingRepair {
   return { v: 1, run: now.toISOString().replaceAll(':', '-') }
 }
 
-/** Where a damaged file is kept, relative to the destination. */
-export function asideOf({ run }: PendingRepair, path: string): string {
-  return `.dataferry/repair/${run}/aside/${path}`
+/** Where a damaged file is kept, relative to the destination; the folder of all of them. */
+export function asideOf({ run }: PendingRepair, path?: string): string {
+  const folder = `.dataferry/repair/${run}/aside`
+  return path === undefined ? folder : `${folder}/${path}`
 }

@@ -3,7 +3,7 @@ import { DataferryError } from '../../errors.ts'
 import type { Hash } from '../../model/hash.ts'
 import { batchOfKey } from '../../model/item-key.ts'
 import { memoryRecords, type MemoryRecord } from './records.ts'
-import { checkKey, checkPlace, RECORDS_FOLDER } from '../names.ts'
+import { checkKey, checkPlace, isHidden } from '../names.ts'
 import type { Committed, Linked, Proof, Records, Sink, Stage, StageOptions, Statement } from '../sink.ts'
 
 interface MemoryFile {
@@ -146,7 +146,7 @@ class MemorySink implements Sink {
       await Promise.resolve()
       signal.throwIfAborted()
       if (below !== undefined && !path.startsWith(`${below}/`)) continue
-      if (!path.startsWith(`${RECORDS_FOLDER}/`)) yield { path, size: bytes.length }
+      if (!isHidden(path, below)) yield { path, size: bytes.length }
     }
   }
 

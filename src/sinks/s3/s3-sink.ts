@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import { LRUCache } from 'lru-cache'
 import { DataferryError } from '../../errors.ts'
 import { newOwner, ownProcess, type ProcessIdentity } from '../../process/process-identity.ts'
-import { checkKey, RECORDS_FOLDER } from '../names.ts'
+import { checkKey, isHidden } from '../names.ts'
 import {
   abandonedUploads,
   abortAbandoned,
@@ -163,7 +163,7 @@ export class S3Sink implements Sink {
     for await (const { key, size } of this.#bucket.list(below === undefined ? prefix : `${prefix}${below}/`, signal)) {
       const path = key.slice(prefix.length)
       // A key that ends in a slash is a folder placeholder of some tool, not a file.
-      if (!path.startsWith(`${RECORDS_FOLDER}/`) && !path.endsWith('/')) yield { path, size }
+      if (!isHidden(path, below) && !path.endsWith('/')) yield { path, size }
     }
   }
 
