@@ -5,6 +5,7 @@ const CHANGES = [
   'dataset-added',
   'version-added',
   'version-updated',
+  'version-withdrawn',
   'file-added',
   'file-replaced',
   'file-moved',

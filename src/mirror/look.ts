@@ -190,6 +190,9 @@ export class Looker {
     const known = new Map(old.versions.map((version) => [version.id, version]))
     for (const version of dataset.versions) {
       const was = known.get(version.id)
+      if (version.withdrawn && !was?.withdrawn) {
+        changes.push({ change: 'version-withdrawn', dataset: pid, version: version.number })
+      }
       if (version.withdrawn || version.past) continue
       if (!was) changes.push({ change: 'version-added', dataset: pid, version: version.number })
       else if (changed(was, version)) changes.push({ change: 'version-updated', dataset: pid, version: version.number })

@@ -2,6 +2,7 @@ import { eachConcurrently } from '../async/each-concurrently.ts'
 import { DataferryError } from '../errors.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { comparedSchema } from './compared.ts'
+import { withSidecars } from './croissant.ts'
 import { Fetched } from './fetched.ts'
 import type { MirrorOrder } from './order.ts'
 import { filesName, logName, type PendingRun } from './pending.ts'
@@ -91,7 +92,9 @@ async function storeOne({ store, sink, order }: StoreOptions, { dataset, planned
     const twin = cameTo.get(planned[at]?.link ?? -1)
     return twin === undefined || !isHeld(file) || file.content !== undefined ? file : { ...file, content: twin }
   })
-  const stored = await store.add(dataset, files)
+  // What is made of the digests of the files belongs to the version as well: added later it would be one more version.
+  const versions = await withSidecars(sink.records, order, dataset, ended)
+  const stored = await store.add({ ...dataset, versions }, files)
   const known = planned.map((file, at): HeldFile => {
     const now = stored[at]
     if (!now || !isHeld(now) || now.content === undefined || file.content !== undefined) return file

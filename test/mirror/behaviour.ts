@@ -298,6 +298,8 @@ export function describeMirror(on: string, homeOf: () => Promise<MirrorHome>): v
         home.repository.deaccession(A, 'Wrong.', { number: '1.0' })
         const { code, report } = await home.run('--full')
         expect([code, report.states, report.files['fetched']]).toEqual([0, { current: 2 }, 0])
+        expect(await home.changes()).toEqual([`version-withdrawn,${A},1.0,"","",""`])
+        expect((await home.run('--full')).report.datasets).toEqual({ unchanged: 2 })
         expect(await home.files('doi-10.5072-FK2-A/v1.0')).toEqual({ 'a.txt': 'alpha', 'sub/b.txt': 'beta' })
         expect((await home.cli('verify', home.destination)).code).toBe(0)
       })
