@@ -12,7 +12,7 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
-    globalSetup: 'test/compile.ts',
+    globalSetup: 'test/bundle-programs.ts',
     hookTimeout: 3 * MINUTE,
     expect: { poll: { timeout: MINUTE } },
     projects: [

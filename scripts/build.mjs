@@ -1,24 +1,14 @@
-// `npm run build`: the library, compiled file by file with its types, and the program as a bundle, which loads several times as
-// fast as its hundreds of files do. `npm run build -- --program` makes the program alone.
-import { build } from 'esbuild'
+// `npm run build`: the library, compiled file by file with its types, and the program as a bundle.
+// `npm run build -- --program` makes the program alone.
 import { spawnSync } from 'node:child_process'
 import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildPages } from './build-pages.mjs'
+import { bundle, PROGRAMS } from './bundle.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const OUT = join(ROOT, 'dist', 'bin')
-
-/** What Node.js is told to run: the programs, and the code of hash threads, which is looked for beside them by this name. */
-const ENTRIES = {
-  dataferry: 'src/cli/main.ts',
-  health: 'src/cli/health.ts',
-  'hash-thread': 'src/transfer/hash-thread.js',
-}
-
-/** Packages in CommonJS take Node.js' own modules by `require`, which an ES module does not have by itself. */
-const REQUIRE = `import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);`
 
 const programOnly = process.argv.includes('--program')
 await rm(programOnly ? OUT : join(ROOT, 'dist'), { recursive: true, force: true })
@@ -34,25 +24,7 @@ function compileLibrary() {
 
 /** Returns the folders of the packages that the bundle holds something of. */
 async function bundleProgram() {
-  const { metafile } = await build({
-    absWorkingDir: ROOT,
-    entryPoints: ENTRIES,
-    outdir: OUT,
-    bundle: true,
-    // What only some commands need stays in files of its own, read when it is imported.
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20.19',
-    minifySyntax: true,
-    minifyWhitespace: true,
-    sourcemap: true,
-    sourcesContent: false,
-    legalComments: 'none',
-    banner: { js: REQUIRE },
-    metafile: true,
-    logLevel: 'warning',
-  })
+  const metafile = await bundle(PROGRAMS, OUT)
   await chmod(join(OUT, 'dataferry.js'), 0o755)
   const pages = await buildPages(join(OUT, 'dashboard-pages'))
   const inputs = Object.values({ ...metafile.outputs, ...pages.outputs }).flatMap(({ inputs }) =>

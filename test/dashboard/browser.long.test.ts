@@ -71,7 +71,7 @@ describeInBrowser('the pages', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'df-pages-'))
-    await buildPages(join(process.env['TEST_PROGRAMS'] ?? '', 'src/dashboard/dashboard-pages'))
+    await buildPages(join(process.env['TEST_PROGRAMS'] ?? '', 'dashboard-pages'))
     dataverse = await startDataverse({ world: demoWorld() })
     ledger = new RedisLedger(redis.client, { prefix: redis.prefix })
     await stage()

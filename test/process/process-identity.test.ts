@@ -14,9 +14,10 @@ import {
   type ProcessIdentity,
 } from '../../src/process/process-identity.ts'
 import { itWithMounts, PRIVATE_MOUNTS } from '../mounts.ts'
+import { nodeProgram } from '../node-program.ts'
 
 const CHILD = fileURLToPath(new URL('liveness.child.ts', import.meta.url))
-const NODE = `"${process.execPath}" --import tsx "${CHILD}"`
+const NODE = [process.execPath, ...nodeProgram(CHILD)].map((word) => `"${word}"`).join(' ')
 const exec = promisify(execFile)
 const children: ChildProcess[] = []
 

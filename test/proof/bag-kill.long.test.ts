@@ -4,14 +4,17 @@ import { access, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { openBag, storedBag, type BagSource } from '../../src/proof/bagit/bag-source.ts'
 import { checkBag, type BagFinding } from '../../src/proof/bagit/check-bag.ts'
 import type { Serialization } from '../../src/proof/pack/pack-entry.ts'
 import { openSink } from '../../src/sinks/open-sink.ts'
+import { nodeProgram } from '../node-program.ts'
 import { describeWithOneS3, type S3Server } from '../s3-server.ts'
 import { packPath } from '../../src/proof/pack/write-pack.ts'
 
+const WRITER = fileURLToPath(new URL('bag-writer.child.ts', import.meta.url))
 const KILLS = 4
 const FORMS = ['folder', 'zip', 'tar'] as const
 const { signal } = new AbortController()
@@ -33,8 +36,7 @@ interface Place {
 
 /** Runs a writer, killed after a time in which it may have ended. @returns how long it was at work, and whether it had ended */
 async function write({ url, endpoint = '' }: Place, form: Serialization, killAfterMs?: number): Promise<number> {
-  const writer = new URL('./bag-writer.ts', import.meta.url).pathname
-  const child = spawn(process.execPath, ['--import', 'tsx', writer, url, form, endpoint], {
+  const child = spawn(process.execPath, [...nodeProgram(WRITER), url, form, endpoint], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, NODE_NO_WARNINGS: '1' },
   })

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { readInventory } from '../../src/proof/ocfl/inventory.ts'
 import { openStorageRoot, type StorageRoot } from '../../src/proof/ocfl/storage-root.ts'
@@ -14,11 +15,13 @@ import { diskTree, storedTree } from '../../src/proof/tree.ts'
 import { validated } from './ocfl/object-draft.ts'
 import { openSink } from '../../src/sinks/open-sink.ts'
 import type { Sink } from '../../src/sinks/sink.ts'
+import { nodeProgram } from '../node-program.ts'
 import { describeWithOneS3, type S3Server } from '../s3-server.ts'
 import { held, NOW } from './held.ts'
 import { ID, restored } from './ocfl-history.ts'
 import { hasPython, python } from './validators.ts'
 
+const WRITER = fileURLToPath(new URL('ocfl-writer.child.ts', import.meta.url))
 const { signal } = new AbortController()
 
 await describeWithOneS3('A storage root', (kind) => {
@@ -150,8 +153,7 @@ await describeWithOneS3('A storage root', (kind) => {
   it('killed at any moment, the object is valid at the head it had or has, and the next run goes on', async () => {
     let head = 0
     for (let round = 0; round < 16; round++) {
-      const writer = new URL('./ocfl-writer.ts', import.meta.url).pathname
-      const args = ['--import', 'tsx', writer, sink.url, String(head + 1), s3.endpoint]
+      const args = [...nodeProgram(WRITER), sink.url, String(head + 1), s3.endpoint]
       const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
       const exit = once(child, 'exit')
       const lines: string[] = []

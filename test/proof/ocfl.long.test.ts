@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ADDRESSING } from '../../src/proof/ocfl/inventory.ts'
 import { LAYOUT_NAMES, layoutNamed, type Layout } from '../../src/proof/ocfl/layout.ts'
@@ -12,10 +13,13 @@ import { openStorageRoot } from '../../src/proof/ocfl/storage-root.ts'
 import { writeVersion } from '../../src/proof/ocfl/write-version.ts'
 import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
 import { diskTree } from '../../src/proof/tree.ts'
+import { nodeProgram } from '../node-program.ts'
 import { validated } from './ocfl/object-draft.ts'
 import { held, NOW } from './held.ts'
 import { ID } from './ocfl-history.ts'
 import { hasPython, hasRocfl, python, rocfl } from './validators.ts'
+
+const WRITER = fileURLToPath(new URL('ocfl-writer.child.ts', import.meta.url))
 
 let folder: string
 let root: string
@@ -85,8 +89,7 @@ describe.skipIf(!hasPython)('validators of other people', () => {
   it('killed at any moment, the object is valid at the head it had, and the next run goes on', async () => {
     let head = 0
     for (let round = 0; round < 12; round++) {
-      const writer = new URL('./ocfl-writer.ts', import.meta.url).pathname
-      const child = spawn(process.execPath, ['--import', 'tsx', writer, root, String(head + 1)])
+      const child = spawn(process.execPath, [...nodeProgram(WRITER), root, String(head + 1)])
       const exit = once(child, 'exit')
       const lines: string[] = []
       createInterface({ input: child.stdout }).on('line', (line) => lines.push(line))

@@ -13,7 +13,7 @@ import { checkRedis } from '../../../src/queue/redis-settings.ts'
 import { parseRedisUrl } from '../../../src/queue/redis-url.ts'
 import { forkProgram } from '../../node-program.ts'
 
-const CHILD = fileURLToPath(new URL('child.ts', import.meta.url))
+const CHILD = fileURLToPath(new URL('redis.child.ts', import.meta.url))
 const PATH = process.env['PATH'] ?? ''
 let stateDir: string
 let joined: EmbeddedRedis[] = []

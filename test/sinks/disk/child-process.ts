@@ -2,9 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { nodeProgram } from '../../node-program.ts'
-import type { Answer, ChildSettings, Order } from './child.ts'
+import type { Answer, ChildSettings, Order } from './sink.child.ts'
 
-const SCRIPT = fileURLToPath(new URL('child.ts', import.meta.url))
+const SCRIPT = fileURLToPath(new URL('sink.child.ts', import.meta.url))
 
 /** Another process with a disk sink of its own, which does as it is told. Disposing kills it. */
 export class SinkProcess implements AsyncDisposable {

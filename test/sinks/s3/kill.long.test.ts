@@ -13,7 +13,7 @@ import { CHUNK, generatedChecksum, type KillTask } from './kill-task.ts'
 import { dataIn, keysIn, PART } from './transfer.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
-const CHILD = fileURLToPath(new URL('kill-child.ts', import.meta.url))
+const CHILD = fileURLToPath(new URL('kill.child.ts', import.meta.url))
 const MIB = 1 << 20
 /** `S3_KILL_MIB=1024 S3_KILLS=20` is the long form of this test. */
 const SIZE = Number(process.env.S3_KILL_MIB ?? 48) * MIB + 12_345
