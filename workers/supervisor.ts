@@ -12,8 +12,13 @@ export interface SupervisorOptions {
   readonly signal: AbortSignal
   /** After this long, children that have not ended are killed: what they hold is kept anyway. */
   readonly graceMs: number
-  /** Called when a child ends since its settings are wrong (2): it is not started again. Default: as any other end. */
+  /**
+   * Called when the first child ends since its settings are wrong (2): none is started again. Where an earlier one took the same
+   * settings, something around it has changed, and may change back. Default: as any other end.
+   */
   readonly onRefused?: () => void
+  /** Told of each child that ended unasked and is replaced. @param how a clause such as `exit code 3` */
+  readonly onRestart: (how: string, pauseMs: number) => void
   readonly log: Logger
 }
 
@@ -35,17 +40,20 @@ export async function supervise(options: SupervisorOptions): Promise<void> {
 async function keepOne(options: SupervisorOptions): Promise<void> {
   const { signal, log, recover } = options
   let pauseMs = RESTART_FIRST_MS
+  let isFirst = true
   while (!signal.aborted) {
     const startedAt = performance.now()
     const how = await lifeOfOne(options)
     if (options.signal.aborted) return
-    if (how === REFUSED && options.onRefused) {
+    if (how === REFUSED && isFirst && options.onRefused) {
       options.onRefused()
       return
     }
-    log.warn({ how }, 'a process ended; starting another')
+    isFirst = false
+    const livedMs = performance.now() - startedAt
     await recover().catch((error: unknown) => log.warn({ err: error }, 'recovering crashed jobs failed'))
-    pauseMs = performance.now() - startedAt > HEALTHY_MS ? RESTART_FIRST_MS : Math.min(RESTART_MAX_MS, pauseMs * 2)
+    pauseMs = livedMs > HEALTHY_MS ? RESTART_FIRST_MS : Math.min(RESTART_MAX_MS, pauseMs * 2)
+    options.onRestart(how, pauseMs)
     await sleep(pauseMs, undefined, { signal }).catch(() => undefined)
   }
 }

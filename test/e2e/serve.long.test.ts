@@ -1,7 +1,10 @@
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { RedisPlayer } from '../../scripts/chaos/redis-player.ts'
+import { bind } from '../../src/dashboard/bind.ts'
 import { ScheduleFolder } from '../../src/schedule/schedule-folder.ts'
 import { records, type Started } from './cli.ts'
 import { until } from './service.ts'
@@ -81,6 +84,21 @@ test('a part whose settings are wrong ends the service, which says why', async (
   expect(stderr).toContain('--port')
 })
 
+test('a port that another program took while the dashboard was started again ends nothing: it is said, and taken when it is free', async () => {
+  const port = await freePort()
+  const running = service.serve('--port', String(port))
+  await until('its dashboard', () => Promise.resolve(running.said().includes('dashboard is at')))
+  process.kill(processOf('dashboard', running), 'SIGKILL')
+  const other = createServer()
+  const isTaken = (): Promise<unknown> => bind(other, { host: '127.0.0.1', port, exact: true }).catch(() => undefined)
+  await until('its port is taken', isTaken)
+  await until('it is said', () => Promise.resolve(running.said().includes(`Port ${port} of 127.0.0.1 is taken`)))
+  await until('it tries again', () => Promise.resolve(/dashboard ended \(exit code 2\)/.test(running.said())))
+  other.close()
+  await until('the dashboard answers', () => isReady(port))
+  expect((await service.stop(running)).code).toBe(0)
+})
+
 test('two services of one Redis start each due time once, also where one is killed again and again', async () => {
   await service.overdueMirror()
   const schedule = await service.folder.read('nightly')
@@ -126,21 +144,16 @@ test('every part that is killed is started again, where it was, and a batch unde
   expect((await service.home.run(['enqueue', '1', '--server', service.url(), '--to', to])).code).toBe(0)
   await service.slow(true)
   const running = service.serve()
-  const url = await until('its dashboard', () =>
-    Promise.resolve(/dashboard is at http:\/\/localhost(:\d+)/.exec(running.said())?.[1]),
+  const port = await until('its dashboard', () =>
+    Promise.resolve(/dashboard is at http:\/\/localhost:(\d+)/.exec(running.said())?.[1]),
   )
-  const isReady = (): Promise<boolean> =>
-    fetch(`http://127.0.0.1${url}/readyz`).then(
-      ({ ok }) => ok,
-      () => false,
-    )
   await service.untilRunning()
   for (const part of ['workers', 'dashboard', 'notifications', 'schedules']) {
     const before = processOf(part, running)
     process.kill(before, 'SIGKILL')
     await until(`${part} is there again`, () => Promise.resolve(isAnother(part, running, before)))
   }
-  await until('the dashboard answers where it was', isReady)
+  await until('the dashboard answers where it was', () => isReady(Number(port)))
   await service.slow(false)
   await until('the batch has ended', async () => {
     const status = records((await service.home.run(['status', '--all', '--json'])).stdout)
@@ -149,6 +162,22 @@ test('every part that is killed is started again, where it was, and a batch unde
   expect((await service.home.run(['verify', to])).code).toBe(0)
   expect((await service.stop(running)).code).toBe(0)
 })
+
+function isReady(port: number): Promise<boolean> {
+  return fetch(`http://127.0.0.1:${port}/readyz`).then(
+    ({ ok }) => ok,
+    () => false,
+  )
+}
+
+/** A port that nobody listens on at the moment. */
+async function freePort(): Promise<number> {
+  const server = createServer()
+  const port = await bind(server, { host: '127.0.0.1', port: 0, exact: false })
+  server.close()
+  await once(server, 'close')
+  return port
+}
 
 function isAnother(part: string, running: Started, before: number): boolean {
   try {

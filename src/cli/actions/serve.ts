@@ -6,7 +6,7 @@ import { namedDestinations } from '../destination.ts'
 import { endCode } from '../failure.ts'
 import { openRuntime } from '../runtime.ts'
 import { supervision } from '../supervision.ts'
-import { GRACE_MS, processesOf, startChild, workBelow, workHere } from './work.ts'
+import { GRACE_MS, processesOf, startChild, tellRestart, workBelow, workHere } from './work.ts'
 
 /** Parts that run in a process of their own, each until it is stopped, and load what they alone need; workers are several processes. */
 const PARTS: Readonly<Record<string, (context: Context) => Promise<ExitCode>>> = {
@@ -59,6 +59,7 @@ async function serveAll(context: Context): Promise<ExitCode> {
       graceMs: GRACE_MS,
       // It has said itself what is wrong.
       onRefused: () => refused.abort(),
+      onRestart: (how, pauseMs) => tellRestart(context, `The part ${part}`, how, pauseMs),
       log,
     }),
   )

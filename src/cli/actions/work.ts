@@ -6,7 +6,7 @@ import { within } from '../../async/within.ts'
 import { DataferryError } from '../../errors.ts'
 import type { Command, Context, ExitCode } from '../command.ts'
 import { namedDestinations, openDestination, type MayOpen } from '../destination.ts'
-import { plural } from '../../model/format.ts'
+import { formatDuration, plural } from '../../model/format.ts'
 import { tellOnce } from '../tell-notices.ts'
 import { endCode } from '../failure.ts'
 import { HoldsElsewhere } from '../holds-elsewhere.ts'
@@ -133,6 +133,7 @@ export async function workBelow(
       recover: () => recoverCrashed({ connection, workers, queues, ledger, batches }),
       signal: stop.signal,
       graceMs: GRACE_MS,
+      onRestart: (how, pauseMs) => tellRestart(context, 'A worker process', how, pauseMs),
       log,
     })
   } finally {
@@ -141,6 +142,11 @@ export async function workBelow(
   }
   await ended
   return endCode(context)
+}
+
+/** Says that a process died and is replaced: why it does is for a person to find out. */
+export function tellRestart({ out }: Pick<Context, 'out'>, who: string, how: string, pauseMs: number): void {
+  out.warn(`${who} ended (${how}); it is started again in ${formatDuration(pauseMs)}.`)
 }
 
 /**
