@@ -36,6 +36,8 @@ export function heedParent({ stop, park }: Pick<Interruption, 'stop' | 'park'>):
 /** How work ended, as records of results tell it. */
 const resultSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('summary'), batch: z.string(), destination: z.string() }),
+  z.object({ event: z.literal('enqueued'), batch: z.string(), destination: z.string() }),
+  z.object({ event: z.literal('verified'), report: z.string().nullable() }),
   z.object({ event: z.literal('mirror-run'), mirror: z.string(), run: z.string(), destination: z.string() }),
 ])
 type Result = z.infer<typeof resultSchema>
@@ -61,10 +63,18 @@ export function sharedBatchOf(message: unknown): SharedBatch | undefined {
 /** Where the report of a result is; undefined for any other message of a child. */
 export function reportOf(message: unknown): string | undefined {
   const result = resultSchema.safeParse(message).data
-  return result && `${result.destination}/.dataferry/${recordOf(result)}`
+  return result && reportFrom(result)
 }
 
-function recordOf(result: Result): string {
-  if (result.event === 'summary') return `${result.batch}/report.json`
-  return `mirrors/${result.mirror}/runs/${result.run}/run.json`
+function reportFrom(result: Result): string | undefined {
+  switch (result.event) {
+    case 'verified':
+      return result.report ?? undefined
+    case 'mirror-run':
+      return `${result.destination}/.dataferry/mirrors/${result.mirror}/runs/${result.run}/run.json`
+    // Of an enqueued batch it is written when the workers have finished.
+    case 'summary':
+    case 'enqueued':
+      return `${result.destination}/.dataferry/${result.batch}/report.json`
+  }
 }

@@ -546,6 +546,9 @@ describeInBrowser('the pages', () => {
     await card('survey').getByRole('button', { name: 'Run now' }).click()
     await card('survey').getByRole('status').and(page.locator('.good')).getByText('A run of survey has').waitFor()
     await card('survey').getByText('went well').waitFor({ timeout: 120_000 })
+    await card('survey')
+      .getByText(/^Report: .*\/run\.json/)
+      .waitFor()
     expect(await schedules.history('survey')).toMatchObject([{ event: 'started' }, { event: 'ended', code: 0 }])
 
     expect(problems.filter(isNoRefusal)).toEqual([])

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { runsOf } from '../../src/schedule/history.ts'
 import { records } from './cli.ts'
@@ -47,34 +48,44 @@ test('a scheduler that is killed with its command leaves nothing to workers outs
   expect((await service.stop(running)).code).toBe(0)
 })
 
-test('enqueue and verify run at their times, not before their jitter, and are on record', async () => {
+test('enqueue and verify run at their times, not before their jitter, and are on record with their reports', async () => {
   const at = ['--cron', '*/4 * * * * *', '--jitter', '3s', '--']
   const place = ['--server', service.url(), '--to', service.home.data]
   for (const [name, command] of [
     ['fetch', ['enqueue', '2', ...place]],
     ['check', ['verify', service.home.data]],
+    ['tell', ['verify', service.home.data, '--report', 'findings.csv']],
   ] as const) {
     const { code, stderr } = await service.home.run(['schedule', 'add', name, ...at, ...command])
     expect([code, stderr]).toEqual([0, ''])
   }
   const starts = new Map<unknown, unknown>()
-  for (const name of ['fetch', 'check']) {
+  for (const name of ['fetch', 'check', 'tell']) {
     const { stdout } = await service.home.run(['schedule', 'next', name, '100', '--json'])
     for (const { schedule, due, start } of records(stdout)) starts.set(`${String(schedule)} ${String(due)}`, start)
   }
   const running = service.serve()
-  await until('a batch was verified', async () =>
-    runsOf(await service.folder.history('check')).some(({ code }) => code === 0),
-  )
+  for (const name of ['check', 'tell']) {
+    await until(`${name} went well`, async () =>
+      runsOf(await service.folder.history(name)).some(({ code }) => code === 0),
+    )
+  }
   expect((await service.stop(running)).code).toBe(0)
-  for (const name of ['fetch', 'check']) {
+  for (const [name, report] of [
+    ['fetch', /\/data\/\.dataferry\/[\w-]+\/report\.json$/],
+    ['check', /\/data\/\.dataferry\/verified\/summary\.json$/],
+    ['tell', /\/findings\.csv$/],
+  ] as const) {
     const runs = runsOf(await service.folder.history(name))
-    expect(runs.some(({ code }) => code === 0)).toBe(true)
+    const well = runs.filter(({ code }) => code === 0)
+    expect(well).not.toEqual([])
+    for (const run of well) expect(run.report).toMatch(report)
+    expect(readFileSync(new URL(well[0]?.report ?? ''), 'utf8')).not.toBe('')
     for (const { due, startedAt } of runs)
       expect(Date.parse(startedAt)).toBeGreaterThanOrEqual(Date.parse(String(starts.get(`${name} ${due ?? ''}`))))
     const shown = records((await service.home.run(['schedule', 'show', name, '--json'])).stdout)
     const told = shown.filter(({ event }) => event === 'run')
     expect(told).toHaveLength(runs.length)
-    expect(told).toContainEqual(expect.objectContaining({ exit: 0 }))
+    expect(told).toContainEqual(expect.objectContaining({ exit: 0, report: well[0]?.report }))
   }
 })

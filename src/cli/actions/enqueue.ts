@@ -34,6 +34,7 @@ export const run: Command['run'] = async (context) => {
     if (config.settings.guestbook === undefined) await checkAnswers(context, sink, ready.batch, state, { sources })
     // Says "enqueued" only once Redis has it on disk, as far as that Redis can promise it; see docs/docker.md.
     await untilDurable(runtime.client)
+    out.record({ event: 'enqueued', batch: id, destination: sink.url })
     out.line(`Enqueued as ${id}. Workers will fetch it; to start some here:`)
     out.line(`  ${pasted(config, 'work', [])}`)
     return 0

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { commandText, type Schedule } from '../../schedule/definition.ts'
 import { runsOf, stateOf, type HistoryLine, type Run } from '../../schedule/history.ts'
 import type { ScheduleFolder } from '../../schedule/schedule-folder.ts'
@@ -80,6 +81,8 @@ export async function printShow({ out }: Context, folder: ScheduleFolder, schedu
   if (jitterMs > 0) out.line(`  jitter   up to ${formatDuration(jitterMs)}`)
   if (pausedAt !== undefined) out.line(`  paused   since ${timeIn(schedule, new Date(pausedAt))}`, 'warn')
   else if (next) out.line(`  next     ${timeIn(schedule, next)}`)
+  const log = folder.log(name)
+  if (existsSync(log)) out.line(`  output   ${log}`)
   for (const run of runs.slice(-SHOWN).reverse()) {
     out.line(`  ${await runText(schedule, run)}`, toneOf(run))
     if (run.report !== undefined) out.line(`    ${run.report}`)

@@ -16,7 +16,8 @@ export interface Keeping extends AsyncDisposable {
   add(finding: Finding): Promise<void>
   /** Drops what is on record of a path that nothing knows any more. */
   drop(path: string): Promise<void>
-  end(run?: Omit<VerifyRun, 'by'>): Promise<void>
+  /** @returns whether the results are on record */
+  end(run?: Omit<VerifyRun, 'by'>): Promise<boolean>
   /** Aborts when another process has taken over. */
   readonly lost: AbortSignal
 }
@@ -44,7 +45,10 @@ function keeping(keeper: ResultsKeeper, lease: Lease): Keeping {
     lost: lease.lost,
     add: (finding) => keeper.add(finding),
     drop: (path) => keeper.drop(path),
-    end: (run) => keeper.end(run && { ...run, by: DATAFERRY_VERSION }),
+    async end(run) {
+      await keeper.end(run && { ...run, by: DATAFERRY_VERSION })
+      return true
+    },
     async [Symbol.asyncDispose]() {
       try {
         if (!lease.lost.aborted) await keeper.close()
@@ -66,7 +70,7 @@ export async function keepIfPossible(context: Context, sink: Sink): Promise<Keep
     kept = undefined
     context.out.warn(`The results of this verification are not kept: ${error.message}`)
   }
-  const attempt = async (work: (keeping: Keeping) => Promise<void>): Promise<void> => {
+  const attempt = async (work: (keeping: Keeping) => Promise<unknown>): Promise<void> => {
     try {
       kept?.lost.throwIfAborted()
       if (kept) await work(kept)
@@ -85,7 +89,10 @@ export async function keepIfPossible(context: Context, sink: Sink): Promise<Keep
     lost: NOT_KEPT.lost,
     add: (finding) => attempt((one) => one.add(finding)),
     drop: (path) => attempt((one) => one.drop(path)),
-    end: (run) => attempt((one) => one.end(run)),
+    async end(run) {
+      await attempt((one) => one.end(run))
+      return kept !== undefined
+    },
     async [Symbol.asyncDispose]() {
       try {
         await opened[Symbol.asyncDispose]()
@@ -101,7 +108,7 @@ export const NOT_KEPT: Keeping = {
   lost: new AbortController().signal,
   add: () => Promise.resolve(),
   drop: () => Promise.resolve(),
-  end: () => Promise.resolve(),
+  end: () => Promise.resolve(false),
   [Symbol.asyncDispose]: () => Promise.resolve(),
 }
 

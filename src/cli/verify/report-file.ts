@@ -1,4 +1,5 @@
 import { open, rename, rm, type FileHandle } from 'node:fs/promises'
+import { pathToFileURL } from 'node:url'
 import { csvText } from '../../batch/wanted-rows.ts'
 import { DataferryError, messageOf } from '../../errors.ts'
 import type { FindingRecord } from '../../proof/verify/finding-record.ts'
@@ -51,6 +52,11 @@ export class ReportFile implements AsyncDisposable {
     } catch (error) {
       throw new DataferryError('ARGUMENT_INVALID', `${name} cannot be written: ${messageOf(error)}.`)
     }
+  }
+
+  /** Undefined: it goes to a device or a pipe. */
+  get url(): string | undefined {
+    return this.#place.isStream ? undefined : pathToFileURL(this.#place.path).href
   }
 
   async add(record: FindingRecord): Promise<void> {

@@ -8,6 +8,7 @@ import { datasetOf } from '../../proof/verify/dataset-of.ts'
 import { findingRecord } from '../../proof/verify/finding-record.ts'
 import { onRecord } from '../../proof/verify/on-record.ts'
 import type { RollingShare } from '../../proof/verify/rolling-share.ts'
+import { SUMMARY } from '../../proof/verify/summary.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { openDestination } from '../destination.ts'
@@ -75,7 +76,7 @@ async function verifyAt(context: Context, sink: Sink): Promise<ExitCode> {
   const { read, found } = tally
   const times = { startedAt: startedAt.toISOString(), endedAt: now().toISOString() }
   const rolling = share?.outcome(startedAt)
-  await kept.end({
+  const isKept = await kept.end({
     mode: rolling ? 'rolling' : 'full',
     ...times,
     read,
@@ -83,7 +84,8 @@ async function verifyAt(context: Context, sink: Sink): Promise<ExitCode> {
     found,
   })
   await report?.end()
-  printTally(context, sink, tally, rolling)
+  const summary = isKept ? `${sink.url}/.dataferry/${SUMMARY}` : undefined
+  printTally(context, sink, tally, { rolled: rolling, report: report?.url ?? summary ?? null })
   await tally.neverFetched.tell(context, sink)
   await wanted?.write(context, sink.url)
   return tally.wrong + (rolling?.rolling?.openLeft ?? 0) === 0 ? 0 : 1
@@ -126,13 +128,21 @@ async function* findingsAt(
   }
 }
 
+/** What is left of a verification. */
+interface Kept {
+  readonly rolled: RollingOutcome | undefined
+  /** URL of the file of `--report`, or else of the summary at the destination; null: nothing was kept. */
+  readonly report: string | null
+}
+
 function printTally(
   { out, has }: Context,
   sink: Sink,
   { found, bytes, read, wrong }: VerifyTally,
-  rolled: RollingOutcome | undefined,
+  { rolled, report }: Kept,
 ): void {
-  out.record({ event: 'verified', destination: sink.url, bytes, ...found, ...(rolled && { read, ...rolled }) })
+  const amounts = { bytes, ...found, ...(rolled && { read, ...rolled }) }
+  out.record({ event: 'verified', destination: sink.url, report, ...amounts })
   const parts = [
     `${formatCount(found.ok)} right (${formatBytes(bytes)}${has('quick') ? '' : ' read'})`,
     ...counted(found['size-only'], 'compared by size only'),

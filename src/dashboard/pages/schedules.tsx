@@ -91,11 +91,16 @@ function Schedule({ schedule, onChange }: { readonly schedule: ScheduleView; rea
       </p>
       {runs.length > 0 && (
         <ul class="examples" aria-label={`Runs of ${name}`}>
-          {runs.map(({ startedAt, endedAt, running, code, parked, said }) => (
+          {runs.map(({ startedAt, endedAt, running, code, parked, report, said }) => (
             <li key={startedAt}>
               Started <Ago time={startedAt} />
               {running ? ', running' : endedAt === null ? ', broke off' : `, ended with ${code ?? 'a signal'}`}
               {parked !== null && <Name text={`: ${parked}`} />}
+              {report !== null && (
+                <p class="quiet">
+                  Report: <Name text={report} class="mono" />
+                </p>
+              )}
               {code !== null && code !== 0 && said !== null && (
                 <p class="quiet">
                   {said.split('\n').map((line, i) => (

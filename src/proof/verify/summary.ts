@@ -5,7 +5,7 @@ import type { Records } from '../../sinks/sink.ts'
 import { resultSchema, type Result } from './result.ts'
 
 /** Name of the summary, relative to `.dataferry/`. */
-const SUMMARY = 'verified/summary.json'
+export const SUMMARY = 'verified/summary.json'
 
 const count = z.number().int().nonnegative()
 const amountSchema = z.object({ files: count, bytes: z.number().nonnegative() })
