@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { makeHome, records } from '../e2e/cli.ts'
@@ -62,6 +62,38 @@ describe('what is refused when it is added', () => {
     vi.unstubAllEnvs()
     expect([code, stderr]).toEqual([2, expect.stringMatching(/Word 8 .* the secret of DATAVERSE_API_TOKEN/)])
     expect(stderr).not.toContain('known-token')
+  })
+
+  test.each([
+    ['the password of Redis', 'redis-pass', { REDIS_URL: 'redis://user:redis%2Dpass@127.0.0.1:1' }, 'REDIS_URL'],
+    ['a short one, as a value', 'pw1', { REDIS_URL: 'redis://:pw1@127.0.0.1:1' }, 'REDIS_URL'],
+    ['the secret of a webhook', 'hook secret', {}, 'hook\\.secret'],
+    ['the address of a webhook', 'https://hooks.example.org/a1b2c3', {}, 'notify\\.webhooks\\.0'],
+    ['the password of the mail', 'mail-pass', { MAIL_PASSWORD: 'mail-pass' }, 'MAIL_PASSWORD'],
+    ['the password of a proxy', 'proxy-pass', { https_proxy: 'http://me:proxy-pass@127.0.0.1:1' }, 'the proxy'],
+    ['the token of a file', 'token-of-file', {}, 'token'],
+  ])('%s', async (_, secret, variables, source) => {
+    const at = (name: string): string => join(here.cwd, name)
+    const notify = {
+      webhooks: [{ url: 'https://hooks.example.org/a1b2c3', secretFile: 'hook.secret' }],
+      mail: { smtp: 'smtps://m.example.org', passwordEnv: 'MAIL_PASSWORD', from: 'a@b.org', to: ['a@b.org'] },
+    }
+    writeFileSync(at('dataferry.config.json'), JSON.stringify({ notify }))
+    writeFileSync(at('hook.secret'), 'hook secret\n', { mode: 0o600 })
+    writeFileSync(at('token'), 'token-of-file\n', { mode: 0o600 })
+    const env = { DATAFERRY_TOKEN_FILE: at('token'), ...variables }
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
+    try {
+      const words = [...command(), `--user-agent=${secret}`]
+      const { code, stderr } = await add('refused', words)
+      expect([code, stderr]).toEqual([2, expect.stringMatching(new RegExp(`Word 7 .* the secret of .*${source}`))])
+      expect(stderr).not.toContain(secret)
+      const encoded = await add('refused', [...command(), `--user-agent=${encodeURIComponent(secret)}`])
+      expect(encoded.stderr).toContain('Word 7')
+    } finally {
+      vi.unstubAllEnvs()
+      rmSync(at('dataferry.config.json'))
+    }
   })
 
   test('hours for a command that cannot park, and hours, times and names that are none', async () => {

@@ -111,6 +111,16 @@ describe('serve install', () => {
     expect(records((await install('--json')).stdout)).toMatchObject([{ event: 'unit', path }])
   })
 
+  it('names every variable that holds a secret which the service needs', async () => {
+    const config = join(home.folder, 'dataferry.config.json')
+    const mail = { smtp: 'smtps://m.example.org', passwordEnv: 'MAIL_PASSWORD', from: 'a@b.org', to: ['a@b.org'] }
+    const servers = [{ url: 'https://a.example.org', tokenEnv: 'TOKEN_OF_A' }]
+    writeFileSync(config, JSON.stringify({ servers, notify: { mail } }))
+    const { stderr } = await home.run(['serve', 'install', '--systemd', '--user'], { TOKEN_OF_A: 'abc' })
+    rmSync(config)
+    expect(stderr).toContain('put TOKEN_OF_A, MAIL_PASSWORD into')
+  })
+
   it('may write to what scheduled commands name, and to no folder that nobody named', async () => {
     await home.run(['schedule', 'add', 'v', '--cron', '@daily', '--', 'verify', './vv', '--report', './told/v.csv'])
     const { stdout } = await home.run(['serve', 'install', '--systemd', '--user', '--json'])

@@ -1,5 +1,5 @@
 import { load, type LoadedConfig } from '../../config/config.ts'
-import { environment, SECRET_VARIABLES } from '../../config/environment.ts'
+import { environment } from '../../config/environment.ts'
 import { DataferryError } from '../../errors.ts'
 import type { Context } from '../command.ts'
 import { openDestination } from '../destination.ts'
@@ -7,6 +7,7 @@ import { inspectOnly } from '../intake.ts'
 import { namedMirror, withSink } from '../mirror/with-mirror.ts'
 import { parserFor, readArguments, type Typed } from '../parser.ts'
 import { readRolling } from '../verify/read-rolling.ts'
+import { holdsSecret, knownSecrets } from './known-secrets.ts'
 import { SCHEDULABLE } from './schedulable.ts'
 
 /** Commands that park when they are asked to. */
@@ -63,22 +64,16 @@ function refuseOwnRedis({ settings }: Pick<Typed, 'settings'>): void {
   )
 }
 
-/** Shorter ones are found by accident. */
-const SHORTEST_SECRET = 8
-
-/** Refuses what has the value of a secret that is known here in it, in whatever form. */
-function refuseSecrets({ tokens }: LoadedConfig, words: readonly string[]): void {
-  const ofServers = tokens.servers.map(
-    (server) => [tokens.sourceOf(server)?.name ?? server, tokens.get(server)] as const,
-  )
-  const ofEnvironment = SECRET_VARIABLES.map((name) => [name, environment()[name]?.trim()] as const)
-  for (const [source, secret = ''] of [...ofServers, ...ofEnvironment]) {
-    const at = secret.length < SHORTEST_SECRET ? -1 : words.findIndex((word) => word.includes(secret))
+/** Refuses what has a secret in it that is known here. */
+function refuseSecrets(config: LoadedConfig, words: readonly string[]): void {
+  for (const { source, secret } of knownSecrets(config, environment())) {
+    const at = words.findIndex((word) => holdsSecret(word, secret))
     if (at >= 0) throw refusal(`Word ${at + 1} of the command contains the secret of ${source}: ${NO_SECRETS}`)
   }
 }
 
-const NO_SECRETS = 'put it into the environment of `dataferry serve`, or into a file that --token-file names.'
+const NO_SECRETS =
+  'a schedule is kept as plain text. A token belongs into the environment of `dataferry serve`, or into a file that --token-file names.'
 /** An API token of Dataverse is a UUID. */
 const TOKEN = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 const PARAMETER = /[?&](?:key|api-?key|api-?token|token|signature|sig|x-amz-[a-z-]+|awsaccesskeyid)=/i

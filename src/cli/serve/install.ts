@@ -143,7 +143,14 @@ async function lookAtFolder(folder: string, isOurs: boolean, out: Context['out']
 
 /** What is in the environment now is not in that of a service. */
 function warnOfSecrets({ config, out }: Context, file: string): void {
-  const found = [...SECRET_VARIABLES, 'AWS_ACCESS_KEY_ID'].filter((name) => environment()[name])
+  const { notify, tokens } = config
+  const sources = tokens.servers.map((server) => tokens.sourceOf(server))
+  const named = [
+    ...sources.flatMap((source) => (source?.kind === 'environment' ? [source.name] : [])),
+    ...[...(notify?.webhooks ?? []).map(({ secret }) => secret.env), notify?.mail?.password.env],
+  ].filter((name) => name !== undefined && name !== 'DATAFERRY_TOKEN_FILE')
+  const usual = [...SECRET_VARIABLES, 'AWS_ACCESS_KEY_ID'].filter((name) => environment()[name])
+  const found = [...new Set([...usual, ...named])]
   if (config.settings.redis?.hides) found.push('REDIS_URL')
   if (found.length === 0) return
   out.warn(`A unit holds no secret: put ${found.join(', ')} into ${file}, as NAME=value, readable by its owner alone.`)
