@@ -17,7 +17,7 @@ interface Shown {
   readonly datasetCount: number
 }
 
-type Fact = readonly [name: string, html: string]
+export type Fact = readonly [name: string, html: string]
 
 /** `report.html`: the report for people. Its size is bounded, whatever the batch's; all names and messages in it are strangers'. */
 export function statementPage(report: Report, shown: Shown): string {
@@ -110,7 +110,8 @@ function ofFlags(asked: Asked, { filtered, digests }: Report): Fact[] {
   ]
 }
 
-function filterTexts({ include, exclude, minSize, maxSize, contentTypes }: Filters): readonly string[] {
+/** What narrows, in words. */
+export function filterTexts({ include, exclude, minSize, maxSize, contentTypes }: Filters): readonly string[] {
   return [
     ...(include ? [`include ${include.join(', ')}`] : []),
     ...(exclude ? [`exclude ${exclude.join(', ')}`] : []),
@@ -192,7 +193,8 @@ function byAlgorithm(counts: Readonly<Record<string, number>>): readonly string[
   return Object.entries(counts).map(([name, count]) => `${shownAlgorithm(name)} ${formatCount(count)}`)
 }
 
-function shownAlgorithm(name: string): string {
+/** `sha256` → `SHA-256`, as HTML. */
+export function shownAlgorithm(name: string): string {
   return escaped(name.toUpperCase().replace(/^SHA(?=\d)/, 'SHA-'))
 }
 
@@ -282,7 +284,8 @@ export function recordsTable(records: readonly RecordSum[], count: number): stri
 
 const LONGEST_TEXT = 500
 
-function short(text: string): string {
+/** A stranger's text of bounded length, as HTML. */
+export function short(text: string): string {
   return escaped(text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text)
 }
 

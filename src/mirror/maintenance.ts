@@ -3,7 +3,7 @@ import { pidKey } from '../model/dataset-pid.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { names, type MirrorOrder } from './order.ts'
 import { readPending, unfinished } from './pending.ts'
-import type { RunReport } from './report.ts'
+import { readRun, type RunReport } from './report.ts'
 import { writeRun } from './run-folder.ts'
 import {
   countsOf,
@@ -43,7 +43,9 @@ export async function prune(sink: Sink, order: MirrorOrder, before: Date, now: D
     if (dataset.files.aside === 0) return dataset
     const files = await readFiles(records, order.name, dataset.id)
     const gone = files.filter((file) => isDropped(file, before))
-    if (gone.length === 0) return dataset
+    // Another command that was killed has dropped some, and its run is on record nowhere.
+    const isDroppedAlready = countsOf(files).aside !== dataset.files.aside
+    if (gone.length === 0 && !isDroppedAlready) return dataset
     for (const { path } of gone) await sink.remove(path)
     dropped += gone.length
     const kept = files.filter((file) => !gone.includes(file))
@@ -107,6 +109,7 @@ async function rewrite(
   if (pending) throw unfinished(order.name, pending)
   const state = await readState(records, order.name)
   if (!state) return
+  const complete = (await readRun(records, order.name, state.run))?.complete ?? true
   const startedAt = now.toISOString()
   const run = startedAt.replaceAll(':', '-')
   const states: RunReport['states'] = {}
@@ -126,7 +129,8 @@ async function rewrite(
     run,
     startedAt,
     finishedAt: startedAt,
-    complete: true,
+    // As it was: nothing was asked of the server.
+    complete,
     sweep: 'none',
     states,
     datasets: {},

@@ -113,6 +113,51 @@ function suite(open: () => Promise<MirrorHome>, { verdict, record }: typeof MIRR
     },
   )
 
+  it.runIf(record === MIRROR.record)(
+    'says what is missing, also after a prune, and after one that was killed',
+    async () => {
+      home.repository.publish(PID, (files) => [...files.slice(1), { label: 'secret', content: 's', restricted: true }])
+      expect((await home.run()).code).toBe(1)
+      const state = '.dataferry/mirrors/m/state.json'
+      const pageOf = async () => {
+        const files = await home.place.files('.dataferry/mirrors/m')
+        const run = /"run":\s*"([^"]+)"/.exec(files['state.json'] ?? '')?.[1] ?? ''
+        return { run, before: files['state.json'] ?? '', page: files[`runs/${run}/report.html`] ?? '' }
+      }
+      const { before, page } = await pageOf()
+      expect(page).toMatch(/What is missing.*SOURCE_DENIED.*\/secret</s)
+      const prune = async () => {
+        const { code } = await home.cli(
+          'mirror',
+          'prune',
+          'm',
+          '--removed-for',
+          '0d',
+          '--yes',
+          '--to',
+          home.destination,
+        )
+        expect(code).toBe(0)
+      }
+      await prune()
+      const pruned = await pageOf()
+      expect(pruned.page).toMatch(/Nothing was asked of the server.*SOURCE_DENIED.*\/secret</s)
+      expect((await home.cli('mirror', 'status', 'm', '--to', home.destination)).stdout).toContain('not complete')
+      // As if it had been killed before its run was on record.
+      await home.place.write(state, before)
+      for (const name of Object.keys(await home.place.files(`.dataferry/mirrors/m/runs/${pruned.run}`))) {
+        await home.place.remove(`.dataferry/mirrors/m/runs/${pruned.run}/${name}`)
+      }
+      await rm(join(home.destination, '.dataferry/mirrors/m/runs', pruned.run), { recursive: true, force: true })
+      expect(await statement('--check')).toMatchObject({
+        code: 1,
+        stdout: expect.stringContaining('changed') as string,
+      })
+      await prune()
+      expect((await statement('--check')).code).toBe(0)
+    },
+  )
+
   it('says when the files were last verified, and keeps its signature while nothing changes', async () => {
     expect((await home.cli('verify', home.destination)).code).toBe(0)
     expect((await statement('--sign', await newKey(home.folder))).code).toBe(0)

@@ -1,9 +1,10 @@
 import { recordLines } from '../../batch/record.ts'
 import { changeSchema, type Change } from '../../mirror/changes.ts'
+import { missingFiles } from '../../mirror/missing-files.ts'
 import { names, scopeText, type MirrorOrder } from '../../mirror/order.ts'
 import { logName, type PendingRun } from '../../mirror/pending.ts'
 import { listRuns, readRun, type RunReport } from '../../mirror/report.ts'
-import { heldDatasets, isHeld, readFiles, readLines, readState, type MirroredDataset } from '../../mirror/state.ts'
+import { heldDatasets, readLines, readState } from '../../mirror/state.ts'
 import { rootOf } from '../../proof/ocfl/mirror-objects.ts'
 import { splitRecord } from '../../manifest/record.ts'
 import type { Records, Sink } from '../../sinks/sink.ts'
@@ -79,40 +80,17 @@ function happenings({ datasets, files, bytesFetched }: RunReport): readonly (rea
   ]
 }
 
-interface MissingFile {
-  readonly dataset: string
-  readonly path: string
-  readonly code: string | undefined
-}
-
-async function printMissing(context: Context, records: Records, mirror: string, count: number): Promise<void> {
-  const missing: MissingFile[] = []
-  for await (const file of missingFiles(records, mirror)) if (missing.push(file) >= SHOWN) break
-  listMissing(context, mirror, missing, count)
-}
-
-function listMissing({ out, config }: Context, mirror: string, missing: readonly MissingFile[], count: number): void {
-  for (const { path, code } of missing.slice(0, SHOWN)) {
+async function printMissing({ out, config }: Context, records: Records, mirror: string, count: number): Promise<void> {
+  if (count === 0) return
+  let shown = 0
+  for await (const { path, code } of missingFiles(records, mirror, heldDatasets(records, mirror))) {
+    if (++shown > SHOWN) break
     out.line(`    ${path}`)
     out.paragraph(`      ${code ?? 'not tried yet'}`)
   }
   if (count <= SHOWN) return
   out.line(`    … and ${formatCount(count - SHOWN)} more. To list all:`)
   out.line(`      ${pasted(config, 'mirror', ['status', mirror, '--json'])}`)
-}
-
-async function* missingFiles(records: Records, mirror: string): AsyncGenerator<MissingFile> {
-  for await (const dataset of heldDatasets(records, mirror)) yield* await missingOf(records, mirror, dataset)
-}
-
-async function missingOf(
-  records: Records,
-  mirror: string,
-  { id, pid, files }: MirroredDataset,
-): Promise<readonly MissingFile[]> {
-  if (files.missing === 0) return []
-  const held = await readFiles(records, mirror, id)
-  return held.filter((file) => !isHeld(file)).map(({ path, code }) => ({ dataset: pid, path, code }))
 }
 
 function padded(count: number): string {
@@ -165,11 +143,9 @@ export async function printStatus(
   const last = state && (await readRun(records, name, state.run))
   const sums = { current: 0, bytes: 0, aside: 0, missing: 0 }
   const states: Record<string, number> = {}
-  const missing: MissingFile[] = []
   for await (const dataset of heldDatasets(records, name)) {
     states[dataset.state] = (states[dataset.state] ?? 0) + 1
     for (const key of ['current', 'bytes', 'aside', 'missing'] as const) sums[key] += dataset.files[key]
-    if (missing.length < SHOWN && !out.json) missing.push(...(await missingOf(records, name, dataset)))
   }
   const fullSweep = state?.swept.reduce((first, time) => (time < first ? time : first))
   out.record({
@@ -184,7 +160,8 @@ export async function printStatus(
     unfinished: pending ? { startedAt: pending.startedAt, phase: pending.phase } : null,
   })
   if (out.json) {
-    for await (const file of missingFiles(records, name)) out.record({ event: 'missing', ...file })
+    for await (const file of missingFiles(records, name, heldDatasets(records, name)))
+      out.record({ event: 'missing', ...file })
     return
   }
   out.line(`${name}: ${scopeText(order)} on ${server}`, 'bold')
@@ -193,7 +170,7 @@ export async function printStatus(
   out.line(
     `${padded(sums.current)} files (${formatBytes(sums.bytes)}), ${formatCount(sums.aside)} kept aside, ${formatCount(sums.missing)} missing`,
   )
-  listMissing(context, name, missing, sums.missing)
+  await printMissing(context, records, name, sums.missing)
   if (last) out.line(`last run    ${last.finishedAt}, ${last.complete ? 'complete' : 'not complete'}`)
   else out.line('It has not been run yet.')
   if (fullSweep !== undefined) out.line(`full sweep  every dataset has been looked at since ${fullSweep}`)
