@@ -151,6 +151,15 @@ it('a bag is laid out as Dataverse’s archiver lays it out, with manifests of t
   })
 })
 
+it('ids lead to paths as they are, and the catalogue is the one that the server names, as in Dataverse’s own bags', async () => {
+  const ore = { 'ore:describes': { 'schema:includedInDataCatalog': 'Root' } }
+  const path = await write(bagOf({ '100% sure.txt': 'a' }, { ore }))
+  expect(await readFile(join(path, 'metadata/pid-mapping.txt'), 'utf8')).toMatch(/ data\/100% sure\.txt\n$/)
+  expect(await readFile(join(path, 'manifest-sha256.txt'), 'utf8')).toMatch(/ data\/100%25 sure\.txt\n$/)
+  const info = readTagFile(await readFile(join(path, 'bag-info.txt'), 'utf8')) ?? []
+  expect(valuesOf(info, 'Internal-Sender-Identifier')).toEqual(['Root:Grids & <more>'])
+})
+
 it('a dataset without files is a bag with an empty payload', async () => {
   for (const form of SERIALIZATIONS) {
     const path = await write(bagOf({}, { serialization: form }), form)

@@ -64,10 +64,11 @@ export function held(
 /** The entries of a bag of these contents. */
 export async function* bagOf(
   contents: Readonly<Record<string, string>>,
-  options: Partial<BagOptions> & { readonly crate?: boolean } = {},
+  options: Partial<BagOptions> & { readonly crate?: boolean; readonly ore?: unknown } = {},
 ): AsyncGenerator<PackEntry, void> {
   const { holding, read } = held(contents)
   const metadata = new Map([['dataset.json', Buffer.from('{}')]])
+  if (options.ore !== undefined) metadata.set('oai-ore.jsonld', Buffer.from(JSON.stringify(options.ore)))
   const bag = prepareBag(
     { holding, description: DESCRIPTION, metadata },
     {

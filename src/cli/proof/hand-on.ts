@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { DataferryError } from '../../errors.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import type { Holding, HoldingFile } from '../../proof/holding.ts'
-import { oreFiles, withOre } from '../../proof/ore-files.ts'
+import { OreFiles, withOre } from '../../proof/ore-files.ts'
 import type { PackEntry, Serialization } from '../../proof/pack/pack-entry.ts'
 import { isWritten } from '../../proof/pack/is-written.ts'
 import { packPath, writePack, type PackTarget } from '../../proof/pack/write-pack.ts'
@@ -100,7 +100,7 @@ async function packOne(
   const record = { event: form.noun, path: place }
   if (await isWritten(name, target)) return { state: 'there', record, text: `${place}: there already` }
   const metadata = await gatherer.of(holding)
-  const files = withOre(holding.files, oreFiles(metadata.get('oai-ore.jsonld')))
+  const files = withOre(holding.files, new OreFiles(metadata.get('oai-ore.jsonld')))
   const { now, stamp } = target
   const { onFile } = seen
   const subject = { holding: { ...holding, files }, metadata, read: heldIn(from, signal), onFile, now, stamp }

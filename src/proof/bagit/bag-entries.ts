@@ -27,6 +27,8 @@ export interface BagContent {
 
 const lineSchema = z.object({
   path: z.string(),
+  /** As manifests write it. */
+  written: z.string(),
   id: z.string().optional(),
   digests: z.partialRecord(z.enum(ALGORITHMS), z.string()),
 })
@@ -101,8 +103,8 @@ class Payload {
     const { algorithms, version } = this.#bag
     const wanted: Line['digests'] = {}
     for (const algorithm of algorithms) wanted[algorithm] = digests.get(algorithm) ?? ''
-    const line: Line = { path: encodePath(path, version), id, digests: wanted }
-    await this.#lines.add(line.path, line)
+    const line: Line = { path, written: encodePath(path, version), id, digests: wanted }
+    await this.#lines.add(line.written, line)
     for (const algorithm of algorithms) {
       this.#lengths.set(algorithm, this.lengthOf(algorithm) + Buffer.byteLength(manifestLine(line, algorithm)))
     }
@@ -160,13 +162,13 @@ class TagManifests {
   }
 }
 
-function manifestLine({ path, digests }: Line, algorithm: Algorithm): string {
-  return `${digests[algorithm] ?? ''}  ${path}\n`
+function manifestLine({ written, digests }: Line, algorithm: Algorithm): string {
+  return `${digests[algorithm] ?? ''}  ${written}\n`
 }
 
-/** @see BagGenerator.java: a recommendation of DataONE, to connect ids and paths */
+/** @see BagGenerator.java: a recommendation of DataONE, to connect ids and paths, which are written as they are */
 function mappingLine({ id, path }: Line): string {
-  return id === undefined ? '' : `${id} ${path}\n`
+  return id === undefined ? '' : `${id} ${path.replaceAll('\r', '%0D').replaceAll('\n', '%0A')}\n`
 }
 
 async function* manifest(lines: ExternalSort<Line>, algorithm: Algorithm): AsyncGenerator<Uint8Array> {

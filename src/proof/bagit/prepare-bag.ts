@@ -3,6 +3,7 @@ import { ALGORITHMS, type Algorithm } from '../../model/checksum.ts'
 import type { Description } from '../description.ts'
 import type { Holding } from '../holding.ts'
 import { missingProblem } from '../missing-problem.ts'
+import { oreCatalog } from '../ore-files.ts'
 import type { Serialization } from '../pack/pack-entry.ts'
 import { pidUrl } from '../../model/pid-url.ts'
 import type { BagItVersion } from './paths.ts'
@@ -111,7 +112,7 @@ function missingText({ missing }: BagSubject['holding']): string {
 
 /** The fields of `bag-info.txt`, in the order of Dataverse's own, and those that a profile wants in other files. */
 function fieldsOf(
-  { holding: { name, dataset }, description }: BagSubject,
+  { holding: { name, dataset }, description, metadata }: BagSubject,
   { profile, info: given, stamp, software, now }: BagOptions,
 ): { readonly info: readonly TagField[]; readonly others: ReadonlyMap<string, readonly TagField[]> } {
   const title = description.title ?? dataset?.pid ?? name
@@ -133,6 +134,7 @@ function fieldsOf(
   )
   const here = given.filter(([label]) => !inOthers.has(label.toLowerCase()))
   const source = valuesOf(here, 'Source-Organization')[0] ?? dataset?.server
+  const catalog = oreCatalog(metadata.get('oai-ore.jsonld')) ?? (source === undefined ? undefined : `${source} Catalog`)
   const usual: TagField[] = [
     ['Dataferry-Bag-Key', stamp],
     ...description.contacts.flatMap(({ name: contact, email }): TagField[] => [
@@ -142,7 +144,7 @@ function fieldsOf(
     ['External-Description', about],
     ['Bagging-Date', now.toISOString().slice(0, 10)],
     ['External-Identifier', dataset ? pidUrl(dataset.pid) : name],
-    ['Internal-Sender-Identifier', `${source === undefined ? '' : `${source} Catalog:`}${title}`],
+    ['Internal-Sender-Identifier', `${catalog === undefined ? '' : `${catalog}:`}${title}`],
     ...(dataset ? [['Dataverse-Bag-Version', '1.0'] as const] : []),
     ['Bag-Software-Agent', software],
     ...profileField(profile),

@@ -67,15 +67,19 @@ const EXPORTERS: Readonly<Record<string, Exporter>> = {
     }
   },
   /** @see OREMap */
-  OAI_ORE(dataset, version, url) {
-    const aggregated = metasOf(version).map((meta) => ({
-      'schema:name': nameOf(meta),
-      'dvcore:directoryLabel': meta.directory || undefined,
-      '@id': `${url}/file.xhtml?fileId=${meta.file.id}`,
-      'schema:sameAs': accessUrl(meta, url),
-      'schema:version': 1,
-      '@type': 'ore:AggregatedResource',
-    }))
+  async OAI_ORE(dataset, version, url) {
+    const aggregated = await Promise.all(
+      metasOf(version).map(async (meta) => ({
+        'schema:name': nameOf(meta),
+        'dvcore:directoryLabel': meta.directory || undefined,
+        '@id': `${url}/file.xhtml?fileId=${meta.file.id}`,
+        'schema:sameAs': accessUrl(meta, url),
+        'schema:version': 1,
+        '@type': 'ore:AggregatedResource',
+        'schema:fileFormat': meta.file.tabular ? 'text/csv' : meta.file.contentType,
+        'dvcore:checksum': { '@value': (await publishedChecksum(meta.file))?.value },
+      })),
+    )
     return {
       '@type': 'ore:ResourceMap',
       'dvcore:generatedBy': {
@@ -88,6 +92,7 @@ const EXPORTERS: Readonly<Record<string, Exporter>> = {
         '@id': resolver(dataset),
         '@type': ['ore:Aggregation', 'schema:Dataset'],
         'schema:version': version.number,
+        'schema:includedInDataCatalog': 'Root',
         'ore:aggregates': aggregated,
       },
       '@context': { ore: 'http://www.openarchives.org/ore/terms/' },
