@@ -1,4 +1,10 @@
-import { DeleteObjectCommand, GetObjectCommand, paginateListObjectsV2, PutObjectCommand } from '@aws-sdk/client-s3'
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  paginateListObjectsV2,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { systemCode } from '../../src/errors.ts'
@@ -17,6 +23,8 @@ export interface Place {
   /** Contents of every file below a folder, by its path there; at the top without what dataferry keeps for itself. */
   files(below?: string): Promise<Record<string, string>>
   write(path: string, content: string): Promise<void>
+  /** As a disk or store that lies: other bytes, and all else that is known of the file stays. */
+  rot(path: string, content: string): Promise<void>
   remove(path: string): Promise<void>
   /** The caller closes it. */
   sink(): Promise<Sink>
@@ -36,6 +44,7 @@ export function folderPlace(folder: string): Place {
       await mkdir(dirname(join(folder, path)), { recursive: true })
       await writeFile(join(folder, path), content)
     },
+    rot: (path, content) => writeFile(join(folder, path), content),
     remove: (path) => rm(join(folder, path)),
     sink: () => openSink(folder),
   }
@@ -67,6 +76,10 @@ export async function bucketPlace(server: S3Server): Promise<Place> {
     },
     async write(path, content) {
       await client.send(new PutObjectCommand({ Bucket, Key: keyOf(path), Body: content }))
+    },
+    async rot(path, content) {
+      const { Metadata } = await client.send(new HeadObjectCommand({ Bucket, Key: keyOf(path) }))
+      await client.send(new PutObjectCommand({ Bucket, Key: keyOf(path), Body: content, Metadata }))
     },
     async remove(path) {
       await client.send(new DeleteObjectCommand({ Bucket, Key: keyOf(path) }))

@@ -24,7 +24,10 @@ export const command: Command = {
   ],
   settings: runCommand.settings,
   flags: [
-    { flags: '--from <copy>', help: 'another folder or URL that holds the same files at the same paths' },
+    {
+      flags: '--from <copy>',
+      help: 'another folder or URL that holds the same files, at the same paths or by its records elsewhere',
+    },
     { flags: '--full', help: 'read every file, however recently it was verified' },
     { flags: '--keep-damaged', help: 'leave damaged files aside when the good ones are there' },
     { flags: '-n, --dry-run', help: 'only look, and name what is missing or changed' },

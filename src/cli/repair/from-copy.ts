@@ -1,23 +1,31 @@
 import { createHash } from 'node:crypto'
+import { z } from 'zod'
 import { mapInOrder } from '../../async/map-in-order.ts'
+import { ExternalSort } from '../../batch/external-sort.ts'
 import { DataferryError, isAboutDestination } from '../../errors.ts'
+import { ALGORITHMS, type Checksum } from '../../model/checksum.ts'
 import { plural } from '../../model/format.ts'
 import { NO_REF, type Item } from '../../model/item.ts'
+import { checksumsOf } from '../../model/receipt.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import type { OpenSource } from '../../model/source.ts'
-import type { Failed } from '../../proof/repair/failed.ts'
-import type { WrongFile, WrongFiles } from '../../proof/repair/wrong-files.ts'
+import { contentKey, elsewhere, type Elsewhere } from '../../proof/repair/elsewhere.ts'
+import { failedSchema, type Failed } from '../../proof/repair/failed.ts'
+import { wrongSchema, type WrongFile, type WrongFiles } from '../../proof/repair/wrong-files.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { transfer } from '../../transfer/transfer.ts'
 import type { Context } from '../command.ts'
 import { openDestination } from '../destination.ts'
 
 /** Files copied at the same time, and taken up while an earlier one is not finished. */
-const [COPIES, AHEAD] = [4, 1_000]
+const WORK = { concurrency: 4, ahead: 1_000 }
+
+const lackingSchema = z.object({ wrong: wrongSchema, failed: failedSchema })
+type Lacking = z.infer<typeof lackingSchema>
 
 /**
- * Copies what is wrong from another place that has the same files at the same paths. Bytes are compared with the receipts on their
- * way: what is damaged there, too, never shows here. Yields what could not be copied.
+ * Copies what is wrong from another place: from the same paths there, else from where its records say that the same bytes are. Bytes
+ * are compared with what was received on their way: what is damaged there, too, never shows here. Yields what could not be copied.
  */
 export async function* fromCopy(
   { config, out, signal }: Context,
@@ -31,8 +39,18 @@ export async function* fromCopy(
       throw new DataferryError('ARGUMENT_INVALID', '--from names the destination itself: give another copy of it.')
     }
     out.say(`Copying ${plural(wrong.count, 'file')} from ${shownUrl(copy.url)} …`)
-    const work = (one: WrongFile): Promise<Failed | undefined> => copied(one, sink, copy, signal)
-    for await (const failed of mapInOrder(wrong.all(), { concurrency: COPIES, ahead: AHEAD }, work)) {
+    const copying = new Copying(copy, sink, signal)
+    await using lacking = new ExternalSort<Lacking>(lackingSchema)
+    let isLacking = false
+    for await (const { one, failed } of mapInOrder(wrong.all(), WORK, copying.fromSamePath)) {
+      const { checksum } = one.expected
+      if (!failed) continue
+      isLacking ||= checksum !== undefined
+      if (checksum) await lacking.add(contentKey(checksum), { wrong: one, failed })
+      else yield failed
+    }
+    if (!isLacking) return
+    for await (const failed of mapInOrder(elsewhere(lacking, copy, signal), WORK, copying.fromElsewhere)) {
       if (failed) yield failed
     }
   } finally {
@@ -40,46 +58,77 @@ export async function* fromCopy(
   }
 }
 
-/** @returns why not; undefined: the file is here */
-async function copied(
-  { path, expected }: WrongFile,
-  sink: Sink,
-  copy: Sink,
-  signal: AbortSignal,
-): Promise<Failed | undefined> {
-  signal.throwIfAborted()
-  const { size, checksum } = expected
-  const failed = (code: string, message: string): Failed => ({ path, code, message })
-  if (!checksum)
-    return failed('CHECKSUM_MISMATCH', 'No receipt has a checksum of it, so no copy of it proves to be right.')
-  const key = keyOf(path)
-  const there = await copy.stat(path, key, signal)
-  if (!there) return failed('SINK_FAILED', 'The copy has no such file.')
-  if (size !== undefined && there.size !== size) {
-    return failed('CHECKSUM_MISMATCH', `The copy has ${there.size} bytes instead of ${size}.`)
+class Copying {
+  readonly #copy: Sink
+  readonly #sink: Sink
+  readonly #signal: AbortSignal
+
+  constructor(copy: Sink, sink: Sink, signal: AbortSignal) {
+    this.#copy = copy
+    this.#sink = sink
+    this.#signal = signal
   }
-  const item: Item = { n: 0, server: copy.url, ref: NO_REF, path, expect: { size: there.size, checksum } }
-  const open: OpenSource = async () => ({
-    body: await copy.read(path, signal),
-    from: 0,
-    size: there.size,
-    etag: undefined,
-    contentType: undefined,
-    encoding: undefined,
-    counted: false,
-  })
-  try {
-    // An object store replaces only what was looked at.
-    await sink.stat(path, key, signal)
-    await transfer(item, { open, sink }, { key, signal, count: false })
-    await sink.forget(key)
-    return undefined
-  } catch (error) {
+
+  readonly fromSamePath = async (one: WrongFile): Promise<{ readonly one: WrongFile; readonly failed?: Failed }> => {
+    const failed = await this.#copied(one, one.path)
+    return { one, ...(failed && { failed }) }
+  }
+
+  readonly fromElsewhere = async ({ sought, paths }: Elsewhere<Lacking>): Promise<Failed | undefined> => {
+    const { wrong, failed } = sought
+    let last: Failed = failed
+    for (const path of paths) {
+      if (path === wrong.path) continue
+      const again = await this.#copied(wrong, path)
+      if (!again) return undefined
+      last = again
+    }
+    return last
+  }
+
+  /** @returns why not; undefined: the file is here */
+  async #copied({ path, expected }: WrongFile, from: string): Promise<Failed | undefined> {
+    const signal = this.#signal
     signal.throwIfAborted()
-    if (!(error instanceof DataferryError) || isAboutDestination(error)) throw error
-    const isDamaged = error.code === 'CHECKSUM_MISMATCH'
-    return failed(error.code, isDamaged ? 'The copy is damaged as well.' : error.message)
+    const [checksum, ...others] = strongestFirst(checksumsOf(expected))
+    const failed = (code: string, message: string): Failed => ({ path, code, message })
+    if (!checksum)
+      return failed('CHECKSUM_MISMATCH', 'No receipt has a checksum of it, so no copy of it proves to be right.')
+    const key = keyOf(path)
+    const there = await this.#copy.stat(from, key, signal)
+    if (!there) return failed('SINK_FAILED', 'The copy has no such file.')
+    if (expected.size !== undefined && there.size !== expected.size) {
+      return failed('CHECKSUM_MISMATCH', `The copy has ${there.size} bytes instead of ${expected.size}.`)
+    }
+    const item: Item = { n: 0, server: this.#copy.url, ref: NO_REF, path, expect: { size: there.size, checksum } }
+    const open: OpenSource = async () => ({
+      body: await this.#copy.read(from, signal),
+      from: 0,
+      size: there.size,
+      etag: undefined,
+      contentType: undefined,
+      encoding: undefined,
+      counted: false,
+    })
+    try {
+      // An object store replaces only what was looked at.
+      await this.#sink.stat(path, key, signal)
+      const digests = others.map(({ algorithm }) => algorithm)
+      await transfer(item, { open, sink: this.#sink }, { key, signal, count: false, digests })
+      await this.#sink.forget(key)
+      return undefined
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof DataferryError) || isAboutDestination(error)) throw error
+      const isDamaged = error.code === 'CHECKSUM_MISMATCH'
+      return failed(error.code, isDamaged ? 'The copy is damaged as well.' : error.message)
+    }
   }
+}
+
+/** A copy is judged by what is hardest to forge. */
+function strongestFirst(checksums: readonly Checksum[]): readonly Checksum[] {
+  return checksums.toSorted((a, b) => ALGORITHMS.indexOf(b.algorithm) - ALGORITHMS.indexOf(a.algorithm))
 }
 
 /** The same for a path in every run, so that what a killed one has copied is found. */

@@ -20,6 +20,7 @@ import type { Context } from '../command.ts'
 import { takeInFiles } from '../intake.ts'
 import { ManifestFiles } from '../manifest-files.ts'
 import { pasted } from '../pasted.ts'
+import { replacingWrong } from '../replace-wrong.ts'
 import { lazyRuntime, type LazyRuntime } from '../runtime.ts'
 
 /** A batch that has fetched, or was parked. Disposing closes what it needed. */
@@ -67,7 +68,7 @@ export async function fromServer(
     const isOver = await isReported(records, id)
     const code = isOver
       ? 0
-      : await runBatch(forServers(context, servers), sink, begun, runtime, () => Promise.resolve(0))
+      : await runBatch(forServers(context, sink, servers), sink, begun, runtime, () => Promise.resolve(0))
     return {
       end: code === 0 ? 'ended' : 'parked',
       archives: omitted.archives,
@@ -117,7 +118,7 @@ async function begin(
   await using manifests = await ManifestFiles.made('repair.csv', (path) => writeFile(path, again.rows()))
   if (again.count === 0) return undefined
   context.out.say(`Fetching ${plural(again.count, 'file')} …`)
-  return await takeInFiles(forServers(context, [...again.servers]), manifests, sink, runtime)
+  return await takeInFiles(forServers(context, sink, [...again.servers]), manifests, sink, runtime)
 }
 
 /** What cannot be asked for, and why. */
@@ -148,7 +149,7 @@ const WHY: Readonly<Record<Omitted, string>> = {
 }
 
 /** As if the servers that the records name had been given, where none was; what is there and differs is replaced. */
-function forServers(context: Context, servers: readonly string[]): Context {
+function forServers(context: Context, { url }: Sink, servers: readonly string[]): Context {
   const [first] = servers
   const config = first === undefined ? context.config : context.config.forServer(first)
   const unnamed = servers.filter((server) => !config.servers.includes(server))
@@ -164,6 +165,6 @@ function forServers(context: Context, servers: readonly string[]): Context {
   }
   return {
     ...context,
-    config: { ...config, settings: { ...config.settings, existing: 'overwrite-different', digest: [] } },
+    config: { ...config, settings: { ...config.settings, existing: replacingWrong(url), digest: [] } },
   }
 }

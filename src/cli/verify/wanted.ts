@@ -6,6 +6,7 @@ import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import type { Records, Sink } from '../../sinks/sink.ts'
 import type { Context } from '../command.ts'
 import { pasted, unnamedServers } from '../pasted.ts'
+import { replacingWrong } from '../replace-wrong.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { outputPlace } from './output-place.ts'
 import { plural } from '../../model/format.ts'
@@ -47,7 +48,7 @@ class WantedFile implements AsyncDisposable {
     }
     if (count === 0) return
     out.line(`${this.#name} names ${plural(count, 'file')}. To fetch ${count === 1 ? 'it' : 'them'}:`)
-    const words = [this.#name, '--to', shownUrl(url), '-e', 'overwrite-different']
+    const words = [this.#name, '--to', shownUrl(url), '-e', replacingWrong(url)]
     out.line(`  ${pasted(config, 'run', [...words, ...unnamedServers(config, servers)])}`)
   }
 

@@ -16,7 +16,7 @@ const knownBy = {
   dataset: z.string().optional(),
   expected: bytesSchema,
 }
-const wrongSchema = z.discriminatedUnion('state', [
+export const wrongSchema = z.discriminatedUnion('state', [
   z.object({ state: z.literal('missing'), ...knownBy }),
   z.object({
     state: z.literal('changed'),
