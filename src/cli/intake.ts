@@ -78,18 +78,19 @@ export async function inspectOnly(context: Context): Promise<Inspected> {
 
 async function inspect(context: Context, { files }: ManifestFiles, notice: (text: string) => void): Promise<Inspected> {
   const { config, signal } = context
+  const pasted = planningFor() !== undefined
   const inspected = await inspectManifests(files, {
+    pasted,
     servers: config.servers,
     ignoreColumns: context.has('ignore-columns'),
     notice,
     signal,
   })
-  if (inspected.problemCount > 0) throw invalid(inspected.problems, inspected.problemCount)
+  if (inspected.problemCount > 0) throw invalid(inspected, pasted)
   if (inspected.withoutServer > 0 && config.servers.length === 0) {
-    throw new DataferryError(
-      'CONFIG_INVALID',
-      'The manifest does not say which server its entries are on: give it with --server.',
-    )
+    const advice = pasted ? 'choose a server, as part of an address' : 'give it with --server'
+    const message = `The manifest does not say which server its entries are on: ${advice}.`
+    throw new DataferryError('CONFIG_INVALID', message, pasted ? { advice: 'Nothing was planned.' } : {})
   }
   return inspected
 }
@@ -142,10 +143,10 @@ async function find(
   }
 }
 
-function invalid(problems: readonly DataferryError[], count: number): DataferryError {
+function invalid({ problems, problemCount: count }: Inspected, pasted: boolean): DataferryError {
   const lines = problems.map(({ message }) => message)
   if (count > problems.length) lines.push(`… and ${count - problems.length} more`)
   const message =
     count === 1 ? (lines[0] ?? '') : [`${count} lines of the manifest cannot be used:`, ...lines].join('\n')
-  return new DataferryError('MANIFEST_INVALID', message)
+  return new DataferryError('MANIFEST_INVALID', message, pasted ? { advice: 'Nothing was planned.' } : {})
 }

@@ -54,7 +54,7 @@ class Aria2List {
 
   /** Takes the next line. @returns the download before it, when the line begins another */
   push({ number, text, problem }: Line): readonly ManifestLine[] {
-    if (problem !== undefined) return [...this.#end(), lineError(this.#reading.name, number, problem)]
+    if (problem !== undefined) return [...this.#end(), lineError(this.#reading, number, problem)]
     if (text.startsWith('#') || text.trim() === '') return []
     const option = this.#download && readOption(text)
     if (option) {
@@ -80,7 +80,7 @@ class Aria2List {
     const { line, url, options } = download
     for (const option of options.keys()) if (!OBEYED.includes(option)) this.#unused.add(option)
     const row = { url, ...pathOf(options), checksum: options.get('checksum')?.replace('=', ':') ?? '' }
-    return [attempt(this.#reading.name, line, () => readRow(row, this.#reading.servers))]
+    return [attempt(this.#reading, line, () => readRow(row, this.#reading.servers))]
   }
 }
 

@@ -6,22 +6,27 @@ export function badLine(problem: string): DataferryError {
   return new DataferryError('MANIFEST_INVALID', problem)
 }
 
+interface Place {
+  /** How messages name a line: `manifest.csv:7`. */
+  readonly at: (line: number) => string
+}
+
 /** The error of one line: `manifest.csv:7: …`. */
-export function lineError(name: string, line: number, problem: string): ManifestLine {
-  return { line, error: badLine(`${name}:${line}: ${problem}`) }
+export function lineError({ at }: Place, line: number, problem: string): ManifestLine {
+  return { line, error: badLine(`${at(line)}: ${problem}`) }
 }
 
 /** Reads one line: what `read` throws with `badLine` becomes that line's error. */
-export function attempt(name: string, line: number, read: () => Entry): ManifestLine
+export function attempt(place: Place, line: number, read: () => Entry): ManifestLine
 /** The same, for lines that may name nothing to fetch. */
-export function attempt(name: string, line: number, read: () => Entry | undefined): ManifestLine | undefined
-export function attempt(name: string, line: number, read: () => Entry | undefined): ManifestLine | undefined {
+export function attempt(place: Place, line: number, read: () => Entry | undefined): ManifestLine | undefined
+export function attempt(place: Place, line: number, read: () => Entry | undefined): ManifestLine | undefined {
   try {
     const entry = read()
     return entry && { line, entry }
   } catch (error) {
     if (error instanceof DataferryError && error.code === 'MANIFEST_INVALID')
-      return lineError(name, line, error.message)
+      return lineError(place, line, error.message)
     throw error
   }
 }

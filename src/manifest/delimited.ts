@@ -83,10 +83,10 @@ class Table {
   #read({ line, cells, problem }: TableRecord, found: ManifestLine[]): void {
     if (this.hopeless) return
     if (problem !== undefined) {
-      found.push(lineError(this.#reading.name, line, problem))
+      found.push(lineError(this.#reading, line, problem))
       return
     }
-    const read = attempt(this.#reading.name, line, () => {
+    const read = attempt(this.#reading, line, () => {
       if (this.#roles) return this.#row(cells, this.#roles)
       // Until the header has been understood.
       this.hopeless = true

@@ -58,10 +58,10 @@ export function readJsonLine(text: string, number: number, reading: Reading): re
   }
 }
 
-function broken({ name }: Reading, error: unknown, number?: number): ManifestLine {
+function broken(reading: Reading, error: unknown, number?: number): ManifestLine {
   if (!(error instanceof JsonError)) throw error
   const advice = number === undefined ? 'correct it, or download the listing again' : 'give one object per line'
-  return lineError(name, number ?? error.line, `${error.message}: ${advice}`)
+  return lineError(reading, number ?? error.line, `${error.message}: ${advice}`)
 }
 
 class Documents {
@@ -170,11 +170,11 @@ class Documents {
   }
 
   #attempt(line: number, read: () => Entry): ManifestLine {
-    return attempt(this.#reading.name, this.#number ?? line, read)
+    return attempt(this.#reading, this.#number ?? line, read)
   }
 
   #error(line: number, problem: string): ManifestLine {
-    return lineError(this.#reading.name, this.#number ?? line, problem)
+    return lineError(this.#reading, this.#number ?? line, problem)
   }
 }
 

@@ -19,6 +19,8 @@ export interface ReadOptions {
   readonly name: string
   /** `auto`, the default, detects it by name and content. */
   readonly format?: ManifestFormat | 'auto'
+  /** It was pasted into a page: it has lines and no name, and there are no flags. Default: it is a file, or a stream. */
+  readonly pasted?: boolean
   /** Base URLs that entries may name, the default one first. No other host gets into an entry. */
   readonly servers: readonly string[]
   /** Accepts columns that look like misspelt ones, e.g. because they were checked before. Default: they are refused. */
@@ -51,7 +53,7 @@ export async function* readManifest(
 /** Begins to read a manifest, as `readManifest` does, and returns its format. Rejects when the source cannot be read. */
 export async function openManifest(
   source: string | AsyncIterable<Uint8Array>,
-  { name, format = 'auto', servers, ignoreColumns = false, notice = () => undefined }: ReadOptions,
+  { name, format = 'auto', pasted = false, servers, ignoreColumns = false, notice = () => undefined }: ReadOptions,
 ): Promise<OpenManifest> {
   const shown = name === '-' ? 'standard input' : name
   const opened = await openText(source, shown)
@@ -59,7 +61,8 @@ export async function openManifest(
   const text = { ...opened, refused }
   const known = format === 'auto' ? detectFormat(name, text.head) : format
   const columns = new UnknownColumns(ignoreColumns)
-  const reading = { name: shown, servers: new ServerList(servers), columns, notice }
+  const at = (line: number): string => (pasted ? `line ${line}` : `${shown}:${line}`)
+  const reading = { name: shown, at, servers: new ServerList(servers, pasted), columns, notice }
   return { name: shown, format: known, lines: readText(text, known, reading) }
 }
 
@@ -75,7 +78,7 @@ async function* readText(text: SourceText, format: ManifestFormat, reading: Read
   }
   const { notice } = reading.columns
   if (notice !== undefined) reading.notice(`${reading.name}: ${notice}`)
-  if (empty) yield lineError(reading.name, 1, text.refused ?? 'the manifest is empty: give one id, PID or URL per line')
+  if (empty) yield lineError(reading, 1, text.refused ?? 'the manifest is empty: give one id, PID or URL per line')
 }
 
 function readBatches(
@@ -107,7 +110,7 @@ type ReadLine = (text: string, number: number, reading: Reading) => readonly Man
 
 function oneAtMost(read: (text: string, reading: Reading) => Entry | undefined): ReadLine {
   return (text, number, reading) => {
-    const line = attempt(reading.name, number, () => read(text, reading))
+    const line = attempt(reading, number, () => read(text, reading))
     return line ? [line] : []
   }
 }
@@ -120,7 +123,7 @@ async function* readEach(
 ): AsyncIterable<readonly ManifestLine[]> {
   for await (const batch of lines) {
     yield batch.flatMap(({ number, text, problem }) =>
-      problem === undefined ? read(text, number, reading) : [lineError(reading.name, number, problem)],
+      problem === undefined ? read(text, number, reading) : [lineError(reading, number, problem)],
     )
   }
 }

@@ -5,6 +5,8 @@ import type { UnknownColumns } from './unknown-columns.ts'
 export interface Reading {
   /** As messages name it: `manifest.csv`. */
   readonly name: string
+  /** How messages name a line of it: `manifest.csv:7`. */
+  readonly at: (line: number) => string
   readonly servers: ServerList
   /** Judges columns without a role, and collects them for one notice. */
   readonly columns: UnknownColumns

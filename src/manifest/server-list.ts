@@ -16,7 +16,11 @@ const MAX_BASE = 1024
 export class ServerList {
   readonly #bases: readonly Base[]
 
-  constructor(servers: readonly string[]) {
+  readonly #pasted: boolean
+
+  /** @param pasted those of a page, where there are no flags */
+  constructor(servers: readonly string[], pasted = false) {
+    this.#pasted = pasted
     this.#bases = servers.map((server) => {
       const url = new URL(server)
       return { base: server.replace(/\/+$/, ''), url, path: url.pathname.replace(/\/+$/, '') }
@@ -29,7 +33,7 @@ export class ServerList {
     for (const base of this.#bases) {
       if (belongs(address, base) && base.path.length >= (best?.path.length ?? 0)) best = base
     }
-    if (!best) throw unknownServer(address.origin)
+    if (!best) throw this.#unknown(address.origin)
     return { server: best.base, path: address.pathname.slice(best.path.length) }
   }
 
@@ -46,15 +50,23 @@ export class ServerList {
 
   /** Reads a `server` column: a base URL, or its host alone. Throws a bad line when it is not in the list. */
   named(text: string): string {
-    if (text.length > MAX_BASE) throw unknownServer(text)
+    if (text.length > MAX_BASE) throw this.#unknown(text)
     const wanted = text.replace(/\/+$/, '')
     const known = this.#bases.find(({ base, url, path }) => base === wanted || url.host + path === wanted.toLowerCase())
     if (known) return known.base
-    if (!wanted.includes('://') || !URL.canParse(wanted)) throw unknownServer(wanted)
+    if (!wanted.includes('://') || !URL.canParse(wanted)) throw this.#unknown(wanted)
     const address = readAddress(wanted)
     const { server, path } = this.locate(address)
     if (path !== '' && path !== '/') throw badLine(`server ${quoted(text)} is more than a base URL: give ${server}`)
     return server
+  }
+
+  #unknown(server: string): Error {
+    const shown = quoted(server).slice(1, -1)
+    const why = this.#pasted
+      ? 'is not served here: choose a server of this dashboard'
+      : `is not given with --server or in the config file: add --server ${shown}`
+    return badLine(`server ${shown} ${why}, or remove the line`)
   }
 }
 
@@ -64,13 +76,6 @@ function belongs(address: URL, { url, path }: Base): boolean {
     address.origin === url.origin ||
     (address.protocol === 'http:' && url.protocol === 'https:' && address.host === url.host)
   return sameOrigin && (address.pathname === path || address.pathname.startsWith(`${path}/`))
-}
-
-function unknownServer(server: string): Error {
-  const shown = quoted(server).slice(1, -1)
-  return badLine(
-    `server ${shown} is not given with --server or in the config file: add --server ${shown}, or remove the line`,
-  )
 }
 
 /** Query parameters that are credentials, for Dataverse or for storage: such URLs are personal and expire. */

@@ -34,6 +34,8 @@ export interface CollectionEntry {
 export interface InspectOptions {
   readonly servers: readonly string[]
   readonly ignoreColumns: boolean
+  /** See `ReadOptions`. */
+  readonly pasted: boolean
   readonly notice: (text: string) => void
   readonly signal: AbortSignal
 }

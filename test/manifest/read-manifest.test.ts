@@ -265,6 +265,18 @@ describe('the format', () => {
   })
 })
 
+describe('what is pasted into a page', () => {
+  it('has lines and no name, and no flags are offered', async () => {
+    const pasted = { name: '-', pasted: true }
+    const elsewhere = 'https://elsewhere.example/api/access/datafile/1\n'
+    expect(await errorsOf(`42\nnonsense\n${elsewhere}`, pasted)).toEqual([
+      expect.stringMatching(/^line 2: /),
+      'line 3: server https://elsewhere.example is not served here: choose a server of this dashboard, or remove the line',
+    ])
+    expect(await errorsOf('[{"id": 1}, {', pasted)).toEqual([expect.stringMatching(/^line 1: /)])
+  })
+})
+
 describe('any manifest', () => {
   it('is read from a path, and one that cannot be read is named', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'dataferry-manifest-'))

@@ -176,22 +176,10 @@ const problemSchema = z.object({
   message: z.string(),
 })
 
-/** What is pasted into a page has lines, but no name and no flags. */
-function ofPastedText({ code, message, advice }: DataferryError): DataferryError {
-  const text = message
-    .replaceAll(/standard input:(\d+)/g, 'line $1')
-    .replaceAll(
-      /is not given with --server or in the config file: add --server \S+, or/g,
-      'is not served here: choose a server of this dashboard, or',
-    )
-    .replaceAll('give it with --server', 'choose a server, as part of an address')
-  return new DataferryError(code, text, { advice })
-}
-
 /** Reads what `plan` or `enqueue` printed. Throws what it ended with. */
 function planOf(end: ChildEnd): PlanView {
   const plan = end.records.map((one) => planSchema.safeParse(one).data).find((one) => one !== undefined)
-  if (!plan) throw ofPastedText(errorOf(end))
+  if (!plan) throw errorOf(end)
   const { batch, items, size, unknownSize, noChecksum, restricted, embargoed, retentionExpired, problems, free } = plan
   const found = end.records.flatMap((one) => problemSchema.safeParse(one).data ?? [])
   return {
