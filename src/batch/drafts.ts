@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { BatchId } from '../model/batch.ts'
 import { processIdentitySchema, type ProcessIdentity } from '../process/process-identity.ts'
 import type { Records } from '../sinks/sink.ts'
+import { names, removeFolder } from './folder.ts'
 import { isUnreadable, parseRecord, recordText } from './record.ts'
 
 /** All in one folder: one listing tells what was only planned, however many batches there are. */
@@ -53,4 +54,11 @@ export async function endDraft(records: Records, id: BatchId): Promise<void> {
 /** Whether a draft is that of a dashboard other than this one: nobody else goes on with it. */
 export function isShownElsewhere(draft: Draft | undefined, here?: ProcessIdentity): boolean {
   return draft?.shownBy !== undefined && !isDeepStrictEqual(draft.shownBy, here)
+}
+
+/** Removes a draft with all that its planning left. One that was fetched all the same, by an earlier version, is only unmarked. */
+export async function removeDraft(records: Records, id: BatchId): Promise<void> {
+  const isUntouched = (await records.list(names.receipts(id))).length === 0
+  if (isUntouched) await removeFolder(records, id, names.batch(id))
+  await endDraft(records, id)
 }

@@ -27,6 +27,11 @@ export function planningFor(): ProcessIdentity | undefined {
   return parseIdentity(environment()[PLANNING_FOR] ?? '')
 }
 
+/** The environment of a command that plans for this dashboard. */
+export function planningEnvironment(env: Environment, dashboard: ProcessIdentity): Environment {
+  return { ...env, [PLANNING_FOR]: JSON.stringify(dashboard) }
+}
+
 /** Nothing of this belongs to a command that is started for somebody else. */
 const OWN = [VARIABLE, PLANNING_FOR, 'DATAFERRY_MAX_DURATION', 'DATAFERRY_MAX_TRANSFER']
 const TOKENS = ['DATAVERSE_API_TOKEN', 'DATAVERSE_KEY', 'DATAFERRY_TOKEN_FILE']

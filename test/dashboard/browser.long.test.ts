@@ -8,6 +8,7 @@ import axe from 'axe-core'
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { buildPages } from '../../scripts/build-pages.mjs'
+import { listBatches } from '../../src/batch/folder.ts'
 import { Links } from '../../src/dashboard/links.ts'
 import { BatchLogs } from '../../src/ledger/batch-logs.ts'
 import { batchKeys } from '../../src/ledger/redis/keys.ts'
@@ -296,6 +297,11 @@ describeInBrowser('the pages', () => {
     expect(page.url()).not.toContain(token)
     if (path !== '/') await show(page, path)
     return { page, problems }
+  }
+
+  /** Batches where the dashboard may begin them. */
+  async function batchesBegun(): Promise<string[]> {
+    return (await listBatches(diskSink(join(folder, 'new')).records)).map(({ id }) => id)
   }
 
   async function show(page: Page, path: string): Promise<void> {
@@ -660,6 +666,13 @@ describeInBrowser('the pages', () => {
     await page.getByRole('alert').getByText('choose a server of this dashboard').waitFor()
     await page.getByLabel('What to fetch').fill('doi:10.5072/FK2/CLIMATE')
     await page.getByRole('button', { name: 'Show the plan' }).click()
+    await page.getByRole('button', { name: /^Fetch \d+ files$/ }).waitFor()
+    expect(await batchesBegun()).toHaveLength(1)
+    await page.getByRole('link', { name: 'Batches' }).click()
+    await expect.poll(batchesBegun).toEqual([])
+    await show(page, '/new')
+    await page.getByLabel('What to fetch').fill('doi:10.5072/FK2/CLIMATE')
+    await page.getByRole('button', { name: 'Show the plan' }).click()
     await page.getByRole('button', { name: /^Fetch \d+ files$/ }).click()
     await page.getByRole('heading', { level: 1, name: /-/ }).waitFor()
     const id = decodeURIComponent(page.url().split('/').at(-1) ?? '')
@@ -667,6 +680,31 @@ describeInBrowser('the pages', () => {
     expect(problems.filter(isNoRefusal)).toEqual([])
     await ledger.forget(id)
     await page.context().close()
+    expect(await batchesBegun()).toEqual([id])
+  })
+
+  it('planning ends when its page is closed, and what is seen of the plan goes with a page that is closed', async () => {
+    const before = await batchesBegun()
+    const commands = async (): Promise<number> =>
+      (await readFile(join(folder, 'log'), 'utf8')).split('command of the dashboard ended').length
+    const plan = async (page: Page, manifest: string): Promise<void> => {
+      await page.getByLabel('What to fetch').fill(manifest)
+      await page.getByRole('button', { name: 'Show the plan' }).click()
+    }
+    const looking = (await open('/new')).page
+    await plan(looking, 'doi:10.5072/FK2/SURVEY')
+    await looking.getByRole('button', { name: /^Fetch \d+ files$/ }).waitFor()
+    await looking.close({ runBeforeUnload: true })
+    await expect.poll(batchesBegun).toEqual(before)
+    dataverse.fault({ path: 'SURVEY', steps: [{ kind: 'stall', after: 1 }], repeat: true })
+    const waiting = (await open('/new')).page
+    const ended = await commands()
+    await plan(waiting, 'doi:10.5072/FK2/SURVEY\n')
+    await expect.poll(batchesBegun).toHaveLength(before.length + 1)
+    await waiting.close()
+    await expect.poll(commands, { timeout: 30_000 }).toBe(ended + 1)
+    dataverse.clearFaults()
+    await Promise.all([looking, waiting].map((page) => page.context().close()))
   })
 
   it('who may only look is offered nothing else, and who is signed out sees nothing', async () => {

@@ -1,10 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { once } from 'node:events'
 import { z } from 'zod'
 import { DataferryError, isErrorCode } from '../../errors.ts'
 import type { Environment } from '../../config/environment.ts'
 import { parseJson } from '../../json/parse-json.ts'
 import type { Logger } from '../../log.ts'
+import { ownProcess } from '../../process/process-identity.ts'
+import { planningEnvironment } from '../supervision.ts'
 
 /** How a command ended that was started from here. */
 export interface ChildEnd {
@@ -39,22 +41,29 @@ export class ChildCommands {
     this.#env = env
   }
 
-  /** Runs a command to its end. It is stopped when the signal aborts. */
-  async run(args: readonly string[], input: string, signal?: AbortSignal): Promise<ChildEnd> {
+  /** Runs a command to its end. */
+  run(args: readonly string[]): Promise<ChildEnd> {
+    return this.#run(args, { stdio: ['ignore', 'pipe', 'ignore'], env: this.#env })
+  }
+
+  /** Runs a command that plans what a page shows to its end. It is stopped when the signal aborts, and when this process dies. */
+  async plan(args: readonly string[], manifest: string, signal?: AbortSignal): Promise<ChildEnd> {
+    const env = planningEnvironment(this.#env, await ownProcess())
+    return this.#run(args, { stdio: ['pipe', 'pipe', 'ignore', 'ipc'], env }, manifest, signal)
+  }
+
+  async #run(args: readonly string[], how: SpawnOptions, input = '', signal?: AbortSignal): Promise<ChildEnd> {
     const [, main = ''] = process.argv
-    const child = spawn(process.execPath, [...process.execArgv, main, ...args, '--json', '--quiet'], {
-      stdio: ['pipe', 'pipe', 'ignore'],
-      env: this.#env,
-    })
+    const child = spawn(process.execPath, [...process.execArgv, main, ...args, '--json', '--quiet'], how)
     this.#running.add(child)
     const stop = (): void => void child.kill('SIGTERM')
     signal?.addEventListener('abort', stop, { once: true })
     if (signal?.aborted) stop()
     let output = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       if (output.length < MOST_OUTPUT) output += text
     })
-    child.stdin.on('error', () => undefined).end(input)
+    child.stdin?.on('error', () => undefined).end(input)
     try {
       await once(child, 'close')
     } finally {

@@ -20,6 +20,7 @@ import { reopenBatch } from '../reopen-batch.ts'
 import type { Runtime } from '../runtime.ts'
 import { openToWorkers, somebodyWorks } from '../shared-run.ts'
 import { errorOf, type ChildCommands, type ChildEnd } from './child-commands.ts'
+import type { Drafts } from './drafts.ts'
 
 /** A destination that new batches may go to. */
 interface Allowed {
@@ -36,13 +37,15 @@ export function operationsOf(
   context: Context,
   runtime: Runtime,
   children: ChildCommands,
+  drafts: Drafts,
   allowed: readonly Allowed[],
 ): Operations {
   const { config } = context
-  const planned = async (verb: 'plan' | 'enqueue', request: NewBatch, signal: AbortSignal): Promise<PlanView> => {
-    const words = ['-', '--to', allowedPlace(allowed, request.destination), '--format', request.format]
-    const end = await children.run(commandWords(config, verb, words), `${request.manifest.trim()}\n`, signal)
-    return planOf(end)
+  const planned = async (verb: 'plan' | 'enqueue', request: NewBatch, signal?: AbortSignal): Promise<PlanView> => {
+    const { shown, url } = allowedPlace(allowed, request.destination)
+    const words = commandWords(config, verb, ['-', '--to', shown, '--format', request.format])
+    const plan = (): Promise<ChildEnd> => children.plan(words, `${request.manifest.trim()}\n`, signal)
+    return await drafts.during(url, async () => planOf(await plan()))
   }
   return {
     async hold(batch, state) {
@@ -56,18 +59,21 @@ export function operationsOf(
     retry: (batch, codes) => retry(context, runtime, batch, codes),
     limit: (request) => limit(context, runtime, request),
     plan: (request, signal) => planned('plan', request, signal),
-    enqueue: (request, signal) => planned('enqueue', request, signal),
+    keepPlan: (batch) => drafts.keep(batch),
+    dropPlan: (batch) => drafts.drop(batch),
+    // A person may leave after the word to start.
+    enqueue: (request) => planned('enqueue', request),
     async schedule(word, name) {
       const words = commandWords(config, 'schedule', [word, name])
       if (word === 'run')
         return await beginning(context, children, words, `A run of ${name}`, () => lastWords(context, name))
-      const end = await children.run(words, '')
+      const end = await children.run(words)
       if (end.code !== 0) throw errorOf(end)
       return word === 'pause' ? 'Paused: nothing is started any more.' : 'It is started at its times again.'
     },
     async runMirror(name, destination) {
-      const place = allowedPlace(allowed, destination)
-      const words = commandWords(config, 'mirror', ['run', name, '--to', place, '--share'])
+      const { shown } = allowedPlace(allowed, destination)
+      const words = commandWords(config, 'mirror', ['run', name, '--to', shown, '--share'])
       return await beginning(context, children, words, `A run of ${name}`)
     },
   }
@@ -81,7 +87,7 @@ async function beginning(
   what: string,
   why?: () => Promise<string | undefined>,
 ): Promise<string> {
-  const running = children.run(words, '')
+  const running = children.run(words)
   const end = await within(FIRST_WORDS_MS, running)
   if (end && end.code !== 0 && end.code !== 1) throw errorOf(end, await why?.())
   running.catch((error: unknown) => log.warn({ err: error }, 'a command of the dashboard could not be started'))
@@ -95,9 +101,9 @@ async function lastWords({ config }: Context, name: string): Promise<string | un
   return said && lastLines(said, SAID).replaceAll('\n', ' ')
 }
 
-function allowedPlace(allowed: readonly Allowed[], given: string): string {
+function allowedPlace(allowed: readonly Allowed[], given: string): Allowed {
   const found = allowed.find(({ shown, url }) => shown === given || url === given)
-  if (found) return found.shown
+  if (found) return found
   const others = allowed.map(({ shown }) => shown).join(', ')
   const message =
     others === '' ? 'No destination was allowed here' : `Only these destinations are allowed here: ${others}`

@@ -1,9 +1,11 @@
 import { openDashboard, type Dashboard } from '../../dashboard/dashboard.ts'
 import { destinationUrl } from '../../sinks/open-sink.ts'
 import type { Context } from '../command.ts'
+import { openDestination } from '../destination.ts'
 import { commandEnvironment } from '../supervision.ts'
 import type { Runtime } from '../runtime.ts'
 import { ChildCommands } from './child-commands.ts'
+import { Drafts } from './drafts.ts'
 import { observeDeps } from './observe-deps.ts'
 import { operationsOf } from './operations.ts'
 import { readReach } from './read-options.ts'
@@ -16,11 +18,12 @@ export async function startDashboard(context: Context, runtime: Runtime, pages?:
   const { config, texts } = context
   const { jobs, prefix, stateDir } = config.settings
   const children = new ChildCommands(context.log, commandEnvironment(context.config))
+  const drafts = new Drafts((url) => openDestination(config, url), context.log)
   const allowed = texts('to').map((shown) => ({ shown, url: destinationUrl(shown, process.cwd()) }))
   const dashboard = await openDashboard(
     {
       ...observeDeps(context, runtime),
-      operations: operationsOf(context, runtime, children, allowed),
+      operations: operationsOf(context, runtime, children, drafts, allowed),
     },
     {
       ...readReach(context),
@@ -32,11 +35,13 @@ export async function startDashboard(context: Context, runtime: Runtime, pages?:
       ...(pages !== undefined && { pages }),
     },
   )
+  drafts.start(allowed.map(({ url }) => url))
   return {
     ...dashboard,
     async close() {
       await dashboard.close()
       await children.close()
+      await drafts.close()
     },
   }
 }

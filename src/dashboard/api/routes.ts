@@ -258,18 +258,41 @@ function addWrites(endpoints: Endpoints, { operations, ledger, places, schedules
   endpoints.add({
     method: 'post',
     path: '/api/plans',
-    summary: 'Plan a batch and fetch nothing.',
+    summary: 'Plan a batch and fetch nothing. It ends when the connection does, and the plan goes in three minutes.',
     body: schema.newBatchSchema,
     answer: schema.planSchema,
     handle: ({ body, signal }) => operations.plan(body, signal),
   })
   endpoints.add({
     method: 'post',
+    path: '/api/plans/:id/keep',
+    summary: 'Keep a plan that was not started for another three minutes.',
+    params: schema.batchIdParam,
+    answer: schema.outcomeSchema,
+    handle: ({ params: { id }, context }) => {
+      const isKept = operations.keepPlan(id)
+      const message = 'There is no such plan here any more: it was started, or removed.'
+      return Promise.resolve(isKept ? { text: 'It is kept.' } : refuse(context, 404, 'PLAN_UNKNOWN', message))
+    },
+  })
+  endpoints.add({
+    method: 'delete',
+    path: '/api/plans/:id',
+    summary: 'Remove a plan that was made here, unless it was started.',
+    params: schema.batchIdParam,
+    answer: schema.outcomeSchema,
+    handle: async ({ params: { id } }) => {
+      await operations.dropPlan(id)
+      return { text: 'It is removed, unless it was started.' }
+    },
+  })
+  endpoints.add({
+    method: 'post',
     path: '/api/batches',
-    summary: 'Plan a batch, if that was not done yet, and leave it to the workers.',
+    summary: 'Plan a batch, if that was not done yet, and leave it to the workers, also when the connection ends.',
     body: schema.newBatchSchema,
     answer: schema.planSchema,
-    handle: ({ body, signal }) => operations.enqueue(body, signal),
+    handle: ({ body }) => operations.enqueue(body),
   })
   const onSchedule = (word: 'run' | 'pause' | 'continue', summary: string): void => {
     endpoints.add({

@@ -29,10 +29,10 @@ export async function send<T>(
   method: 'POST' | 'DELETE',
   path: string,
   body: unknown = {},
-  signal?: AbortSignal,
+  more: Pick<RequestInit, 'signal' | 'keepalive'> = {},
 ): Promise<T> {
   const headers = { 'Content-Type': 'application/json' }
-  return answerOf<T>(await fetch(path, { method, headers, body: JSON.stringify(body), ...(signal && { signal }) }))
+  return answerOf<T>(await fetch(path, { method, headers, body: JSON.stringify(body), ...more }))
 }
 
 /** Does something. @returns what was done, for people */

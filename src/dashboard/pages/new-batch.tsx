@@ -1,10 +1,12 @@
-import { useRef, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { formatBytes, formatCount, plural } from '../../model/format.ts'
 import type { NewBatch as Request, PlanView } from '../api/schemas.ts'
-import { messageOf, send } from './api.ts'
+import { messageOf, post, send } from './api.ts'
 import { Card, Figure, Name, Problem } from './parts.tsx'
 import { batchAddress, go } from './router.tsx'
 import { useSession } from './session.ts'
+
+const KEEP_MS = 30_000
 
 /** Begins a batch: what to fetch, what that would be, and then the start. */
 export function NewBatch() {
@@ -14,15 +16,18 @@ export function NewBatch() {
   const [busy, setBusy] = useState<'plan' | 'start' | undefined>(undefined)
   const form = useRef<HTMLFormElement>(null)
   const left = useRef<AbortController | undefined>(undefined)
+  useShown(plan?.batch)
+  useEffect(() => () => left.current?.abort(), [])
   const destinations = session?.destinations ?? []
   const ask = (step: 'plan' | 'start'): void => {
     if (!form.current) return
     const request = requestOf(new FormData(form.current))
     const stop = new AbortController()
-    left.current = stop
+    // Only planning ends when it is left.
+    left.current = step === 'plan' ? stop : undefined
     setBusy(step)
     setProblem(undefined)
-    send<PlanView>('POST', step === 'plan' ? '/api/plans' : '/api/batches', request, stop.signal)
+    send<PlanView>('POST', step === 'plan' ? '/api/plans' : '/api/batches', request, { signal: stop.signal })
       .then(
         (made) => (step === 'plan' ? setPlan(made) : go(batchAddress(made.batch))),
         (error: unknown) => setProblem(stop.signal.aborted ? 'Stopped.' : messageOf(error)),
@@ -84,7 +89,7 @@ export function NewBatch() {
           <button type="submit" class={plan ? '' : 'primary'} disabled={busy !== undefined}>
             {busy === 'plan' ? 'Planning …' : 'Show the plan'}
           </button>
-          {busy !== undefined && (
+          {busy === 'plan' && (
             <button type="button" onClick={() => left.current?.abort()}>
               Stop
             </button>
@@ -95,6 +100,22 @@ export function NewBatch() {
       {plan && <Plan plan={plan} isBusy={busy === 'start'} onStart={() => ask('start')} />}
     </>
   )
+}
+
+/** Says now and then that the page shows a plan, and when it does so no more: then the plan is removed, unless it was started. */
+function useShown(batch: string | undefined): void {
+  useEffect(() => {
+    if (batch === undefined) return undefined
+    const path = `/api/plans/${encodeURIComponent(batch)}`
+    const keep = setInterval(() => void post(`${path}/keep`).catch(() => undefined), KEEP_MS)
+    const drop = (): void => void send('DELETE', path, {}, { keepalive: true }).catch(() => undefined)
+    addEventListener('pagehide', drop)
+    return () => {
+      clearInterval(keep)
+      removeEventListener('pagehide', drop)
+      drop()
+    }
+  }, [batch])
 }
 
 function Refusal({ text }: { readonly text: string }) {
