@@ -3,6 +3,7 @@ import { readPlanState } from '../src/batch/folder.ts'
 import { writeReport } from '../src/batch/report.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import type { PlanState } from '../src/model/batch.ts'
+import { batchOfKey } from '../src/model/item-key.ts'
 import { planLeftOut } from '../src/plan/left-out.ts'
 import { unlessUnreadable, type Batches, type OpenBatch } from './batches.ts'
 
@@ -42,7 +43,7 @@ export async function processControl({ batch: id }: ControlJob, deps: ControlDep
     return
   }
   // Leftovers cost only space: a store that does not let us look for them must not keep a batch from ending.
-  await sink.sweep(id, AbortSignal.timeout(CLEAN_UP_MS)).catch(() => 0)
+  await sink.sweep(AbortSignal.timeout(CLEAN_UP_MS), (key) => batchOfKey(key) === id).catch(() => 0)
   await ledger.moveState(id, ['open', 'waiting'], 'finished')
   const { planned, complete } = report
   opened.log.info({ complete, planned, done, kept, failed, bytes, keptBytes }, 'batch ended')

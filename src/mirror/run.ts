@@ -176,7 +176,8 @@ class MirrorRun {
   }
 
   async run(): Promise<RunReport | undefined> {
-    const { sink, order } = this.#options
+    const { sink, order, store } = this.#options
+    await store?.tidy()
     await this.#prepare()
     await this.#phase('clear', 'place', () => this.#clear())
     await this.#phase('place', 'fetch', () => this.#place())

@@ -77,11 +77,11 @@ export interface Sink {
    */
   forget(key: string): Promise<void>
   /**
-   * Drops what no live writer is using: parts, open uploads and marks. Of one batch if given, which has ended; else of
-   * all, and then unfinished items start over.
+   * Drops what no live writer is using: parts, open uploads and marks; unfinished items start over then.
+   * @param isMeant chooses among them by their keys; default: all
    * @returns how many parts and uploads were dropped
    */
-  sweep(batch: string | undefined, signal: AbortSignal): Promise<number>
+  sweep(signal: AbortSignal, isMeant?: (key: string) => boolean): Promise<number>
   /**
    * Puts a committed file elsewhere within the destination, durable and in one step each, replacing what is there. Places are
    * paths of files, or those that are kept aside (`checkPlace`).

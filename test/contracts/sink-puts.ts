@@ -70,7 +70,7 @@ export function describePuts(make: MakeSink): void {
     it('leaves nothing beside it', async () => {
       await put(place.sink, bytesOf(1000))
       const next = await place.reopen()
-      expect(await next.sweep(undefined, never)).toBe(0)
+      expect(await next.sweep(never)).toBe(0)
       expect(await next.records.folders()).toEqual([])
     })
 

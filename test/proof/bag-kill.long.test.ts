@@ -128,7 +128,7 @@ await describeWithOneS3('In a store', (kind) => {
       await survives(place, form, async () => {
         for await (const { path } of sink.list(signal)) await sink.remove(path)
       })
-      expect(await sink.sweep(undefined, signal)).toBe(0)
+      expect(await sink.sweep(signal)).toBe(0)
     } finally {
       await sink.close()
     }

@@ -1,3 +1,4 @@
+import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +11,9 @@ import { checkBag, type BagFinding } from '../../src/proof/bagit/check-bag.ts'
 import { inMemory, type Serialization } from '../../src/proof/pack/pack-entry.ts'
 import { isWritten } from '../../src/proof/pack/is-written.ts'
 import { writePack } from '../../src/proof/pack/write-pack.ts'
+import { stageOptions } from '../../src/proof/put-file.ts'
 import { wholeFile } from '../../src/proof/tree.ts'
+import { createHash } from '../../src/transfer/hash.ts'
 import { openSink } from '../../src/sinks/open-sink.ts'
 import type { Sink } from '../../src/sinks/sink.ts'
 import { describeWithOneS3, type S3Server } from '../s3-server.ts'
@@ -87,6 +90,24 @@ await describeWithOneS3('Bags', (kind) => {
     expect(findings).toEqual([])
     expect(await sink.stat('other/data/gone.csv', 'k-1', signal)).toBeUndefined()
   })
+
+  test.each(['folder', 'zip', 'tar'] as const)(
+    'that are a %s leave no upload of a ZIP that was stopped while it was made with other flags',
+    async (form) => {
+      const dead = await openSink(url, options())
+      const stage = await dead.stage(stageOptions({ path: 'left.zip', key: 'pack-fedcba9876543210-0', signal }))
+      const digest = createHash({ algorithm: 'md5', size: undefined, saveable: true })
+      await stage.restart()
+      await stage.append(inMemory(Buffer.alloc(12 << 20)), digest, signal)
+      digest.close()
+      await dead.close()
+      const Bucket = new URL(url).host
+      const uploads = async () => (await s3.client.send(new ListMultipartUploadsCommand({ Bucket }))).Uploads ?? []
+      expect(await uploads()).toHaveLength(1)
+      await writePack(`left-${form}`, bagOf({ a: '1' }, { serialization: form }), target(form))
+      expect(await uploads()).toEqual([])
+    },
+  )
 
   test('that another process is making are left to it, whatever its flags', async () => {
     let go = (): void => undefined

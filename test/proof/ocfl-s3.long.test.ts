@@ -1,4 +1,4 @@
-import { GetObjectCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3'
+import { GetObjectCommand, ListMultipartUploadsCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -9,15 +9,17 @@ import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { readInventory } from '../../src/proof/ocfl/inventory.ts'
+import { unfinishedPath } from '../../src/proof/ocfl/stored-objects.ts'
 import { openStorageRoot, type StorageRoot } from '../../src/proof/ocfl/storage-root.ts'
-import { writeVersion, type OcflOptions, type Written } from '../../src/proof/ocfl/write-version.ts'
+import type { Written } from '../../src/proof/ocfl/write-version.ts'
 import { diskTree, storedTree } from '../../src/proof/tree.ts'
 import { validated } from './ocfl/object-draft.ts'
 import { openSink } from '../../src/sinks/open-sink.ts'
 import type { Sink } from '../../src/sinks/sink.ts'
 import { nodeProgram } from '../node-program.ts'
 import { describeWithOneS3, type S3Server } from '../s3-server.ts'
-import { held, NOW } from './held.ts'
+import { addVersion } from './ocfl/add-version.ts'
+import { judgeRoot } from './ocfl/judge-root.ts'
 import { ID, restored } from './ocfl-history.ts'
 import { hasPython, python } from './validators.ts'
 
@@ -45,18 +47,15 @@ await describeWithOneS3('A storage root', (kind) => {
 
   const open = (): Promise<StorageRoot> => openStorageRoot({ sink, folder: '', signal })
 
-  async function add(n: number, root?: StorageRoot, more: Partial<OcflOptions> = {}): Promise<Written> {
-    const { holding, read } = held({
+  async function add(n: number, root?: StorageRoot, pid = ID): Promise<Written> {
+    const contents = {
       'same.csv': 'one',
       'Grüße 100%.txt': n % 2 === 0 ? 'even' : 'odd',
       [`raw/${n}.csv`]: String(n),
       ...(n % 3 === 0 && { 'empty.txt': '', 'large.bin': `${n} `.repeat(5 << 20) }),
-    })
-    const dataset = { pid: ID, server: 'https://x.org', number: `${n}.0`, releasedAt: '2026-01-02T03:04:05Z' }
-    const metadata = new Map([['dataset.json', Buffer.from(`{"version":${n}}`)]])
-    const subject = { holding: { ...holding, dataset }, metadata, read, onFile: () => undefined }
-    const options = { algorithm: 'sha512', user: { name: 'x' }, now: NOW, signal, ...more } as const
-    return writeVersion(root ?? (await open()), subject, options)
+    }
+    const metadata = { 'dataset.json': `{"version":${n}}` }
+    return addVersion(root ?? (await open()), { pid, number: `${n}.0`, contents, metadata }, { user: { name: 'x' } })
   }
 
   /** Copies the root to a folder. @returns where the object is there, and paths in the bucket */
@@ -91,8 +90,8 @@ await describeWithOneS3('A storage root', (kind) => {
     for (let n = 1; n <= 5; n++) {
       expect(await add(n)).toBe('written')
       if (n !== 1 && n !== 5) continue
-      const { object, keys } = await download()
-      await expectValid(object)
+      const { root, keys } = await download()
+      await judgeRoot(root)
       expect(keys.filter((key) => /^\.dataferry|unfinished/.test(key))).toEqual([])
     }
     const inStore = await validated(storedTree(sink, 'verify-0', signal), 'root')
@@ -122,7 +121,7 @@ await describeWithOneS3('A storage root', (kind) => {
     } finally {
       await other.close()
     }
-    await expectValid((await download()).object)
+    await judgeRoot((await download()).root)
   })
 
   it('an object that another program has touched is refused, and stays as it was', async () => {
@@ -150,6 +149,23 @@ await describeWithOneS3('A storage root', (kind) => {
     expect(await add(2)).toBe('written')
   })
 
+  it.each([
+    ['its inventory', ['inventory.json', 'inventory.json.sha512', '0=ocfl_object_1.1']],
+    ['its sidecar', ['inventory.json.sha512', '0=ocfl_object_1.1']],
+    ['its declaration', ['0=ocfl_object_1.1']],
+    ['nothing but the note', []],
+  ])('a new object that lacks %s is finished when another one is written', async (_, lacking) => {
+    await add(1)
+    const { objects, layout } = await open()
+    const object = layout.pathOf(ID)
+    for (const name of lacking) await sink.remove(`${object}/${name}`)
+    await objects.replace(unfinishedPath(object), JSON.stringify({ object, version: 'v1' }))
+    await add(1, await open(), 'doi:10.5072/FK2/OTHER')
+    const { root, keys } = await download()
+    expect(await judgeRoot(root)).toHaveLength(2)
+    expect(keys.filter((key) => key.includes('unfinished'))).toEqual([])
+  })
+
   it('killed at any moment, the object is valid at the head it had or has, and the next run goes on', async () => {
     let head = 0
     for (let round = 0; round < 16; round++) {
@@ -163,14 +179,20 @@ await describeWithOneS3('A storage root', (kind) => {
       child.kill('SIGKILL')
       await exit
       head = Math.max(head, ...lines.map((line) => Number(line.split(' ')[0])))
-      const { object } = await download()
-      await expectValid(await asRead(object))
+      if (round % 2 === 0) {
+        await expectValid(await asRead((await download()).object))
+        continue
+      }
+      // Whoever writes next finishes what the kill left, or takes it back, whatever it writes.
+      expect(await add(round, await open(), 'doi:10.5072/FK2/OTHER')).toBe('written')
+      const { root, keys } = await download()
+      await judgeRoot(root)
+      expect(keys.filter((key) => /^\.dataferry|unfinished/.test(key))).toEqual([])
+      const { Uploads = [] } = await s3.client.send(new ListMultipartUploadsCommand({ Bucket: bucket }))
+      expect(Uploads).toEqual([])
     }
-    // What the last kill left is finished, or done again.
     for (const n of [head + 1, head + 2]) expect(['written', 'there']).toContain(await add(n))
-    const { object, keys } = await download()
-    await expectValid(object)
-    expect(keys.filter((key) => key.includes('unfinished'))).toEqual([])
+    await judgeRoot((await download()).root)
   })
 
   /**

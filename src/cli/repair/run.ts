@@ -7,6 +7,7 @@ import { verifyMetadata } from '../../mirror/proof.ts'
 import { DAY_MS } from '../../model/calendar.ts'
 import { plural } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
+import { tidyMirrors } from '../../proof/ocfl/unfinished.ts'
 import { candidates, type CandidateOptions } from '../../proof/repair/candidates.ts'
 import { dropAside } from '../../proof/repair/aside.ts'
 import {
@@ -50,6 +51,7 @@ export async function repair(context: Context): Promise<ExitCode> {
   const sink = await openDestination(context.config, destination)
   try {
     const isMeant = await meant(sink, named)
+    if (!context.has('dry-run')) await tidyMirrors(sink, context.signal)
     await using kept = await keepResults(context, sink)
     const inner = { ...context, signal: anySignal(context.signal, kept.lost) }
     return await repairAt(inner, sink, kept, isMeant)

@@ -1,11 +1,12 @@
 import { fileURLToPath } from 'node:url'
 import { newVerifyProgress } from '../../batch/verify-destination.ts'
 import { DataferryError } from '../../errors.ts'
-import { formatBytes, formatCount, plural } from '../../model/format.ts'
+import { formatBytes, plural } from '../../model/format.ts'
 import type { ActiveFile } from '../../model/progress-snapshot.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { diskTree, storedTree } from '../../proof/tree.ts'
 import type { OcflFinding } from '../../proof/ocfl/validate/codes.ts'
+import { unfinishedIn } from '../../proof/ocfl/unfinished.ts'
 import { ocflKind, validateOcfl, type OcflKind } from '../../proof/ocfl/validate/validate-root.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
@@ -75,6 +76,12 @@ export async function verifyOcfl(context: Context, sink: Sink, kind: OcflKind): 
   } finally {
     await shown.stop()
   }
+  if (kind === 'root') {
+    for await (const { path, version } of unfinishedIn(sink, '', signal)) {
+      counts.note++
+      tell(context, { level: 'note', path, message: unfinishedText(version) })
+    }
+  }
   const { error, warning, note, bytes, ...rest } = counts
   const isGood = error === 0
   out.record({ event: 'ocfl-verified', destination: sink.url, kind, ...rest, bytes, errors: error, warnings: warning })
@@ -84,10 +91,16 @@ export async function verifyOcfl(context: Context, sink: Sink, kind: OcflKind): 
     `${formatBytes(bytes)}${readsContent ? ' read' : ' not read'}`,
     ...(error > 0 ? [plural(error, 'error')] : []),
     ...(warning > 0 ? [plural(warning, 'warning')] : []),
-    ...(note > 0 ? [`${formatCount(note)} not checked`] : []),
+    ...(note > 0 ? [plural(note, 'note')] : []),
   ]
   out.paragraph(`${shownUrl(sink.url)}: ${parts.join(', ')}`, isGood ? 'good' : 'bad')
   return isGood ? 0 : 1
+}
+
+function unfinishedText(version: string): string {
+  const next =
+    'the next run of its mirror, or `dataferry export ocfl` into this storage root, finishes it or takes it back'
+  return `${version} of this object is being written, or its writer was stopped: ${next}.`
 }
 
 function tell({ out }: Context, { level, code, path, message }: OcflFinding): void {

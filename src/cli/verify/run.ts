@@ -4,6 +4,7 @@ import { DataferryError, isAbort } from '../../errors.ts'
 import { verifyMetadata } from '../../mirror/proof.ts'
 import { formatBytes, formatCount } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
+import { unfinishedOfMirrors } from '../../proof/ocfl/unfinished.ts'
 import { datasetOf } from '../../proof/verify/dataset-of.ts'
 import { findingRecord } from '../../proof/verify/finding-record.ts'
 import { onRecord } from '../../proof/verify/on-record.ts'
@@ -73,6 +74,7 @@ async function verifyAt(context: Context, sink: Sink): Promise<ExitCode> {
     if (finding.state !== 'size-only') await report?.add(record)
     await wanted?.add(finding)
   }
+  const unfinished = await tellUnfinished(context, sink)
   const { read, found } = tally
   const times = { startedAt: startedAt.toISOString(), endedAt: now().toISOString() }
   const rolling = share?.outcome(startedAt)
@@ -87,8 +89,9 @@ async function verifyAt(context: Context, sink: Sink): Promise<ExitCode> {
   const summary = isKept ? `${sink.url}/.dataferry/${SUMMARY}` : undefined
   printTally(context, sink, tally, { rolled: rolling, report: report?.url ?? summary ?? null })
   await tally.neverFetched.tell(context, sink)
+  tellHowToFinish(context, sink, unfinished)
   await wanted?.write(context, sink.url)
-  return tally.wrong + (rolling?.rolling?.openLeft ?? 0) === 0 ? 0 : 1
+  return tally.wrong + unfinished.size + (rolling?.rolling?.openLeft ?? 0) === 0 ? 0 : 1
 }
 
 /** Every finding, while the progress is shown. */
@@ -154,6 +157,22 @@ function printTally(
   ]
   out.paragraph(`${shownUrl(sink.url)}: ${parts.join(', ')}`, wrong === 0 ? 'good' : 'bad')
   if (rolled) out.paragraph(rollingText(read, rolled))
+}
+
+/** Names versions of objects that are not finished. @returns their mirrors */
+async function tellUnfinished({ out, signal }: Context, sink: Sink): Promise<ReadonlySet<string>> {
+  const mirrors = new Set<string>()
+  for await (const { path, version, mirror } of unfinishedOfMirrors(sink, signal)) {
+    out.record({ event: 'unfinished', path, version, mirror })
+    out.line(`unfinished  ${path}  (${version} is being written, or its writer was stopped)`, 'bad')
+    mirrors.add(mirror)
+  }
+  return mirrors
+}
+
+function tellHowToFinish({ out, config }: Context, { url }: Sink, mirrors: ReadonlySet<string>): void {
+  if (mirrors.size > 0) out.line('To finish what is not finished, where nothing writes it any more:')
+  for (const mirror of mirrors) out.line(`  ${pasted(config, 'mirror', ['run', mirror, '--to', shownUrl(url)])}`)
 }
 
 function resumeLine({ config }: Context, { url }: Sink): string {

@@ -1,17 +1,15 @@
-import { mkdirSync, renameSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { systemCode } from '../../errors.ts'
-import { newOwner, ownerLiveness, ownProcess } from '../../process/process-identity.ts'
+import { DataferryError, systemCode } from '../../errors.ts'
 import { writeAt } from '../../sinks/disk/bytes.ts'
+import { ABSENT, OCCUPIED, unless } from '../../sinks/disk/errors.ts'
 import { syncFolder } from '../../sinks/disk/folders.ts'
 import { linkOrCopy } from '../../sinks/disk/places.ts'
 import { diskTree, type TreeEntry } from '../tree.ts'
-import { declarationText, OBJECT_DECLARATION, sidecarName, type Addressing } from './inventory.ts'
-import { EXTENSIONS, type Objects, type StagedVersion, type WholeVersion } from './objects.ts'
-
-/** Where versions grow. */
-const STAGING = 'dataferry-staging-'
+import { declarationText, newestVersion, OBJECT_DECLARATION, sidecarName, type Addressing } from './inventory.ts'
+import type { BegunVersion, Objects, StagedVersion, WholeVersion } from './objects.ts'
+import { Staging, writeSynced } from './staging.ts'
 
 /** The objects of a storage root on disk: a version grows beside its object, and joins it by being renamed. */
 export class DiskObjects implements Objects {
@@ -49,22 +47,22 @@ export class DiskObjects implements Objects {
   async replace(path: string, content: string | Uint8Array): Promise<void> {
     const whole = join(this.#root, path)
     await mkdir(dirname(whole), { recursive: true })
-    const folder = await this.#stagingFolder()
-    try {
-      const temporary = join(folder, 'file')
-      await writeSynced(temporary, content)
-      renameSync(temporary, whole)
-      await syncFolder(dirname(whole))
-    } finally {
-      await rm(folder, { recursive: true, force: true })
-    }
+    await using staging = await Staging.make(this.#root)
+    await writeSynced(join(staging.folder, 'file'), content)
+    await rename(join(staging.folder, 'file'), whole)
+    await syncFolder(dirname(whole))
   }
 
-  async tidy(): Promise<void> {
-    for (const name of await this.list(EXTENSIONS)) {
-      if (!name.startsWith(STAGING)) continue
-      if ((await ownerLiveness(name.slice(STAGING.length))) !== 'dead') continue
-      await rm(join(this.#root, EXTENSIONS, name), { recursive: true, force: true })
+  showing(): AsyncIterable<BegunVersion> {
+    return Staging.showing(this.#root)
+  }
+
+  async tidy(finish: (object: string) => Promise<void>): Promise<void> {
+    for await (const left of Staging.abandoned(this.#root)) {
+      const begun = await left.begun()
+      if (begun) await finish(begun.object)
+      // Only now: where finishing fails, the next one to come tries again.
+      await left[Symbol.asyncDispose]()
     }
   }
 
@@ -73,26 +71,32 @@ export class DiskObjects implements Objects {
     return Promise.resolve(undefined)
   }
 
-  async finish(object: string, { algorithm, inventory, sidecar }: WholeVersion): Promise<void> {
-    await this.replace(`${object}/inventory.json`, inventory)
-    await this.replace(`${object}/${sidecarName(algorithm)}`, sidecar)
+  async finish(object: string, { algorithm, version, before, inventory, sidecar }: WholeVersion): Promise<void> {
+    const target = join(this.#root, object)
+    await using staging = await Staging.make(this.#root)
+    await writeSynced(join(staging.folder, 'inventory.json'), inventory)
+    await writeSynced(join(staging.folder, sidecarName(algorithm)), sidecar)
+    // Another process may have finished it, and gone on. Nothing is awaited between the look and the renames.
+    const isNewest = newestVersion(readdirSync(target)) === version
+    if (!isNewest || !sameBytes(before, readIfThere(join(target, 'inventory.json')))) throw busy(object)
+    moveAll(staging.folder, target, ['inventory.json', sidecarName(algorithm)])
+    await syncFolder(target)
   }
 
   async remove(object: string): Promise<void> {
-    const folder = await this.#stagingFolder()
+    await using staging = await Staging.make(this.#root)
     try {
-      await rename(join(this.#root, object), join(folder, 'object'))
+      await rename(join(this.#root, object), join(staging.folder, 'object'))
       // A storage root has no empty folders.
       for (let at = dirname(object); at !== '.'; at = dirname(at)) await rmdir(join(this.#root, at))
     } catch (error) {
-      if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(systemCode(error) ?? '')) throw error
-    } finally {
-      await rm(folder, { recursive: true, force: true })
+      if (![...ABSENT, ...OCCUPIED].includes(systemCode(error) ?? '')) throw error
     }
   }
 
   async stage(object: string, version: string, algorithm: Addressing): Promise<StagedVersion> {
-    const folder = await this.#stagingFolder()
+    const staging = await Staging.make(this.#root)
+    const { folder } = staging
     const target = join(this.#root, object)
     const folders = new Set<string>([folder])
     const placeFor = async (path: string): Promise<string> => {
@@ -128,38 +132,55 @@ export class DiskObjects implements Objects {
         }
         await removeEmpty(join(folder, version))
         if (version === 'v1') await writeSynced(join(folder, OBJECT_DECLARATION), declarationText(OBJECT_DECLARATION))
-        for (const one of folders) await syncFolder(one).catch(() => undefined)
+        for (const one of folders) await unless(ABSENT, syncFolder(one))
         if (version === 'v1') {
-          mkdirSync(dirname(target), { recursive: true })
-          renameSync(folder, target)
+          shown(object, () => {
+            mkdirSync(dirname(target), { recursive: true })
+            renameSync(folder, target)
+          })
         } else {
-          // Until the second step a reader finds the old head, and from then on the new one, whose sidecar may be late.
-          for (const name of [version, 'inventory.json', sidecarName(algorithm)]) {
-            renameSync(join(folder, name), join(target, name))
-          }
+          await staging.note({ object, version })
+          // One right after the other: until the second one a reader finds the old head, and from then on the new one.
+          const names = [version, 'inventory.json', sidecarName(algorithm)]
+          shown(object, () => moveAll(folder, target, names))
           await syncFolder(target)
         }
         for (let at = dirname(target); at.length >= this.#root.length; at = dirname(at)) await syncFolder(at)
       },
-      [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+      [Symbol.asyncDispose]: () => staging[Symbol.asyncDispose](),
     }
-  }
-
-  async #stagingFolder(): Promise<string> {
-    const folder = join(this.#root, EXTENSIONS, `${STAGING}${newOwner(await ownProcess())}`)
-    await mkdir(folder, { recursive: true })
-    return folder
   }
 }
 
-async function writeSynced(path: string, content: string | Uint8Array): Promise<void> {
-  const file = await open(path, 'w')
+/** Without a pause in which other work of this process could come: the shorter, the rarer is a kill in between. */
+function moveAll(from: string, to: string, names: readonly string[]): void {
+  for (const name of names) renameSync(join(from, name), join(to, name))
+}
+
+/** A folder is in the way where another process has shown the same version. */
+function shown(object: string, show: () => void): void {
   try {
-    await file.writeFile(content)
-    await file.sync()
-  } finally {
-    await file.close()
+    show()
+  } catch (error) {
+    throw OCCUPIED.includes(systemCode(error) ?? '') ? busy(object) : error
   }
+}
+
+function readIfThere(path: string): Uint8Array | undefined {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function sameBytes(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
+  return one && other ? Buffer.from(one).equals(other) : one === other
+}
+
+function busy(object: string): DataferryError {
+  return new DataferryError('SINK_BUSY', `Another process is writing the object at ${object}.`)
 }
 
 /** Folders in which all files turned out to be there already. @returns whether this one is left */

@@ -74,6 +74,12 @@ export function versionNumber(name: string): number {
   return Number(name.slice(1))
 }
 
+/** The name of the newest version, of the names in the folder of an object. */
+export function newestVersion(names: readonly string[]): string | undefined {
+  const versions = names.filter((name) => /^v[1-9]\d*$/.test(name))
+  return versions.toSorted((a, b) => versionNumber(a) - versionNumber(b)).at(-1)
+}
+
 /** What a version is of: written by us into its message, so that versions of others are told from ours. */
 export function messageFor(pid: string, number: string, server: string, missing: number): string {
   const lacks =

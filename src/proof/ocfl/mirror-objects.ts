@@ -10,7 +10,7 @@ import { heldIn, verifiedBytes, type ReadHeld } from '../verified-bytes.ts'
 import { Contents } from './contents.ts'
 import { byPath, type Addressing, type Inventory } from './inventory.ts'
 import { openObject } from './open-object.ts'
-import { openStorageRoot, type StorageRoot } from './storage-root.ts'
+import { openStorageRoot, tidyStorageRoot, type StorageRoot } from './storage-root.ts'
 import { writeVersion, type OcflOptions } from './write-version.ts'
 
 /** The storage root of a mirror, relative to its destination. */
@@ -31,8 +31,10 @@ export function mirrorObjects(options: MirrorObjectsOptions): DatasetStore {
   const { sink, order, signal } = options
   let opened: Promise<StorageRoot> | undefined
   // A mirror in which nothing changed needs none.
-  const open = (): Promise<StorageRoot> => (opened ??= openStorageRoot({ sink, folder: rootOf(order), signal }))
+  const place = { sink, folder: rootOf(order), signal }
+  const open = (): Promise<StorageRoot> => (opened ??= openStorageRoot(place))
   return {
+    tidy: () => tidyStorageRoot(place),
     add: async (dataset, files) => addVersions(await open(), options, dataset, files),
     remove: async (pid) => {
       const { objects, layout } = await open()

@@ -1,33 +1,33 @@
 import { createHash } from 'node:crypto'
 import type { Stated } from '../../batch/known-paths.ts'
-import { listMirrors, readOrder, type MirrorOrder } from '../../mirror/order.ts'
+import type { MirrorOrder } from '../../mirror/order.ts'
 import { idOf } from '../../mirror/proof.ts'
 import { heldDatasets, readFiles, readState } from '../../mirror/state.ts'
 import type { Checksum } from '../../model/checksum.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import {
   declarationText,
+  newestVersion,
   OBJECT_DECLARATION,
   readInventory,
   sidecarLine,
   sidecarName,
   sidecarText,
-  versionNumber,
   type Addressing,
   type Inventory,
 } from './inventory.ts'
 import { rootOf } from './mirror-objects.ts'
 import type { Objects } from './objects.ts'
 import { rootFiles, storageRootAt } from './storage-root.ts'
+import { mirrorsOfObjects } from './unfinished.ts'
 
 /** What the objects of mirrors say is there, as receipts under the name of each mirror. */
 export async function* objectReceipts(
   sink: Sink,
   signal: AbortSignal,
 ): AsyncGenerator<{ readonly id: string; readonly receipts: AsyncIterable<Stated> }> {
-  for (const name of await listMirrors(sink.records)) {
-    const order = await readOrder(sink.records, name)
-    if (order?.layout === 'ocfl') yield { id: idOf(name), receipts: receiptsOf(sink, order, signal) }
+  for await (const order of mirrorsOfObjects(sink)) {
+    yield { id: idOf(order.name), receipts: receiptsOf(sink, order, signal) }
   }
 }
 
@@ -63,6 +63,8 @@ async function* receiptsOf(sink: Sink, order: MirrorOrder, signal: AbortSignal):
   function* rootReceipts(): Generator<Stated> {
     for (const [path, text] of rootFiles(root.layout)) yield { n: 0, ...stated({ path, checksum: sha256Of(text) }) }
   }
+  const unfinished = new Set<string>()
+  for await (const { object } of root.objects.showing()) unfinished.add(object)
   let isRoot = false
   for await (const { id, pid, state } of heldDatasets(sink.records, order.name)) {
     if (state === 'purged' || state === 'linked') continue
@@ -75,10 +77,19 @@ async function* receiptsOf(sink: Sink, order: MirrorOrder, signal: AbortSignal):
     }
     if (!isRoot) yield* rootReceipts()
     isRoot = true
-    for await (const file of objectFiles(root.objects, object, found)) yield { n: id, dataset: pid, ...stated(file) }
+    for await (const { path, checksum } of objectFiles(root.objects, object, found)) {
+      // Between the steps by which a version is shown these are those of either head.
+      const isEither = unfinished.has(object) && isInventoryOf(object, path)
+      yield { n: id, dataset: pid, ...stated({ path, checksum: isEither ? undefined : checksum }) }
+    }
   }
   // A mirror that never had a dataset has none. To list all of a bucket for this costs much.
   if (!isRoot && (await root.objects.list('')).length > 0) yield* rootReceipts()
+}
+
+/** Whether a file is the inventory of an object, or its sidecar. */
+function isInventoryOf(object: string, path: string): boolean {
+  return path.startsWith(`${object}/inventory.json`)
 }
 
 interface ObjectFile {
@@ -121,8 +132,7 @@ async function newestInventory(
   object: string,
   found: readonly string[],
 ): Promise<{ readonly inventory: Inventory; readonly hex: string | undefined } | undefined> {
-  const versions = found.filter((name) => /^v[1-9]\d*$/.test(name))
-  const [newest] = versions.toSorted((a, b) => versionNumber(b) - versionNumber(a))
+  const newest = newestVersion(found)
   let damaged: { readonly inventory: Inventory; readonly hex: string | undefined } | undefined
   for (const at of [...(newest === undefined ? [] : [`${object}/${newest}`]), object]) {
     const bytes = await objects.read(`${at}/inventory.json`)

@@ -14,8 +14,13 @@ export interface Objects {
   files(path: string): AsyncIterable<TreeEntry>
   /** Writes a small file in one step. */
   replace(path: string, content: string | Uint8Array): Promise<void>
-  /** Removes what dead processes left that no object needs. */
-  tidy(): Promise<void>
+  /** Versions of which something shows and that are not whole at their place: their writers go on, or were stopped. */
+  showing(): AsyncIterable<BegunVersion>
+  /**
+   * Puts right what dead processes left: what no object needs is removed, files of versions that never came in full included.
+   * @param finish is called with each object of which a whole version does not show in full yet
+   */
+  tidy(finish: (object: string) => Promise<void>): Promise<void>
   /** The version of an object that a writer of ours has begun and may not have ended: its files show while they come. */
   unfinished(object: string): Promise<string | undefined>
   /** Makes a version that is whole the head of its object. Rejects with `SINK_BUSY` where another process has done more. */
@@ -29,9 +34,18 @@ export interface Objects {
   remove(object: string): Promise<void>
 }
 
+/** A version that a writer has begun to show. */
+export interface BegunVersion {
+  /** Its path. */
+  readonly object: string
+  /** `v3` */
+  readonly version: string
+}
+
 /** A version that has all its files, its inventory among them. */
 export interface WholeVersion {
   readonly algorithm: Addressing
+  readonly version: string
   /** The inventory of the object as it was read, which is of an earlier version; undefined: it has none. */
   readonly before: Uint8Array | undefined
   readonly inventory: Uint8Array

@@ -3,6 +3,7 @@ import { refusal } from './contents.ts'
 import {
   ADDRESSING,
   datasetVersionOf,
+  newestVersion,
   OBJECT_DECLARATION,
   readInventory,
   sidecarName,
@@ -23,20 +24,22 @@ export interface OpenedObject {
 
 /**
  * Reads an object that we wrote, and finishes a version that was not published in full. Rejects with `OCFL_REFUSED` for an object
- * that another program has touched, or that is not as its inventory says.
+ * that another program has touched, or that is not as its inventory says; with `SINK_BUSY` where another process finishes it.
+ * @param id which it has to have; undefined: any
  */
-export async function openObject(objects: Objects, path: string, id: string): Promise<OpenedObject | undefined> {
+export async function openObject(objects: Objects, path: string, id?: string): Promise<OpenedObject | undefined> {
   const names = await objects.list(path)
   if (names.length === 0) return undefined
-  const refused = (why: string): DataferryError => refusal(id, path, why)
+  const refused = (why: string): DataferryError => refusal(id ?? 'a dataset', path, why)
   const unfinished = await objects.unfinished(path)
-  // What comes last is lacking.
-  if (unfinished === 'v1' && !names.includes(OBJECT_DECLARATION)) return undefined
-  if (!names.includes(OBJECT_DECLARATION)) throw refused('it is no object of OCFL 1.1')
-  const folders = names.filter((name) => /^v\d+$/.test(name))
   const isPart = unfinished !== undefined && !(await isWhole(objects, `${path}/${unfinished}`))
+  const isDeclared = names.includes(OBJECT_DECLARATION)
+  // What comes last is lacking.
+  if (!isDeclared && unfinished === 'v1' && isPart) return undefined
+  if (!isDeclared && unfinished !== 'v1') throw refused('it is no object of OCFL 1.1')
+  const folders = names.filter((name) => /^v\d+$/.test(name))
   const versions = isPart ? folders.filter((name) => name !== unfinished) : folders
-  const newest = versions.toSorted((a, b) => versionNumber(a) - versionNumber(b)).at(-1)
+  const newest = newestVersion(versions)
   if (newest === undefined) throw refused('it has no version')
   const bytes = await objects.read(`${path}/${newest}/inventory.json`)
   const inventory = bytes && readInventory(bytes)
@@ -46,7 +49,7 @@ export async function openObject(objects: Objects, path: string, id: string): Pr
   if (!(await isText(objects, `${path}/${newest}/${name}`, sidecar))) {
     throw refused(`the inventory of ${newest} is not what its sidecar says`)
   }
-  if (inventory.id !== id) throw refused(`it is the object of ${inventory.id}`)
+  if (id !== undefined && inventory.id !== id) throw refused(`it is the object of ${inventory.id}`)
   if (inventory.head !== newest || Object.keys(inventory.versions).length !== versions.length) {
     throw refused('its folders are not those of its inventory')
   }
@@ -60,15 +63,16 @@ export async function openObject(objects: Objects, path: string, id: string): Pr
     // Ours is the only next version that can have begun.
     if (!known || versionNumber(known.head) !== versionNumber(newest) - 1) throw refused('its inventory was changed')
   }
-  if (!current || !Buffer.from(current).equals(bytes) || !(await isText(objects, `${path}/${name}`, sidecar))) {
+  const isShown = isDeclared && current && Buffer.from(current).equals(bytes)
+  if (!isShown || !(await isText(objects, `${path}/${name}`, sidecar))) {
     const algorithm = inventory.digestAlgorithm
-    await objects.finish(path, { algorithm, before: current, inventory: bytes, sidecar })
+    await objects.finish(path, { algorithm, version: newest, before: current, inventory: bytes, sidecar })
   }
   return { inventory, sidecar, unfinished: isPart ? unfinished : undefined }
 }
 
 /** Whether a version has all its files: its sidecar comes last. */
-async function isWhole(objects: Objects, path: string): Promise<boolean> {
+export async function isWhole(objects: Objects, path: string): Promise<boolean> {
   const bytes = await objects.read(`${path}/inventory.json`)
   const algorithm = bytes && readInventory(bytes)?.digestAlgorithm
   if (!bytes || !algorithm) return false

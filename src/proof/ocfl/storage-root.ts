@@ -10,6 +10,7 @@ import { DiskObjects } from './disk-objects.ts'
 import { declarationText } from './inventory.ts'
 import { layoutOf, usualLayout, type Layout } from './layout.ts'
 import { EXTENSIONS, type Objects } from './objects.ts'
+import { openObject } from './open-object.ts'
 import { StoredObjects } from './stored-objects.ts'
 
 const ROOT_DECLARATION = '0=ocfl_1.1'
@@ -39,8 +40,27 @@ export interface RootPlace {
 export async function openStorageRoot(place: RootPlace): Promise<StorageRoot> {
   return translated(`open the storage root ${shown(place)}`, async () => {
     const root = (await existing(place)) ?? (await made(place))
-    await root.objects.tidy()
+    await tidy(root)
     return root
+  })
+}
+
+/** Puts right what dead processes left of versions, where there is a storage root. Repeatable. Rejects as `openStorageRoot`. */
+export async function tidyStorageRoot(place: RootPlace): Promise<void> {
+  await translated(`put the storage root ${shown(place)} right`, async () => {
+    const root = await existing(place)
+    if (root) await tidy(root)
+  })
+}
+
+async function tidy({ objects }: StorageRoot): Promise<void> {
+  await objects.tidy(async (object) => {
+    try {
+      await openObject(objects, object)
+    } catch (error) {
+      // What another program has done to it is told to who writes it next.
+      if (!(error instanceof DataferryError) || !['OCFL_REFUSED', 'SINK_BUSY'].includes(error.code)) throw error
+    }
   })
 }
 

@@ -7,13 +7,14 @@ import { inMemory } from '../pack/pack-entry.ts'
 import { fill, putFile, stageOptions } from '../put-file.ts'
 import { storedTree, wholeFile, type TreeEntry } from '../tree.ts'
 import { declarationText, OBJECT_DECLARATION, sidecarName, type Addressing } from './inventory.ts'
-import { EXTENSIONS, type Objects, type StagedVersion, type WholeVersion } from './objects.ts'
+import { EXTENSIONS, type BegunVersion, type Objects, type StagedVersion, type WholeVersion } from './objects.ts'
+import { isWhole } from './open-object.ts'
 
 /** For looks that are no condition of a write. */
 const READ_KEY = 'ocfl-read'
 /** Which version of an object is being written: an object each, gone when the version is whole. */
-const UNFINISHED = 'dataferry-unfinished'
-const unfinishedSchema = z.object({ object: z.string(), version: z.string() })
+const UNFINISHED = `${EXTENSIONS}/dataferry-unfinished`
+const begunSchema = z.object({ object: z.string(), version: z.string() })
 
 /**
  * The objects of a storage root in a store, which renames nothing: files come to where they belong. The inventory of the object comes
@@ -57,17 +58,33 @@ export class StoredObjects implements Objects {
     await this.#put(path, content)
   }
 
-  tidy(): Promise<void> {
-    return Promise.resolve()
+  async *showing(): AsyncGenerator<BegunVersion, void> {
+    for (const name of await this.list(UNFINISHED)) {
+      const begun = await this.#begun(`${UNFINISHED}/${name}`)
+      if (begun) yield begun
+    }
+  }
+
+  async tidy(finish: (object: string) => Promise<void>): Promise<void> {
+    // Uploads of files are begun anew.
+    await this.#sink.sweep(this.#signal, (key) => key.startsWith(KEY))
+    for await (const { object, version } of this.showing()) {
+      try {
+        if (await this.#isWholeOrTakenBack(object, version)) await finish(object)
+        await this.#sink.remove(this.#base + unfinishedPath(object))
+      } catch (error) {
+        // A live process has it.
+        if (!(error instanceof DataferryError) || error.code !== 'SINK_BUSY') throw error
+      }
+    }
   }
 
   async unfinished(object: string): Promise<string | undefined> {
-    const bytes = await this.read(unfinishedPath(object))
-    const found = bytes && unfinishedSchema.safeParse(parseJson(Buffer.from(bytes).toString('utf8'))).data
+    const found = await this.#begun(unfinishedPath(object))
     return found?.object === object ? found.version : undefined
   }
 
-  async finish(object: string, { algorithm, before, inventory, sidecar }: WholeVersion): Promise<void> {
+  async finish(object: string, { algorithm, version, before, inventory, sidecar }: WholeVersion): Promise<void> {
     const path = `${object}/inventory.json`
     const place = this.#base + path
     // What is put replaces only what was there now.
@@ -76,6 +93,7 @@ export class StoredObjects implements Objects {
     if (!Buffer.from(now ?? '').equals(Buffer.from(before ?? ''))) throw busy(object)
     await this.#put(path, inventory)
     await this.replace(`${object}/${sidecarName(algorithm)}`, sidecar)
+    if (version === 'v1') await this.#declare(object)
     await this.#sink.remove(this.#base + unfinishedPath(object))
   }
 
@@ -89,8 +107,7 @@ export class StoredObjects implements Objects {
   }
 
   async stage(object: string, version: string, algorithm: Addressing): Promise<StagedVersion> {
-    const inventoryPath = `${this.#base}${object}/inventory.json`
-    const claim = await Claim.take(this.#sink, inventoryPath, object, this.#signal)
+    const claim = await this.#claim(object)
     const written = new Set<string>()
     let left: Set<string> | undefined
     const placeOf = (path: string): string => `${this.#base}${object}/${path}`
@@ -128,13 +145,37 @@ export class StoredObjects implements Objects {
         ])
         await claim.commit(inventory)
         await this.replace(`${object}/${sidecarName(algorithm)}`, sidecar)
-        if (version === 'v1') {
-          await this.replace(`${object}/${OBJECT_DECLARATION}`, declarationText(OBJECT_DECLARATION))
-        }
+        if (version === 'v1') await this.#declare(object)
         await this.#sink.remove(this.#base + unfinishedPath(object))
       },
       [Symbol.asyncDispose]: () => claim[Symbol.asyncDispose](),
     }
+  }
+
+  #claim(object: string): Promise<Claim> {
+    return Claim.take(this.#sink, `${this.#base}${object}/inventory.json`, object, this.#signal)
+  }
+
+  /** Removes what came of a version that is not whole. Rejects with `SINK_BUSY`. @returns whether it is whole */
+  async #isWholeOrTakenBack(object: string, version: string): Promise<boolean> {
+    const claim = await this.#claim(object)
+    try {
+      const folder = `${object}/${version}`
+      if (await isWhole(this, folder)) return true
+      for await (const { path } of this.#sink.list(this.#signal, this.#base + folder)) await this.#sink.remove(path)
+      return false
+    } finally {
+      await claim[Symbol.asyncDispose]()
+    }
+  }
+
+  async #declare(object: string): Promise<void> {
+    await this.replace(`${object}/${OBJECT_DECLARATION}`, declarationText(OBJECT_DECLARATION))
+  }
+
+  async #begun(path: string): Promise<BegunVersion | undefined> {
+    const bytes = await this.read(path)
+    return bytes && begunSchema.safeParse(parseJson(Buffer.from(bytes).toString('utf8'))).data
   }
 
   /** On condition of what `stat` saw there, where it was called for this. */
@@ -182,12 +223,15 @@ class Claim implements AsyncDisposable {
   }
 }
 
+const KEY = 'ocfl-'
+
 function keyOf(path: string): string {
-  return `ocfl-${hash('sha256', path).slice(0, 32)}`
+  return `${KEY}${hash('sha256', path).slice(0, 32)}`
 }
 
-function unfinishedPath(object: string): string {
-  return `${EXTENSIONS}/${UNFINISHED}/${hash('sha256', object).slice(0, 32)}.json`
+/** Where it stands that a version of an object is being written. */
+export function unfinishedPath(object: string): string {
+  return `${UNFINISHED}/${hash('sha256', object).slice(0, 32)}.json`
 }
 
 function busy(object: string): DataferryError {

@@ -7,7 +7,7 @@ import { makeFolders } from '../../make-folders.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { newOwner, ownerLiveness, ownProcess } from '../../process/process-identity.ts'
 import { writeAt } from '../../sinks/disk/bytes.ts'
-import { NO_LINKS } from '../../sinks/disk/errors.ts'
+import { ABSENT, NO_LINKS, unless } from '../../sinks/disk/errors.ts'
 import { syncFolder } from '../../sinks/disk/folders.ts'
 import { removeEmptyWorkspace } from '../../sinks/disk/workspace.ts'
 import type { Sink } from '../../sinks/sink.ts'
@@ -41,14 +41,16 @@ export function packPath(name: string, serialization: Serialization): string {
   return serialization === 'folder' ? name : `${name}.${serialization}`
 }
 
+const KEY = 'pack-'
+
 /** The key of a file: the same in every try, so that a later one drops what an earlier one left. */
 export function putKey(path: string, { stamp }: Pick<PackTarget, 'stamp'>): string {
-  return `pack-${stamp}-${hash('sha256', path).slice(0, 16)}`
+  return `${KEY}${stamp}-${hash('sha256', path).slice(0, 16)}`
 }
 
 /** Whether a key is that of a file at this path, of any try. */
 function isPutKey(key: string, path: string): boolean {
-  return key.startsWith('pack-') && key.endsWith(`-${hash('sha256', path).slice(0, 16)}`)
+  return key.startsWith(KEY) && key.endsWith(`-${hash('sha256', path).slice(0, 16)}`)
 }
 
 /**
@@ -56,7 +58,10 @@ function isPutKey(key: string, path: string): boolean {
  * makes it one. What an earlier try left is written anew. Rejects with `SINK_…` codes, and what the entries reject with.
  */
 export async function writePack(name: string, entries: AsyncIterable<PackEntry>, target: PackTarget): Promise<void> {
-  const { sink, serialization, now } = target
+  const { sink, serialization, now, signal } = target
+  // Whatever the flags and the form of a try that was stopped, nothing goes on with it.
+  await sink.sweep(signal, (key) => key.startsWith(KEY))
+  if (sink.url.startsWith('file:')) await removeUnfinished(fileURLToPath(sink.url), name)
   if (serialization === 'folder') {
     return sink.url.startsWith('file:') ? writeFolder(name, entries, target) : writeObjects(name, entries, target)
   }
@@ -81,7 +86,7 @@ async function writeObjects(name: string, entries: AsyncIterable<PackEntry>, tar
 
 /** The right to write below a name in a store, whatever is made there; it ends with its process. Rejects with `SINK_BUSY`. @returns gives it back */
 async function claimFolder(name: string, { sink, marker, signal }: PackTarget): Promise<() => Promise<void>> {
-  const key = `pack-claim-${hash('sha256', name).slice(0, 16)}`
+  const key = `${KEY}claim-${hash('sha256', name).slice(0, 16)}`
   const stage = await sink.stage(stageOptions({ path: `${name}/${marker}`, key, signal }))
   return async () => {
     await stage[Symbol.asyncDispose]()
@@ -123,7 +128,6 @@ async function put(
 async function writeFolder(name: string, entries: AsyncIterable<PackEntry>, target: PackTarget): Promise<void> {
   const root = fileURLToPath(target.sink.url)
   await translated(`make ${root}`, () => makeFolders(root))
-  await removeUnfinished(root, name)
   const folder = join(root, unfinishedName(name, newOwner(await ownProcess())))
   try {
     await fill(folder, entries, target)
@@ -192,7 +196,7 @@ function unfinishedName(name: string, owner: string): string {
 /** Removes what dead processes left of a bag. Rejects with `SINK_BUSY` while another process writes it. */
 async function removeUnfinished(root: string, name: string): Promise<void> {
   const start = `.${name}.`
-  for (const entry of await translated(`list ${root}`, () => readdir(root))) {
+  for (const entry of (await translated(`list ${root}`, () => unless(ABSENT, readdir(root)))) ?? []) {
     if (!entry.startsWith(start)) continue
     const liveness = await ownerLiveness(entry.slice(start.length))
     if (liveness === 'alive') {

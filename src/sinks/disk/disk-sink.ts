@@ -5,7 +5,6 @@ import { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { LRUCache } from 'lru-cache'
 import { DataferryError } from '../../errors.ts'
-import { batchOfKey } from '../../model/item-key.ts'
 import { CHUNK_SIZE, openPlain, writeAt } from './bytes.ts'
 import type { Holder } from './part-claims.ts'
 import { ABSENT, unless } from './errors.ts'
@@ -204,11 +203,14 @@ export class DiskSink implements Sink {
     await this.#volume.check()
   }
 
-  async sweep(batch: string | undefined, signal: AbortSignal): Promise<number> {
+  async sweep(signal: AbortSignal, isMeant: (key: string) => boolean = () => true): Promise<number> {
+    // Nothing has to be made to find nothing.
+    const records = join(this.#root, RECORDS_FOLDER)
+    const found = await this.#volume.run(`look for parts in ${this.#root}`, () => unless(ABSENT, stat(records)))
     let dropped = 0
-    for (const { key, holder } of await this.parts()) {
+    for (const { key, holder } of found ? await this.parts() : []) {
       signal.throwIfAborted()
-      if (holder === 'live' || (batch !== undefined && batchOfKey(key) !== batch)) continue
+      if (holder === 'live' || !isMeant(key)) continue
       await this.forget(key)
       dropped++
     }

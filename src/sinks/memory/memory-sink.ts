@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream'
 import { DataferryError } from '../../errors.ts'
 import type { Hash } from '../../model/hash.ts'
-import { batchOfKey } from '../../model/item-key.ts'
 import { memoryRecords, type MemoryRecord } from './records.ts'
 import { checkKey, checkPlace, isHidden } from '../names.ts'
 import type { Committed, Linked, Proof, Records, Sink, Stage, StageOptions, Statement } from '../sink.ts'
@@ -111,11 +110,9 @@ class MemorySink implements Sink {
     return Promise.resolve()
   }
 
-  async sweep(batch: string | undefined, signal: AbortSignal): Promise<number> {
+  async sweep(signal: AbortSignal, isMeant: (key: string) => boolean = () => true): Promise<number> {
     signal.throwIfAborted()
-    const idle = [...this.#store.parts].filter(
-      ([key, part]) => !part.holder && (batch === undefined || batchOfKey(key) === batch),
-    )
+    const idle = [...this.#store.parts].filter(([key, part]) => !part.holder && isMeant(key))
     for (const [key] of idle) this.#store.parts.delete(key)
     return Promise.resolve(idle.length)
   }

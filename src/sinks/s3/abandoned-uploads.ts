@@ -1,4 +1,3 @@
-import { batchOfKey } from '../../model/item-key.ts'
 import type { OwnerId } from '../../process/process-identity.ts'
 import type { Bucket } from './bucket.ts'
 import { isFree, PARTS, readRecord, recordKey, type FoundRecord } from './upload-claim.ts'
@@ -28,18 +27,18 @@ const CLOCK_SLACK_MS = 5_000
 /**
  * Uploads that dataferry has records of and no live process holds. Other programs' uploads below the same prefix are
  * left out, as they have no record.
- * @param batch only those of this batch
+ * @param isMeant chooses among them by their keys, before anything is read
  */
 export async function* abandonedUploads(
   terms: AbandonedTerms,
-  batch: string | undefined,
+  isMeant: (key: string) => boolean,
   signal: AbortSignal,
 ): AsyncGenerator<AbandonedUpload> {
   const { bucket } = terms
   const folder = bucket.location.ownKey(`${PARTS}/`)
   for await (const { key: object } of bucket.list(folder, signal)) {
     const key = object.slice(folder.length)
-    if (terms.isOpen(key) || (batch !== undefined && batchOfKey(key) !== batch)) continue
+    if (terms.isOpen(key) || !isMeant(key)) continue
     const found = await readRecord(bucket, object, signal)
     if (found && (await isFree(found, terms, bucket))) yield* uploadsOf(terms, key, found)
   }

@@ -175,14 +175,17 @@ export class S3Sink implements Sink {
     return Promise.resolve(undefined)
   }
 
-  /** Uploads left by processes that ended or crashed; of one batch if given. */
-  abandonedUploads(batch: string | undefined, signal: AbortSignal): AsyncIterable<AbandonedUpload> {
-    return abandonedUploads(this.#terms, batch, signal)
+  /** Uploads left by processes that ended or crashed. */
+  abandonedUploads(
+    signal: AbortSignal,
+    isMeant: (key: string) => boolean = () => true,
+  ): AsyncIterable<AbandonedUpload> {
+    return abandonedUploads(this.#terms, isMeant, signal)
   }
 
-  async sweep(batch: string | undefined, signal: AbortSignal): Promise<number> {
+  async sweep(signal: AbortSignal, isMeant?: (key: string) => boolean): Promise<number> {
     let count = 0
-    for await (const upload of abandonedUploads(this.#terms, batch, signal)) {
+    for await (const upload of this.abandonedUploads(signal, isMeant)) {
       await abortAbandoned(this.#terms, upload)
       if (upload.uploadId !== undefined) count++
     }

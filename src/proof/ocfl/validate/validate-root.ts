@@ -191,7 +191,8 @@ class RootCheck {
       this.#extensions.add(name)
       const at = `extensions/${name}`
       if (name.startsWith('dataferry-')) {
-        const message = 'dataferry is writing a version, or was stopped: the same command again finishes it.'
+        const message =
+          'dataferry is writing a version, or was stopped: the next command that writes here puts this right.'
         this.#onFinding({ level: 'note', path: at, message })
       } else if (this.#release !== '1.0' && !REGISTERED.has(name)) this.#tell('W016', at)
     }
