@@ -1,4 +1,4 @@
-import { access, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -8,7 +8,8 @@ import { bytesOf, store } from '../contracts/sink-bytes.ts'
 import { records } from '../e2e/cli.ts'
 import { runInProcess, type Ended } from './in-process.ts'
 
-const GOOD = bytesOf(100)
+/** What is right at a path: of each file other bytes, so that none is found at the path of another. */
+const good = (path: string): Buffer => bytesOf(100, 1000 + Buffer.from(path).readUInt8(0))
 const BAD = bytesOf(100, 2)
 
 let cwd: string
@@ -29,8 +30,8 @@ async function fetched(...paths: readonly string[]): Promise<void> {
   const sink = diskSink(data())
   for (const [n, path] of paths.entries()) {
     await plannedBatch(sink.records, [itemAt(path)], batchOf(`b${n}`))
-    await recorded(sink.records, [done(0, path, GOOD)], 'w', `b${n}`)
-    await store(sink, path, GOOD)
+    await recorded(sink.records, [done(0, path, good(path))], 'w', `b${n}`)
+    await store(sink, path, good(path))
   }
   await sink.close()
   await cp(data(), copy(), { recursive: true })
@@ -51,7 +52,7 @@ it('copies what is missing, changed or cut from another copy, and leaves nothing
   await writeFile(data('cut'), bytesOf(9))
   const { code, stdout, stderr } = await repair()
   expect([code, stderr]).toEqual([0, expect.stringContaining('Copying 3 files')])
-  for (const path of ['fine', 'gone', 'rotten', 'cut']) expect(await readFile(data(path))).toEqual(Buffer.from(GOOD))
+  for (const path of ['fine', 'gone', 'rotten', 'cut']) expect(await readFile(data(path))).toEqual(good(path))
   expect(stdout).toContain('repaired  rotten\n')
   expect(stdout).toContain('3 files repaired (300 B)')
   await expect(access(data('.dataferry/repair'))).rejects.toThrow()
@@ -84,9 +85,25 @@ it('lets go of what a killed repair kept aside, once something right is in its p
     `1 damaged file stays in .dataferry/repair/${run}/aside, as nothing right`,
   )
   expect(await aside()).toEqual(['lost'])
-  await writeFile(data('lost'), GOOD)
+  await writeFile(data('lost'), good('lost'))
   expect((await repair()).code).toBe(0)
   await expect(access(data('.dataferry/repair'))).rejects.toThrow()
+})
+
+it('finds what the copy has at another path', async () => {
+  await fetched('here')
+  await rename(copy('here'), copy('there'))
+  await writeFile(data('here'), BAD)
+  // The records of the copy do not know of it.
+  expect((await repair()).code).toBe(1)
+  await rm(copy(), { recursive: true })
+  const sink = diskSink(copy())
+  await plannedBatch(sink.records, [itemAt('there')])
+  await recorded(sink.records, [done(0, 'there', good('here'))])
+  await store(sink, 'there', good('here'))
+  await sink.close()
+  expect((await repair()).code).toBe(0)
+  expect(await readFile(data('here'))).toEqual(good('here'))
 })
 
 it('never spreads what is damaged in the copy, too, and says so', async () => {
@@ -125,7 +142,7 @@ it('reads again only what was found wrong or not verified, looks at old findings
   await writeFile(data('b'), BAD)
   expect((await cli('verify', data())).code).toBe(1)
   // Restored by hand meanwhile; c has rotted since it was verified, which only a look at all of it tells.
-  await writeFile(data('b'), GOOD)
+  await writeFile(data('b'), good('b'))
   await writeFile(data('c'), BAD)
   expect((await repair()).stdout).toContain('1 file repaired')
   const summary = JSON.parse(await readFile(data('.dataferry/verified/summary.json'), 'utf8')) as { open: unknown }
@@ -140,7 +157,7 @@ it('repairs only the batches that are named, and with -n nothing', async () => {
   const looked = await cli('repair', data(), '-n')
   expect([looked.code, looked.stdout]).toEqual([1, expect.stringContaining('2 files to repair')])
   expect((await repair('b1')).stdout).toContain('1 file repaired')
-  expect([await readFile(data('a')), await readFile(data('b'))]).toEqual([Buffer.from(BAD), Buffer.from(GOOD)])
+  expect([await readFile(data('a')), await readFile(data('b'))]).toEqual([Buffer.from(BAD), good('b')])
   expect((await repair('nobody')).code).toBe(2)
   expect((await cli('repair', data(), '--from', data())).code).toBe(2)
 })
