@@ -9,7 +9,7 @@ COPY package.json package-lock.json ./
 # No package that runs needs its install script, and a script could do anything.
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json ./
-COPY scripts/build.mjs scripts/build-pages.mjs scripts/
+COPY scripts/build.mjs scripts/build-pages.mjs scripts/bundle.mjs scripts/
 COPY src src
 COPY jobs jobs
 COPY workers workers
