@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { SlowestFirst } from './test/slowest-first.ts'
 
 /** Far above what a test needs: a machine that is busy with something else is no fault. */
 const MINUTE = 60_000
@@ -11,7 +12,9 @@ const MINUTE = 60_000
 export default defineConfig({
   test: {
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the cores of a small machine: tests wait for processes, servers and Redis more than they compute.
+    maxWorkers: 3,
+    sequence: { sequencer: SlowestFirst },
     globalSetup: 'test/bundle-programs.ts',
     hookTimeout: 3 * MINUTE,
     expect: { poll: { timeout: MINUTE } },

@@ -68,7 +68,7 @@ test('with --bundle a command that is killed again and again ends with every fil
     const { child, ended } = home.start(args)
     // The first one dies in the middle of a bundle; later ones wherever they are.
     if (kill === 0) await vi.waitUntil(async () => (await zips()).length > 0, { timeout: 120_000 })
-    else await Promise.race([ended, sleep(1_200 + ((kill * 617) % 1_500))])
+    else await Promise.race([ended, sleep(600 + ((kill * 617) % 1_200))])
     child.kill('SIGKILL')
     await ended
     await expectNothingPartial(home.data, FOLDER)
