@@ -7,8 +7,9 @@ import { Endpoints } from './api/endpoint.ts'
 import { OPENAPI, openApi } from './api/openapi.ts'
 import { TOO_LONG } from './api/schemas.ts'
 import type { Asset } from './assets.ts'
-import { allowedHostsOnly, safeHeaders, sameOriginOnly, type Reach } from './guard.ts'
+import { allowedHostsOnly, safeHeaders, sameOriginOnly } from './guard.ts'
 import { answerMetrics, type MetricsText } from './metrics.ts'
+import type { Reach } from './reach.ts'
 import { refuse } from './refusal.ts'
 
 export interface AppDeps extends ApiDeps {

@@ -12,6 +12,9 @@ export interface BindOptions {
 /** Ports that are tried after the one that is taken. */
 const FURTHER = 20
 
+/** What the system says of an interface, or a name of one, that is not there. */
+const NO_ADDRESS = ['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EAI_AGAIN', 'EINVAL', 'ENOTFOUND']
+
 /**
  * Has a server listen on a port, or on the next one that is free. Rejects with `ARGUMENT_INVALID` when none is, or the interface is
  * not of this machine.
@@ -31,7 +34,7 @@ export async function bind(server: Server, { host, port, exact }: BindOptions): 
       }
       if (code === 'EACCES')
         throw invalid(`Port ${at} is only for the administrator of this machine: give one from 1024 on.`)
-      if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+      if (code !== undefined && NO_ADDRESS.includes(code))
         throw invalid(`${host} is no address of this machine: see --host.`)
       throw error
     }

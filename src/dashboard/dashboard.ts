@@ -7,7 +7,7 @@ import type { BindOptions } from './bind.ts'
 import { BatchRecords } from './batch-records.ts'
 import { EventStreams } from './event-stream.ts'
 import { FailureGroups } from './failure-groups.ts'
-import { isLoopback, reachedAt, reachOf } from './guard.ts'
+import { isLoopback, reachedAt, reachOf } from './reach.ts'
 import { ItemSearch } from './item-search.ts'
 import { Links } from './links.ts'
 import { listen } from './listen.ts'
@@ -42,7 +42,7 @@ export interface DashboardDeps extends ObserveDeps {
 
 /** A dashboard that is open. */
 export interface Dashboard {
-  /** Where this machine reaches it. */
+  /** Where people reach it. */
   readonly url: string
   close(): Promise<void>
 }

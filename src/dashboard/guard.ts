@@ -1,61 +1,16 @@
-import { networkInterfaces, hostname } from 'node:os'
 import type { MiddlewareHandler } from 'hono'
+import type { Reach } from './reach.ts'
 import { refuse } from './refusal.ts'
-
-/** Where a dashboard may be reached, which is all that a request may name as its host. */
-export interface Reach {
-  /** Names and addresses, IPv6 in brackets; any port, as a tunnel has another one. */
-  readonly names: ReadonlySet<string>
-  /** `https://data.example.edu`: addresses under which a proxy in front of it is known. */
-  readonly origins: ReadonlySet<string>
-}
-
-const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
-/** Interfaces that only this machine reaches. */
-const LOOPBACK_HOSTS = new Set(['localhost', '127.0.0.1', '::1'])
-const ANY_INTERFACE = new Set(['0.0.0.0', '::'])
-
-export function isLoopback(host: string): boolean {
-  return LOOPBACK_HOSTS.has(host)
-}
-
-/**
- * @param host the interface that is listened on
- * @param origins addresses under which people reach it besides
- */
-export function reachOf(host: string, origins: readonly string[]): Reach {
-  const own = isLoopback(host) ? [] : ANY_INTERFACE.has(host) ? everyName() : [inUrl(host)]
-  const hosts = origins.map((origin) => new URL(origin).hostname)
-  return { names: new Set([...LOOPBACK, ...own, ...hosts]), origins: new Set(origins) }
-}
-
-function everyName(): string[] {
-  const addresses = Object.values(networkInterfaces()).flatMap((all) =>
-    (all ?? []).map(({ address }) => inUrl(address)),
-  )
-  return [hostname().toLowerCase(), ...addresses]
-}
-
-/** How this machine reaches what listens on an interface, as it stands in a URL. */
-export function reachedAt(host: string): string {
-  if (isLoopback(host)) return 'localhost'
-  return ANY_INTERFACE.has(host) ? '127.0.0.1' : inUrl(host)
-}
-
-/** An address as it stands in a URL. */
-function inUrl(host: string): string {
-  return host.includes(':') ? `[${host}]` : host.toLowerCase()
-}
 
 /**
  * Refuses every request for another host: a page of somebody else whose name was made to lead here (DNS rebinding) has that name in
  * its requests, and could otherwise read all answers.
  */
-export function allowedHostsOnly({ names }: Reach): MiddlewareHandler {
+export function allowedHostsOnly(reach: Reach): MiddlewareHandler {
   return async (context, next) => {
     const host = context.req.header('host') ?? ''
     const url = `http://${host}`
-    if (!/^[\w.:[\]-]{1,300}$/.test(host) || !URL.canParse(url) || !names.has(new URL(url).hostname)) {
+    if (!/^[\w.:[\]-]{1,300}$/.test(host) || !URL.canParse(url) || !reach.knows(new URL(url).hostname)) {
       return refuse(context, 421, 'HOST_UNKNOWN', 'This dashboard is not known under that name: see --origin.')
     }
     return next()

@@ -1,8 +1,9 @@
 import { Hono } from 'hono'
-import { allowedHostsOnly, reachOf, safeHeaders } from './guard.ts'
+import { allowedHostsOnly, safeHeaders } from './guard.ts'
 import { listen, type Listening } from './listen.ts'
 import { answerMetrics } from './metrics.ts'
 import { observe, type ObserveDeps, type ObserveOptions } from './observe.ts'
+import { reachOf } from './reach.ts'
 import { refuse } from './refusal.ts'
 
 const HOST = '127.0.0.1'

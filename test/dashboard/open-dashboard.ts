@@ -106,7 +106,15 @@ function askAt(base: string, path: string, { method = 'GET', headers = {}, body 
   const { hostname, port, host } = new URL(base)
   return new Promise((resolve, reject) => {
     const sent = request(
-      { hostname, port, path, method, agent: false, headers: { Host: host, ...headers } },
+      // An IPv6 address has brackets in a URL only.
+      {
+        hostname: hostname.replace(/^\[(.*)\]$/, '$1'),
+        port,
+        path,
+        method,
+        agent: false,
+        headers: { Host: host, ...headers },
+      },
       (response) => {
         let text = ''
         response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))

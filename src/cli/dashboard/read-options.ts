@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { othersMayRead } from '../../config/tokens.ts'
 import { bind, type BindOptions } from '../../dashboard/bind.ts'
-import { isLoopback } from '../../dashboard/guard.ts'
+import { interfaceOf, isLoopback } from '../../dashboard/reach.ts'
 import type { Role } from '../../dashboard/roles.ts'
 import { DataferryError, messageOf } from '../../errors.ts'
 import type { Context } from '../command.ts'
@@ -21,7 +21,7 @@ interface ReachOptions extends BindOptions {
 
 /** Reads the flags. Throws `ARGUMENT_INVALID` and `CONFIG_INVALID`. */
 export function readReach({ text, texts }: Pick<Context, 'text' | 'texts'>): ReachOptions {
-  const host = text('host') ?? '127.0.0.1'
+  const host = readHost(text('host') ?? '127.0.0.1')
   const port = text('port')
   const tokens = {
     ...readToken('viewer', text('viewer-token-file')),
@@ -48,6 +48,15 @@ export async function checkReach(context: Pick<Context, 'text' | 'texts'>): Prom
   await bind(server, readReach(context))
   server.close()
   await once(server, 'close')
+}
+
+function readHost(text: string): string {
+  const host = interfaceOf(text)
+  if (host !== undefined) return host
+  throw new DataferryError(
+    'ARGUMENT_INVALID',
+    `--host must be an address or a name of this machine, or 0.0.0.0 for all, not ${JSON.stringify(text)}.`,
+  )
 }
 
 function readOrigin(text: string): string {
