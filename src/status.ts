@@ -3,7 +3,7 @@ import { DataferryError } from './errors.ts'
 import type { Ledger, LedgerEntry, Summary } from './ledger/ledger.ts'
 import type { Servers } from './ledger/servers.ts'
 import type { ServerState } from './ledger/server-state.ts'
-import type { HeardWorker, WorkerRecord, Workers } from './ledger/workers.ts'
+import type { ExpiringToken, HeardWorker, WorkerRecord, Workers } from './ledger/workers.ts'
 import { livenessOf } from './process/process-identity.ts'
 import type { JobCounts, Queues } from './queue/queues.ts'
 
@@ -46,10 +46,24 @@ export interface DestinationStatus {
   }
 }
 
+/** A token of workers that a person has to replace. */
+export interface TokenStatus {
+  readonly server: string
+  /** The machines of the workers that have it. */
+  readonly hosts: readonly string[]
+  /** One or two sentences for people: what it is, and what to do. */
+  readonly reason: string
+  /** Since when the server does not accept it. */
+  readonly refusedSince: Date | undefined
+  /** When it expires, where that is soon. */
+  readonly expires: Date | undefined
+}
+
 export interface Status {
   readonly batches: readonly BatchStatus[]
   readonly servers: readonly ServerStatus[]
   readonly destinations: readonly DestinationStatus[]
+  readonly tokens: readonly TokenStatus[]
   readonly workers: readonly HeardWorker[]
 }
 
@@ -69,12 +83,46 @@ export async function readStatus({ ledger, servers, workers, queues }: StatusSou
   const served = records.flatMap(({ serves = [] }) => serves.flatMap((one) => one.servers))
   const names = new Set([...entries.flatMap((entry) => entry.servers), ...served])
   const states = await Promise.all([...names].sort().map((server) => serverStatus(server, entries, servers, queues)))
-  const destinations = (await Promise.all(records.map(unlessDead))).flat()
-  return { batches, servers: states, destinations, workers: records }
+  const alive = (await Promise.all(records.map(unlessDead))).flat()
+  const destinations = alive.flatMap(destinationsOf)
+  return { batches, servers: states, destinations, tokens: tokensOf(alive), workers: records }
 }
 
-async function unlessDead(record: WorkerRecord): Promise<DestinationStatus[]> {
-  return (await livenessOf(record)) === 'dead' ? [] : destinationsOf(record)
+async function unlessDead(record: HeardWorker): Promise<readonly HeardWorker[]> {
+  return (await livenessOf(record)) === 'dead' ? [] : [record]
+}
+
+/** Tokens to be replaced, each once for all workers that say the same: those that are refused first, the oldest first. */
+export function tokensOf(workers: readonly WorkerRecord[]): readonly TokenStatus[] {
+  const found = workers.flatMap(({ host, refused = [], expiring = [] }): TokenStatus[] => [
+    ...refused.map(({ server, reason, since }) => {
+      return { server, hosts: [host], reason, refusedSince: new Date(since), expires: undefined }
+    }),
+    ...expiring
+      .filter(({ server }) => !refused.some((one) => one.server === server))
+      .map((token) => {
+        const { server, expires } = token
+        const reason = expiryText(token)
+        return { server, hosts: [host], reason, refusedSince: undefined, expires: new Date(expires) }
+      }),
+  ])
+  const byReason = new Map<string, TokenStatus>()
+  for (const token of found.sort((a, b) => timeOf(a) - timeOf(b))) {
+    const key = `${token.server} ${token.reason}`
+    const known = byReason.get(key) ?? token
+    byReason.set(key, { ...known, hosts: [...new Set([...known.hosts, ...token.hosts])] })
+  }
+  return [...byReason.values()]
+}
+
+function timeOf({ refusedSince, expires }: TokenStatus): number {
+  return (refusedSince ?? expires)?.getTime() ?? 0
+}
+
+/** That a token expires soon, and what to do. */
+export function expiryText({ server, expires, place }: ExpiringToken): string {
+  const where = place === undefined ? 'Get a new one' : `Put a new one into ${place}`
+  return `The API token for ${server} expires on ${expires.slice(0, 10)}. ${where} before that.`
 }
 
 /** What cannot be used from where a worker is. */

@@ -9,6 +9,7 @@ import type { Notices } from './notices.ts'
 import type { QueueWorkers } from './queue-workers.ts'
 import type { Running } from './running.ts'
 import type { TokenHolds } from './token-holds.ts'
+import type { TokenExpiries } from './token-expiries.ts'
 import type { ScopeOfWork } from './wiring.ts'
 
 export interface HeartbeatDeps {
@@ -22,6 +23,7 @@ export interface HeartbeatDeps {
   readonly running: Pick<Running, 'held'>
   readonly destinations: Pick<DestinationHolds, 'list'>
   readonly refused: Pick<TokenHolds, 'list'>
+  readonly expiring: Pick<TokenExpiries, 'list'>
   readonly notices: Pick<Notices, 'set' | 'has'>
   readonly log: Logger
 }
@@ -37,7 +39,7 @@ const SILENT_MS = 10_000
  * @returns a handle that stops it; resolves after the first beat
  */
 export async function startHeartbeat(deps: HeartbeatDeps, everyMs = BEAT_MS, silentMs = SILENT_MS): Promise<Repeated> {
-  const { workers, id, queueWorkers, scopes, only, running, destinations, refused, log } = deps
+  const { workers, id, queueWorkers, scopes, only, running, destinations, refused, expiring, log } = deps
   const since = new Date().toISOString()
   const beat = async (): Promise<void> => {
     const at = new Date().toISOString()
@@ -53,6 +55,7 @@ export async function startHeartbeat(deps: HeartbeatDeps, everyMs = BEAT_MS, sil
       holds: running.held(),
       destinations: destinations.list(),
       refused: refused.list(),
+      expiring: [...expiring.list()],
     })
   }
   await beat()

@@ -27,6 +27,7 @@ import { Reconciler } from './reconciler.ts'
 import { recoverCrashed } from './recover-crashed.ts'
 import { Running } from './running.ts'
 import { ServerLimits } from './server-limits.ts'
+import { TokenExpiries } from './token-expiries.ts'
 import { TokenHolds } from './token-holds.ts'
 import { Watchdog } from './watchdog.ts'
 import { openQueueWorkers, type WorkerDeps, type WorkerOptions } from './wiring.ts'
@@ -52,9 +53,7 @@ const RECONCILE_MS = 10_000
 const WATCH_MS = 30_000
 const COUNT_MS = 5_000
 const LOG_MS = 1_000
-const EXPIRY_MS = 12 * 3_600_000
-/** So long before a token expires people are told. */
-const WARNED_MS = 7 * 86_400_000
+const EXPIRY_MS = 30_000
 
 const GAVE_UP = 'What was fetched is kept. Run the same command again when it is back: it continues where it stopped.'
 
@@ -87,6 +86,7 @@ class WorkerProcess implements RunningWorkers {
   readonly #destinations: DestinationHolds
   readonly #looks: Looks
   readonly #tokens: TokenHolds
+  readonly #expiries: TokenExpiries
   readonly #reconciler: Reconciler
   readonly #watchdog = new Watchdog()
   #silence: string | undefined
@@ -98,6 +98,7 @@ class WorkerProcess implements RunningWorkers {
     const { notices } = deps
     this.#destinations = new DestinationHolds(notices, deps.mayOpen)
     this.#tokens = new TokenHolds(deps.tokens, notices)
+    this.#expiries = new TokenExpiries(deps)
     this.#looks = new Looks({
       ...deps,
       tokens: this.#tokens,
@@ -151,7 +152,16 @@ class WorkerProcess implements RunningWorkers {
     await this.#applyLimits()
     // Before the first job is taken: should this process die, its registration is how its jobs are found.
     const named = this.#deps.mayOpen?.named
-    const shown = { only: named, scopes, queueWorkers, running, destinations, refused: tokens, notices }
+    const shown = {
+      only: named,
+      scopes,
+      queueWorkers,
+      running,
+      destinations,
+      refused: tokens,
+      expiring: this.#expiries,
+      notices,
+    }
     this.#repeated.push(await startHeartbeat({ ...this.#deps, ...shown, id: this.#id }))
     await this.#reconciler.now()
     this.#inBackground(queueWorkers.run())
@@ -163,8 +173,8 @@ class WorkerProcess implements RunningWorkers {
     this.#repeat(RECONCILE_MS, () => this.#reconciler.now())
     this.#repeat(RECONCILE_MS, () => batches.releaseEnded((id) => running.held().some(({ batch }) => batch === id)))
     this.#repeat(WATCH_MS, () => this.#watch())
-    this.#inBackground(this.#warnOfExpiry())
-    this.#repeat(EXPIRY_MS, () => this.#warnOfExpiry())
+    this.#inBackground(this.#lookAtExpiries())
+    this.#repeat(EXPIRY_MS, () => this.#lookAtExpiries())
     this.#repeat(COUNT_MS, () => this.#bringCounts())
     this.#repeat(LOG_MS, () => this.#bringLogs())
   }
@@ -266,17 +276,9 @@ class WorkerProcess implements RunningWorkers {
     if (overdue) this.#gaveUp.abort(overdue)
   }
 
-  async #warnOfExpiry(): Promise<void> {
-    for (const server of this.#servers) {
-      if (this.#scopesOf(server).every((scope) => scope === PUBLIC_SCOPE)) continue
-      const expires = await this.#deps.tokenExpiry(server)
-      const isSoon = expires && expires.getTime() - Date.now() < WARNED_MS
-      const place = this.#deps.tokens.placeOf(server)
-      const where = place === undefined ? 'Get a new one' : `Put a new one into ${place}`
-      const day = expires?.toISOString().slice(0, 10) ?? ''
-      const text = `The API token for ${server} expires on ${day}. ${where} before that.`
-      this.notices.set(`expiry ${server}`, isSoon ? text : undefined)
-    }
+  #lookAtExpiries(): Promise<void> {
+    const hasToken = (server: string): boolean => this.#scopesOf(server).some((scope) => scope !== PUBLIC_SCOPE)
+    return this.#expiries.look(this.#servers.filter(hasToken))
   }
 
   async #watch(): Promise<void> {

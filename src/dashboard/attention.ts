@@ -1,3 +1,4 @@
+import { ERROR_CODES, isErrorCode } from '../errors.ts'
 import { BY_SCHEDULE } from '../model/limit-holds.ts'
 import { formatCount, plural } from '../model/format.ts'
 import { isParked, type Status } from '../status.ts'
@@ -22,9 +23,11 @@ export function attentionOf(
 ): readonly Attention[] {
   const all = [
     ...nobodyWorks(status, workers),
+    ...aboutTokens(status, 'refused'),
     ...aboutBatches(status),
     ...aboutServers(status, now),
     ...aboutDestinations(status, destinations, now),
+    ...aboutTokens(status, 'expiring'),
     ...aboutWorkers(workers),
   ]
   return all.sort((a, b) => ORDER[a.urgency] - ORDER[b.urgency])
@@ -62,7 +65,7 @@ function aboutBatches({ batches }: Status): Attention[] {
     }
     if (state === 'paused') {
       const text = `Paused${reason === undefined ? '' : `: ${reason}`}`
-      return [{ ...told, urgency: 'person', subject, text, advice: 'Continue it when the reason is gone.' }]
+      return [{ ...told, urgency: 'person', subject, text, advice: whenPaused(reason) }]
     }
     if (!isParked(batch) && batch.waiting > 0) {
       const text = `${plural(batch.waiting, 'file waits', 'files wait')} for access or for the end of an embargo.`
@@ -79,9 +82,30 @@ function aboutBatches({ batches }: Status): Attention[] {
   const failed = newestFirst.flatMap((batch): Attention[] => {
     if (batch.failed === 0 || batch.state === 'cancelled') return []
     const text = `${formatCount(batch.failed)} of ${plural(batch.planned, 'file')} failed.`
-    return [{ ...told, urgency: 'failures', subject: batch.id, text }]
+    const advice = 'Its page groups them by reason, each with what to do.'
+    return [{ ...told, urgency: 'failures', subject: batch.id, text, advice }]
   })
   return [...urgent, ...failed.slice(0, OLD_FAILURES)]
+}
+
+/** What to do about a batch that was paused, by the code that its reason begins with. */
+function whenPaused(reason = ''): string {
+  const [code = ''] = reason.split(': ')
+  if (!isErrorCode(code)) return 'Continue it when the reason is gone.'
+  const then = code === 'TOKEN_REJECTED' ? 'Start the workers again with it, then' : 'Then'
+  return `${ERROR_CODES[code].advice} ${then} continue the batch.`
+}
+
+function aboutTokens({ tokens }: Status, which: 'refused' | 'expiring'): Attention[] {
+  return tokens
+    .filter(({ refusedSince }) => (refusedSince !== undefined) === (which === 'refused'))
+    .map(({ server: subject, hosts, reason, refusedSince }) => {
+      const where = `on ${hosts.join(', ')}`
+      const told = { ...NOTHING, urgency: 'person', kind: 'token', subject } as const
+      if (!refusedSince) return { ...told, text: reason, advice: `It is the one of the workers ${where}.` }
+      const text = `The workers ${where} wait for a token: ${reason}`
+      return { ...told, text, advice: 'They go on by themselves.', since: refusedSince.toISOString() }
+    })
 }
 
 function aboutServers({ servers }: Status, now: number): Attention[] {

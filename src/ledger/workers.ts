@@ -53,9 +53,14 @@ const workerSchema = processIdentitySchema.extend({
     .default([]),
   /** Servers that do not accept its token any more; absent: none. */
   refused: z.array(z.object({ server: z.string(), reason: z.string(), since: z.string() })).optional(),
+  /** Servers whose token expires soon, and the file that it came from; absent: none. */
+  expiring: z
+    .array(z.object({ server: z.string(), expires: z.iso.datetime(), place: z.string().optional() }))
+    .optional(),
 })
 export type WorkerRecord = Readonly<z.infer<typeof workerSchema>>
 export type HeldDestination = WorkerRecord['destinations'][number]
+export type ExpiringToken = NonNullable<WorkerRecord['expiring']>[number]
 export type RefusedToken = NonNullable<WorkerRecord['refused']>[number]
 
 /** A process as others see it. */

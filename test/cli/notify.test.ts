@@ -155,6 +155,14 @@ describe('what is told', () => {
       'https://a.example waits for you: put a new token there.',
     ])
     expect(kinds()).toEqual(['batch-waits', 'batch-waits'])
+    const expiring = [{ server: 'https://b.example', expires: '2026-12-06T00:00:00.000Z', place: '/t' }]
+    for (const host of ['one', 'other']) workers.push({ ...workerThat(since, host), expiring })
+    await watch().look()
+    await watch().look()
+    expect(told[0]?.text).toBe(
+      'The API token for https://b.example expires on 2026-12-06. Put a new one into /t before that.',
+    )
+    expect(kinds()).toEqual(['batch-waits'])
   })
 
   it('is not held up by a destination that cannot be opened', async () => {

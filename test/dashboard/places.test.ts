@@ -165,7 +165,7 @@ it('what was verified is told from the summary of each destination, and what is 
   })
   const [seen] = await places.destinations([here], new Set([here]))
   if (!seen) throw new Error('nothing was seen')
-  const status = { batches: [], servers: [], destinations: [], workers: [] }
+  const status = { batches: [], servers: [], destinations: [], tokens: [], workers: [] }
   expect(attentionOf(status, [], [seen], Date.now())).toMatchObject([
     {
       urgency: 'person',

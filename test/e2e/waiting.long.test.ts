@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { Started } from './cli.ts'
-import { makeHome } from './cli.ts'
+import { makeHome, records } from './cli.ts'
 import { aheadBy, decide, requestsMade } from './curator.ts'
 import { startDataverseProcess } from '../fakes/dataverse/process.ts'
 import { startService, until } from './service.ts'
@@ -130,7 +130,7 @@ test('a token that expires in mid-batch is waited for, and a new one is taken fr
   const dataverse = await startDataverseProcess({
     tokens: { old: { user: '@jane', expires: tomorrow }, new: { user: '@jane' } },
     world: { datasets: [{ pid: 'doi:10.5072/FK2/LONG', files: files(60, 100) }] },
-    latencyMs: 100,
+    latencyMs: 500,
   })
   const place = join(home.folder, 'token')
   await writeFile(place, 'old', { mode: 0o600 })
@@ -139,9 +139,16 @@ test('a token that expires in mid-batch is waited for, and a new one is taken fr
   let said = ''
   child.stderr?.on('data', (text: string) => (said += text))
   await until('it is warned of', () => Promise.resolve(said.includes(`expires on ${tomorrow}`)))
+  const shown = (what: string): Promise<boolean> =>
+    home
+      .run(['status', '--json'])
+      .then(({ stdout }) => records(stdout).some((one) => one['event'] === 'token' && one[what] !== undefined))
+  await until('its end is shown elsewhere', () => shown('expires'))
   await until('some files', async () => (await dataverse.counters(110)).counted > 0)
   await dataverse.set({ clockAheadMs: 2 * DAY_MS })
   await until('the wait is said', () => Promise.resolve(said.includes('Put a new one into')))
+  await until('the wait is shown elsewhere', () => shown('refusedSince'))
+  await dataverse.set({ latencyMs: 20 })
   await writeFile(place, 'new', { mode: 0o600 })
   const { code, stdout } = await ended
   expect(stdout).toContain('All 60 files are there')

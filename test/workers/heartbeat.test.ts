@@ -33,6 +33,7 @@ it('heartbeats do not pile up while Redis does not answer, and go on when it doe
       running: { held: () => [] },
       destinations: { list: () => [] },
       refused: { list: () => [] },
+      expiring: { list: () => [] },
       notices: { set: (_, notice) => notices.push(notice), has: () => false },
       log: createLogger('silent'),
     },

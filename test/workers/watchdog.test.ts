@@ -47,6 +47,7 @@ function status(batch: Partial<BatchStatus> = {}, bytes = 7, server: Partial<Sta
     batches: [{ ...BATCH, ...batch }],
     servers: [{ ...IDLE, ...server }],
     destinations: [],
+    tokens: [],
     workers: bytes < 0 ? [] : [{ ...worker, holds: [{ ...HOLD, bytes }] }],
   }
 }

@@ -10,6 +10,7 @@ import {
   type DestinationStatus,
   type ServerStatus,
   type Status,
+  type TokenStatus,
 } from '../../status.ts'
 import { waitOf } from '../../ledger/server-state.ts'
 import { clockTime, holdText } from '../../model/notice.ts'
@@ -52,6 +53,7 @@ async function statusOf(runtime: Runtime, id: string | undefined): Promise<Statu
     batches,
     servers: status.servers.filter(({ server }) => servers.has(server)),
     destinations: status.destinations.filter(({ destination }) => places.has(destination)),
+    tokens: status.tokens.filter(({ server }) => servers.has(server)),
   }
 }
 
@@ -60,6 +62,7 @@ function print({ out, config }: Context, status: Status, all: boolean): void {
   for (const batch of status.batches) out.record({ event: 'batch', ...batch, state: shownState(batch) })
   for (const server of status.servers) out.record({ event: 'server', ...server })
   for (const destination of status.destinations) out.record({ event: 'destination', ...destination })
+  for (const token of status.tokens) out.record({ event: 'token', ...token })
   for (const worker of status.workers) out.record({ event: 'worker', ...worker })
   const shown = status.batches
     .filter(({ state }) => all || state !== 'finished')
@@ -72,6 +75,7 @@ function print({ out, config }: Context, status: Status, all: boolean): void {
   for (const batch of shown) if (batch.waiting > 0) out.paragraph(waitText(batch))
   if (status.servers.length > 0) out.table(SERVER_COLUMNS, status.servers.map(serverRow))
   if (status.destinations.length > 0) out.table(DESTINATION_COLUMNS, status.destinations.map(destinationRow))
+  for (const token of status.tokens) out.paragraph(tokenText(token), 'warn')
   for (const { host, pid, holds } of status.workers) {
     const moving = holds.filter(({ waits }) => waits !== true)
     out.line(`worker ${host} (process ${pid}): ${doing(holds.length, moving.length)}`)
@@ -79,6 +83,12 @@ function print({ out, config }: Context, status: Status, all: boolean): void {
       out.line(`  ${path}  ${formatBytes(bytes)}${size === undefined ? '' : ` of ${formatBytes(size)}`}`)
     }
   }
+}
+
+/** Which token a person has to replace, and where. */
+function tokenText({ server, hosts, reason, refusedSince }: TokenStatus): string {
+  if (!refusedSince) return reason
+  return `${server} has been waiting for the workers on ${hosts.join(', ')} since ${clockTime(refusedSince)}: ${reason}`
 }
 
 function waitText(batch: BatchStatus): string {

@@ -14,6 +14,7 @@ import { shownUrl } from '../../model/shown-url.ts'
 import type { Context } from '../command.ts'
 import { openDestination } from '../destination.ts'
 import type { Runtime } from '../runtime.ts'
+import { tokensOf, type TokenStatus } from '../../status.ts'
 import { placeHolds, type PlaceHold } from './place-holds.ts'
 import { formatDuration, plural } from '../../model/format.ts'
 
@@ -54,7 +55,9 @@ export class Watch {
     this.#seeing = new Set()
     for (const entry of await ledger.list()) await this.#batch(entry, since)
     for (const run of await mirrors.list()) await this.#mirror(run, since)
-    for (const hold of placeHolds(await workers.list())) await this.#hold(hold)
+    const heard = await workers.list()
+    for (const hold of placeHolds(heard)) await this.#hold(hold)
+    for (const token of tokensOf(heard)) await this.#expiry(token)
     this.#seen = this.#seeing
     for (const [place, at] of this.#later) if (at <= clock().getTime()) this.#later.delete(place)
   }
@@ -115,6 +118,14 @@ export class Watch {
   async #hold({ subject, text, since, facts }: PlaceHold): Promise<void> {
     if (this.#deps.clock().getTime() - Date.parse(since) < HICCUP_MS) return
     await this.#once(`hold:${subject}:${since}`, () => Promise.resolve({ kind: 'batch-waits', text, facts }))
+  }
+
+  /** A token that expires soon: once it has, work waits. */
+  async #expiry({ server, hosts, reason: text, expires }: TokenStatus): Promise<void> {
+    const at = expires?.toISOString()
+    if (at === undefined) return
+    const facts = { server, host: hosts.join(', '), expires: at }
+    await this.#once(`token:${server}:${at}`, () => Promise.resolve({ kind: 'batch-waits', text, facts }))
   }
 
   /** Publishes news once; `OLD` is never looked at again, undefined at the next look. */

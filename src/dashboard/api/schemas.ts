@@ -118,7 +118,7 @@ export type DestinationView = z.infer<typeof destinationSchema>
 
 const attentionSchema = z.object({
   urgency: z.enum(['person', 'waiting', 'failures']).describe('person: nothing goes on without somebody'),
-  kind: z.enum(['redis', 'batch', 'server', 'destination', 'worker']),
+  kind: z.enum(['redis', 'batch', 'server', 'destination', 'token', 'worker']),
   subject: z.string(),
   text: z.string(),
   advice: z.string().nullable(),
