@@ -133,6 +133,19 @@ export class Folders {
     // Creates no folders in a mount point without its disk.
     if (parent === '' && folder !== RECORDS_FOLDER) await access(this.path(RECORDS_FOLDER))
     try {
+      await this.#makeIn(parent, folder)
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT' || isGiven(parent)) throw error
+      // Another process has removed a folder that is remembered here.
+      this.forget(parent)
+      await this.make(parent)
+      await this.#makeIn(parent, folder)
+    }
+  }
+
+  /** @param parent of the folder, which is there */
+  async #makeIn(parent: string, folder: string): Promise<void> {
+    try {
       await mkdir(this.path(folder))
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') throw error

@@ -136,12 +136,16 @@ describe('a disk sink', () => {
     expect(await sink.parts()).toEqual([])
   })
 
-  it('makes a folder again that somebody removed', async () => {
-    await store(sink, 'deep/er/a', bytesOf(10))
-    await rm(at('deep'), { recursive: true })
-    await store(sink, 'deep/er/b', bytesOf(20))
-    expect(await listing(sink)).toEqual({ 'deep/er/b': 20 })
-  })
+  // Another process moves the files of a mirror into objects, and removes the folders that they came to.
+  it.each(['deep/er/b', 'deep/b', 'deep/er/and/er/b', 'deep/other/b'])(
+    'makes the folders of %s again that somebody removed',
+    async (path) => {
+      await store(sink, 'deep/er/a', bytesOf(10))
+      await rm(at('deep'), { recursive: true })
+      await store(sink, path, bytesOf(20))
+      expect(await listing(sink)).toEqual({ [path]: 20 })
+    },
+  )
 
   it('gives no proof for a file that was changed or replaced after commit', async () => {
     await store(sink, 'a', bytesOf(100, 1), { verified: 'size' })
