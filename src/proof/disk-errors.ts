@@ -9,6 +9,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   ENAMETOOLONG: 'SINK_DENIED',
   ENOTEMPTY: 'SINK_EXISTS',
   EEXIST: 'SINK_EXISTS',
+  ENOTDIR: 'SINK_EXISTS',
 }
 
 /** An error of the system as one of the sink; any other one as it is. */

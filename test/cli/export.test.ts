@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { z } from 'zod'
@@ -116,21 +116,55 @@ it('a mirror of all versions becomes an object with a version for each, which a 
   expect((await write()).stdout).toContain('2 there already')
 })
 
-it.runIf(process.platform === 'linux').each([
-  ['bag', 1],
-  ['export ro-crate', 1],
-  ['export ocfl', 3],
-])('%s fails where the file system takes no folders, and does not wait', async (command, expected) => {
-  const { code, stderr } = await home.cli(
-    ...command.split(' '),
-    'm',
-    '--from',
-    home.destination,
-    '--to',
-    '/proc/nothing/here',
-  )
-  expect(stderr).toMatch(/^dataferry: Cannot (make|open the storage root) \/proc\/nothing\/here: ENOENT/m)
-  expect(code).toBe(expected)
+it.runIf(process.platform === 'linux').each(['bag', 'export ro-crate', 'export ocfl'])(
+  '%s fails where the file system takes no folders, says so once and does not wait',
+  async (command) => {
+    const { code, stderr } = await home.cli(
+      ...command.split(' '),
+      'm',
+      '--from',
+      home.destination,
+      '--to',
+      '/proc/nothing/here',
+    )
+    expect(
+      stderr.match(/^dataferry: Cannot (make|open the storage root) \/proc\/nothing\/here: ENOENT/gm),
+    ).toHaveLength(1)
+    expect(code).toBe(3)
+  },
+)
+
+it('nothing is handed on into a file, into data, or over what is there, whatever links lead to it', async () => {
+  const file = join(home.folder, 'precious.txt')
+  writeFileSync(file, 'precious')
+  symlinkSync(file, join(home.folder, 'to-file'))
+  symlinkSync(home.destination, join(home.folder, 'to-data'))
+  const other = join(home.folder, 'other')
+  expect((await home.cli('mirror', 'create', 'o', '--query', '*', '--to', other)).code).toBe(0)
+  mkdirSync(join(out, NAME), { recursive: true })
+  writeFileSync(join(out, NAME, 'mine.txt'), 'mine')
+  const before = await home.files()
+  for (const command of ['bag', 'export ro-crate', 'export ocfl', 'export statement']) {
+    const into = async (to: string) => {
+      const words = [...command.split(' '), 'm', '--from', home.destination, '--to', to]
+      const { code, stderr } = await home.cli(...words)
+      return `${code} ${stderr.replaceAll(/\s+/g, ' ')}`
+    }
+    for (const name of [file, join(home.folder, 'to-file'), join(file, 'below')]) {
+      expect(await into(name), command).toMatch(/^3 dataferry: \S+ is not a folder\. Give another place\. $/)
+    }
+    const toData = join(home.folder, 'to-data')
+    for (const name of [toData, join(toData, 'new')]) expect(await into(name)).toMatch(/^2 .* place of the data itself/)
+    expect(await into(other)).toMatch(/^2 .* holds data that dataferry has fetched/)
+    if (command === 'bag' || command === 'export ro-crate') {
+      expect(await into(out)).toMatch(
+        new RegExp(`^1 .*/${NAME} is in the way: it belongs to something else. Move it away`),
+      )
+    }
+  }
+  expect(readFileSync(file, 'utf8')).toBe('precious')
+  expect(readdirSync(join(out, NAME))).toEqual(['mine.txt'])
+  expect(await home.files()).toEqual(before)
 })
 
 it('a form that does not exist is refused by name', async () => {

@@ -7,9 +7,8 @@ import { packPath, tidy, writePack, type PackTarget } from '../../proof/pack/wri
 import { storedTree, wholeFile } from '../../proof/tree.ts'
 import type { Records, Sink } from '../../sinks/sink.ts'
 import type { Context } from '../command.ts'
-import { openDestination } from '../destination.ts'
 import type { Sums } from './check-statement.ts'
-import { refuseInside } from './hand-on-frame.ts'
+import { openTarget } from './open-target.ts'
 import type { Subject } from './statement-subject.ts'
 
 export interface Stated {
@@ -19,14 +18,15 @@ export interface Stated {
 
 /** Copies the statement with every record that it names. @returns where to */
 export async function copyTo(
-  { config, signal }: Context,
+  context: Context,
   serialization: Serialization,
-  { records, url }: Sink,
+  from: Sink,
   { subject: { folder, name }, sums }: Stated,
 ): Promise<string> {
-  const to = await openDestination(config)
+  const { signal } = context
+  const { records } = from
+  const to = await openTarget(context, from)
   try {
-    refuseInside({ url }, to)
     const path = packPath(name, serialization)
     const place = `${shownUrl(to.url)}/${path}`
     const seals = await sealsOf((file) => records.read(`${folder}/${file}`))

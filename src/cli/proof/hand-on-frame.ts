@@ -5,10 +5,11 @@ import type { HoldingFile } from '../../proof/holding.ts'
 import { tidy } from '../../proof/pack/write-pack.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Context } from '../command.ts'
-import { isWithin, openDestination } from '../destination.ts'
+import { openDestination } from '../destination.ts'
 import { reportError } from '../failure.ts'
 import { startProgress } from '../terminal/progress.ts'
 import { MetadataGatherer } from './gather-metadata.ts'
+import { openTarget } from './open-target.ts'
 
 /** Where data is handed on from, and where to. */
 export interface HandingOn {
@@ -17,29 +18,25 @@ export interface HandingOn {
   readonly gatherer: MetadataGatherer
 }
 
-/** Opens both places for as long as the work lasts. Rejects with `ARGUMENT_INVALID` where one is in the other. */
+/** Opens both places for as long as the work lasts. Rejects as `openTarget` does. */
 export async function withHandingOn<T>(
   context: Context,
   request: { readonly from: string; readonly offline: boolean },
   work: (places: HandingOn) => Promise<T>,
 ): Promise<T> {
   const from = await openDestination(context.config, request.from)
-  const to = await openDestination(context.config)
-  const gatherer = new MetadataGatherer(context, request.offline)
   try {
-    refuseInside(from, to)
-    return await work({ from, to, gatherer })
+    const to = await openTarget(context, from)
+    const gatherer = new MetadataGatherer(context, request.offline)
+    try {
+      return await work({ from, to, gatherer })
+    } finally {
+      await gatherer.close()
+      await tidy(to)
+    }
   } finally {
-    await gatherer.close()
     await from.close()
-    await tidy(to)
   }
-}
-
-/** A bag among the data would be taken for data. Throws `ARGUMENT_INVALID`. */
-export function refuseInside(from: Pick<Sink, 'url'>, to: Pick<Sink, 'url'>): void {
-  if (!isWithin(to.url, [from.url])) return
-  throw new DataferryError('ARGUMENT_INVALID', '--to is the place of the data itself, or in it: give another one.')
 }
 
 /** What has been read of a holding. */

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { link, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DataferryError, systemCode } from '../../errors.ts'
@@ -59,6 +59,7 @@ function isPutKey(key: string, path: string): boolean {
  */
 export async function writePack(name: string, entries: AsyncIterable<PackEntry>, target: PackTarget): Promise<void> {
   const { sink, serialization, now, signal } = target
+  if (sink.url.startsWith('file:')) await refuseOccupied(packPath(name, serialization), target)
   // Whatever the flags and the form of a try that was stopped, nothing goes on with it.
   await sink.sweep(signal, (key) => key.startsWith(KEY))
   if (sink.url.startsWith('file:')) await removeUnfinished(fileURLToPath(sink.url), name)
@@ -67,6 +68,19 @@ export async function writePack(name: string, entries: AsyncIterable<PackEntry>,
   }
   const packed = serialization === 'zip' ? zipOf(name, entries, now) : tarOf(name, entries, now)
   await put(target, packPath(name, serialization), undefined, packed)
+}
+
+/** Rejects with `SINK_EXISTS` where something has the name on a disk, so that nothing is read in vain. */
+async function refuseOccupied(path: string, target: PackTarget): Promise<void> {
+  const place = join(fileURLToPath(target.sink.url), path)
+  const there = await translated(`look at ${place}`, () => lstat(place).catch(absent))
+  if (!there) return
+  const isEmpty = there.isDirectory() && (await translated(`list ${place}`, () => readdir(place))).length === 0
+  if (target.serialization !== 'folder' || !isEmpty) throw inTheWay(path, target, 'something else')
+}
+
+function absent(error: unknown): undefined {
+  if (systemCode(error) !== 'ENOENT') throw error
 }
 
 async function writeObjects(name: string, entries: AsyncIterable<PackEntry>, target: PackTarget): Promise<void> {
@@ -127,7 +141,7 @@ async function put(
 
 async function writeFolder(name: string, entries: AsyncIterable<PackEntry>, target: PackTarget): Promise<void> {
   const root = fileURLToPath(target.sink.url)
-  await translated(`make ${root}`, () => makeFolders(root))
+  await makeRoot(root)
   const folder = join(root, unfinishedName(name, newOwner(await ownProcess())))
   try {
     await fill(folder, entries, target)
@@ -138,6 +152,17 @@ async function writeFolder(name: string, entries: AsyncIterable<PackEntry>, targ
   } catch (error) {
     await rm(folder, { recursive: true, force: true })
     throw error
+  }
+}
+
+/** Rejects with `SINK_FULL` and `SINK_UNAVAILABLE`: without it nothing can be made. */
+async function makeRoot(root: string): Promise<void> {
+  try {
+    await makeFolders(root)
+  } catch (cause) {
+    const error = sinkError(cause, `make ${root}`)
+    if (!(error instanceof DataferryError) || error.code === 'SINK_FULL') throw error
+    throw new DataferryError('SINK_UNAVAILABLE', error.message, { cause })
   }
 }
 

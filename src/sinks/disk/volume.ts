@@ -62,7 +62,8 @@ export class Volume {
   unusable(error: unknown): unknown {
     if (!isSystemError(error)) return error
     const [code, message] = this.#wordsFor(error)
-    return new DataferryError(code, message, { cause: error })
+    const advice = code === 'SINK_EXISTS' ? 'Give a folder, or the name of a new one.' : undefined
+    return new DataferryError(code, message, { cause: error, ...(advice !== undefined && { advice }) })
   }
 
   /** A refusal within `.dataferry/` is no item's fault, even if other files there can be written. */
