@@ -6,6 +6,11 @@ export const RECORDS_FOLDER = '.dataferry'
 /** Names directly below `.dataferry/` that a sink reserves for itself: no batch may have them. */
 export const RESERVED_FOLDERS: readonly string[] = ['parts', 'marks']
 
+/** Whether an absolute path leads to the records of a destination: nothing that users name goes there. */
+export function isAmongRecords(path: string): boolean {
+  return path.split(/[\\/]/).some((segment) => segment.toLowerCase() === RECORDS_FOLDER)
+}
+
 /**
  * Checks a path of an item: relative, `/` between segments, without empty segments, `.` and `..`, and not in `.dataferry`.
  * The planner makes paths safe; this protects a sink from any other caller. Throws `ARGUMENT_INVALID`.

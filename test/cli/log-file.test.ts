@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -38,6 +38,21 @@ it('a log file that cannot be opened is said in one sentence, with exit code 2',
     expect(stderr).toMatch(
       /^dataferry: The log file .* cannot be opened: E\w+: .*\n {2}Name another one with --log-file\.\n$/,
     )
+  }
+})
+
+it('a log is not added to a file of a destination that is no log, or put among its records', async () => {
+  const data = join(cwd, 'data')
+  await mkdir(join(data, '.dataferry'), { recursive: true })
+  await writeFile(join(data, 'a.csv'), 'a,b')
+  await symlink('data/a.csv', join(cwd, 'link'))
+  for (const path of [join(data, 'a.csv'), join(cwd, 'link'), join(data, '.dataferry', 'new.log')]) {
+    const { code, stderr } = await runInProcess(['config', '--log-file', path], { cwd })
+    expect([code, stderr]).toEqual([2, expect.stringContaining('in a destination of dataferry, and is no log')])
+  }
+  expect(await readFile(join(data, 'a.csv'), 'utf8')).toBe('a,b')
+  for (let turn = 0; turn < 2; turn++) {
+    expect((await runInProcess(['config', '--log-file', join(data, 'run.log')], { cwd })).code).toBe(0)
   }
 })
 

@@ -1,4 +1,4 @@
-import { access, lstat, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { access, lstat, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { execFile } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -224,7 +224,7 @@ it('refuses a period that is none, and --quick with it, before anything is read'
 it('writes a report to a pipe or through a link, never into the destination, over a folder or beside --wanted', async () => {
   await fetched('gone')
   await rm(join(cwd, 'data/gone'))
-  await writeFile(join(cwd, 'target.csv'), 'old')
+  expect((await verify('--report', join(cwd, 'target.csv'))).code).toBe(1)
   await symlink('target.csv', join(cwd, 'link.csv'))
   expect((await verify('--report', join(cwd, 'link.csv'))).code).toBe(1)
   expect(await readFile(join(cwd, 'target.csv'), 'utf8')).toContain('missing,gone')
@@ -236,11 +236,33 @@ it('writes a report to a pipe or through a link, never into the destination, ove
     ['--report', join(cwd, 'data/report.csv')],
     ['--wanted', join(cwd, 'data/again.csv')],
     ['--report', cwd],
+    ['--report', join(cwd, 'none', 'report.csv')],
+    ['--report', join(cwd, 'data', '.dataferry', 'destination.json')],
     ['--report', same, '--wanted', same],
   ]) {
     const { code, stderr } = await verify(...flags)
     expect([code, stderr.split('\n').length]).toEqual([2, 2])
   }
+})
+
+it('replaces an older report, and nothing else', async () => {
+  await fetched('gone')
+  await rm(join(cwd, 'data/gone'))
+  const [report, mine, full] = [join(cwd, 'report'), join(cwd, 'mine'), '/dev/full']
+  for (let turn = 0; turn < 2; turn++) expect((await verify('--report', report)).code).toBe(1)
+  await writeFile(mine, 'precious')
+  expect(await verify('--report', mine)).toMatchObject({
+    code: 2,
+    stderr: `dataferry: ${mine} is there, and is no report: give --report another name.\n`,
+  })
+  await rename(mine, `${report}.part`)
+  expect((await verify('--report', report)).code).toBe(2)
+  expect(await readFile(`${report}.part`, 'utf8')).toBe('precious')
+  if (process.platform !== 'linux') return
+  expect(await verify('--report', full)).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining(`Cannot write ${full}: ENOSPC`) as string,
+  })
 })
 
 it('shows a line break in the name of a file as what it is', async () => {

@@ -1,10 +1,11 @@
-import { stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { basename, dirname, resolve, sep } from 'node:path'
 import type { DataAccessApi } from '../../dataverse/data-access-api.ts'
 import { DataferryError, systemCode } from '../../errors.ts'
 import type { Item } from '../../model/item.ts'
 import { NO_PROGRESS } from '../../model/progress-snapshot.ts'
 import { sinkError } from '../../sinks/disk/errors.ts'
+import { isAmongRecords } from '../../sinks/names.ts'
 import type { Context } from '../command.ts'
 import type { Sources } from '../sources.ts'
 import { startProgress } from '../terminal/progress.ts'
@@ -58,9 +59,17 @@ export async function outputTarget(given: string | undefined): Promise<OutputTar
     if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
     throw sinkError(error, `write to ${path}`)
   })
+  // What a link leads to is replaced, if it may be, and the link stays.
+  const place = there ? await realpath(path) : path
+  if (isAmongRecords(place)) {
+    throw new DataferryError(
+      'ARGUMENT_INVALID',
+      `-o ${given ?? path}: it is among the records of a destination: give another place.`,
+    )
+  }
   if (there?.isDirectory() || given === undefined || given.endsWith('/') || given.endsWith(sep)) {
     return { kind: 'file', folder: path, name: undefined }
   }
   if (there && !there.isFile()) return { kind: 'stream', path, isPipe: there.isFIFO() }
-  return { kind: 'file', folder: dirname(path), name: basename(path) }
+  return { kind: 'file', folder: dirname(place), name: basename(place) }
 }

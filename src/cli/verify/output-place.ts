@@ -2,6 +2,7 @@ import { realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DataferryError, messageOf, systemCode } from '../../errors.ts'
+import { isAmongRecords } from '../../sinks/names.ts'
 
 /** Where a file goes that the user names. */
 export interface OutputPlace {
@@ -24,9 +25,11 @@ export async function outputPlace(flag: string, name: string, destination: strin
   })
   if (there?.isDirectory()) throw refusal('it is a folder: give the name of a file.')
   const folder = await realpath(dirname(name)).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') throw refusal(`there is no folder ${dirname(name)}.`)
     throw refusal(`its folder cannot be looked at: ${messageOf(error)}.`)
   })
   const path = there ? await realpath(name).catch(() => name) : join(folder, basename(name))
+  if (isAmongRecords(path)) throw refusal('it is among the records of a destination: give another folder.')
   const data = destination.startsWith('file:') ? await realpath(fileURLToPath(destination)).catch(() => '') : ''
   if (data !== '' && path.startsWith(data.endsWith(sep) ? data : data + sep)) {
     throw refusal('it is in the destination, where it would count as data: give another folder.')

@@ -1,8 +1,11 @@
 import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
+import { z } from 'zod'
 import { csvText } from '../../batch/wanted-rows.ts'
-import { DataferryError, messageOf } from '../../errors.ts'
+import { DataferryError, messageOf, systemCode } from '../../errors.ts'
+import { parseJson } from '../../json/parse-json.ts'
 import type { FindingRecord } from '../../proof/verify/finding-record.ts'
+import { translated } from '../../sinks/disk/errors.ts'
 import { outputPlace, type OutputPlace } from './output-place.ts'
 
 /** Characters that are gathered before they are written. */
@@ -47,6 +50,10 @@ export class ReportFile implements AsyncDisposable {
       throw new DataferryError('ARGUMENT_INVALID', message)
     }
     const place = await outputPlace('--report', name, destination)
+    for (const path of place.isStream ? [] : [place.path, writtenTo(place)]) {
+      if (await canBeReplaced(path)) continue
+      throw new DataferryError('ARGUMENT_INVALID', `${path} is there, and is no report: give --report another name.`)
+    }
     try {
       return new ReportFile(name, place, await open(writtenTo(place), 'w'))
     } catch (error) {
@@ -77,7 +84,7 @@ export class ReportFile implements AsyncDisposable {
   }
 
   async #write(): Promise<void> {
-    await this.#file.appendFile(this.#text)
+    await translated(`write ${writtenTo(this.#place)}`, () => this.#file.appendFile(this.#text))
     this.#text = ''
   }
 
@@ -90,3 +97,27 @@ export class ReportFile implements AsyncDisposable {
 function writtenTo({ path, isStream }: OutputPlace): string {
   return isStream ? path : `${path}.part`
 }
+
+/** Whether what is at the path of a report is an older one, whole or not, or nothing. */
+async function canBeReplaced(path: string): Promise<boolean> {
+  let head: string
+  try {
+    head = await beginningOf(path)
+  } catch (error) {
+    return systemCode(error) === 'ENOENT'
+  }
+  const [first = ''] = head.split('\n', 1)
+  return head === '' || `${first}\n` === csvText(COLUMNS) || recordSchema.safeParse(parseJson(first)).success
+}
+
+async function beginningOf(path: string): Promise<string> {
+  const file = await open(path, 'r')
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(GATHERED), 0)
+    return buffer.toString('utf8', 0, bytesRead)
+  } finally {
+    await file.close()
+  }
+}
+
+const recordSchema = z.looseObject({ path: z.string(), state: z.string(), kind: z.string() })

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createReadStream } from 'node:fs'
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { promisify } from 'node:util'
@@ -52,6 +52,24 @@ it('another file in the way is refused and not touched, unless told otherwise', 
   expect(await readFile(at('mine.txt'), 'utf8')).toBe('mine')
   expect((await get('10', '-o', at('mine.txt'), '-e', 'overwrite-different')).code).toBe(0)
   expect(await readFile(at('mine.txt'), 'utf8')).toBe('Hello, Dataverse!')
+})
+
+it('a link is followed, what it leads to treated like any file, and no record of a destination replaced', async () => {
+  await writeFile(at('behind'), 'mine')
+  await symlink('behind', at('link'))
+  expect(await get('10', '-o', at('link'))).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('behind is already at the destination and differs') as string,
+  })
+  expect(await readFile(at('behind'), 'utf8')).toBe('mine')
+  expect((await get('10', '-o', at('link'), '-e', 'overwrite')).code).toBe(0)
+  expect((await lstat(at('link'))).isSymbolicLink()).toBe(true)
+  expect(await readFile(at('behind'), 'utf8')).toBe('Hello, Dataverse!')
+  await mkdir(at('data', '.dataferry'), { recursive: true })
+  expect(await get('10', '-o', at('data', '.dataferry', 'destination.json'))).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('among the records of a destination') as string,
+  })
 })
 
 it('what is at a name that the server chose is never replaced, and that name is never hidden', async () => {
