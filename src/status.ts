@@ -24,6 +24,8 @@ export interface BatchStatus extends Summary {
   readonly active: number
   /** Planned items that have not ended. */
   readonly open: number
+  /** Bytes of these at the destination: what workers have of them now, and what is kept where work was interrupted. */
+  readonly openBytes: number
   /** When it is looked next whether what waits may continue; undefined: nothing waits. */
   readonly nextLook: Date | undefined
 }
@@ -147,7 +149,12 @@ async function batchStatus(entry: LedgerEntry, ledger: Ledger, workers: readonly
   const owner = entry.owner && (await livenessOf(entry.owner)) === 'dead' ? undefined : entry.owner
   const { done, kept, failed, waiting, planned } = summary
   const looks = waiting === 0 ? [] : [...(await ledger.nextLooks(id)).values()]
-  const active = workers.flatMap((worker) => worker.holds).filter((held) => held.batch === id).length
+  const held = workers.flatMap((worker) => worker.holds).filter((one) => one.batch === id)
+  // What a worker has of an item now is newer than what was kept of it.
+  const bytesOf = new Map([
+    ...(hasEnded(entry) ? [] : await ledger.parts(id)),
+    ...held.map(({ n, bytes }) => [n, bytes] as const),
+  ])
   return {
     id,
     state,
@@ -158,7 +165,8 @@ async function batchStatus(entry: LedgerEntry, ledger: Ledger, workers: readonly
     attached,
     tokenServers,
     owner,
-    active,
+    active: held.length,
+    openBytes: [...bytesOf.values()].reduce((sum, bytes) => sum + bytes, 0),
     open: planned - done - kept - failed - waiting,
     nextLook: looks.length === 0 ? undefined : new Date(Math.min(...looks)),
     ...summary,

@@ -14,7 +14,7 @@ import { problemOf, settleProblem } from './settle.ts'
 import { OVER, type Step } from './step.ts'
 
 export interface BundleDeps extends ItemDeps {
-  readonly ledger: Pick<Ledger, 'isOpen' | 'settledIn' | 'get' | 'settle' | 'setState'>
+  readonly ledger: Pick<Ledger, 'keepPart' | 'isOpen' | 'settledIn' | 'get' | 'settle' | 'setState'>
   readonly bundling: Pick<Bundling, 'options' | 'failed' | 'succeeded'>
   /** Queues items individually; repeatable. */
   readonly addSingles: (server: string, jobs: readonly ItemJob[]) => Promise<void>
@@ -67,6 +67,8 @@ export async function processBundle(
       openBytes: () => bundle.left().reduce((sum, { expect }) => sum + (expect.size ?? 0), 0),
       // A server that cannot be reached says nothing about its bundles.
       mayRetry: ({ code }) => code === 'SOURCE_UNREACHABLE' && !bundle.begun,
+      // Files that have arrived are settled, and nothing else of a bundle is kept.
+      leave: () => Promise.resolve(),
       giveUp: async (error) => {
         if (isServersFault(error)) await deps.bundling.failed(opened, server)
         await addSingles()

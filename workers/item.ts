@@ -6,6 +6,7 @@ import { itemKey } from '../src/model/item-key.ts'
 import type { Outcome } from '../src/model/receipt.ts'
 import type { OpenSource } from '../src/model/source.ts'
 import { keepExisting } from '../src/transfer/existing.ts'
+import { staysInMemory } from '../src/transfer/put-stage.ts'
 import type { ReconnectOptions } from '../src/transfer/resuming-reader.ts'
 import type { Segments } from '../src/transfer/segmented-reader.ts'
 import { transfer, type Run } from '../src/transfer/transfer.ts'
@@ -18,7 +19,7 @@ import { OVER, type Step } from './step.ts'
 import { whenDenied, type AccessDeps } from './when-denied.ts'
 
 export interface ItemDeps extends JobDeps, AccessDeps {
-  readonly ledger: Pick<Ledger, 'get' | 'isOpen' | 'settle' | 'setState'>
+  readonly ledger: Pick<Ledger, 'get' | 'isOpen' | 'keepPart' | 'settle' | 'setState'>
   /** The source of one server, for a task. Throws `CONFIG_INVALID` when this process may not contact it. */
   readonly openSource: (server: string, task: Pick<Task, 'batch' | 'waits'>) => OpenSource
   /** Where its jobs come from. */
@@ -57,6 +58,11 @@ export async function processItem(
           counted.delete(key)
         },
         openBytes: () => (item.expect.size ?? 0) - task.bytes,
+        leave: async () => {
+          // Without a checksum it begins again.
+          if (item.ref.kind === 'file' && item.expect.checksum && !staysInMemory(item))
+            await deps.ledger.keepPart(job.batch, job.n, task.bytes)
+        },
         mayRetry: ({ remedy }) => remedy !== 'fail',
         giveUp: async (error) => {
           await settle(failure(item, error), opened, deps, task.began)

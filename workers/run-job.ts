@@ -50,6 +50,8 @@ export interface WorkUnderWay {
   openBytes(): number
   /** Whether another attempt may get further; asked only while some are left. */
   mayRetry(error: DataferryError): boolean
+  /** Remembers, for people, what is kept until the next attempt. */
+  leave(): Promise<void>
   /** Ends the item as failed: there is no further attempt. */
   giveUp(error: unknown): Promise<void>
 }
@@ -79,9 +81,14 @@ async function doWork(work: Work, opened: OpenBatch, taken: TakenJob, deps: JobD
     await underWay.run()
     return OVER
   } catch (error) {
-    if (task.stopped) return stepAfterStop(task.stopped, error)
-    const step = await stepAfter(error, task, underWay, opened, taken, deps)
-    if (step) return step
+    const step = task.stopped
+      ? stepAfterStop(task.stopped, error)
+      : await stepAfter(error, task, underWay, opened, taken, deps)
+    if (step) {
+      // The work goes on without it, too.
+      if (task.stopped !== 'lost') await underWay.leave().catch(() => undefined)
+      return step
+    }
     await underWay.giveUp(error)
     return OVER
   } finally {

@@ -125,8 +125,7 @@ export class Observer {
     const { slots, usualLimit, places } = this.#sources
     const status = await readStatus(this.#sources)
     const now = Date.now()
-    const held = status.workers.flatMap(({ holds }) => holds)
-    const gain = this.#paces.note(performance.now(), status.batches, held)
+    const gain = this.#paces.note(performance.now(), status.batches)
     if (this.#last) this.#history.add(now / 1_000, gain.bytes, gain.files)
     const batches = status.batches.map((batch) => batchView(batch, this.#paces.of(batch.id)))
     const [workers, servers, destinations] = await Promise.all([

@@ -1,5 +1,4 @@
 import { Speedometer } from '../model/speedometer.ts'
-import type { HeldItem } from '../ledger/workers.ts'
 import type { BatchStatus } from '../status.ts'
 import type { Pace } from './views.ts'
 
@@ -13,7 +12,6 @@ interface Known {
   readonly bytes: Speedometer
   readonly files: Speedometer
   last: Gain
-  inProgress: number
 }
 
 /** How fast each batch is, and what all of them gain, from looks at their counts. */
@@ -21,23 +19,21 @@ export class Paces {
   readonly #known = new Map<string, Known>()
 
   /** @param at milliseconds that only grow. @returns what came since the last time, over all batches that were known then */
-  note(at: number, batches: readonly BatchStatus[], held: readonly HeldItem[]): Gain {
+  note(at: number, batches: readonly BatchStatus[]): Gain {
     const ids = new Set(batches.map(({ id }) => id))
     for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id)
     let [bytes, files] = [0, 0]
     for (const batch of batches) {
-      const inProgress = held.reduce((sum, item) => sum + (item.batch === batch.id ? item.bytes : 0), 0)
-      const now: Gain = { bytes: batch.bytes + inProgress, files: batch.done + batch.kept }
+      const now: Gain = { bytes: batch.bytes + batch.openBytes, files: batch.done + batch.kept }
       const known = this.#known.get(batch.id)
       // What a batch had when it was first seen came at some time before.
       const last = known?.last ?? now
       bytes += Math.max(0, now.bytes - last.bytes)
       files += Math.max(0, now.files - last.files)
-      const pace = known ?? { bytes: new Speedometer(), files: new Speedometer(), last: now, inProgress }
+      const pace = known ?? { bytes: new Speedometer(), files: new Speedometer(), last: now }
       pace.bytes.note(at, now.bytes)
       pace.files.note(at, now.files)
       pace.last = now
-      pace.inProgress = inProgress
       this.#known.set(batch.id, pace)
     }
     return { bytes, files }
@@ -45,10 +41,6 @@ export class Paces {
 
   of(id: string): Pace {
     const known = this.#known.get(id)
-    return {
-      speed: known?.bytes.speed,
-      filesPerSecond: known?.files.speed?.bytesPerSecond,
-      inProgress: known?.inProgress ?? 0,
-    }
+    return { speed: known?.bytes.speed, filesPerSecond: known?.files.speed?.bytesPerSecond }
   }
 }

@@ -11,15 +11,13 @@ import type { BatchView, ServerView, WorkerView } from './api/schemas.ts'
 export interface Pace {
   readonly speed: Speed | undefined
   readonly filesPerSecond: number | undefined
-  /** Of items in progress, at the destination so far. */
-  readonly inProgress: number
 }
 
-export function batchView(batch: BatchStatus, { speed, filesPerSecond, inProgress }: Pace): BatchView {
-  const { id, reason, destination, servers, createdAt, owner, active, open, ...figures } = batch
+export function batchView(batch: BatchStatus, { speed, filesPerSecond }: Pace): BatchView {
+  const { id, reason, destination, servers, createdAt, owner, active, open, openBytes, ...figures } = batch
   const { planned, planComplete, plannedBytes, done, kept, failed, waiting, keptBytes } = figures
   const counts = { planned, planComplete, plannedBytes, done, kept, failed, waiting, keptBytes }
-  const bytes = figures.bytes + inProgress
+  const bytes = figures.bytes + openBytes
   const isOver = hasEnded(batch)
   const left = isOver ? undefined : remainingMs({ ...counts, bytes, notices: [] }, speed)
   return {

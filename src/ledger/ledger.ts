@@ -163,6 +163,13 @@ export interface Ledger {
   /** The kept errors of failed items: at most 100,000. */
   errors(id: BatchId): AsyncIterable<LedgerError>
   summary(id: BatchId): Promise<Summary>
+  /**
+   * Remembers how much of a line is at the destination, where the work on it was interrupted: for people alone, so an unknown batch
+   * is no error, and of very many lines not all are remembered.
+   */
+  keepPart(id: BatchId, n: number, bytes: number): Promise<void>
+  /** What is kept of lines that have not ended, in bytes by line, as far as it is remembered. */
+  parts(id: BatchId): Promise<ReadonlyMap<number, number>>
   /** When each server is looked at next for what waits, in ms since 1970; a server without an entry is due. */
   nextLooks(id: BatchId): Promise<ReadonlyMap<string, number>>
   setNextLook(id: BatchId, server: string, at: number): Promise<void>

@@ -23,6 +23,7 @@ interface Kept {
   readonly ends: Map<number, Settled>
   readonly crashes: Map<number, number>
   readonly looks: Map<string, number>
+  readonly parts: Map<number, number>
 }
 
 /** A ledger in the memory of one process, for tests. It keeps the contract of `Ledger`, and is its own `Changes`. */
@@ -35,7 +36,8 @@ export class MemoryLedger implements Ledger, Changes {
       const { state, reason } = hold ?? { state: 'open', reason: undefined }
       const whose = { attached: batch.attached ?? false, tokenServers: [], owner: undefined }
       const entry: LedgerEntry = { ...batch, ...whose, state, reason, planned: 0, planComplete: false }
-      this.#batches.set(batch.id, { entry, plannedBytes: 0, ends: new Map(), crashes: new Map(), looks: new Map() })
+      const maps = { ends: new Map(), crashes: new Map(), looks: new Map(), parts: new Map() }
+      this.#batches.set(batch.id, { entry, plannedBytes: 0, ...maps })
     }
     return Promise.resolve()
   }
@@ -176,6 +178,16 @@ export class MemoryLedger implements Ledger, Changes {
       keptBytes: bytes(kept),
       ...corrected,
     }
+  }
+
+  keepPart(id: BatchId, n: number, bytes: number): Promise<void> {
+    this.#batches.get(id)?.parts.set(n, bytes)
+    return Promise.resolve()
+  }
+
+  parts(id: BatchId): Promise<ReadonlyMap<number, number>> {
+    const { parts = [], ends } = this.#batches.get(id) ?? {}
+    return Promise.resolve(new Map([...parts].filter(([n]) => !ends?.has(n))))
   }
 
   async nextLooks(id: BatchId): Promise<ReadonlyMap<string, number>> {

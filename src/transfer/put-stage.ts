@@ -8,10 +8,11 @@ const MOST = 1 << 20
 
 /** Opens a stage for an item; the caller disposes it. Rejects as `Sink#stage`. */
 export async function openStage(sink: Sink, options: StageOptions): Promise<Stage> {
-  return isSmall(options.item) ? new PutStage(sink, options) : sink.stage(options)
+  return staysInMemory(options.item) ? new PutStage(sink, options) : sink.stage(options)
 }
 
-function isSmall({ expect: { size } }: Item): boolean {
+/** Whether nothing is kept of an item when the work on it is interrupted, since it is small. */
+export function staysInMemory({ expect: { size } }: Item): boolean {
   return size !== undefined && size <= MOST
 }
 

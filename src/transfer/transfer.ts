@@ -33,7 +33,7 @@ export async function transfer(item: Item, { open, sink }: Endpoints, run: Run):
     const from = item.expect.checksum ? await stage.resume(hash, run.signal) : await stage.restart()
     const room = await roomFor(item, sink)
     const bytes = new Incoming(item, open, hash, from, { ...run, room, ahead: run.ahead ?? aheadOf(sink) })
-    const judged = await restartOnMistrust(stage, () =>
+    const judged = await restartOnMistrust(stage, run, () =>
       taken(bytes, stage, hash, run).catch((error: unknown) => {
         if (!bytes.mayBeEncoded(error)) throw error
         return decodedInstead(item, { open, sink }, run, stage, error)
@@ -90,12 +90,15 @@ async function decodedInstead(
 }
 
 /** Runs a part of the transfer, dropping what was kept after errors that make it unusable. */
-async function restartOnMistrust<T>(stage: { restart(): Promise<0> }, part: () => Promise<T>): Promise<T> {
+async function restartOnMistrust<T>(stage: Stage, { onProgress }: Run, part: () => Promise<T>): Promise<T> {
   try {
     return await part()
   } catch (error) {
     const isUseless = error instanceof DataferryError && (error.remedy === 'restart' || error.code === 'ENDLESS_BODY')
-    if (isUseless) await stage.restart()
+    if (isUseless) {
+      await stage.restart()
+      onProgress?.(0)
+    }
     throw error
   }
 }

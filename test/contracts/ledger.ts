@@ -292,6 +292,20 @@ export function describeLedger(name: string, make: () => Ledger): void {
       expect(await ledger.crashed(id, 5)).toBe(1)
     })
 
+    it('what is kept of a line is known until it ends, and of very many lines some are forgotten', async () => {
+      await ledger.keepPart(id, 3, 5_000_000_000)
+      await ledger.keepPart(id, 4, 10)
+      await ledger.keepPart(id, 4, 20)
+      await ledger.settle(id, 3, DONE)
+      expect(await ledger.parts(id)).toEqual(new Map([[4, 20]]))
+      await ledger.reopen(id, [3], 'failed')
+      for (let n = 10; n < 1_200; n++) await ledger.keepPart(id, n, 1)
+      expect((await ledger.parts(id)).size).toBeGreaterThanOrEqual(999)
+      await ledger.forget(id)
+      await ledger.keepPart(id, 4, 30)
+      expect(await ledger.parts(id)).toEqual(new Map())
+    })
+
     it('a forgotten batch leaves nothing behind', async () => {
       await ledger.settle(id, 0, FAILED)
       await ledger.forget(id)

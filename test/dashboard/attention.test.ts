@@ -63,6 +63,7 @@ it('what to do about a batch that was paused fits the reason', () => {
     owner: undefined,
     active: 0,
     open: 1,
+    openBytes: 0,
     nextLook: undefined,
     planned: 2,
     planComplete: true,

@@ -32,6 +32,7 @@ it('every key carries the prefix and its hash tag, so that a cluster keeps them 
   const ledger = make()
   await ledger.open(batch)
   await ledger.crashed(batch.id, 1)
+  await ledger.keepPart(batch.id, 2, 5)
   await ledger.settle(batch.id, 0, { state: 'failed', bytes: 0, error: { code: 'X', message: 'x', path: 'x' } })
   await ledger.settle(batch.id, 1, { state: 'waiting', bytes: 0 })
   await ledger.setNextLook(batch.id, 'https://a.example', 1)

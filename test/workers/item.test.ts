@@ -319,7 +319,9 @@ describe('being asked to stop', () => {
     expect(await desk.outcomes()).toEqual([])
     expect(desk.running.held()).toEqual([])
     expect(store.parts.get('b1-0')?.bytes).toHaveLength(6000)
+    expect([...(await desk.ledger.parts('b1'))]).toEqual(reason === 'lost' ? [] : [[0, 6000]])
     expect(await desk.work({ n: 0 })).toEqual(OVER)
+    expect((await desk.ledger.parts('b1')).size).toBe(0)
     expect(await desk.outcomes()).toMatchObject([{ resumedFrom: 6000, verified: 'checksum' }])
   })
 

@@ -17,7 +17,7 @@ const BATCH: BatchStatus = {
     bytes: 20,
     keptBytes: 0,
   },
-  ...{ active: 1, open: 3, nextLook: undefined, attached: false, tokenServers: [], owner: undefined },
+  ...{ active: 1, open: 3, openBytes: 7, nextLook: undefined, attached: false, tokenServers: [], owner: undefined },
 }
 const IDLE: Status['servers'][number] = {
   ...{ looks: 0, concurrency: undefined, bandwidth: undefined, hold: undefined },

@@ -130,7 +130,7 @@ const DESTINATION_COLUMNS = [{ title: 'DESTINATION' }, { title: 'SEEN FROM' }, {
 
 function batchRow(batch: BatchStatus): { text: string; tone?: 'good' | 'bad' | 'warn' }[] {
   const state = shownState(batch)
-  const { id, reason, planned, planComplete, done, kept, failed, waiting, open, bytes, destination } = batch
+  const { id, reason, planned, planComplete, done, kept, failed, waiting, open, destination } = batch
   return [
     { text: id },
     {
@@ -143,7 +143,7 @@ function batchRow(batch: BatchStatus): { text: string; tone?: 'good' | 'bad' | '
     { text: formatCount(failed), ...(failed > 0 && { tone: 'bad' as const }) },
     { text: formatCount(waiting), ...(waiting > 0 && { tone: 'warn' as const }) },
     { text: formatCount(open) },
-    { text: formatBytes(bytes) },
+    { text: formatBytes(batch.bytes + batch.openBytes) },
     { text: shownUrl(destination) },
   ]
 }

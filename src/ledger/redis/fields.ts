@@ -91,6 +91,14 @@ export function parseSummary(about: Hash, counters: Hash): Summary | undefined {
   return { planned, plannedBytes, planComplete: planComplete === 1, bytes, ...counts }
 }
 
+/** Reads lines and what is kept of each, alternating; what cannot be read is left out. */
+export function parseParts(reply: unknown): ReadonlyMap<number, number> {
+  const numbers = z.array(z.coerce.number()).catch([]).parse(reply)
+  const parts = new Map<number, number>()
+  for (let i = 0; i + 1 < numbers.length; i += 2) parts.set(numbers[i] ?? 0, numbers[i + 1] ?? 0)
+  return parts
+}
+
 /** Reads a kept error; undefined when none was kept that can be read. */
 export function parseError(n: number, text: string | null | undefined): LedgerError | undefined {
   const error = errorSchema.safeParse(parseJson(text ?? '')).data

@@ -21,6 +21,8 @@ export type BatchKeys = {
   readonly errors: string
   /** Hash: line → crashes of workers that had it. */
   readonly crashes: string
+  /** Hash: line → bytes of it at the destination, where the work on it was interrupted. */
+  readonly parts: string
   /** List: the last lines of the log about it. */
   readonly log: string
 }
@@ -36,6 +38,7 @@ export function batchKeys(prefix: string, id: BatchId): BatchKeys {
     counters: `${batch}:counters`,
     errors: `${batch}:errors`,
     crashes: `${batch}:crashes`,
+    parts: `${batch}:parts`,
     log: `${batch}:log`,
   }
 }

@@ -190,6 +190,33 @@ if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
 return redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
 `)
 
+/**
+ * Remembers what is kept of a line; where there is no room for one more, that of lines that have ended since goes first.
+ * KEYS: batch, settled, parts. ARGV: line, bytes, room.
+ */
+export const KEEP_PART = script(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return end
+if redis.call('HLEN', KEYS[3]) >= tonumber(ARGV[3]) then
+  for _, n in ipairs(redis.call('HKEYS', KEYS[3])) do
+    if redis.call('GETBIT', KEYS[2], n) == 1 then redis.call('HDEL', KEYS[3], n) end
+  end
+  if redis.call('HLEN', KEYS[3]) >= tonumber(ARGV[3]) then return end
+end
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
+`)
+
+/** What is kept of lines that have not ended. KEYS: settled, parts. @returns line, bytes, line, bytes, … */
+export const PARTS = script(`
+local parts, open = redis.call('HGETALL', KEYS[2]), {}
+for i = 1, #parts, 2 do
+  if redis.call('GETBIT', KEYS[1], parts[i]) == 0 then
+    open[#open + 1] = parts[i]
+    open[#open + 1] = parts[i + 1]
+  end
+end
+return open
+`)
+
 /** KEYS: batches, then all keys of the batch. ARGV: id, channel, message. */
 export const FORGET = script(`
 redis.call('SREM', KEYS[1], ARGV[1])

@@ -5,7 +5,7 @@ import type { BatchId } from '../../model/batch.ts'
 import { bitsIn, setBits } from './redis-bits.ts'
 import { once, type Patiently, type RedisClient } from './client.ts'
 import { changeMessage } from '../change.ts'
-import { entryFields, parseEntry, parseError, parseOwner, parseSummary } from './fields.ts'
+import { entryFields, parseEntry, parseError, parseOwner, parseParts, parseSummary } from './fields.ts'
 import { batchesKey, batchKeys, DEFAULT_PREFIX, eventsChannel } from './keys.ts'
 import {
   OWNER_SILENT_MS,
@@ -30,8 +30,10 @@ import {
   DETACH,
   DISOWN,
   FORGET,
+  KEEP_PART,
   MOVE_STATE,
   OPEN,
+  PARTS,
   PLANNED,
   REOPEN,
   SET_LOOK,
@@ -47,6 +49,8 @@ const KEPT_ERRORS = 100_000
 const MESSAGE_LENGTH = 500
 /** Most lines in one call: Redis runs nothing else during a script. */
 const LINES_A_CALL = 1000
+/** Most lines of each batch whose parts are remembered. */
+const KEPT_PARTS = 1_000
 const BYTES_A_READ = 16 * 1024
 /** Batches whose questions are grouped at the same time. */
 const ASKED_BATCHES = 100
@@ -234,6 +238,16 @@ export class RedisLedger implements Ledger {
     const summary = parseSummary(about, counts)
     if (!summary) throw unknownBatch(id)
     return summary
+  }
+
+  async keepPart(id: BatchId, n: number, bytes: number): Promise<void> {
+    const { batch, settled, parts } = this.#keys(id)
+    await run(this.#client, KEEP_PART, [batch, settled, parts], [n, bytes, KEPT_PARTS])
+  }
+
+  async parts(id: BatchId): Promise<ReadonlyMap<number, number>> {
+    const { settled, parts } = this.#keys(id)
+    return parseParts(await run(this.#client, PARTS, [settled, parts], []))
   }
 
   async nextLooks(id: BatchId): Promise<ReadonlyMap<string, number>> {
