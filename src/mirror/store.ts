@@ -18,7 +18,7 @@ export interface DatasetStore {
    * @returns the same files, each with its place in the object
    */
   add(dataset: MirroredDataset, files: readonly HeldFile[]): Promise<readonly HeldFile[]>
-  /** Puts right what a killed process left of versions. Repeatable. Rejects with `OCFL_REFUSED` and `SINK_…` codes. */
+  /** Puts right what a killed process left of versions. Repeatable. Rejects with `SINK_…` codes. */
   tidy(): Promise<void>
   /** Takes an object away; none there is no error. */
   remove(pid: string): Promise<void>

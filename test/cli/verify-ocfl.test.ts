@@ -68,6 +68,15 @@ it('a storage root that has lost its declaration, or has one that is not known, 
   expect((await verify(join(cwd, 'root'))).stdout).toMatch(/^E079 +0=ocfl_2\.0 /m)
 })
 
+it('a storage root is validated whatever layout it has, and where it says none', async () => {
+  for (const layout of ['{"extension":"0006-flat-omit-prefix-storage-layout","description":""}', undefined]) {
+    const file = join(cwd, 'root', 'ocfl_layout.json')
+    await (layout === undefined ? rm(file) : writeFile(file, layout))
+    const { code, stdout, stderr } = await verify(join(cwd, 'root'))
+    expect([code, stdout + stderr]).toEqual([0, expect.stringContaining('valid by OCFL')])
+  }
+})
+
 it('a layout whose settings are impossible is told from one that is not known', async () => {
   const config = join(cwd, 'root/extensions/0004-hashed-n-tuple-storage-layout/config.json')
   await writeFile(config, '{"extensionName":"0004-hashed-n-tuple-storage-layout","tupleSize":1000000000}')

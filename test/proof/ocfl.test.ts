@@ -268,6 +268,15 @@ it('a folder that is something else, a root of another version and another layou
   await expect(add('2.0', {})).rejects.toThrow(/another version/)
 })
 
+it('a root that says no layout is written to while nothing is in it, and refused then', async () => {
+  await mkdir(home.path)
+  await writeFile(join(home.path, '0=ocfl_1.1'), 'ocfl_1.1\n')
+  await add('1.0', { a: '1' }, { name: '0003' })
+  expect(await errors()).toEqual([])
+  await rm(join(home.path, 'ocfl_layout.json'))
+  await expect(add('2.0', { a: '2' })).rejects.toThrow(/does not say which storage layout it has/)
+})
+
 it('bytes that changed since they came are in no version', async () => {
   const { holding } = held({ a: 'right' })
   const dataset = { pid: ID, server: 'https://x.org', number: '1.0', releasedAt: undefined }

@@ -40,20 +40,20 @@ export interface RootPlace {
 export async function openStorageRoot(place: RootPlace): Promise<StorageRoot> {
   return translated(`open the storage root ${shown(place)}`, async () => {
     const root = (await existing(place)) ?? (await made(place))
-    await tidy(root)
+    await tidy(root.objects)
     return root
   })
 }
 
-/** Puts right what dead processes left of versions, where there is a storage root. Repeatable. Rejects as `openStorageRoot`. */
+/** Puts right what dead processes left of versions, where there is a storage root. Repeatable. Rejects with `SINK_…` codes. */
 export async function tidyStorageRoot(place: RootPlace): Promise<void> {
   await translated(`put the storage root ${shown(place)} right`, async () => {
-    const root = await existing(place)
-    if (root) await tidy(root)
+    const objects = objectsAt(place)
+    if (await objects.read(ROOT_DECLARATION)) await tidy(objects)
   })
 }
 
-async function tidy({ objects }: StorageRoot): Promise<void> {
+async function tidy(objects: Objects): Promise<void> {
   await objects.tidy(async (object) => {
     try {
       await openObject(objects, object)
@@ -75,7 +75,8 @@ function shown({ sink, folder }: RootPlace): string {
   return `${shownUrl(sink.url)}${folder === '' ? '' : `/${folder}`}`
 }
 
-function objectsAt({ sink, folder, signal }: RootPlace): Objects {
+/** The objects of a place, whatever it says of itself: what is not about where they are. */
+export function objectsAt({ sink, folder, signal }: Omit<RootPlace, 'layout'>): Objects {
   if (!sink.url.startsWith('file:')) return new StoredObjects(sink, folder, signal)
   const home = fileURLToPath(sink.url)
   return new DiskObjects(join(home, folder), home)
@@ -86,13 +87,13 @@ async function made(place: RootPlace): Promise<StorageRoot> {
   if (sink.url.startsWith('file:')) await makeFolders(join(fileURLToPath(sink.url), folder))
   const objects = objectsAt(place)
   const names = await objects.list('')
-  const others = names.filter((name) => name.startsWith('0=ocfl_'))
+  const others = names.filter((name) => name.startsWith('0=ocfl_') && name !== ROOT_DECLARATION)
   if (others.length > 0) {
     const message = `${shown(place)} is an OCFL storage root of another version (${others.join(', ')}): give another folder.`
     throw refused(message)
   }
   // What an earlier try may have left.
-  const foreign = names.filter((name) => name !== LAYOUT_FILE && name !== EXTENSIONS)
+  const foreign = names.filter((name) => !isFrame(name))
   if (foreign.length > 0) throw refused(`${shown(place)} is no OCFL storage root, and not empty: give another folder.`)
   for (const [path, text] of rootFiles(layout)) await objects.replace(path, text)
   return { objects, layout }
@@ -101,6 +102,11 @@ async function made(place: RootPlace): Promise<StorageRoot> {
 async function existing(place: RootPlace): Promise<StorageRoot | undefined> {
   const objects = objectsAt(place)
   if (!(await objects.read(ROOT_DECLARATION))) return undefined
+  if (!(await objects.read(LAYOUT_FILE))) {
+    // One that another program has made, and nothing is in yet, may have any.
+    if ((await objects.list('')).every(isFrame)) return undefined
+    throw refused(`${shown(place)} does not say which storage layout it has: give another folder.`)
+  }
   const layout = await readLayout(objects)
   if (!layout) {
     throw refused(`${shown(place)} has a storage layout that dataferry does not know: it writes 0003 and 0004.`)
@@ -112,6 +118,10 @@ async function existing(place: RootPlace): Promise<StorageRoot | undefined> {
     )
   }
   return { objects, layout }
+}
+
+function isFrame(name: string): boolean {
+  return [ROOT_DECLARATION, LAYOUT_FILE, EXTENSIONS].includes(name)
 }
 
 /** What a storage root has beside its objects, by path: its declaration, which makes it one, last. */

@@ -1,7 +1,7 @@
 import { listMirrors, readOrder, type MirrorOrder } from '../../mirror/order.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { rootOf } from './mirror-objects.ts'
-import { storageRootAt, tidyStorageRoot } from './storage-root.ts'
+import { objectsAt, tidyStorageRoot } from './storage-root.ts'
 
 /** A version of which something shows, and that is not the head of its object yet. */
 export interface UnfinishedVersion {
@@ -17,9 +17,9 @@ export async function* unfinishedIn(
   folder: string,
   signal: AbortSignal,
 ): AsyncGenerator<UnfinishedVersion, void> {
-  const { objects } = await storageRootAt({ sink, folder, signal })
   const top = folder === '' ? '' : `${folder}/`
-  for await (const { object, version } of objects.showing()) yield { path: top + object, version }
+  for await (const { object, version } of objectsAt({ sink, folder, signal }).showing())
+    yield { path: top + object, version }
 }
 
 /** Those of all mirrors at a destination. */
@@ -32,7 +32,7 @@ export async function* unfinishedOfMirrors(
   }
 }
 
-/** Puts right what killed runs of mirrors left of versions. Rejects with `OCFL_REFUSED` and `SINK_…` codes. */
+/** Puts right what killed runs of mirrors left of versions. Rejects with `SINK_…` codes. */
 export async function tidyMirrors(sink: Sink, signal: AbortSignal): Promise<void> {
   for await (const order of mirrorsOfObjects(sink)) await tidyStorageRoot({ sink, folder: rootOf(order), signal })
 }
