@@ -73,7 +73,10 @@ describeInBrowser('the pages', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'df-pages-'))
     await buildPages(join(process.env['TEST_PROGRAMS'] ?? '', 'dashboard-pages'))
-    dataverse = await startDataverse({ world: demoWorld() })
+    const world = demoWorld()
+    const guestbook = { id: 7, name: '<b>Use</b>', nameRequired: true }
+    world.dataset('doi:10.5072/FK2/GUARDED', { guestbook, files: [{ label: 'a.txt', content: 'a' }] })
+    dataverse = await startDataverse({ world })
     ledger = new RedisLedger(redis.client, { prefix: redis.prefix })
     await stage()
     await mkdir(join(folder, 'new'))
@@ -664,6 +667,10 @@ describeInBrowser('the pages', () => {
     await page.getByLabel('What to fetch').fill('https://elsewhere.example/api/access/datafile/1')
     await page.getByRole('button', { name: 'Show the plan' }).click()
     await page.getByRole('alert').getByText('choose a server of this dashboard').waitFor()
+    await page.getByLabel('What to fetch').fill('doi:10.5072/FK2/GUARDED')
+    await page.getByRole('button', { name: 'Show the plan' }).click()
+    await page.getByText('dataferry guestbook show doi:10.5072/FK2/GUARDED').waitFor()
+    await page.getByText('<b>Use</b>').waitFor()
     await page.getByLabel('What to fetch').fill('doi:10.5072/FK2/CLIMATE')
     await page.getByRole('button', { name: 'Show the plan' }).click()
     await page.getByRole('button', { name: /^Fetch \d+ files$/ }).waitFor()

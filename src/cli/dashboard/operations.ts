@@ -182,6 +182,10 @@ const problemSchema = z.object({
   message: z.string(),
 })
 
+const guestbookSchema = z
+  .object({ event: z.literal('unanswered-guestbook'), dataset: z.string(), name: z.string() })
+  .transform(({ dataset, name }) => ({ dataset, name }))
+
 /** Reads what `plan` or `enqueue` printed. Throws what it ended with. */
 function planOf(end: ChildEnd): PlanView {
   const plan = end.records.map((one) => planSchema.safeParse(one).data).find((one) => one !== undefined)
@@ -195,6 +199,7 @@ function planOf(end: ChildEnd): PlanView {
     unknownSize,
     noChecksum,
     withheld: restricted + embargoed + retentionExpired,
+    guestbooks: end.records.flatMap((one) => guestbookSchema.safeParse(one).data ?? []),
     problems: found.map(({ line, code, message }) => ({ line, code, message })),
     problemCount: problems,
     free,

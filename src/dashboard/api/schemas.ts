@@ -271,6 +271,9 @@ export const planSchema = z.object({
   unknownSize: count,
   noChecksum: count,
   withheld: count,
+  guestbooks: z
+    .array(z.object({ dataset: z.string(), name: z.string() }))
+    .describe('those that have to be answered, and are not'),
   problems: z.array(z.object({ line: count.nullable(), code: z.string(), message: z.string() })),
   problemCount: count,
   free: z.number().nullable(),

@@ -139,6 +139,8 @@ function requestOf(data: FormData): Request {
   }
 }
 
+const SHOWN_GUESTBOOKS = 20
+
 function Plan({
   plan,
   isBusy,
@@ -148,7 +150,7 @@ function Plan({
   readonly isBusy: boolean
   readonly onStart: () => void
 }) {
-  const { items, bytes, unknownSize, withheld, problems, problemCount, free } = plan
+  const { items, bytes, unknownSize, withheld, guestbooks, problems, problemCount, free } = plan
   const lacks = free !== null && free < bytes
   return (
     <Card title="The plan">
@@ -163,6 +165,21 @@ function Plan({
         <Figure name="Free" value={free === null ? 'unlimited' : formatBytes(free)} tone={lacks ? 'bad' : ''} />
       </dl>
       {lacks && <p class="hold">The files need {formatBytes(bytes - free)} more than is free.</p>}
+      {guestbooks.length > 0 && (
+        <>
+          <p class="hold">
+            Files behind a guestbook fail until it is answered: write the answers to a file, and start{' '}
+            <code>serve</code> or <code>work</code> with <code>--guestbook FILE</code>. The questions are printed by:
+          </p>
+          <ul class="examples">
+            {guestbooks.slice(0, SHOWN_GUESTBOOKS).map(({ dataset, name }) => (
+              <li key={dataset}>
+                <code>dataferry guestbook show {dataset}</code> (<Name text={name} />)
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
       {problemCount > 0 && (
         <>
           <p class="hold">{plural(problemCount, 'entry', 'entries')} cannot be planned:</p>
