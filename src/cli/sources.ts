@@ -6,6 +6,7 @@ import { Http, type RequestNote, type Timeouts } from '../dataverse/http/http.ts
 import type { InstallationOptions } from '../dataverse/installation.ts'
 import { MirrorApi } from '../dataverse/mirror-api.ts'
 import { NativeApi, type NativeApiOptions } from '../dataverse/native-api.ts'
+import type { RetryPolicy } from '../dataverse/retry.ts'
 import { DataferryError } from '../errors.ts'
 import { Counts } from '../model/counts.ts'
 import type { FileAccess } from '../model/file-access.ts'
@@ -48,6 +49,13 @@ export function clientOptions({
   settings: { contact, userAgent, allowHost: allowHosts },
 }: LoadedConfig): Pick<InstallationOptions, 'contact' | 'userAgent' | 'allowHosts'> {
   return { contact, userAgent, allowHosts }
+}
+
+/** How soon calls are tried again: what is not a file takes half the wait of one. */
+export function callWaits({
+  settings: { throttleFirstMs, retryFirstMs },
+}: LoadedConfig): Pick<RetryPolicy, 'throttleMs' | 'retryMs'> {
+  return { throttleMs: throttleFirstMs, retryMs: retryFirstMs / 2 }
 }
 
 /** Slots limit the streams of a server; this only keeps a bug from opening thousands. */
@@ -123,8 +131,7 @@ export class Sources {
    * @param retries of calls that read; 0 for callers with a retry of their own
    */
   access(server: string, retries?: number): DataAccessApi {
-    const { throttleFirstMs: throttleMs } = this.#config.settings
-    return new DataAccessApi({ ...this.#installation(server), throttleMs, retries })
+    return new DataAccessApi({ ...this.#installation(server), ...callWaits(this.#config), retries })
   }
 
   /**
@@ -132,15 +139,14 @@ export class Sources {
    * @param takeSlot waits until one more question may be asked; by default any number may
    */
   native(server: string, takeSlot?: TakeSlot): NativeApi {
-    return new NativeApi({ ...this.#installation(server), throttleMs: this.#config.settings.throttleFirstMs, takeSlot })
+    return new NativeApi({ ...this.#installation(server), ...callWaits(this.#config), takeSlot })
   }
 
   /** Questions about access to files of one server. Throws `CONFIG_INVALID` for one that was not configured. */
   fileAccess(server: string, withToken: boolean, takeSlot: TakeSlot): FileAccess {
     const installation = this.#installation(server)
-    const { throttleFirstMs: throttleMs } = this.#config.settings
     // What fails is asked again with the next look or attempt.
-    const calls = { throttleMs, retries: 0, takeSlot }
+    const calls = { retries: 0, takeSlot }
     const reach = { ...installation, ...(!withToken && { apiToken: undefined }), ...calls }
     return new FileAccessApi(reach, responder(this.#config, server, withToken))
   }
@@ -172,8 +178,7 @@ export class Sources {
 
   /** What a mirror asks one server. Throws `CONFIG_INVALID` for one that nobody named. */
   mirror(server: string, how: Pick<NativeApiOptions, 'takeSlot' | 'now'> = {}): MirrorSource {
-    const { throttleFirstMs: throttleMs } = this.#config.settings
-    return new MirrorApi({ ...this.#installation(server), throttleMs, ...how })
+    return new MirrorApi({ ...this.#installation(server), ...callWaits(this.#config), ...how })
   }
 
   /** Whether a server answers as a Dataverse does, in one request without a token; never rejects. */

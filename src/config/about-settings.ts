@@ -70,7 +70,7 @@ const SETTINGS = {
     fallback: '8',
   },
   retryFirstMs: {
-    help: 'wait before the second attempt at a file, doubled for each further one',
+    help: 'wait before the second attempt at a file, doubled for each further one; a question about metadata waits half as long',
     flags: ['--retry-wait <time>'],
     env: ['DATAFERRY_RETRY_WAIT'],
     fallback: '1s',

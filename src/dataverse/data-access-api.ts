@@ -23,7 +23,7 @@ import type { Identifier } from './identifier.ts'
 import { Installation, type ApiRequest, type InstallationOptions } from './installation.ts'
 import { JsonCalls } from './json-call.ts'
 import { openRef, zipRequest } from './open.ts'
-import { DEFAULT_RETRIES, DEFAULT_THROTTLE_MS, withRetries, type RetryPolicy } from './retry.ts'
+import { retryPolicy, withRetries, type RetryPolicy } from './retry.ts'
 import { bundleRoute, datasetZipRoute, fileRoute } from './route.ts'
 import * as sidecars from './sidecars.ts'
 import { requireVariables } from './variables.ts'
@@ -38,6 +38,8 @@ export interface DataAccessOptions extends InstallationOptions {
   readonly retries?: number | undefined
   /** Milliseconds before the first retry after a 429 without Retry-After. Default 60 000; doubled each time. */
   readonly throttleMs?: number | undefined
+  /** Milliseconds before the first retry after any other error that passes. Default 500; doubled each time. */
+  readonly retryMs?: number | undefined
   /** Is called with each request, never with secrets. */
   readonly logger?: Logger | undefined
 }
@@ -82,9 +84,9 @@ export class DataAccessApi implements AsyncDisposable {
   readonly #policy: RetryPolicy
   readonly #logger: Logger | undefined
 
-  constructor({ retries, throttleMs, logger, ...options }: DataAccessOptions) {
+  constructor({ logger, ...options }: DataAccessOptions) {
     this.#installation = new Installation(options)
-    this.#policy = { retries: retries ?? DEFAULT_RETRIES, throttleMs: throttleMs ?? DEFAULT_THROTTLE_MS }
+    this.#policy = retryPolicy(options)
     this.#calls = new JsonCalls(this.#installation, this.#policy)
     this.#guestbooks = new Guestbooks(this.#installation, this.#calls)
     this.#logger = logger

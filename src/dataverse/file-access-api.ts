@@ -8,7 +8,7 @@ import type { Respond } from '../model/guestbook.ts'
 import { Installation } from './installation.ts'
 import { JsonCalls } from './json-call.ts'
 import { NativeApi, type NativeApiOptions } from './native-api.ts'
-import { DEFAULT_RETRIES, DEFAULT_THROTTLE_MS } from './retry.ts'
+import { retryPolicy } from './retry.ts'
 import type { Query, Route } from './route.ts'
 
 /** Ids in one search: few enough for a URL. */
@@ -27,11 +27,10 @@ export class FileAccessApi implements FileAccess {
 
   /** @param respond answers guestbooks that are to be answered with a request */
   constructor(options: NativeApiOptions, respond?: Respond) {
-    const { retries = DEFAULT_RETRIES, throttleMs = DEFAULT_THROTTLE_MS } = options
     this.#native = new NativeApi(options)
     this.#now = options.now ?? (() => new Date())
     this.#installation = new Installation(options)
-    this.#calls = new JsonCalls(this.#installation, { retries, throttleMs })
+    this.#calls = new JsonCalls(this.#installation, retryPolicy(options))
     this.#guestbooks = new Guestbooks(this.#installation, this.#calls)
     this.#respond = respond
   }

@@ -20,7 +20,7 @@ import { exportedVersion } from './exported-version.ts'
 import { Installation } from './installation.ts'
 import { checkData, JsonCalls } from './json-call.ts'
 import { NativeApi, type NativeApiOptions } from './native-api.ts'
-import { DEFAULT_RETRIES, DEFAULT_THROTTLE_MS, ONCE, withRetries, type Patiently, type RetryPolicy } from './retry.ts'
+import { ONCE, retryPolicy, withRetries, type Patiently, type RetryPolicy } from './retry.ts'
 import { datasetRoute, encodePath, type Query, type Route } from './route.ts'
 import { deaccessioned } from './unseen.ts'
 
@@ -76,9 +76,8 @@ export class MirrorApi implements MirrorSource {
   readonly #native: NativeApi
 
   constructor(options: NativeApiOptions) {
-    const { retries = DEFAULT_RETRIES, throttleMs = DEFAULT_THROTTLE_MS } = options
     this.#installation = new Installation(options)
-    this.#policy = { retries, throttleMs }
+    this.#policy = retryPolicy(options)
     this.#calls = new JsonCalls(this.#installation, this.#policy)
     this.#native = new NativeApi(options)
   }

@@ -12,7 +12,7 @@ import { pidPiecesSchema } from './dataset-element.ts'
 import { Installation, type InstallationOptions } from './installation.ts'
 import { JsonCalls } from './json-call.ts'
 import { Listing } from './listing.ts'
-import { DEFAULT_RETRIES, DEFAULT_THROTTLE_MS, ONCE, type RetryPolicy } from './retry.ts'
+import { ONCE, retryPolicy, type RetryPolicy } from './retry.ts'
 import { datasetRoute, encodePath, fileInfoRoute, type Query, type Route } from './route.ts'
 import { shownFile, whyUnseen } from './unseen.ts'
 import { listedVersion, versionElementSchema, type VersionElement } from './version-element.ts'
@@ -23,6 +23,8 @@ export interface NativeApiOptions extends InstallationOptions {
   readonly retries?: number | undefined
   /** Milliseconds before the first try after a 429 without Retry-After. Default 60 000. */
   readonly throttleMs?: number | undefined
+  /** Milliseconds before the first retry after any other error that passes. Default 500; doubled each time. */
+  readonly retryMs?: number | undefined
   /** The clock used for embargoes. */
   readonly now?: (() => Date) | undefined
 }
@@ -51,9 +53,9 @@ export class NativeApi implements Catalogue {
   readonly #calls: JsonCalls
   readonly #now: () => Date
 
-  constructor({ retries, throttleMs, now, ...options }: NativeApiOptions) {
+  constructor({ now, ...options }: NativeApiOptions) {
     this.#installation = new Installation(options)
-    this.#policy = { retries: retries ?? DEFAULT_RETRIES, throttleMs: throttleMs ?? DEFAULT_THROTTLE_MS }
+    this.#policy = retryPolicy(options)
     this.#calls = new JsonCalls(this.#installation, this.#policy)
     this.#now = now ?? (() => new Date())
   }

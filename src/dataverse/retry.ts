@@ -8,6 +8,8 @@ export interface RetryPolicy {
   readonly retries: number
   /** First wait after a 429 that names none, doubled each time. Dataverse refills its buckets in whole minutes. */
   readonly throttleMs: number
+  /** First wait after any other error that passes, doubled each time. */
+  readonly retryMs: number
 }
 
 /** Repeats a call for as long as its caller wants to wait. */
@@ -15,13 +17,19 @@ export type Patiently = <T>(call: () => Promise<T>) => Promise<T>
 
 export const ONCE: Patiently = (call) => call()
 
-/** The default number of retries. */
-export const DEFAULT_RETRIES = 3
 /** @see the protocol note §7: the limiter sends no Retry-After, so begin at a minute and grow. */
-export const DEFAULT_THROTTLE_MS = 60_000
-const FIRST_WAIT_MS = 500
+const DEFAULT: RetryPolicy = { retries: 3, throttleMs: 60_000, retryMs: 500 }
 const LONGEST_WAIT_MS = 30_000
 const LONGEST_THROTTLE_MS = 15 * 60_000
+
+/** A policy in which what is not given is as by default. */
+export function retryPolicy({
+  retries = DEFAULT.retries,
+  throttleMs = DEFAULT.throttleMs,
+  retryMs = DEFAULT.retryMs,
+}: { readonly [Name in keyof RetryPolicy]?: RetryPolicy[Name] | undefined }): RetryPolicy {
+  return { retries, throttleMs, retryMs }
+}
 
 /**
  * Milliseconds to wait before attempt number `failures` + 1, or undefined when a retry cannot help or the retries are used up.
@@ -35,7 +43,7 @@ export function waitBeforeRetry(error: unknown, failures: number, policy: RetryP
       return error.retryAfterMs ?? Math.min(policy.throttleMs * growth, LONGEST_THROTTLE_MS)
     case 'retry':
     case 'restart':
-      return error.retryAfterMs ?? Math.min(FIRST_WAIT_MS * growth, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2)
+      return error.retryAfterMs ?? Math.min(policy.retryMs * growth, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2)
     case 'park':
     case 'fail':
       return undefined

@@ -19,7 +19,7 @@ it('a server that names ever more collections is refused after as many as there 
   const installation = new Installation({ baseUrl: server.url })
   const found: string[] = []
   const walk = async (): Promise<void> => {
-    const policy = { retries: 0, throttleMs: 1 }
+    const policy = { retries: 0, throttleMs: 1, retryMs: 1 }
     const walked = walkCollection('root', { installation, policy, signal: never, patiently: (call) => call(), most: 5 })
     for await (const { pid } of walked) found.push(pid)
   }
@@ -48,7 +48,7 @@ it('a collection whose answer breaks off is read again, and some of its datasets
         .write(whole.slice(0, -30), () => response.destroy())
   })
   const installation = new Installation({ baseUrl: server.url })
-  const walk = { installation, policy: { retries: 1, throttleMs: 1 }, signal: never, patiently: ONCE }
+  const walk = { installation, policy: { retries: 1, throttleMs: 1, retryMs: 1 }, signal: never, patiently: ONCE }
   const told: number[] = []
   await tellCollection('root', walk, ({ id }) => Promise.resolve(void told.push(id)))
   expect([answers, told.at(-1), [...new Set(told)]]).toEqual([2, 2, [1, 2]])

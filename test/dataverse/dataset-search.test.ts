@@ -7,7 +7,7 @@ import { World } from '../fakes/dataverse/world.ts'
 import { scriptedServer, sendJson } from './scripted-server.ts'
 
 const { signal } = new AbortController()
-const POLICY = { retries: 3, throttleMs: 1 }
+const POLICY = { retries: 3, throttleMs: 1, retryMs: 1 }
 
 function world(count: number): World {
   const made = new World()
@@ -125,7 +125,9 @@ describe('a search for datasets', () => {
         )
       else sendJson(response, status, body)
     })
-    await expect(sweep(server.url, { query: 'x' }, { retries: 1, throttleMs: 1 })).rejects.toMatchObject({ code })
+    await expect(sweep(server.url, { query: 'x' }, { retries: 1, throttleMs: 1, retryMs: 1 })).rejects.toMatchObject({
+      code,
+    })
     expect(server.seen).toHaveLength(3)
   })
 
@@ -133,12 +135,16 @@ describe('a search for datasets', () => {
     await using server = await scriptedServer((_, response) =>
       sendJson(response, 200, pageOf([5, 6], new URLSearchParams({ per_page: '10' }))),
     )
-    await expect(sweep(server.url, {}, { retries: 0, throttleMs: 1 })).rejects.toThrow('does not filter and sort by id')
+    await expect(sweep(server.url, {}, { retries: 0, throttleMs: 1, retryMs: 1 })).rejects.toThrow(
+      'does not filter and sort by id',
+    )
   })
 
   it('a wrong query of the user’s is told from an overload as far as it can be', async () => {
     await withServer({ world: world(3) }, async ({ url }) => {
-      await expect(sweep(url, { query: 'nonsense:[' }, { retries: 1, throttleMs: 1 })).rejects.toMatchObject({
+      await expect(
+        sweep(url, { query: 'nonsense:[' }, { retries: 1, throttleMs: 1, retryMs: 1 }),
+      ).rejects.toMatchObject({
         code: 'SOURCE_REJECTED',
         message: expect.stringContaining('Correct the search, or try later') as string,
       })

@@ -9,6 +9,7 @@ import { listedItem } from '../../plan/file-item.ts'
 import { notTabular } from '../../plan/resolve.ts'
 import type { Context } from '../command.ts'
 import { formatDuration } from '../../model/format.ts'
+import { callWaits } from '../sources.ts'
 import type { GetRequest, Wanted } from './request.ts'
 
 /** A whole file as the server lists it, and the name that it has there. */
@@ -97,8 +98,7 @@ export async function tryAgain<T>(
   { config, out, signal }: Pick<Context, 'config' | 'out' | 'signal'>,
   attempt: (first: boolean) => Promise<T>,
 ): Promise<T> {
-  const { retries, throttleFirstMs } = config.settings
-  const policy = { retries: retries - 1, throttleMs: throttleFirstMs }
+  const policy = { ...callWaits(config), retries: config.settings.retries - 1 }
   for (let failures = 1; ; failures++) {
     try {
       return await attempt(failures === 1)
