@@ -9,8 +9,11 @@ export interface Signing extends Keygen {
   readonly keyFile: string
 }
 
-/** Whether a file is a key by which something can be signed. Rejects with `SIGNING_UNAVAILABLE` and `ARGUMENT_INVALID`. */
-export async function checkKey(signing: Signing): Promise<void> {
+/**
+ * Whether a file is a key by which something can be signed. Rejects with `SIGNING_UNAVAILABLE` and `ARGUMENT_INVALID`.
+ * @returns its fingerprint, `SHA256:…`; undefined where only its owner can read that
+ */
+export async function checkKey(signing: Signing): Promise<string | undefined> {
   const { keyFile } = signing
   const refused = (why: string): DataferryError =>
     new DataferryError('ARGUMENT_INVALID', `--sign ${keyFile}: ${why}. Give the file of a private SSH key.`)
@@ -18,8 +21,10 @@ export async function checkKey(signing: Signing): Promise<void> {
   if (typeof found === 'string') {
     throw refused(found === 'ENOENT' ? 'there is no such file' : `the file cannot be read (${found})`)
   }
-  const { code } = found.isFile() ? await sshKeygen(signing, ['-l', '-f', keyFile]) : { code: 1 }
-  if (code !== 0) throw refused('ssh-keygen finds no key in it')
+  if (!found.isFile()) throw refused('it is not a file')
+  const { code, text, said } = await sshKeygen(signing, ['-l', '-f', keyFile])
+  if (code !== 0 && !/passphrase/.test(said)) throw refused('ssh-keygen finds no key in it')
+  return /SHA256:\S+/.exec(text)?.[0]
 }
 
 /**
@@ -55,7 +60,10 @@ function faultOf(keyFile: string, said: string): { readonly why: string; readonl
   }
   if (/passphrase/.test(said)) return { why: 'it has a passphrase, and no ssh-agent has the key', advice: add }
   if (/No private key found/.test(said)) {
-    return { why: 'it is a public key, and its private key is neither beside it nor in ssh-agent', advice: add }
+    return {
+      why: 'it is a public key, and its private key is neither beside it nor in ssh-agent',
+      advice: `Give the file of the private key, or add that to ssh-agent with \`ssh-add\`, ${again}`,
+    }
   }
   return { why: lastLine(said), advice: 'Give another private SSH key with --sign.' }
 }

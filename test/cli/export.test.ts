@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { z } from 'zod'
-import { mirrorHomes, type MirrorHome } from '../mirror/home.ts'
+import { mirrorHomes, TOKEN, type MirrorHome } from '../mirror/home.ts'
 import { restored } from '../proof/ocfl-history.ts'
 
 const open = mirrorHomes()
@@ -133,6 +133,32 @@ it.runIf(process.platform === 'linux').each(['bag', 'export ro-crate', 'export o
     expect(code).toBe(3)
   },
 )
+
+it('an object that lacks a file names it, until the file is here', async () => {
+  home.repository.publish(PID, (files) => [...files, { label: 'secret.txt', content: 's', restricted: true }])
+  expect((await home.run()).code).toBe(1)
+  const written = async (version: string, ...args: readonly string[]) => {
+    const { code, stderr } = await handOn('export', 'ocfl', 'm', '--layout', 'flat', ...args)
+    expect(code, stderr).toBe(0)
+    return restored(join(out, 'doi%3a10%2e5072%2fFK2%2fGRIDS'), version)
+  }
+  expect(await written('v1', '--allow-missing')).toMatchObject({
+    '.dataverse/missing.txt': 'SOURCE_DENIED\tsecret.txt\n',
+  })
+  const { code } = await home.with(
+    { DATAVERSE_API_TOKEN: TOKEN },
+    'mirror',
+    'run',
+    'm',
+    '--full',
+    '--to',
+    home.destination,
+  )
+  expect(code).toBe(0)
+  const whole = await written('v2')
+  expect(whole).toMatchObject({ 'secret.txt': 's' })
+  expect(Object.keys(whole)).not.toContain('.dataverse/missing.txt')
+})
 
 it('nothing is handed on into a file, into data, or over what is there, whatever links lead to it', async () => {
   const file = join(home.folder, 'precious.txt')

@@ -30,7 +30,7 @@ async function complete(
   const md5 = createHash('md5').update(CONTENT).digest('hex')
   await writeFile(join(root, 'bagit.txt'), 'BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n')
   await writeFile(join(root, 'manifest-md5.txt'), paths.map((path) => `${md5}  ${path}\n`).join(''))
-  await writeFile(join(root, 'fetch.txt'), paths.map((path) => `https://x.org/a - ${path}\n`).join(''))
+  await writeFile(join(root, 'fetch.txt'), paths.map((path) => `https://x.org/a ${CONTENT.length} ${path}\n`).join(''))
   const failures: string[] = []
   const completed = await completeBag(root, {
     open: async () => {
@@ -95,6 +95,22 @@ it('a link that leads out of the bag is refused before anything is made behind i
   const { failures } = await complete(['data/out/new/a'])
   expect(failures).toEqual([expect.stringMatching(/^BAG_INVALID .*a link leads out of the bag/)])
   expect(await readdir(outside)).toEqual([])
+})
+
+it('what is there and cannot be the file is refused: a link, a folder, or another size', async () => {
+  const victim = join(folder, 'victim')
+  await writeFile(victim, 'precious')
+  await mkdir(join(root, 'data', 'b'), { recursive: true })
+  await symlink(victim, join(root, 'data', 'a'))
+  await writeFile(join(root, 'data', 'c'), 'other')
+  const { failures, there } = await complete(['data/a', 'data/b', 'data/c'])
+  expect(there).toBe(0)
+  expect(failures).toEqual([
+    'BAG_INVALID data/a is in the way: it is there, and is no file.',
+    'BAG_INVALID data/b is in the way: it is there, and is no file.',
+    'BAG_INVALID data/c is in the way: it has 5 bytes, and fetch.txt says 8.',
+  ])
+  expect(await readFile(victim, 'utf8')).toBe('precious')
 })
 
 it('a disk that refuses one file is said so, and the others come', async () => {

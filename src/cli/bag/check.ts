@@ -2,7 +2,7 @@ import { openBag, storedBag, type BagSource } from '../../proof/bagit/bag-source
 import { checkBag, type BagFinding } from '../../proof/bagit/check-bag.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { openDestination } from '../destination.ts'
-import { formatBytes, formatCount } from '../../model/format.ts'
+import { formatBytes, formatCount, plural } from '../../model/format.ts'
 import { profileNamed } from './profile-named.ts'
 
 /** `dataferry bag check`: 0 a whole bag, 1 anything else. */
@@ -16,7 +16,7 @@ export async function checkOneBag(context: Context, place: string): Promise<Exit
   out.record({ event: 'bag-checked', bag: place, ...rest, wrong, open: lacking, odd })
   const parts = [
     isGood ? `a valid bag (BagIt ${rest.version})` : lacking > 0 && wrong === 0 ? 'not complete' : 'not valid',
-    `${formatCount(rest.files)} files read (${formatBytes(rest.bytes)})`,
+    `${plural(rest.files, 'file')} read (${formatBytes(rest.bytes)})`,
     ...(wrong > 0 ? [`${formatCount(wrong)} wrong`] : []),
     ...(lacking > 0 ? [`${formatCount(lacking)} to be fetched`] : []),
     ...(odd > 0 ? [`${formatCount(odd)} odd`] : []),

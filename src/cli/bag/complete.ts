@@ -1,5 +1,6 @@
+import { stat } from 'node:fs/promises'
 import { openUrl } from '../../dataverse/open-url.ts'
-import { DataferryError } from '../../errors.ts'
+import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import type { OpenBody } from '../../model/source.ts'
 import { completeBag, type OpenUrl } from '../../proof/bagit/complete-bag.ts'
 import type { Context, ExitCode } from '../command.ts'
@@ -12,6 +13,7 @@ const CONNECTIONS = 4
 /** `dataferry bag complete`: 0 everything that fetch.txt names is there. */
 export async function completeOneBag(context: Context, place: string): Promise<ExitCode> {
   const { config, out, signal } = context
+  await refuseOther(place)
   const { retries, retryFirstMs } = config.settings
   const sources = new Sources(context)
   const http = httpFor(context, CONNECTIONS)
@@ -35,6 +37,20 @@ export async function completeOneBag(context: Context, place: string): Promise<E
     await sources.close()
     await http.close()
   }
+}
+
+/** Files come into a folder of this machine. Rejects with `ARGUMENT_INVALID`. */
+async function refuseOther(place: string): Promise<void> {
+  const why = await stat(place).then(
+    (found) => (found.isDirectory() ? undefined : 'it is not a folder: unpack the bag first'),
+    (error: unknown) =>
+      /^s3:\/\//i.test(place)
+        ? 'it is in a bucket: copy it to a folder first'
+        : systemCode(error) === 'ENOENT'
+          ? 'there is nothing'
+          : messageOf(error),
+  )
+  if (why !== undefined) throw new DataferryError('ARGUMENT_INVALID', `${place} cannot be completed: ${why}.`)
 }
 
 /** A bag comes from somebody else: only servers and hosts that the user named are asked. */

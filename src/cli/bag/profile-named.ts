@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { DataferryError, messageOf } from '../../errors.ts'
+import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import { KNOWN_PROFILES } from '../../proof/bagit/known-profiles.ts'
 import { parseProfile, type Profile } from '../../proof/bagit/profile.ts'
 
@@ -9,8 +9,9 @@ export async function profileNamed(name: string | undefined): Promise<Profile | 
   const known = KNOWN_PROFILES.get(name)
   if (known) return known
   const text = await readFile(name, 'utf8').catch((error: unknown) => {
+    const why = systemCode(error) === 'ENOENT' ? 'there is no such file' : `it cannot be read: ${messageOf(error)}`
     const names = [...KNOWN_PROFILES.keys()].join(', ')
-    const message = `--profile ${name} is none of ${names}, and no file: ${messageOf(error)}.`
+    const message = `--profile ${name} is none of ${names}, and ${why}.`
     throw new DataferryError('ARGUMENT_INVALID', message)
   })
   return parseProfile(text, name)

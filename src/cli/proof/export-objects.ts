@@ -1,7 +1,7 @@
 import { DataferryError } from '../../errors.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import type { DatasetVersion, Holding } from '../../proof/holding.ts'
-import { missingProblem } from '../../proof/missing-problem.ts'
+import { MISSING_FILE, missingProblem, missingText } from '../../proof/missing-problem.ts'
 import { ADDRESSING, type Addressing } from '../../proof/ocfl/inventory.ts'
 import { LAYOUT_NAMES, layoutNamed, type Layout } from '../../proof/ocfl/layout.ts'
 import { openStorageRoot, type StorageRoot } from '../../proof/ocfl/storage-root.ts'
@@ -59,7 +59,8 @@ async function writeOne(
   }
   const problem = has('allow-missing') ? undefined : missingProblem(holding)
   if (problem !== undefined) throw new DataferryError('BAG_REFUSED', `${holding.name} was not written: ${problem}.`)
-  const metadata = await gatherer.of(holding)
+  const metadata = new Map(await gatherer.of(holding))
+  if (holding.missing.length > 0) metadata.set(MISSING_FILE, Buffer.from(missingText(holding)))
   const { onFile } = seen
   const state = await writeVersion(root, { holding, metadata, read: heldIn(from, signal), onFile }, options)
   const path = `${shownUrl(to.url)}/${root.layout.pathOf(dataset.pid)}`

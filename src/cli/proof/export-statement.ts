@@ -28,8 +28,8 @@ export async function exportStatement(context: Context, what: string): Promise<E
   const { config, text, has, signal } = context
   const request = readRequest(context)
   const keyFile = text('sign')
-  const signing = keyFile === undefined ? undefined : { keyFile, environment: environment(), signal }
-  if (signing) await checkKey(signing)
+  const key = keyFile === undefined ? undefined : { keyFile, environment: environment(), signal }
+  const signing = key && { ...key, fingerprint: await checkKey(key) }
   await checkSigners(context)
   const from = await openDestination(config, request.from)
   try {

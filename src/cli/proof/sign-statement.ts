@@ -1,18 +1,28 @@
 import { names } from '../../batch/folder.ts'
 import { NAMESPACE } from '../../proof/ssh-keygen.ts'
-import { sign, signerOf, type Signing } from '../../proof/ssh-signature.ts'
+import { checkSignature } from '../../proof/check-signature.ts'
+import { fingerprintOf, sign, signerOf, type Signing } from '../../proof/ssh-signature.ts'
 import type { Records } from '../../sinks/sink.ts'
 import type { Context } from '../command.ts'
 import type { Subject } from './statement-subject.ts'
 
-/** Writes the signature of the list, and whose it is. */
+export interface OwnSigning extends Signing {
+  /** Of the key. */
+  readonly fingerprint: string | undefined
+}
+
+/** Writes the signature of the list, and whose it is. One by this key that is right stays: not every key makes the same one again. */
 export async function signList(
   { config }: Context,
   records: Records,
   { folder }: Subject,
-  signing: Signing,
+  signing: OwnSigning,
 ): Promise<void> {
-  const signature = await sign(signing, records.streamLog(names.recordSums(folder), 0))
+  const content = () => records.streamLog(names.recordSums(folder), 0)
+  const before = Buffer.from((await records.read(names.signature(folder))) ?? []).toString('latin1')
+  const isBy = fingerprintOf(before)?.endsWith(` ${signing.fingerprint ?? ''}`) ?? false
+  const stays = isBy && (await checkSignature(signing, { signature: before, content }, undefined)).state === 'intact'
+  const signature = stays ? before : await sign(signing, content())
   const signers =
     '# Whose signature records.sha256.sig is. Anybody can write this file: compare the key with one that you have from its owner.\n' +
     `${signerName(config)} namespaces="${NAMESPACE}" ${signerOf(signature) ?? ''}\n`

@@ -1,10 +1,11 @@
 import { lstat, mkdir, open, opendir, realpath, rename, rm, type FileHandle } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
 import { dirname, join, sep } from 'node:path'
 import { z } from 'zod'
 import { nothing } from '../../async/nothing.ts'
 import { pause } from '../../async/pause.ts'
 import { ExternalSort } from '../../batch/external-sort.ts'
-import { DataferryError } from '../../errors.ts'
+import { DataferryError, systemCode } from '../../errors.ts'
 import type { OpenBody } from '../../model/source.ts'
 import { newOwner, ownerLiveness, ownProcess } from '../../process/process-identity.ts'
 import { writeAt } from '../../sinks/disk/bytes.ts'
@@ -104,8 +105,12 @@ async function complete(
   sums: readonly Sum[],
   options: CompleteOptions,
 ): Promise<keyof Completed> {
-  if (await isThere(join(place.root, line.path))) return 'there'
   try {
+    const found = await translated(`look at ${line.path}`, () => lookAt(join(place.root, line.path)))
+    if (found) {
+      refuseOther(found, line)
+      return 'there'
+    }
     await translated(`write ${line.path}`, () => fetchOne(place, line, sums, options))
     options.onFile(line, undefined)
     return 'fetched'
@@ -128,8 +133,20 @@ async function removeParts(root: string): Promise<void> {
   }
 }
 
-async function isThere(path: string): Promise<boolean> {
-  return (await lstat(path).catch(() => undefined)) !== undefined
+function lookAt(path: string): Promise<Stats | undefined> {
+  return lstat(path).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  })
+}
+
+/** Its bytes are compared by `checkBag`. Rejects with `BAG_INVALID` for what cannot be the file. */
+function refuseOther(found: Stats, { path, size }: FetchLine): void {
+  const why = found.isFile()
+    ? size !== undefined && found.size !== size && `it has ${found.size} bytes, and fetch.txt says ${size}`
+    : 'it is there, and is no file'
+  if (why === false) return
+  throw new DataferryError('BAG_INVALID', `${path} is in the way: ${why}.`, { advice: 'Move it out of the bag.' })
 }
 
 async function fetchOne(
@@ -143,7 +160,7 @@ async function fetchOne(
   const target = join(root, line.path)
   const inside = await realpath(root)
   let folder = dirname(target)
-  while (!(await isThere(folder))) folder = dirname(folder)
+  while (!(await lookAt(folder))) folder = dirname(folder)
   if (!`${await realpath(folder)}${sep}`.startsWith(`${inside}${sep}`)) {
     throw new DataferryError('BAG_INVALID', `${line.path} is refused: a link leads out of the bag.`)
   }

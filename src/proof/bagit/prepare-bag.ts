@@ -2,7 +2,7 @@ import { DataferryError } from '../../errors.ts'
 import { ALGORITHMS, type Algorithm } from '../../model/checksum.ts'
 import type { Description } from '../description.ts'
 import type { Holding } from '../holding.ts'
-import { missingProblem } from '../missing-problem.ts'
+import { MISSING_FILE, missingProblem, missingText } from '../missing-problem.ts'
 import { oreCatalog } from '../ore-files.ts'
 import type { Serialization } from '../pack/pack-entry.ts'
 import { pidUrl } from '../../model/pid-url.ts'
@@ -64,7 +64,7 @@ export function prepareBag(subject: BagSubject, options: BagOptions): PreparedBa
   const tagFiles = new Map<string, Uint8Array | string>()
   for (const [file, bytes] of subject.metadata) tagFiles.set(`metadata/${file}`, bytes)
   for (const [file, fields] of others) tagFiles.set(file, tagFileText(fields))
-  if (allowMissing && holding.missing.length > 0) tagFiles.set('metadata/missing.txt', missingText(holding))
+  if (allowMissing && holding.missing.length > 0) tagFiles.set(`metadata/${MISSING_FILE}`, missingText(holding))
   const lack = allowMissing ? undefined : missingProblem(holding)
   const problems = lack === undefined ? [] : [lack]
   if (profile) {
@@ -104,10 +104,6 @@ function tagAlgorithmsOf(algorithms: readonly Algorithm[], profile: Profile | un
   const required = ALGORITHMS.filter((one) => profile?.['Tag-Manifests-Required']?.includes(one))
   const same = algorithms.filter((one) => allowed?.includes(one) ?? true)
   return [...new Set([...required, ...same])]
-}
-
-function missingText({ missing }: BagSubject['holding']): string {
-  return missing.map(({ path, why }) => `${why}\t${path}\n`).join('')
 }
 
 /** The fields of `bag-info.txt`, in the order of Dataverse's own, and those that a profile wants in other files. */

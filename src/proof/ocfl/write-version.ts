@@ -4,6 +4,7 @@ import type { Algorithm } from '../../model/checksum.ts'
 import { checksumsOf } from '../../model/receipt.ts'
 import { translated } from '../disk-errors.ts'
 import type { DatasetVersion, Holding, HoldingFile } from '../holding.ts'
+import { MISSING_FILE } from '../missing-problem.ts'
 import { inMemory } from '../pack/pack-entry.ts'
 import { verifiedBytes, type ReadHeld } from '../verified-bytes.ts'
 import { Contents } from './contents.ts'
@@ -253,9 +254,10 @@ class Version {
     this.#state.set(path, digest)
   }
 
-  /** Takes over the metadata of the same version that this run could not get. */
+  /** Takes over the metadata of the same version that this run could not get. What was missing then may be here now. */
   keepMetadata(state: Readonly<Record<string, readonly string[]>>): void {
     for (const [path, digest] of byPath(state)) {
+      if (path === `${METADATA}${MISSING_FILE}`) continue
       if (path.startsWith(METADATA) && !this.#state.has(path)) this.#state.set(path, digest)
     }
   }
