@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto'
-import { basename, dirname } from 'node:path/posix'
 import { z } from 'zod'
 import { recordText } from '../batch/record.ts'
 import { parseJson } from '../json/parse-json.ts'
-import { parseChecksum } from '../model/checksum.ts'
+import { parseChecksum, sameChecksum, type Checksum } from '../model/checksum.ts'
 import { checksumsOf } from '../model/receipt.ts'
 import type { Records } from '../sinks/sink.ts'
 import { names, type MirrorOrder } from './order.ts'
-import { shownPath, versionFolder } from './shown-path.ts'
+import { versionFolder } from './shown-path.ts'
 import { isHeld, type HeldFile, type HeldVersion, type MirroredDataset } from './state.ts'
 
 /** The server's own description, and beside it what that lacks. */
@@ -64,18 +63,12 @@ export function isDescribedAnew(versions: readonly HeldVersion[], known: Readonl
 function sidecarOf(bytes: Uint8Array | undefined, top: string, files: readonly HeldFile[]): string | undefined {
   const croissant = croissantSchema.safeParse(parseJson(Buffer.from(bytes ?? []).toString('utf8'))).data
   if (!croissant) return undefined
-  const held = files.filter(isHeld)
-  const byId = new Map(held.map((file) => [String(file.file), file]))
-  const byPath = new Map(held.map((file) => [file.path, file]))
+  const known = new KnownFiles(files.filter(isHeld), top)
   const distribution: FileObject[] = []
   for (const one of croissant.distribution) {
     const object = fileObjectSchema.safeParse(one).data
     if (!object || typeof object['sha256'] === 'string') continue
-    const id = /\/api\/access\/datafile\/(\d{1,18})(?:\?format=original)?$/.exec(object.contentUrl ?? '')?.[1]
-    // Of files with a PID of their own the address has that.
-    const file = id === undefined ? byPath.get(placeOf(object, top)) : byId.get(id)
-    const sha256 =
-      file && isSame(object, file) && checksumsOf(file).find(({ algorithm }) => algorithm === 'sha256')?.hex
+    const sha256 = known.sha256(object)
     if (!sha256) continue
     const { '@id': objectId, contentUrl } = object
     distribution.push({ '@type': 'cr:FileObject', '@id': objectId, contentUrl, sha256 })
@@ -87,19 +80,58 @@ function sidecarOf(bytes: Uint8Array | undefined, top: string, files: readonly H
 
 const CONTEXT = { '@vocab': 'https://schema.org/', sc: 'https://schema.org/', cr: 'http://mlcommons.org/croissant/' }
 
-/** Where a mirror keeps the file that an export names by its folder and name. */
-function placeOf({ '@id': id }: FileObject, top: string): string {
-  const directory = dirname(id)
-  return shownPath(top, directory === '.' ? '' : directory, basename(id))
+/** The SHA-256 of held files, by what an export says of them. */
+class KnownFiles {
+  readonly #byId = new Map<string, HeldFile>()
+  /** Of the files of one version that have a digest: undefined where it is not known. */
+  readonly #byDigest = new Map<string, Set<string | undefined>>()
+
+  /** @param top the folder of the version */
+  constructor(held: readonly HeldFile[], top: string) {
+    for (const file of held) {
+      this.#byId.set(String(file.file), file)
+      if (!file.path.startsWith(`${top}/`)) continue
+      for (const digest of checksumsOf(file)) {
+        const known = this.#byDigest.get(keyOf(digest)) ?? new Set()
+        this.#byDigest.set(keyOf(digest), known.add(sha256Of(file)))
+      }
+    }
+  }
+
+  /** Of bytes that have the published checksum; undefined: it is not known, or not which one it is. */
+  sha256(object: FileObject): string | undefined {
+    const id = /\/api\/access\/datafile\/(\d{1,18})(?:\?format=original)?$/.exec(object.contentUrl ?? '')?.[1]
+    const published = publishedOf(object)
+    if (id !== undefined) {
+      const file = this.#byId.get(id)
+      const isSame = file && checksumsOf(file).some((one) => published.some((other) => sameChecksum(one, other)))
+      return isSame ? sha256Of(file) : undefined
+    }
+    if (!PID_ADDRESS.test(object.contentUrl ?? '')) return undefined
+    // The address has the PID, which a mirror does not know, and the name is HTML: `B&auml;r.txt`.
+    const found = new Set(published.flatMap((one) => [...(this.#byDigest.get(keyOf(one)) ?? [])]))
+    const [sha256] = found
+    return found.size === 1 ? sha256 : undefined
+  }
+}
+
+/** Of the uploaded form of a file that has a PID of its own. */
+const PID_ADDRESS = /\/api\/access\/datafile\/:persistentId\?persistentId=[^&]+(?:&format=original)?$/
+
+function keyOf({ algorithm, hex }: Checksum): string {
+  return `${algorithm} ${hex}`
+}
+
+function sha256Of(file: HeldFile): string | undefined {
+  return checksumsOf(file).find(({ algorithm }) => algorithm === 'sha256')?.hex
 }
 
 /**
- * Whether what the export says of a file is of the bytes that are held: it has the published checksum under the name of its algorithm.
+ * The checksums of a file object, under the names of their algorithms.
  * @see CroissantExportUtil.java: `md5`, but also `sha-1`, `sha-256` and `sha-512`, which Croissant does not know
  */
-function isSame(object: FileObject, file: HeldFile): boolean {
-  return Object.entries(object).some(([name, value]) => {
-    const published = typeof value === 'string' ? parseChecksum(name, value) : undefined
-    return checksumsOf(file).some(({ algorithm, hex }) => algorithm === published?.algorithm && hex === published.hex)
-  })
+function publishedOf(object: FileObject): readonly Checksum[] {
+  return Object.entries(object).flatMap(([name, value]) =>
+    typeof value === 'string' ? (parseChecksum(name, value) ?? []) : [],
+  )
 }

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { withSidecars } from '../../src/mirror/croissant.ts'
 import { names, type MirrorOrder } from '../../src/mirror/order.ts'
 import type { HeldFile, HeldVersion } from '../../src/mirror/state.ts'
@@ -66,10 +66,25 @@ it('so does one whose SHA-256 stands under a name that Croissant does not know',
   expect(made?.distribution).toEqual(LACKING)
 })
 
-it('a file with a PID of its own is found by its folder and name', async () => {
-  const contentUrl = 'http://localhost:8080/api/access/datafile/:persistentId?persistentId=doi:10.5072/FK2/CY7BWA/X'
-  const made = await sidecar([{ ...FILE, '@id': 'code/a:b.py', contentUrl }], held({ path: `${FOLDER}/code/a_b.py` }))
-  expect(made?.distribution).toEqual([{ ...LACKING[0], '@id': 'code/a:b.py', contentUrl }])
+describe('a file with a PID of its own', () => {
+  const contentUrl =
+    'http://localhost:8080/api/access/datafile/:persistentId?persistentId=doi:10.5072/FK2/CY7BWA/X&format=original'
+  // What Dataverse 6.11 says of `Bär & (Söhne).txt`.
+  const object = { ...FILE, '@id': 'dir one/B&auml;r &amp; (S&ouml;hne).txt', contentUrl }
+
+  it('is found by its bytes: the name in the export is HTML, and not always that of the file here', async () => {
+    const made = await sidecar([object], held({ path: `${FOLDER}/dir one/Bär & (Söhne) (2).txt` }))
+    expect(made?.distribution).toEqual([{ ...LACKING[0], '@id': object['@id'], contentUrl }])
+  })
+
+  it.each([
+    ['bytes are not known by their SHA-256', object, held({ digests: [] })],
+    ['bytes are others', { ...object, md5: '0'.repeat(32) }, held()],
+    ['bytes are held in another dataset alone', object, held({ path: 'doi-10.5072-FK2-OTHER/x' })],
+    ['address is of another form', { ...object, contentUrl: `${contentUrl}&x=1` }, held()],
+  ])('gets nothing where its %s', async (_, one, file) => {
+    expect(await sidecar([one], file)).toBeUndefined()
+  })
 })
 
 it.each([

@@ -46,14 +46,14 @@ it('a file whose name was changed here is known by its id, and not taken for one
   expect(map.of(file('case (2).txt', { id: page(4) }))).toBeUndefined()
 })
 
-it('a file with a PID is known by that, in any case', () => {
-  const pid = 'https://doi.org/10.5072/FK2/A/B'
+it('a file with a PID is known by that, in any case and form', () => {
+  const pid = 'doi:10.5072/FK2/A/B'
   const map = mapOf({ id: pid, name: 'a.txt', type: 'a/a' })
-  expect(map.of(file('b.txt', { id: 'doi:10.5072/fk2/a/b' }))).toEqual({ id: pid, contentType: 'a/a' })
+  expect(map.of(file('b.txt', { id: 'https://doi.org/10.5072/fk2/a/b' }))).toEqual({ id: pid, contentType: 'a/a' })
 })
 
 it('a file with a PID of which only the id of the server is known is known by its safe name and its bytes', () => {
-  const pid = 'https://doi.org/10.5072/FK2/A/B'
+  const pid = 'doi:10.5072/FK2/A/B'
   const map = mapOf({ id: pid, name: 'a:b.txt', folder: 'sub', type: 'a/a', md5: MD5.toUpperCase() })
   expect(map.of(file('sub/a_b.txt', { id: page(7) }))).toEqual({ id: pid, contentType: 'a/a' })
   const other = { id: page(7), checksum: { algorithm: 'md5', hex: OTHER } } as const
