@@ -235,6 +235,13 @@ export function describeOcflMirror(on: string, homeOf: () => Promise<MirrorHome>
         expect(report['problems']).toEqual([expect.objectContaining({ dataset: A, code: 'OCFL_REFUSED' })])
       }
       expect(await home.files(objectOf(A))).toEqual(before)
+      const status = await home.cli('mirror', 'status', 'm', ...to)
+      const words = status.stdout.replaceAll(/\s+/g, ' ')
+      expect(words).toContain('1 object could not be written')
+      expect(words).toContain(`${A} The object of ${A} at ${usualLayout().pathOf(A)} is left as it is:`)
+      expect(words).toContain(`dataferry mirror run m --to ${home.destination}`)
+      const json = await home.cli('mirror', 'status', 'm', ...to, '--json')
+      expect(json.stdout).toContain(`{"event":"unstored","dataset":"${A}","code":"OCFL_REFUSED"`)
       expect((await stored(B)).version('2.0')).toEqual({ 'c.txt': 'gamma', 'more.txt': 'more' })
       // What came is kept until the object can be written, and not fetched again.
       await home.place.remove(`${objectOf(A)}/v2/content/theirs.txt`)

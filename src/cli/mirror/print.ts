@@ -11,6 +11,7 @@ import type { Records, Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { pasted } from '../pasted.ts'
 import { placeFor } from '../places.ts'
+import { printMending, printUnstored } from './print-unstored.ts'
 import { formatBytes, formatCount, formatDuration, plural } from '../../model/format.ts'
 
 /** Rows that are shown of a run; the rest is counted. */
@@ -38,6 +39,7 @@ export async function printRun(context: Context, sink: Sink, order: MirrorOrder,
     out.line(`    ${dataset}`)
     out.paragraph(`      ${message} (${code})`)
   }
+  if (report.problems.some(({ code }) => code === 'OCFL_REFUSED')) printMending(context, sink, order)
   if (report.files.failed > 0) await printMissing(context, sink.records, name, report.files.missing)
   const files = placeFor(out, sink.url)
   out.line(`files    ${files}${layout === 'ocfl' ? `/${rootOf(order)}` : ''}`)
@@ -143,7 +145,9 @@ export async function printStatus(
   const last = state && (await readRun(records, name, state.run))
   const sums = { current: 0, bytes: 0, aside: 0, missing: 0 }
   const states: Record<string, number> = {}
+  const unstored = { some: [] as string[], count: 0 }
   for await (const dataset of heldDatasets(records, name)) {
+    if (dataset.unstored && unstored.count++ < SHOWN) unstored.some.push(dataset.pid)
     states[dataset.state] = (states[dataset.state] ?? 0) + 1
     for (const key of ['current', 'bytes', 'aside', 'missing'] as const) sums[key] += dataset.files[key]
   }
@@ -157,9 +161,13 @@ export async function printStatus(
     files: sums,
     last: last ?? null,
     fullSweepSince: fullSweep ?? null,
+    unstored: unstored.count,
     unfinished: pending ? { startedAt: pending.startedAt, phase: pending.phase } : null,
   })
   if (out.json) {
+    for await (const { pid, unstored: is } of heldDatasets(records, name)) {
+      if (is) out.record({ event: 'unstored', ...last?.problems.find(({ dataset }) => dataset === pid), dataset: pid })
+    }
     for await (const file of missingFiles(records, name, heldDatasets(records, name)))
       out.record({ event: 'missing', ...file })
     return
@@ -171,6 +179,7 @@ export async function printStatus(
     `${padded(sums.current)} files (${formatBytes(sums.bytes)}), ${formatCount(sums.aside)} kept aside, ${formatCount(sums.missing)} missing`,
   )
   await printMissing(context, records, name, sums.missing)
+  printUnstored(context, sink, order, unstored, last)
   if (last) out.line(`last run    ${last.finishedAt}, ${last.complete ? 'complete' : 'not complete'}`)
   else out.line('It has not been run yet.')
   if (fullSweep !== undefined) out.line(`full sweep  every dataset has been looked at since ${fullSweep}`)
