@@ -52,6 +52,7 @@ export const names = {
   lease: (mirror: string) => `${MIRRORS}/${mirror}/lease.json`,
   state: (mirror: string) => `${MIRRORS}/${mirror}/state.json`,
   files: (mirror: string, dataset: number) => `${MIRRORS}/${mirror}/files/${dataset}.json`,
+  allFiles: (mirror: string) => `${MIRRORS}/${mirror}/files`,
   metadata: (mirror: string, folder: string, version: string, file: string) =>
     `${MIRRORS}/${mirror}/metadata/${folder}/v${version}/${file}`,
   run: (mirror: string, run: string, file: string) => `${MIRRORS}/${mirror}/runs/${run}/${file}`,
@@ -92,10 +93,13 @@ export async function writeOrder(records: Records, order: MirrorOrder): Promise<
 /** Names of the mirrors of a destination. */
 export async function listMirrors(records: Records): Promise<readonly string[]> {
   const found: string[] = []
-  for (const name of await records.folders(MIRRORS)) {
-    if (NAME.test(name) && (await records.read(names.order(name)))) found.push(name)
-  }
+  for (const name of await mirrorFolders(records)) if (await records.read(names.order(name))) found.push(name)
   return found
+}
+
+/** The same, also where the standing order is lost. */
+export async function mirrorFolders(records: Records): Promise<readonly string[]> {
+  return (await records.folders(MIRRORS)).filter((name) => NAME.test(name))
 }
 
 /** `collection climate`, for people. */

@@ -4,33 +4,27 @@ import type { Finding, KnownBy } from '../batch/verify-destination.ts'
 import type { FindItem } from '../batch/wanted-rows.ts'
 import type { Item } from '../model/item.ts'
 import type { Records } from '../sinks/sink.ts'
-import { listMirrors, names, readOrder, type MirrorOrder } from './order.ts'
-import {
-  heldDatasets,
-  isHeld,
-  isShown,
-  placeOf,
-  readFiles,
-  readState,
-  type DatasetState,
-  type HeldFile,
-} from './state.ts'
+import { checkRecords, hasRun, ifReadable, readableDatasets } from './check-records.ts'
+import { listMirrors, mirrorFolders, names, readOrder, type MirrorOrder } from './order.ts'
+import { isHeld, isShown, placeOf, readFiles, readState, type DatasetState, type HeldFile } from './state.ts'
 
 /** What the mirrors of a destination say is there, and what they lack, under a name for each mirror. */
 export async function* mirrorReceipts(
   records: Records,
 ): AsyncGenerator<{ readonly id: string; readonly receipts: AsyncIterable<Stated | Unfetched> }> {
-  for (const mirror of await listMirrors(records)) yield { id: idOf(mirror), receipts: receiptsOf(records, mirror) }
+  for (const mirror of await mirrorFolders(records)) {
+    if (await hasRun(records, mirror)) yield { id: idOf(mirror), receipts: receiptsOf(records, mirror) }
+  }
 }
 
 /** In these a dataset is asked for again; of one that has left, what never came is no longer expected. */
 const WANTED: readonly DatasetState[] = ['current', 'denied']
 
 async function* receiptsOf(records: Records, mirror: string): AsyncGenerator<Stated | Unfetched> {
-  const state = await readState(records, mirror)
+  const state = await ifReadable(readState(records, mirror))
   if (!state) return
-  for await (const { id, pid: dataset, state: is } of heldDatasets(records, mirror)) {
-    for (const file of await readFiles(records, mirror, id)) {
+  for await (const { id, pid: dataset, state: is } of readableDatasets(records, mirror)) {
+    for (const file of (await ifReadable(readFiles(records, mirror, id))) ?? []) {
       if (!isHeld(file)) {
         const { path, code: why, withheld } = file
         // What the server withholds is not owed: runs of the mirror end well without it, too.
@@ -71,9 +65,9 @@ interface Mirrored {
 }
 
 async function mirrored(records: Records, mirror: string, dataset: number): Promise<Mirrored | undefined> {
-  const order = await readOrder(records, mirror)
+  const order = await ifReadable(readOrder(records, mirror))
   if (!order) return undefined
-  const files = await readFiles(records, order.name, dataset)
+  const files = (await ifReadable(readFiles(records, order.name, dataset))) ?? []
   return { order, files: new Map(files.map((file) => [placeOf(file), file])) }
 }
 
@@ -95,10 +89,11 @@ export function idOf(mirror: string): string {
   return `mirror-${mirror}`
 }
 
-/** Compares the metadata that mirrors keep with what was written. */
-export async function* verifyMetadata(records: Records): AsyncGenerator<Finding> {
-  for (const mirror of await listMirrors(records)) {
-    for await (const { id, pid: dataset, folder, versions } of heldDatasets(records, mirror)) {
+/** Looks at the records of mirrors, and compares the metadata that they keep with what was written. */
+export async function* verifyMirrors(records: Records): AsyncGenerator<Finding> {
+  yield* checkRecords(records)
+  for (const mirror of await mirrorFolders(records)) {
+    for await (const { id, pid: dataset, folder, versions } of readableDatasets(records, mirror)) {
       for (const { number, metadata = {} } of versions) {
         for (const [file, expected] of Object.entries(metadata)) {
           const name = names.metadata(mirror, folder, number, file)

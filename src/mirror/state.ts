@@ -171,12 +171,22 @@ export async function* heldDatasets(records: Records, mirror: string): AsyncGene
 
 /** The lines of a log, each checked. Rejects with `RECORD_UNREADABLE`. */
 export async function* readLines<T>(records: Records, name: string, schema: z.ZodType<T>): AsyncGenerator<T, void> {
+  for await (const { n, value } of eachLine(records, name, schema)) {
+    if (value === undefined) throw unreadable(`Line ${n} of .dataferry/${name} is damaged.`)
+    yield value
+  }
+}
+
+/** The lines of a log by their number, from 1; without a value those that are damaged. */
+export async function* eachLine<T>(
+  records: Records,
+  name: string,
+  schema: z.ZodType<T>,
+): AsyncGenerator<{ readonly n: number; readonly value: T | undefined }, void> {
   let n = 0
   for await (const { text } of recordLines(records.streamLog(name, 0))) {
-    n++
     const parsed = schema.safeParse(text === undefined ? undefined : parseJson(text))
-    if (!parsed.success) throw unreadable(`Line ${n} of .dataferry/${name} is damaged.`)
-    yield parsed.data
+    yield { n: ++n, value: parsed.success ? parsed.data : undefined }
   }
 }
 

@@ -146,7 +146,7 @@ it('reads again only what was found wrong or not verified, looks at old findings
   await writeFile(data('c'), BAD)
   expect((await repair()).stdout).toContain('1 file repaired')
   const summary = JSON.parse(await readFile(data('.dataferry/verified/summary.json'), 'utf8')) as { open: unknown }
-  expect(summary.open).toEqual({ missing: 0, changed: 0, extra: 0 })
+  expect(summary.open).toEqual({ missing: 0, changed: 0, extra: 0, unfetched: 0 })
   expect((await repair('--full')).stdout).toContain('repaired  c')
 })
 

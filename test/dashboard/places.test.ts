@@ -151,8 +151,8 @@ it('what was verified is told from the summary of each destination, and what is 
       lastFull: at,
       oldest: { path: 'a.csv' },
       readLately: amount,
-      open: { missing: 1, changed: 0, extra: 0 },
-      openOf: [{ batch: batch.id, mirror: null, missing: 1, changed: 0 }],
+      open: { missing: 1, changed: 0, extra: 0, unfetched: 0 },
+      openOf: [{ batch: batch.id, mirror: null, missing: 1, changed: 0, unfetched: 0 }],
       findings: [{ path: 'b.csv', state: 'missing', batch: batch.id }],
     },
   })

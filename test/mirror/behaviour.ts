@@ -13,6 +13,7 @@ const A = 'doi:10.5072/FK2/A'
 const B = 'doi:10.5072/FK2/B'
 const ASIDE = '.dataferry/mirrors/m/superseded'
 const METADATA = '.dataferry/mirrors/m/metadata'
+const RUNS = '.dataferry/mirrors/m/runs'
 
 /** What a mirror promises wherever it is kept. */
 export function describeMirror(on: string, homeOf: () => Promise<MirrorHome>): void {
@@ -539,7 +540,7 @@ export function describeMirror(on: string, homeOf: () => Promise<MirrorHome>): v
           expect.stringContaining('1 file repaired (5 B), 1 not'),
         ])
         expect(await home.files()).toEqual(good)
-        expect(stdout).toMatch(/the damaged file: \.dataferry\/repair\/\S+\/aside\/doi-10\.5072-FK2-B\/c\.txt/)
+        expect(await home.files('.dataferry/repair')).toEqual({})
         const copy = folderPlace(join(home.folder, 'copy'))
         await copy.write(superseded, 'alpha')
         const restored = await home.cli('repair', home.destination, '--from', copy.url)
@@ -591,6 +592,10 @@ export function describeMirror(on: string, homeOf: () => Promise<MirrorHome>): v
         expect(text).toContain('"size":8')
         // As versions before wrote it.
         await home.place.write(record, text.replace('"size":8,', ''))
+        for (const [path, list] of Object.entries(await home.files(RUNS))) {
+          if (!path.endsWith('/datasets.ndjson')) continue
+          await home.place.write(`${RUNS}/${path}`, list.replaceAll(/,"filesSha256":"\w+"/g, ''))
+        }
         expect((await home.cli('verify', home.destination)).code).toBe(0)
         await home.place.write('doi-10.5072-FK2-T/t.csv', 'a,b\n1,3\n')
         expect((await home.cli('verify', home.destination)).code).toBe(1)

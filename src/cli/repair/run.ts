@@ -3,7 +3,7 @@ import { listBatches } from '../../batch/folder.ts'
 import { newVerifyProgress, verifyDestination, type Finding } from '../../batch/verify-destination.ts'
 import { DataferryError } from '../../errors.ts'
 import { listMirrors } from '../../mirror/order.ts'
-import { verifyMetadata } from '../../mirror/proof.ts'
+import { verifyMirrors } from '../../mirror/proof.ts'
 import { DAY_MS } from '../../model/calendar.ts'
 import { plural } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
@@ -129,8 +129,8 @@ async function* withMetadata(
   isMeant: Looking['isMeant'],
 ): AsyncGenerator<Finding> {
   yield* findings
-  for await (const finding of verifyMetadata(records)) {
-    if ('batch' in finding && isMeant(finding)) yield finding
+  for await (const finding of verifyMirrors(records)) {
+    if (!('batch' in finding) || isMeant(finding)) yield finding
   }
 }
 
@@ -148,7 +148,7 @@ function nothingDone({ out }: Context, sink: Sink, wrong: number, others: number
 function tellUnreadable({ out }: Context, unreadable: number): ExitCode {
   if (unreadable === 0) return 0
   const what = plural(unreadable, 'record is', 'records are')
-  out.paragraph(`${what} unreadable: whether the files that they speak of are right is not known.`, 'bad')
+  out.paragraph(`${what} unreadable: whether all files that are named there are right is not known.`, 'bad')
   return 1
 }
 

@@ -1,5 +1,7 @@
 import { readReport } from '../../batch/report.ts'
 import type { Finding } from '../../batch/verify-destination.ts'
+import { DataferryError } from '../../errors.ts'
+import type { NeverRun } from '../../mirror/check-records.ts'
 import type { BatchId } from '../../model/batch.ts'
 import { formatCount, plural } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
@@ -20,10 +22,32 @@ export class NeverFetched {
   readonly #batches = new Map<BatchId, number>()
   /** Batches that were only planned, and how many files each has. */
   readonly #drafts = new Map<BatchId, number>()
+  /** Mirrors that have not finished a run. */
+  readonly #neverRun: NeverRun[] = []
   files = 0
 
   get hasDrafts(): boolean {
     return this.#drafts.size > 0
+  }
+
+  /** How many mirrors have begun their first run and not finished it: nobody knows yet what these lack. */
+  get begun(): number {
+    return this.#neverRun.filter(({ hasBegun }) => hasBegun).length
+  }
+
+  /** Why there is nothing to verify, where only mirrors are there that have not finished a run. */
+  whyNothing(config: Context['config'], sink: Sink): DataferryError | undefined {
+    const [first] = this.#neverRun
+    if (!first) return undefined
+    const message = `There is nothing to compare with. ${told(first)}`
+    return new DataferryError('NO_RECORDS', message, {
+      advice: 'To run it:',
+      command: runLine(config, sink, first.mirror),
+    })
+  }
+
+  addNeverRun(mirror: NeverRun): void {
+    this.#neverRun.push(mirror)
   }
 
   /** Nobody has asked for the files of a draft yet, so that they are not missed. */
@@ -42,10 +66,15 @@ export class NeverFetched {
   /** Says which command goes on with each batch and mirror, as they are now. */
   async tell({ out, config }: Context, sink: Sink): Promise<void> {
     const place = shownUrl(sink.url)
+    for (const one of this.#neverRun) {
+      out.record({ event: 'never-run', ...one })
+      out.line(told(one), one.hasBegun ? 'bad' : 'warn')
+      out.line(`  ${runLine(config, sink, one.mirror)}`)
+    }
     for (const [mirror, files] of this.#mirrors) {
       out.record({ event: 'never-fetched', mirror, files })
       out.line(`To try again what the mirror ${mirror} lacks (with --full also what the server withholds):`)
-      out.line(`  ${pasted(config, 'mirror', ['run', mirror, '--to', place])}`)
+      out.line(`  ${runLine(config, sink, mirror)}`)
     }
     const standings: Record<Standing, BatchId[]> = { open: [], failed: [], 'failed for good': [], unknown: [] }
     for (const [batch, files] of this.#batches) {
@@ -73,6 +102,16 @@ export class NeverFetched {
       out.line(`  ${pasted(config, 'verify', [place, '--wanted', 'wanted.csv'])}`)
     }
   }
+}
+
+function told({ mirror, hasBegun }: NeverRun): string {
+  return hasBegun
+    ? `The mirror ${mirror} has not finished its first run: what it lacks is not known.`
+    : `The mirror ${mirror} has never been run.`
+}
+
+function runLine(config: Context['config'], { url }: Sink, mirror: string): string {
+  return pasted(config, 'mirror', ['run', mirror, '--to', shownUrl(url)])
 }
 
 async function standingOf({ records }: Sink, batch: BatchId): Promise<Standing> {

@@ -1,7 +1,8 @@
 import { anySignal } from '../../async/any-signal.ts'
 import { newVerifyProgress, verifyDestination, type Finding } from '../../batch/verify-destination.ts'
 import { DataferryError, isAbort } from '../../errors.ts'
-import { verifyMetadata } from '../../mirror/proof.ts'
+import { neverRun } from '../../mirror/check-records.ts'
+import { verifyMirrors } from '../../mirror/proof.ts'
 import { formatBytes, formatCount } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
 import { unfinishedOfMirrors } from '../../proof/ocfl/unfinished.ts'
@@ -65,6 +66,7 @@ async function verifyAt(context: Context, sink: Sink): Promise<ExitCode> {
   const tally = new VerifyTally()
   const dataset = datasetOf(sink.records)
   const signal = anySignal(context.signal, kept.lost)
+  for await (const one of neverRun(sink.records)) tally.neverFetched.addNeverRun(one)
   for await (const finding of findingsAt({ ...context, signal }, sink, tally, share)) {
     tally.add(finding)
     await kept.add(finding)
@@ -91,7 +93,7 @@ async function verifyAt(context: Context, sink: Sink): Promise<ExitCode> {
   await tally.neverFetched.tell(context, sink)
   tellHowToFinish(context, sink, unfinished)
   await wanted?.write(context, sink.url)
-  return tally.wrong + unfinished.size + (rolling?.rolling?.openLeft ?? 0) === 0 ? 0 : 1
+  return tally.wrong + tally.neverFetched.begun + unfinished.size + (rolling?.rolling?.openLeft ?? 0) === 0 ? 0 : 1
 }
 
 /** Every finding, while the progress is shown. */
@@ -122,9 +124,10 @@ async function* findingsAt(
   }))
   try {
     yield* findings
-    yield* verifyMetadata(sink.records)
+    yield* verifyMirrors(sink.records)
   } catch (error) {
-    if (!tally.neverFetched.hasDrafts || !(error instanceof DataferryError) || error.code !== 'NO_RECORDS') throw error
+    if (!(error instanceof DataferryError) || error.code !== 'NO_RECORDS') throw error
+    if (!tally.neverFetched.hasDrafts) throw tally.neverFetched.whyNothing(context.config, sink) ?? error
     throw new DataferryError(error.code, error.message, { advice: 'To fetch it:', command: resumeLine(context, sink) })
   } finally {
     await shown.stop()
@@ -153,7 +156,7 @@ function printTally(
     ...counted(found.changed, 'changed'),
     ...counted(found.extra, 'extra'),
     ...counted(found.unfetched, 'never fetched'),
-    ...counted(found.unreadable, 'unreadable records'),
+    ...counted(found.unreadable, found.unreadable === 1 ? 'unreadable record' : 'unreadable records'),
   ]
   out.paragraph(`${shownUrl(sink.url)}: ${parts.join(', ')}`, wrong === 0 ? 'good' : 'bad')
   if (rolled) out.paragraph(rollingText(read, rolled))

@@ -319,12 +319,21 @@ export const proofSchema = z.object({
       oldest: z.object({ path: z.string(), at: time }).nullable().describe('what was read longest ago'),
       readLately: amountSchema.describe('in the last 30 days'),
       sizeOnly: count.describe('recorded without a checksum'),
-      open: z.object({ missing: count, changed: count, extra: count }).describe('findings that stand'),
+      open: z
+        .object({ missing: count, changed: count, extra: count, unfetched: count })
+        .describe('findings that stand'),
       openOf: z
-        .array(z.object({ ...ownerSchema, missing: count, changed: count }))
+        .array(z.object({ ...ownerSchema, missing: count, changed: count, unfetched: count }))
         .describe('by what they belong to, the most first; at most 100'),
       findings: z
-        .array(z.object({ path: z.string(), state: z.enum(['missing', 'changed', 'extra']), at: time, ...ownerSchema }))
+        .array(
+          z.object({
+            path: z.string(),
+            state: z.enum(['missing', 'changed', 'extra', 'unfetched']),
+            at: time,
+            ...ownerSchema,
+          }),
+        )
         .describe('the first 100 by path'),
     })
     .nullable()

@@ -105,19 +105,21 @@ function Results({ verified: { last, lastFull, oldest, readLately, sizeOnly } }:
 
 function Wrong({ verified, destination }: { readonly verified: Verified; readonly destination: string }) {
   const { open, openOf, findings } = verified
-  const all = open.missing + open.changed + open.extra
+  const all = open.missing + open.changed + open.extra + open.unfetched
   if (all === 0) return null
   return (
     <>
       <p class="hold">
         {plural(open.missing, 'file is', 'files are')} missing, {formatCount(open.changed)} changed;{' '}
         {formatCount(open.extra)} {open.extra === 1 ? 'is' : 'are'} there that no record knows.
+        {open.unfetched > 0 && ` ${plural(open.unfetched, 'file was', 'files were')} never fetched.`}
       </p>
       {openOf.length > 0 && (
         <ul class="examples" aria-label={`What is wrong at ${destination}`}>
-          {openOf.map(({ missing, changed, ...owner }) => (
+          {openOf.map(({ missing, changed, unfetched, ...owner }) => (
             <li key={`${owner.batch ?? ''} ${owner.mirror ?? ''}`}>
               <OwnerName owner={owner} />: {formatCount(missing)} missing, {formatCount(changed)} changed
+              {unfetched > 0 && `, ${formatCount(unfetched)} never fetched`}
             </li>
           ))}
         </ul>

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Stated } from '../../batch/known-paths.ts'
 import type { MirrorOrder } from '../../mirror/order.ts'
+import { ifReadable, readableDatasets } from '../../mirror/check-records.ts'
 import { idOf } from '../../mirror/proof.ts'
-import { heldDatasets, readFiles, readState } from '../../mirror/state.ts'
+import { readFiles, readState } from '../../mirror/state.ts'
 import type { Checksum } from '../../model/checksum.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import {
@@ -53,7 +54,7 @@ export function objectPaths(
 }
 
 async function* receiptsOf(sink: Sink, order: MirrorOrder, signal: AbortSignal): AsyncGenerator<Stated> {
-  const { finishedAt } = (await readState(sink.records, order.name)) ?? {}
+  const { finishedAt } = (await ifReadable(readState(sink.records, order.name))) ?? {}
   if (finishedAt === undefined) return
   const folder = rootOf(order)
   const root = await storageRootAt({ sink, folder, signal })
@@ -66,12 +67,12 @@ async function* receiptsOf(sink: Sink, order: MirrorOrder, signal: AbortSignal):
   const unfinished = new Set<string>()
   for await (const { object } of root.objects.showing()) unfinished.add(object)
   let isRoot = false
-  for await (const { id, pid, state } of heldDatasets(sink.records, order.name)) {
+  for await (const { id, pid, state } of readableDatasets(sink.records, order.name)) {
     if (state === 'purged' || state === 'linked') continue
     const object = root.layout.pathOf(pid)
     const found = await root.objects.list(object)
     if (found.length === 0) {
-      const files = await readFiles(sink.records, order.name, id)
+      const files = (await ifReadable(readFiles(sink.records, order.name, id))) ?? []
       // It was never stored.
       if (!files.some(({ content }) => content?.startsWith(`${folder}/${object}/`))) continue
     }

@@ -1,3 +1,4 @@
+import { ifReadable } from '../../mirror/check-records.ts'
 import { listMirrors, readOrder, type MirrorOrder } from '../../mirror/order.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import { rootOf } from './mirror-objects.ts'
@@ -37,10 +38,10 @@ export async function tidyMirrors(sink: Sink, signal: AbortSignal): Promise<void
   for await (const order of mirrorsOfObjects(sink)) await tidyStorageRoot({ sink, folder: rootOf(order), signal })
 }
 
-/** Mirrors with `--layout ocfl`. */
+/** Mirrors with `--layout ocfl` whose order can be read. */
 export async function* mirrorsOfObjects({ records }: Pick<Sink, 'records'>): AsyncGenerator<MirrorOrder, void> {
   for (const name of await listMirrors(records)) {
-    const order = await readOrder(records, name)
+    const order = await ifReadable(readOrder(records, name))
     if (order?.layout === 'ocfl') yield order
   }
 }

@@ -100,6 +100,7 @@ export class ResultsKeeper {
       case 'changed':
         return { ...seen, state, ...finding.found, expected: finding.expected, ...ownerOf(finding) }
       case 'unfetched':
+        return { ...seen, state, ...ownerOf(finding) }
       case 'unreadable':
         return undefined
     }

@@ -5,13 +5,17 @@ const size = z.number().int().nonnegative().optional()
 
 const owner = z.string().max(200).optional()
 
+/** States of findings that are open. */
+export const OPEN_STATES = ['missing', 'changed', 'extra', 'unfetched'] as const
+export type OpenState = (typeof OPEN_STATES)[number]
+
 /**
  * - `ok`: read, and as recorded; `size-only`: recorded without a checksum, so only its size was compared
- * - `missing`, `changed`, `extra`: wrong, and open until the file is found right or no record knows it any more
+ * - `missing`, `changed`, `extra`, `unfetched`: not right, and open until the file is found right or no record knows it any more
  */
 export const resultSchema = z.object({
   path: z.string(),
-  state: z.enum(['ok', 'size-only', 'missing', 'changed', 'extra']),
+  state: z.enum(['ok', 'size-only', ...OPEN_STATES]),
   at: z.iso.datetime(),
   /** Version of dataferry. */
   by: z.string(),

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { isUnreadable, parseRecord, recordText } from '../../batch/record.ts'
 import { DAY_MS } from '../../model/calendar.ts'
 import type { Records } from '../../sinks/sink.ts'
-import { resultSchema, type Result } from './result.ts'
+import { OPEN_STATES, resultSchema, type OpenState, type Result } from './result.ts'
 
 /** Name of the summary, relative to `.dataferry/`. */
 export const SUMMARY = 'verified/summary.json'
@@ -46,8 +46,10 @@ export type VerifyRun = Readonly<z.infer<typeof runSchema>>
 
 const findingSchema = resultSchema
   .pick({ path: true, at: true, batch: true, mirror: true })
-  .extend({ state: z.enum(['missing', 'changed', 'extra']) })
-const openOfSchema = resultSchema.pick({ batch: true, mirror: true }).extend({ missing: count, changed: count })
+  .extend({ state: z.enum(OPEN_STATES) })
+const openOfSchema = resultSchema
+  .pick({ batch: true, mirror: true })
+  .extend({ missing: count, changed: count, unfetched: count.default(0) })
 
 const summarySchema = z.object({
   v: z.literal(1),
@@ -61,7 +63,7 @@ const summarySchema = z.object({
   /** What was read longest ago. */
   oldest: z.object({ path: z.string(), at: z.iso.datetime() }).optional(),
   /** Findings that are open: nothing has found the file right since. */
-  open: z.object({ missing: count, changed: count, extra: count }),
+  open: z.object({ missing: count, changed: count, extra: count, unfetched: count.default(0) }),
   /** Files that are recorded without a checksum, so that only their size is compared. */
   sizeOnly: count,
   /** Some of the findings that are open, by path. */
@@ -104,7 +106,7 @@ const OWNERS = 100
 /** Sums up results as they are written. */
 export class SummaryOf {
   readonly #readOn = new Map<string, { files: number; bytes: number }>()
-  readonly #open = { missing: 0, changed: 0, extra: 0 }
+  readonly #open = { missing: 0, changed: 0, extra: 0, unfetched: 0 }
   #oldest: { path: string; at: string } | undefined
   #sizeOnly = 0
   readonly #findings: z.infer<typeof findingSchema>[] = []
@@ -123,13 +125,13 @@ export class SummaryOf {
     if (this.#oldest === undefined || at < this.#oldest.at) this.#oldest = { path, at }
   }
 
-  #addOpen({ path, at, batch, mirror }: Result, state: 'missing' | 'changed' | 'extra'): void {
+  #addOpen({ path, at, batch, mirror }: Result, state: OpenState): void {
     this.#open[state]++
     const owner = { ...(batch !== undefined && { batch }), ...(mirror !== undefined && { mirror }) }
     if (this.#findings.length < FINDINGS) this.#findings.push({ path, state, at, ...owner })
     if (state === 'extra') return
     const key = JSON.stringify(owner)
-    const open = this.#openOf.get(key) ?? { ...owner, missing: 0, changed: 0 }
+    const open = this.#openOf.get(key) ?? { ...owner, missing: 0, changed: 0, unfetched: 0 }
     this.#openOf.set(key, open)
     open[state]++
   }
@@ -149,7 +151,7 @@ export class SummaryOf {
       open: this.#open,
       sizeOnly: this.#sizeOnly,
       findings: this.#findings,
-      openOf: [...this.#openOf.values()].sort((a, b) => b.missing + b.changed - a.missing - a.changed).slice(0, OWNERS),
+      openOf: [...this.#openOf.values()].sort((a, b) => openIn(b) - openIn(a)).slice(0, OWNERS),
     }
   }
 }
@@ -161,6 +163,10 @@ export async function writeSummary(
   now: Date,
 ): Promise<void> {
   await records.write(SUMMARY, recordText(sum.of(await readVerifySummary(records), run, now)))
+}
+
+function openIn({ missing, changed, unfetched }: z.infer<typeof openOfSchema>): number {
+  return missing + changed + unfetched
 }
 
 function dayOf(time: string): string {

@@ -24,6 +24,8 @@ const rotten = (path: string): Finding => ({
 })
 const missing = (path: string): Finding => ({ state: 'missing', path, batch: 'b1', n: 0, expected: { size: 100 } })
 
+const never = (path: string): Finding => ({ state: 'unfetched', path, batch: 'b1', n: 9, why: undefined })
+
 const on = (day: number) => (): Date => new Date(Date.UTC(2026, 0, day, 12))
 
 async function begun(records: Records, day: number, findings: readonly Finding[]): Promise<ResultsKeeper> {
@@ -86,12 +88,21 @@ it('what a run that was cut short has seen counts from the next one on, also whe
 it('the summary tells what is open, what was read within some days, and what was read longest ago', async () => {
   const { records } = memorySink()
   await verified(records, 'full', 1, right('a'), right('b'), right('c'))
-  await verified(records, 'rolling', 20, right('c'), rotten('b'), missing('d'), { state: 'extra', path: 'e', size: 7 })
+  await verified(
+    records,
+    'rolling',
+    20,
+    right('c'),
+    rotten('b'),
+    missing('d'),
+    { state: 'extra', path: 'e', size: 7 },
+    never('f'),
+  )
   const summary = await readVerifySummary(records)
   if (!summary) throw new Error('no summary')
   expect(summary).toMatchObject({
     oldest: { path: 'a', at: on(1)().toISOString() },
-    open: { missing: 1, changed: 1, extra: 1 },
+    open: { missing: 1, changed: 1, extra: 1, unfetched: 1 },
     last: { mode: 'rolling', startedAt: on(20)().toISOString() },
     lastFull: { mode: 'full', startedAt: on(1)().toISOString() },
   })
@@ -100,8 +111,9 @@ it('the summary tells what is open, what was read within some days, and what was
     { path: 'b', state: 'changed', at, batch: 'b1' },
     { path: 'd', state: 'missing', at, batch: 'b1' },
     { path: 'e', state: 'extra', at },
+    { path: 'f', state: 'unfetched', at, batch: 'b1' },
   ])
-  expect(summary.openOf).toEqual([{ batch: 'b1', missing: 1, changed: 1 }])
+  expect(summary.openOf).toEqual([{ batch: 'b1', missing: 1, changed: 1, unfetched: 1 }])
   expect(readWithin(summary, 30, on(25)())).toEqual({ files: 3, bytes: 300 })
   expect(readWithin(summary, 7, on(25)())).toEqual({ files: 2, bytes: 200 })
   expect(readWithin(summary, 3, on(25)())).toEqual({ files: 0, bytes: 0 })
@@ -121,7 +133,7 @@ it('the summary stays small however much is open, names those with the most, and
   const summary = await readVerifySummary(records)
   expect(summary?.open.missing).toBe(300)
   expect([summary?.findings.length, summary?.openOf.length]).toEqual([100, 100])
-  expect(summary?.openOf[0]).toEqual({ batch: 'most', missing: 9, changed: 0 })
+  expect(summary?.openOf[0]).toEqual({ batch: 'most', missing: 9, changed: 0, unfetched: 0 })
   const { findings, openOf, ...older } = summary ?? {}
   expect(findings).not.toEqual(openOf)
   await records.write('verified/summary.json', JSON.stringify(older))
