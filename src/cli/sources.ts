@@ -63,12 +63,17 @@ const MOST_CONNECTIONS = 128
 /** A server that does not report its version within this time is down. */
 const IS_UP_MS = 10_000
 
+function keyOf(server: string, withToken: boolean): string {
+  return `${withToken ? 'token' : 'public'} ${server}`
+}
+
 /** The installations that this process may contact, over one pool of connections. */
 export class Sources {
   readonly #config: LoadedConfig
   readonly #allowed: ReadonlySet<string>
   readonly #http: Http
   readonly #clients = new Map<string, DataAccessApi>()
+  readonly #fileAccess = new Map<string, FileAccess>()
   readonly #limits = new Map<string, RateLimit>()
   /** Answers and bytes of each server. */
   readonly counts = new Counts()
@@ -100,7 +105,7 @@ export class Sources {
   }
 
   #client(server: string, withToken: boolean): DataAccessApi {
-    const key = `${withToken ? 'token' : 'public'} ${server}`
+    const key = keyOf(server, withToken)
     const known = this.#clients.get(key)
     if (known) return known
     const installation = this.#installation(server)
@@ -142,13 +147,22 @@ export class Sources {
     return new NativeApi({ ...this.#installation(server), ...callWaits(this.#config), takeSlot })
   }
 
-  /** Questions about access to files of one server. Throws `CONFIG_INVALID` for one that was not configured. */
+  /**
+   * Questions about access to files of one server, whose guestbooks are remembered for a while. Throws `CONFIG_INVALID` for one that
+   * was not configured.
+   * @param takeSlot that of the workers of this process
+   */
   fileAccess(server: string, withToken: boolean, takeSlot: TakeSlot): FileAccess {
+    const key = keyOf(server, withToken)
+    const known = this.#fileAccess.get(key)
+    if (known) return known
     const installation = this.#installation(server)
     // What fails is asked again with the next look or attempt.
     const calls = { retries: 0, takeSlot }
     const reach = { ...installation, ...(!withToken && { apiToken: undefined }), ...calls }
-    return new FileAccessApi(reach, responder(this.#config, server, withToken))
+    const access = new FileAccessApi(reach, responder(this.#config, server, withToken))
+    this.#fileAccess.set(key, access)
+    return access
   }
 
   /** The tokens of this process, which may come anew from their files. */

@@ -24,6 +24,7 @@ const SMALL = 'doi:10.5072/FK2/SMALL'
 const MIRRORED = 'doi:10.5072/FK2/MIRRORED'
 const TERMS = 'doi:10.5072/FK2/TERMS'
 const CLOSED = 'doi:10.5072/FK2/CLOSED'
+const CLOSED_FILES = Array.from({ length: 12 }, (_, i) => 901 + i)
 
 function world(): World {
   const made = new World()
@@ -37,7 +38,7 @@ function world(): World {
     id: 9,
     guestbook: BOOK,
     guestbookAtRequest: true,
-    files: [{ ...small(901), restricted: true }],
+    files: CLOSED_FILES.map((id) => ({ ...small(id), restricted: true })),
   })
   return made
 }
@@ -203,7 +204,7 @@ test('those who may edit a dataset need no answers', () =>
     expect(filesOf(2)).toHaveLength(before)
   }, 'editor'))
 
-test('a guestbook that is asked with a request for access is checked at planning, and answered once with the request', () =>
+test('a guestbook that is asked with a request for access is checked at planning, and answered once with each request', () =>
   withHome(async (_, dataferry) => {
     const args = ['run', CLOSED, '--request-access', '--yes']
     const wrong = join(folder, 'at-request.yaml')
@@ -212,14 +213,21 @@ test('a guestbook that is asked with a request for access is checked at planning
     expect(refused.code).toBe(2)
     expect(refused.stdout).toMatch(/What for\? +is required: Teaching \| Research/)
     expect(recordsOf(9)).toEqual([])
-    const { code, stderr } = await dataferry(...args, ...answers())
+    const asked = (): number => dataverse.requests.filter(({ url }) => url.includes('/guestbooks/')).length
+    const before = asked()
+    const { code, stderr } = await dataferry(...args, ...answers(), '--jobs', '1')
     expect({ code, stderr }).toMatchObject({ code: 1 })
-    expect(recordsOf(9)).toMatchObject([{ event: 'AccessRequest', user: '@jane', file: 901 }])
-    const granted = await fetch(`${dataverse.url}/api/access/datafile/901/grantAccess/@jane`, {
-      method: 'PUT',
-      headers: { 'X-Dataverse-key': 'owner' },
-    })
-    expect(granted.status).toBe(200)
+    const requested = [...recordsOf(9)].sort((a, b) => a.file - b.file)
+    expect(requested).toMatchObject(CLOSED_FILES.map((file) => ({ event: 'AccessRequest', user: '@jane', file })))
+    // Once at planning, and once for each of the files that were begun with at the same time.
+    expect(asked() - before).toBeLessThanOrEqual(1 + 4)
+    for (const file of CLOSED_FILES) {
+      const granted = await fetch(`${dataverse.url}/api/access/datafile/${file}/grantAccess/@jane`, {
+        method: 'PUT',
+        headers: { 'X-Dataverse-key': 'owner' },
+      })
+      expect(granted.status).toBe(200)
+    }
     expect((await dataferry(...args, ...answers())).code).toBe(0)
-    expect(recordsOf(9)).toHaveLength(1)
+    expect(recordsOf(9)).toHaveLength(CLOSED_FILES.length)
   }, 'jane'))
