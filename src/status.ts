@@ -3,7 +3,7 @@ import { DataferryError } from './errors.ts'
 import type { Ledger, LedgerEntry, Summary } from './ledger/ledger.ts'
 import type { Servers } from './ledger/servers.ts'
 import type { ServerState } from './ledger/server-state.ts'
-import type { ExpiringToken, HeardWorker, WorkerRecord, Workers } from './ledger/workers.ts'
+import type { ExpiringToken, HeardWorker, HeldItem, WorkerRecord, Workers } from './ledger/workers.ts'
 import { livenessOf } from './process/process-identity.ts'
 import type { JobCounts, Queues } from './queue/queues.ts'
 
@@ -79,7 +79,8 @@ export interface StatusSources {
 /** Everything visible from Redis, across all machines. */
 export async function readStatus({ ledger, servers, workers, queues }: StatusSources): Promise<Status> {
   const [entries, records] = await Promise.all([ledger.list(), workers.list()])
-  const looked = await Promise.all(entries.map((entry) => batchStatus(entry, ledger, records).catch(unlessForgotten)))
+  const held = records.flatMap(({ holds }) => holds)
+  const looked = await Promise.all(entries.map((entry) => batchStatus(entry, ledger, held).catch(unlessForgotten)))
   const batches = looked.filter((batch) => batch !== undefined)
   // Without any batch a server may be paused, too.
   const served = records.flatMap(({ serves = [] }) => serves.flatMap((one) => one.servers))
@@ -143,17 +144,17 @@ function unlessForgotten(error: unknown): undefined {
   throw error
 }
 
-async function batchStatus(entry: LedgerEntry, ledger: Ledger, workers: readonly WorkerRecord[]): Promise<BatchStatus> {
+async function batchStatus(entry: LedgerEntry, ledger: Ledger, held: readonly HeldItem[]): Promise<BatchStatus> {
   const summary = await ledger.summary(entry.id)
   const { id, state, reason, destination, servers, createdAt, attached, tokenServers } = entry
   const owner = entry.owner && (await livenessOf(entry.owner)) === 'dead' ? undefined : entry.owner
   const { done, kept, failed, waiting, planned } = summary
   const looks = waiting === 0 ? [] : [...(await ledger.nextLooks(id)).values()]
-  const held = workers.flatMap((worker) => worker.holds).filter((one) => one.batch === id)
+  const active = held.filter(({ batch }) => batch === id)
   // What a worker has of an item now is newer than what was kept of it.
   const bytesOf = new Map([
     ...(hasEnded(entry) ? [] : await ledger.parts(id)),
-    ...held.map(({ n, bytes }) => [n, bytes] as const),
+    ...active.map(({ n, bytes }) => [n, bytes] as const),
   ])
   return {
     id,
@@ -165,7 +166,7 @@ async function batchStatus(entry: LedgerEntry, ledger: Ledger, workers: readonly
     attached,
     tokenServers,
     owner,
-    active: held.length,
+    active: active.length,
     openBytes: [...bytesOf.values()].reduce((sum, bytes) => sum + bytes, 0),
     open: planned - done - kept - failed - waiting,
     nextLook: looks.length === 0 ? undefined : new Date(Math.min(...looks)),

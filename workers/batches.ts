@@ -91,24 +91,18 @@ export class Batches {
     const { destination, servers, planned } = known
     log.info({ destination, servers, entries: batch.manifest.entries, planned }, 'batch begins here')
     const outcomes = new OutcomeWriter(records, id, this.#writer)
-    const items = new ItemsReader(records, id)
-    const ended: Ended = async (outcome, began) => {
+    const ended: Ended = (outcome, server, began) => {
       const ms = began === undefined ? undefined : performance.now() - began
       // What is there is counted; the last lines that others see are those about everything else.
       logEnd(outcome, outcome.state === 'done' || outcome.state === 'kept' ? ownLog : log, ms)
-      if (outcome.state === 'waiting') return
-      // Nearly every batch is of one server; else its line says which.
-      const [only, other] = batch.servers
-      const itsOwn = async (): Promise<string> => (await items.item(outcome.n)).server
-      const server = other === undefined ? only : await itsOwn().catch(() => undefined)
-      this.#counts.ended(server ?? '', outcome.state, ms)
+      if (outcome.state !== 'waiting') this.#counts.ended(server, outcome.state, ms)
     }
     return {
       log,
       ended,
       batch,
       sink,
-      items,
+      items: new ItemsReader(records, id),
       outcomes,
       receipts: new GroupSettle({ batch, sink, outcomes, ended }, this.#ledger),
       earlier: new EarlierBatches(records, id),

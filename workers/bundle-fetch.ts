@@ -81,7 +81,7 @@ export class BundleFetch {
         }
         const kept = await leftToGoIndividually(keepExisting(item, sink, place))
         if (!kept) missing.push(item)
-        else if (kept !== 'individually') this.#settle(kept)
+        else if (kept !== 'individually') this.#settle(kept, item)
       }),
     )
     return missing.sort((a, b) => a.n - b.n)
@@ -145,7 +145,7 @@ export class BundleFetch {
         ? commitWhole(item, { ...proof, chunks, checksum, digests }, sink, run)
         : this.#transferHeld(item, bytes, proof),
     )
-    if (receipt !== 'individually') this.#settle(receipt)
+    if (receipt !== 'individually') this.#settle(receipt, item)
     this.#progress(-size)
   }
 
@@ -171,9 +171,9 @@ export class BundleFetch {
   }
 
   /** Has a receipt recorded and counted, without waiting: those that end meanwhile are grouped with it. */
-  #settle(receipt: Receipt): void {
+  #settle(receipt: Receipt, { server }: Item): void {
     const settling = this.#opened.receipts
-      .settle(receipt, this.#task.began)
+      .settle(receipt, server, this.#task.began)
       .then(() => void this.#open.delete(receipt.n))
     // Reported through `#settled`.
     settling.catch(() => undefined)

@@ -19,10 +19,11 @@ interface ReceiptPlace {
 }
 
 /** @param began when the work on it began, by `performance.now()`; undefined: there was none */
-export type Ended = (outcome: Outcome, began: number | undefined) => Promise<void>
+export type Ended = (outcome: Outcome, server: string, began: number | undefined) => void
 
 interface End {
   readonly receipt: Receipt
+  readonly server: string
   readonly began: number | undefined
 }
 
@@ -44,8 +45,8 @@ export class GroupSettle {
    * Resolves when the receipt is durable and counted. Repeatable.
    * @param began when the work on it began, by `performance.now()`
    */
-  settle(receipt: Receipt, began?: number): Promise<void> {
-    return this.#commits.add({ receipt, began })
+  settle(receipt: Receipt, server: string, began?: number): Promise<void> {
+    return this.#commits.add({ receipt, server, began })
   }
 
   async #settle(ends: readonly End[]): Promise<void> {
@@ -57,7 +58,7 @@ export class GroupSettle {
     await this.#ledger.settleAll(batch.id, lines)
     const marked = receipts.filter(({ verified }) => verified !== 'checksum')
     await Promise.all(marked.map(({ n }) => sink.forget(itemKey(batch.id, n))))
-    for (const { receipt, began } of ends) await ended(receipt, began)
+    for (const { receipt, server, began } of ends) ended(receipt, server, began)
   }
 }
 

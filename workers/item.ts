@@ -54,7 +54,7 @@ export async function processItem(
       item,
       begin: (task) => ({
         run: async () => {
-          await settle(await outcomeOf(item, opened, attempt, task, deps), opened, deps, task.began)
+          await settle(await outcomeOf(item, opened, attempt, task, deps), item, opened, deps, task.began)
           counted.delete(key)
         },
         openBytes: () => (item.expect.size ?? 0) - task.bytes,
@@ -65,7 +65,7 @@ export async function processItem(
         },
         mayRetry: ({ remedy }) => remedy !== 'fail',
         giveUp: async (error) => {
-          await settle(failure(item, error), opened, deps, task.began)
+          await settle(failure(item, error), item, opened, deps, task.began)
           counted.delete(key)
           // The bytes before the server lost the rest are good: `retry` continues from there.
           const isWorthKeeping = error instanceof DataferryError && error.code === 'SOURCE_BYTES_MISSING'

@@ -15,14 +15,15 @@ export interface SettleDeps {
  */
 export async function settle(
   outcome: Outcome,
+  { server }: Item,
   opened: OpenBatch,
   { ledger }: SettleDeps,
   began?: number,
 ): Promise<void> {
-  if (outcome.state !== 'failed' && outcome.state !== 'waiting') return opened.receipts.settle(outcome, began)
+  if (outcome.state !== 'failed' && outcome.state !== 'waiting') return opened.receipts.settle(outcome, server, began)
   await opened.outcomes.record(outcome)
   await ledger.settle(opened.batch.id, outcome.n, settledAs(outcome))
-  await opened.ended(outcome, began)
+  opened.ended(outcome, server, began)
 }
 
 /**
@@ -45,7 +46,7 @@ export function problemOf({ problem, server, path, n }: Item, { batch }: Pick<Op
 /** Settles an item with a problem, without asking any server. */
 export async function settleProblem(item: Item, opened: OpenBatch, deps: SettleDeps): Promise<void> {
   const { code = 'SOURCE_NOT_FOUND', message = '' } = problemOf(item, opened) ?? {}
-  await settle(failureFor(item, code, message), opened, deps)
+  await settle(failureFor(item, code, message), item, opened, deps)
 }
 
 /**
@@ -56,7 +57,7 @@ export const MAX_CRASHES = 20
 
 /** Settles an item that too many processes died with. */
 export async function settleCrashed(item: Item, opened: OpenBatch, deps: SettleDeps): Promise<void> {
-  await settle(crashed(item), opened, deps)
+  await settle(crashed(item), item, opened, deps)
 }
 
 /** The outcome of such an item. */
