@@ -5,6 +5,7 @@ import { sameChecksum, type Algorithm, type Checksum } from '../model/checksum.t
 import { itemKey } from '../model/item-key.ts'
 import { formatCount } from '../model/format.ts'
 import { checksumsOf } from '../model/receipt.ts'
+import { shownUrl } from '../model/shown-url.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { readDrafts } from './drafts.ts'
 import { EMPTY_PLAN, listBatches, names, readPlanState } from './folder.ts'
@@ -154,7 +155,8 @@ export async function* verifyDestination(sink: Sink, options: VerifyOptions): As
     }
   }
   if (batches.length + others === drafts.length) {
-    const why = drafts.length > 0 ? `what ${sink.url} has was only planned` : `${sink.url} has no records of dataferry`
+    const place = shownUrl(sink.url)
+    const why = drafts.length > 0 ? `what ${place} has was only planned` : `${place} has no records of dataferry`
     throw new DataferryError('NO_RECORDS', `There is nothing to compare with: ${why}.`)
   }
   for await (const one of options.proven ?? []) await known.addProven(one)

@@ -84,6 +84,8 @@ export interface Command {
   readonly operands: readonly Operand[]
   /** Settings that matter here: their flags are offered. The others still come from environment and file. */
   readonly settings: readonly SettingName[]
+  /** What a setting is here, where its flag alone counts, and means something else than elsewhere. */
+  readonly settingHelp?: Partial<Readonly<Record<SettingName, string>>>
   readonly flags: readonly CommandFlag[]
   /** Default: there is nothing to keep. */
   readonly stop?: StopWords

@@ -56,7 +56,9 @@ export function parserFor(name: string, summary: string, command: Command): Pars
     const option = new Option(flags, help).helpGroup(OWN_GROUP)
     parser.addOption(many ? option.argParser(collect) : option)
   }
-  for (const { option } of settingOptions(command.settings)) parser.addOption(option.helpGroup(OWN_GROUP))
+  for (const { option } of settingOptions(command.settings, command.settingHelp)) {
+    parser.addOption(option.helpGroup(OWN_GROUP))
+  }
   const others = SHARED.filter((one) => !command.settings.includes(one))
   for (const { option } of settingOptions(others)) parser.addOption(option.helpGroup(SHARED_GROUP))
   for (const [flags, help] of COMMON) parser.addOption(new Option(flags, help).helpGroup(SHARED_GROUP))
@@ -115,13 +117,14 @@ export function usageError(message: string, name: string): DataferryError {
   return new DataferryError('ARGUMENT_INVALID', `${sentence} (see ${name} --help)`)
 }
 
-function settingOptions(names: readonly SettingName[]): SettingOption[] {
+function settingOptions(names: readonly SettingName[], helpOf: Command['settingHelp'] = {}): SettingOption[] {
   return names.flatMap((name) => {
     const about = aboutSetting(name)
     return (about.flags ?? []).map((flags, at) => {
       const notes = [about.fallback && `default: ${about.fallback}`, `environment: ${about.env.join(', ')}`]
       const first = about.flags?.[0]?.match(/--[\w-]+/)?.[0] ?? ''
-      const help = at === 0 ? `${about.help} (${notes.filter(Boolean).join('; ')})` : `the same as ${first}`
+      const own = helpOf[name] ?? `${about.help} (${notes.filter(Boolean).join('; ')})`
+      const help = at === 0 ? own : `the same as ${first}`
       const option = new Option(flags, help)
       // A switch has no value to keep.
       return { name, option: option.required ? option.argParser(collect) : option }

@@ -4,6 +4,7 @@ import { DataferryError } from '../errors.ts'
 import { diskSink, type DiskSinkOptions } from './disk/disk-sink.ts'
 import { parseLocation } from './s3/location.ts'
 import type { S3Options } from './s3/client.ts'
+import { isAmongRecords, RECORDS_FOLDER } from './names.ts'
 import type { Sink } from './sink.ts'
 
 /** Options of each kind of sink; every field is for one kind. */
@@ -44,9 +45,17 @@ export async function openSink(destination: string, options: OpenSinkOptions = {
 
 /**
  * A destination as an absolute URL: `('data', '/home/a')` → `file:///home/a/data`. Paths that name the same folder give
- * the same URL, without a slash at the end. Throws `CONFIG_INVALID` for other schemes, and for credentials in a URL.
+ * the same URL, without a slash at the end. Throws `CONFIG_INVALID` for other schemes, for credentials in a URL, and for what is among
+ * the records of a destination.
  */
 export function destinationUrl(text: string, cwd: string): string {
+  const url = absoluteUrl(text, cwd)
+  if (!isAmongRecords(new URL(url).pathname)) return url
+  const message = `${text} is among the records of a destination: give the folder that has ${RECORDS_FOLDER} in it, or another one.`
+  throw new DataferryError('CONFIG_INVALID', message)
+}
+
+function absoluteUrl(text: string, cwd: string): string {
   if (text.trim() === '')
     throw new DataferryError('CONFIG_INVALID', 'The destination is empty: give a folder or a URL.')
   if (!/^(?:file:|[a-z][a-z0-9+.-]+:\/\/)/i.test(text)) return pathToFileURL(resolve(cwd, text)).href

@@ -141,6 +141,16 @@ it('what cannot be meant is said in one sentence', async () => {
   expect((await bag('m', '--zip', '--tar')).code).toBe(2)
   const inside = ['--from', home.destination, '--to', join(home.destination, 'bags')]
   expect((await home.cli('bag', 'm', ...inside)).stderr).toContain('in it')
+  for (const [words, why] of [
+    [['bag', 'check', bags, '--to', bags], '--to means nothing for bag check'],
+    [['bag', 'complete', bags, '--profile', 'rda'], '--profile means nothing for bag complete'],
+    [['bag', 'complete', bags], 'cannot be completed: there is nothing'],
+    [['bag', 'complete', listed(PID)], 'cannot be completed: it is not a folder: unpack the bag first'],
+    [['bag', 'm', '--from', join(home.destination, '.dataferry'), '--to', bags], 'among the records of a destination'],
+    [['verify', bags], `compare with: ${bags} has no records`],
+  ] as const) {
+    expect((await home.cli(...words)).stderr).toContain(why)
+  }
 })
 
 it('a bag with holes is filled from its server, verified; what nobody named is not asked, what is wrong does not show', async () => {

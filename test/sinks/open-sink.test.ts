@@ -18,12 +18,19 @@ describe('a destination', () => {
     expect(destinationUrl(url, '/elsewhere')).toBe(url)
   })
 
-  it.each(['', '  ', 'ftp://host/dir', 'file://host/share', 'file:///a%2Fb', 'constructor://x', 'http://'])(
-    'refuses %j',
-    (text) => {
-      expect(() => destinationUrl(text, '/home/a')).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
-    },
-  )
+  it.each([
+    '',
+    '  ',
+    'ftp://host/dir',
+    'file://host/share',
+    'file:///a%2Fb',
+    'constructor://x',
+    'http://',
+    '/srv/.dataferry/b',
+    's3://bucket/.dataferry',
+  ])('refuses %j', (text) => {
+    expect(() => destinationUrl(text, '/home/a')).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
+  })
 
   it('opens as the sink for its scheme, and makes nothing', async () => {
     const sink = await openSink('some/where', { cwd: '/home/a' })

@@ -1,29 +1,24 @@
 import { DataferryError } from '../../errors.ts'
-import type { Command, Context } from '../command.ts'
+import type { Command } from '../command.ts'
 import { exportCrates } from '../proof/export-crates.ts'
 import { exportStatement } from '../proof/export-statement.ts'
 import { exportObjects } from '../proof/export-objects.ts'
+import { refuseFlags } from '../refuse-flags.ts'
 
 /** What `dataferry export` does. Rejects with `ARGUMENT_INVALID`. */
 export const run: Command['run'] = async (context) => {
   const [form = '', what = ''] = context.args
   if (form === 'ro-crate') {
-    refuse(context, form, ['layout', 'algorithm', 'sign', 'check', 'allowed-signers', 'accept-changed'])
+    refuseFlags(context, form, ['layout', 'algorithm', 'sign', 'check', 'allowed-signers', 'accept-changed'])
     return await exportCrates(context, what)
   }
   if (form === 'ocfl') {
-    refuse(context, form, ['per', 'zip', 'tar', 'link', 'sign', 'check', 'allowed-signers', 'accept-changed'])
+    refuseFlags(context, form, ['per', 'zip', 'tar', 'link', 'sign', 'check', 'allowed-signers', 'accept-changed'])
     return await exportObjects(context, what)
   }
   if (form === 'statement') {
-    refuse(context, form, ['per', 'link', 'layout', 'algorithm', 'allow-missing', 'offline'])
+    refuseFlags(context, form, ['per', 'link', 'layout', 'algorithm', 'allow-missing', 'offline'])
     return await exportStatement(context, what)
   }
   throw new DataferryError('ARGUMENT_INVALID', `export knows no ${form}: use ro-crate, ocfl or statement.`)
-}
-
-/** Flags that another form has. Throws `ARGUMENT_INVALID`. */
-function refuse({ has, text }: Context, form: string, flags: readonly string[]): void {
-  const given = flags.find((flag) => has(flag) || text(flag) !== undefined)
-  if (given !== undefined) throw new DataferryError('ARGUMENT_INVALID', `--${given} means nothing for ${form}.`)
 }

@@ -19,6 +19,7 @@ export const command: Command = {
   ],
   // --profile is another thing here: the profile of the store comes from AWS_PROFILE.
   settings: [...DESTINATION_SETTINGS.filter((name) => name !== 's3Profile'), ...SERVER_SETTINGS],
+  settingHelp: { destination: 'where the bags go: a folder or URL, which has to be given' },
   flags: [
     { flags: '--from <destination>', help: 'where the data is: a folder or URL that was given to --to before' },
     { flags: '--per <what>', help: 'a bag for each dataset (default), or one of the whole batch' },

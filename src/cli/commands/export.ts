@@ -16,9 +16,13 @@ export const command: Command = {
     'page for people (report.html), for programs (report.json), with the SHA-256 of every record (records.sha256), which can be signed.',
   operands: [
     { name: 'form', help: 'ro-crate, ocfl, statement' },
-    { name: 'what', help: 'a mirror, a batch, or the PID of a dataset' },
+    { name: 'what', help: 'a mirror, a batch, or, but for a statement, the PID of a dataset' },
   ],
   settings: [...DESTINATION_SETTINGS, ...SERVER_SETTINGS],
+  settingHelp: {
+    destination:
+      'where it goes: a folder or URL, which has to be given; without it a statement stays beside its records',
+  },
   flags: [
     { flags: '--from <destination>', help: 'where the data is: a folder or URL that was given to --to before' },
     { flags: '--per <what>', help: 'one for each dataset (default), or one of the whole batch' },

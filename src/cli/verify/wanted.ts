@@ -66,6 +66,7 @@ export async function openWanted(
   { records, url }: Pick<Sink, 'records' | 'url'>,
 ): Promise<WantedFile | undefined> {
   if (name === undefined) return undefined
+  if (name === '-') throw new DataferryError('ARGUMENT_INVALID', '--wanted needs the name of a file.')
   await outputPlace('--wanted', name, url)
   try {
     return new WantedFile(name, await open(name, 'wx'), records)
