@@ -15,6 +15,7 @@ import { observe, type ObserveDeps } from './observe.ts'
 import type { Observer } from './observer.ts'
 import type { Operations } from './operations.ts'
 import type { Role } from './roles.ts'
+import { ownProcess } from '../process/process-identity.ts'
 import { ScheduleFolder } from '../schedule/schedule-folder.ts'
 import { scheduleViews } from './schedules.ts'
 import { SignIn } from './sign-in.ts'
@@ -91,7 +92,7 @@ export async function openDashboard(deps: DashboardDeps, options: DashboardOptio
     { host, port, exact },
   )
   const url = origins[0] ?? `http://${reachedAt(host)}:${listening.port}`
-  const place = { url, host: hostname(), pid: process.pid }
+  const place = { url, host: hostname(), pid: process.pid, process: await ownProcess() }
   const announce = (): Promise<void> => links.announce(place)
   const announcing = every(ANNOUNCE_MS, announce, () => undefined)
   await announce()

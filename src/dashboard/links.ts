@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { parseJson } from '../json/parse-json.ts'
+import { livenessOf, processIdentitySchema } from '../process/process-identity.ts'
 import type { RedisClient } from '../ledger/redis/client.ts'
 import { hashOf, type RedeemLink } from './sign-in.ts'
 import { ROLES, type Role } from './roles.ts'
@@ -12,7 +13,13 @@ const LONGEST_RECORD = 1_000
 /** As `randomBytes(32)` gives it. */
 const TOKEN = /^[\w-]{43}$/
 
-const dashboardSchema = z.object({ url: z.url({ protocol: /^https?$/ }), host: z.string(), pid: z.number().int() })
+const dashboardSchema = z.object({
+  url: z.url({ protocol: /^https?$/ }),
+  host: z.string(),
+  pid: z.number().int(),
+  /** Absent: an earlier version wrote it. */
+  process: processIdentitySchema.optional(),
+})
 /** Where a dashboard of this Redis is. */
 export type DashboardPlace = Readonly<z.infer<typeof dashboardSchema>>
 
@@ -50,7 +57,7 @@ export class Links {
     await this.#client.zrem(this.#places, JSON.stringify(place))
   }
 
-  /** Dashboards that are running, the one that was heard last first. */
+  /** Dashboards that are not known to have ended, the one that was heard last first. */
   async places(): Promise<readonly DashboardPlace[]> {
     const texts = await this.#client.zrange(
       this.#places,
@@ -63,7 +70,9 @@ export class Links {
       100,
     )
     const known = texts.filter((text) => text.length <= LONGEST_RECORD)
-    return known.flatMap((text) => dashboardSchema.safeParse(parseJson(text)).data ?? [])
+    const places = known.flatMap((text) => dashboardSchema.safeParse(parseJson(text)).data ?? [])
+    const dead = await Promise.all(places.map(async ({ process }) => process && (await livenessOf(process)) === 'dead'))
+    return places.filter((_, n) => dead[n] !== true)
   }
 
   /** By the clock of Redis: those of the machines may differ. */

@@ -4,12 +4,16 @@ import type { Notifications } from '../ledger/notifications.ts'
 import type { Logger } from '../log.ts'
 import { notifyEventSchema, type NotifyEvent } from './event.ts'
 import { wants, type NotifyTarget } from './target.ts'
+import { webhookKey } from './webhook.ts'
 
 /** An event that somebody has not been told of yet. */
 const openSchema = z.object({
   event: notifyEventSchema,
-  /** Keys of targets that have it. */
-  delivered: z.array(z.string()).default([]),
+  /** Keys of targets that have it. An earlier version kept the address of a webhook itself. */
+  delivered: z
+    .array(z.string())
+    .transform((keys) => keys.map((key) => key.replace(/^webhook (https?:.*)$/is, (_, url: string) => webhookKey(url))))
+    .default([]),
   attempts: z.number().int().nonnegative().default(0),
   /** When it is tried next, in ms since 1970. */
   nextAt: z.number().default(0),

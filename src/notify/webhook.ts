@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { request as httpRequest, type Agent } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { hasProxies, proxyFor, type Proxies } from '../model/proxies.ts'
@@ -48,7 +48,12 @@ export function webhook({ url, secret, kinds, proxies, ca }: WebhookOptions): No
     })
   }
   // A path may hold a secret.
-  return { key: `webhook ${url}`, name: `the webhook at ${origin}`, kinds, send }
+  return { key: webhookKey(url), name: `the webhook at ${origin}`, kinds, send }
+}
+
+/** What a delivery is remembered by. Keys are kept in Redis, and hold no secret. */
+export function webhookKey(url: string): string {
+  return `webhook ${createHash('sha256').update(url).digest('hex').slice(0, 32)}`
 }
 
 function signatureOf(body: string, secret: string): string {

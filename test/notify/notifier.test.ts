@@ -42,6 +42,21 @@ function notifier(...targets: readonly NotifyTarget[]): Notifier {
 const hook = (url: string, kinds?: NotifyTarget['kinds']): NotifyTarget =>
   webhook({ url, secret: 'key', kinds, proxies: NO_PROXIES, ca: undefined })
 
+it('the address of a webhook, which may be all that protects it, is not kept; what an earlier version kept counts', async () => {
+  await using well = await startReceiver()
+  await using bad = await startReceiver([500, 500])
+  const one = notifier(hook(`${well.url}/secret-path`), hook(bad.url))
+  await one.publish(event())
+  await one.deliver(signal)
+  const notifications = new Notifications(redis.client, prefix)
+  const [id = '', kept = ''] = [...(await notifications.open())][0] ?? []
+  expect(kept).toContain('"delivered":["webhook ')
+  expect(kept).not.toContain('secret-path')
+  await notifications.update(id, JSON.stringify({ event: event(), delivered: [`webhook ${well.url}/secret-path`] }))
+  await one.deliver(signal)
+  expect([well.received.length, bad.received.length]).toEqual([1, 2])
+})
+
 it('a receiver that fails first gets the event again, signed, under the same id, and once it took it no more', async () => {
   await using receiver = await startReceiver([500, 503])
   const one = notifier(hook(receiver.url))

@@ -10,8 +10,13 @@ export function notifyTargets({ config, out }: Pick<Context, 'config' | 'out'>):
   const { notify, network } = config
   const secret = (place: Parameters<typeof readSecret>[0]): string | undefined =>
     readSecret(place, environment(), (text) => out.warn(text))
-  const webhooks = (notify?.webhooks ?? []).map((one) =>
-    webhook({ ...network, url: one.url, secret: secret(one.secret), kinds: one.events }),
+  const named = (notify?.webhooks ?? []).map((one, n) => {
+    const target = webhook({ ...network, url: one.url, secret: secret(one.secret), kinds: one.events })
+    return { target, key: `notify.webhooks.${n}` }
+  })
+  const isAmbiguous = (name: string): boolean => named.filter(({ target }) => target.name === name).length > 1
+  const webhooks = named.map(({ target, key }) =>
+    isAmbiguous(target.name) ? { ...target, name: `${target.name} (${key})` } : target,
   )
   if (!notify?.mail) return webhooks
   const { smtp, from, to, events: kinds, password } = notify.mail
