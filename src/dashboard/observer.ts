@@ -38,6 +38,8 @@ export interface Seen {
 
 /** However many people look, Redis is asked once in so long. */
 const FRESH_MS = 900
+/** Schedules are read anew once in so long. */
+const SCHEDULED_MS = 15_000
 /** The charts need no more. */
 const SAMPLE_MS = 5_000
 const PATIENCE_MS = 4_000
@@ -53,6 +55,7 @@ export class Observer {
   #looking: Promise<Seen> | undefined
   #last: Seen | undefined
   #sampling: Repeated | undefined
+  #scheduled: { readonly at: number; readonly urls: readonly string[] } | undefined
 
   constructor(sources: ObserverSources) {
     this.#sources = sources
@@ -131,7 +134,7 @@ export class Observer {
     const [workers, servers, destinations] = await Promise.all([
       Promise.all(status.workers.map(async (one) => workerView(one, await livenessOf(one)))),
       Promise.all(status.servers.map(async (one) => serverView(one, await slots.list(one.server), usualLimit, now))),
-      places.destinations(...this.#destinations(status.batches)),
+      places.destinations(...(await this.#destinations(status.batches))),
     ])
     const attention = attentionOf(status, workers, destinations, now)
     const overview = this.#summarize({ at: now, batches, servers, workers, destinations }, status.batches)
@@ -140,19 +143,31 @@ export class Observer {
   }
 
   /** URLs of the destinations to look at, and of those that are used now. */
-  #destinations(batches: readonly BatchStatus[]): readonly [urls: readonly string[], used: ReadonlySet<string>] {
+  async #destinations(
+    batches: readonly BatchStatus[],
+  ): Promise<readonly [urls: readonly string[], used: ReadonlySet<string>]> {
     const urlsOf = (some: readonly BatchStatus[]): string[] => some.map(({ destination }) => destination)
     const used = urlsOf(batches.filter((batch) => !hasEnded(batch)))
-    return [[...this.#sources.destinations, ...used, ...urlsOf(batches.slice(-NEWEST))], new Set(used)]
+    const known = [...this.#sources.destinations, ...(await this.#scheduledUrls())]
+    return [[...known, ...used, ...urlsOf(batches.slice(-NEWEST))], new Set(used)]
+  }
+
+  /** Mirrors forget their batches: where they go is known from what is scheduled. */
+  async #scheduledUrls(): Promise<readonly string[]> {
+    const now = performance.now()
+    if (!this.#scheduled || now - this.#scheduled.at > SCHEDULED_MS) {
+      this.#scheduled = { at: now, urls: await this.#sources.scheduled().catch(() => []) }
+    }
+    return this.#scheduled.urls
   }
 
   /** Every destination, for mirrors. Rejects as `look` does. */
   async destinationUrls(): Promise<readonly string[]> {
-    const { ledger, runs, scheduled, destinations } = this.#sources
+    const { ledger, runs, destinations } = this.#sources
     // Mirrors forget their batches.
     const known = await within(PATIENCE_MS, Promise.all([ledger.list(), runs.list()]))
     if (!known) throw this.#away()
-    return [...destinations, ...(await scheduled().catch(() => [])), ...known.flat().map((one) => one.destination)]
+    return [...destinations, ...(await this.#scheduledUrls()), ...known.flat().map((one) => one.destination)]
   }
 
   #summarize(

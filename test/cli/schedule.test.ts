@@ -35,6 +35,12 @@ describe('what is refused when it is added', () => {
     ['a manifest with a bad line', () => ['run', 'doi:nonsense', ...command().slice(2)], /doi:nonsense/],
     ['standard input', () => ['run', '-', ...to()], /no standard input/],
     ['a mirror that is not there', () => ['mirror', 'run', 'm', ...to()], /no mirror m/],
+    ['help instead of a run', () => ['run', '--help'], /--help runs nothing/],
+    [
+      'a report without a folder',
+      () => ['verify', here.cwd, '--report', '/gone/v.csv'],
+      /--report \/gone\/v\.csv: there is no folder/,
+    ],
     ['another action of mirror', () => ['mirror', 'prune', 'm', ...to()], /not `mirror prune`/],
     [
       'a token',
@@ -105,6 +111,19 @@ describe('what is refused when it is added', () => {
     const boot = await cli('add', 'x', '--cron', '@reboot', '--', ...command())
     expect(boot.stderr).toContain('of such words there are @yearly')
     expect((await add('../x', command())).stderr).toContain('cannot be the name of a schedule')
+    for (const [words, message] of [
+      [['show'], 'Name the schedule: dataferry schedule show NAME'],
+      [['show', 'x', 'y'], 'schedule show does not take the word y'],
+      [['list', 'x'], 'schedule list does not take the word x'],
+      [['next', 'x', '5', '6'], 'schedule next does not take the word 6'],
+      [['pause', 'x', '--cron', '@daily'], '--cron goes with schedule add alone'],
+    ] as const) {
+      const { code, stderr } = await cli(...words)
+      expect([code, stderr]).toEqual([2, expect.stringContaining(message)])
+    }
+    const later = await add('later', ['verify', join(here.cwd, 'later')])
+    expect([later.code, later.stderr]).toEqual([0, expect.stringContaining('There is nothing to verify at')])
+    await cli('remove', 'later')
     const unknown = await cli('show', 'nope')
     expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('There is no schedule nope')])
   })

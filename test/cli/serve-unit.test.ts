@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -122,6 +122,7 @@ describe('serve install', () => {
   })
 
   it('may write to what scheduled commands name, and to no folder that nobody named', async () => {
+    mkdirSync(join(home.folder, 'told'))
     await home.run(['schedule', 'add', 'v', '--cron', '@daily', '--', 'verify', './vv', '--report', './told/v.csv'])
     const { stdout } = await home.run(['serve', 'install', '--systemd', '--user', '--json'])
     expect(records(stdout)).toMatchObject([{ writable: ['state', 'vv', 'told'].map((one) => join(home.folder, one)) }])

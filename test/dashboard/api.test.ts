@@ -365,6 +365,19 @@ describe('what is done', () => {
   })
 })
 
+it('where a schedule fetches to is shown with its free space, though no batch of it is known', async () => {
+  const state = join(board.folder, 'state')
+  const now = new Date().toISOString()
+  const times = { cron: '@daily', tz: 'UTC', jitterMs: 0, createdAt: now, since: now }
+  const command = ['mirror', 'run', 'm', '--to', './scheduled']
+  await new ScheduleFolder(state).write({ v: 1, name: 'nightly', ...times, command, cwd: board.folder })
+  await using other = await openTestDashboard(redis, ['--state-dir', state])
+  const { text } = await other.ask('/api/overview', { headers: await other.signIn() })
+  const { destinations } = schema.overviewSchema.parse(JSON.parse(text))
+  const shown = destinations.find(({ destination }) => destination === join(board.folder, 'scheduled'))
+  expect(shown?.free).toBeGreaterThan(0)
+})
+
 it('the pages and the API are described for people', async () => {
   const page = await readFile(new URL('../../docs/dashboard.md', import.meta.url), 'utf8')
   for (const word of ['/healthz', '/readyz', '/metrics', '/api/openapi.json', '--viewer-token-file', '--origin'])

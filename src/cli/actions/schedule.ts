@@ -35,8 +35,26 @@ const ACTIONS: Readonly<Record<(typeof SCHEDULE_ACTIONS)[number], Action>> = {
 export async function run(context: Context): Promise<ExitCode> {
   const word = context.args[0] ?? ''
   const action = SCHEDULE_ACTIONS.find((name) => name === word)
-  if (action) return ACTIONS[action](context, new ScheduleFolder(context.config.settings.stateDir))
+  if (action) {
+    checkWords(context, action)
+    return ACTIONS[action](context, new ScheduleFolder(context.config.settings.stateDir))
+  }
   throw refusal(`schedule has no action ${word}: use ${SCHEDULE_ACTIONS.join(', ')}.`)
+}
+
+/** Flags that say when a command runs. */
+const TIMES = ['cron', 'tz', 'between', 'jitter']
+
+/** Refuses what an action does not take: it would be passed over without a word. */
+function checkWords({ args, text }: Context, action: keyof typeof ACTIONS): void {
+  const [, name, ...more] = args
+  if (name === undefined && action !== 'list') throw refusal(`Name the schedule: dataferry schedule ${action} NAME`)
+  if (action === 'add') return
+  const flag = TIMES.find((one) => text(one) !== undefined)
+  if (flag !== undefined)
+    throw refusal(`--${flag} goes with schedule add alone: a schedule is changed by remove and add.`)
+  const extra = action === 'list' ? name : action === 'next' ? more[1] : more[0]
+  if (extra !== undefined) throw refusal(`schedule ${action} does not take the word ${extra}: leave it out.`)
 }
 
 async function add(context: Context, folder: ScheduleFolder): Promise<ExitCode> {

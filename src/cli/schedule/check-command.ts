@@ -1,11 +1,15 @@
+import { isDestination } from '../../batch/destination.ts'
 import { load, type LoadedConfig } from '../../config/config.ts'
 import { environment } from '../../config/environment.ts'
 import { DataferryError } from '../../errors.ts'
+import { shownUrl } from '../../model/shown-url.ts'
 import type { Context } from '../command.ts'
 import { openDestination } from '../destination.ts'
 import { inspectOnly } from '../intake.ts'
 import { namedMirror, withSink } from '../mirror/with-mirror.ts'
 import { parserFor, readArguments, type Typed } from '../parser.ts'
+import { ocflAt } from '../verify/ocfl.ts'
+import { outputPlace } from '../verify/output-place.ts'
 import { readRolling } from '../verify/read-rolling.ts'
 import { holdsSecret, knownSecrets } from './known-secrets.ts'
 import { SCHEDULABLE } from './schedulable.ts'
@@ -33,6 +37,7 @@ export async function checkCommand(context: Context, words: readonly string[], h
     throw refusal(`--between goes with ${PARKABLE.join(' and ')}: ${verb} cannot go on where it stopped.`)
   }
   const typed = readArguments(parserFor(verb, 'scheduled', command), command, rest)
+  if (typed.has('help')) throw refusal('--help runs nothing: leave it out.')
   refuseOwnRedis(typed)
   refuseSecrets(context.config, words)
   const config = load({ flags: typed.settings, file: typed.config, env: environment(), cwd: process.cwd() })
@@ -40,9 +45,24 @@ export async function checkCommand(context: Context, words: readonly string[], h
   const inner: Context = { ...context, ...typed, config }
   if (verb === 'run' || verb === 'enqueue') await inspectOnly(inner)
   else if (verb === 'mirror') await checkMirror(inner)
-  else {
-    readRolling(inner)
-    await (await openDestination(config, typed.args[0])).close()
+  else await checkVerify(inner)
+}
+
+/** What it would verify may be fetched later; what it would write must have a place. */
+async function checkVerify(context: Context): Promise<void> {
+  const { args, config, out, signal, text } = context
+  readRolling(context)
+  const sink = await openDestination(config, args[0])
+  try {
+    for (const flag of ['report', 'wanted']) {
+      const name = text(flag)
+      if (name !== undefined) await outputPlace(`--${flag}`, name, sink.url)
+    }
+    const isThere = (await isDestination(sink.records)) || (await ocflAt(sink, signal)) !== undefined
+    if (!isThere)
+      out.warn(`There is nothing to verify at ${shownUrl(sink.url)} yet: until there is, verify ends with 3.`)
+  } finally {
+    await sink.close()
   }
 }
 
