@@ -18,7 +18,7 @@ const draftSchema = z.object({
   shownBy: processIdentitySchema.optional(),
 })
 /** `drafts/<batch>.json`: the batch was planned to be looked at, and nobody has asked for its files yet. */
-type Draft = Readonly<z.infer<typeof draftSchema>>
+export type Draft = Readonly<z.infer<typeof draftSchema>>
 
 /** The drafts of a destination. One that cannot be read counts as made by a command. */
 export async function readDrafts(records: Records): Promise<ReadonlyMap<BatchId, Draft>> {

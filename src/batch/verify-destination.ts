@@ -7,7 +7,7 @@ import { formatCount } from '../model/format.ts'
 import { checksumsOf } from '../model/receipt.ts'
 import { shownUrl } from '../model/shown-url.ts'
 import type { Sink } from '../sinks/sink.ts'
-import { readDrafts } from './drafts.ts'
+import { isShownElsewhere, readDrafts, type Draft } from './drafts.ts'
 import { EMPTY_PLAN, listBatches, names, readPlanState } from './folder.ts'
 import { readHold } from './hold.ts'
 import { ItemsReader } from './items-file.ts'
@@ -113,7 +113,7 @@ export interface VerifyOptions {
   readonly choose?: (paths: AsyncIterable<KnownPath>, progress: VerifyProgress) => AsyncIterable<KnownPath>
   /** What earlier verifications have taken. */
   readonly proven?: AsyncIterable<Proven>
-  /** Told of each batch that was only planned, whose files nobody has asked for, and how many lines its plan has. */
+  /** Told of each batch that a command has only planned, whose files nobody has asked for, and how many lines its plan has. */
   readonly onDraft?: (batch: BatchId, planned: number) => void
   /** What is there, or should be, by other records than those of batches, by a name for those. */
   readonly also?: AsyncIterable<{ readonly id: BatchId; readonly receipts: AsyncIterable<Stated | Unfetched> }>
@@ -143,8 +143,8 @@ export async function* verifyDestination(sink: Sink, options: VerifyOptions): As
   for (const batch of batches) {
     for (const log of await addBatch(known, sink, batch, signal, progress)) yield damagedLog(log)
   }
-  const drafts = batches.filter(({ isDraft }) => isDraft)
-  for (const { id, plan } of drafts) onDraft?.(id, plan?.items ?? 0)
+  const drafts = batches.filter(({ draft }) => draft !== undefined)
+  for (const { id, plan, draft } of drafts) if (!isShownElsewhere(draft)) onDraft?.(id, plan?.items ?? 0)
   let others = 0
   for await (const { id, receipts } of also ?? []) {
     others++
@@ -192,7 +192,7 @@ interface RecordedBatch {
   /** Somebody cancelled it: what it has not fetched is not waited for any more. */
   readonly isCancelled: boolean
   /** It was only planned: nobody has asked for its files. */
-  readonly isDraft: boolean
+  readonly draft: Draft | undefined
 }
 
 /** Oldest first; those of which nothing but the name can be read come last. */
@@ -215,8 +215,8 @@ async function readBatches(
       return undefined
     })
     // An earlier version may have fetched a draft without unmarking it.
-    const isDraft = drafts.has(id) && (await records.list(names.receipts(id))).length === 0
-    batches.push({ id, plan, isCancelled, isDraft })
+    const isTouched = drafts.has(id) && (await records.list(names.receipts(id))).length > 0
+    batches.push({ id, plan, isCancelled, draft: isTouched ? undefined : drafts.get(id) })
   }
   return batches
 }
@@ -225,11 +225,11 @@ async function readBatches(
 async function addBatch(
   known: KnownPaths,
   { records }: Sink,
-  { id, plan, isCancelled, isDraft }: RecordedBatch,
+  { id, plan, isCancelled, draft }: RecordedBatch,
   signal: AbortSignal,
   progress: VerifyProgress,
 ): Promise<readonly DamagedLog[]> {
-  if (isDraft) return []
+  if (draft) return []
   const damaged: DamagedLog[] = []
   const outcomes = new Outcomes(records, id, plan === EMPTY_PLAN ? undefined : plan?.items)
   /** Lines of the plan about which nothing more is to be said. */

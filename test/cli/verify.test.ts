@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { markDraft } from '../../src/batch/drafts.ts'
 import { DataferryError } from '../../src/errors.ts'
+import { ownProcess } from '../../src/process/process-identity.ts'
 import { names, readResults } from '../../src/proof/verify/results.ts'
 import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
 import { checksumOf } from '../contracts/hash.ts'
 import { bytesOf, store } from '../contracts/sink-bytes.ts'
-import { all, done, itemAt, plannedBatch, recorded, unread } from '../batch/fixtures.ts'
+import { all, batchOf, done, itemAt, plannedBatch, recorded, unread } from '../batch/fixtures.ts'
 import { records } from '../e2e/cli.ts'
 import { runInProcess, type Ended } from './in-process.ts'
 import { Recorder } from './recorder.ts'
@@ -56,6 +58,15 @@ it('names what is wrong in the order of the paths, and asks for it in the order 
   ])
   const rows = (await readFile(join(cwd, 'again.csv'), 'utf8')).trimEnd().split('\r\n')
   expect(rows.map((row) => /(?:z|a|b)\/\w+/.exec(row)?.[0])).toEqual([undefined, 'z/gone', 'a/changed', 'b/gone'])
+})
+
+it('says nothing of a plan that a page of a dashboard shows', async () => {
+  await fetched('a')
+  const { records } = diskSink(join(cwd, 'data'))
+  await plannedBatch(records, [itemAt('b')], batchOf('b2'))
+  expect(await verify()).toMatchObject({ code: 1, stdout: expect.stringContaining('never fetched') as string })
+  await markDraft(records, 'b2', await ownProcess())
+  expect(await verify()).toMatchObject({ code: 0, stdout: expect.not.stringContaining('b2') as string })
 })
 
 it('takes a further digest of what is held, which later verifications compare with, and writes sums of it', async () => {
