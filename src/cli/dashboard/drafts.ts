@@ -114,7 +114,10 @@ export class Drafts {
       if (left === 0 && place.planning === 0) this.#places.delete(url)
     }
     place.removing = place.removing.then(look).catch((error: unknown) => {
-      this.#log.warn({ destination: url, problem: messageOf(error) }, 'plans that nobody looks at could not be removed')
+      this.#log.debug(
+        { destination: url, problem: messageOf(error) },
+        'plans that nobody looks at could not be removed',
+      )
     })
     await place.removing
   }
