@@ -185,6 +185,19 @@ it('a file that is not what was fetched is in no bag, and no half bag stays', as
   expect(await readdir(folder)).toEqual([])
 })
 
+it.each(SERIALIZATIONS)(
+  'what stands against a bag that is a %s from the beginning is told, and nothing stays',
+  async (form) => {
+    // eslint-disable-next-line require-yield -- there is nothing to pack
+    const entries = (async function* (): AsyncGenerator<PackEntry> {
+      await Promise.resolve()
+      throw new DataferryError('BAG_REFUSED', 'files are missing')
+    })()
+    await expect(write(entries, form)).rejects.toMatchObject({ code: 'BAG_REFUSED' })
+    expect(await readdir(folder)).toEqual([])
+  },
+)
+
 it('bytes that changed since they came are found while they are bagged', async () => {
   const { holding } = held({ a: 'right' })
   const bag = prepareBag(

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { ZipFile } from 'yazl'
 import type { PackEntry } from './pack-entry.ts'
@@ -9,7 +9,7 @@ import type { PackEntry } from './pack-entry.ts'
  */
 export async function* zipOf(name: string, entries: AsyncIterable<PackEntry>, now: Date): AsyncGenerator<Uint8Array> {
   const zip = new ZipFile()
-  const output = Readable.from(zip.outputStream, { objectMode: false })
+  const output = zip.outputStream.pipe(new PassThrough())
   let current: Readable | undefined
   const feed = async (): Promise<void> => {
     for await (const { path, size, chunks } of entries) {
