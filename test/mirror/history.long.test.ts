@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { makeHome, type Home } from '../e2e/cli.ts'
 import type { Fault, FaultStep } from '../fakes/dataverse/faults.ts'
 import type { Released } from '../fakes/dataverse/repository.ts'
 import { Chance, History, pathOf } from './history.ts'
 import { mirrorHomes, type MirrorHome } from './home.ts'
+import { killed } from './killed.ts'
 import { expectValid, StoredObject } from './ocfl.ts'
 
 /** What is kept, and how; each by turns. */
@@ -53,7 +53,8 @@ describe('whatever happens on the server, on the way and to the run', () => {
         const isHit = chance.next(2) === 0
         if (isHit) for (const fault of trouble(chance)) server.fault(fault)
         if (chance.next(3) === 0) {
-          await killed(chance)
+          const run = shell.start(['mirror', 'run', 'm', '--to', home.destination], home.env)
+          await killed(run, server, chance, 80)
           await held.look()
           if (layout === 'ocfl') await expectValid(home)
         }
@@ -177,23 +178,6 @@ class Holdings {
       expect([content, server.records.file(id).counted]).toEqual([content, counted])
     }
   }
-}
-
-/** Kills a run after some request, or a moment later: then it asks for nothing any more. */
-async function killed(chance: Chance): Promise<void> {
-  let left = 1 + chance.next(80)
-  const { child, ended } = shell.start(['mirror', 'run', 'm', '--to', home.destination], home.env)
-  const reached = new Promise<void>((resolve) => {
-    const when = (): boolean => {
-      if (--left === 0) resolve()
-      return false
-    }
-    home.server.fault({ when, steps: [{ kind: 'fine' }] })
-  })
-  await Promise.race([ended, reached])
-  await Promise.race([ended, sleep(chance.next(4) === 0 ? 0 : chance.next(200))])
-  child.kill('SIGKILL')
-  await ended
 }
 
 /** What a server, its network and what stands between do to a few requests. */

@@ -1,6 +1,4 @@
-import { once } from 'node:events'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { makeHome, type Home } from '../e2e/cli.ts'
 import { Repository } from '../fakes/dataverse/repository.ts'
@@ -8,6 +6,7 @@ import { startDataverse, type StandIn } from '../fakes/dataverse/server.ts'
 import { World } from '../fakes/dataverse/world.ts'
 import { describeWithOneS3, type S3Server } from '../s3-server.ts'
 import { Chance, History } from './history.ts'
+import { killed } from './killed.ts'
 import { bucketPlace, changesOfLastRun, folderPlace, type Place } from './place.ts'
 
 const KILLS = 20
@@ -56,7 +55,7 @@ async function compareWithKilled(
 ): Promise<void> {
   const world = new World()
   for (const alias of ['climate', 'ice', 'other']) world.collection(alias)
-  const server = await startDataverse({ world, latencyMs: 15 })
+  const server = await startDataverse({ world, latencyMs: 5 })
   open.push({ [Symbol.asyncDispose]: () => server.close() })
   const chance = new Chance(42)
   const history = new History(new Repository(world), chance)
@@ -64,7 +63,7 @@ async function compareWithKilled(
   const [calm, hit] = [await mirrorOf(server, newPlace, layout), await mirrorOf(server, newPlace, layout)]
   for (let round = 0; round < 3; round++) {
     expect((await calm.home.run(['mirror', 'run', 'm', ...to(calm)], calm.place.env)).code).toBe(0)
-    await killed(hit, chance, round === 0 ? kills : kills / 4)
+    await endKilled(hit, chance, round === 0 ? kills : kills / 4)
     expect(await tree(hit.place)).toEqual(await tree(calm.place))
     expect(await changesOfLastRun(hit.place)).toEqual(await changesOfLastRun(calm.place))
     for (let n = 0; n < DATASETS; n++) history.step()
@@ -85,18 +84,14 @@ async function mirrorOf(
 }
 
 /** Kills the run so often, each time at another moment of it, and lets it go on to its end. */
-async function killed(mirror: Mirror, chance: Chance, kills: number): Promise<void> {
-  const { home, place } = mirror
+async function endKilled(mirror: Mirror, chance: Chance, kills: number): Promise<void> {
+  const { home, place, server } = mirror
   const args = ['mirror', 'run', 'm', ...to(mirror)]
   for (let kill = 0; kill < kills; kill++) {
-    const { child, ended } = home.start(args, place.env)
-    const done = await Promise.race([ended, sleep(600 + chance.next(2_000))])
-    if (done) {
-      expect(done.code).toBe(0)
-      return
-    }
-    child.kill('SIGKILL')
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    const { code, stderr } = await killed(home.start(args, place.env), server, chance, 20)
+    if (code === undefined) continue
+    expect([code, stderr]).toEqual([0, expect.any(String)])
+    return
   }
   const { code, stderr } = await home.run(args, place.env)
   expect([code, stderr]).toEqual([0, expect.any(String)])
