@@ -169,6 +169,9 @@ function suite(open: () => Promise<MirrorHome>, { verdict, record }: typeof MIRR
     expect(page).toMatch(/Last verified.*\d files of the destination read.*stated here, 0 missing and 0 changed/)
     expect(Object.keys(records).some((name) => name.endsWith('/records.sha256.sig'))).toBe(true)
     expect((await statement('--check')).code).toBe(0)
+    expect((await home.cli('verify', home.destination)).code).toBe(0)
+    expect((await statement()).stderr.replaceAll(/\s+/g, ' ')).toContain('its signature is gone. Sign it with --sign')
+    expect((await statement('--check')).stdout).toContain('not signed')
   })
 
   it.each(['--zip', '--tar'])(

@@ -92,8 +92,14 @@ async function stated(context: Context, { records, url }: Sink, subject: Subject
   }
   const list = names.recordSums(folder)
   const before = Buffer.from((await records.read(list)) ?? [])
+  const wasSigned = (await records.read(names.signature(folder))) !== undefined
   await state()
   if (!before.equals((await records.read(list)) ?? Buffer.from([]))) {
+    if (wasSigned && context.text('sign') === undefined) {
+      context.out.warn(
+        'The statement was made again with what is known since, so its signature is gone. Sign it with --sign.',
+      )
+    }
     await records.remove(names.signature(folder))
     await records.remove(names.signers(folder))
   }
