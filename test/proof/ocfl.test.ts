@@ -234,6 +234,24 @@ it.each([0, 1, 2, 3])(
   },
 )
 
+it.each([
+  ['leads out of the root', JSON.stringify({ object: '../other', version: 'v2' })],
+  ['names no version', JSON.stringify({ object: 'a/b', version: '../v2' })],
+  ['was cut short', '{"object":"a/b","ver'],
+  ['is huge', JSON.stringify({ object: 'a/b', version: 'v2', more: 'x'.repeat(20_000) })],
+])('nothing is done on the strength of a note of an unfinished version that %s', async (_, note) => {
+  await add('1.0', { a: '1' })
+  const left = join(home.path, 'extensions', `dataferry-staging-${newOwner(await deadProcess())}`)
+  await mkdir(join(left, 'new'), { recursive: true })
+  await writeFile(join(left, 'new', 'inventory.json'), '{}')
+  await writeFile(join(left, 'publishing.json'), note)
+  const before = await everyFile(home.objectPath())
+  expect(await showing()).toEqual([])
+  await add('1.0', { b: '1' }, { pid: 'doi:10.5072/FK2/OTHER' })
+  expect(await everyFile(home.objectPath())).toEqual(before)
+  expect(await readdir(join(home.path, 'extensions'))).toEqual(['0004-hashed-n-tuple-storage-layout'])
+})
+
 async function everyFile(folder: string): Promise<Map<string, string>> {
   const files = new Map<string, string>()
   for await (const { path } of diskTree(folder).list()) files.set(path, await readFile(join(folder, path), 'utf8'))

@@ -7,8 +7,9 @@ import { ABSENT, OCCUPIED, unless } from '../../sinks/disk/errors.ts'
 import { syncFolder } from '../../sinks/disk/folders.ts'
 import { linkOrCopy } from '../../sinks/disk/places.ts'
 import { diskTree, type TreeEntry } from '../tree.ts'
+import type { BegunVersion } from './begun-version.ts'
 import { declarationText, newestVersion, OBJECT_DECLARATION, sidecarName, type Addressing } from './inventory.ts'
-import type { BegunVersion, Objects, StagedVersion, WholeVersion } from './objects.ts'
+import type { Objects, StagedVersion, WholeVersion } from './objects.ts'
 import { Staging, writeSynced } from './staging.ts'
 
 /** The objects of a storage root on disk: a version grows beside its object, and joins it by being renamed. */

@@ -1,4 +1,5 @@
 import type { TreeEntry } from '../tree.ts'
+import type { BegunVersion } from './begun-version.ts'
 import type { Addressing } from './inventory.ts'
 
 /** Validators leave what is in there alone. */
@@ -32,14 +33,6 @@ export interface Objects {
   stage(object: string, version: string, algorithm: Addressing): Promise<StagedVersion>
   /** Takes an object away; nothing there is no error. */
   remove(object: string): Promise<void>
-}
-
-/** A version that a writer has begun to show. */
-export interface BegunVersion {
-  /** Its path. */
-  readonly object: string
-  /** `v3` */
-  readonly version: string
 }
 
 /** A version that has all its files, its inventory among them. */

@@ -1,18 +1,16 @@
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
-import { systemCode } from '../../errors.ts'
-import { parseJson } from '../../json/parse-json.ts'
 import { isOwner, newOwner, ownerLiveness, ownProcess } from '../../process/process-identity.ts'
 import { ABSENT, unless } from '../../sinks/disk/errors.ts'
 import { syncFolder } from '../../sinks/disk/folders.ts'
 import { Heartbeat } from '../../sinks/disk/heartbeat.ts'
-import { EXTENSIONS, type BegunVersion } from './objects.ts'
+import { diskTree } from '../tree.ts'
+import { readBegun, type BegunVersion } from './begun-version.ts'
+import { EXTENSIONS } from './objects.ts'
 
 const PREFIX = 'dataferry-staging-'
 /** Says which version is about to show. */
 const RECORD = 'publishing.json'
-const recordSchema = z.object({ object: z.string(), version: z.string() })
 const TIMES = { everyMs: 5_000, staleMs: 30_000 }
 
 /** A folder in `extensions` of a storage root in which something grows. Its name and a heartbeat tell others whether its process lives. */
@@ -104,12 +102,8 @@ async function isAbandoned(place: string, owner: string): Promise<boolean> {
 }
 
 async function readRecord(place: string): Promise<BegunVersion | undefined> {
-  try {
-    return recordSchema.safeParse(parseJson(await readFile(join(place, RECORD), 'utf8'))).data
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined
-    throw error
-  }
+  const chunks = await diskTree(place).read(RECORD)
+  return chunks && unless(ABSENT, readBegun(chunks))
 }
 
 /** Writes a small file that is durable under its name once its folder is synced. */

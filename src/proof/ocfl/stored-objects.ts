@@ -1,20 +1,18 @@
 import { hash } from 'node:crypto'
-import { z } from 'zod'
 import { DataferryError } from '../../errors.ts'
-import { parseJson } from '../../json/parse-json.ts'
 import type { Sink, Stage, StageOptions } from '../../sinks/sink.ts'
 import { inMemory } from '../pack/pack-entry.ts'
 import { fill, putFile, stageOptions } from '../put-file.ts'
 import { storedTree, wholeFile, type TreeEntry } from '../tree.ts'
+import { readBegun, type BegunVersion } from './begun-version.ts'
 import { declarationText, OBJECT_DECLARATION, sidecarName, type Addressing } from './inventory.ts'
-import { EXTENSIONS, type BegunVersion, type Objects, type StagedVersion, type WholeVersion } from './objects.ts'
+import { EXTENSIONS, type Objects, type StagedVersion, type WholeVersion } from './objects.ts'
 import { isWhole } from './open-object.ts'
 
 /** For looks that are no condition of a write. */
 const READ_KEY = 'ocfl-read'
 /** Which version of an object is being written: an object each, gone when the version is whole. */
 const UNFINISHED = `${EXTENSIONS}/dataferry-unfinished`
-const begunSchema = z.object({ object: z.string(), version: z.string() })
 
 /**
  * The objects of a storage root in a store, which renames nothing: files come to where they belong. The inventory of the object comes
@@ -174,8 +172,8 @@ export class StoredObjects implements Objects {
   }
 
   async #begun(path: string): Promise<BegunVersion | undefined> {
-    const bytes = await this.read(path)
-    return bytes && begunSchema.safeParse(parseJson(Buffer.from(bytes).toString('utf8'))).data
+    const chunks = await storedTree(this.#sink, READ_KEY, this.#signal).read(this.#base + path)
+    return chunks && readBegun(chunks)
   }
 
   /** On condition of what `stat` saw there, where it was called for this. */
