@@ -100,10 +100,12 @@ export class Looker {
     const metadata = await keepMetadata(this.#options, { found, folder, versions, newest: newest.id, known })
     const held = old ? await readFiles(records, order.name, found.id) : []
     const isSaidAnew = metadata.versions.some((version) => !isSaid(version, known.get(version.id)))
+    // The one that was shown may have been withdrawn, and nothing else have changed.
+    const isHeadAnew = old !== undefined && old.versions[0]?.id !== newest.id
     const arrangement =
       this.#arrangement(held, { folder, versions, listed, asked }) ??
-      // An object has what is said of a version, too.
-      (order.layout === 'ocfl' && (isSaidAnew || old?.unstored)
+      // An object has what is said of a version, too, and which is the newest.
+      (order.layout === 'ocfl' && (isSaidAnew || isHeadAnew || old?.unstored)
         ? { files: held, moves: [], links: [], fetch: [] }
         : undefined)
     const files = arrangement?.files

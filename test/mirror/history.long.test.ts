@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { makeHome, type Home } from '../e2e/cli.ts'
 import type { Fault, FaultStep } from '../fakes/dataverse/faults.ts'
 import type { Released } from '../fakes/dataverse/repository.ts'
-import { Chance, History, pathOf } from './history.ts'
+import { Chance, History, pathOf, SHARED } from './history.ts'
 import { mirrorHomes, type MirrorHome } from './home.ts'
 import { killed } from './killed.ts'
 import { expectValid, StoredObject } from './ocfl.ts'
@@ -161,7 +161,9 @@ class Holdings {
     const { repository, server } = this.#home
     for (const pid of repository.pids) {
       for (const { files } of repository.releasedVersions(pid)) {
-        for (const { id, content } of files) if (typeof content === 'string' && id) this.#idOf.set(content, id)
+        for (const { id, content } of files) {
+          if (typeof content === 'string' && id && !SHARED.includes(content)) this.#idOf.set(content, id)
+        }
       }
     }
     const own = '.dataferry/mirrors/m'

@@ -25,11 +25,17 @@ export class Chance {
 }
 
 const COLLECTIONS = ['climate', 'ice', 'other']
+/** Few, so that files take over one another's. */
+const NAMES = ['n0', 'n1', 'n2.csv', '100%', 'a%2Fb%0A', 'Gru\u0308\u00dfe.txt']
+/** Contents that many files have; no other contents are those of two files. */
+export const SHARED: readonly string[] = ['', 'the same']
 
-/** Random work of the people of a repository. Every file has contents that no other one has. */
+/** Random work of the people of a repository. */
 export class History {
   readonly #repository: Repository
   readonly #chance: Chance
+  /** Files that were deleted, by dataset. */
+  readonly #deleted = new Map<string, FileSpec[]>()
   #files = 0
   #datasets = 0
 
@@ -58,7 +64,7 @@ export class History {
         this.deposit()
         return
       case 1:
-        if (isReleased) repository.deaccession(pid, 'taken back')
+        if (isReleased) repository.deaccession(pid, 'taken back', this.#oneOrAll(pid))
         return
       case 2:
         if (isReleased) repository.bringBack(pid)
@@ -71,19 +77,31 @@ export class History {
         return
       case 5:
         if (isReleased) repository.edit(pid)
+        // A new version of the description alone.
+        if (isReleased && this.#chance.next(2) === 0) repository.publish(pid, (files) => files, true)
         return
       case 6:
         if (isReleased) repository.updateCurrent(pid, (files) => distinct(files.map((file) => this.#renamed(file))))
         return
       default:
-        if (isReleased) repository.publish(pid, (files) => this.#next(files), this.#chance.next(2) === 0)
+        if (isReleased) repository.publish(pid, (files) => this.#next(pid, files), this.#chance.next(2) === 0)
     }
   }
 
-  #next(files: readonly FileSpec[]): readonly FileSpec[] {
+  #oneOrAll(pid: string): { readonly number?: string } {
+    const all = this.#repository.releasedVersions(pid)
+    const number = this.#chance.pick(all)?.number
+    return all.length > 1 && number !== undefined && this.#chance.next(2) === 0 ? { number } : {}
+  }
+
+  #next(pid: string, files: readonly FileSpec[]): readonly FileSpec[] {
+    const deleted = this.#deleted.get(pid) ?? []
+    this.#deleted.set(pid, deleted)
+    const back = this.#chance.next(3) === 0 ? deleted.splice(0, 1) : []
     const kept = files.flatMap((file): FileSpec[] => {
       switch (this.#chance.next(6)) {
         case 0:
+          deleted.push(file)
           return []
         case 1:
           return [{ ...this.#file(), label: file.label, replaces: file.id ?? 0 }]
@@ -95,22 +113,26 @@ export class History {
           return [file]
       }
     })
-    return distinct(this.#chance.next(2) === 0 ? [...kept, this.#file()] : kept)
+    return distinct([...kept, ...back, ...(this.#chance.next(2) === 0 ? [this.#file()] : [])])
   }
 
-  /** Names are few, so that files take over one another's. */
   #renamed(file: FileSpec): FileSpec {
-    return { ...file, label: `n${this.#chance.next(6)}` }
+    return { ...file, label: this.#name() }
   }
 
   #file(): FileSpec {
-    return { label: `n${this.#chance.next(6)}`, content: `content ${++this.#files}` }
+    const shared = this.#chance.next(5) === 0 ? this.#chance.pick(SHARED) : undefined
+    return { label: this.#name(), content: shared ?? `content ${++this.#files}` }
+  }
+
+  #name(): string {
+    return this.#chance.pick(NAMES) ?? ''
   }
 }
 
-/** A file's path in its dataset. */
+/** A file's path in its dataset, as it is kept. */
 export function pathOf({ directory = '', label }: FileSpec): string {
-  return directory === '' ? label : `${directory}/${label}`
+  return (directory === '' ? label : `${directory}/${label}`).normalize()
 }
 
 /** No server lets two files of a version have the same path: the later one gets a name that nobody has. */

@@ -65,11 +65,15 @@ export class StoredObject {
   }
 }
 
-/** Has everybody judge the storage root of the mirror, copied to a folder. */
+/** Has everybody judge the storage root of the mirror; that in a bucket is copied to a folder. */
 export async function expectValid(home: MirrorHome): Promise<void> {
   const files = await home.files(ROOT)
   // It comes last of a root, before any object.
   if (files['0=ocfl_1.1'] === undefined) return
+  if (!home.destination.startsWith('s3:')) {
+    await judgeRoot(join(home.destination, ROOT))
+    return
+  }
   const copy = join(home.folder, 'copy')
   await rm(copy, { recursive: true, force: true })
   for (const [path, content] of Object.entries(files)) {
@@ -167,6 +171,18 @@ export function describeOcflMirror(on: string, homeOf: () => Promise<MirrorHome>
       ])
       expect(Object.keys(object.inventory.versions)).toEqual(['v1', 'v2', 'v3'])
       await expectValid(home)
+      for (const upTo of [5, 20]) {
+        for (let n = Object.keys((await stored()).inventory.versions).length; n < upTo; n++) {
+          home.repository.publish(A, (files) => [
+            ...files.slice(1),
+            file(`${n % 7}.txt`, `${n % 5}`),
+            file(`of ${n}`, ''),
+          ])
+        }
+        expect((await home.run()).code).toBe(0)
+        expect(Object.keys((await stored()).inventory.versions)).toHaveLength(upTo)
+        await expectValid(home)
+      }
       await verified()
     })
 
@@ -187,22 +203,29 @@ export function describeOcflMirror(on: string, homeOf: () => Promise<MirrorHome>
       await verified()
     })
 
-    it('a release that is withdrawn leaves the object as it is, and what is released then is its head', async () => {
-      await create()
-      await home.run()
-      home.repository.publish(A, () => [file('wrong.txt', 'wrong')])
-      await home.run()
-      home.repository.deaccession(A, 'Wrong.', { number: '2.0' })
-      expect((await home.run('--full')).code).toBe(0)
-      const object = await stored()
-      expect([object.head, object.version('1.0'), object.version('2.0')]).toEqual([
-        '1.0',
-        { 'a.txt': 'alpha', 'sub/b.txt': 'beta' },
-        { 'wrong.txt': 'wrong' },
-      ])
-      await expectValid(home)
-      await verified()
-    })
+    it.each([
+      ['latest', 'none'],
+      ['all', 'none'],
+      ['all', 'all'],
+    ])(
+      'a release that is withdrawn leaves the object as it is, and what is released then is its head (%s, metadata %s)',
+      async (versions, metadata) => {
+        await create('--versions', versions, '--metadata', metadata)
+        await home.run()
+        home.repository.publish(A, () => [file('wrong.txt', 'wrong')])
+        await home.run()
+        home.repository.deaccession(A, 'Wrong.', { number: '2.0' })
+        expect((await home.run()).code).toBe(0)
+        const object = await stored()
+        expect([object.head, object.version('1.0'), object.version('2.0')]).toEqual([
+          '1.0',
+          { 'a.txt': 'alpha', 'sub/b.txt': 'beta' },
+          { 'wrong.txt': 'wrong' },
+        ])
+        await expectValid(home)
+        await verified()
+      },
+    )
 
     it('a file that may not be had is lacking in the version, which says so, and comes with one more', async () => {
       home.repository.publish(A, (files) => [...files, { ...file('late.txt', 'late'), store: 'missing' }])

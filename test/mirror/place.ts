@@ -117,10 +117,10 @@ async function contents(folder: string, path = ''): Promise<Record<string, strin
     if (systemCode(error) === 'ENOENT') return []
     throw error
   })
-  for (const entry of entries) {
+  const each = entries.map(async (entry): Promise<Record<string, string>> => {
     const inner = path === '' ? entry.name : `${path}/${entry.name}`
-    if (entry.isDirectory()) Object.assign(found, await contents(folder, inner))
-    else found[inner] = await readFile(join(folder, inner), 'utf8')
-  }
+    return entry.isDirectory() ? contents(folder, inner) : { [inner]: await readFile(join(folder, inner), 'utf8') }
+  })
+  for (const some of await Promise.all(each)) Object.assign(found, some)
   return found
 }
