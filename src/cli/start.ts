@@ -3,10 +3,12 @@ import { VERBS } from './commands.ts'
 import { interruption } from './interruption.ts'
 import { runProgram } from './program.ts'
 import { watchSurroundings } from './surroundings.ts'
+import { failUnlessEnded } from './unended.ts'
 
 setEnvironmentDefaults()
 const asked = interruption((code) => process.exit(code))
 watchSurroundings(asked, process)
+failUnlessEnded(process)
 // Only a supervisor or a scheduler holds a channel.
 const parent = Object.hasOwn(process, 'connected') ? await import('./heed-parent.ts') : undefined
 parent?.heedParent(asked)

@@ -243,3 +243,9 @@ describe('a job of cron', () => {
     expect(out + err).not.toMatch(/\x1b/)
   })
 })
+
+it('a command that comes to a halt before its end does not end with 0', async () => {
+  const program = `import { failUnlessEnded } from '${source('cli/unended.ts')}'; failUnlessEnded(process)`
+  const child = inShell([process.execPath, '--import', TSX, '--input-type=module', '-e', program.replaceAll("'", '"')])
+  expect(await ended(child)).toEqual({ code: 1, out: '', err: expect.stringContaining('before its end') as string })
+})
