@@ -31,6 +31,7 @@ async function cliPage(): Promise<string> {
         ['1', 'something failed or still waits; the report says what, why and what to do'],
         ['2', 'the command line, a setting or the manifest cannot be used; nothing was fetched'],
         ['3', 'it cannot start or continue: Redis, the destination or the server'],
+        ['10', 'a stop limit was reached, such as --max-duration; the same command continues where it stopped'],
         ['130', 'interrupted; the same command continues where it stopped'],
       ],
     ),

@@ -198,11 +198,10 @@ class Comparison {
     if (arrangement) await this.#arrange(dataset, arrangement, guestbook)
     await this.#changes(changes)
     const happened = !old || old.state === 'linked' ? 'added' : old.state !== 'current' ? 'returned' : undefined
-    const isUpdated = changes.length > 0 || (arrangement?.fetch.length ?? 0) > 0
     await this.#write({
       // Listed again until it can be understood.
       dataset: mislisted === undefined ? dataset : { ...dataset, retry: true },
-      happened: happened ?? (isUpdated ? 'updated' : 'unchanged'),
+      happened: happened ?? (changes.length > 0 ? 'updated' : 'unchanged'),
       touched: arrangement !== undefined,
       ...(mislisted !== undefined && { problem: { code: 'SOURCE_MISLISTED', message: mislisted } }),
     })

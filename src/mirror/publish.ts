@@ -70,8 +70,11 @@ async function* settledDatasets(
   const lost = lostPlaces(run)
   for await (const one of readLines(records, logName(order.name, 'datasets'), comparedSchema)) {
     const known = { fetched, lost, unstored, tally }
-    const dataset = one.touched ? await settled(options, one.dataset, known) : one.dataset
-    tally.dataset(one, dataset)
+    const { dataset, hasCome } = one.touched
+      ? await settled(options, one.dataset, known)
+      : { dataset: one.dataset, hasCome: false }
+    // Asked for again, a file that is withheld changes nothing unless it comes.
+    tally.dataset(hasCome && one.happened === 'unchanged' ? { ...one, happened: 'updated' } : one, dataset)
     // A dataset that could not be looked at before anything of it was held is found again as a new one.
     if (one.happened !== 'failed' || dataset.versions.length > 0) yield dataset
   }
@@ -91,7 +94,7 @@ async function settled(
   { records, order }: PublishOptions,
   dataset: MirroredDataset,
   { fetched, lost, unstored, tally }: Known,
-): Promise<MirroredDataset> {
+): Promise<Settled> {
   const planned = await readFilesRecord(records, filesName(order.name, dataset.id))
   const files = await filesEnded(planned, fetched, lost)
   for (const [at, file] of files.entries()) tally.file(planned[at], file)
@@ -100,14 +103,23 @@ async function settled(
   const fails = files.some((file) => !isHeld(file) && file.withheld !== true)
   const isGuarded = files.some((file) => !isHeld(file) && file.code === 'SOURCE_GUESTBOOK')
   return {
-    ...dataset,
-    versions,
-    files: countsOf(files),
-    filesSha256,
-    retry: fails || dataset.retry ? true : undefined,
-    unstored: unstored.has(dataset.pid) ? true : undefined,
-    guarded: isGuarded ? true : undefined,
+    hasCome: files.some((file, at) => isHeld(file) && planned[at]?.item !== undefined),
+    dataset: {
+      ...dataset,
+      versions,
+      files: countsOf(files),
+      filesSha256,
+      retry: fails || dataset.retry ? true : undefined,
+      unstored: unstored.has(dataset.pid) ? true : undefined,
+      guarded: isGuarded ? true : undefined,
+    },
   }
+}
+
+interface Settled {
+  readonly dataset: MirroredDataset
+  /** A file of it was fetched. */
+  readonly hasCome: boolean
 }
 
 /** Places that held nothing where a file was to be taken from. */

@@ -46,6 +46,9 @@ describe('a file that is in two versions', () => {
     expect(text.match(/"code":"SOURCE_DENIED"/g)).toHaveLength(2)
     expect(text).not.toContain('SINK_FAILED')
     expect((await home.run()).report.files).toMatchObject({ failed: 0, missing: 2 })
+    const { report } = await home.run('--full')
+    // Asked for again and refused again: nothing has changed.
+    expect([report.files, report.datasets]).toMatchObject([{ fetched: 0, missing: 2 }, { unchanged: 1 }])
   })
 
   it('does not replace a file of somebody else that has as many bytes', async () => {
