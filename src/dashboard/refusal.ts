@@ -24,7 +24,10 @@ export function refuseFor(context: Context, error: unknown): Response {
 }
 
 export function refusalOf(error: unknown): z.infer<typeof refusalSchema>['error'] {
-  if (error instanceof DataferryError) return { code: error.code, message: error.message, advice: error.advice }
+  if (error instanceof DataferryError) {
+    const { code, message, advice, command } = error
+    return { code, message, advice: command === undefined ? advice : `${advice} ${command}` }
+  }
   return { code: 'UNEXPECTED', message: visibleText(messageOf(error)) }
 }
 

@@ -378,6 +378,14 @@ it('where a schedule fetches to is shown with its free space, though no batch of
   expect(shown?.free).toBeGreaterThan(0)
 })
 
+it('a refusal has the command that is the way out of it', async () => {
+  await ledger.open({ ...batchOf('ended', { destination: pathToFileURL(data).href }) })
+  await ledger.setState('ended', 'finished')
+  const { status, text } = await board.write('/api/batches/ended/pause', {}, headers)
+  expect(status).toBe(400)
+  expect(schema.refusalSchema.parse(JSON.parse(text)).error.advice).toMatch(/^To retry .*: dataferry retry ended/)
+})
+
 it('the pages and the API are described for people', async () => {
   const page = await readFile(new URL('../../docs/dashboard.md', import.meta.url), 'utf8')
   for (const word of ['/healthz', '/readyz', '/metrics', '/api/openapi.json', '--viewer-token-file', '--origin'])

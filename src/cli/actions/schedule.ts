@@ -83,8 +83,8 @@ async function add(context: Context, folder: ScheduleFolder): Promise<ExitCode> 
   checkTiming(schedule, now)
   await checkCommand(context, command, between !== undefined)
   if ((await folder.read(name)) !== undefined) {
-    throw new DataferryError('ARGUMENT_INVALID', `There is a schedule ${name} already. To remove it:`, {
-      advice: 'Then add it again, or choose another name.',
+    throw new DataferryError('ARGUMENT_INVALID', `There is a schedule ${name} already.`, {
+      advice: 'Choose another name, or remove it before you add it again:',
       command: pasted(config, 'schedule', ['remove', name]),
     })
   }

@@ -25,6 +25,7 @@ const errorSchema = z.object({
   code: z.string(),
   message: z.string(),
   advice: z.string().optional(),
+  command: z.string().optional(),
 })
 
 /**
@@ -97,5 +98,9 @@ export function errorOf({ records, code }: ChildEnd, otherwise = 'it said nothin
   const error = records.map((record) => errorSchema.safeParse(record).data).findLast((one) => one !== undefined)
   if (!error) return new DataferryError('INTERRUPTED', `The command ended with ${code ?? 'a signal'}: ${otherwise}`)
   const known = isErrorCode(error.code) ? error.code : 'ARGUMENT_INVALID'
-  return new DataferryError(known, error.message, error.advice === undefined ? {} : { advice: error.advice })
+  const { message, advice, command } = error
+  return new DataferryError(known, message, {
+    ...(advice !== undefined && { advice }),
+    ...(command !== undefined && { command }),
+  })
 }
