@@ -1,9 +1,10 @@
-import { itemScope } from '../jobs/scope.ts'
+import { itemScope, PUBLIC_SCOPE, TOKEN_SCOPE, type Scope } from '../jobs/scope.ts'
 import { DataferryError } from './errors.ts'
 import type { Ledger, LedgerEntry, Summary } from './ledger/ledger.ts'
 import type { Servers } from './ledger/servers.ts'
 import type { ServerState } from './ledger/server-state.ts'
 import type { ExpiringToken, HeardWorker, HeldItem, WorkerRecord, Workers } from './ledger/workers.ts'
+import { isWithin } from './model/is-within.ts'
 import { livenessOf } from './process/process-identity.ts'
 import type { JobCounts, Queues } from './queue/queues.ts'
 
@@ -188,6 +189,24 @@ async function serverStatus(
   ])
   const sum = (key: keyof JobCounts): number => counts.reduce((total, one) => total + one[key], 0)
   return { ...state, waiting: sum('waiting'), active: sum('active'), delayed: sum('delayed') }
+}
+
+/** Whether some of these workers fetch a batch left to them: from each of its servers, with its token, for its destination. */
+export function areServed(
+  { servers, tokenServers, destination }: Pick<LedgerEntry, 'servers' | 'tokenServers' | 'destination'>,
+  workers: readonly WorkerRecord[],
+): boolean {
+  const able = workers.filter(({ only }) => !only || isWithin(destination, only))
+  return servers.every((server) => {
+    const scope = tokenServers.includes(server) ? TOKEN_SCOPE : PUBLIC_SCOPE
+    return able.some((worker) => takes(worker, scope, server))
+  })
+}
+
+/** Workers of an earlier version do not say from which servers they fetch. */
+function takes({ scopes, serves }: WorkerRecord, scope: Scope, server: string): boolean {
+  if (serves === undefined) return scopes.includes(scope)
+  return serves.some((one) => one.scope === scope && one.servers.includes(server))
 }
 
 /** Nothing goes on with it by itself any more. */

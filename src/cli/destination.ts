@@ -1,4 +1,5 @@
 import type { LoadedConfig } from '../config/config.ts'
+import { isWithin } from '../model/is-within.ts'
 import { destinationUrl, openSink } from '../sinks/open-sink.ts'
 import type { Sink } from '../sinks/sink.ts'
 
@@ -17,11 +18,6 @@ export function namedDestinations(destinations: readonly string[], cwd: string):
   const named = destinations.map((destination) => destinationUrl(destination, cwd))
   if (named.length === 0) return undefined
   return Object.assign((url: string) => isWithin(url, named), { named })
-}
-
-/** Whether a destination is one of those that are named, or below one. */
-export function isWithin(url: string, named: readonly string[]): boolean {
-  return named.some((one) => url === one || url.startsWith(`${one.replace(/\/$/, '')}/`))
 }
 
 /**

@@ -1,4 +1,4 @@
-import { PUBLIC_SCOPE, TOKEN_SCOPE, type Scope } from '../../jobs/scope.ts'
+import { PUBLIC_SCOPE, TOKEN_SCOPE } from '../../jobs/scope.ts'
 import type { RunningWorkers } from '../../workers/run.ts'
 import type { ScopeOfWork } from '../../workers/wiring.ts'
 import { every } from '../async/every.ts'
@@ -7,15 +7,15 @@ import { tokenFor, type LoadedConfig } from '../config/config.ts'
 import { messageOf } from '../errors.ts'
 import { writeHold } from '../batch/hold.ts'
 import type { LedgerEntry } from '../ledger/ledger.ts'
-import type { HeldItem, WorkerRecord } from '../ledger/workers.ts'
+import type { HeldItem } from '../ledger/workers.ts'
 import type { BatchId } from '../model/batch.ts'
 import { BY_SCHEDULE, BY_STOP_LIMIT } from '../model/limit-holds.ts'
 import { livenessOf } from '../process/process-identity.ts'
 import type { Sink } from '../sinks/sink.ts'
+import { areServed } from '../status.ts'
 import { stayer } from './batch-access.ts'
 import type { Context, ExitCode } from './command.ts'
 import { isLimit } from './failure.ts'
-import { isWithin } from './destination.ts'
 import { followBatch } from './follow-batch.ts'
 import { HoldsElsewhere } from './holds-elsewhere.ts'
 import { openQuestionSlots } from './open-question-slots.ts'
@@ -152,17 +152,8 @@ export async function somebodyWorks(
 ): Promise<boolean> {
   const heard = (await workers.list()).filter(({ silentMs }) => silentMs < SILENT_MS)
   const lives = await Promise.all(heard.map(livenessOf))
-  const alive = heard.filter(({ only }, at) => lives[at] !== 'dead' && (!only || isWithin(batch.destination, only)))
-  return batch.servers.every((server) => {
-    const scope = batch.tokenServers.includes(server) ? TOKEN_SCOPE : PUBLIC_SCOPE
-    return alive.some((worker) => takes(worker, scope, server))
-  })
-}
-
-/** Workers of an earlier version do not say from which servers they fetch. */
-function takes({ scopes, serves }: WorkerRecord, scope: Scope, server: string): boolean {
-  if (serves === undefined) return scopes.includes(scope)
-  return serves.some((one) => one.scope === scope && one.servers.includes(server))
+  const alive = heard.filter((_, at) => lives[at] !== 'dead')
+  return areServed(batch, alive)
 }
 
 /** The servers whose token this command has. */

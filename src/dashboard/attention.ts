@@ -1,7 +1,7 @@
 import { ERROR_CODES, isErrorCode } from '../errors.ts'
 import { BY_SCHEDULE } from '../model/limit-holds.ts'
 import { formatCount, plural } from '../model/format.ts'
-import { isParked, type Status } from '../status.ts'
+import { areServed, isParked, type Status } from '../status.ts'
 import type { Attention, DestinationView, WorkerView } from './api/schemas.ts'
 import { later } from './views.ts'
 import { shellWord } from '../model/shell-word.ts'
@@ -35,15 +35,31 @@ export function attentionOf(
 
 const NOTHING = { advice: null, since: null, nextLook: null } as const
 
-function nobodyWorks({ batches }: Status, workers: readonly WorkerView[]): Attention[] {
-  const waiting = batches.filter(({ state, attached, open, planned }) => {
-    return state === 'open' && !attached && (open > 0 || planned === 0)
+function nobodyWorks({ batches, workers: records }: Status, workers: readonly WorkerView[]): Attention[] {
+  const open = batches.filter(({ state, attached, open: left, planned }) => {
+    return state === 'open' && !attached && (left > 0 || planned === 0)
   })
-  const isAnybodyThere = workers.some((one) => isHeard(one))
-  if (waiting.length === 0 || isAnybodyThere) return []
-  const text = `${plural(waiting.length, 'batch waits', 'batches wait')} for a worker, and none is running.`
-  const advice = 'Start one on a machine that sees the destination: dataferry work'
-  return [{ ...NOTHING, urgency: 'person', kind: 'worker', subject: 'Workers', text, advice }]
+  const told = { ...NOTHING, urgency: 'person', kind: 'worker', subject: 'Workers' } as const
+  const heard = new Set(workers.filter(isHeard).map(({ id }) => id))
+  if (heard.size === 0 && open.length > 0) {
+    const text = `${plural(open.length, 'batch waits', 'batches wait')} for a worker, and none is running.`
+    return [{ ...told, text, advice: 'Start one on a machine that sees the destination: dataferry work' }]
+  }
+  const alive = records.filter(({ id }) => heard.has(id))
+  return open
+    .filter((batch) => !areServed(batch, alive))
+    .map(({ id, destination, servers, tokenServers }) => {
+      const token = tokenServers.length > 0 ? ', with their token' : ''
+      const text = `Waits for a worker that fetches from ${servers.join(', ')}${token} to ${shownUrl(destination)}.`
+      const flags = servers.map((server) => `--server ${shellWord(server)}`)
+      return {
+        ...told,
+        kind: 'batch' as const,
+        subject: id,
+        text,
+        advice: `None that is running does. To start one: ${['dataferry work', ...flags].join(' ')}`,
+      }
+    })
 }
 
 function aboutBatches({ batches }: Status): Attention[] {

@@ -13,6 +13,31 @@ function worker(host: string, told: Pick<WorkerRecord, 'refused' | 'expiring'>):
   return { ...process, ...idle, id: host, ...told }
 }
 
+const BATCH: BatchStatus = {
+  id: 'b1',
+  state: 'paused',
+  reason: 'TOKEN_REJECTED: https://dv.example.edu does not accept the token',
+  destination: 'file:///data',
+  servers: [SERVER],
+  createdAt: SINCE,
+  attached: false,
+  tokenServers: [],
+  owner: undefined,
+  active: 0,
+  open: 1,
+  openBytes: 0,
+  nextLook: undefined,
+  planned: 2,
+  planComplete: true,
+  plannedBytes: 2,
+  done: 0,
+  kept: 0,
+  failed: 1,
+  waiting: 0,
+  bytes: 0,
+  keptBytes: 0,
+}
+
 const refused = (since: string) => [{ server: SERVER, reason: 'it does not accept it. Put a new one into /t.', since }]
 const expiring = [{ server: SERVER, expires: '2026-03-07T00:00:00.000Z', place: '/t' }]
 
@@ -50,35 +75,33 @@ it('so does one that expires soon, after all that waits for a person already', (
   })
 })
 
-it('what to do about a batch that was paused fits the reason', () => {
-  const batch: BatchStatus = {
-    id: 'b1',
-    state: 'paused',
-    reason: 'TOKEN_REJECTED: https://dv.example.edu does not accept the token',
-    destination: 'file:///data',
-    servers: [SERVER],
-    createdAt: SINCE,
-    attached: false,
-    tokenServers: [],
-    owner: undefined,
-    active: 0,
-    open: 1,
-    openBytes: 0,
-    nextLook: undefined,
-    planned: 2,
-    planComplete: true,
-    plannedBytes: 2,
-    done: 0,
-    kept: 0,
-    failed: 1,
-    waiting: 0,
-    bytes: 0,
-    keptBytes: 0,
+it('a batch that no living worker takes needs a person, and which worker it needs is said', () => {
+  const batch: BatchStatus = { ...BATCH, state: 'open', reason: undefined, failed: 0 }
+  const view = { id: 'w', host: 'a', pid: 1, since: SINCE, silentSeconds: 0, alive: 'alive' as const }
+  const views = [{ ...view, scopes: ['public'], holds: [], destinations: [] }]
+  const told = (more: Partial<WorkerRecord>) => {
+    const record = { ...worker('w', {}), serves: [{ scope: 'public', servers: [SERVER] }], ...more, silentMs: 0 }
+    return attentionOf({ ...NOTHING, batches: [batch], workers: [record] }, views, [], 0)
   }
-  const [paused, failures] = attentionOf({ ...NOTHING, batches: [batch] }, [], [], 0)
+  expect(told({})).toEqual([])
+  expect(told({ only: ['file:///data'] })).toEqual([])
+  for (const more of [{ only: ['file:///other'] }, { serves: [] }])
+    expect(told(more)).toMatchObject([
+      {
+        urgency: 'person',
+        kind: 'batch',
+        subject: 'b1',
+        text: `Waits for a worker that fetches from ${SERVER} to /data.`,
+        advice: `None that is running does. To start one: dataferry work --server ${SERVER}`,
+      },
+    ])
+})
+
+it('what to do about a batch that was paused fits the reason', () => {
+  const [paused, failures] = attentionOf({ ...NOTHING, batches: [BATCH] }, [], [], 0)
   expect(paused).toMatchObject({ urgency: 'person', subject: 'b1' })
   expect(paused?.advice).toMatch(/^Set a valid DATAVERSE_API_TOKEN.* Start the workers again with it, then continue/)
   expect(failures?.advice).toBe('Its page groups them by reason, each with what to do.')
-  const byHand = attentionOf({ ...NOTHING, batches: [{ ...batch, reason: 'by hand' }] }, [], [], 0)
+  const byHand = attentionOf({ ...NOTHING, batches: [{ ...BATCH, reason: 'by hand' }] }, [], [], 0)
   expect(byHand[0]?.advice).toBe('Continue it when the reason is gone.')
 })

@@ -7,7 +7,8 @@ import { shownUrl } from '../../model/shown-url.ts'
 import { translated } from '../../proof/disk-errors.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Context } from '../command.ts'
-import { isWithin, openDestination } from '../destination.ts'
+import { isWithin } from '../../model/is-within.ts'
+import { openDestination } from '../destination.ts'
 
 /**
  * Opens the place that `--to` names for what is made of data. The caller closes it. Rejects, before anything is read, with
