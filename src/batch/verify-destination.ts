@@ -15,7 +15,7 @@ import { KnownPaths, type KnownPath, type Proven, type Stated, type Unfetched } 
 import { LineSet } from './line-set.ts'
 import type { DamagedLog } from './outcome-log.ts'
 import { codeOf, Outcomes } from './outcomes.ts'
-import { isUnreadable } from './record.ts'
+import { isUnreadable, unreadable } from './record.ts'
 
 /** What is known of the bytes of a file. */
 export interface Bytes {
@@ -205,6 +205,13 @@ async function readBatches(
     damaged.push(id)
     onDamage(names.batch(id), error)
   })
+  const known = new Set([...readable.map(({ id }) => id), ...damaged])
+  for (const id of await records.folders()) {
+    // A batch is begun with this record and dropped with it, so that only damage leaves receipts without it.
+    if (known.has(id) || (await records.list(names.receipts(id))).length === 0) continue
+    damaged.push(id)
+    onDamage(names.batch(id), unreadable(`.dataferry/${names.batch(id)} is missing: put it back from a copy.`))
+  }
   const drafts = await readDrafts(records)
   const batches: RecordedBatch[] = []
   for (const id of [...readable.map((batch) => batch.id), ...damaged]) {

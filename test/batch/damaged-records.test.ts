@@ -45,6 +45,18 @@ it.each(['', 'b2', '../b1'])('a batch that says to be %j is damaged, and stands 
   expect(await listBatches(records)).toEqual([])
 })
 
+it('a batch whose first record is gone is named, and its receipts still prove what they proved', async () => {
+  const sink = memorySink()
+  await plannedBatch(sink.records, lines(1))
+  await recorded(sink.records, [done(0, 'f0', bytesOf(10))])
+  await sink.records.remove(names.batch('b1'))
+  const found = await all(verifyDestination(sink, { hash: () => Promise.resolve([]), signal: never }))
+  expect(found).toMatchObject([
+    { state: 'unreadable', path: '.dataferry/b1/batch.json', message: expect.stringContaining('is missing') as string },
+    { state: 'missing', path: 'f0' },
+  ])
+})
+
 it('a plan that counts a billion lines is damaged, and nobody goes through them', async () => {
   const sink = memorySink()
   const { plan } = await plannedBatch(sink.records, lines(3))

@@ -1,4 +1,4 @@
-import { access, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { access, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -128,7 +128,7 @@ it('never spreads what is damaged in the copy, too, and says so', async () => {
       path: 'rotten',
       state: 'changed',
       code: 'CHECKSUM_MISMATCH',
-      message: 'The copy is damaged as well.',
+      message: 'The copy has other bytes than were received, too.',
     },
   ])
   expect(said.at(-1)).toMatchObject({ event: 'repair', repaired: 0, notRepaired: 2, aside: 0 })
@@ -159,7 +159,31 @@ it('repairs only the batches that are named, and with -n nothing', async () => {
   expect((await repair('b1')).stdout).toContain('1 file repaired')
   expect([await readFile(data('a')), await readFile(data('b'))]).toEqual([Buffer.from(BAD), good('b')])
   expect((await repair('nobody')).code).toBe(2)
-  expect((await cli('repair', data(), '--from', data())).code).toBe(2)
+  await symlink(data(), join(cwd, 'link'))
+  for (const itself of [data(), join(cwd, 'link')])
+    expect((await cli('repair', data(), '--from', itself)).stderr).toContain('names the destination itself')
+  const none = await cli('repair', data(), '--from', join(cwd, 'none'))
+  expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('there is no such folder')])
+})
+
+it('says what it did not read, and names what it was to look at', async () => {
+  await fetched('a', 'b')
+  expect((await cli('verify', data())).code).toBe(0)
+  await writeFile(data('a'), BAD)
+  const words = async (...more: readonly string[]): Promise<string> =>
+    (await repair('b0', ...more)).stdout.replaceAll('\n', ' ')
+  const unread = '1 file that was verified within 30 days was not read again'
+  expect(await words()).toContain(`${data()}, of b0: nothing is missing or changed, as far as was looked: ${unread}`)
+  expect(await words('--full')).toContain('1 file repaired')
+})
+
+it('a damaged record of a repair that was cut short stops no other', async () => {
+  await fetched('a')
+  await mkdir(data('.dataferry/repair/2026-01-01T00-00-00.000Z/aside'), { recursive: true })
+  await writeFile(data('.dataferry/repair/2026-01-01T00-00-00.000Z/aside/a'), BAD)
+  await writeFile(data('.dataferry/repair/pending.json'), '{')
+  expect((await repair()).code).toBe(0)
+  await expect(access(data('.dataferry/repair'))).rejects.toThrow()
 })
 
 it('makes no destination of a place that is none', async () => {

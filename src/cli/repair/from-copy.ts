@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { realpath, stat } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { mapInOrder } from '../../async/map-in-order.ts'
 import { ExternalSort } from '../../batch/external-sort.ts'
@@ -28,34 +30,47 @@ type Lacking = z.infer<typeof lackingSchema>
  * are compared with what was received on their way: what is damaged there, too, never shows here. Yields what could not be copied.
  */
 export async function* fromCopy(
-  { config, out, signal }: Context,
+  { out, signal }: Context,
   sink: Sink,
-  place: string,
+  copy: Sink,
   wrong: WrongFiles,
 ): AsyncGenerator<Failed> {
+  out.say(`Copying ${plural(wrong.count, 'file')} from ${shownUrl(copy.url)} …`)
+  const copying = new Copying(copy, sink, signal)
+  await using lacking = new ExternalSort<Lacking>(lackingSchema)
+  let isLacking = false
+  for await (const { one, failed } of mapInOrder(wrong.all(), WORK, copying.fromSamePath)) {
+    const { checksum } = one.expected
+    if (!failed) continue
+    isLacking ||= checksum !== undefined
+    if (checksum) await lacking.add(contentKey(checksum), { wrong: one, failed })
+    else yield failed
+  }
+  if (!isLacking) return
+  for await (const failed of mapInOrder(elsewhere(lacking, copy, signal), WORK, copying.fromElsewhere)) {
+    if (failed) yield failed
+  }
+}
+
+/** Opens the copy of `--from`; the caller closes it. Rejects with `ARGUMENT_INVALID` where it is no folder, or the destination itself. */
+export async function openCopy({ config }: Context, sink: Sink, place: string): Promise<Sink> {
   const copy = await openDestination(config, place)
   try {
-    if (copy.url === sink.url) {
-      throw new DataferryError('ARGUMENT_INVALID', '--from names the destination itself: give another copy of it.')
-    }
-    out.say(`Copying ${plural(wrong.count, 'file')} from ${shownUrl(copy.url)} …`)
-    const copying = new Copying(copy, sink, signal)
-    await using lacking = new ExternalSort<Lacking>(lackingSchema)
-    let isLacking = false
-    for await (const { one, failed } of mapInOrder(wrong.all(), WORK, copying.fromSamePath)) {
-      const { checksum } = one.expected
-      if (!failed) continue
-      isLacking ||= checksum !== undefined
-      if (checksum) await lacking.add(contentKey(checksum), { wrong: one, failed })
-      else yield failed
-    }
-    if (!isLacking) return
-    for await (const failed of mapInOrder(elsewhere(lacking, copy, signal), WORK, copying.fromElsewhere)) {
-      if (failed) yield failed
-    }
-  } finally {
+    const [here, there] = [await realUrl(sink.url), await realUrl(copy.url)]
+    if (there === undefined) throw new DataferryError('ARGUMENT_INVALID', `--from ${place}: there is no such folder.`)
+    if (here !== there) return copy
+    throw new DataferryError('ARGUMENT_INVALID', '--from names the destination itself: give another copy of it.')
+  } catch (error) {
     await copy.close()
+    throw error
   }
+}
+
+/** With links followed; undefined: no folder is there. */
+async function realUrl(url: string): Promise<string | undefined> {
+  if (!url.startsWith('file:')) return url
+  const path = await realpath(fileURLToPath(url)).catch(() => undefined)
+  return path !== undefined && (await stat(path)).isDirectory() ? path : undefined
 }
 
 class Copying {
@@ -121,7 +136,7 @@ class Copying {
       signal.throwIfAborted()
       if (!(error instanceof DataferryError) || isAboutDestination(error)) throw error
       const isDamaged = error.code === 'CHECKSUM_MISMATCH'
-      return failed(error.code, isDamaged ? 'The copy is damaged as well.' : error.message)
+      return failed(error.code, isDamaged ? 'The copy has other bytes than were received, too.' : error.message)
     }
   }
 }

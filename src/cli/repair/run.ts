@@ -37,7 +37,7 @@ import { printFinding } from '../verify/print.ts'
 import { showProgress } from '../verify/progress.ts'
 import { conclude } from './conclude.ts'
 import { finishEarlier } from './finish-earlier.ts'
-import { fromCopy } from './from-copy.ts'
+import { fromCopy, openCopy } from './from-copy.ts'
 import { dropBatch, fromServer } from './from-server.ts'
 import { holdMirrors } from './hold-mirrors.ts'
 import { sortOut } from './sort-out.ts'
@@ -52,31 +52,39 @@ export async function repair(context: Context): Promise<ExitCode> {
   try {
     const isMeant = await meant(sink, named)
     if (!context.has('dry-run')) await tidyMirrors(sink, context.signal)
+    const from = context.text('from')
+    await using copy = from === undefined ? undefined : closing(await openCopy(context, sink, from))
     await using kept = await keepResults(context, sink)
     const inner = { ...context, signal: anySignal(context.signal, kept.lost) }
-    return await repairAt(inner, sink, kept, isMeant)
+    return await repairAt(inner, sink, { kept, isMeant, copy: copy?.sink })
   } finally {
     await sink.close()
   }
 }
 
-async function repairAt(
-  context: Context,
-  sink: Sink,
-  kept: Keeping,
-  isMeant: CandidateOptions['isMeant'],
-): Promise<ExitCode> {
+function closing(sink: Sink): AsyncDisposable & { readonly sink: Sink } {
+  return { sink, [Symbol.asyncDispose]: () => sink.close() }
+}
+
+interface Repair {
+  readonly kept: Keeping
+  readonly isMeant: CandidateOptions['isMeant']
+  /** Where the good bytes come from; undefined: from the server. */
+  readonly copy: Sink | undefined
+}
+
+async function repairAt(context: Context, sink: Sink, { kept, isMeant, copy }: Repair): Promise<ExitCode> {
   const isDry = context.has('dry-run')
-  if (!isDry && context.text('from') === undefined && (await finishEarlier(context, sink)) === 'parked') return 130
+  if (!isDry && !copy && (await finishEarlier(context, sink)) === 'parked') return 130
   await using wrong = new WrongFiles()
   const neverFetched = new NeverFetched()
-  const unreadable = await look(context, sink, { kept, wrong, neverFetched, isMeant })
-  const code = isDry || wrong.count === 0 ? undefined : await mend(context, sink, kept, wrong)
+  const { unreadable, fresh } = await look(context, sink, { kept, wrong, neverFetched, isMeant })
+  const code = isDry || wrong.count === 0 ? undefined : await mend(context, sink, { kept, wrong, copy })
   if (code === 130) return code
   await kept.end()
   if (!isDry) await letGo(context, sink)
   const codes = [
-    code ?? nothingDone(context, sink, wrong.count, neverFetched.files + unreadable),
+    code ?? nothingDone(context, sink, { wrong: wrong.count, others: neverFetched.files + unreadable, fresh }),
     tellUnreadable(context, unreadable),
     await tellNeverFetched(context, sink, neverFetched),
   ]
@@ -90,36 +98,46 @@ interface Looking {
   readonly isMeant: CandidateOptions['isMeant']
 }
 
-/** @returns how many records cannot be read */
-async function look(context: Context, sink: Sink, { kept, wrong, neverFetched, isMeant }: Looking): Promise<number> {
+/** What could not be judged. */
+interface Unjudged {
+  /** Records that cannot be read. */
+  unreadable: number
+  /** Files that were verified lately, and not read again. */
+  fresh: number
+}
+
+async function look(context: Context, sink: Sink, { kept, wrong, neverFetched, isMeant }: Looking): Promise<Unjudged> {
   const { out, now, signal } = context
   const files = new FilesRead(sink, signal)
   const progress = newVerifyProgress()
+  const unjudged = { unreadable: 0, fresh: 0 }
+  const onFresh = (): void => {
+    unjudged.fresh++
+  }
   const fresh = context.has('full') ? undefined : new Date(now().getTime() - FRESH_DAYS * DAY_MS)
   const findings = verifyDestination(sink, {
     hash: files.hash,
     signal,
     concurrency: FILES_AT_ONCE,
     progress,
-    choose: (paths, seen) => candidates(paths, { results: readResults(sink.records), fresh, isMeant }, seen),
+    choose: (paths, seen) => candidates(paths, { results: readResults(sink.records), fresh, isMeant, onFresh }, seen),
     ...onRecord(sink, signal),
   })
   const shown = showProgress(context, () => ({ progress, wrong: wrong.count, reading: files.open() }))
   const dataset = datasetOf(sink.records)
-  let unreadable = 0
   try {
     for await (const finding of withMetadata(findings, sink, isMeant)) {
       await kept.add(finding)
       neverFetched.add(finding)
       if (finding.state !== 'missing' && finding.state !== 'changed' && finding.state !== 'unreadable') continue
       printFinding(out, finding, findingRecord(finding, await dataset(finding)))
-      if (finding.state === 'unreadable') unreadable++
+      if (finding.state === 'unreadable') unjudged.unreadable++
       else await wrong.add(finding)
     }
   } finally {
     await shown.stop()
   }
-  return unreadable
+  return unjudged
 }
 
 /** Metadata is small: it is looked at whatever was verified lately. */
@@ -134,13 +152,29 @@ async function* withMetadata(
   }
 }
 
-/** @param others whatever else is not right */
-function nothingDone({ out }: Context, sink: Sink, wrong: number, others: number): ExitCode {
-  out.record({ event: 'repair', destination: sink.url, wrong, repaired: 0, notRepaired: wrong })
-  const place = shownUrl(sink.url)
+interface NothingDone {
+  readonly wrong: number
+  /** Whatever else is not right. */
+  readonly others: number
+  /** Files that were not read. */
+  readonly fresh: number
+}
+
+function nothingDone({ out, args }: Context, sink: Sink, { wrong, others, fresh }: NothingDone): ExitCode {
+  out.record({ event: 'repair', destination: sink.url, wrong, repaired: 0, notRepaired: wrong, notRead: fresh })
+  const [, ...named] = args
+  const place = [shownUrl(sink.url), ...(named.length > 0 ? [`of ${named.join(', ')}`] : [])].join(', ')
   if (wrong > 0) out.line(`${place}: ${plural(wrong, 'file')} to repair.`, 'bad')
-  else if (others === 0) out.line(`${place}: nothing is missing or changed.`, 'good')
-  else out.line(`${place}: nothing is to be repaired.`)
+  else if (others > 0) out.line(`${place}: nothing is to be repaired.`)
+  else if (fresh === 0) out.line(`${place}: nothing is missing or changed.`, 'good')
+  else {
+    const unread = plural(fresh, 'file that was', 'files that were')
+    out.paragraph(
+      `${place}: nothing is missing or changed, as far as was looked: ${unread} verified within ${FRESH_DAYS} days ` +
+        `${fresh === 1 ? 'was' : 'were'} not read again. --full reads everything.`,
+      'good',
+    )
+  }
   return wrong === 0 ? 0 : 1
 }
 
@@ -172,7 +206,7 @@ function tellArchives({ out, config }: Context, sink: Sink, archives: number): v
 /** Lets go of what a repair has left, this one or one that was cut short: with the right bytes there the damaged ones can go. */
 async function letGo({ out, signal }: Context, sink: Sink): Promise<void> {
   const pending = await readPendingRepair(sink.records)
-  if (!pending) return
+  if (!pending) return dropPendingRepair(sink.records)
   const left = pending.keepsDamaged ? 0 : await dropAside(sink, pending, signal)
   if (left === 0) return dropPendingRepair(sink.records)
   const what = plural(left, 'damaged file stays', 'damaged files stay')
@@ -181,9 +215,14 @@ async function letGo({ out, signal }: Context, sink: Sink): Promise<void> {
   )
 }
 
-async function mend(context: Context, sink: Sink, kept: Keeping, wrong: WrongFiles): Promise<ExitCode> {
+interface Mending {
+  readonly kept: Keeping
+  readonly wrong: WrongFiles
+  readonly copy: Sink | undefined
+}
+
+async function mend(context: Context, sink: Sink, { kept, wrong, copy }: Mending): Promise<ExitCode> {
   const { records } = sink
-  const copy = context.text('from')
   await using held = await holdMirrors(context, sink, wrong)
   const signal = anySignal(context.signal, held.lost)
   const earlier = await readPendingRepair(records)
@@ -202,7 +241,8 @@ async function mend(context: Context, sink: Sink, kept: Keeping, wrong: WrongFil
   await using fetched = copy === undefined ? await fromServer(inner, sink, pending, mendable) : undefined
   if (fetched?.end === 'parked') return 130
   async function* failures(): AsyncGenerator<Failed> {
-    yield* fetched ? fetched.failures() : fromCopy(inner, sink, copy ?? '', mendable)
+    if (fetched) yield* fetched.failures()
+    if (copy) yield* fromCopy(inner, sink, copy, mendable)
     yield* refused.values()
   }
   const code = await conclude(inner, sink, { kept, wrong, pending, failures: failures() })

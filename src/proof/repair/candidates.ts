@@ -12,12 +12,14 @@ export interface CandidateOptions {
   readonly fresh: Date | undefined
   /** Whether a file may be repaired. */
   readonly isMeant: (file: Pick<KnownBy, 'batch' | 'mirror'>) => boolean
+  /** Told of each file that is not read again. */
+  readonly onFresh: () => void
 }
 
 /** Paths where a file that was received may be missing or changed, as only a look at it tells, or was never fetched. */
 export async function* candidates(
   paths: AsyncIterable<KnownPath>,
-  { results, fresh, isMeant }: CandidateOptions,
+  { results, fresh, isMeant, onFresh }: CandidateOptions,
   progress: VerifyProgress,
 ): AsyncGenerator<KnownPath> {
   progress.files = 0
@@ -28,7 +30,10 @@ export async function* candidates(
     if (!known || !by || !isMeant(by)) continue
     const result = right?.value
     const isFresh = fresh !== undefined && result?.state === 'ok' && lastReadAt(known, result) >= fresh.toISOString()
-    if (isFresh && needsReading(known)) continue
+    if (isFresh && needsReading(known)) {
+      onFresh()
+      continue
+    }
     if (known.listed !== undefined) {
       progress.files++
       progress.bytes += known.listed

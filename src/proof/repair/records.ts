@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { parseRecord, recordText } from '../../batch/record.ts'
+import { isUnreadable, parseRecord, recordText } from '../../batch/record.ts'
 import { batchIdSchema } from '../../model/batch.ts'
 import type { Records } from '../../sinks/sink.ts'
 
@@ -17,10 +17,17 @@ const pendingSchema = z.object({
 })
 export type PendingRepair = Readonly<z.infer<typeof pendingSchema>>
 
-/** The repair that was cut short; undefined: none. Rejects with `RECORD_UNREADABLE`. */
+/** The repair that was cut short; undefined: none. Of one whose record is damaged it is known what it keeps aside. */
 export async function readPendingRepair(records: Records): Promise<PendingRepair | undefined> {
   const bytes = await records.read(PENDING)
-  return bytes && parseRecord(pendingSchema, bytes, PENDING)
+  try {
+    return bytes && parseRecord(pendingSchema, bytes, PENDING)
+  } catch (error) {
+    if (!isUnreadable(error)) throw error
+    const run = (await records.folders('repair')).toSorted().at(-1)
+    const parsed = pendingSchema.safeParse({ v: 1, run })
+    return parsed.success ? parsed.data : undefined
+  }
 }
 
 export async function writePendingRepair(records: Records, pending: PendingRepair): Promise<void> {

@@ -22,7 +22,8 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 export function sinkError(error: unknown, doing: string): unknown {
   if (!isSystemError(error)) return error
   const code = systemCode(error) ?? ''
-  return new DataferryError(CODES[code] ?? 'SINK_FAILED', `Cannot ${doing}: ${messageOf(error)}.`, { cause: error })
+  const why = code === 'EISDIR' ? 'a folder has that name' : messageOf(error)
+  return new DataferryError(CODES[code] ?? 'SINK_FAILED', `Cannot ${doing}: ${why}.`, { cause: error })
 }
 
 /** Whether the operating system reported this error. */
