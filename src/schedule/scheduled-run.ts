@@ -43,7 +43,8 @@ export interface RunDeps {
   readonly folder: ScheduleFolder
   readonly schedules: Pick<Schedules, 'read' | 'begin' | 'renew' | 'end' | 'forget'>
   readonly clock: () => Date
-  readonly start: (schedule: Schedule) => Promise<CommandProcess>
+  /** @param isAgain it goes on with a run that was interrupted, and so with its batch */
+  readonly start: (schedule: Schedule, isAgain: boolean) => Promise<CommandProcess>
   /** Has the workers park what they have of a batch, until its command is started again. */
   readonly hold: (batch: SharedBatch) => Promise<void>
   readonly tell: (event: ScheduleEvent) => void
@@ -136,9 +137,10 @@ export class ScheduledRun {
 
   /** @returns undefined: there is nothing to start */
   async #start(): Promise<Started | undefined> {
-    const deaths = await this.#begin()
-    if (deaths === undefined) return undefined
-    const command = await this.#deps.start(this.#schedule)
+    const begun = await this.#begin()
+    if (begun === undefined) return undefined
+    const { isAgain, deaths } = begun
+    const command = await this.#deps.start(this.#schedule, isAgain)
     this.#command = command
     if (command.identity) this.#owner = { ...this.#owner, command: command.identity }
     if (this.#isStopped) command.stop()
@@ -185,12 +187,13 @@ export class ScheduledRun {
     await this.#release(parked !== undefined)
   }
 
-  /** Writes that it starts. @returns how often its process has died; undefined: it has ended before */
-  async #begin(): Promise<number | undefined> {
+  /** Writes that it starts. @returns whether it did before, and how often its process has died; undefined: it has ended before */
+  async #begin(): Promise<{ readonly isAgain: boolean; readonly deaths: number } | undefined> {
     const lines = (await this.#deps.folder.history(this.#schedule.name)).filter(
       (line) => 'run' in line && line.run === this.#run,
     )
     const last = lines.at(-1)
+    const isAgain = lines.length > 0
     if (last?.event === 'ended' && last.parked === undefined) return undefined
     // It was parked by an earlier schedule of this name.
     if (this.#run.replace(BY_HAND, '') < this.#schedule.createdAt) return undefined
@@ -202,10 +205,10 @@ export class ScheduledRun {
       event: 'started',
       run: this.#run,
       ...(due !== undefined && { due }),
-      ...(lines.length > 0 && { again: true }),
+      ...(isAgain && { again: true }),
       by: { host, space, pid, startTime },
     })
-    return lines.filter((line) => line.event === 'ended' && line.parked === DIED).length
+    return { isAgain, deaths: lines.filter((line) => line.event === 'ended' && line.parked === DIED).length }
   }
 
   /** Why it is to go on later; undefined: it has ended. */

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { runsOf } from '../../src/schedule/history.ts'
 import { records } from './cli.ts'
 import { until } from './service.ts'
-import { inHours, processOf, scheduledCommand, useServing } from './serving.ts'
+import { inHours, LARGE_FILE, processOf, scheduledCommand, useServing } from './serving.ts'
 
 const service = useServing()
 const outside = (): string => `${inHours(12)}-${inHours(13)}`
@@ -46,6 +46,22 @@ test('a scheduler that is killed with its command leaves nothing to workers outs
   await service.folder.write(schedule)
   expect(await service.untilEnded()).toMatchObject({ code: 0, again: 1 })
   expect((await service.stop(running)).code).toBe(0)
+})
+
+test('a command with a rate of its own keeps to it beside workers, and one with --new goes on with its batch after a kill', async () => {
+  await service.overdue('run', String(LARGE_FILE), '--new', '--bwlimit', '4M')
+  const running = service.serve()
+  await service.untilRunning()
+  const batches = async (): Promise<readonly unknown[]> =>
+    records((await service.home.run(['status', '--all', '--json'])).stdout).filter(({ event }) => event === 'batch')
+  // No worker takes part.
+  expect(await batches()).toMatchObject([{ attached: true }])
+  running.child.kill('SIGKILL')
+  await service.untilQuiet()
+  const next = service.serve()
+  expect(await service.untilEnded()).toMatchObject({ code: 0, again: 1 })
+  expect(await batches()).toMatchObject([{ state: 'finished' }])
+  expect((await service.stop(next)).code).toBe(0)
 })
 
 test('enqueue and verify run at their times, not before their jitter, and are on record with their reports', async () => {

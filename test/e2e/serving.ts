@@ -11,7 +11,7 @@ import { until } from './service.ts'
 const MIB = 1 << 20
 /** A large file takes long enough to be met in the middle. */
 const SLOW = 4 * MIB
-const LARGE_FILE = 1
+export const LARGE_FILE = 1
 
 /** A service of one test, with a mirror of a server that should have been run at three o'clock. */
 export interface Serving {
@@ -27,6 +27,8 @@ export interface Serving {
   stop(service: Started): ReturnType<Home['run']>
   /** Adds the schedule `nightly`, whose due times since two days ago count. */
   overdueMirror(): Promise<Schedule>
+  /** The same with another command. */
+  overdue(...command: readonly string[]): Promise<Schedule>
   lastRun(): Promise<Run | undefined>
   untilEnded(): Promise<Run>
   /** Until bytes of the large file come, and no stream is open. */
@@ -68,6 +70,18 @@ export function useServing(): Serving {
     serving.push(started)
     return started
   }
+  const overdue = async (...command: readonly string[]): Promise<Schedule> => {
+    const at = ['--cron', '0 3 * * *', '--tz', 'UTC']
+    const place = ['--to', home.data, '--server', dataverse.url]
+    const added = await home.run(['schedule', 'add', 'nightly', ...at, '--', ...command, ...place])
+    expect([added.code, added.stderr]).toEqual([0, ''])
+    const schedule = await folder.read('nightly')
+    if (!schedule) throw new Error('The schedule was not written.')
+    const since = new Date(Date.now() - 48 * 3_600_000).toISOString()
+    const early = { ...schedule, createdAt: since, since }
+    await folder.write(early)
+    return early
+  }
   const lastRun = async (): Promise<Run | undefined> => runsOf(await folder.history('nightly')).at(-1)
   return {
     get home() {
@@ -86,16 +100,9 @@ export function useServing(): Serving {
     async overdueMirror() {
       const place = ['--to', home.data, '--server', dataverse.url]
       expect((await home.run(['mirror', 'create', 'm', '--collection', 'climate', ...place])).code).toBe(0)
-      const at = ['--cron', '0 3 * * *', '--tz', 'UTC']
-      const added = await home.run(['schedule', 'add', 'nightly', ...at, '--', 'mirror', 'run', 'm', ...place])
-      expect([added.code, added.stderr]).toEqual([0, ''])
-      const schedule = await folder.read('nightly')
-      if (!schedule) throw new Error('The schedule was not written.')
-      const since = new Date(Date.now() - 48 * 3_600_000).toISOString()
-      const overdue = { ...schedule, createdAt: since, since }
-      await folder.write(overdue)
-      return overdue
+      return overdue('mirror', 'run', 'm')
     },
+    overdue,
     lastRun,
     untilEnded: () =>
       until('the run ended', async () => {

@@ -40,6 +40,8 @@ class Command implements CommandProcess {
 class Machine {
   now: Date
   readonly started: Command[] = []
+  /** Of each start, whether it was said to go on with an earlier one. */
+  readonly goesOn: boolean[] = []
   readonly damaged: string[] = []
   readonly held: string[] = []
   readonly folder: ScheduleFolder
@@ -59,8 +61,9 @@ class Machine {
       folder: this.folder,
       schedules: new Schedules(redis.client, this.#prefix),
       clock: () => this.now,
-      start: () => {
+      start: (_, isAgain) => {
         const command = new Command()
+        this.goesOn.push(isAgain)
         this.started.push(command)
         return Promise.resolve(command)
       },
@@ -287,6 +290,7 @@ describe('a Redis that was lost', () => {
     await one.at('2026-11-27T03:10:00Z')
     expect(one.started).toHaveLength(1)
     expect(await runs(one)).toMatchObject([{ run, again: 1 }])
+    expect(one.goesOn).toEqual([true])
   })
 })
 

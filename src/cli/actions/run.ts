@@ -1,5 +1,6 @@
 import { withAccess } from '../batch-access.ts'
 import { runBatch } from '../batch-run.ts'
+import { isShared } from '../is-shared.ts'
 import { runShared } from '../shared-run.ts'
 import type { Command } from '../command.ts'
 import { plural } from '../../model/format.ts'
@@ -14,6 +15,7 @@ import { openDestination } from '../destination.ts'
 /** What `dataferry run` does. */
 export const run: Command['run'] = async (context) => {
   const { config, out } = context
+  const bring = isShared(config) ? runShared : runBatch
   const sink = await openDestination(config)
   try {
     const dryRun = context.has('dry-run')
@@ -27,7 +29,6 @@ export const run: Command['run'] = async (context) => {
           ? `Continuing ${batch.id}.`
           : `Batch ${batch.id}: ${plural(batch.manifest.entries, 'entry', 'entries')}.`,
       )
-      const bring = config.settings.share ? runShared : runBatch
       return await bring(context, sink, opened, runtime)
     }
     const sources = new Sources(context)

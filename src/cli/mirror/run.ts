@@ -21,6 +21,7 @@ import { openQuestionSlots } from '../open-question-slots.ts'
 import { lazyRuntime, type LazyRuntime, type Runtime } from '../runtime.ts'
 import { Sources } from '../sources.ts'
 import { tellWait } from '../tell-notices.ts'
+import { isShared } from '../is-shared.ts'
 import { runShared } from '../shared-run.ts'
 import { plural } from '../../model/format.ts'
 import { shownUrl } from '../../model/shown-url.ts'
@@ -184,7 +185,7 @@ async function fetchLacking(
   if (await isReported(sink.records, opened.batch.id)) return 'ended'
   context.out.say(`Fetching ${plural(lacking.files, 'file')} …`)
   // How the files ended is told with the run.
-  const bring = context.config.settings.share ? runShared : runBatch
+  const bring = isShared(context.config) ? runShared : runBatch
   const code = await bring(context, sink, opened, runtime, () => Promise.resolve(0))
   if (code === 130) return 'parked'
   if (await readReport(sink.records, opened.batch.id)) return 'ended'

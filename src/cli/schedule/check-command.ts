@@ -6,6 +6,7 @@ import { shownUrl } from '../../model/shown-url.ts'
 import type { Context } from '../command.ts'
 import { openDestination } from '../destination.ts'
 import { inspectOnly } from '../intake.ts'
+import { isShared } from '../is-shared.ts'
 import { namedMirror, withSink } from '../mirror/with-mirror.ts'
 import { parserFor, readArguments, type Typed } from '../parser.ts'
 import { ocflAt } from '../verify/ocfl.ts'
@@ -42,6 +43,7 @@ export async function checkCommand(context: Context, words: readonly string[], h
   refuseSecrets(context.config, words)
   const config = load({ flags: typed.settings, file: typed.config, env: environment(), cwd: process.cwd() })
   refuseSecrets(config, words)
+  isShared(config)
   const inner: Context = { ...context, ...typed, config }
   if (verb === 'run' || verb === 'enqueue') await inspectOnly(inner)
   else if (verb === 'mirror') await checkMirror(inner)

@@ -29,7 +29,7 @@ export async function runByHand(context: Context, folder: ScheduleFolder, schedu
     folder,
     schedules,
     clock: () => new Date(),
-    start: (one: Schedule) => startCommand(context, one, undefined),
+    start: (one: Schedule, isAgain: boolean) => startCommand(context, one, { log: undefined, isAgain }),
     hold: (batch: SharedBatch) => holdShared(context, runtime, batch),
     tell: () => undefined,
     log,

@@ -46,7 +46,8 @@ export async function runSchedules(context: Context): Promise<ExitCode> {
     folder,
     schedules: new Schedules(runtime.client, prefix),
     clock: () => new Date(),
-    start: (schedule: Schedule) => startCommand(context, schedule, folder.log(schedule.name)),
+    start: (schedule: Schedule, isAgain: boolean) =>
+      startCommand(context, schedule, { log: folder.log(schedule.name), isAgain }),
     hold: (batch) => holdShared(context, runtime, batch),
     tell: (event) => {
       tell(context, event)

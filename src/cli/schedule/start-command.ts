@@ -11,7 +11,6 @@ import type { CommandEnd, CommandProcess } from '../../schedule/scheduled-run.ts
 import type { Context } from '../command.ts'
 import { reportOf, sharedBatchOf, type Asked } from '../heed-parent.ts'
 import { commandEnvironment } from '../supervision.ts'
-import { SCHEDULABLE } from './schedulable.ts'
 
 /** A command that does not end when asked to is killed, which loses nothing that was kept. */
 const GRACE_MS = 15_000
@@ -20,19 +19,20 @@ const TAIL = 4_096
 
 /**
  * Starts the command of a schedule in a process of its own, with the Redis of this one. Never rejects.
- * @param log file that gets what it prints; undefined: it prints where this process does
+ * @param options.log file that gets what it prints; undefined: it prints where this process does
+ * @param options.isAgain it goes on with a run that was interrupted
  */
 export async function startCommand(
   { config, out }: Pick<Context, 'config' | 'out'>,
   schedule: Schedule,
-  log: string | undefined,
+  { log, isAgain }: { readonly log: string | undefined; readonly isAgain: boolean },
 ): Promise<CommandProcess> {
   const { redis, prefix, stateDir, caFile, limitRate } = config.settings
   const file = log === undefined ? 'inherit' : openLog(log)
   const [, main = ''] = process.argv
   const child = spawn(
     process.execPath,
-    [...process.execArgv, main, ...wordsOf(schedule, out.json && log === undefined)],
+    [...process.execArgv, main, ...wordsOf(schedule, out.json && log === undefined, isAgain)],
     {
       cwd: schedule.cwd,
       env: {
@@ -40,6 +40,8 @@ export async function startCommand(
         REDIS_URL: redis?.reveal() ?? '',
         DATAFERRY_PREFIX: prefix,
         DATAFERRY_STATE_DIR: stateDir,
+        // Every worker of this Redis takes part.
+        DATAFERRY_SHARE: 'yes',
         ...(caFile !== undefined && { DATAFERRY_CA_FILE: caFile }),
         ...(limitRate !== undefined && { DATAFERRY_BWLIMIT: String(limitRate) }),
       },
@@ -91,11 +93,9 @@ function whyNotStarted(error: Error, { cwd }: Schedule): string {
   return `it could not be started: ${why}`
 }
 
-/** The words of a command line. Where the command knows it, every worker of this Redis takes part. */
-function wordsOf({ command: [verb = '', ...rest] }: Schedule, json: boolean): readonly string[] {
-  const knowsShare = SCHEDULABLE[verb]?.settings.includes('share') === true
-  const more = [...(json ? ['--json'] : []), ...(knowsShare && !rest.includes('--share') ? ['--share'] : [])]
-  return [verb, ...more, ...rest]
+/** The words of a command line. What goes on with an earlier one goes on with its batch. */
+function wordsOf({ command: [verb = '', ...rest] }: Schedule, isJson: boolean, isAgain: boolean): readonly string[] {
+  return [verb, ...(isJson ? ['--json'] : []), ...(isAgain ? rest.filter((word) => word !== '--new') : rest)]
 }
 
 function openLog(path: string): number {
