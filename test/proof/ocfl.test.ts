@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { systemCode } from '../../src/errors.ts'
@@ -293,6 +293,42 @@ it('a root that says no layout is written to while nothing is in it, and refused
   expect(await errors()).toEqual([])
   await rm(join(home.path, 'ocfl_layout.json'))
   await expect(add('2.0', { a: '2' })).rejects.toThrow(/does not say which storage layout it has/)
+})
+
+it('nothing is written behind a link', async () => {
+  await add('1.0', { a: '1' })
+  const outside = join(home.folder, 'outside')
+  for (const linked of [home.objectPath(), dirname(home.objectPath())]) {
+    await rename(linked, outside)
+    await symlink(outside, linked)
+    const before = await everyFile(outside)
+    const refused = { code: 'OCFL_REFUSED', message: expect.stringContaining(`${linked} is a link`) as string }
+    await expect(add('2.0', { a: '2' })).rejects.toMatchObject(refused)
+    expect(await everyFile(outside)).toEqual(before)
+    await rm(linked)
+    await rename(outside, linked)
+  }
+})
+
+it('several writers of an object at once are each told that it is written, or write it; none calls it changed', async () => {
+  for (let n = 1; n <= 8; n++) {
+    const ends = await Promise.allSettled([1, 2, 3].map((k) => add(`${n}.0`, { a: `${n}`, [`by ${k}`]: `${n}` })))
+    expect(ends.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThan(0)
+    for (const end of ends) if (end.status === 'rejected') expect(end.reason).toMatchObject({ code: 'SINK_BUSY' })
+    expect(await errors()).toEqual([])
+  }
+})
+
+it('settings that the layout of a root cannot have are told from a layout that is not known', async () => {
+  await add('1.0', { a: '1' })
+  const config = join(home.path, 'extensions/0004-hashed-n-tuple-storage-layout/config.json')
+  await writeFile(config, '{"extensionName":"0004-hashed-n-tuple-storage-layout","tupleSize":99}')
+  await expect(add('2.0', { a: '2' })).rejects.toThrow(/settings of its storage layout/)
+  await writeFile(
+    join(home.path, 'ocfl_layout.json'),
+    '{"extension":"0006-flat-omit-prefix-storage-layout","description":""}',
+  )
+  await expect(add('2.0', { a: '2' })).rejects.toThrow(/a storage layout that dataferry does not know/)
 })
 
 it('bytes that changed since they came are in no version', async () => {

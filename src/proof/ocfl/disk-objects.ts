@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DataferryError, systemCode } from '../../errors.ts'
 import { writeAt } from '../../sinks/disk/bytes.ts'
@@ -96,6 +96,7 @@ export class DiskObjects implements Objects {
   }
 
   async stage(object: string, version: string, algorithm: Addressing): Promise<StagedVersion> {
+    await this.#refuseLinks(object)
     const staging = await Staging.make(this.#root)
     const { folder } = staging
     const target = join(this.#root, object)
@@ -149,6 +150,18 @@ export class DiskObjects implements Objects {
         for (let at = dirname(target); at.length >= this.#root.length; at = dirname(at)) await syncFolder(at)
       },
       [Symbol.asyncDispose]: () => staging[Symbol.asyncDispose](),
+    }
+  }
+
+  /** What is behind a link is not in the storage root. @see https://ocfl.io/1.1/spec/ E090 */
+  async #refuseLinks(object: string): Promise<void> {
+    for (let at = object; at !== '.'; at = dirname(at)) {
+      const place = join(this.#root, at)
+      if ((await unless(ABSENT, lstat(place)))?.isSymbolicLink() !== true) continue
+      throw new DataferryError(
+        'OCFL_REFUSED',
+        `${place} is a link, which a storage root must not have: nothing is written behind it.`,
+      )
     }
   }
 }

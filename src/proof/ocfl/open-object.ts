@@ -28,7 +28,23 @@ export interface OpenedObject {
  * @param id which it has to have; undefined: any
  */
 export async function openObject(objects: Objects, path: string, id?: string): Promise<OpenedObject | undefined> {
-  const names = await objects.list(path)
+  for (;;) {
+    const names = await objects.list(path)
+    try {
+      return await openAs(names, objects, path, id)
+    } catch (error) {
+      // Another process may have shown a version meanwhile: then what was listed and what was read do not belong together.
+      if ((await objects.list(path)).length <= names.length) throw error
+    }
+  }
+}
+
+async function openAs(
+  names: readonly string[],
+  objects: Objects,
+  path: string,
+  id: string | undefined,
+): Promise<OpenedObject | undefined> {
   if (names.length === 0) return undefined
   const refused = (why: string): DataferryError => refusal(id ?? 'a dataset', path, why)
   const unfinished = await objects.unfinished(path)

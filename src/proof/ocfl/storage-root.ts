@@ -107,9 +107,14 @@ async function existing(place: RootPlace): Promise<StorageRoot | undefined> {
     if ((await objects.list('')).every(isFrame)) return undefined
     throw refused(`${shown(place)} does not say which storage layout it has: give another folder.`)
   }
-  const layout = await readLayout(objects)
+  const extension = await layoutName(objects)
+  const layout = extension === undefined ? undefined : await readLayout(objects, extension)
   if (!layout) {
-    throw refused(`${shown(place)} has a storage layout that dataferry does not know: it writes 0003 and 0004.`)
+    const isKnown = layoutOf({ extensionName: extension }) !== undefined
+    const why = isKnown
+      ? `settings of its storage layout that are not as the extension says (${EXTENSIONS}/${extension ?? ''}/config.json).`
+      : 'a storage layout that dataferry does not know: it writes 0003 and 0004.'
+    throw refused(`${shown(place)} has ${why}`)
   }
   const { config } = layout
   if (place.layout && JSON.stringify(place.layout.config) !== JSON.stringify(config)) {
@@ -134,11 +139,15 @@ export function rootFiles({ config, description }: Layout): readonly (readonly [
   ]
 }
 
-/** The layout that a storage root says it has; undefined where it says none that is known. */
-async function readLayout(objects: Objects): Promise<Layout | undefined> {
+/** The extension that a storage root says it is laid out by. */
+async function layoutName(objects: Objects): Promise<string | undefined> {
   const named = await readJson(objects, LAYOUT_FILE)
   const extension = typeof named === 'object' && named !== null && 'extension' in named ? named.extension : undefined
-  if (typeof extension !== 'string' || !/^\d{4}-[a-z0-9-]{1,100}$/.test(extension)) return undefined
+  return typeof extension === 'string' && /^\d{4}-[a-z0-9-]{1,100}$/.test(extension) ? extension : undefined
+}
+
+/** @returns undefined for one that is not known, and for settings that it cannot have */
+async function readLayout(objects: Objects, extension: string): Promise<Layout | undefined> {
   // Without a file the defaults of the extension count.
   return layoutOf((await readJson(objects, `${EXTENSIONS}/${extension}/config.json`)) ?? { extensionName: extension })
 }
