@@ -49,6 +49,8 @@ export type Finding =
       readonly path: string
       readonly expected: Bytes
       readonly found: Bytes
+      /** Why its bytes cannot be read, such as a bad sector of a disk. */
+      readonly why?: string | undefined
     } & KnownBy)
   | { readonly state: 'extra'; readonly path: string; readonly size: number }
   /** Asked for in a batch or shown by the server of a mirror, but never fetched; `why` is the code it failed with, or what it waits for. */
@@ -304,13 +306,20 @@ export async function compareFile(
   if (expected.size !== undefined && size !== expected.size) return { ...changed, kind: 'wrong-size', found: { size } }
   const known = checksumsOf(expected)
   const algorithms = [...new Set([...known.map(({ algorithm }) => algorithm), ...digests])]
-  const found = algorithms.length === 0 ? [] : await hash(path, algorithms, size)
+  const found = algorithms.length === 0 ? [] : await hash(path, algorithms, size).catch(unlessOfFile)
+  if (found instanceof DataferryError) return { ...changed, kind: 'bit-rot', found: { size }, why: found.message }
   const compared = known.filter(({ algorithm }) => found.some((one) => one.algorithm === algorithm))
   const [checksum, ...further] = found
   if (!checksum || compared.length === 0) return { state: 'size-only', path, size, ...digested(found) }
   const isRight = compared.every((one) => found.some((other) => sameChecksum(one, other)))
   if (isRight) return { state: 'ok', path, size, checksum, ...digested(further) }
   return { ...changed, kind: 'bit-rot', found: { size, checksum, ...digested(further) } }
+}
+
+/** An error that is about one file alone stops no other. */
+function unlessOfFile(error: unknown): DataferryError {
+  if (error instanceof DataferryError && (error.code === 'SINK_FAILED' || error.code === 'SINK_DENIED')) return error
+  throw error
 }
 
 function knownBy({ batch, n, mirror, dataset }: KnownBy): KnownBy {

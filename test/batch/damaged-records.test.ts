@@ -9,12 +9,13 @@ import { Outcomes } from '../../src/batch/outcomes.ts'
 import { reconcile } from '../../src/batch/reconcile.ts'
 import { recordLines } from '../../src/batch/record.ts'
 import { isReported, writeReport } from '../../src/batch/report.ts'
-import { verifyDestination } from '../../src/batch/verify-destination.ts'
+import { verifyDestination, type HashPath } from '../../src/batch/verify-destination.ts'
+import { DataferryError } from '../../src/errors.ts'
 import { MemoryLedger } from '../../src/ledger/memory-ledger.ts'
 import { memorySink, memoryStore } from '../../src/sinks/memory/memory-sink.ts'
 import type { Records } from '../../src/sinks/sink.ts'
 import { bytesOf, never, store } from '../contracts/sink-bytes.ts'
-import { all, batchOf, done, failed, itemAt, plannedBatch, recorded } from './fixtures.ts'
+import { all, batchOf, done, failed, hashIn, itemAt, plannedBatch, recorded } from './fixtures.ts'
 
 const BYTES = bytesOf(10)
 const UNREADABLE = { code: 'RECORD_UNREADABLE' }
@@ -54,6 +55,23 @@ it('a batch whose first record is gone is named, and its receipts still prove wh
   expect(found).toMatchObject([
     { state: 'unreadable', path: '.dataferry/b1/batch.json', message: expect.stringContaining('is missing') as string },
     { state: 'missing', path: 'f0' },
+  ])
+})
+
+it('a file that cannot be read, as of a disk with a bad sector, is changed, and the others are read', async () => {
+  const sink = memorySink()
+  await plannedBatch(sink.records, lines(2))
+  for (const n of [0, 1]) {
+    await recorded(sink.records, [done(n, `f${n}`, bytesOf(10))], `w${n}`)
+    await store(sink, `f${n}`, bytesOf(10))
+  }
+  const hash: HashPath = (path, ...asked) =>
+    path === 'f0'
+      ? Promise.reject(new DataferryError('SINK_FAILED', 'Cannot read f0: EIO.'))
+      : hashIn(sink)(path, ...asked)
+  expect(await all(verifyDestination(sink, { hash, signal: never }))).toMatchObject([
+    { state: 'changed', path: 'f0', found: { size: 10 }, why: 'Cannot read f0: EIO.' },
+    { state: 'ok', path: 'f1' },
   ])
 })
 

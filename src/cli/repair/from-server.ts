@@ -118,7 +118,7 @@ async function begin(
   await using manifests = await ManifestFiles.made('repair.csv', (path) => writeFile(path, again.rows()))
   if (again.count === 0) return undefined
   context.out.say(`Fetching ${plural(again.count, 'file')} …`)
-  return await takeInFiles(forServers(context, sink, [...again.servers]), manifests, sink, runtime)
+  return await takeInFiles(forServers(context, sink, [...again.servers], wrong.hasUnreadable), manifests, sink, runtime)
 }
 
 /** What cannot be asked for, and why. */
@@ -149,7 +149,7 @@ const WHY: Readonly<Record<Omitted, string>> = {
 }
 
 /** As if the servers that the records name had been given, where none was; what is there and differs is replaced. */
-function forServers(context: Context, { url }: Sink, servers: readonly string[]): Context {
+function forServers(context: Context, { url }: Sink, servers: readonly string[], hasUnreadable = false): Context {
   const [first] = servers
   const config = first === undefined ? context.config : context.config.forServer(first)
   const unnamed = servers.filter((server) => !config.servers.includes(server))
@@ -165,6 +165,6 @@ function forServers(context: Context, { url }: Sink, servers: readonly string[])
   }
   return {
     ...context,
-    config: { ...config, settings: { ...config.settings, existing: replacingWrong(url), digest: [] } },
+    config: { ...config, settings: { ...config.settings, existing: replacingWrong(url, hasUnreadable), digest: [] } },
   }
 }

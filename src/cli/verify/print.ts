@@ -18,6 +18,7 @@ function shown(finding: Exclude<Finding, { state: 'ok' | 'size-only' }>): [what:
     case 'missing':
       return ['missing', path, 'bad']
     case 'changed': {
+      if (finding.why !== undefined) return ['unreadable', `${path}  (${finding.why})`, 'bad']
       const what = finding.kind === 'bit-rot' ? 'bit rot' : 'wrong size'
       const { found, expected } = wordsOf(finding)
       return [what, `${path}  (${found}, was ${expected})`, 'bad']

@@ -23,6 +23,7 @@ export const wrongSchema = z.discriminatedUnion('state', [
     kind: z.enum(['bit-rot', 'wrong-size']),
     ...knownBy,
     found: bytesSchema,
+    why: z.string().optional(),
   }),
 ])
 /** A file that is missing or changed. */
@@ -32,9 +33,12 @@ export type WrongFile = Extract<Finding, { readonly state: 'missing' | 'changed'
 export class WrongFiles implements AsyncDisposable {
   readonly #files = new ExternalSort<z.infer<typeof wrongSchema>>(wrongSchema)
   count = 0
+  /** Of some the bytes cannot be read. */
+  hasUnreadable = false
 
   async add(wrong: WrongFile): Promise<void> {
     this.count++
+    this.hasUnreadable ||= wrong.state === 'changed' && wrong.why !== undefined
     await this.#files.add(wrong.path, wrong)
   }
 
