@@ -36,7 +36,8 @@ export type { Catalogue, ListedFile, ListedVersion, MislistedFile } from './mode
 
 /** Connections, to share between clients. */
 export { Http } from './dataverse/http/http.ts'
-export type { HttpOptions, RequestNote, Timeouts } from './dataverse/http/http.ts'
+export type { Timeouts } from './dataverse/http/exchange.ts'
+export type { HttpOptions, RequestNote } from './dataverse/http/http.ts'
 export type { Proxies } from './model/proxies.ts'
 export type { InstallationOptions } from './dataverse/installation.ts'
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { Http, type HttpOptions } from '../../../src/dataverse/http/http.ts'
-import type { HttpAnswer } from '../../../src/dataverse/http/http.ts'
+import type { HttpAnswer } from '../../../src/dataverse/http/exchange.ts'
 import { bytesOf, scriptedServer } from '../scripted-server.ts'
 
 async function withHttp<T>(options: HttpOptions, work: (http: Http) => Promise<T>): Promise<T> {
