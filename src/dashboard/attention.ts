@@ -49,7 +49,7 @@ function nobodyWorks({ batches, workers: records }: Status, workers: readonly Wo
   return open
     .filter((batch) => !areServed(batch, alive))
     .map(({ id, destination, servers, tokenServers }) => {
-      const token = tokenServers.length > 0 ? ', with their token' : ''
+      const token = tokenServers.length > 0 ? ', with their token,' : ''
       const text = `Waits for a worker that fetches from ${servers.join(', ')}${token} to ${shownUrl(destination)}.`
       const flags = servers.map((server) => `--server ${shellWord(server)}`)
       return {
