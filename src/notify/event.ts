@@ -8,6 +8,7 @@ export const EVENT_KINDS = [
   'mirror-changed',
   'mirror-stale',
   'schedule-skipped',
+  'schedule-failed',
   'test',
 ] as const
 export type EventKind = (typeof EVENT_KINDS)[number]

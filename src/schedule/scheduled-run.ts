@@ -47,7 +47,8 @@ export interface RunDeps {
   readonly start: (schedule: Schedule, isAgain: boolean) => Promise<CommandProcess>
   /** Has the workers park what they have of a batch, until its command is started again. */
   readonly hold: (batch: SharedBatch) => Promise<void>
-  readonly tell: (event: ScheduleEvent) => void
+  /** @param shared the batch of its run that workers had */
+  readonly tell: (event: ScheduleEvent, shared?: SharedBatch) => void
   readonly log: Logger
 }
 
@@ -233,7 +234,7 @@ export class ScheduledRun {
   async #record(line: HistoryLine): Promise<void> {
     const { folder, tell, log } = this.#deps
     const { name } = this.#schedule
-    tell({ name, ...line })
+    tell({ name, ...line }, this.#owner.shared)
     // Should the schedule have been removed, or the disk be full, the run matters more.
     await folder.record(name, line).catch((error: unknown) => log.warn({ schedule: name, problem: messageOf(error) }))
   }

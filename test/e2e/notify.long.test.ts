@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
@@ -44,6 +44,14 @@ test('everything that people are told of happens, and is told once, by webhook a
     expect([added.code, added.stderr]).toEqual([0, ''])
     await untilTold(hook, 'schedule-skipped')
     await service.home.run(['schedule', 'remove', 'often'])
+    // Nothing else tells of what a verification finds.
+    const whole = join(service.home.folder, 'whole')
+    for (const name of (await readdir(whole)).filter((one) => one !== '.dataferry')) {
+      await rm(join(whole, name), { recursive: true })
+    }
+    await service.home.run(['schedule', 'add', 'check', '--cron', '*/5 * * * * *', '--', 'verify', whole])
+    await untilTold(hook, 'schedule-failed')
+    await service.home.run(['schedule', 'remove', 'check'])
     await service.slow(false)
     await untilMailed(post, hook)
 

@@ -3,9 +3,9 @@ import { aborted } from '../../async/aborted.ts'
 import { every } from '../../async/every.ts'
 import { within } from '../../async/within.ts'
 import { messageOf } from '../../errors.ts'
+import { MirrorRuns } from '../../ledger/mirror-runs.ts'
 import { Schedules } from '../../ledger/schedules.ts'
 import { Notifications } from '../../ledger/notifications.ts'
-import type { NotifyEvent } from '../../notify/event.ts'
 import type { Schedule } from '../../schedule/definition.ts'
 import { ScheduleFolder } from '../../schedule/schedule-folder.ts'
 import type { ScheduleEvent } from '../../schedule/scheduled-run.ts'
@@ -15,6 +15,7 @@ import { endCode } from '../failure.ts'
 import { openRuntime } from '../runtime.ts'
 import { formatDuration } from '../../model/format.ts'
 import { holdShared } from './hold-shared.ts'
+import { ScheduleNews } from './news.ts'
 import { startCommand } from './start-command.ts'
 
 const TICK_MS = 1_000
@@ -25,33 +26,25 @@ export async function runSchedules(context: Context): Promise<ExitCode> {
   await using runtime = await openRuntime(context, 'worker')
   const { stateDir, prefix } = config.settings
   const folder = new ScheduleFolder(stateDir)
-  const notifications = new Notifications(runtime.client, prefix)
-  const warn = (error: unknown): void => log.warn({ problem: messageOf(error) }, 'a skipped schedule could not be told')
-  /** One is no news: a run may take a little longer than usual. */
-  const notifySkipped = async ({ name, due, reason }: SkippedEvent): Promise<void> => {
-    const lines = (await folder.history(name)).filter((line) => !('due' in line && line.due === due))
-    const first = lines.slice(lines.findLastIndex((line) => line.event !== 'skipped') + 1)[0]
-    if (!config.notify || first?.event !== 'skipped') return
-    const text = `Schedule ${name} was skipped twice: ${reason}.`
-    const event: NotifyEvent = {
-      id: `schedule:${name}:skipped:${first.due}`,
-      kind: 'schedule-skipped',
-      at: new Date().toISOString(),
-      text,
-      facts: { schedule: name, due, reason },
-    }
-    await notifications.publish(event.id, JSON.stringify({ event }))
-  }
+  const { client, ledger } = runtime
+  const news = new ScheduleNews({
+    folder,
+    notifications: new Notifications(client, prefix),
+    mirrors: new MirrorRuns(client, prefix),
+    ledger,
+    clock: () => new Date(),
+  })
+  const warn = (error: unknown): void => log.warn({ problem: messageOf(error) }, 'nobody could be told of a schedule')
   const scheduler = new Scheduler({
     folder,
-    schedules: new Schedules(runtime.client, prefix),
+    schedules: new Schedules(client, prefix),
     clock: () => new Date(),
     start: (schedule: Schedule, isAgain: boolean) =>
       startCommand(context, schedule, { log: folder.log(schedule.name), isAgain }),
     hold: (batch) => holdShared(context, runtime, batch),
-    tell: (event) => {
+    tell: (event, shared) => {
       tell(context, event)
-      if (event.event === 'skipped') void notifySkipped(event).catch(warn)
+      if (config.notify) void news.of(event, shared).catch(warn)
     },
     onDamaged: (name, path) => out.warn(`The schedule ${name} cannot be read, and is left out: ${path}`),
     log,
@@ -70,8 +63,6 @@ export async function runSchedules(context: Context): Promise<ExitCode> {
   await within(TICK_MS, stopping)
   return endCode(context)
 }
-
-type SkippedEvent = Extract<ScheduleEvent, { readonly event: 'skipped' }>
 
 /** Says what a person who reads the journal of a service looks for. */
 function tell({ out }: Context, event: ScheduleEvent): void {
