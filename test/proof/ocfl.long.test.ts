@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { ADDRESSING, type Addressing } from '../../src/proof/ocfl/inventory.ts'
 import { LAYOUT_NAMES } from '../../src/proof/ocfl/layout.ts'
+import { itWithMounts, PRIVATE_MOUNTS } from '../mounts.ts'
 import { nodeProgram } from '../node-program.ts'
 import { addVersion } from './ocfl/add-version.ts'
 import { judgeRoot } from './ocfl/judge-root.ts'
@@ -60,4 +61,16 @@ describe.skipIf(!hasPython)('validators of other people', () => {
     }
     expect(head).toBeGreaterThanOrEqual(12)
   })
+})
+
+itWithMounts('a storage root that has become read-only is said to be so', async () => {
+  const writer = (from: number): string =>
+    [process.execPath, ...nodeProgram(WRITER), home.path, String(from)].map((word) => `'${word}'`).join(' ')
+  const steps = `mount -t tmpfs none ${home.folder} && ${writer(1)} | head -n 1 && mount -o remount,ro ${home.folder} && ${writer(2)}`
+  const child = spawn('unshare', [...PRIVATE_MOUNTS.slice(1), steps], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  await once(child, 'close')
+  expect(said).toContain('EROFS: read-only file system')
+  expect(said).toContain('SINK_DENIED')
 })

@@ -1,5 +1,6 @@
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolders } from '../../make-folders.ts'
 import { isOwner, newOwner, ownerLiveness, ownProcess } from '../../process/process-identity.ts'
 import { ABSENT, unless } from '../../sinks/disk/errors.ts'
 import { syncFolder } from '../../sinks/disk/folders.ts'
@@ -29,7 +30,7 @@ export class Staging implements AsyncDisposable {
   static async make(root: string): Promise<Staging> {
     const owner = newOwner(await ownProcess())
     const place = join(root, EXTENSIONS, PREFIX + owner)
-    await mkdir(join(place, 'new'), { recursive: true })
+    await makeFolders(join(place, 'new'))
     return Staging.#owned(place, owner)
   }
 
