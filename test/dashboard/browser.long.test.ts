@@ -738,29 +738,30 @@ describeInBrowser('the pages', () => {
     await page.context().close()
   })
 
-  it.runIf(process.env['SCREENSHOTS'])('pictures for the documentation', async () => {
-    await mkdir(SHOTS, { recursive: true })
-    await verify('archive', ...[3, 4, 5].map((n) => ({ path: `interviews/${n}.wav`, batch: ENDED })))
-    const shots = [
-      { name: 'overview', path: '/', height: 1_460 },
-      { name: 'overview-dark', path: '/', height: 860, dark: true },
-      { name: 'batch', path: `/batches/${BIG}`, height: 900 },
-      { name: 'servers', path: '/servers', height: 520 },
-      { name: 'proof', path: '/proof', height: 620 },
-    ]
-    for (const { name, path, height, dark } of shots) {
-      const { page } = await open(path, { viewport: { width: 1_100, height }, colorScheme: dark ? 'dark' : 'light' })
-      if (name === 'proof') await page.getByText('3 wrong').waitFor({ timeout: 60_000 })
-      await page.locator('.uplot, .figures, .server').first().waitFor()
+  if (process.env['SCREENSHOTS'])
+    it('pictures for the documentation', async () => {
+      await mkdir(SHOTS, { recursive: true })
+      await verify('archive', ...[3, 4, 5].map((n) => ({ path: `interviews/${n}.wav`, batch: ENDED })))
+      const shots = [
+        { name: 'overview', path: '/', height: 1_460 },
+        { name: 'overview-dark', path: '/', height: 860, dark: true },
+        { name: 'batch', path: `/batches/${BIG}`, height: 900 },
+        { name: 'servers', path: '/servers', height: 520 },
+        { name: 'proof', path: '/proof', height: 620 },
+      ]
+      for (const { name, path, height, dark } of shots) {
+        const { page } = await open(path, { viewport: { width: 1_100, height }, colorScheme: dark ? 'dark' : 'light' })
+        if (name === 'proof') await page.getByText('3 wrong').waitFor({ timeout: 60_000 })
+        await page.locator('.uplot, .figures, .server').first().waitFor()
+        await page.waitForLoadState('networkidle', { timeout: 3_000 }).catch(() => undefined)
+        await writeFile(join(SHOTS, `dashboard-${name}.png`), await page.screenshot())
+        await page.context().close()
+      }
+      const { page } = await open('/', { viewport: { width: 360, height: 740 } })
       await page.waitForLoadState('networkidle', { timeout: 3_000 }).catch(() => undefined)
-      await writeFile(join(SHOTS, `dashboard-${name}.png`), await page.screenshot())
+      await writeFile(join(SHOTS, 'dashboard-phone.png'), await page.screenshot())
       await page.context().close()
-    }
-    const { page } = await open('/', { viewport: { width: 360, height: 740 } })
-    await page.waitForLoadState('networkidle', { timeout: 3_000 }).catch(() => undefined)
-    await writeFile(join(SHOTS, 'dashboard-phone.png'), await page.screenshot())
-    await page.context().close()
-  })
+    })
 })
 
 /** A browser tells of every answer that refuses, as it is to in some tests. */
