@@ -13,7 +13,10 @@ import { provedView } from './proof-view.ts'
 /** Opens a destination by its URL; the caller closes it. */
 export type OpenSink = (url: string) => Promise<Sink>
 
+/** Of what is looked at for everybody all the time. */
 const FRESH_MS = 15_000
+/** Of what somebody asks for. */
+const ASKED_FRESH_MS = 2_000
 /** A disk that hangs, or a store that is away, holds nothing up. */
 const PATIENCE_MS = 5_000
 const AT_ONCE = 4
@@ -28,9 +31,11 @@ interface Look {
 }
 
 interface Known {
-  readonly at: number
+  /** When `last` was seen, in ms that only grow. */
+  at: number
   last: Look | undefined
-  readonly next: Promise<Look>
+  /** The look that goes on, or the last one. */
+  next: Promise<Look>
 }
 
 /** What is at the destinations: free space, mirrors, and what was found when they were verified. Each is looked at now and then, and never twice at once. */
@@ -58,8 +63,11 @@ export class Places {
   async destinations(urls: Iterable<string>, used: ReadonlySet<string>): Promise<readonly DestinationView[]> {
     this.#used = used
     const all = [...new Set(urls)].sort()
-    const looks = await Promise.all(all.map((url) => within(AT_ONCE_MS, this.#look(url))))
-    return looks.map((look, i) => (look ?? lookWithout(all[i] ?? '', null)).destination)
+    const looks = all.map(async (url) => {
+      const look = await within(AT_ONCE_MS, this.#look(url, this.#freshMs))
+      return look ?? this.#looks.get(url)?.last ?? lookWithout(url, null)
+    })
+    return (await Promise.all(looks)).map(({ destination }) => destination)
   }
 
   async mirrors(urls: Iterable<string>): Promise<readonly MirrorView[]> {
@@ -74,31 +82,36 @@ export class Places {
 
   /** Lets the next question look anew. */
   forget(): void {
-    this.#looks.clear()
+    for (const known of this.#looks.values()) known.at = -Infinity
   }
 
   /** Of every destination that is known; others are forgotten. */
   async #all(urls: Iterable<string>): Promise<readonly Look[]> {
     const all = [...new Set(urls)].sort()
     for (const known of this.#looks.keys()) if (!all.includes(known)) this.#looks.delete(known)
-    return pMap(all, (url) => this.#look(url), { concurrency: AT_ONCE })
+    const maxAgeMs = Math.min(ASKED_FRESH_MS, this.#freshMs)
+    return pMap(all, (url) => this.#look(url, maxAgeMs), { concurrency: AT_ONCE })
   }
 
-  /** The first look is waited for; later ones are made while the last one is told. */
-  async #look(url: string): Promise<Look> {
+  /** What was seen at most `maxAgeMs` ago; else it is looked at anew, and waited for. */
+  async #look(url: string, maxAgeMs: number): Promise<Look> {
     const known = this.#looks.get(url)
-    if (this.#asked.has(url)) return known?.last ?? known?.next ?? lookWithout(url, SILENT)
-    if (known && performance.now() - known.at < this.#freshMs) return known.last ?? known.next
+    if (this.#asked.has(url)) return known?.next ?? lookWithout(url, SILENT)
+    if (known?.last && performance.now() - known.at < maxAgeMs) return known.last
     this.#asked.add(url)
+    const entry: Known = { at: -Infinity, last: known?.last, next: Promise.resolve(lookWithout(url, SILENT)) }
+    // What comes late counts, too.
     const seen = this.#lookNow(url)
       .catch((error: unknown) => lookWithout(url, messageOf(error)))
-      .finally(() => this.#asked.delete(url))
-    const next = within(this.#patienceMs, seen).then((look) => look ?? lookWithout(url, SILENT))
-    const entry: Known = { at: performance.now(), last: known?.last, next }
+      .then((look) => {
+        entry.at = performance.now()
+        entry.last = look
+        this.#asked.delete(url)
+        return look
+      })
+    entry.next = within(this.#patienceMs, seen).then((look) => look ?? lookWithout(url, SILENT))
     this.#looks.set(url, entry)
-    // What comes late counts, too.
-    for (const look of [next, seen]) void look.then((last) => (entry.last = last))
-    return known?.last ?? next
+    return entry.next
   }
 
   async #lookNow(url: string): Promise<Look> {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { recordText } from '../../src/batch/record.ts'
 import { attentionOf } from '../../src/dashboard/attention.ts'
 import { Places } from '../../src/dashboard/places.ts'
@@ -70,16 +70,24 @@ it('the last success of a mirror is known, however many runs have failed since',
     { lastSuccess: '0000', lastRun: { run: '0045', complete: false } },
   ])
   await writeRun('0046', true)
-  places.forget()
   expect(await places.mirrors([url])).toMatchObject([{ lastSuccess: '0046', lastRun: { run: '0046', complete: true } }])
+})
+
+it('after a quiet while, the first question is answered with what is there now', async () => {
+  const places = new Places(open, 60_000)
+  await places.mirrors([url])
+  await writeRun('0047', true)
+  vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 3_000)
+  try {
+    expect(await places.mirrors([url])).toMatchObject([{ lastRun: { run: '0047' } }])
+  } finally {
+    vi.restoreAllMocks()
+  }
 })
 
 it('a mirror is running while a process has it, and not after that was killed', async () => {
   const places = new Places(open, 0)
-  const isRunning = async (): Promise<boolean | undefined> => {
-    places.forget()
-    return (await places.mirrors([url]))[0]?.running
-  }
+  const isRunning = async (): Promise<boolean | undefined> => (await places.mirrors([url]))[0]?.running
   const lease = async (owner: object, beat: number): Promise<void> => {
     await sink.records.write(names.lease('m'), recordText({ v: 1, id: 'l', owner, beat }))
   }
@@ -104,7 +112,7 @@ it('a destination that hangs is asked once, until it answers, and is told as sil
     asked++
     return new Promise((resolve) => (answer = resolve))
   }
-  const places = new Places(hanging, 0, 1)
+  const places = new Places(hanging, 60_000, 1)
   for (let i = 0; i < 5; i++) expect(await places.mirrors([url])).toEqual([])
   expect(asked).toBe(1)
   expect(await places.destinations([url], new Set())).toMatchObject([{ problem: 'it does not answer.' }])

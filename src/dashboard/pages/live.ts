@@ -89,11 +89,17 @@ export function useAnswer<T>(path: string, everyMs?: number): Live<T> & { readon
   }, [path, turn])
   useEffect(() => {
     if (everyMs === undefined) return undefined
-    const timer = setInterval(() => {
+    const ask = (): void => {
       // A slow answer is waited for.
       if (!document.hidden && !asking.current) setTurn((before) => before + 1)
-    }, everyMs)
-    return () => clearInterval(timer)
+    }
+    const timer = setInterval(ask, everyMs)
+    // A tab that was hidden shows what was true then.
+    document.addEventListener('visibilitychange', ask)
+    return () => {
+      clearInterval(timer)
+      document.removeEventListener('visibilitychange', ask)
+    }
   }, [everyMs])
   return { ...live, again: () => setTurn((before) => before + 1) }
 }
