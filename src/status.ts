@@ -151,12 +151,7 @@ async function batchStatus(entry: LedgerEntry, ledger: Ledger, held: readonly He
   const owner = entry.owner && (await livenessOf(entry.owner)) === 'dead' ? undefined : entry.owner
   const { done, kept, failed, waiting, planned } = summary
   const looks = waiting === 0 ? [] : [...(await ledger.nextLooks(id)).values()]
-  const active = held.filter(({ batch }) => batch === id)
-  // What a worker has of an item now is newer than what was kept of it.
-  const bytesOf = new Map([
-    ...(hasEnded(entry) ? [] : await ledger.parts(id)),
-    ...active.map(({ n, bytes }) => [n, bytes] as const),
-  ])
+  const { active, bytes: openBytes } = await openItems(ledger, entry, held)
   return {
     id,
     state,
@@ -168,11 +163,35 @@ async function batchStatus(entry: LedgerEntry, ledger: Ledger, held: readonly He
     tokenServers,
     owner,
     active: active.length,
-    openBytes: [...bytesOf.values()].reduce((sum, bytes) => sum + bytes, 0),
+    openBytes,
     open: planned - done - kept - failed - waiting,
     nextLook: looks.length === 0 ? undefined : new Date(Math.min(...looks)),
     ...summary,
   }
+}
+
+/** Items of a batch that workers have now, and bytes at the destination of all its items that have not ended. */
+export interface OpenItems {
+  readonly active: readonly HeldItem[]
+  readonly bytes: number
+}
+
+/**
+ * To be asked after the summary of the batch: then the bytes of no item count in both.
+ * @param told by workers a moment ago, of any batch
+ */
+export async function openItems(
+  ledger: Pick<Ledger, 'parts' | 'settledIn'>,
+  { id, state }: Pick<LedgerEntry, 'id' | 'state'>,
+  told: readonly HeldItem[],
+): Promise<OpenItems> {
+  if (hasEnded({ state })) return { active: [], bytes: 0 }
+  const held = told.filter(({ batch }) => batch === id)
+  const ended = await Promise.all(held.map(async ({ n }) => (await ledger.settledIn(id, n, n + 1))[0] === true))
+  const active = held.filter((_, at) => !ended[at])
+  // What a worker has of an item now is newer than what was kept of it.
+  const bytesOf = new Map([...(await ledger.parts(id)), ...active.map(({ n, bytes }) => [n, bytes] as const)])
+  return { active, bytes: [...bytesOf.values()].reduce((sum, bytes) => sum + bytes, 0) }
 }
 
 async function serverStatus(

@@ -5,6 +5,7 @@ import type { Changes } from '../ledger/change.ts'
 import type { Ledger, LedgerEntry, Summary } from '../ledger/ledger.ts'
 import type { HeldItem } from '../ledger/workers.ts'
 import type { Notice } from '../model/notice.ts'
+import { openItems, type OpenItems } from '../status.ts'
 import { shortId } from './batch-names.ts'
 import type { Context } from './command.ts'
 import type { Followed } from './run-to-end.ts'
@@ -31,7 +32,7 @@ export interface View {
  */
 export async function followBatch(
   { out, logsToTerminal }: Pick<Context, 'out' | 'logsToTerminal'>,
-  { ledger, changes }: { readonly ledger: Pick<Ledger, 'list' | 'get' | 'summary'>; readonly changes: Changes },
+  { ledger, changes }: { readonly ledger: Looked & Pick<Ledger, 'list'>; readonly changes: Changes },
   id: string,
   { held, notices, stays }: View,
   signal: AbortSignal,
@@ -43,14 +44,10 @@ export async function followBatch(
   let progress = start()
   let before: number | undefined
   let seen: Seen | undefined
-  const show = ({ entry, summary }: Seen): number => {
-    // What other processes told a moment ago may have ended by now.
-    const taken = hasReport(entry) ? [] : held()
-    const moving = taken.filter(({ waits }) => waits !== true)
+  const show = ({ summary, open }: Seen): void => {
+    const moving = open.active.filter(({ waits }) => waits !== true)
     const active = moving.map(({ path, bytes, size }) => ({ path, bytes, size }))
-    const bytes = taken.reduce((sum, file) => sum + file.bytes, summary.bytes)
-    progress.update({ batch: id, ...summary, bytes, active, notices: notices() })
-    return bytes
+    progress.update({ batch: id, ...summary, bytes: summary.bytes + open.bytes, active, notices: notices() })
   }
   try {
     for (;;) {
@@ -58,10 +55,10 @@ export async function followBatch(
       // Redis may be away: what is waited for is shown all the same.
       const showing = every(
         SILENT_MS,
-        () => last && void show(last),
+        () => last && show(last),
         () => undefined,
       )
-      seen = await untilAborted(look(ledger, id), signal).finally(() => showing.stop())
+      seen = await untilAborted(look(ledger, id, held()), signal).finally(() => showing.stop())
       if (!seen) {
         await untilAborted(restore(), signal)
         continue
@@ -70,14 +67,14 @@ export async function followBatch(
       // It may have been open in between.
       const isNew = stateOf(seen) !== (last && stateOf(last))
       before ??= summary.bytes
-      const bytes = show(seen)
+      show(seen)
       let isOver = entry.state === 'finished'
       if (entry.state === 'waiting' && isNew) {
         progress.stop()
         isOver = !(await whileWaiting(changes, id, signal, stays))
         if (!isOver) progress = start()
       }
-      if (isOver) return { ms: performance.now() - begun, bytes: bytes - before, ids }
+      if (isOver) return { ms: performance.now() - begun, bytes: summary.bytes - before, ids }
       refuseHeld(entry)
       await nextLook(changes, id, signal)
     }
@@ -112,14 +109,18 @@ function hasReport({ state }: LedgerEntry): boolean {
 interface Seen {
   readonly entry: LedgerEntry
   readonly summary: Summary
+  readonly open: OpenItems
 }
 
+type Looked = Pick<Ledger, 'get' | 'summary' | 'parts' | 'settledIn'>
+
 /** @returns undefined when Redis does not know the batch */
-async function look(ledger: Pick<Ledger, 'get' | 'summary'>, id: string): Promise<Seen | undefined> {
+async function look(ledger: Looked, id: string, held: readonly HeldItem[]): Promise<Seen | undefined> {
   const entry = await ledger.get(id)
   if (!entry) return undefined
   try {
-    return { entry, summary: await ledger.summary(id) }
+    const summary = await ledger.summary(id)
+    return { entry, summary, open: await openItems(ledger, entry, hasReport(entry) ? [] : held) }
   } catch (error) {
     if (error instanceof DataferryError && error.code === 'BATCH_NOT_FOUND') return undefined
     throw error

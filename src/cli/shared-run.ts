@@ -12,7 +12,7 @@ import type { BatchId } from '../model/batch.ts'
 import { BY_SCHEDULE, BY_STOP_LIMIT } from '../model/limit-holds.ts'
 import { livenessOf } from '../process/process-identity.ts'
 import type { Sink } from '../sinks/sink.ts'
-import { areServed } from '../status.ts'
+import { areServed, openItems } from '../status.ts'
 import { stayer } from './batch-access.ts'
 import type { Context, ExitCode } from './command.ts'
 import { isLimit } from './failure.ts'
@@ -71,11 +71,10 @@ export function runShared(
     const { bytes: before } = await runtime.ledger.summary(id)
     const look = async (): Promise<void> => {
       const others = await runtime.workers.list()
-      const told = others.flatMap(({ holds }) => holds).filter(({ batch }) => batch === id)
-      const hasEnded = await Promise.all(told.map(({ n }) => runtime.ledger.settledIn(id, n, n + 1)))
-      held = told.filter((_, at) => hasEnded[at]?.[0] !== true)
+      held = others.flatMap(({ holds }) => holds)
       const { bytes } = await runtime.ledger.summary(id)
-      limits.transferred(held.reduce((sum, { received = 0 }) => sum + received, bytes - before))
+      const { active } = await openItems(runtime.ledger, { id, state: 'open' }, held)
+      limits.transferred(active.reduce((sum, { received = 0 }) => sum + received, bytes - before))
       if (!workers) await elsewhere.look(servers, others, (url) => url === sink.url)
     }
     // The next look makes up for one that fails.

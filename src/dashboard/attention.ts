@@ -3,7 +3,7 @@ import { BY_SCHEDULE } from '../model/limit-holds.ts'
 import { formatCount, plural } from '../model/format.ts'
 import { areServed, isParked, type Status } from '../status.ts'
 import type { Attention, DestinationView, WorkerView } from './api/schemas.ts'
-import { later } from './views.ts'
+import { later, resumeCommand } from './views.ts'
 import { shellWord } from '../model/shell-word.ts'
 import { shownUrl } from '../model/shown-url.ts'
 
@@ -91,8 +91,7 @@ function aboutBatches({ batches }: Status): Attention[] {
     }
     if (!isParked(batch)) return []
     const text = 'Parked: it goes on when its command is run again.'
-    const place = shellWord(shownUrl(batch.destination))
-    const advice = `Run the same command again, or leave it to the workers: dataferry resume ${place} --enqueue`
+    const advice = `Run the same command again, or leave it to the workers: ${resumeCommand(batch)} --enqueue`
     return [{ ...told, urgency: 'person', subject, text, advice }]
   })
   const failed = newestFirst.flatMap((batch): Attention[] => {

@@ -1,6 +1,7 @@
 import type { HeardWorker } from '../ledger/workers.ts'
 import type { SlotsOfProcess } from '../ledger/slots.ts'
 import { fraction, remainingMs } from '../model/progress-snapshot.ts'
+import { shellWord } from '../model/shell-word.ts'
 import { shownUrl } from '../model/shown-url.ts'
 import type { Speed } from '../model/speedometer.ts'
 import type { Liveness } from '../process/process-identity.ts'
@@ -28,6 +29,7 @@ export function batchView(batch: BatchStatus, { speed, filesPerSecond }: Pace): 
     servers: [...servers],
     createdAt,
     owner: owner ? `process ${owner.pid} on ${owner.host}` : null,
+    command: figures.attached && !owner && !isOver ? resumeCommand(batch) : null,
     ...counts,
     nextLook: batch.nextLook?.toISOString() ?? null,
     open,
@@ -38,6 +40,11 @@ export function batchView(batch: BatchStatus, { speed, filesPerSecond }: Pace): 
     filesPerSecond: isOver ? null : (filesPerSecond ?? null),
     secondsLeft: left === undefined ? null : Math.round(left / 1_000),
   }
+}
+
+/** What goes on with a batch that workers leave alone. */
+export function resumeCommand({ destination }: Pick<BatchStatus, 'destination'>): string {
+  return `dataferry resume ${shellWord(shownUrl(destination))}`
 }
 
 /** As the command shows it. A batch is whole only when every item has ended, whatever the sizes say. */

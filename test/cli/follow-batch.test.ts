@@ -11,10 +11,15 @@ const changes: Changes = { onChange: () => () => undefined, close: () => Promise
 const SINCE = new Date('2026-11-27T03:00:00Z')
 
 /** What `--json` tells of a batch at the first look. */
-async function told(notices: readonly Notice[] = [], state: BatchState = 'open'): Promise<unknown> {
+async function told(
+  notices: readonly Notice[] = [],
+  state: BatchState = 'open',
+  before: (ledger: MemoryLedger) => Promise<void> = () => Promise.resolve(),
+): Promise<unknown> {
   const ledger = new MemoryLedger()
   await ledger.open({ id: 'b1', destination: 'file:///d', servers: [], createdAt: SINCE.toISOString() })
   await ledger.setPlanned('b1', 2, 300, true)
+  await before(ledger)
   await ledger.setState('b1', state)
   const stdout = new Recorder()
   const out = new Output({ stdout, stderr: new Recorder(), json: true, quiet: false, color: false, redraws: false })
@@ -47,6 +52,14 @@ it('a file that waits for a stream is not shown as under way, and what came of i
 
 it('of a batch that has ended nothing is under way, whatever was told of it a moment ago', async () => {
   expect(await told([], 'finished')).toMatchObject({ bytes: 0, active: [] })
+})
+
+it('no byte counts twice: neither of an item that has ended since its worker told of it, nor of a part that is gone on with', async () => {
+  const ended = async (ledger: MemoryLedger): Promise<void> => {
+    await ledger.settle('b1', 0, { state: 'done', bytes: 100 })
+    await ledger.keepPart('b1', 1, 3)
+  }
+  expect(await told([], 'open', ended)).toMatchObject({ bytes: 105, active: [] })
 })
 
 it('a batch of which everything left waits ends where its command does not stay', async () => {

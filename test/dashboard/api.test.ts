@@ -317,6 +317,15 @@ describe('what is done', () => {
     await sink.close()
   })
 
+  it('a field that is missing or wrong is named in a sentence', async () => {
+    const destination = { destination: data }
+    const said = async (body: unknown): Promise<unknown> => (await board.write('/api/plans', body, headers)).json()
+    expect(await said(destination)).toMatchObject({ error: { message: 'The body lacks the field manifest.' } })
+    expect(await said({ ...destination, manifest: 7 })).toMatchObject({
+      error: { message: 'The body, field manifest: expected string, received number.' },
+    })
+  })
+
   it('limits are set for all workers, and taken back', async () => {
     const servers = new Servers(redis.client, redis.prefix)
     await board.write('/api/servers/limit', { server: `${SERVER}/`, concurrency: 7, bandwidth: 1_000 }, headers)

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { attentionOf } from '../../src/dashboard/attention.ts'
+import { batchView } from '../../src/dashboard/views.ts'
 import type { WorkerRecord } from '../../src/ledger/workers.ts'
 import { tokensOf, type BatchStatus } from '../../src/status.ts'
 
@@ -104,4 +105,16 @@ it('what to do about a batch that was paused fits the reason', () => {
   expect(failures?.advice).toBe('Its page groups them by reason, each with what to do.')
   const byHand = attentionOf({ ...NOTHING, batches: [{ ...BATCH, reason: 'by hand' }] }, [], [], 0)
   expect(byHand[0]?.advice).toBe('Continue it when the reason is gone.')
+})
+
+it('a batch that workers leave alone is told with the command that it waits for, and no other is', () => {
+  const view = (batch: Partial<BatchStatus>): unknown => {
+    const { state, command } = batchView({ ...BATCH, ...batch }, { speed: undefined, filesPerSecond: undefined })
+    return { state, command }
+  }
+  const command = 'dataferry resume /data'
+  expect(view({ state: 'open', attached: true })).toEqual({ state: 'parked', command })
+  expect(view({ attached: true })).toEqual({ state: 'paused', command })
+  expect(view({ state: 'open' })).toEqual({ state: 'open', command: null })
+  expect(view({ state: 'finished', attached: true })).toEqual({ state: 'finished', command: null })
 })

@@ -88,16 +88,31 @@ async function read<P, Q, B>(
     body: json,
   }
   const parsed = parts.safeParse(given)
-  if (!parsed.success) return refuse(context, 400, 'ARGUMENT_INVALID', problemsOf(parsed.error))
+  if (!parsed.success) return refuse(context, 400, 'ARGUMENT_INVALID', problemsOf(parsed.error, given))
   const asked = parsed.data as { params: P; query: Q; body: B }
   return { ...asked, signal: req.raw.signal, context }
 }
 
 const PROBLEMS = 5
 
-function problemsOf({ issues }: z.ZodError): string {
-  return issues
-    .slice(0, PROBLEMS)
-    .map(({ path, message }) => `${path.map(String).join('.')}: ${message}`)
-    .join('; ')
+const PLACES: Readonly<Record<string, string>> = { params: 'address', query: 'query', body: 'body' }
+
+function problemsOf({ issues }: z.ZodError, given: unknown): string {
+  return issues.slice(0, PROBLEMS).map(problemOf(given)).join(' ')
+}
+
+/** `The body lacks the field manifest.` */
+function problemOf(given: unknown): (issue: z.core.$ZodIssue) => string {
+  return ({ path: [part, ...path], message }) => {
+    const place = `The ${PLACES[String(part)] ?? 'request'}`
+    const field = path.map(String).join('.')
+    const value = [part, ...path].reduce<unknown>((from, key) => valueAt(from, key), given)
+    if (field !== '' && value === undefined) return `${place} lacks the field ${field}.`
+    const what = message.replace(/^Invalid input: /, '').replace(/\.$/, '')
+    return `${place}${field === '' ? '' : `, field ${field}`}: ${what}.`
+  }
+}
+
+function valueAt(from: unknown, key: PropertyKey | undefined): unknown {
+  return typeof from === 'object' && from !== null && key !== undefined ? Reflect.get(from, key) : undefined
 }

@@ -52,6 +52,7 @@ const batchSchema = z.object({
   servers: z.array(z.string()),
   createdAt: z.string(),
   owner: z.string().nullable().describe('the process whose command works on it'),
+  command: z.string().nullable().describe('what it waits for, where workers leave it alone'),
   planned: count,
   planComplete: z.boolean(),
   plannedBytes: count,

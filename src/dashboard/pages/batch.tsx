@@ -36,10 +36,16 @@ export function Batch({ id }: { readonly id: string }) {
             <Name text={batch.reason} /> ·{' '}
           </>
         )}
-        begun <Ago time={batch.createdAt} /> · {batch.owner === null ? 'left to the workers' : batch.owner} ·{' '}
+        begun <Ago time={batch.createdAt} /> · {whose(batch)}
         <Link to={batchAddress(batch.id, '/items')}>Search its files</Link>
       </p>
       <Problem text={problem} />
+      {batch.command !== null && (
+        <p class="hold">
+          It waits for its command: run that again, or <code>{batch.command}</code>. To leave it to the workers:{' '}
+          <code>{batch.command} --enqueue</code>
+        </p>
+      )}
       <Control batch={batch} tell={tell} />
       {outcome}
       <Card title="Progress" aside={<span class="percent">{Math.floor(batch.fraction * 100)} %</span>}>
@@ -57,6 +63,11 @@ export function Batch({ id }: { readonly id: string }) {
       <Log address={`${address}/log`} />
     </>
   )
+}
+
+function whose({ state, owner, command }: BatchView): string {
+  if (state === 'finished' || state === 'cancelled') return ''
+  return `${owner ?? (command === null ? 'left to the workers' : 'waits for its command')} · `
 }
 
 function Figures({ batch }: { readonly batch: BatchView }) {
@@ -84,7 +95,7 @@ function Control({ batch, tell }: { readonly batch: BatchView; readonly tell: Te
   const isHeld = state === 'paused' || state === 'cancelled'
   return (
     <div class="actions" role="group" aria-label="This batch">
-      {state !== 'finished' && (
+      {state !== 'finished' && state !== 'parked' && (
         // One button with two meanings, which keeps the focus when it is pressed.
         <Act
           label={isHeld ? 'Continue' : 'Pause'}

@@ -72,7 +72,7 @@ const PARTS = [
   { key: 'waiting', name: 'waiting for access' },
 ] as const
 
-/** How far a batch is, by files. */
+/** How far a batch is: the bar by the share that is told beside it, the legend by files. */
 export function StateBar({ batch, legend = false }: { readonly batch: BatchView; readonly legend?: boolean }) {
   const { planned, planComplete } = batch
   const parts = PARTS.map(({ key, name }) => ({ key, name, count: batch[key] }))
@@ -85,17 +85,14 @@ export function StateBar({ batch, legend = false }: { readonly batch: BatchView;
       <div
         class="bar"
         role="img"
-        aria-label={`Of ${whole} files: ${words.length === 0 ? 'none yet' : words.join(', ')}.`}
+        aria-label={`${Math.floor(batch.fraction * 100)} %. Of ${whole} files: ${words.length === 0 ? 'none yet' : words.join(', ')}.`}
       >
-        {parts.map(({ key, count }) => (
-          <span key={key} class={`part ${key}`} style={{ width: `${planned === 0 ? 0 : (count / planned) * 100}%` }} />
-        ))}
+        <span class="part done" style={{ width: `${batch.fraction * 100}%` }} />
       </div>
       {legend && (
         <ul class="legend">
           {all.map(({ key, name, count }) => (
             <li key={key}>
-              <span class={`swatch ${key}`} aria-hidden="true" />
               <strong>{formatCount(count)}</strong> {name}
             </li>
           ))}
