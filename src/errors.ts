@@ -212,8 +212,7 @@ export const ERROR_CODES = {
     group: 'bytes',
     remedy: 'fail',
     meaning: 'A bag was not written: files of the dataset are missing, or it would not be what its profile requires.',
-    advice:
-      'Fetch what is missing, or give what the profile requires (--info, --zip, --tar, --algorithm), then run the same command again.',
+    advice: 'Fetch what is missing, or hand on the rest with --allow-missing, then run the same command again.',
   },
   OCFL_REFUSED: {
     group: 'bytes',

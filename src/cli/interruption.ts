@@ -4,6 +4,9 @@ import { DataferryError } from '../errors.ts'
 /** Why a command stops after Ctrl-C; any other reason is its own name. */
 export const CTRL_C = 'Ctrl-C'
 
+/** Why a command stops whose output nobody reads. */
+export const READER_GONE = 'nothing reads the output any more'
+
 /** How a person stops a command. */
 export interface Interruption {
   /** For the command: its reason is `INTERRUPTED` or `LIMIT_REACHED`, with why as its message. */

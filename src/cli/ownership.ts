@@ -65,8 +65,5 @@ export async function claim(
 const OWNED: readonly ErrorCode[] = ['BATCH_OWNED', 'MIRROR_BUSY']
 
 function owned(id: BatchId, { host, pid }: BatchOwner): DataferryError {
-  return new DataferryError(
-    'BATCH_OWNED',
-    `Process ${pid} on ${host} is working on ${id}. Wait until it has ended, or stop it, then run the same command again.`,
-  )
+  return new DataferryError('BATCH_OWNED', `Process ${pid} on ${host} is working on ${id}.`)
 }

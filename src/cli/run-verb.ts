@@ -6,7 +6,7 @@ import type { Command, ExitCode } from './command.ts'
 import type { Verb } from './commands.ts'
 import { isOfRedis, redisError } from '../queue/redis-error.ts'
 import { exitCodeOf, isStop, reportError, stopCode } from './failure.ts'
-import { CTRL_C } from './interruption.ts'
+import { CTRL_C, READER_GONE } from './interruption.ts'
 import { openLogFile } from './log-file.ts'
 import { parserFor, readArguments } from './parser.ts'
 import { redisPlace } from './redis-place.ts'
@@ -33,7 +33,13 @@ export async function runVerb(verb: Verb, rest: readonly string[], world: World)
     signal = AbortSignal.any([world.signal, limits.signal])
     // Of several processes, the supervisor says it.
     if (!supervision()) {
-      signal.addEventListener('abort', () => out.interrupted(stopping(command, signal)), { once: true })
+      const tell = (): void => {
+        // A command that only prints has nothing to park: its reader went away, as `head` does.
+        if (command.stop !== undefined || messageOf(signal.reason) !== READER_GONE) {
+          out.interrupted(stopping(command, signal))
+        }
+      }
+      signal.addEventListener('abort', tell, { once: true })
     }
     // A file of answers that cannot be used is no surprise for later.
     if (config.settings.guestbook !== undefined && command.settings.includes('guestbook')) {

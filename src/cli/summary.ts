@@ -77,6 +77,7 @@ export function failedForGood({ failures }: Pick<Report, 'failures'>): number {
 function headline({ complete, planned, done, kept, leftOut }: Report): string {
   const there = done + kept
   if (!complete && there === planned) return `${plural(leftOut, 'file')} ${isOrAre(leftOut)} missing from the archives`
+  if (!complete && planned === 1) return 'The file is not there'
   if (!complete) return `${formatCount(there)} of ${plural(planned, 'file')} ${isOrAre(there)} there`
   return planned === 1 ? 'The file is there' : `All ${plural(planned, 'file')} are there`
 }

@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import { isatty } from 'node:tty'
 import { environment } from '../config/environment.ts'
 import { systemCode } from '../errors.ts'
-import type { Interruption } from './interruption.ts'
+import { READER_GONE, type Interruption } from './interruption.ts'
 
 /**
  * What happens to a command when its surroundings go away: a terminal is closed, a pipe loses its reader.
@@ -25,7 +25,7 @@ export function watchSurroundings(
   })
   // `dataferry status | head -1`: nothing reads any more, so there is nothing to say and no reason to continue.
   stdout.on('error', (error) => {
-    if (systemCode(error) === 'EPIPE' && !staysOn) stop('nothing reads the output any more')
+    if (systemCode(error) === 'EPIPE' && !staysOn) stop(READER_GONE)
     else rethrowUnlessGone(error)
   })
   stderr.on('error', rethrowUnlessGone)

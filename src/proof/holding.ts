@@ -42,6 +42,8 @@ export interface Holding {
   readonly name: string
   /** Undefined: a whole batch, or files of which no dataset is known. */
   readonly dataset: DatasetVersion | undefined
+  /** What became of its dataset on the server since it was fetched; absent: nothing, as far as is known. */
+  readonly left?: { readonly state: 'deaccessioned' | 'gone'; readonly reason: string | undefined } | undefined
   readonly missing: readonly MissingFile[]
   /** Read once, and before the next holding is asked for. */
   readonly files: AsyncIterable<HoldingFile>

@@ -63,7 +63,7 @@ interface Mirror {
 
 function holdingOf(
   { records, order, fetchedAt }: Mirror,
-  { pid, folder, retry }: MirroredDataset,
+  { pid, folder, retry, state, reason }: MirroredDataset,
   { number, releaseTime, metadata = {} }: Version,
   all: readonly HeldFile[],
 ): Holding & { readonly dataset: DatasetVersion } {
@@ -73,6 +73,7 @@ function holdingOf(
   return {
     name: holdingName(pid, number),
     dataset: { pid, server: order.server, number, releasedAt: releaseTime },
+    ...((state === 'deaccessioned' || state === 'gone') && { left: { state, reason } }),
     missing: [
       ...files
         .filter((file) => !isHeld(file))

@@ -182,3 +182,18 @@ it('a bag with holes is filled from its server, verified; what nobody named is n
   writeFileSync(join(root, 'manifest-md5.txt'), `${md5(content)}  data/100%25.csv\n`)
   expect((await home.cli('bag', 'check', root)).code).toBe(0)
 })
+
+it('a dataset that was deaccessioned is handed on, and that is said', async () => {
+  home.repository.deaccession(PID, 'Wrong units.')
+  await home.run()
+  const bagged = await bag(PID)
+  expect([bagged.code, bagged.stderr]).toEqual([0, expect.stringContaining('was deaccessioned on its server')])
+  const exported = await home.cli('export', 'ocfl', 'm', '--from', home.destination, '--to', `${bags}-ocfl`)
+  expect([exported.code, exported.stderr]).toEqual([0, expect.stringContaining('(“Wrong units.”)')])
+})
+
+it('a statement of a name that is not there names what is there', async () => {
+  const statement = (from: string) => home.cli('export', 'statement', 'all', '--from', from)
+  expect((await statement(home.destination)).stderr).toMatch(/no batch or mirror all; it has m/)
+  expect((await statement(join(bags, 'nowhere'))).stderr).toMatch(/There is nothing to state: \S+ has no records/)
+})

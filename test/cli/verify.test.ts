@@ -56,6 +56,8 @@ it('names what is wrong in the order of the paths, and asks for it in the order 
     ['missing', 'b/gone'],
     ['missing', 'z/gone'],
   ])
+  // It names the command that mends that.
+  expect(stdout).toMatch(/To repair what is missing or changed:\n {2}dataferry repair \S+\/data\n/)
   const rows = (await readFile(join(cwd, 'again.csv'), 'utf8')).trimEnd().split('\r\n')
   expect(rows.map((row) => /(?:z|a|b)\/\w+/.exec(row)?.[0])).toEqual([undefined, 'z/gone', 'a/changed', 'b/gone'])
 })
@@ -230,6 +232,7 @@ it('refuses a period that is none, and --quick with it, before anything is read'
   ]) {
     expect((await verify(...flags)).code).toBe(2)
   }
+  expect((await verify('--rolling', '0d')).stderr).toContain('0d is too short')
 })
 
 it('writes a report to a pipe or through a link, never into the destination, over a folder or beside --wanted', async () => {

@@ -1,4 +1,5 @@
 import { recordLines } from '../../batch/record.ts'
+import { ERROR_CODES, isErrorCode } from '../../errors.ts'
 import { changeSchema, type Change } from '../../mirror/changes.ts'
 import { missingFiles } from '../../mirror/missing-files.ts'
 import { names, scopeText, type MirrorOrder } from '../../mirror/order.ts'
@@ -85,10 +86,21 @@ function happenings({ datasets, files, bytesFetched }: RunReport): readonly (rea
 async function printMissing({ out, config }: Context, records: Records, mirror: string, count: number): Promise<void> {
   if (count === 0) return
   let shown = 0
+  const codes = new Set<string>()
   for await (const { path, code } of missingFiles(records, mirror, heldDatasets(records, mirror))) {
     if (++shown > SHOWN) break
     out.line(`    ${path}`)
     out.paragraph(`      ${code ?? 'not tried yet'}`)
+    if (code !== undefined) codes.add(code)
+  }
+  for (const code of codes) {
+    if (isErrorCode(code)) out.paragraph(`    ${code}: ${ERROR_CODES[code].meaning}`)
+  }
+  if (codes.has('SOURCE_DENIED')) {
+    out.paragraph(
+      '    Ask for access on the server and set a token that has it (DATAVERSE_API_TOKEN). Then, to ask for them again:',
+    )
+    out.line(`      ${pasted(config, 'mirror', ['run', mirror, '--full'])}`)
   }
   if (count <= SHOWN) return
   out.line(`    … and ${formatCount(count - SHOWN)} more. To list all:`)

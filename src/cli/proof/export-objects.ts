@@ -9,7 +9,7 @@ import { writeVersion, type OcflOptions, type Written } from '../../proof/ocfl/w
 import { heldIn } from '../../proof/verified-bytes.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { formatBytes, plural } from '../../model/format.ts'
-import { handOnOne, withHandingOn, type HandedOn, type HandingOn, type Seen } from './hand-on-frame.ts'
+import { handOnOne, tellLeft, withHandingOn, type HandedOn, type HandingOn, type Seen } from './hand-on-frame.ts'
 import { holdingsOf } from './holdings.ts'
 import { readHandOn } from './read-hand-on.ts'
 
@@ -23,6 +23,7 @@ export async function exportObjects(context: Context, what: string): Promise<Exi
     const root = await openStorageRoot({ sink: to, folder: '', layout, signal })
     const counts = { written: 0, there: 0, older: 0, refused: 0 }
     for await (const holding of holdingsOf({ sink: from, what, per: 'dataset', signal })) {
+      tellLeft(context, holding)
       const writing = { ...places, root, options }
       counts[await handOnOne(context, 'version', (seen) => writeOne(context, writing, holding, seen))]++
     }

@@ -1,7 +1,7 @@
 import { every } from '../../async/every.ts'
 import { DataferryError } from '../../errors.ts'
 import { NO_PROGRESS } from '../../model/progress-snapshot.ts'
-import type { HoldingFile } from '../../proof/holding.ts'
+import type { Holding, HoldingFile } from '../../proof/holding.ts'
 import { tidy } from '../../proof/pack/write-pack.ts'
 import type { Sink } from '../../sinks/sink.ts'
 import type { Context } from '../command.ts'
@@ -51,6 +51,14 @@ export interface HandedOn<S extends string> {
   readonly state: S
   readonly record: Readonly<Record<string, unknown>>
   readonly text: string
+}
+
+/** Says of a dataset that has left its server that this is a copy of what it was. */
+export function tellLeft({ out }: Pick<Context, 'out'>, { dataset, left }: Holding): void {
+  if (!dataset || !left) return
+  const what = left.state === 'gone' ? 'is gone from its server' : 'was deaccessioned on its server'
+  const reason = left.reason === undefined ? '' : ` (“${left.reason}”)`
+  out.warn(`${dataset.pid} ${what}${reason}: this is the copy that is held here.`)
 }
 
 /** Works on one holding while its progress is shown, and prints how that ended; what is about it alone ends nothing else. */

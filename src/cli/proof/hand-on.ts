@@ -12,7 +12,7 @@ import type { Sink } from '../../sinks/sink.ts'
 import type { Context, ExitCode } from '../command.ts'
 import { formatBytes, plural } from '../../model/format.ts'
 import type { MetadataGatherer } from './gather-metadata.ts'
-import { handOnOne, withHandingOn, type HandedOn, type Seen } from './hand-on-frame.ts'
+import { handOnOne, tellLeft, withHandingOn, type HandedOn, type Seen } from './hand-on-frame.ts'
 import { holdingsOf } from './holdings.ts'
 
 /** What the flags say of every form in which data is handed on. */
@@ -60,6 +60,7 @@ export async function handOn(context: Context, request: HandOnRequest, form: For
     const target = { sink: to, serialization, marker, stamped, linkFrom, now: new Date(), signal }
     const counts = { written: 0, there: 0, refused: 0 }
     for await (const holding of holdingsOf({ sink: from, what, per, signal })) {
+      tellLeft(context, holding)
       const packing = { form, from, target, gatherer }
       counts[await handOnOne(context, form.noun, (seen) => packOne(context, packing, holding, seen))]++
     }

@@ -38,7 +38,8 @@ export interface Subject {
  * `ARGUMENT_INVALID` and `RECORD_UNREADABLE`.
  */
 export async function subjectMeant({ records, url }: Sink, what: string): Promise<Subject> {
-  if ((await listMirrors(records)).includes(what)) return newestRun(records, what)
+  const mirrors = await listMirrors(records)
+  if (mirrors.includes(what)) return newestRun(records, what)
   const ids = (await listBatches(records)).map(({ id }) => id)
   const [id, other] = idsMeant(what, ids)
   if (other !== undefined) {
@@ -46,7 +47,10 @@ export async function subjectMeant({ records, url }: Sink, what: string): Promis
   }
   const batch = id === undefined ? undefined : await readBatch(records, id)
   if (!batch) {
-    const known = ids.length === 0 ? 'no batch' : ids.slice(-3).join(', ')
+    if (mirrors.length + ids.length === 0) {
+      throw new DataferryError('NO_RECORDS', `There is nothing to state: ${shownUrl(url)} has no records.`)
+    }
+    const known = [...mirrors, ...ids.slice(-3)].join(', ')
     throw new DataferryError('BATCH_NOT_FOUND', `${shownUrl(url)} has no batch or mirror ${what}; it has ${known}.`, {
       advice: 'Give the name of a batch, or of a mirror.',
     })

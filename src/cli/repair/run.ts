@@ -160,12 +160,20 @@ interface NothingDone {
   readonly fresh: number
 }
 
-function nothingDone({ out, args }: Context, sink: Sink, { wrong, others, fresh }: NothingDone): ExitCode {
+function nothingDone(
+  { out, args, config, has, text }: Context,
+  sink: Sink,
+  { wrong, others, fresh }: NothingDone,
+): ExitCode {
   out.record({ event: 'repair', destination: sink.url, wrong, repaired: 0, notRepaired: wrong, notRead: fresh })
   const [, ...named] = args
   const place = [shownUrl(sink.url), ...(named.length > 0 ? [`of ${named.join(', ')}`] : [])].join(', ')
-  if (wrong > 0) out.line(`${place}: ${plural(wrong, 'file')} to repair.`, 'bad')
-  else if (others > 0) out.line(`${place}: nothing is to be repaired.`)
+  if (wrong > 0) {
+    const from = text('from')
+    out.line(`${place}: ${plural(wrong, 'file')} to repair. To do so:`, 'bad')
+    const flags = [...(from === undefined ? [] : ['--from', from]), ...(has('full') ? ['--full'] : [])]
+    out.line(`  ${pasted(config, 'repair', [shownUrl(sink.url), ...named, ...flags])}`)
+  } else if (others > 0) out.line(`${place}: nothing is to be repaired.`)
   else if (fresh === 0) out.line(`${place}: nothing is missing or changed.`, 'good')
   else {
     const unread = plural(fresh, 'file that was', 'files that were')

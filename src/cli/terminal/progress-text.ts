@@ -27,6 +27,14 @@ const FIGURES = 20
 /** A fact about a batch, and its priority where not all fit: 1 is the highest. */
 type Part = readonly [rank: number, text: string]
 
+/** `120 of 2,000+ files` */
+function filesText(snapshot: ProgressSnapshot, more: string): string {
+  const { planned } = snapshot
+  if (planned === 0 && more !== '') return 'no files planned yet'
+  const noun = planned === 1 && more === '' ? 'file' : 'files'
+  return `${formatCount(settledCount(snapshot))} of ${formatCount(planned)}${more} ${noun}`
+}
+
 /**
  * The batch in one line: `de72  6 %, 120 of 2,000 files, 1.2 GiB of 20 GiB, 23 MiB/s, 14 min left, 1 failed`. What matters
  * least is left out where it does not fit. A `+` says that planning still goes on.
@@ -42,7 +50,7 @@ export function batchLine(
   const whole = bytesToFetch(snapshot)
   const parts: readonly Part[] = [
     ...some(snapshot.planComplete, 1, `${Math.floor(Math.min(1, fraction(snapshot)) * 100)} %`),
-    [5, `${formatCount(settledCount(snapshot))} of ${formatCount(snapshot.planned)}${more} files`],
+    [5, filesText(snapshot, more)],
     ...some(whole > 0, 6, `${formatBytes(snapshot.bytes)} of ${formatBytes(whole)}${more}`),
     ...some(speed !== undefined && whole > 0, 2, formatRate(speed?.bytesPerSecond ?? 0)),
     ...some(left !== undefined, 3, `${formatDuration(left ?? 0)} left`),

@@ -98,7 +98,7 @@ export class NeverFetched {
     for (const batch of standings['failed for good'].slice(0, SHOWN))
       out.paragraph(`What failed in ${batch} fails again: .dataferry/${batch}/failures.csv says why.`)
     if (unknown.length > 0) {
-      out.line('To fetch what has no outcome on record, and then the command that this prints:')
+      out.line('For some files no record says how they ended. To list them and get the command that fetches them:')
       out.line(`  ${pasted(config, 'verify', [place, '--wanted', 'wanted.csv'])}`)
     }
   }

@@ -11,6 +11,11 @@ export function readRolling({ text, has }: Pick<Given, 'text' | 'has'>): number 
   if (has('quick')) throw refusal('--rolling reads files, and --quick reads none: give one of them.')
   const parsed = durationMs(SHORTEST_MS).safeParse(given)
   if (parsed.success) return parsed.data
+  if (durationMs(0).safeParse(given).success) {
+    throw refusal(
+      `--rolling: ${given} is too short. Give the time in which every file is to be read once, such as 30d.`,
+    )
+  }
   throw refusal(`--rolling: expected a duration with its unit, such as 30d, not ${given}.`)
 }
 

@@ -90,6 +90,7 @@ async function verifyAt(context: Context, sink: Sink): Promise<ExitCode> {
   await report?.end()
   const summary = isKept ? `${sink.url}/.dataferry/${SUMMARY}` : undefined
   printTally(context, sink, tally, { rolled: rolling, report: report?.url ?? summary ?? null })
+  if (tally.found.missing + tally.found.changed > 0) tellHowToRepair(context, sink)
   await tally.neverFetched.tell(context, sink)
   tellHowToFinish(context, sink, unfinished)
   await wanted?.write(context, sink.url)
@@ -171,6 +172,11 @@ async function tellUnfinished({ out, signal }: Context, sink: Sink): Promise<Rea
     mirrors.add(mirror)
   }
   return mirrors
+}
+
+function tellHowToRepair({ out, config }: Context, { url }: Sink): void {
+  out.line('To repair what is missing or changed:')
+  out.line(`  ${pasted(config, 'repair', [shownUrl(url)])}`)
 }
 
 function tellHowToFinish({ out, config }: Context, { url }: Sink, mirrors: ReadonlySet<string>): void {

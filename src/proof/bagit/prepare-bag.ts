@@ -46,6 +46,9 @@ export interface BagSubject {
   readonly metadata: ReadonlyMap<string, Uint8Array>
 }
 
+const PROFILE_ADVICE =
+  'Fetch what is missing, or give what the profile requires (--info, --zip, --tar, --algorithm), then run the same command again.'
+
 /** Fields and files that are written when the payload is known. */
 const LATER_FIELDS = ['Bag-Size', 'Payload-Oxum']
 const LATER_FILES = ['metadata/pid-mapping.txt']
@@ -82,7 +85,9 @@ export function prepareBag(subject: BagSubject, options: BagOptions): PreparedBa
     problems.push(...profileProblems(profile, facts))
   }
   if (problems.length > 0) {
-    throw new DataferryError('BAG_REFUSED', `${holding.name} was not bagged: ${problems.join('; ')}.`)
+    throw new DataferryError('BAG_REFUSED', `${holding.name} was not bagged: ${problems.join('; ')}.`, {
+      ...(profile && { advice: PROFILE_ADVICE }),
+    })
   }
   return { name: holding.name, version, algorithms, tagAlgorithms, info, tagFiles }
 }

@@ -216,6 +216,8 @@ describe('what is left', () => {
     expect(picture('b1', { ...half, planComplete: false }, FAST, { columns: 100, rows: 2 })).toEqual([
       'b1  50 of 200+ files, 250 MiB of 500 MiB+, 10 MiB/s, 50 already there',
     ])
+    expect(batchLine('b1', { ...IDLE, planned: 1, done: 1 }, undefined)).toContain('1 of 1 file')
+    expect(batchLine('b1', { ...IDLE, planned: 0, planComplete: false }, undefined)).toContain('no files planned yet')
   })
 
   it('is not told while something is on hold, since nobody knows how long', () => {
