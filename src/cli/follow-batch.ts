@@ -1,5 +1,6 @@
 import { every } from '../async/every.ts'
 import { untilAborted } from '../async/until-aborted.ts'
+import { within } from '../async/within.ts'
 import { DataferryError, isErrorCode } from '../errors.ts'
 import type { Changes } from '../ledger/change.ts'
 import type { Ledger, LedgerEntry, Summary } from '../ledger/ledger.ts'
@@ -78,6 +79,11 @@ export async function followBatch(
       refuseHeld(entry)
       await nextLook(changes, id, signal)
     }
+  } catch (error) {
+    // What came since the last look is part of what the command says when it stops.
+    const last = await within(SILENT_MS, look(ledger, id, held())).catch(() => undefined)
+    if (last) show(last)
+    throw error
   } finally {
     progress.stop()
   }

@@ -62,6 +62,26 @@ it('no byte counts twice: neither of an item that has ended since its worker tol
   expect(await told([], 'open', ended)).toMatchObject({ bytes: 105, active: [] })
 })
 
+it('a command that is stopped ends with the figures of that moment', async () => {
+  const ledger = new MemoryLedger()
+  await ledger.open({ id: 'b1', destination: 'file:///d', servers: [], createdAt: SINCE.toISOString() })
+  await ledger.setPlanned('b1', 2, 300, true)
+  const stdout = new Recorder()
+  const out = new Output({ stdout, stderr: new Recorder(), json: true, quiet: false, color: false, redraws: false })
+  const stop = new AbortController()
+  let settling: Promise<unknown> | undefined
+  const notices = (): readonly Notice[] => {
+    settling ??= ledger.settle('b1', 0, { state: 'done', bytes: 100 }).then(() => stop.abort(new Error('Enough.')))
+    return []
+  }
+  const view = { held: () => [], notices, stays: () => Promise.resolve(false) }
+  const context = { out, logsToTerminal: false }
+  const restore = (): Promise<void> => Promise.resolve()
+  const following = followBatch(context, { ledger, changes }, 'b1', view, stop.signal, restore)
+  await expect(following).rejects.toThrow('Enough.')
+  expect(JSON.parse(stdout.lines.at(-1) ?? '')).toMatchObject({ done: 1, bytes: 100 })
+})
+
 it('a batch of which everything left waits ends where its command does not stay', async () => {
   expect(await told([], 'waiting')).toMatchObject({ bytes: 0, active: [] })
 })
