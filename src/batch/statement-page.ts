@@ -46,7 +46,11 @@ function verdict({ complete, planned, done, kept, failed, waiting, missing, left
     [missing, 'without an outcome'],
   ] as const
   const rest = parts.filter(([count]) => count > 0).map(([count, what]) => `${formatCount(count)} ${what}`)
-  return `${formatCount(there)} of ${plural(planned, 'file')} ${there === 1 ? 'is' : 'are'} there; ${rest.join(', ')}.`
+  const what =
+    planned === 1
+      ? 'The file is not there'
+      : `${formatCount(there)} of ${plural(planned, 'file')} ${there === 1 ? 'is' : 'are'} there`
+  return `${what}; ${rest.join(', ')}.`
 }
 
 function asked(report: Report): Fact[] {

@@ -34,10 +34,7 @@ export async function runVerb(verb: Verb, rest: readonly string[], world: World)
     // Of several processes, the supervisor says it.
     if (!supervision()) {
       const tell = (): void => {
-        // A command that only prints has nothing to park: its reader went away, as `head` does.
-        if (command.stop !== undefined || messageOf(signal.reason) !== READER_GONE) {
-          out.interrupted(stopping(command, signal))
-        }
+        if (!isUnread(command, signal)) out.interrupted(stopping(command, signal))
       }
       signal.addEventListener('abort', tell, { once: true })
     }
@@ -55,8 +52,8 @@ export async function runVerb(verb: Verb, rest: readonly string[], world: World)
     const error = config && isOfRedis(thrown) ? redisError(thrown, redisPlace(config)) : thrown
     const stopped = isStop(error, signal)
     const code = stopped ? stopCode(signal.reason) : exitCodeOf(error)
-    if (stopped) out.say(command.stop?.stopped ?? 'Stopped.')
-    else reportError(error, out, typed.verbose)
+    if (!stopped) reportError(error, out, typed.verbose)
+    else if (!isUnread(command, signal)) out.say(command.stop?.stopped ?? 'Stopped.')
     log?.info({ command: verb.name, code, ...logged(error) }, 'command ended')
     return code
   } finally {
@@ -84,6 +81,11 @@ function openLog({ settings, sourceOf }: LoadedConfig, verbose: boolean, out: Ou
 function logged(error: unknown): Readonly<Record<string, string>> {
   const message = messageOf(error)
   return error instanceof DataferryError ? { problem: error.code, message } : { message }
+}
+
+/** Whether the reader of a command that only prints went away, as `head` does: there is nothing to say then. */
+function isUnread({ stop }: Command, { reason }: AbortSignal): boolean {
+  return stop === undefined && messageOf(reason) === READER_GONE
 }
 
 /** `Stopping (SIGTERM); what was fetched is kept.` */

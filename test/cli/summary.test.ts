@@ -88,6 +88,10 @@ it.each([80, 60, 40])('on %i columns no line of it is wider, but for what must s
   for (const line of lines) if (!whole.test(line)) expect(displayWidth(line)).toBeLessThanOrEqual(columns)
 })
 
+it('of one file that failed it says that it is not there', async () => {
+  expect((await summaryOf([denied(0)])).lines[0]).toMatch(/^The file is not there/)
+})
+
 it('of a thousand failures some of each code are shown, and what to do once', async () => {
   const blocked = Array.from({ length: 30 }, (_, n) => denied(n, `b${n}`, 'SOURCE_BLOCKED'))
   const { lines } = await summaryOf([...blocked, ...Array.from({ length: 9 }, (_, at) => denied(30 + at))])

@@ -82,9 +82,11 @@ export class Watch {
     const { complete, planned, done, kept, failed } = report
     const facts = { batch: id, destination: shownUrl(destination), complete, planned, done, kept, failed }
     if (complete) {
-      return { kind: 'batch-finished', text: `Batch ${id} has ended: all ${plural(planned, 'file')} are there.`, facts }
+      const all = planned === 1 ? 'its file is' : `all ${plural(planned, 'file')} are`
+      return { kind: 'batch-finished', text: `Batch ${id} has ended: ${all} there.`, facts }
     }
-    const text = `Batch ${id} has ended: ${plural(planned - done - kept, 'file')} of ${planned} ${failed === 1 ? 'is' : 'are'} not there.`
+    const lacking = planned - done - kept
+    const text = `Batch ${id} has ended: ${lacking} of ${plural(planned, 'file')} ${lacking === 1 ? 'is' : 'are'} not there.`
     return { kind: 'batch-failed', text, facts }
   }
 
