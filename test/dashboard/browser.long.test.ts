@@ -503,6 +503,25 @@ describeInBrowser('the pages', () => {
     await page.context().close()
   })
 
+  it('a batch that workers leave alone says which command goes on with it, and offers only what does something', async () => {
+    const { batch } = batchKeys(redis.prefix, PAUSED)
+    await redis.client.hset(batch, { attached: '1' })
+    await ledger.setState(PAUSED, 'open')
+    try {
+      const { page, problems } = await open(`/batches/${PAUSED}`)
+      await page.locator('.title .tag', { hasText: 'parked' }).waitFor()
+      await page.getByText('It waits for its command').waitFor()
+      await page.getByText(/^dataferry resume \S+ --enqueue$/).waitFor()
+      const offered = page.getByRole('group', { name: 'This batch' }).getByRole('button')
+      expect(await offered.allTextContents()).not.toContain('Pause')
+      expect(problems).toEqual([])
+      await page.context().close()
+    } finally {
+      await redis.client.hset(batch, { attached: '0' })
+      await ledger.setState(PAUSED, 'paused', 'by hand')
+    }
+  })
+
   it('a server is limited, paused and continued from its card', async () => {
     const { page } = await open('/servers')
     const card = page.getByRole('region', { name: SERVERS[0] })
