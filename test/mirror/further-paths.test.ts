@@ -49,6 +49,9 @@ describe('a file that is in two versions', () => {
     const { report } = await home.run('--full')
     // Asked for again and refused again: nothing has changed.
     expect([report.files, report.datasets]).toMatchObject([{ fetched: 0, missing: 2 }, { unchanged: 1 }])
+    const { stdout } = await home.cli('mirror', 'run', 'm', '--to', home.destination, '--full')
+    expect(stdout).toContain('SOURCE_DENIED: The server does not let this user have the file')
+    expect(stdout).toMatch(/\n +dataferry mirror run m --full --to \S+\n/)
   })
 
   it('does not replace a file of somebody else that has as many bytes', async () => {
