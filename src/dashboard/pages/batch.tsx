@@ -2,7 +2,7 @@ import { formatBytes, formatCount, formatDuration, formatRate, plural } from '..
 import type { BatchDetail, BatchLive, BatchLogView, BatchView, FailureGroup } from '../api/schemas.ts'
 import { post } from './api.ts'
 import { useAnswer, useLive } from './live.ts'
-import { Act, Ago, Card, Figure, Loading, Name, Problem, StateBar, StateTag, useOutcome } from './parts.tsx'
+import { Act, Ago, Card, Figure, Loading, Name, Problem, ShareBar, StateBar, StateTag, useOutcome } from './parts.tsx'
 import { batchAddress, Link } from './router.tsx'
 import { ServerCards, useServers } from './servers.tsx'
 import { useSession } from './session.ts'
@@ -49,8 +49,11 @@ export function Batch({ id }: { readonly id: string }) {
       <Control batch={batch} tell={tell} />
       {outcome}
       <Card title="Progress" aside={<span class="percent">{Math.floor(batch.fraction * 100)} %</span>}>
-        <StateBar batch={batch} legend />
+        <ShareBar batch={batch} />
         <Figures batch={batch} />
+      </Card>
+      <Card title="Files" aside={<span class="quiet">{plural(batch.planned, 'file')}</span>}>
+        <StateBar batch={batch} />
       </Card>
       {failures.length > 0 && <Failures batch={batch} groups={failures} counted={failuresCounted} tell={tell} />}
       {files.length > 0 && (

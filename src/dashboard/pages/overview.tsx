@@ -3,7 +3,7 @@ import type { BatchView, DestinationView, Overview as OverviewState } from '../a
 import { AttentionList } from './attention-list.tsx'
 import { Charts } from './chart.tsx'
 import { useLive } from './live.ts'
-import { Card, Figure, Loading, Name, Problem, StateBar, StateTag } from './parts.tsx'
+import { Card, Figure, Loading, Name, Problem, ShareBar, StateTag } from './parts.tsx'
 import { batchAddress, Link } from './router.tsx'
 import { NextSchedules } from './schedules.tsx'
 import { ServerCards } from './servers.tsx'
@@ -84,7 +84,7 @@ export function BatchRow({ batch }: { readonly batch: BatchView }) {
         <StateTag batch={batch} />
         <span class="percent">{Math.floor(batch.fraction * 100)} %</span>
       </div>
-      <StateBar batch={batch} />
+      <ShareBar batch={batch} />
       <p class="quiet facts">
         {facts.filter((fact) => fact !== undefined).join(' · ')}
         {failed > 0 && <span class="bad-text"> · {formatCount(failed)} failed</span>}

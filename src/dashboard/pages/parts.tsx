@@ -72,8 +72,17 @@ const PARTS = [
   { key: 'waiting', name: 'waiting for access' },
 ] as const
 
-/** How far a batch is: the bar by the share that is told beside it, the legend by files. */
-export function StateBar({ batch, legend = false }: { readonly batch: BatchView; readonly legend?: boolean }) {
+/** How much of a batch is done: the share that is told beside it. */
+export function ShareBar({ batch: { fraction } }: { readonly batch: BatchView }) {
+  return (
+    <div class="bar" role="img" aria-label={`${Math.floor(fraction * 100)} % done.`}>
+      <span class="part done" style={{ width: `${fraction * 100}%` }} />
+    </div>
+  )
+}
+
+/** The files of a batch by their state. */
+export function StateBar({ batch }: { readonly batch: BatchView }) {
   const { planned, planComplete } = batch
   const parts = PARTS.map(({ key, name }) => ({ key, name, count: batch[key] }))
   const rest = Math.max(0, planned - parts.reduce((sum, { count }) => sum + count, 0))
@@ -85,19 +94,20 @@ export function StateBar({ batch, legend = false }: { readonly batch: BatchView;
       <div
         class="bar"
         role="img"
-        aria-label={`${Math.floor(batch.fraction * 100)} %. Of ${whole} files: ${words.length === 0 ? 'none yet' : words.join(', ')}.`}
+        aria-label={`Of ${whole} files: ${words.length === 0 ? 'none yet' : words.join(', ')}.`}
       >
-        <span class="part done" style={{ width: `${batch.fraction * 100}%` }} />
+        {parts.map(({ key, count }) => (
+          <span key={key} class={`part ${key}`} style={{ width: `${planned === 0 ? 0 : (count / planned) * 100}%` }} />
+        ))}
       </div>
-      {legend && (
-        <ul class="legend">
-          {all.map(({ key, name, count }) => (
-            <li key={key}>
-              <strong>{formatCount(count)}</strong> {name}
-            </li>
-          ))}
-        </ul>
-      )}
+      <ul class="legend">
+        {all.map(({ key, name, count }) => (
+          <li key={key}>
+            <span class={`swatch ${key}`} aria-hidden="true" />
+            <strong>{formatCount(count)}</strong> {name}
+          </li>
+        ))}
+      </ul>
     </>
   )
 }
