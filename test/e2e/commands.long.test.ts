@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
-import { makeHome, records, type Home } from './cli.ts'
+import { makeHome, records, type Home, type Started } from './cli.ts'
 
 let dataverse: DataverseProcess
 let home: Home
@@ -165,15 +165,23 @@ test('a different file in the way fails its item and is not touched, unless told
   expect(await readFile(path, 'utf8')).toBe('alpha')
 })
 
+/** Presses Ctrl-C when the progress says that bytes have come, and not again. */
+function stopOnceBytesCame({ child }: Started): void {
+  const look = (text: string): void => {
+    if (!/"bytes":[1-9]/.test(text)) return
+    child.stdout?.off('data', look)
+    child.kill('SIGINT')
+  }
+  child.stdout?.on('data', look)
+}
+
 test('Ctrl-C parks what is in flight, says how to go on, and the same command goes on at the byte', async () => {
   await dataverse.set({ bytesPerSecond: 8_000_000 })
   await mkdir(to('parked'), { recursive: true })
   const args = ['run', '4', '--server', dataverse.url, '--to', to('parked'), '--json']
-  const { child, ended } = home.start(args)
-  child.stdout?.on('data', (text: string) => {
-    if (/"bytes":[1-9]/.test(text)) child.kill('SIGINT')
-  })
-  const stopped = await ended
+  const running = home.start(args)
+  stopOnceBytesCame(running)
+  const stopped = await running.ended
   expect(stopped.code).toBe(130)
   expect(stopped.stderr).toContain('Parked. The same command continues where it stopped; so does:\n  dataferry resume ')
   await dataverse.set({ bytesPerSecond: 0 })
@@ -189,9 +197,7 @@ test('run touches no batch but its own, and its own can be taken up by the worke
   const run = (file: string, name: string, ...more: string[]) =>
     home.start(['run', file, '--server', dataverse.url, '--to', to(name), '--json', ...more])
   const first = run('4', 'left')
-  first.child.stdout?.on('data', (text: string) => {
-    if (/"bytes":[1-9]/.test(text)) first.child.kill('SIGINT')
-  })
+  stopOnceBytesCame(first)
   expect((await first.ended).code).toBe(130)
   await dataverse.set({ bytesPerSecond: 0 })
   const status = await home.run(['status', '--json'])
