@@ -69,7 +69,9 @@ test('of 200 files that are open, granted one by one, rejected, unanswered or em
     expect((await service.run(1, 'resume', service.at('all'), '--enqueue')).code).toBe(0)
   }
   const counts = async (what: Record<string, unknown>): Promise<boolean> => {
-    const batch: Record<string, unknown> = { ...(await service.batch(id).catch(() => undefined)) }
+    const found = await service.batch(id).catch(() => undefined)
+    // What a killed worker had put in its place, and not on record yet, is already there for the next one.
+    const batch: Record<string, unknown> = { ...found, there: (found?.done ?? 0) + (found?.kept ?? 0) }
     return Object.entries(what).every(([name, value]) => batch[name] === value)
   }
 
@@ -78,13 +80,13 @@ test('of 200 files that are open, granted one by one, rejected, unanswered or em
     await killed()
   }
   const waiting = GRANTED + UNANSWERED + REJECTED + EMBARGOED
-  await until('all that is open has come, and 50 wait', () => counts({ state: 'waiting', done: OPEN, waiting }))
+  await until('all that is open has come, and 50 wait', () => counts({ state: 'waiting', there: OPEN, waiting }))
 
   for (let i = 0; i < GRANTED; i++) {
     await decide(dataverse, 'grant', 2_000 + i)
     if (i % 5 === 1) await killed()
     if (i % 8 === 3) await lost()
-    await until(`grant ${i + 1} was used`, () => counts({ done: OPEN + i + 1 }))
+    await until(`grant ${i + 1} was used`, () => counts({ there: OPEN + i + 1 }))
   }
   for (let i = 0; i < REJECTED; i++) await decide(dataverse, 'reject', 3_000 + i)
   await until('the rejected ones have failed', () => counts({ failed: REJECTED }))
@@ -96,10 +98,10 @@ test('of 200 files that are open, granted one by one, rejected, unanswered or em
   }
   await move(11)
   await lost()
-  await until('the embargo is over', () => counts({ done: OPEN + GRANTED + EMBARGOED, waiting: UNANSWERED }))
+  await until('the embargo is over', () => counts({ there: OPEN + GRANTED + EMBARGOED, waiting: UNANSWERED }))
   await move(110)
   await until('nobody has answered', () => counts({ state: 'finished', waiting: 0 }))
-  expect(await service.batch(id)).toMatchObject({ done: OPEN + GRANTED + EMBARGOED, failed: REJECTED + UNANSWERED })
+  expect(await counts({ there: OPEN + GRANTED + EMBARGOED, failed: REJECTED + UNANSWERED })).toBe(true)
 
   const codes = new Map<string, number>()
   const there = new Set<number>()
