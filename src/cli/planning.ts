@@ -1,3 +1,4 @@
+import { anySignal } from '../async/any-signal.ts'
 import { DataferryError } from '../errors.ts'
 import { allItems } from '../batch/items-file.ts'
 import type { BegunBatch } from '../plan/begin-batch.ts'
@@ -103,7 +104,7 @@ export function startPlanning(
   const stopping = new AbortController()
   const options = {
     sources,
-    signal: AbortSignal.any([context.signal, stopping.signal]),
+    signal: anySignal(context.signal, stopping.signal),
     onWait: (wait: Wait | undefined) => notices.set('planning', wait),
   }
   const plan = async (): Promise<void> => {

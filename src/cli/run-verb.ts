@@ -1,3 +1,4 @@
+import { anySignal } from '../async/any-signal.ts'
 import { load, type LoadedConfig } from '../config/config.ts'
 import { DATAFERRY_VERSION } from '../dataverse/version.ts'
 import { DataferryError, messageOf } from '../errors.ts'
@@ -30,7 +31,7 @@ export async function runVerb(verb: Verb, rest: readonly string[], world: World)
     log = openLog(config, typed.verbose, out)
     log.info({ command: verb.name, version: DATAFERRY_VERSION }, 'command begins')
     limits = limitsOf(command, config)
-    signal = AbortSignal.any([world.signal, limits.signal])
+    signal = anySignal(world.signal, limits.signal)
     // Of several processes, the supervisor says it.
     if (!supervision()) {
       const tell = (): void => {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Command, Context, ExitCode } from '../../src/cli/command.ts'
 import type { Verb } from '../../src/cli/commands.ts'
@@ -41,6 +42,18 @@ async function type(line: string, run: (context: Context) => Promise<ExitCode> =
   const code = await runProgram(argv, { stdout, stderr, env: {}, cwd, signal: controller.signal, verbs })
   return { code, out: stdout.text, err: stderr.text, ran: seen.run[0], asked: seen.status[0] }
 }
+
+it('as many requests as a command likes may listen for its end, and Node.js warns of none', async () => {
+  const warnings: Error[] = []
+  const heard = (warning: Error): void => void warnings.push(warning)
+  process.on('warning', heard)
+  await type('run list.txt', ({ signal }) => {
+    for (let i = 0; i < 20; i++) signal.addEventListener('abort', () => undefined)
+    return setImmediate(0 as const)
+  })
+  process.off('warning', heard)
+  expect(warnings).toEqual([])
+})
 
 describe('which command', () => {
   it('the verb may stand anywhere among the flags', async () => {
