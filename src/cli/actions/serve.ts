@@ -1,4 +1,5 @@
 import { DataferryError } from '../../errors.ts'
+import { Notifications } from '../../ledger/notifications.ts'
 import { supervise } from '../../../workers/supervisor.ts'
 import type { Command, Context, ExitCode } from '../command.ts'
 import { checkReach } from '../dashboard/read-options.ts'
@@ -48,6 +49,8 @@ async function serveAll(context: Context): Promise<ExitCode> {
   if (config.notify) await checkSecrets(context)
   // The private Redis stays while a part is started anew.
   await using runtime = await openRuntime(context, 'worker')
+  // What ends before there is a look at it is news as well.
+  if (config.notify) await new Notifications(runtime.client, config.settings.prefix).since(new Date())
   // Who is told needs no process where nobody is.
   const wanted = Object.keys(PARTS).filter((part) => part !== 'notifications' || config.notify)
   const parts = wanted.map((part) =>
