@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -29,8 +30,11 @@ async function demo(): Promise<number> {
     const manifest = join(FOLDER, 'manifest.csv')
     await writeFile(manifest, MANIFEST)
     say(`A stand-in for a Dataverse installation runs at ${standIn.url}; some of its answers are faulty on purpose.`)
-    say(`$ dataferry run ${manifest} --server ${standIn.url} --to ${FOLDER}/files\n`)
-    const args = ['run', manifest, '--server', standIn.url, '--to', join(FOLDER, 'files')]
+    const files = join(FOLDER, 'files')
+    const args = ['run', manifest, '--server', standIn.url, '--to', files]
+    // Somebody may have deleted the folder of an earlier demonstration, which dataferry takes for a disk that is not mounted.
+    if (!existsSync(join(files, '.dataferry'))) args.push('--new')
+    say(`$ dataferry ${args.join(' ')}\n`)
     const code = await run(args, { DATAFERRY_THROTTLE_FIRST: '2s', DATAFERRY_RETRY_WAIT: '500ms' })
     return await explain(code)
   } finally {
@@ -80,6 +84,7 @@ with DATAVERSE_API_TOKEN set for files that need one. npm start -- --help shows 
 
 async function failedAsIntended(): Promise<boolean> {
   const batches = join(FOLDER, 'files', '.dataferry')
+  if (!existsSync(batches)) return false
   const reports = (await readdir(batches)).filter((name) => name.startsWith('manifest-')).sort()
   const newest = reports.at(-1)
   if (newest === undefined) return false
