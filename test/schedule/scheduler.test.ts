@@ -399,6 +399,8 @@ it('a run that an earlier schedule of this name has parked is not gone on with',
   one.scheduler = one.newScheduler()
   await one.at('2026-11-27T05:00:00Z')
   expect(one.started).toHaveLength(1)
+  // What was parked is let go of.
+  await expect.poll(async () => (await new Schedules(redis.client, prefix).read('n')).owner).toBeUndefined()
   await one.at('2026-11-28T03:00:00Z')
   expect(one.started).toHaveLength(2)
 })
