@@ -31,7 +31,8 @@ import { asIfServerGiven, namedMirror, ownMirror, withSink } from './with-mirror
 import { readShare } from './read-scope.ts'
 
 /** `dataferry mirror run`: finds what changed, fetches that, and records it. */
-export function runNamedMirror(given: Context): Promise<ExitCode> {
+export async function runNamedMirror(given: Context): Promise<ExitCode> {
+  const bringBatch = isShared(given.config) ? runShared : runBatch
   return withSink(given, async (sink) => {
     const order = await namedMirror(given, sink)
     const context = asIfServerGiven(given, order)
@@ -39,7 +40,7 @@ export function runNamedMirror(given: Context): Promise<ExitCode> {
     const opened = await runtime.get()
     await using ownership = await ownMirror(context, opened, order, sink)
     const signal = anySignal(context.signal, ownership.lost)
-    const parts = { sink, order: await withDigests(context, sink, order), runtime }
+    const parts = { sink, order: await withDigests(context, sink, order), runtime, bringBatch }
     try {
       return await (context.has('dry-run') ? preview : bring)({ ...context, signal }, parts)
     } catch (error) {
@@ -112,9 +113,12 @@ interface Parts {
   readonly sink: Sink
   readonly order: MirrorOrder
   readonly runtime: LazyRuntime
+  /** Brings a batch home, with other workers or without. */
+  readonly bringBatch: typeof runShared
 }
 
-function optionsOf(context: Context, { sink, order, runtime }: Parts, asking: Asking): MirrorRunOptions {
+function optionsOf(context: Context, parts: Parts, asking: Asking): MirrorRunOptions {
+  const { sink, order, runtime } = parts
   return {
     order,
     sink,
@@ -130,7 +134,7 @@ function optionsOf(context: Context, { sink, order, runtime }: Parts, asking: As
     fetch: async (lacking, batch, begun) => {
       // The batch has workers of its own.
       await asking[Symbol.asyncDispose]()
-      return fetchLacking(context, { sink, order, runtime }, lacking, { batch, begun })
+      return fetchLacking(context, parts, lacking, { batch, begun })
     },
     forget: async (batch) => {
       await (await runtime.get()).ledger.forget(batch)
@@ -176,7 +180,7 @@ function isIdle(
 /** Brings a batch of what is lacking home. */
 async function fetchLacking(
   context: Context,
-  { sink, order, runtime }: Parts,
+  { sink, order, runtime, bringBatch }: Parts,
   lacking: Lacking,
   { batch, begun }: { readonly batch: string | undefined; readonly begun: (batch: string) => Promise<void> },
 ): Promise<'ended' | 'parked'> {
@@ -185,8 +189,7 @@ async function fetchLacking(
   if (await isReported(sink.records, opened.batch.id)) return 'ended'
   context.out.say(`Fetching ${plural(lacking.files, 'file')} …`)
   // How the files ended is told with the run.
-  const bring = isShared(context.config) ? runShared : runBatch
-  const code = await bring(context, sink, opened, runtime, () => Promise.resolve(0))
+  const code = await bringBatch(context, sink, opened, runtime, () => Promise.resolve(0))
   if (code === 130) return 'parked'
   if (await readReport(sink.records, opened.batch.id)) return 'ended'
   throw new DataferryError('BATCH_NOT_FOUND', `Batch ${opened.batch.id} has ended without a report.`)
