@@ -249,8 +249,7 @@ export const ERROR_CODES = {
     group: 'sink',
     remedy: 'park',
     meaning:
-      'The destination as a whole cannot be used: a disk that is gone, unmounted, read-only or failing; an object store that is away, ' +
-      'refuses the credentials or cannot do what was asked for.',
+      'The destination as a whole cannot be used: a disk that is gone, unmounted, read-only or failing; an object store that is away, refuses the credentials or cannot do what was asked for.',
     advice: 'Correct what the message names, then run the same command again: it continues where it stopped.',
   },
   NO_RECORDS: {
