@@ -1,11 +1,11 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
+import { expect, test, vi } from 'vitest'
 import type { RequestRecord } from '../fakes/dataverse/records.ts'
 import type { WorldJson } from '../fakes/dataverse/world-json.ts'
-import { makeHome, records, type Home } from './cli.ts'
+import { records } from './cli.ts'
+import { useDataverse, useHome } from './use-home.ts'
 import { expectNothingPartial } from './whole-files.ts'
 
 const PID = 'doi:10.5072/FK2/BUNDLES'
@@ -33,20 +33,12 @@ const world: WorldJson = {
   ],
 }
 
-let dataverse: DataverseProcess
-let home: Home
-beforeAll(async () => {
-  home = await makeHome()
-  dataverse = await startDataverseProcess({
-    world,
-    bytesPerSecond: 2 << 20,
-    latencyMs: 30,
-    chaos: { seed: 3, probability: 0.1, perFile: 2, kinds: ['cut', 'reset', '500', '503', 'flip', 'early-end'] },
-  })
-})
-afterAll(async () => {
-  await dataverse.close()
-  await home[Symbol.asyncDispose]()
+const home = useHome()
+const dataverse = useDataverse({
+  world,
+  bytesPerSecond: 2 << 20,
+  latencyMs: 30,
+  chaos: { seed: 3, probability: 0.1, perFile: 2, kinds: ['cut', 'reset', '500', '503', 'flip', 'early-end'] },
 })
 
 test('with --bundle a command that is killed again and again ends with every file right and once', async () => {

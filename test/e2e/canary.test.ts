@@ -1,45 +1,36 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
-import { makeHome, type Home } from './cli.ts'
+import { expect, test } from 'vitest'
 import { filesBelow, redisValues } from './everything-kept.ts'
+import { useDataverse, useHome } from './use-home.ts'
 
 /** A token that is easy to find wherever it must not be. */
 const CANARY = 'c0ffee00-dead-4bee-8bad-canary000001'
 
-let dataverse: DataverseProcess
-let home: Home
 /** Keys and values that were seen there. */
 let inRedis = 0
-beforeAll(async () => {
-  home = await makeHome()
-  dataverse = await startDataverseProcess({
-    world: {
-      datasets: [
-        {
-          pid: 'doi:10.5072/FK2/SECRET',
-          files: [
-            { id: 1, label: 'restricted.bin', content: { size: 30_000_000, seed: 1 }, restricted: true },
-            { id: 2, label: 'elsewhere.bin', content: { size: 5_000, seed: 2 }, store: 's3-redirect' },
-            { id: 3, label: 'never.bin', content: { size: 10, seed: 3 }, restricted: true },
-            ...Array.from({ length: 20 }, (_, i) => ({
-              id: 10 + i,
-              label: `${i}.bin`,
-              content: { size: 99, seed: i },
-            })),
-          ],
-        },
-      ],
-    },
-    tokens: { [CANARY]: { user: '@jane', grants: [1] } },
-    bytesPerSecond: 10_000_000,
-    faults: [{ file: 10, steps: [{ kind: 'status', status: 500 }] }],
-  })
-})
-afterAll(async () => {
-  await dataverse.close()
-  await home[Symbol.asyncDispose]()
+const home = useHome()
+const dataverse = useDataverse({
+  world: {
+    datasets: [
+      {
+        pid: 'doi:10.5072/FK2/SECRET',
+        files: [
+          { id: 1, label: 'restricted.bin', content: { size: 30_000_000, seed: 1 }, restricted: true },
+          { id: 2, label: 'elsewhere.bin', content: { size: 5_000, seed: 2 }, store: 's3-redirect' },
+          { id: 3, label: 'never.bin', content: { size: 10, seed: 3 }, restricted: true },
+          ...Array.from({ length: 20 }, (_, i) => ({
+            id: 10 + i,
+            label: `${i}.bin`,
+            content: { size: 99, seed: i },
+          })),
+        ],
+      },
+    ],
+  },
+  tokens: { [CANARY]: { user: '@jane', grants: [1] } },
+  bytesPerSecond: 10_000_000,
+  faults: [{ file: 10, steps: [{ kind: 'status', status: 500 }] }],
 })
 
 test('the token is in requests to its own origin, and nowhere else', async () => {

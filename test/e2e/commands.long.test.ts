@@ -1,40 +1,32 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
-import { makeHome, records, type Home, type Started } from './cli.ts'
+import { expect, test } from 'vitest'
+import { records, type Started } from './cli.ts'
+import { useDataverse, useHome } from './use-home.ts'
 
-let dataverse: DataverseProcess
-let home: Home
-beforeAll(async () => {
-  home = await makeHome()
-  dataverse = await startDataverseProcess({
-    world: {
-      datasets: [
-        {
-          pid: 'doi:10.5072/FK2/ONE',
-          files: [
-            { id: 1, label: 'a.txt', content: 'alpha' },
-            { id: 2, label: 'empty.txt', content: '' },
-            { id: 3, label: 'b.txt', directory: 'sub', content: 'beta', checksum: 'SHA-256' },
-            { id: 4, label: 'large.bin', content: { size: 40_000_000, seed: 4 } },
-          ],
-        },
-        {
-          pid: 'doi:10.5072/FK2/ODD',
-          files: [
-            { id: 20, label: 'unmeasured.txt', content: 'not empty', statedSize: 0, checksum: null },
-            { id: 21, label: 'unsummed.txt', content: 'no sum', checksum: null },
-          ],
-        },
-        { pid: 'doi:10.5072/FK2/TWO', files: [{ id: 9, label: 'secret.txt', content: 'x', restricted: true }] },
-      ],
-    },
-  })
-})
-afterAll(async () => {
-  await dataverse.close()
-  await home[Symbol.asyncDispose]()
+const home = useHome()
+const dataverse = useDataverse({
+  world: {
+    datasets: [
+      {
+        pid: 'doi:10.5072/FK2/ONE',
+        files: [
+          { id: 1, label: 'a.txt', content: 'alpha' },
+          { id: 2, label: 'empty.txt', content: '' },
+          { id: 3, label: 'b.txt', directory: 'sub', content: 'beta', checksum: 'SHA-256' },
+          { id: 4, label: 'large.bin', content: { size: 40_000_000, seed: 4 } },
+        ],
+      },
+      {
+        pid: 'doi:10.5072/FK2/ODD',
+        files: [
+          { id: 20, label: 'unmeasured.txt', content: 'not empty', statedSize: 0, checksum: null },
+          { id: 21, label: 'unsummed.txt', content: 'no sum', checksum: null },
+        ],
+      },
+      { pid: 'doi:10.5072/FK2/TWO', files: [{ id: 9, label: 'secret.txt', content: 'x', restricted: true }] },
+    ],
+  },
 })
 
 const to = (name: string): string => join(home.folder, name)

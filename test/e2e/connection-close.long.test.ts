@@ -1,27 +1,19 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
-import { makeHome, records, type Home } from './cli.ts'
+import { expect, test } from 'vitest'
+import { records } from './cli.ts'
+import { useDataverse, useHome } from './use-home.ts'
 
 const MIB = 1 << 20
 const FILES = 200
 
-let dataverse: DataverseProcess
-let home: Home
-beforeAll(async () => {
-  home = await makeHome()
-  const files = Array.from({ length: FILES }, (_, i) => ({
-    id: i + 1,
-    label: `${i}.bin`,
-    content: { size: 2 * MIB + (i % 50) * 16_384, seed: 1 },
-  }))
-  dataverse = await startDataverseProcess({
-    world: { datasets: [{ pid: 'doi:10.5072/FK2/CLOSE', files }] },
-    requestsPerConnection: 1,
-  })
-})
-afterAll(async () => {
-  await dataverse.close()
-  await home[Symbol.asyncDispose]()
+const home = useHome()
+const files = Array.from({ length: FILES }, (_, i) => ({
+  id: i + 1,
+  label: `${i}.bin`,
+  content: { size: 2 * MIB + (i % 50) * 16_384, seed: 1 },
+}))
+const dataverse = useDataverse({
+  world: { datasets: [{ pid: 'doi:10.5072/FK2/CLOSE', files }] },
+  requestsPerConnection: 1,
 })
 
 /**

@@ -1,20 +1,11 @@
 import { mkdir, readdir, rename, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
-import { makeHome, type Home } from './cli.ts'
+import { expect, test } from 'vitest'
+import { useDataverse, useHome } from './use-home.ts'
 
-let dataverse: DataverseProcess
-let home: Home
-beforeAll(async () => {
-  home = await makeHome()
-  dataverse = await startDataverseProcess({
-    world: { datasets: [{ pid: 'doi:10.5072/FK2/ONE', files: [{ id: 1, label: 'a.txt', content: 'alpha' }] }] },
-  })
-})
-afterAll(async () => {
-  await dataverse.close()
-  await home[Symbol.asyncDispose]()
+const home = useHome()
+const dataverse = useDataverse({
+  world: { datasets: [{ pid: 'doi:10.5072/FK2/ONE', files: [{ id: 1, label: 'a.txt', content: 'alpha' }] }] },
 })
 
 test('a disk that is not mounted at the next run is asked about, and nothing is written where it should be', async () => {

@@ -1,10 +1,10 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
+import { expect, test } from 'vitest'
 import type { WorldJson } from '../fakes/dataverse/world-json.ts'
-import { makeHome, records, type Home } from './cli.ts'
+import { records } from './cli.ts'
+import { useDataverse, useHome } from './use-home.ts'
 import { expectNothingPartial } from './whole-files.ts'
 
 const MIB = 1 << 20
@@ -41,24 +41,16 @@ const world: WorldJson = {
   ],
 }
 
-let dataverse: DataverseProcess
-let home: Home
-beforeAll(async () => {
-  home = await makeHome()
-  dataverse = await startDataverseProcess({
-    world,
-    bytesPerSecond: 12 * MIB,
-    chaos: {
-      seed: 7,
-      probability: 0.08,
-      perFile: 2,
-      kinds: ['cut', 'reset', '500', '502', '503', 'ignore-range', 'flip', 'longer', 'early-end'],
-    },
-  })
-})
-afterAll(async () => {
-  await dataverse.close()
-  await home[Symbol.asyncDispose]()
+const home = useHome()
+const dataverse = useDataverse({
+  world,
+  bytesPerSecond: 12 * MIB,
+  chaos: {
+    seed: 7,
+    probability: 0.08,
+    perFile: 2,
+    kinds: ['cut', 'reset', '500', '502', '503', 'ignore-range', 'flip', 'longer', 'early-end'],
+  },
 })
 
 test('a command that is killed again and again ends with every file right, once, and counted once', async () => {

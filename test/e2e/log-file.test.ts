@@ -1,21 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
-import { makeHome, type Home } from './cli.ts'
+import { expect, test } from 'vitest'
+import { useDataverse, useHome } from './use-home.ts'
 
 const FILES = 5
-let dataverse: DataverseProcess
-let home: Home
-beforeAll(async () => {
-  home = await makeHome()
-  const files = Array.from({ length: FILES }, (_, i) => ({ id: i + 1, label: `${i}.txt`, content: `file ${i}` }))
-  dataverse = await startDataverseProcess({ world: { datasets: [{ pid: 'doi:10.5072/FK2/SOME', files }] } })
-})
-afterAll(async () => {
-  await dataverse.close()
-  await home[Symbol.asyncDispose]()
-})
+const home = useHome()
+const files = Array.from({ length: FILES }, (_, i) => ({ id: i + 1, label: `${i}.txt`, content: `file ${i}` }))
+const dataverse = useDataverse({ world: { datasets: [{ pid: 'doi:10.5072/FK2/SOME', files }] } })
 
 async function logOf(name: string): Promise<Record<string, unknown>[]> {
   const text = await readFile(join(home.folder, name), 'utf8')

@@ -1,27 +1,23 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { DataverseProcess } from '../fakes/dataverse/process.ts'
 import { itWithMounts, PRIVATE_MOUNTS } from '../mounts.ts'
-import { makeHome, type Home } from './cli.ts'
 import { startService, until, type Service } from './service.ts'
 import { SMALL_FILES_PID, smallFiles } from './small-files.ts'
+import { useHome } from './use-home.ts'
 
 const SMALL = 40
 const world = smallFiles(SMALL)
 const FULL = ['maxmemory', '1'] as const
 const ROOM = ['maxmemory', '0'] as const
 
+const home = useHome()
 let service: Service
 let dataverse: DataverseProcess
-let home: Home
 beforeAll(async () => {
   service = await startService({ world })
   dataverse = service.dataverse
-  home = await makeHome()
 })
-afterAll(async () => {
-  await home[Symbol.asyncDispose]()
-  await service[Symbol.asyncDispose]()
-})
+afterAll(() => service[Symbol.asyncDispose]())
 
 it('a Redis that is full at the start is one sentence with its address and the fix, and exit 3', async () => {
   await service.client.config('SET', ...FULL)

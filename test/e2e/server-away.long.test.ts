@@ -1,45 +1,34 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
-import { makeHome, records, type Home, type Started } from './cli.ts'
+import { records, type Started } from './cli.ts'
 import { startFront, type Front } from './front.ts'
+import { useDataverse, useHome } from './use-home.ts'
 
 const FILES = 2_000
 /** Looks come every 50 ms to 200 ms here, so that these seconds hold as many of them as an hour does by default. */
 const AWAY_MS = 2_500
 const SHORT = { DATAFERRY_OUTAGE_FIRST: '50ms', DATAFERRY_OUTAGE_MAX: '200ms', DATAFERRY_CONNECT_TIMEOUT: '2s' }
 
-let dataverse: DataverseProcess
+const home = useHome()
+const dataverse = useDataverse({
+  world: {
+    datasets: [
+      {
+        pid: 'doi:10.5072/FK2/MANY',
+        files: Array.from({ length: FILES }, (_, i) => ({
+          id: 100 + i,
+          label: `${i}.bin`,
+          content: { size: 2_000, seed: i },
+        })),
+      },
+    ],
+  },
+})
 let front: Front
-let home: Home
-let folder: string
 beforeAll(async () => {
-  dataverse = await startDataverseProcess({
-    world: {
-      datasets: [
-        {
-          pid: 'doi:10.5072/FK2/MANY',
-          files: Array.from({ length: FILES }, (_, i) => ({
-            id: 100 + i,
-            label: `${i}.bin`,
-            content: { size: 2_000, seed: i },
-          })),
-        },
-      ],
-    },
-  })
   front = await startFront(dataverse.url)
-  home = await makeHome()
-  folder = await mkdtemp(join(tmpdir(), 'df-away-'))
 })
-afterAll(async () => {
-  await home[Symbol.asyncDispose]()
-  await front[Symbol.asyncDispose]()
-  await dataverse.close()
-  await rm(folder, { recursive: true, force: true })
-})
+afterAll(() => front[Symbol.asyncDispose]())
 
 /** One attempt only: whatever uses one fails its file. */
 function run(name: string): Started {
@@ -49,7 +38,7 @@ function run(name: string): Started {
     '--server',
     front.url,
     '--to',
-    join(folder, name),
+    join(home.folder, name),
     '--retries',
     '1',
     '--json',
@@ -124,7 +113,7 @@ test('a server that is away while a batch is planned is waited for, and said to 
 
 test('a run gives up when it was told to, is parked, and goes on when the server is back', async () => {
   await dataverse.set({ latencyMs: 5 })
-  const to = join(folder, 'parked')
+  const to = join(home.folder, 'parked')
   const args = ['run', 'doi:10.5072/FK2/MANY', '--server', front.url, '--to', to, '--retries', '1', '--json']
   const started = home.start([...args, '--give-up-after', '2s'], SHORT)
   await untilDone(started, FILES / 20)

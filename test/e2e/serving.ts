@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
+import { afterEach, beforeEach, expect } from 'vitest'
 import type { Schedule } from '../../src/schedule/definition.ts'
 import { runsOf, type Run } from '../../src/schedule/history.ts'
 import { ScheduleFolder } from '../../src/schedule/schedule-folder.ts'
-import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
 import { makeHome, type Home, type Started } from './cli.ts'
 import { until } from './service.ts'
+import { useDataverse } from './use-home.ts'
 
 const MIB = 1 << 20
 /** A large file takes long enough to be met in the middle. */
@@ -42,19 +42,15 @@ export interface Serving {
 
 /** Call at the top of a test file. Its members can be used in tests. */
 export function useServing(): Serving {
-  let dataverse: DataverseProcess
   let home: Home
   let folder: ScheduleFolder
   const serving: Started[] = []
-  beforeAll(async () => {
-    const files = [
-      { id: LARGE_FILE, label: 'large.bin', content: { size: 24 * MIB, seed: 1 } },
-      { id: 2, label: 'small.txt', content: 'small' },
-    ]
-    const datasets = [{ pid: 'doi:10.5072/FK2/A', collection: 'climate', files }]
-    dataverse = await startDataverseProcess({ world: { collections: [{ alias: 'climate' }], datasets } })
-  })
-  afterAll(() => dataverse.close())
+  const files = [
+    { id: LARGE_FILE, label: 'large.bin', content: { size: 24 * MIB, seed: 1 } },
+    { id: 2, label: 'small.txt', content: 'small' },
+  ]
+  const datasets = [{ pid: 'doi:10.5072/FK2/A', collection: 'climate', files }]
+  const dataverse = useDataverse({ world: { collections: [{ alias: 'climate' }], datasets } })
   beforeEach(async () => {
     home = await makeHome()
     folder = new ScheduleFolder(join(home.folder, 'state'))

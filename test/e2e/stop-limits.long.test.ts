@@ -1,34 +1,26 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
-import { makeHome, records, type Home } from './cli.ts'
+import { expect, test } from 'vitest'
+import { records } from './cli.ts'
 import { until } from './service.ts'
+import { useDataverse, useHome } from './use-home.ts'
 
 const MIB = 1 << 20
 const LARGE = 24 * MIB
 
-let dataverse: DataverseProcess
-let home: Home
-beforeAll(async () => {
-  home = await makeHome()
-  dataverse = await startDataverseProcess({
-    world: {
-      collections: [{ alias: 'climate' }],
-      datasets: [
-        {
-          pid: 'doi:10.5072/FK2/A',
-          collection: 'climate',
-          files: [{ id: 1, label: 'a.bin', content: { size: LARGE, seed: 1 } }],
-        },
-        { pid: 'doi:10.5072/FK2/B', files: [{ id: 2, label: 'b.bin', content: { size: LARGE, seed: 2 } }] },
-        { pid: 'doi:10.5072/FK2/C', files: [{ id: 3, label: 'c.bin', content: { size: LARGE, seed: 3 } }] },
-      ],
-    },
-  })
-  await dataverse.set({ bytesPerSecond: 8 * MIB })
-})
-afterAll(async () => {
-  await dataverse.close()
-  await home[Symbol.asyncDispose]()
+const home = useHome()
+const dataverse = useDataverse({
+  world: {
+    collections: [{ alias: 'climate' }],
+    datasets: [
+      {
+        pid: 'doi:10.5072/FK2/A',
+        collection: 'climate',
+        files: [{ id: 1, label: 'a.bin', content: { size: LARGE, seed: 1 } }],
+      },
+      { pid: 'doi:10.5072/FK2/B', files: [{ id: 2, label: 'b.bin', content: { size: LARGE, seed: 2 } }] },
+      { pid: 'doi:10.5072/FK2/C', files: [{ id: 3, label: 'c.bin', content: { size: LARGE, seed: 3 } }] },
+    ],
+  },
+  bytesPerSecond: 8 * MIB,
 })
 
 /** What the server has sent of each file so far. */

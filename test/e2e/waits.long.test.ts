@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
-import { makeHome, records, type Home } from './cli.ts'
+import { expect, test } from 'vitest'
+import { records } from './cli.ts'
 import { aheadBy, decide, requestsMade } from './curator.ts'
 import { until } from './service.ts'
+import { useDataverse, useHome } from './use-home.ts'
 
 const PID = 'doi:10.5072/FK2/LATER'
 const DAY_MS = 86_400_000
@@ -12,34 +12,26 @@ const day = (days: number): string => new Date(Date.now() + days * DAY_MS).toISO
 const EMBARGO = day(10)
 const RETENTION = day(-3)
 
-let dataverse: DataverseProcess
-let home: Home
-beforeAll(async () => {
-  home = await makeHome()
-  dataverse = await startDataverseProcess({
-    tokens: { jane: { user: '@jane' }, curator: { user: '@curator', curates: 'all' } },
-    world: {
-      datasets: [
-        {
-          pid: PID,
-          files: [
-            { id: 10, label: 'open.txt', content: 'open' },
-            { id: 11, label: 'restricted.txt', content: 'restricted', restricted: true },
-            { id: 12, label: 'embargoed.txt', content: 'embargoed', embargo: { dateAvailable: EMBARGO } },
-            { id: 13, label: 'over.txt', content: 'over', retention: { dateUnavailable: RETENTION } },
-          ],
-        },
-        {
-          pid: 'doi:10.5072/FK2/SOON',
-          files: [{ id: 20, label: 'soon.txt', content: 'soon', embargo: { dateAvailable: EMBARGO } }],
-        },
-      ],
-    },
-  })
-})
-afterAll(async () => {
-  await dataverse.close()
-  await home[Symbol.asyncDispose]()
+const home = useHome()
+const dataverse = useDataverse({
+  tokens: { jane: { user: '@jane' }, curator: { user: '@curator', curates: 'all' } },
+  world: {
+    datasets: [
+      {
+        pid: PID,
+        files: [
+          { id: 10, label: 'open.txt', content: 'open' },
+          { id: 11, label: 'restricted.txt', content: 'restricted', restricted: true },
+          { id: 12, label: 'embargoed.txt', content: 'embargoed', embargo: { dateAvailable: EMBARGO } },
+          { id: 13, label: 'over.txt', content: 'over', retention: { dateUnavailable: RETENTION } },
+        ],
+      },
+      {
+        pid: 'doi:10.5072/FK2/SOON',
+        files: [{ id: 20, label: 'soon.txt', content: 'soon', embargo: { dateAvailable: EMBARGO } }],
+      },
+    ],
+  },
 })
 
 const TOKEN = { DATAVERSE_API_TOKEN: 'jane', DATAFERRY_ACCESS_LOOK: '300ms' }

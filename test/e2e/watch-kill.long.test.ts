@@ -2,42 +2,36 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { diskSink } from '../../src/sinks/disk/disk-sink.ts'
 import { readResults } from '../../src/proof/verify/results.ts'
-import { startDataverseProcess, type DataverseProcess } from '../fakes/dataverse/process.ts'
-import { makeHome, records, type Home } from './cli.ts'
+import { records } from './cli.ts'
+import { useDataverse, useHome } from './use-home.ts'
 
 const MIB = 1 << 20
 const FILES = 24
 const KILLS = 6
 const FOLDER = 'doi-10.5072-FK2-WATCH'
 
-let dataverse: DataverseProcess
-let home: Home
+const home = useHome()
+const dataverse = useDataverse({
+  world: {
+    datasets: [
+      {
+        pid: 'doi:10.5072/FK2/WATCH',
+        files: Array.from({ length: FILES }, (_, n) => ({
+          id: 100 + n,
+          label: `${n}.bin`,
+          content: { size: n < 4 ? 6 * MIB : 20_000 + n, seed: n },
+        })),
+      },
+    ],
+  },
+  bytesPerSecond: 8 * MIB,
+})
 beforeAll(async () => {
-  home = await makeHome()
-  dataverse = await startDataverseProcess({
-    world: {
-      datasets: [
-        {
-          pid: 'doi:10.5072/FK2/WATCH',
-          files: Array.from({ length: FILES }, (_, n) => ({
-            id: 100 + n,
-            label: `${n}.bin`,
-            content: { size: n < 4 ? 6 * MIB : 20_000 + n, seed: n },
-          })),
-        },
-      ],
-    },
-    bytesPerSecond: 8 * MIB,
-  })
   const { code } = await home.run(['run', 'doi:10.5072/FK2/WATCH', '--server', dataverse.url, '--to', home.data])
   expect(code).toBe(0)
-})
-afterAll(async () => {
-  await dataverse.close()
-  await home[Symbol.asyncDispose]()
 })
 
 const at = (name: string): string => join(home.data, FOLDER, name)

@@ -66,7 +66,7 @@ export async function startDataverseProcess({ world, ...options }: ProcessOption
     child.kill('SIGTERM')
     await ended
   }
-  return { url, storageUrl, pid: child.pid, ...controlOf(url), close }
+  return { url, storageUrl, pid: child.pid, ...controlOf(() => url), close }
 }
 
 const countersSchema = z.object({ requests: z.number(), counted: z.number(), bytes: z.number() })
@@ -89,11 +89,11 @@ const recordSchema = z.object({
   counted: z.boolean(),
 })
 
-/** Talks to the control routes of a stand-in at `url`, whoever started it. */
-function controlOf(url: string): Omit<DataverseProcess, 'url' | 'storageUrl' | 'pid' | 'close'> {
+/** Talks to the control routes of a stand-in, whoever started it. @param url asked for at each call */
+export function controlOf(url: () => string): Omit<DataverseProcess, 'url' | 'storageUrl' | 'pid' | 'close'> {
   const ask = async (method: string, path: string, body?: unknown): Promise<unknown> => {
     const init = body === undefined ? { method } : { method, body: JSON.stringify(body) }
-    const answer = await fetch(`${url}/__control/${path}`, init)
+    const answer = await fetch(`${url()}/__control/${path}`, init)
     if (!answer.ok) throw new Error(`The stand-in refused ${method} ${path}: ${await answer.text()}`)
     return answer.json()
   }
