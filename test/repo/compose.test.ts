@@ -32,6 +32,8 @@ const fileSchema = z.looseObject({
   volumes: z.record(z.string(), z.unknown()).default({}),
   secrets: z.record(z.string(), z.unknown()).default({}),
 })
+const overriding = serviceSchema.extend({ image: z.string().optional(), command: z.array(z.string()).optional() })
+const overrideSchema = fileSchema.extend({ services: z.record(z.string(), overriding) })
 const text = await read('docker-compose.yml')
 const compose = fileSchema.parse(parse(text, { merge: true }))
 const { services } = compose
@@ -51,6 +53,11 @@ for (const line of instructions) {
   else [...stages.values()].at(-1)?.push(line)
 }
 const page = await read('docs/docker.md')
+/** Files that the page tells people to lay over this one. */
+const overrides = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, block = '']) => ({
+  block,
+  ...overrideSchema.parse(parse(block, { merge: true })),
+}))
 const PINNED = /^[\w./-]+:[\w.-]*\d[\w.-]*@sha256:[0-9a-f]{64}$/
 
 it.each(all)('%s can change nothing but its volumes, and gain no right', (_, service) => {
@@ -128,16 +135,12 @@ const commands = [
   ...[...`${text}${page}`.matchAll(/docker compose (?:run --rm(?: -T)?|exec serve) dataferry (?!…)(.*)/g)].map(
     ([line, words = '']) => [line, wordsOf(words)] as const,
   ),
-  ...[...page.matchAll(/^```yaml\n(.*?)^```$/gms)].flatMap(([, block = '']) =>
-    Object.entries(
-      z.object({ services: z.record(z.string(), overrideSchema()) }).parse(parse(block, { merge: true })).services,
-    ).flatMap(([name, { command }]) => (command ? [[`${name} of the page`, command] as const] : [])),
+  ...overrides.flatMap((override) =>
+    Object.entries(override.services).flatMap(([name, { command }]) =>
+      command ? [[`${name} of the page`, command] as const] : [],
+    ),
   ),
 ]
-
-function overrideSchema() {
-  return z.looseObject({ command: z.array(z.string()).optional(), secrets: z.array(z.string()).default([]) })
-}
 
 /** As a shell splits them, up to a comment or a redirection. */
 function wordsOf(line: string): readonly string[] {
@@ -176,10 +179,8 @@ it('every volume, secret and service that is named is declared, and the other wa
   for (const [name, { depends_on: others }] of all)
     for (const other of Array.isArray(others) ? others : Object.keys(others))
       expect(services, name).toHaveProperty(other)
-  for (const [, block = ''] of page.matchAll(/^```yaml\n(.*?)^```$/gms)) {
-    const override = z
-      .looseObject({ services: z.record(z.string(), overrideSchema()), secrets: z.record(z.string(), z.unknown()) })
-      .parse(parse(block, { merge: true }))
+  expect(overrides).not.toEqual([])
+  for (const { block, ...override } of overrides) {
     const used = Object.values(override.services).flatMap(({ secrets }) => secrets)
     expect(named(used)).toEqual(named(Object.keys(override.secrets)))
     for (const name of Object.keys(override.services)) expect(services).toHaveProperty(name)
