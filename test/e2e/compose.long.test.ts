@@ -32,7 +32,7 @@ describe.skipIf(isMissing)(
     const name = `dftest${randomBytes(4).toString('hex')}`
     const images = { image: `${name}-dataferry` }
     let folder: string
-    let env: Readonly<Record<string, string>>
+    let env: NodeJS.ProcessEnv
     const compose = (...args: readonly string[]): Promise<Ended> => {
       const files = ['-f', join(ROOT, 'docker-compose.yml'), '-f', join(folder, 'override.yml')]
       return run([...(COMPOSE ?? []), '-p', name, '--project-directory', ROOT, ...files, ...args], env)
@@ -48,7 +48,7 @@ describe.skipIf(isMissing)(
       folder = await mkdtemp(join(tmpdir(), 'df-compose-'))
       await mkdir(join(folder, 'manifests'))
       env = {
-        ...definedOnly(process.env),
+        ...process.env,
         REDIS_PASSWORD: randomBytes(12).toString('hex'),
         DATAVERSE_SERVER: 'http://standin:8080',
         DATAFERRY_MANIFESTS: join(folder, 'manifests'),
@@ -105,11 +105,7 @@ function succeeds(file: string, ...args: readonly string[]): boolean {
   return spawnSync(file, args, { stdio: 'ignore' }).status === 0
 }
 
-function definedOnly(env: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(env).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])))
-}
-
-function run([file = '', ...args]: readonly string[], env: Readonly<Record<string, string>>): Promise<Ended> {
+function run([file = '', ...args]: readonly string[], env: NodeJS.ProcessEnv): Promise<Ended> {
   const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const said = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text))
