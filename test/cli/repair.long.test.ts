@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startDataverse, type StandIn } from '../fakes/dataverse/server.ts'
 import { worldOf } from '../fakes/worlds.ts'
 import { useRedis } from '../redis.ts'
@@ -67,7 +67,9 @@ describe('repair from the server', () => {
     const stop = new AbortController()
     const before = dataverse.requests.length
     const parked = cli(['repair', join(folder, 'data')], stop.signal)
-    await vi.waitUntil(() => dataverse.requests.slice(before).some(({ url }) => url.includes('/datafile/2')))
+    await expect
+      .poll(() => dataverse.requests.slice(before).map(({ url }) => url))
+      .toContainEqual(expect.stringContaining('/datafile/2'))
     stop.abort()
     expect((await parked).code).toBe(130)
     dataverse.set({ bytesPerSecond: 1e9 })
