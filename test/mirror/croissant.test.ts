@@ -1,19 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { withSidecars } from '../../src/mirror/croissant.ts'
-import { names, type MirrorOrder } from '../../src/mirror/order.ts'
+import { names } from '../../src/mirror/order.ts'
 import type { HeldFile, HeldVersion } from '../../src/mirror/state.ts'
 import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
+import { ORDER } from './order.ts'
 
-const ORDER: MirrorOrder = {
-  v: 1,
-  name: 'm',
-  createdAt: '2026-01-01T00:00:00.000Z',
-  server: 'http://localhost:8080',
-  scope: { kind: 'query', query: '*' },
-  versions: 'latest',
-  layout: 'tree',
-  metadata: 'all',
-}
 const FOLDER = 'doi-10.5072-FK2-CY7BWA'
 const MD5 = 'd84985e94dde671f318076bd7a137f15'
 const SHA256 = 'ab'.repeat(32)

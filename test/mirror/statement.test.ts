@@ -1,21 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import type { MirrorOrder } from '../../src/mirror/order.ts'
 import { names } from '../../src/mirror/order.ts'
 import type { RunReport } from '../../src/mirror/report.ts'
 import { countsOf, writeFilesRecord, type HeldFile } from '../../src/mirror/state.ts'
 import { writeRunStatement } from '../../src/mirror/statement.ts'
 import { memorySink } from '../../src/sinks/memory/memory-sink.ts'
+import { ORDER } from './order.ts'
 
-const ORDER: MirrorOrder = {
-  v: 1,
-  name: 'm',
-  createdAt: '2026-11-01T00:00:00.000Z',
-  server: 'https://demo.invalid',
-  scope: { kind: 'query', query: '*' },
-  versions: 'latest',
-  layout: 'tree',
-  metadata: 'all',
-}
 const REPORT: RunReport = {
   v: 1,
   mirror: 'm',
