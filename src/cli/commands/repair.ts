@@ -11,8 +11,8 @@ export const command: Command = {
   about:
     'Looks at every file that was not verified within 30 days or was found missing or changed, and fetches what is, from the server or ' +
     'with --from from another copy: only bytes that are exactly those that had been received. A damaged file stays where it is until ' +
-    'the good one takes its place, and aside until that has been read and is right. What was planned and never fetched is counted, with ' +
-    'the command that goes on with it.',
+    'the good one takes its place, and aside until that has been read and is right. What was asked for and never fetched is counted, ' +
+    'with the command that goes on with it.',
   operands: [
     { name: 'destination', help: 'a folder or URL' },
     {
