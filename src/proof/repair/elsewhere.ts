@@ -28,7 +28,8 @@ export async function* elsewhere<T>(
   copy: Sink,
   signal: AbortSignal,
 ): AsyncGenerator<Elsewhere<T>> {
-  await using places = await placesByContent(copy, signal)
+  await using places = new ExternalSort(placeSchema)
+  await addPlaces(places, copy, signal)
   for await (const { left, right } of joined(byKey(sought), byKey(places))) {
     const paths = (right?.values ?? []).slice(0, TRIED).map(({ path }) => path)
     for (const one of left?.values ?? []) yield { sought: one, paths }
@@ -40,8 +41,11 @@ export function contentKey({ algorithm, hex }: Checksum): string {
   return `${algorithm}:${hex}`
 }
 
-async function placesByContent(copy: Sink, signal: AbortSignal): Promise<ExternalSort<z.infer<typeof placeSchema>>> {
-  const places = new ExternalSort(placeSchema)
+async function addPlaces(
+  places: ExternalSort<z.infer<typeof placeSchema>>,
+  copy: Sink,
+  signal: AbortSignal,
+): Promise<void> {
   const looked = verifyDestination(copy, {
     hash: () => Promise.resolve([]),
     signal,
@@ -57,12 +61,12 @@ async function placesByContent(copy: Sink, signal: AbortSignal): Promise<Externa
     ...onRecord(copy, signal),
   })
   try {
-    await looked.next()
+    // To its end: what it finds is damaged records alone, and what the others say counts all the same.
+    while ((await looked.next()).done !== true) continue
   } catch (error) {
     // Without records nothing tells what is where.
     if (!(error instanceof DataferryError) || error.code !== 'NO_RECORDS') throw error
   }
-  return places
 }
 
 async function* byKey<T>(
