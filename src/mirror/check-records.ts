@@ -3,7 +3,7 @@ import { isUnreadable } from '../batch/record.ts'
 import type { Finding } from '../batch/verify-destination.ts'
 import type { Records } from '../sinks/sink.ts'
 import { listMirrors, mirrorFolders, names, readOrder } from './order.ts'
-import { readPending } from './pending.ts'
+import { readPending, RECORD } from './pending.ts'
 import { listRuns } from './report.ts'
 import { datasetSchema, eachLine, readFilesRecord, readState, type MirroredDataset } from './state.ts'
 
@@ -25,14 +25,14 @@ export interface NeverRun {
 export async function* neverRun(records: Records): AsyncGenerator<NeverRun, void> {
   for (const mirror of await listMirrors(records)) {
     if (await hasRun(records, mirror)) continue
-    yield { mirror, hasBegun: (await records.read(pendingName(mirror))) !== undefined }
+    yield { mirror, hasBegun: (await pendingOf(records, mirror)).isThere }
   }
 }
 
 /** Whether a run of a mirror has ended, also where its state is lost. */
 export async function hasRun(records: Records, mirror: string): Promise<boolean> {
   if (await records.read(names.state(mirror))) return true
-  return !(await records.read(pendingName(mirror))) && (await listRuns(records, mirror)).length > 0
+  return !(await pendingOf(records, mirror)).isThere && (await listRuns(records, mirror)).length > 0
 }
 
 /** A record that cannot be read counts as none: `checkRecords` names it. */
@@ -52,8 +52,13 @@ export async function* readableDatasets(records: Records, mirror: string): Async
   for await (const { value } of eachLine(records, listName(mirror, state.run), datasetSchema)) if (value) yield value
 }
 
-function pendingName(mirror: string): string {
-  return names.pending(mirror, 'run.json')
+/** Whether there is a run that has not ended: also one whose record is damaged, but no preview. */
+async function pendingOf(
+  records: Records,
+  mirror: string,
+): Promise<{ readonly isThere: boolean; readonly wrong?: Unreadable | undefined }> {
+  const { value, wrong } = await judged(readPending(records, mirror), names.pending(mirror, RECORD))
+  return { isThere: wrong !== undefined || value !== undefined, wrong }
 }
 
 function listName(mirror: string, run: string): string {
@@ -65,9 +70,8 @@ async function* checkMirror(records: Records, mirror: string): AsyncGenerator<Un
   const order = await judged(readOrder(records, mirror), names.order(mirror))
   if (order.wrong) yield order.wrong
   else if (!order.value && hasState) yield wrong(names.order(mirror), 'is missing')
-  const pending = await judged(readPending(records, mirror), pendingName(mirror))
-  if (pending.wrong) yield pending.wrong
-  const isRunning = pending.wrong !== undefined || pending.value !== undefined
+  const { isThere: isRunning, wrong: damage } = await pendingOf(records, mirror)
+  if (damage) yield damage
   const state = await judged(readState(records, mirror), names.state(mirror))
   if (state.wrong) yield state.wrong
   else if (!state.value && !isRunning && (await listRuns(records, mirror)).length > 0) {

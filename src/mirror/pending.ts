@@ -92,7 +92,8 @@ const pendingSchema = z.object({
 })
 export type PendingRun = Readonly<z.infer<typeof pendingSchema>>
 
-const RECORD = 'run.json'
+/** The record of a run that has not ended, for `names.pending`. */
+export const RECORD = 'run.json'
 /** Records that are removed at the same time. */
 const AT_A_TIME = 8
 
