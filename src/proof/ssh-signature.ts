@@ -94,7 +94,7 @@ function keyIn(signature: string): { readonly type: string; readonly bytes: Buff
   if (bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) return undefined
   const key = stringAt(bytes, MAGIC.length + LENGTH_BYTES)
   const type = key && stringAt(key, 0)?.toString('latin1')
-  return type !== undefined && TYPE.test(type) ? { type, bytes: key ?? Buffer.from([]) } : undefined
+  return key && type !== undefined && TYPE.test(type) ? { type, bytes: key } : undefined
 }
 
 const MAGIC = 'SSHSIG'

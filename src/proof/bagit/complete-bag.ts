@@ -5,10 +5,11 @@ import { z } from 'zod'
 import { nothing } from '../../async/nothing.ts'
 import { pause } from '../../async/pause.ts'
 import { ExternalSort } from '../../batch/external-sort.ts'
-import { DataferryError, systemCode } from '../../errors.ts'
+import { DataferryError } from '../../errors.ts'
 import type { OpenBody } from '../../model/source.ts'
 import { newOwner, ownerLiveness, ownProcess } from '../../process/process-identity.ts'
 import { writeAt } from '../../sinks/disk/bytes.ts'
+import { unless } from '../../sinks/disk/errors.ts'
 import { Digests } from '../digests.ts'
 import { translated } from '../disk-errors.ts'
 import { folderBag, type BagSource } from './bag-source.ts'
@@ -134,10 +135,7 @@ async function removeParts(root: string): Promise<void> {
 }
 
 function lookAt(path: string): Promise<Stats | undefined> {
-  return lstat(path).catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT') return undefined
-    throw error
-  })
+  return unless(['ENOENT'], lstat(path))
 }
 
 /** Its bytes are compared by `checkBag`. Rejects with `BAG_INVALID` for what cannot be the file. */

@@ -73,14 +73,10 @@ export async function writePack(name: string, entries: AsyncIterable<PackEntry>,
 /** Rejects with `SINK_EXISTS` where something has the name on a disk, so that nothing is read in vain. */
 async function refuseOccupied(path: string, target: PackTarget): Promise<void> {
   const place = join(fileURLToPath(target.sink.url), path)
-  const there = await translated(`look at ${place}`, () => lstat(place).catch(absent))
+  const there = await translated(`look at ${place}`, () => unless(['ENOENT'], lstat(place)))
   if (!there) return
   const isEmpty = there.isDirectory() && (await translated(`list ${place}`, () => readdir(place))).length === 0
   if (target.serialization !== 'folder' || !isEmpty) throw inTheWay(path, target, 'something else')
-}
-
-function absent(error: unknown): undefined {
-  if (systemCode(error) !== 'ENOENT') throw error
 }
 
 async function writeObjects(name: string, entries: AsyncIterable<PackEntry>, target: PackTarget): Promise<void> {
