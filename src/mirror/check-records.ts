@@ -49,7 +49,8 @@ export async function ifReadable<T>(reading: Promise<T>): Promise<T | undefined>
 export async function* readableDatasets(records: Records, mirror: string): AsyncGenerator<MirroredDataset, void> {
   const state = await ifReadable(readState(records, mirror))
   if (!state) return
-  for await (const { value } of eachLine(records, listName(mirror, state.run), datasetSchema)) if (value) yield value
+  for await (const { value } of eachLine(records, names.datasets(mirror, state.run), datasetSchema))
+    if (value) yield value
 }
 
 /** Whether there is a run that has not ended: also one whose record is damaged, but no preview. */
@@ -59,10 +60,6 @@ async function pendingOf(
 ): Promise<{ readonly isThere: boolean; readonly wrong?: Unreadable | undefined }> {
   const { value, wrong } = await judged(readPending(records, mirror), names.pending(mirror, RECORD))
   return { isThere: wrong !== undefined || value !== undefined, wrong }
-}
-
-function listName(mirror: string, run: string): string {
-  return names.run(mirror, run, 'datasets.ndjson')
 }
 
 async function* checkMirror(records: Records, mirror: string): AsyncGenerator<Unreadable, void> {
@@ -87,8 +84,8 @@ async function* checkDatasets(
   run: string,
   isRunning: boolean,
 ): AsyncGenerator<Unreadable, void> {
-  const list = listName(mirror, run)
-  if (!(await records.list(names.run(mirror, run, '').slice(0, -1))).includes(list)) {
+  const list = names.datasets(mirror, run)
+  if (!(await records.list(names.runFolder(mirror, run))).includes(list)) {
     yield wrong(list, 'is missing')
     return
   }

@@ -4,9 +4,6 @@ import type { Records } from '../sinks/sink.ts'
 import { names } from './order.ts'
 import { datasetSchema, readLines, type MirroredDataset } from './state.ts'
 
-/** The file of a run that names the digests of the records of each dataset. */
-const DATASETS = 'datasets.ndjson'
-
 /** A record of a dataset, which is in no folder of a run, compared with the digest that a run has of it. */
 export interface LinkedFinding {
   /** `unstated`: the run has no digest of it, as it was written by an older version. */
@@ -21,7 +18,7 @@ export interface LinkedFinding {
  * `RECORD_UNREADABLE`.
  */
 export async function* checkLinked(records: Records, mirror: string, run: string): AsyncGenerator<LinkedFinding, void> {
-  const datasets = readLines(records, names.run(mirror, run, DATASETS), datasetSchema)
+  const datasets = readLines(records, names.datasets(mirror, run), datasetSchema)
   const compared = mapInOrder(linked(mirror, datasets), AT_ONCE, async ({ expected, ...one }) => {
     const { size, sha256 } = await recordSum(records, one.name)
     if (sha256 === expected) return { ...one, state: 'right' as const }

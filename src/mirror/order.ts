@@ -56,6 +56,9 @@ export const names = {
   metadata: (mirror: string, folder: string, version: string, file: string) =>
     `${MIRRORS}/${mirror}/metadata/${folder}/v${version}/${file}`,
   run: (mirror: string, run: string, file: string) => `${MIRRORS}/${mirror}/runs/${run}/${file}`,
+  runFolder: (mirror: string, run: string) => `${MIRRORS}/${mirror}/runs/${run}`,
+  /** Every dataset after a run. */
+  datasets: (mirror: string, run: string) => `${MIRRORS}/${mirror}/runs/${run}/datasets.ndjson`,
   runs: (mirror: string) => `${MIRRORS}/${mirror}/runs`,
   /** What a run that has not ended knows. */
   pending: (mirror: string, file: string) => `${MIRRORS}/${mirror}/pending/${file}`,

@@ -35,7 +35,7 @@ export async function writeRun(
   const ended = report()
   await records.write(`${draft}/${RUN_REPORT}`, recordText(ended))
   await writeRunStatement(records, draft, order, ended)
-  const folder = `${names.runs(order.name)}/${run}`
+  const folder = names.runFolder(order.name, run)
   // A store moves file by file: what an earlier try left may be longer than what comes now.
   await removeFolder(records, folder, `${folder}/${RUN_REPORT}`)
   await records.moveFolder(draft, folder, RUN_REPORT)

@@ -166,7 +166,7 @@ export async function writeState(records: Records, mirror: string, state: Mirror
 /** Every dataset of a mirror by ascending id, as the last run left it. */
 export async function* heldDatasets(records: Records, mirror: string): AsyncGenerator<MirroredDataset, void> {
   const state = await readState(records, mirror)
-  if (state) yield* readLines(records, names.run(mirror, state.run, 'datasets.ndjson'), datasetSchema)
+  if (state) yield* readLines(records, names.datasets(mirror, state.run), datasetSchema)
 }
 
 /** The lines of a log, each checked. Rejects with `RECORD_UNREADABLE`. */

@@ -22,7 +22,7 @@ const REPORT: RunReport = {
   inTheWay: [],
   problems: [],
 }
-const folder = names.run('m', 'r', '').slice(0, -1)
+const folder = names.runFolder('m', 'r')
 
 async function stated(files: readonly HeldFile[], order = ORDER, report = REPORT) {
   const { records } = memorySink()

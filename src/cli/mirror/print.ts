@@ -44,7 +44,7 @@ export async function printRun(context: Context, sink: Sink, order: MirrorOrder,
   if (report.files.failed > 0) await printMissing(context, sink.records, name, report.files.missing)
   const files = placeFor(out, sink.url)
   out.line(`files    ${files}${layout === 'ocfl' ? `/${rootOf(order)}` : ''}`)
-  out.line(`records  ${files}/.dataferry/${names.run(name, report.run, '').slice(0, -1)}`)
+  out.line(`records  ${files}/.dataferry/${names.runFolder(name, report.run)}`)
   return report.complete ? 0 : 1
 }
 
