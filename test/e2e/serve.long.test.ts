@@ -104,7 +104,7 @@ test('two services of one Redis start each due time once, also where one is kill
   const schedule = await service.folder.read('nightly')
   if (!schedule) throw new Error('It is gone.')
   await service.folder.remove('nightly')
-  // Due every three seconds; what a `verify` of nothing says does not matter.
+  // Due every three seconds; how its runs end does not matter.
   const now = new Date().toISOString()
   const often = { ...schedule, name: 'often', cron: '*/3 * * * * *', createdAt: now, since: now }
   const other = new ScheduleFolder(join(service.home.folder, 'other'))

@@ -69,7 +69,10 @@ export class StoredObject {
 export async function expectValid(home: MirrorHome): Promise<void> {
   const files = await home.files(ROOT)
   // It comes last of a root, before any object.
-  if (files['0=ocfl_1.1'] === undefined) return
+  if (files['0=ocfl_1.1'] === undefined) {
+    expect(Object.keys(files).filter((path) => path.endsWith('/0=ocfl_object_1.1'))).toEqual([])
+    return
+  }
   if (!home.destination.startsWith('s3:')) {
     await judgeRoot(join(home.destination, ROOT))
     return
