@@ -181,17 +181,15 @@ export interface OpenItems {
  * @param told by workers a moment ago, of any batch
  */
 export async function openItems(
-  ledger: Pick<Ledger, 'parts' | 'settledIn'>,
+  ledger: Pick<Ledger, 'parts'>,
   { id, state }: Pick<LedgerEntry, 'id' | 'state'>,
   told: readonly HeldItem[],
 ): Promise<OpenItems> {
   if (hasEnded({ state })) return { active: [], bytes: 0 }
   const held = told.filter(({ batch }) => batch === id)
-  const ended = await Promise.all(held.map(async ({ n }) => (await ledger.settledIn(id, n, n + 1))[0] === true))
-  const active = held.filter((_, at) => !ended[at])
-  // What a worker has of an item now is newer than what was kept of it.
-  const bytesOf = new Map([...(await ledger.parts(id)), ...active.map(({ n, bytes }) => [n, bytes] as const)])
-  return { active, bytes: [...bytesOf.values()].reduce((sum, bytes) => sum + bytes, 0) }
+  const open = await ledger.parts(id, held)
+  const bytes = [...open.values()].reduce((sum, one) => sum + one, 0)
+  return { active: held.filter(({ n }) => open.has(n)), bytes }
 }
 
 async function serverStatus(

@@ -118,7 +118,7 @@ interface Seen {
   readonly open: OpenItems
 }
 
-type Looked = Pick<Ledger, 'get' | 'summary' | 'parts' | 'settledIn'>
+type Looked = Pick<Ledger, 'get' | 'summary' | 'parts'>
 
 /** @returns undefined when Redis does not know the batch */
 async function look(ledger: Looked, id: string, held: readonly HeldItem[]): Promise<Seen | undefined> {

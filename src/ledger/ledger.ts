@@ -73,6 +73,12 @@ export function settledAs(outcome: Outcome): Settled {
   return { state: 'failed', bytes: 0, error: { code, message, path } }
 }
 
+/** How much of a line is at the destination while somebody works on it. */
+export interface HeldLine {
+  readonly n: number
+  readonly bytes: number
+}
+
 /** An item that succeeded. */
 export interface SettledLine {
   readonly n: number
@@ -168,8 +174,11 @@ export interface Ledger {
    * is no error, and of very many lines not all are remembered.
    */
   keepPart(id: BatchId, n: number, bytes: number): Promise<void>
-  /** What is kept of lines that have not ended, in bytes by line, as far as it is remembered. */
-  parts(id: BatchId): Promise<ReadonlyMap<number, number>>
+  /**
+   * Bytes at the destination of lines that have not ended, by line: what is kept of them, as far as it is remembered.
+   * @param held what workers have of lines now, which is newer
+   */
+  parts(id: BatchId, held?: readonly HeldLine[]): Promise<ReadonlyMap<number, number>>
   /** When each server is looked at next for what waits, in ms since 1970; a server without an entry is due. */
   nextLooks(id: BatchId): Promise<ReadonlyMap<string, number>>
   setNextLook(id: BatchId, server: string, at: number): Promise<void>

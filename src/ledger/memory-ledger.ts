@@ -4,6 +4,7 @@ import {
   type BatchOwner,
   type BatchState,
   type Counts,
+  type HeldLine,
   type Ledger,
   type LedgerBatch,
   type LedgerEntry,
@@ -185,9 +186,10 @@ export class MemoryLedger implements Ledger, Changes {
     return Promise.resolve()
   }
 
-  parts(id: BatchId): Promise<ReadonlyMap<number, number>> {
+  parts(id: BatchId, held: readonly HeldLine[] = []): Promise<ReadonlyMap<number, number>> {
     const { parts = [], ends } = this.#batches.get(id) ?? {}
-    return Promise.resolve(new Map([...parts].filter(([n]) => !ends?.has(n))))
+    const all = [...parts, ...held.map(({ n, bytes }) => [n, bytes] as const)]
+    return Promise.resolve(new Map(all.filter(([n]) => !ends?.has(n))))
   }
 
   async nextLooks(id: BatchId): Promise<ReadonlyMap<string, number>> {

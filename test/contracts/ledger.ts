@@ -298,6 +298,13 @@ export function describeLedger(name: string, make: () => Ledger): void {
       await ledger.keepPart(id, 4, 20)
       await ledger.settle(id, 3, DONE)
       expect(await ledger.parts(id)).toEqual(new Map([[4, 20]]))
+      const held = [3, 4, 5].map((n) => ({ n, bytes: 30 + n }))
+      expect(await ledger.parts(id, held)).toEqual(
+        new Map([
+          [4, 34],
+          [5, 35],
+        ]),
+      )
       await ledger.reopen(id, [3], 'failed')
       for (let n = 10; n < 1_200; n++) await ledger.keepPart(id, n, 1)
       expect((await ledger.parts(id)).size).toBeGreaterThanOrEqual(999)

@@ -74,6 +74,20 @@ it('what is damaged in Redis counts as unknown, is told, and is replaced when it
   await ledger.forget(batch.id)
 })
 
+it('parts that are damaged in Redis hide nothing of what is held now', async () => {
+  const ledger = make()
+  await ledger.open(batch)
+  await redis.client.hset(batchKeys(redis.prefix, batch.id).parts, { 1: 'many', none: 5, '99999999999': 5 })
+  const held = [2, Number.MAX_SAFE_INTEGER].map((n) => ({ n, bytes: 7 }))
+  expect(await ledger.parts(batch.id, held)).toEqual(
+    new Map([
+      [1, 0],
+      [2, 7],
+    ]),
+  )
+  await ledger.forget(batch.id)
+})
+
 it('a server that lost its scripts gets them again', async () => {
   const ledger = make()
   await ledger.open(batch)

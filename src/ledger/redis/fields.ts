@@ -91,9 +91,9 @@ export function parseSummary(about: Hash, counters: Hash): Summary | undefined {
   return { planned, plannedBytes, planComplete: planComplete === 1, bytes, ...counts }
 }
 
-/** Reads lines and what is kept of each, alternating; what cannot be read is left out. */
+/** Reads lines and the bytes of each, alternating; a size that cannot be read counts as nothing. */
 export function parseParts(reply: unknown): ReadonlyMap<number, number> {
-  const numbers = z.array(z.coerce.number()).catch([]).parse(reply)
+  const numbers = z.array(z.coerce.number().catch(0)).catch([]).parse(reply)
   const parts = new Map<number, number>()
   for (let i = 0; i + 1 < numbers.length; i += 2) parts.set(numbers[i] ?? 0, numbers[i + 1] ?? 0)
   return parts

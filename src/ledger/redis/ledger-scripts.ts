@@ -205,13 +205,18 @@ end
 redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
 `)
 
-/** What is kept of lines that have not ended. KEYS: settled, parts. @returns line, bytes, line, bytes, … */
+/**
+ * What is kept of lines that have not ended, and then what is held of such lines; a number that can be none of a line is left out.
+ * KEYS: settled, parts. ARGV: line, bytes, … of what is held. @returns line, bytes, line, bytes, …
+ */
 export const PARTS = script(`
-local parts, open = redis.call('HGETALL', KEYS[2]), {}
-for i = 1, #parts, 2 do
-  if redis.call('GETBIT', KEYS[1], parts[i]) == 0 then
-    open[#open + 1] = parts[i]
-    open[#open + 1] = parts[i + 1]
+local open = {}
+for _, all in ipairs({redis.call('HGETALL', KEYS[2]), ARGV}) do
+  for i = 1, #all, 2 do
+    if redis.pcall('GETBIT', KEYS[1], all[i]) == 0 then
+      open[#open + 1] = all[i]
+      open[#open + 1] = all[i + 1]
+    end
   end
 end
 return open

@@ -12,6 +12,7 @@ import {
   type BatchOwner,
   type BatchState,
   type Counts,
+  type HeldLine,
   type Ledger,
   type LedgerBatch,
   type LedgerEntry,
@@ -245,9 +246,10 @@ export class RedisLedger implements Ledger {
     await run(this.#client, KEEP_PART, [batch, settled, parts], [n, bytes, KEPT_PARTS])
   }
 
-  async parts(id: BatchId): Promise<ReadonlyMap<number, number>> {
+  async parts(id: BatchId, held: readonly HeldLine[] = []): Promise<ReadonlyMap<number, number>> {
     const { settled, parts } = this.#keys(id)
-    return parseParts(await run(this.#client, PARTS, [settled, parts], []))
+    const now = held.flatMap(({ n, bytes }) => [n, bytes])
+    return parseParts(await run(this.#client, PARTS, [settled, parts], now))
   }
 
   async nextLooks(id: BatchId): Promise<ReadonlyMap<string, number>> {
