@@ -188,8 +188,10 @@ export async function openItems(
   if (hasEnded({ state })) return { active: [], bytes: 0 }
   const held = told.filter(({ batch }) => batch === id)
   const open = await ledger.parts(id, held)
-  const bytes = [...open.values()].reduce((sum, one) => sum + one, 0)
-  return { active: held.filter(({ n }) => open.has(n)), bytes }
+  // Of files that travel together, others go on when that one has ended.
+  const active = held.filter(({ n, files }) => files !== undefined || open.has(n))
+  const bytesOf = new Map([...open, ...active.map(({ n, bytes }) => [n, bytes] as const)])
+  return { active, bytes: [...bytesOf.values()].reduce((sum, bytes) => sum + bytes, 0) }
 }
 
 async function serverStatus(

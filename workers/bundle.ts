@@ -43,7 +43,7 @@ export async function processBundle(
     const [first] = items
     if (!first) return undefined
     const begin = (task: Task): WorkUnderWay => workOn(items, opened, task)
-    return { item: shown(first, items), begin }
+    return { item: shown(first, items), files: items.length, begin }
   })
 
   function workOn(items: readonly Item[], opened: OpenBatch, task: Task): WorkUnderWay {

@@ -2,11 +2,10 @@ import { DataferryError } from '../src/errors.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import type { Logger } from '../src/log.ts'
 import type { BatchId } from '../src/model/batch.ts'
-import type { Item } from '../src/model/item.ts'
 import { itemKey } from '../src/model/item-key.ts'
 import { StreamRevoked } from '../src/model/source.ts'
 import type { OpenBatch } from './batches.ts'
-import type { Running, StopReason, Task } from './running.ts'
+import type { Held, Running, StopReason, Task } from './running.ts'
 import { OVER, type Step } from './step.ts'
 import { waitOut, type WaitDeps } from './wait-out.ts'
 import { BUSY_MS, withDestination, type DestinationDeps } from './with-destination.ts'
@@ -36,9 +35,7 @@ export interface JobDeps extends WaitDeps, DestinationDeps {
 }
 
 /** What a kind of job is about. */
-export interface Work {
-  /** The item, or what people see of several. */
-  readonly item: Item
+export interface Work extends Held {
   readonly begin: (task: Task) => WorkUnderWay
 }
 
@@ -75,7 +72,7 @@ export async function runJob(
 }
 
 async function doWork(work: Work, opened: OpenBatch, taken: TakenJob, deps: JobDeps): Promise<Step> {
-  const { task, end } = deps.running.start(taken.job.batch, work.item, taken.lock)
+  const { task, end } = deps.running.start(taken.job.batch, work, taken.lock)
   const underWay = work.begin(task)
   try {
     await underWay.run()

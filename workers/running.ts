@@ -11,10 +11,20 @@ import type { Item } from '../src/model/item.ts'
  */
 export type StopReason = 'shutdown' | 'held' | 'lost'
 
+/** What a job is about. */
+export interface Held {
+  /** The item, or what people see of several. */
+  readonly item: Item
+  /** How many travel together; undefined: one. */
+  readonly files?: number
+}
+
 /** An item that this process works on. */
 export class Task {
   readonly batch: string
   readonly item: Item
+  /** See `HeldItem`. */
+  readonly files: number | undefined
   /** When the work began, by `performance.now()`. */
   readonly began = performance.now()
   readonly #controller = new AbortController()
@@ -25,9 +35,10 @@ export class Task {
   waits = false
   stopped: StopReason | undefined
 
-  constructor(batch: string, item: Item) {
+  constructor(batch: string, item: Item, files: number | undefined) {
     this.batch = batch
     this.item = item
+    this.files = files
   }
 
   get signal(): AbortSignal {
@@ -59,8 +70,8 @@ export class Running {
   #shutdown = false
 
   /** @param lock aborts when the job's lock is lost */
-  start(batch: string, item: Item, lock: AbortSignal | undefined): { task: Task; end: () => void } {
-    const task = new Task(batch, item)
+  start(batch: string, { item, files }: Held, lock: AbortSignal | undefined): { task: Task; end: () => void } {
+    const task = new Task(batch, item, files)
     const lost = () => task.stop('lost')
     lock?.addEventListener('abort', lost, { once: true })
     if (lock?.aborted) lost()
@@ -84,12 +95,13 @@ export class Running {
   }
 
   held(): HeldItem[] {
-    return [...this.#tasks].map(({ batch, item, bytes, received, waits }) => ({
+    return [...this.#tasks].map(({ batch, item, files, bytes, received, waits }) => ({
       batch,
       n: item.n,
       path: item.path,
       bytes,
-      received,
+      received: files === undefined ? received : bytes,
+      ...(files !== undefined && { files }),
       ...(waits && { waits }),
       ...(item.expect.size !== undefined && { size: item.expect.size }),
     }))

@@ -35,6 +35,8 @@ const workerSchema = processIdentitySchema.extend({
       /** It waits for a stream of its server: nothing moves. */
       waits: z.literal(true).optional(),
       size: z.number().int().nonnegative().optional(),
+      /** How many files travel together: `n` is one of them, and `bytes` and `received` are of those that have not ended. Absent: one. */
+      files: z.number().int().positive().optional(),
     }),
   ),
   /** Destinations that cannot be used from where it is; another machine may well use them. */

@@ -4,6 +4,7 @@ import type { Entry } from '../../src/model/entry.ts'
 import { checksumsOf } from '../../src/model/receipt.ts'
 import type { OpenSource } from '../../src/model/source.ts'
 import type { ListedFile } from '../../src/model/listing.ts'
+import { openItems } from '../../src/status.ts'
 import { checksumOf } from '../contracts/hash.ts'
 import { startDataverse, type StandIn, type StandInOptions } from '../fakes/dataverse/server.ts'
 import { World } from '../fakes/dataverse/world.ts'
@@ -249,6 +250,22 @@ describe('What stops an archive in the middle', () => {
     expect(zipRequests(standIn)).toBe(1)
     expect(singles(standIn)).toBeGreaterThan(0)
     expect(singles(standIn)).toBeLessThan(50)
+  })
+
+  test('is shown as under way until its last entry has ended', async () => {
+    const standIn = await start({ files: small(60) })
+    const seen: unknown[] = []
+    const between: Wanted['between'] = (open, ledger, running) =>
+      after(120_000, async () => {
+        const held = running.held()
+        for (const { n } of held) {
+          await expect.poll(() => ledger.settledIn('b1', n, n + 1), { timeout: 20_000 }).toEqual([true])
+        }
+        seen.push((await openItems(ledger, { id: 'b1', state: 'open' }, held)).active)
+      })(open)
+    const ran = await run(standIn, { between })
+    expect(countsOf(ran)).toMatchObject({ done: 60, complete: true })
+    expect(seen).toEqual([[expect.objectContaining({ batch: 'b1', files: 60 })]])
   })
 
   test('a shutdown keeps every entry that was committed, and the next worker asks for an archive of the rest', async () => {
