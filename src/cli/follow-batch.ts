@@ -20,6 +20,8 @@ const SILENT_MS = 1_000
 export interface View {
   /** Items of this batch that workers have now, in any process; some may wait for a stream. */
   readonly held: () => readonly HeldItem[]
+  /** Told of each look. */
+  readonly onLook?: (summary: Summary, open: OpenItems) => void
   /** Reasons to wait. */
   readonly notices: () => readonly Notice[]
   /** Asked when everything that is left waits: whether to stay. A question to a person ends with the signal. */
@@ -35,7 +37,7 @@ export async function followBatch(
   { out, logsToTerminal }: Pick<Context, 'out' | 'logsToTerminal'>,
   { ledger, changes }: { readonly ledger: Looked & Pick<Ledger, 'list'>; readonly changes: Changes },
   id: string,
-  { held, notices, stays }: View,
+  { held, onLook, notices, stays }: View,
   signal: AbortSignal,
   restore: () => Promise<unknown>,
 ): Promise<Followed> {
@@ -68,6 +70,7 @@ export async function followBatch(
       // It may have been open in between.
       const isNew = stateOf(seen) !== (last && stateOf(last))
       before ??= summary.bytes
+      onLook?.(summary, seen.open)
       show(seen)
       let isOver = entry.state === 'finished'
       if (entry.state === 'waiting' && isNew) {

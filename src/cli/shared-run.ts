@@ -12,11 +12,11 @@ import type { BatchId } from '../model/batch.ts'
 import { BY_SCHEDULE, BY_STOP_LIMIT } from '../model/limit-holds.ts'
 import { livenessOf } from '../process/process-identity.ts'
 import type { Sink } from '../sinks/sink.ts'
-import { areServed, openItems } from '../status.ts'
+import { areServed } from '../status.ts'
 import { stayer } from './batch-access.ts'
 import type { Context, ExitCode } from './command.ts'
 import { isLimit } from './failure.ts'
-import { followBatch } from './follow-batch.ts'
+import { followBatch, type View } from './follow-batch.ts'
 import { HoldsElsewhere } from './holds-elsewhere.ts'
 import { openQuestionSlots } from './open-question-slots.ts'
 import { own } from './ownership.ts'
@@ -72,9 +72,6 @@ export function runShared(
     const look = async (): Promise<void> => {
       const others = await runtime.workers.list()
       held = others.flatMap(({ holds }) => holds)
-      const { bytes } = await runtime.ledger.summary(id)
-      const { active } = await openItems(runtime.ledger, { id, state: 'open' }, held)
-      limits.transferred(active.reduce((sum, { received = 0 }) => sum + received, bytes - before))
       if (!workers) await elsewhere.look(servers, others, (url) => url === sink.url)
     }
     // The next look makes up for one that fails.
@@ -82,7 +79,9 @@ export function runShared(
     // Those that were there when it began may die.
     const helping = every(HELP_MS, help, (error) => log.warn({ problem: messageOf(error) }, 'could not help'))
     const stays = stayer(context, sink, begun.batch)
-    const view = { held: () => held, notices: () => notices.list(), stays }
+    const onLook: View['onLook'] = ({ bytes }, { active }) =>
+      limits.transferred(active.reduce((sum, { received = 0 }) => sum + received, bytes - before))
+    const view = { held: () => held, onLook, notices: () => notices.list(), stays }
     const restore = (): Promise<unknown> => openToWorkers(context, runtime, sink, begun)
     try {
       const stop = AbortSignal.any([signal, planning.failed, gaveUp.signal])
