@@ -1,9 +1,9 @@
 import { every } from '../async/every.ts'
 import { untilAborted } from '../async/until-aborted.ts'
 import { within } from '../async/within.ts'
-import { DataferryError, isErrorCode } from '../errors.ts'
+import { DataferryError } from '../errors.ts'
 import type { Changes } from '../ledger/change.ts'
-import type { Ledger, LedgerEntry, Summary } from '../ledger/ledger.ts'
+import { pausedWith, type Ledger, type LedgerEntry, type Summary } from '../ledger/ledger.ts'
 import type { HeldItem } from '../ledger/workers.ts'
 import type { Notice } from '../model/notice.ts'
 import { openItems, type OpenItems } from '../status.ts'
@@ -160,9 +160,8 @@ function refuseHeld(entry: LedgerEntry): void {
   if (entry.state === 'cancelled') throw heldError(entry, 'cancelled')
 }
 
-/** Workers pause a batch with a code first when it needs a person: a token, credentials, a bucket. */
 function heldError({ id, reason }: LedgerEntry, what: string): DataferryError {
-  const [code = '', ...rest] = (reason ?? '').split(': ')
-  if (isErrorCode(code)) return new DataferryError(code, `${id} was ${what}: ${rest.join(': ')}`)
+  const error = pausedWith({ reason })
+  if (error) return new DataferryError(error.code, `${id} was ${what}: ${error.message}`)
   return new DataferryError('INTERRUPTED', `${id} was ${what}${reason === undefined ? '' : ` ${reason}`}.`)
 }

@@ -1,7 +1,8 @@
-import { ERROR_CODES, isErrorCode } from '../errors.ts'
+import { ERROR_CODES } from '../errors.ts'
+import { pausedWith } from '../ledger/ledger.ts'
 import { BY_SCHEDULE } from '../model/limit-holds.ts'
 import { formatCount, plural } from '../model/format.ts'
-import { areServed, isParked, type Status } from '../status.ts'
+import { areServed, isParked, type BatchStatus, type Status } from '../status.ts'
 import type { Attention, DestinationView, WorkerView } from './api/schemas.ts'
 import { later, resumeCommand } from './views.ts'
 import { shellWord } from '../model/shell-word.ts'
@@ -81,7 +82,7 @@ function aboutBatches({ batches }: Status): Attention[] {
     }
     if (state === 'paused') {
       const text = `Paused${reason === undefined ? '' : `: ${reason}`}`
-      return [{ ...told, urgency: 'person', subject, text, advice: whenPaused(reason) }]
+      return [{ ...told, urgency: 'person', subject, text, advice: whenPaused(batch) }]
     }
     if (!isParked(batch) && batch.waiting > 0) {
       const text = `${plural(batch.waiting, 'file waits', 'files wait')} for access or for the end of an embargo.`
@@ -104,11 +105,11 @@ function aboutBatches({ batches }: Status): Attention[] {
 }
 
 /** What to do about a batch that was paused, by the code that its reason begins with. */
-function whenPaused(reason = ''): string {
-  const [code = ''] = reason.split(': ')
-  if (!isErrorCode(code)) return 'Continue it when the reason is gone.'
-  const then = code === 'TOKEN_REJECTED' ? 'Start the workers again with it, then' : 'Then'
-  return `${ERROR_CODES[code].advice} ${then} continue the batch.`
+function whenPaused(batch: Pick<BatchStatus, 'reason'>): string {
+  const error = pausedWith(batch)
+  if (!error) return 'Continue it when the reason is gone.'
+  const then = error.code === 'TOKEN_REJECTED' ? 'Start the workers again with it, then' : 'Then'
+  return `${ERROR_CODES[error.code].advice} ${then} continue the batch.`
 }
 
 function aboutTokens({ tokens }: Status, which: 'refused' | 'expiring'): Attention[] {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { DataferryError } from '../errors.ts'
+import { DataferryError, isErrorCode, type ErrorCode } from '../errors.ts'
 import type { BatchId } from '../model/batch.ts'
 import type { Outcome } from '../model/receipt.ts'
 import { processIdentitySchema } from '../process/process-identity.ts'
@@ -54,6 +54,17 @@ export interface LedgerEntry extends LedgerBatch {
   /** Lines of `items.ndjson` that may be fed. */
   readonly planned: number
   readonly planComplete: boolean
+}
+
+/** What workers paused a batch with, since it needs a person: a token, credentials, a bucket. Undefined: they did not. */
+export function pausedWith({ reason = '' }: Pick<LedgerEntry, 'reason'>): PausedWith | undefined {
+  const [code = ''] = reason.split(': ')
+  return isErrorCode(code) ? { code, message: reason.slice(code.length + 2) } : undefined
+}
+
+interface PausedWith {
+  readonly code: ErrorCode
+  readonly message: string
 }
 
 /** How an item ended, or that it waits, as far as the index needs it. */

@@ -3,8 +3,8 @@ import { untilAborted } from '../../async/until-aborted.ts'
 import { readBatch } from '../../batch/folder.ts'
 import type { Report } from '../../batch/report-schema.ts'
 import { readReport } from '../../batch/report.ts'
-import { isErrorCode, messageOf } from '../../errors.ts'
-import type { LedgerEntry } from '../../ledger/ledger.ts'
+import { messageOf } from '../../errors.ts'
+import { pausedWith, type LedgerEntry } from '../../ledger/ledger.ts'
 import type { MirrorRun, MirrorRuns } from '../../ledger/mirror-runs.ts'
 import type { Notifications } from '../../ledger/notifications.ts'
 import type { Workers } from '../../ledger/workers.ts'
@@ -65,10 +65,10 @@ export class Watch {
   async #batch(entry: LedgerEntry, since: Date): Promise<void> {
     const { id, state, reason = '' } = entry
     if (state === 'finished') await this.#once(`batch:${id}:ended`, () => this.#ended(entry, since))
-    const [code = ''] = reason.split(': ')
-    if (state === 'paused' && isErrorCode(code)) {
-      const facts = { batch: id, destination: shownUrl(entry.destination), code }
-      const text = `Batch ${id} waits for you: ${reason.slice(code.length + 2)}`
+    const error = state === 'paused' ? pausedWith(entry) : undefined
+    if (error) {
+      const facts = { batch: id, destination: shownUrl(entry.destination), code: error.code }
+      const text = `Batch ${id} waits for you: ${error.message}`
       const key = `batch:${id}:waits:${createHash('sha256').update(reason).digest('hex').slice(0, 16)}`
       await this.#once(key, () => Promise.resolve({ kind: 'batch-waits', text, facts }))
     }

@@ -1,5 +1,4 @@
-import { isErrorCode } from '../../errors.ts'
-import type { Ledger } from '../../ledger/ledger.ts'
+import { pausedWith, type Ledger } from '../../ledger/ledger.ts'
 import type { MirrorRuns } from '../../ledger/mirror-runs.ts'
 import type { Notifications } from '../../ledger/notifications.ts'
 import type { SharedBatch } from '../../ledger/schedules.ts'
@@ -69,7 +68,7 @@ export class ScheduleNews {
     if (report !== undefined && (verb === 'run' || verb === 'enqueue')) return true
     if (report !== undefined && verb === 'mirror' && (await this.#hasChanged(report))) return true
     const entry = shared && (await this.#deps.ledger.get(shared.id))
-    return entry?.state === 'paused' && isErrorCode(entry.reason?.split(': ')[0] ?? '')
+    return entry?.state === 'paused' && pausedWith(entry) !== undefined
   }
 
   async #hasChanged(report: string): Promise<boolean> {
