@@ -91,6 +91,12 @@ export function readNotify(
   }
 }
 
+/** Where the secrets are that these settings name. */
+export function secretPlaces(notify: NotifySettings | undefined): readonly SecretPlace[] {
+  const ofWebhooks = notify?.webhooks.map(({ secret }) => secret) ?? []
+  return notify?.mail ? [...ofWebhooks, notify.mail.password] : ofWebhooks
+}
+
 /**
  * Reads a secret; undefined where none is named. Throws `CONFIG_INVALID` where it is not there.
  * @param onWarning told when others can read its file

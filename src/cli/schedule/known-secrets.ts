@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { LoadedConfig } from '../../config/config.ts'
 import { SECRET_VARIABLES, type Environment } from '../../config/environment.ts'
-import { readSecret } from '../../config/notify.ts'
+import { readSecret, secretPlaces } from '../../config/notify.ts'
 import { parseRedisUrl } from '../../queue/redis-url.ts'
 
 /** A secret, and where it comes from: a variable, a file, or a key of the config file. */
@@ -13,15 +13,14 @@ interface KnownSecret {
 /** Every secret that the configuration and the environment hold or name. What is not there or cannot be read is left out. */
 export function knownSecrets(config: LoadedConfig, env: Environment): readonly KnownSecret[] {
   const { tokens, settings, sourceOf, notify, network } = config
-  const places = [...(notify?.webhooks ?? []).map(({ secret }) => secret), ...(notify ? [notify.mail?.password] : [])]
   const found: (readonly [source: string, read: () => string | undefined])[] = [
     ...tokens.servers.map((server) => [tokens.sourceOf(server)?.name ?? server, () => tokens.get(server)] as const),
     ...SECRET_VARIABLES.map((name) => [name, () => env[name]] as const),
     [settings.tokenFile ?? '', () => settings.tokenFile && readFileSync(settings.tokenFile, 'utf8')],
     [sourceOf('redis').name, () => settings.redis && parseRedisUrl(settings.redis.reveal()).password],
     ['REDIS_URL', () => env['REDIS_URL'] && parseRedisUrl(env['REDIS_URL']).password],
-    ...places.flatMap((place) =>
-      place ? [[place.env ?? place.file ?? '', () => readSecret(place, env, () => undefined)] as const] : [],
+    ...secretPlaces(notify).map(
+      (place) => [place.env ?? place.file ?? '', () => readSecret(place, env, () => undefined)] as const,
     ),
     // Whoever knows the address of some receivers may post to them.
     ...(notify?.webhooks ?? []).map(({ url, secret }) => [secret.key, () => url] as const),

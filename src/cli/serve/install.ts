@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { aboutSetting, type SettingName } from '../../config/about-settings.ts'
 import { environment, SECRET_VARIABLES } from '../../config/environment.ts'
+import { secretPlaces } from '../../config/notify.ts'
 import { DataferryError, messageOf, systemCode } from '../../errors.ts'
 import { shellWord } from '../../model/shell-word.ts'
 import { ScheduleFolder } from '../../schedule/schedule-folder.ts'
@@ -144,11 +145,11 @@ async function lookAtFolder(folder: string, isOurs: boolean, out: Context['out']
 /** What is in the environment now is not in that of a service. */
 function warnOfSecrets({ config, out }: Context, file: string): void {
   const { notify, tokens } = config
-  const sources = tokens.servers.map((server) => tokens.sourceOf(server))
+  const ofVariables = tokens.servers.filter((server) => tokens.fileOf(server) === undefined)
   const named = [
-    ...sources.flatMap((source) => (source?.kind === 'environment' ? [source.name] : [])),
-    ...[...(notify?.webhooks ?? []).map(({ secret }) => secret.env), notify?.mail?.password.env],
-  ].filter((name) => name !== undefined && name !== 'DATAFERRY_TOKEN_FILE')
+    ...ofVariables.map((server) => tokens.sourceOf(server)?.name),
+    ...secretPlaces(notify).map(({ env }) => env),
+  ].filter((name) => name !== undefined)
   const usual = [...SECRET_VARIABLES, 'AWS_ACCESS_KEY_ID'].filter((name) => environment()[name])
   const found = [...new Set([...usual, ...named])]
   if (config.settings.redis?.hides) found.push('REDIS_URL')
