@@ -66,7 +66,8 @@ export function reportOf(message: unknown): string | undefined {
   return result && reportFrom(result)
 }
 
-function reportFrom(result: Result): string | undefined {
+/** Where the report of a result is; undefined: none was written. */
+export function reportFrom(result: Result): string | undefined {
   switch (result.event) {
     case 'verified':
       return result.report ?? undefined

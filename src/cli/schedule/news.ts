@@ -5,6 +5,7 @@ import type { SharedBatch } from '../../ledger/schedules.ts'
 import type { NotifyEvent } from '../../notify/event.ts'
 import type { ScheduleFolder } from '../../schedule/schedule-folder.ts'
 import type { ScheduleEvent } from '../../schedule/scheduled-run.ts'
+import { reportFrom } from '../heed-parent.ts'
 
 export interface NewsDeps {
   readonly folder: Pick<ScheduleFolder, 'history' | 'read'>
@@ -73,8 +74,9 @@ export class ScheduleNews {
 
   async #hasChanged(report: string): Promise<boolean> {
     for (const { destination, mirror, recent } of await this.#deps.mirrors.list()) {
-      const runs = `${destination}/.dataferry/mirrors/${mirror}/runs/`
-      if (recent.some(({ run }) => report === `${runs}${run}/run.json`)) return true
+      for (const { run } of recent) {
+        if (report === reportFrom({ event: 'mirror-run', mirror, run, destination })) return true
+      }
     }
     return false
   }
