@@ -55,7 +55,7 @@ export async function startHeartbeat(deps: HeartbeatDeps, everyMs = BEAT_MS, sil
       holds: running.held(),
       destinations: destinations.list(),
       refused: refused.list(),
-      expiring: [...expiring.list()],
+      expiring: expiring.list(),
     })
   }
   await beat()

@@ -31,7 +31,7 @@ export class TokenExpiries {
   }
 
   /** For other processes to see. */
-  list(): readonly ExpiringToken[] {
+  list(): ExpiringToken[] {
     return [...this.#soon.values()]
   }
 
@@ -44,10 +44,13 @@ export class TokenExpiries {
     this.#asked.set(server, { revision, at: now })
     const expires = await tokenExpiry(server)
     const place = tokens.placeOf(server)
-    const told = { server, expires: expires?.toISOString() ?? '', ...(place !== undefined && { place }) }
-    const isSoon = expires !== undefined && expires.getTime() - Date.now() < WARNED_MS
-    if (isSoon) this.#soon.set(server, told)
-    else this.#soon.delete(server)
-    notices.set(`expiry ${server}`, isSoon ? expiryText(told) : undefined)
+    if (expires === undefined || expires.getTime() - Date.now() >= WARNED_MS) {
+      this.#soon.delete(server)
+      notices.set(`expiry ${server}`, undefined)
+      return
+    }
+    const soon = { server, expires: expires.toISOString(), ...(place !== undefined && { place }) }
+    this.#soon.set(server, soon)
+    notices.set(`expiry ${server}`, expiryText(soon))
   }
 }
