@@ -150,6 +150,7 @@ test('a token that expires in mid-batch is waited for, and a new one is taken fr
   await dataverse.set({ clockAheadMs: 2 * DAY_MS })
   await until('the wait is said', () => Promise.resolve(said.includes('Put a new one into')))
   await until('the wait is shown elsewhere', () => shown('refusedSince'))
+  expect((await home.run(['status'])).stdout).toContain(`${dataverse.url} has been on hold for the workers on `)
   await dataverse.set({ latencyMs: 20 })
   await writeFile(place, 'new', { mode: 0o600 })
   const { code, stdout } = await ended

@@ -88,7 +88,7 @@ function print({ out, config }: Context, status: Status, all: boolean): void {
 /** Which token a person has to replace, and where. */
 function tokenText({ server, hosts, reason, refusedSince }: TokenStatus): string {
   if (!refusedSince) return reason
-  return `${server} has been waiting for the workers on ${hosts.join(', ')} since ${clockTime(refusedSince)}: ${reason}`
+  return `${server} has been on hold for the workers on ${hosts.join(', ')} since ${clockTime(refusedSince)}: ${reason}`
 }
 
 function waitText(batch: BatchStatus): string {
